@@ -1,0 +1,95 @@
+"""asyncio client for cashback APIs: money moves exactly once, and when that cannot be known, it is said.
+
+The rooms, in the order in which a change passes through them:
+
+    change_key, door    a change gets its key; what must not be sent is refused
+    bonifiq/            a provider as data: operations, payloads, how an answer is read
+    request             URL and bytes are fixed once
+    calls, claims       one key is one change: joined in flight, remembered after
+    delivery            the loop: admission, one attempt, verdict, decision, wait
+    admission           the queue in front of the connections
+    session             one attempt on the wire; its evidence
+    verdict             what the evidence proves
+    retry, budget       whether to send again, and what all calls share
+    conclusion, errors  how the end is said
+    outcome             what became of the change
+    batch/              many of these ways side by side
+    sandbox/            a server to try it all against
+    cli/                the console command
+"""
+
+from importlib.metadata import version as _version
+
+from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl
+from bonifiq_async.bonifiq import (
+    BasicCredentials,
+    BonifiQClient,
+    CashbackChange,
+    CheckoutRemoval,
+    CustomerPoints,
+    CustomerPointsToExpire,
+    OrderOrigin,
+    PendingOrder,
+    PendingPoints,
+    PointDetailItem,
+    Severity,
+)
+from bonifiq_async.change_key import change_key_for
+from bonifiq_async.errors import (
+    AuthenticationError,
+    BonifiQError,
+    ChangeKeyConflict,
+    ConfigurationError,
+    CustomerNotFound,
+    NotAppliedError,
+    OutcomeUnknownError,
+    PayloadError,
+    RefusedError,
+    RetryAfterTooLong,
+)
+from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
+from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
+from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.runtime import Runtime
+from bonifiq_async.session import PoolLimits, Timeouts
+
+__version__ = _version("bonifiq-async")
+
+__all__ = [
+    "Attempt",
+    "AuthenticationError",
+    "BasicCredentials",
+    "BatchSummary",
+    "BonifiQClient",
+    "BonifiQError",
+    "CashbackBatch",
+    "CashbackChange",
+    "ChangeKeyConflict",
+    "CheckoutRemoval",
+    "ConfigurationError",
+    "CustomerNotFound",
+    "CustomerPoints",
+    "CustomerPointsToExpire",
+    "DuplicateRule",
+    "Effect",
+    "ErrorAnswer",
+    "FlowControl",
+    "NotAppliedError",
+    "OrderOrigin",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PayloadError",
+    "PendingOrder",
+    "PendingPoints",
+    "PointDetailItem",
+    "PoolLimits",
+    "RefusedError",
+    "RetryAfterTooLong",
+    "RetryPolicy",
+    "Runtime",
+    "Severity",
+    "StopReason",
+    "Timeouts",
+    "Verdict",
+    "change_key_for",
+]

@@ -1,0 +1,56 @@
+"""Input/output: the queue in front of the connections, first in, first out.
+
+Waiting here is not waiting on the network: it is bounded by the call's deadline and proves that
+nothing was sent. aiohttp's own pool never has to queue, because no more are admitted than it holds.
+"""
+
+import asyncio
+from collections import deque
+
+
+class Admission:
+    """At most `limit` holders at once; the longest waiting is next. A cancelled waiter leaves no trace."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.active = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a slot now."""
+        return sum(not waiter.done() for waiter in self._waiting)
+
+    async def acquire(self, timeout: float) -> bool:
+        """Take a slot, waiting up to `timeout` seconds; return False when the time is over."""
+        if self.active < self.limit and not self._waiting:
+            self.active += 1
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            self._withdraw(waiter)
+            return False
+        except asyncio.CancelledError:
+            self._withdraw(waiter)
+            raise
+        return True
+
+    def release(self) -> None:
+        """Give a slot back: to the longest waiting, if anybody waits."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self.active -= 1
+
+    def _withdraw(self, waiter: "asyncio.Future[None]") -> None:
+        if waiter.done() and not waiter.cancelled():
+            self.release()  # the slot came in the very moment of giving up
+            return
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()

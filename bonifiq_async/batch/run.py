@@ -1,0 +1,200 @@
+"""A batch: a feeder reads the source, workers deliver, the caller gets outcomes as they end."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+from bonifiq_async.batch.flow import FlowControl, Pacer
+from bonifiq_async.batch.lanes import Lanes
+from bonifiq_async.batch.summary import BatchSummary, Tally
+from bonifiq_async.errors import BonifiQError, ConfigurationError
+from bonifiq_async.outcome import Change, Outcome
+from bonifiq_async.runtime import Runtime
+from bonifiq_async.verdict import CREDENTIALS_REFUSED
+
+C = TypeVar("C", bound=Change)
+C_in = TypeVar("C_in", bound=Change, contravariant=True)
+T = TypeVar("T")
+
+READ_AHEAD = 4
+"""Changes read from the source for each that may be in flight: room for lanes of busy customers."""
+
+
+class ChangeClient(Protocol[C_in, T]):
+    """What a batch needs of a client: every change ends in an outcome, never in an exception."""
+
+    async def outcome_of(self, change: C_in, *, deadline: float | None = None) -> Outcome[T]: ...
+
+
+class CashbackBatch(Generic[C, T]):
+    """Applies many changes through `client`: bounded in flight by `flow`, in order per customer.
+
+    Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
+    `stop` lets it end first. A refused credential stops the run at once.
+    """
+
+    def __init__(
+        self,
+        client: ChangeClient[C, T],
+        *,
+        flow: FlowControl = FlowControl(),
+        runtime: Runtime = Runtime(),
+    ) -> None:
+        self._client = client
+        self._flow = flow
+        self._runtime = runtime
+        self._tally = Tally.empty()
+        self._began: float | None = None
+        self._ended: float | None = None
+        self._stopping = False
+        self._running: _Run[C, T] | None = None
+        self.stopped_by: BonifiQError | None = None
+
+    @property
+    def summary(self) -> BatchSummary:
+        """What has ended so far; may be read while the batch runs."""
+        end = self._runtime.monotonic() if self._ended is None else self._ended
+        return self._tally.summary(0.0 if self._began is None else end - self._began)
+
+    @property
+    def in_flight(self) -> int:
+        """How many changes are being delivered now."""
+        return self._running.in_flight if self._running is not None else 0
+
+    def stop(self) -> None:
+        """Take in no more changes; those in flight end, and `run` with them. Idempotent."""
+        self._stopping = True
+        if self._running is not None:
+            self._running.stop()
+
+    async def run(self, changes: Iterable[C] | AsyncIterable[C]) -> AsyncIterator[Outcome[T]]:
+        """Yield an outcome for each of `changes`, in the order in which they end.
+
+        `changes` is read lazily. A change that fails yields its outcome and disturbs no other. Raises
+        `ConfigurationError` when the client cannot send, and whatever `changes` raises, after the
+        outcomes of what was in flight. `position` counts the changes from 0.
+        """
+        if self._running is not None:
+            raise ConfigurationError("This batch is running already. Make one batch for each run.")
+        self._began, self._ended = self._runtime.monotonic(), None
+        pacer = Pacer(self._flow.max_rate, self._runtime)
+        run = self._running = _Run(self._client, changes, self._flow.max_in_flight, pacer)
+        try:
+            if self._stopping:
+                return
+            run.start()
+            while (outcome := await run.ended.get()) is not None:
+                self._tally.count(outcome)
+                if outcome.error is not None and outcome.error.status in CREDENTIALS_REFUSED:
+                    self.stopped_by = self.stopped_by or outcome.error
+                    self.stop()
+                yield outcome
+            if run.fault is not None:
+                raise run.fault
+        finally:
+            await run.close()
+            self._running, self._ended = None, self._runtime.monotonic()
+
+
+class _Run(Generic[C, T]):
+    """The tasks and queues of one run."""
+
+    def __init__(
+        self,
+        client: ChangeClient[C, T],
+        changes: Iterable[C] | AsyncIterable[C],
+        width: int,
+        pacer: Pacer,
+    ) -> None:
+        self._client = client
+        self._changes = changes
+        self._width = width
+        self._pacer = pacer
+        self._room = asyncio.Semaphore(width * READ_AHEAD)
+        self._lanes: Lanes[tuple[int, C]] = Lanes()
+        self._ready: asyncio.Queue[tuple[int, C]] = asyncio.Queue()
+        self._waiting = 0
+        self._exhausted = False
+        self._stopping = False
+        self._feeder: asyncio.Task[None] | None = None
+        self._workers: list[asyncio.Task[None]] = []
+        self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue(width + 1)
+        self.in_flight = 0
+        self.fault: BaseException | None = None
+
+    def start(self) -> None:
+        self._feeder = asyncio.create_task(self._feed())
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._width)]
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._feeder is not None:
+            self._feeder.cancel()
+
+    async def close(self) -> None:
+        """End all tasks, whatever they do."""
+        tasks = [task for task in (self._feeder, *self._workers) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _feed(self) -> None:
+        position = 0
+        try:
+            async for change in _lazily(self._changes, self._room):
+                self._waiting += 1
+                if self._lanes.enter(change.customer_id, (position, change)):
+                    self._ready.put_nowait((position, change))
+                position += 1
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        except Exception as error:  # noqa: BLE001 - the source's fault is raised after what is in flight
+            self.fault = self.fault or error
+        finally:
+            self._exhausted = True
+            if self._waiting == 0:
+                await self.ended.put(None)
+
+    async def _work(self) -> None:
+        while True:
+            position, change = await self._ready.get()
+            if not self._stopping:
+                await self._deliver(position, change)
+            following = self._lanes.leave(change.customer_id)
+            if following is not None:
+                self._ready.put_nowait(following)
+            self._room.release()
+            self._waiting -= 1
+            if self._exhausted and self._waiting == 0:
+                await self.ended.put(None)
+
+    async def _deliver(self, position: int, change: C) -> None:
+        await self._pacer.turn()
+        if self._stopping:
+            return
+        self.in_flight += 1
+        try:
+            outcome = await self._client.outcome_of(change)
+        except Exception as error:  # noqa: BLE001 - not about one change: raised when the others have ended
+            self.fault = self.fault or error
+            self.stop()
+            return
+        finally:
+            self.in_flight -= 1
+        await self.ended.put(attrs.evolve(outcome, position=position))
+
+
+async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: asyncio.Semaphore) -> AsyncIterator[C]:
+    """Read the next change only when there is room for it."""
+    await room.acquire()
+    if isinstance(changes, AsyncIterable):
+        async for change in changes:
+            yield change
+            await room.acquire()
+    else:
+        for change in changes:
+            yield change
+            await room.acquire()

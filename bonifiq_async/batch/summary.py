@@ -1,0 +1,70 @@
+"""What a batch has done so far."""
+
+from decimal import Decimal
+from typing import TypeVar
+
+from attrs import define, frozen
+
+from bonifiq_async.outcome import Effect, Outcome
+
+T = TypeVar("T")
+
+
+@frozen
+class BatchSummary:
+    """Counts of changes by effect; sums in the provider's currency of what this run applied.
+
+    `seen` counts the changes that ended. `attempts` counts requests, first tries and repeats.
+    `elapsed` is in seconds.
+    """
+
+    seen: int = 0
+    applied: int = 0
+    already_applied: int = 0
+    refused: int = 0
+    not_applied: int = 0
+    unknown: int = 0
+    value_added: Decimal = Decimal(0)
+    value_removed: Decimal = Decimal(0)
+    attempts: int = 0
+    elapsed: float = 0.0
+
+
+@define
+class Tally:
+    """The running count behind a summary."""
+
+    counts: dict[Effect, int]
+    added: Decimal = Decimal(0)
+    removed: Decimal = Decimal(0)
+    attempts: int = 0
+
+    @classmethod
+    def empty(cls) -> "Tally":
+        """Return a count of nothing."""
+        return cls(dict.fromkeys(Effect, 0))
+
+    def count(self, outcome: Outcome[T]) -> None:
+        """Add one outcome."""
+        self.counts[outcome.effect] += 1
+        self.attempts += len(outcome.attempts)
+        if outcome.effect is Effect.APPLIED:
+            if outcome.change.value > 0:
+                self.added += outcome.change.value
+            else:
+                self.removed -= outcome.change.value
+
+    def summary(self, elapsed: float) -> BatchSummary:
+        """Return what was counted, `elapsed` seconds after the start."""
+        return BatchSummary(
+            seen=sum(self.counts.values()),
+            applied=self.counts[Effect.APPLIED],
+            already_applied=self.counts[Effect.ALREADY_APPLIED],
+            refused=self.counts[Effect.REFUSED],
+            not_applied=self.counts[Effect.NOT_APPLIED],
+            unknown=self.counts[Effect.UNKNOWN],
+            value_added=self.added,
+            value_removed=self.removed,
+            attempts=self.attempts,
+            elapsed=elapsed,
+        )

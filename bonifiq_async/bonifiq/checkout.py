@@ -1,0 +1,49 @@
+"""BonifiQ's checkout operations."""
+
+from decimal import Decimal
+
+import attrs
+
+from bonifiq_async import door
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
+from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
+from bonifiq_async.calls import Calls
+from bonifiq_async.request import prepare
+from bonifiq_async.verdict import leaves_doubt
+
+
+class Checkout:
+    """A client's checkouts."""
+
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
+        self._calls = calls
+        self._base_url = base_url
+        self._reader = reader
+
+    async def remove_cashback(
+        self,
+        customer_id: str,
+        checkout_id: str,
+        *,
+        total: Decimal | None = None,
+        deadline: float | None = None,
+    ) -> CheckoutRemoval:
+        """Take the applied cashback off a checkout. Doing it twice does no harm, so it is repeated freely.
+
+        `total` is the checkout's current total in BRL, where the integration wants it. Warnings (03,
+        04) are returned with `removed` false; errors (01, 02) are raised as `CustomerNotFound` and
+        `RefusedError`. Raises `OutcomeUnknownError` when it may have been removed, `NotAppliedError`
+        when it was not. Source: endpoint page "Removes an already applied cashback from a checkout".
+        """
+        payload = CheckoutRemovalRequest(
+            door.text(customer_id, "customer_id"),
+            door.text(checkout_id, "checkout_id"),
+            None if total is None else door.total(total, "total"),
+        )
+        request = prepare(REMOVE_CHECKOUT_CASHBACK, self._base_url, {}, payload)
+        removal, attempts = await self._calls.value(
+            REMOVE_CHECKOUT_CASHBACK, request, self._reader.read_removal, deadline=deadline
+        )
+        repeated = any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])
+        return attrs.evolve(removal, repeated=repeated)

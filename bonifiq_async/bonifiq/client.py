@@ -1,0 +1,161 @@
+"""BonifiQ's client: one account, one pool of connections, one event loop."""
+
+import base64
+import os
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from attrs import field, frozen
+
+from bonifiq_async import door
+from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
+from bonifiq_async.bonifiq.checkout import Checkout
+from bonifiq_async.bonifiq.customers import Customers
+from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
+from bonifiq_async.calls import Calls
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.evidence import DuplicateRule
+from bonifiq_async.outcome import Outcome
+from bonifiq_async.request import checked_base_url
+from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.runtime import Runtime
+from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
+
+BASE_URL = "https://api.bonifiq.com.br"
+
+
+def _mask(_: object) -> str:
+    return "'***'"
+
+
+@frozen
+class BasicCredentials:
+    """API token (user) and API key (password) of the private API (RFC 7617). The repr shows neither.
+
+    Raises `ConfigurationError` when one is blank or could not be sent.
+    """
+
+    token: str = field(repr=_mask)
+    key: str = field(repr=_mask)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("token", "key"):
+            try:
+                door.text(getattr(self, name), name)
+            except PayloadError as error:
+                raise ConfigurationError(f"The API {error}. Nothing was sent.") from None
+        if ":" in self.token:
+            raise ConfigurationError("The API token has a colon, which Basic sign-in cannot carry.")
+
+    def header(self) -> str:
+        """Return the value of the Authorization header."""
+        return "Basic " + base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
+
+
+class BonifiQClient:
+    """Client of the BonifiQ private API, an async context manager.
+
+    One client serves one event loop and any number of tasks; they share its connections (`pool`), its
+    retry quota and the wait that the provider asks for. `timeouts.call` is the deadline of a call.
+    `duplicate_rule` reads an error answer and says whether the key was used before. A `session` that
+    is given is used and never closed. `trust_env` lets the environment name a proxy. `runtime` is the
+    clock, the sleep and the random source.
+
+    Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
+    """
+
+    customers: Customers
+    checkout: Checkout
+
+    def __init__(
+        self,
+        credentials: BasicCredentials,
+        *,
+        base_url: str = BASE_URL,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        pool: PoolLimits = PoolLimits(),
+        duplicate_rule: DuplicateRule = reports_used_key,
+        session: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+        runtime: Runtime = Runtime(),
+    ) -> None:
+        address = checked_base_url(base_url)
+        self._session = SessionManager(
+            {"Authorization": credentials.header(), "Accept": "application/json"},
+            timeouts=timeouts,
+            pool=pool,
+            borrowed=session,
+            trust_env=trust_env,
+        )
+        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        self._claims = Claims()
+        calls = Calls(delivery, self._claims, timeouts)
+        reader = AnswerReader(duplicate_rule)
+        self.customers = Customers(calls, address, reader)
+        self.checkout = Checkout(calls, address, reader)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        base_url: str | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        pool: PoolLimits = PoolLimits(),
+        duplicate_rule: DuplicateRule = reports_used_key,
+        session: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+        runtime: Runtime = Runtime(),
+    ) -> Self:
+        """Return a client made from BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and BONIFIQ_BASE_URL (optional).
+
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing.
+        """
+        missing = [name for name in ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY") if not os.environ.get(name)]
+        if missing:
+            raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        return cls(
+            BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
+            base_url=base_url or os.environ.get("BONIFIQ_BASE_URL") or BASE_URL,
+            retry=retry,
+            timeouts=timeouts,
+            pool=pool,
+            duplicate_rule=duplicate_rule,
+            session=session,
+            trust_env=trust_env,
+            runtime=runtime,
+        )
+
+    async def outcome_of(
+        self, change: CashbackChange, *, deadline: float | None = None
+    ) -> Outcome[CustomerPoints]:
+        """Apply `change` once, and return its outcome whatever that is: what a batch calls.
+
+        As `customers.change_cashback`, but errors are inside the outcome; raises only
+        `ConfigurationError`.
+        """
+        return await self.customers.outcome_of(change, deadline=deadline)
+
+    def in_doubt(self) -> tuple[str, ...]:
+        """Return the keys of the changes that may or may not have been applied, oldest first.
+
+        A call that was cancelled after its request had left stands here, as one that raised
+        `OutcomeUnknownError` does, until it is repeated with the same key and answered.
+        """
+        return self._claims.in_doubt()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the session is borrowed. Idempotent; calls in flight are lost."""
+        await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,134 @@
+"""BonifiQ's customer operations."""
+
+from decimal import Decimal
+
+from bonifiq_async import door
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
+from bonifiq_async.bonifiq.payloads import (
+    CashbackChange,
+    CashbackChangeRequest,
+    CustomerPoints,
+    PendingPoints,
+)
+from bonifiq_async.calls import Calls
+from bonifiq_async.outcome import Outcome
+from bonifiq_async.request import PreparedRequest, prepare
+
+
+class Customers:
+    """A client's customers: balances, pending points, and changes of cashback."""
+
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
+        self._calls = calls
+        self._base_url = base_url
+        self._reader = reader
+
+    async def change_cashback(
+        self, change: CashbackChange, *, deadline: float | None = None
+    ) -> Outcome[CustomerPoints]:
+        """Apply `change` once, and return its outcome: `APPLIED` or `ALREADY_APPLIED`.
+
+        `deadline` is in seconds from now (default: `timeouts.call`). The outcome's `result` is the
+        balance after the change; it is None when the change was answered from memory or as a
+        duplicate.
+
+        Raises `RefusedError` (or `AuthenticationError`, `CustomerNotFound`), `NotAppliedError` (or
+        `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
+        have changed, repeat with the same key. Source: endpoint page "Add or remove cashback".
+        """
+        outcome = await self.outcome_of(change, deadline=deadline)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    async def outcome_of(
+        self, change: CashbackChange, *, deadline: float | None = None
+    ) -> Outcome[CustomerPoints]:
+        """Apply `change` once, and return its outcome whatever that is, with the error inside.
+
+        Raises only `ConfigurationError`: the client cannot send at all.
+        """
+        return await self._calls.outcome(
+            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, deadline=deadline
+        )
+
+    def prepared(self, change: CashbackChange) -> PreparedRequest:
+        """Return the request of `change`, its key and bytes fixed."""
+        return prepare(
+            CHANGE_CASHBACK,
+            self._base_url,
+            {"customer_id": change.customer_id},
+            CashbackChangeRequest.of(change),
+            key=change.change_key,
+        )
+
+    async def add_cashback(
+        self,
+        customer_id: str,
+        amount: Decimal,
+        *,
+        reason: str,
+        change_key: str | None = None,
+        reference: str | None = None,
+        customer_reason: str | None = None,
+        deadline: float | None = None,
+    ) -> Outcome[CustomerPoints]:
+        """Add `amount` (above zero, BRL); exactly one of `change_key` and `reference` is given.
+
+        Result and errors are those of `change_cashback`; a bad argument is a `PayloadError`.
+        """
+        change = CashbackChange.add(
+            customer_id,
+            amount,
+            reason=reason,
+            change_key=change_key,
+            reference=reference,
+            customer_reason=customer_reason,
+        )
+        return await self.change_cashback(change, deadline=deadline)
+
+    async def remove_cashback(
+        self,
+        customer_id: str,
+        amount: Decimal,
+        *,
+        reason: str,
+        change_key: str | None = None,
+        reference: str | None = None,
+        customer_reason: str | None = None,
+        deadline: float | None = None,
+    ) -> Outcome[CustomerPoints]:
+        """Remove `amount` (above zero, BRL); exactly one of `change_key` and `reference` is given.
+
+        Result and errors are those of `change_cashback`; a bad argument is a `PayloadError`.
+        """
+        change = CashbackChange.remove(
+            customer_id,
+            amount,
+            reason=reason,
+            change_key=change_key,
+            reference=reference,
+            customer_reason=customer_reason,
+        )
+        return await self.change_cashback(change, deadline=deadline)
+
+    async def points(self, customer_id: str, *, deadline: float | None = None) -> CustomerPoints:
+        """Return the balance of a customer. An unknown one has `customer_exists` false and no balance.
+
+        Raises `RefusedError`, `NotAppliedError` (no answer in time) and `PayloadError`.
+        """
+        path = {"customer_id": door.path_segment(customer_id, "customer_id")}
+        request = prepare(POINTS, self._base_url, path)
+        result, _ = await self._calls.value(POINTS, request, self._reader.read, deadline=deadline)
+        return result
+
+    async def pending_points(self, customer_id: str, *, deadline: float | None = None) -> PendingPoints:
+        """Return the points and cashback of a customer that are not granted yet. Errors: as `points`.
+
+        Source: endpoint page "Retrieve pending purchase points and cashback".
+        """
+        path = {"customer_id": door.path_segment(customer_id, "customer_id")}
+        request = prepare(PENDING_POINTS, self._base_url, path)
+        result, _ = await self._calls.value(PENDING_POINTS, request, self._reader.read, deadline=deadline)
+        return result

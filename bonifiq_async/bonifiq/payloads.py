@@ -1,0 +1,228 @@
+"""BonifiQ's payloads. Attribute names are the snake_case of the wire names; amounts are in BRL.
+
+Source: the schemas of the endpoint pages; which fields can be null is not documented, so that every
+field of an answer may be None.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+
+from attrs import field, frozen
+
+from bonifiq_async import door
+from bonifiq_async.change_key import change_key_for
+from bonifiq_async.errors import PayloadError
+
+LONGEST_CUSTOMER_REASON = 255
+
+
+class Severity(IntEnum):
+    """How an answer is meant (schema ExternalApiResponseSeverity)."""
+
+    SUCCESS = 0
+    WARNING = 1
+    ERROR = 2
+
+
+class ChangePointOperation(IntEnum):
+    """Whether cashback is given or taken (schema ChangePointOperation)."""
+
+    ADD = 0
+    REMOVE = 1
+
+
+class OrderOrigin(IntEnum):
+    """Where an order came from (schema OrderOrigin)."""
+
+    INTEGRATION = 0
+    API = 1
+    IMPORT = 2
+    PDV = 3
+    OFFLINE_INTEGRATION = 4
+
+
+def _amount(value: Decimal | int) -> Decimal:
+    return door.amount(value, "value")
+
+
+@frozen
+class CashbackChange:
+    """One intended change of a customer's cashback.
+
+    `value` is signed: above zero adds, below zero removes. `reason` is internal; `customer_reason` (at
+    most 255 characters) is shown to the customer. `change_key` makes a repeat harmless.
+
+    Raises `PayloadError` naming the field for anything that must not be sent.
+    """
+
+    customer_id: str
+    value: Decimal = field(converter=_amount)
+    reason: str
+    change_key: str
+    customer_reason: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        door.path_segment(self.customer_id, "customer_id")
+        door.text(self.reason, "reason")
+        door.text(self.change_key, "change_key")
+        if self.customer_reason is not None:
+            door.text(self.customer_reason, "customer_reason", longest=LONGEST_CUSTOMER_REASON)
+
+    @classmethod
+    def add(
+        cls,
+        customer_id: str,
+        amount: Decimal,
+        *,
+        reason: str,
+        change_key: str | None = None,
+        reference: str | None = None,
+        customer_reason: str | None = None,
+    ) -> "CashbackChange":
+        """Return the change that adds `amount` (above zero).
+
+        Exactly one of `change_key` and `reference` is given; a `reference` (an order or event id)
+        derives the key.
+        """
+        value = door.amount(amount, "amount", positive=True)
+        key = _key(customer_id, value, change_key, reference)
+        return cls(customer_id, value, reason, key, customer_reason)
+
+    @classmethod
+    def remove(
+        cls,
+        customer_id: str,
+        amount: Decimal,
+        *,
+        reason: str,
+        change_key: str | None = None,
+        reference: str | None = None,
+        customer_reason: str | None = None,
+    ) -> "CashbackChange":
+        """Return the change that removes `amount` (above zero); the rest is as in `add`."""
+        value = door.amount(amount, "amount", positive=True).copy_negate()
+        key = _key(customer_id, value, change_key, reference)
+        return cls(customer_id, value, reason, key, customer_reason)
+
+
+def _key(customer_id: str, value: Decimal, change_key: str | None, reference: str | None) -> str:
+    if (change_key is None) == (reference is None):
+        raise PayloadError("give exactly one of change_key and reference", path="change_key")
+    if change_key is not None:
+        return change_key
+    return change_key_for(customer_id, value, door.text(reference, "reference"))
+
+
+@frozen
+class CashbackChangeRequest:
+    """Body of a cashback change (schema CustomerChangeCashbackRequest)."""
+
+    value: Decimal
+    operation_type: ChangePointOperation
+    reason: str
+    change_key: str
+    customer_reason: str | None = None
+
+    @classmethod
+    def of(cls, change: CashbackChange) -> "CashbackChangeRequest":
+        """Return the body of `change`; the operation type follows from the sign."""
+        kind = ChangePointOperation.ADD if change.value > 0 else ChangePointOperation.REMOVE
+        return cls(change.value, kind, change.reason, change.change_key, change.customer_reason)
+
+
+@frozen
+class CheckoutRemovalRequest:
+    """Body of a checkout cashback removal (schema ExternalApiCheckoutActionRequest)."""
+
+    customer_id: str
+    checkout_id: str
+    total: Decimal | None = None
+
+
+@frozen
+class CustomerPointsToExpire:
+    """Points that expire, and when."""
+
+    points: int | None = None
+    when: datetime | None = None
+
+
+@frozen
+class PointDetailItem:
+    """One line of a customer's point history."""
+
+    id: int | None = None
+    is_canceled: bool | None = None
+    date_received: datetime | None = None
+    expiration_date: datetime | None = None
+    amount: int | None = None
+    cashback_amount: Decimal | None = None
+    branch_id: str | None = None
+    branch_name: str | None = None
+    order_origin: OrderOrigin | int | None = None
+    order_origin_description: str | None = None
+    point_type: int | None = None
+    point_type_description: str | None = None
+
+
+@frozen
+class CustomerPoints:
+    """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
+
+    `customer_exists` false means that the provider does not know the customer: no balance.
+    """
+
+    customer_exists: bool | None = None
+    internal_id: str | None = None
+    points_balance: int | None = None
+    points_to_expire: tuple[CustomerPointsToExpire, ...] = ()
+    cashback_balance: Decimal | None = None
+    redeem_key: str | None = None
+    point_history: tuple[PointDetailItem, ...] = ()
+    name: str | None = None
+    error: str | None = None
+
+
+@frozen
+class PendingOrder:
+    """What one order will bring (schema CustomerPendingOrderResponse)."""
+
+    order_date: datetime | None = None
+    order_value: Decimal | None = None
+    pending_points: int | None = None
+    pending_cashback: Decimal | None = None
+
+
+@frozen
+class PendingPoints:
+    """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
+
+    total_pending_points: int | None = None
+    total_pending_cashback: Decimal | None = None
+    pending_orders: tuple[PendingOrder, ...] = ()
+
+
+@frozen
+class CheckoutRemoved:
+    """Result of a checkout removal (schema CheckoutRemoveCashbackResponse)."""
+
+    success: bool | None = None
+    customer_message: str | None = None
+
+
+@frozen
+class CheckoutRemoval:
+    """What became of the cashback on a checkout.
+
+    `removed` is true when this answer reports the removal (code 07). A warning (03 checkout not found,
+    04 no cashback applied) leaves it false. `repeated` is true when an earlier attempt of this call
+    may already have removed it, so that a warning is no surprise.
+    """
+
+    removed: bool
+    code: str | None
+    code_name: str | None
+    severity: Severity | int | None
+    customer_message: str | None
+    repeated: bool = False

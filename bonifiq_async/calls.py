@@ -1,0 +1,89 @@
+"""Input/output: one call from request to result: claim, delivery, conclusion."""
+
+from typing import TypeVar
+
+from bonifiq_async.claims import Claims
+from bonifiq_async.conclusion import error_of
+from bonifiq_async.delivery import Delivery, Reader, logger
+from bonifiq_async.errors import BonifiQError
+from bonifiq_async.history import Delivered, History
+from bonifiq_async.operation import Operation
+from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.session import Timeouts
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Makes the calls of one client. `timeouts.call` is the deadline where none is given."""
+
+    def __init__(self, delivery: Delivery, claims: Claims, timeouts: Timeouts) -> None:
+        self.delivery = delivery
+        self.claims = claims
+        self._timeouts = timeouts
+
+    async def value(
+        self,
+        operation: Operation[T],
+        request: PreparedRequest,
+        read: Reader[T],
+        *,
+        deadline: float | None = None,
+    ) -> tuple[T, tuple[Attempt, ...]]:
+        """Return what an operation without a key answers, and the attempts; raise what kept it from it."""
+        seconds = self._seconds(deadline)
+        delivered = await self.delivery.deliver(operation, request, read, History(), seconds=seconds)
+        error = error_of(operation, delivered, None)
+        if error is not None:
+            if error.effect is Effect.UNKNOWN:
+                logger.warning("unknown: %s: %s", operation.name, error)
+            raise error
+        if delivered.reading is None or delivered.reading.result is None:
+            raise AssertionError("a success carries its result")
+        return delivered.reading.result, delivered.attempts
+
+    async def outcome(
+        self,
+        change: Change,
+        operation: Operation[T],
+        request: PreparedRequest,
+        read: Reader[T],
+        *,
+        deadline: float | None = None,
+    ) -> Outcome[T]:
+        """Return what became of a keyed change, whatever that is.
+
+        Raises only what concerns the client and not the change: `ConfigurationError`.
+        """
+        seconds = self._seconds(deadline)
+        begun = History()
+
+        async def deliver(history: History) -> Delivered[T]:
+            nonlocal begun
+            begun = history
+            return await self.delivery.deliver(operation, request, read, history, seconds=seconds)
+
+        try:
+            delivered = await self.claims.once(request, deliver, seconds=seconds)
+        except BonifiQError as error:
+            if error.change_key is None:
+                raise
+            return Outcome(change, error.effect, None, error.attempts, error)
+        except BaseException:
+            if begun.may_have_changed:
+                logger.warning(
+                    "unknown: %s key=%s: the call ended before its answer; repeat it with the same key, "
+                    "or compare the customer's balance",
+                    operation.name,
+                    request.key,
+                )
+            raise
+        ended = error_of(operation, delivered, request.key)
+        if delivered.effect is Effect.UNKNOWN:
+            logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
+        result = delivered.reading.result if delivered.reading is not None else None
+        return Outcome(change, delivered.effect, result, delivered.attempts, ended)
+
+    def _seconds(self, deadline: float | None) -> float:
+        return self._timeouts.call if deadline is None else deadline

@@ -1,0 +1,35 @@
+"""Decisions: the key of a change, derived from what the change is about."""
+
+from decimal import Decimal
+
+from bonifiq_async import door
+
+
+def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
+    """Return the key of the change of `value` (signed, not zero) for `reference`, an order or event id.
+
+    The form is the provider's documented one, `ADD-ABC-10-123` and `REMOVE-ABC-10-123`. Different
+    triples never give the same key: `%` and `-` inside a part are written `%25` and `%2D`. `10`,
+    `10.0` and `1E1` are the same amount. The result is the same on every machine, for ever.
+
+    Raises `PayloadError` for a blank part or a value that is no amount.
+    Source: cashback endpoint page, section "The ChangeKey field".
+    """
+    number = door.amount(value, "value")
+    parts = (
+        "ADD" if number > 0 else "REMOVE",
+        _escape(door.text(customer_id, "customer_id")),
+        canonical_amount(number),
+        _escape(door.text(reference, "reference")),
+    )
+    return "-".join(parts)
+
+
+def canonical_amount(value: Decimal) -> str:
+    """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
+    digits = format(value.copy_abs(), "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _escape(part: str) -> str:
+    return part.replace("%", "%25").replace("-", "%2D")

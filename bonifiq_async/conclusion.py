@@ -1,0 +1,148 @@
+"""Decisions: the error of a delivery that did not succeed, in words that say what it means for the money."""
+
+from typing import TypeVar
+
+from bonifiq_async.errors import (
+    AuthenticationError,
+    BonifiQError,
+    CustomerNotFound,
+    NotAppliedError,
+    OutcomeUnknownError,
+    PayloadError,
+    RefusedError,
+    RetryAfterTooLong,
+)
+from bonifiq_async.evidence import ErrorAnswer, Refusal
+from bonifiq_async.history import Delivered
+from bonifiq_async.operation import Operation, RepeatClass
+from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async.verdict import leaves_doubt
+
+T = TypeVar("T")
+
+KEPT_ANSWER = 2048
+"""Bytes of an unreadable answer that are kept for a person to look at."""
+
+
+def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) -> BonifiQError | None:
+    """Return the error that a delivery ends with, None when its effect is a success."""
+    if delivered.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED):
+        return None
+    subject = f"Change {key}" if key is not None else f"The call {operation.name}"
+    if delivered.effect is Effect.REFUSED:
+        error: BonifiQError = _refused(subject, delivered)
+    elif delivered.effect is Effect.UNKNOWN and operation.writes:
+        error = _unknown(subject, operation, delivered)
+    elif delivered.reason is StopReason.UNREADABLE:
+        return _unreadable(subject, delivered)
+    elif delivered.reason is StopReason.ANSWERED:
+        error = _refused(subject, delivered)
+    else:
+        error = _not_applied(subject, operation, delivered)
+    _fill(error, delivered, key)
+    return error
+
+
+def _fill(error: BonifiQError, delivered: Delivered[T], key: str | None) -> None:
+    error.change_key, error.attempts, error.retry_after = key, delivered.attempts, delivered.asked
+    if delivered.attempts:
+        error.status, error.request_id = delivered.attempts[-1].status, delivered.attempts[-1].request_id
+    said = delivered.reading.said if delivered.reading else None
+    if said is not None:
+        error.code, error.code_name = said.code, said.code_name
+
+
+def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
+    reading = delivered.reading
+    refusal = reading.refusal if reading is not None else Refusal.OTHER
+    what = _said(reading.said if reading is not None else None)
+    if refusal is Refusal.CREDENTIALS:
+        return AuthenticationError(
+            f"{subject} was refused: the provider does not accept the credentials ({what}). "
+            "Nothing changed; check the token and the key."
+        )
+    if refusal is Refusal.CUSTOMER:
+        return CustomerNotFound(
+            f"{subject} was refused: the provider does not know the customer ({what}). Nothing changed."
+        )
+    return RefusedError(f"{subject} was refused by the provider ({what}). Nothing changed.")
+
+
+def _unknown(subject: str, operation: Operation[T], delivered: Delivered[T]) -> OutcomeUnknownError:
+    way_out = {
+        RepeatClass.KEYED: "Repeat it with the same key, or compare the customer's balance.",
+        RepeatClass.SAFE: "Repeat it: a second time does no harm.",
+        RepeatClass.NEVER: "Do not repeat it; compare the customer's balance and settle it by hand.",
+    }[operation.repeat]
+    error = OutcomeUnknownError(f"{subject} may or may not have been applied: {_doubt(delivered)}. {way_out}")
+    if delivered.reason is StopReason.UNREADABLE and delivered.evidence is not None:
+        error.answer = delivered.evidence.body[:KEPT_ANSWER]
+    return error
+
+
+def _doubt(delivered: Delivered[T]) -> str:
+    """Name what raised the doubt, and what ended the call."""
+    reading, reason = delivered.reading, delivered.reason
+    if reason is StopReason.UNREADABLE:
+        problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
+        return f"the answer does not fit the contract ({problem})"
+    doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
+    cause = f"attempt {_attempt(doubtful[-1])}" if doubtful else "an earlier call with this key ended unknown"
+    if reason is StopReason.ANSWERED:
+        return f"{cause}, and its repeat was refused ({_said(reading.said if reading else None)})"
+    if reason is StopReason.NO_SAFE_REPEAT:
+        return cause
+    return f"{cause}, and {_ending(delivered)}"
+
+
+def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T]) -> NotAppliedError:
+    kind = RetryAfterTooLong if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG else NotAppliedError
+    last = f" (last: attempt {_attempt(delivered.attempts[-1])})" if delivered.attempts else ""
+    meaning = "Nothing changed" if operation.writes else "It only reads"
+    return kind(f"{subject} was given up: {_ending(delivered)}{last}. {meaning}; it may be made again.")
+
+
+def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
+    reading, last = delivered.reading, delivered.attempts[-1]
+    problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
+    return PayloadError(
+        f"{subject} got an answer that does not fit the contract: {problem}.",
+        path=reading.path if reading is not None and reading.path else "$",
+        effect=Effect.NOT_APPLIED,
+        attempts=delivered.attempts,
+        status=last.status,
+        request_id=last.request_id,
+    )
+
+
+def _ending(delivered: Delivered[T]) -> str:
+    if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG and delivered.asked is not None:
+        return f"the provider asks to wait {delivered.asked:.0f} s, which is longer than allowed"
+    return delivered.reason.value
+
+
+_ENDED = {
+    Verdict.NOT_SENT: "was never sent",
+    Verdict.THROTTLED: "was throttled",
+    Verdict.BROKEN: "failed at the provider",
+    Verdict.LOST: "was sent and got no whole answer",
+    Verdict.UNREADABLE: "got an unreadable answer",
+}
+
+
+def _attempt(attempt: Attempt) -> str:
+    status = f" with status {attempt.status}" if attempt.status is not None else ""
+    return f"{attempt.number} {_ENDED.get(attempt.verdict, attempt.verdict.value)}{status}"
+
+
+def _said(said: ErrorAnswer | None) -> str:
+    """Return the provider's own words, short and on one line."""
+    if said is None:
+        return "no reason given"
+    parts = [f"status {said.status}"]
+    code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
+    if code:
+        parts.append(code)
+    if said.message:
+        parts.append(" ".join(said.message.split())[:200])
+    return ", ".join(parts)

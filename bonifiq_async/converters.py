@@ -1,0 +1,233 @@
+"""Words: JSON bytes to attrs values and back, with exact decimals and no silent coercion.
+
+Answers are read tolerantly in what they hold (unknown fields are ignored, missing ones take their
+default, unknown enum numbers stay numbers) and strictly in type: a string where a number belongs is
+a `PayloadError` with the JSON path. Requests leave out what is None. JSON names are the PascalCase
+of the attribute names.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import TypeVar, Union, cast, get_args, get_origin
+
+import attrs
+import msgspec
+from cattrs import BaseValidationError, Converter
+from cattrs.errors import AttributeValidationNote, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from bonifiq_async.errors import PayloadError
+
+T = TypeVar("T")
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def wire_name(attribute: str) -> str:
+    """Return the JSON name of an attribute: `customer_exists` is `CustomerExists` on the wire."""
+    return "".join(part.capitalize() for part in attribute.split("_"))
+
+
+def decode(body: bytes) -> object:
+    """Return the JSON value of `body`; numbers with a point or an exponent are exact `Decimal`s.
+
+    Raises `PayloadError` (path `$`) when it is not JSON.
+    """
+    try:
+        return cast(object, _decoder.decode(body))
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
+
+
+def encode(payload: object) -> bytes:
+    """Return the JSON bytes of an attrs payload; None is left out, decimals are exact JSON numbers."""
+    return _encoder.encode(_requests.unstructure(payload))
+
+
+def structure(value: object, kind: type[T], *, path: str = "$") -> T:
+    """Return the decoded JSON `value` as a `kind`.
+
+    Raises `PayloadError` naming the first place under `path` that has a wrong type.
+    """
+    try:
+        return _answers.structure(value, kind)
+    except (ValueError, TypeError, AttributeError):
+        where, problem = _locate(value, kind, path)
+    raise PayloadError(f"{where} does not fit the contract: {problem}", path=where)
+
+
+def _locate(value: object, kind: type[object], path: str) -> tuple[str, str]:
+    """Structure again with notes, and follow them to the first fault: only failures pay for this."""
+    try:
+        _answers_in_detail.structure(value, kind)
+    except BaseValidationError as group:
+        fault: BaseException = group
+        while isinstance(fault, BaseValidationError):
+            fault = fault.exceptions[0]
+            for note in getattr(fault, "__notes__", ()):
+                if isinstance(note, AttributeValidationNote):
+                    path += f".{wire_name(note.name)}"
+                elif isinstance(note, IterableValidationNote):
+                    path += f"[{note.index}]"
+        return path, _first_line(fault)
+    except (ValueError, TypeError, AttributeError) as error:
+        return path, _first_line(error)
+    return path, "it could not be read"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _json_kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | Decimal):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return {type(None): "null", list: "an array", dict: "an object"}.get(type(value), type(value).__name__)
+
+
+def _wrong(value: object, wanted: str) -> TypeError:
+    return TypeError(f"{_json_kind(value)} where {wanted} belongs")
+
+
+def _text(value: object, _: object) -> str:
+    if type(value) is str:
+        return value
+    raise _wrong(value, "a string")
+
+
+def _truth(value: object, _: object) -> bool:
+    if value is True or value is False:
+        return value
+    raise _wrong(value, "a boolean")
+
+
+def _whole(value: object, _: object) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, Decimal):
+        raise TypeError("a number with a fraction or an exponent where a whole number belongs")
+    raise _wrong(value, "a whole number")
+
+
+def _exact(value: object, _: object) -> Decimal:
+    if type(value) is Decimal:
+        return value
+    if type(value) is int:
+        return Decimal(value)
+    raise _wrong(value, "a number")
+
+
+def _moment(value: object, _: object) -> datetime:
+    if type(value) is not str:
+        raise _wrong(value, "a date and time")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("a string that is not an ISO 8601 date and time") from None
+
+
+def _is_union(kind: object) -> bool:
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def _is_tuple(kind: object) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _union_hook(kind: object, converter: Converter) -> Callable[[object, object], object]:
+    """Build the reader of `X | None` and of an open enum, `Enum | int | None`."""
+    members = [member for member in get_args(kind) if member is not types.NoneType]
+    nullable = types.NoneType in get_args(kind)
+    enums = [member for member in members if isinstance(member, type) and issubclass(member, IntEnum)]
+    inner = enums[0] if enums else members[0]
+    hook = _open_enum if enums else converter.get_structure_hook(inner)
+
+    def read(value: object, _: object) -> object:
+        if value is None and nullable:
+            return None
+        return hook(value, inner)
+
+    return read
+
+
+def _open_enum(value: object, kind: type[IntEnum]) -> IntEnum | int:
+    number = _whole(value, int)
+    try:
+        return kind(number)
+    except ValueError:
+        return number
+
+
+def _tuple_hook(kind: object, converter: Converter) -> Callable[[object, object], tuple[object, ...]]:
+    """Build the reader of an array, which the providers also write as null when it is empty."""
+    inner = get_args(kind)[0]
+    hook = converter.get_structure_hook(inner)
+
+    def read(value: object, _: object) -> tuple[object, ...]:
+        if value is None:
+            return ()
+        if type(value) is not list:
+            raise _wrong(value, "an array")
+        items = []
+        for index, item in enumerate(value):
+            try:
+                items.append(hook(item, inner))
+            except Exception as error:
+                error.add_note(IterableValidationNote(f"item {index}", index, inner))
+                raise
+        return tuple(items)
+
+    return read
+
+
+def _renames(kind: type[attrs.AttrsInstance]) -> dict[str, object]:
+    return {field.name: override(rename=wire_name(field.name)) for field in attrs.fields(kind)}
+
+
+def _object_hook(kind: type[attrs.AttrsInstance], converter: Converter) -> Callable[[object, object], object]:
+    build: Callable[..., Callable[[Mapping[str, object], object], object]] = make_dict_structure_fn
+    detail = converter.detailed_validation
+    hook = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind))
+
+    def read(value: object, to: object) -> object:
+        if type(value) is not dict:
+            raise _wrong(value, "an object")
+        return hook(cast(Mapping[str, object], value), to)
+
+    return read
+
+
+def _answer_converter(*, in_detail: bool) -> Converter:
+    converter = Converter(detailed_validation=in_detail)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(bool, _truth)
+    converter.register_structure_hook(int, _whole)
+    converter.register_structure_hook(Decimal, _exact)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _object_hook(kind, converter))
+    converter.register_structure_hook_factory(_is_tuple, lambda kind: _tuple_hook(kind, converter))
+    converter.register_structure_hook_factory(_is_union, lambda kind: _union_hook(kind, converter))
+    return converter
+
+
+def _request_converter() -> Converter:
+    converter = Converter()
+    converter.register_unstructure_hook(Decimal, lambda value: Decimal(format(value, "f")))
+    build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
+    converter.register_unstructure_hook_factory(
+        attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind))
+    )
+    return converter
+
+
+_answers = _answer_converter(in_detail=False)
+_answers_in_detail = _answer_converter(in_detail=True)
+_requests = _request_converter()

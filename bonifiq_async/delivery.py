@@ -1,0 +1,195 @@
+"""Input/output: one request delivered, by as many attempts as are safe and allowed.
+
+The only loop that sleeps between attempts. It holds a connection slot during an attempt and never
+during a wait.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from bonifiq_async.admission import Admission
+from bonifiq_async.budget import FIRST_TRY_REFUND, Deadline, Hold, Quota
+from bonifiq_async.evidence import Evidence, Failure, HandOver, Reading
+from bonifiq_async.history import Delivered, History
+from bonifiq_async.operation import Operation, RepeatClass
+from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.retry import Again, RetryPolicy, Stop, decide
+from bonifiq_async.runtime import Runtime
+from bonifiq_async.session import SessionManager, Timeouts
+from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
+
+T = TypeVar("T")
+
+EARLIEST = 0.001
+"""Seconds added to a hold, so that a rounded clock never sends before it is over."""
+
+logger = logging.getLogger("bonifiq_async")
+
+
+Reader = Callable[[Operation[T], Evidence], Reading[T]]
+
+
+class Delivery:
+    """Sends requests of one provider and account: they share slots, quota and hold."""
+
+    def __init__(
+        self, session: SessionManager, *, policy: RetryPolicy, timeouts: Timeouts, runtime: Runtime
+    ) -> None:
+        self.session = session
+        self.admission = Admission(session.capacity)
+        self.hold = Hold()
+        self.quota = Quota.full(policy.quota)
+        self._policy = policy
+        self._timeouts = timeouts
+        self._runtime = runtime
+
+    async def deliver(
+        self,
+        operation: Operation[T],
+        request: PreparedRequest,
+        read: Reader[T],
+        history: History,
+        *,
+        seconds: float | None = None,
+    ) -> Delivered[T]:
+        """Send `request` until there is a final answer or a limit is met, within `seconds`.
+
+        Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
+        which `history` says what is known.
+        """
+        self.session.ready()
+        limit = self._timeouts.call if seconds is None else seconds
+        deadline = Deadline(self._runtime.monotonic() + limit)
+        paid, wait = FIRST_TRY_REFUND, 0.0
+        last: tuple[Reading[T] | None, Evidence | None] = (None, None)
+        while True:
+            since = self._runtime.monotonic()
+            barred = await self._enter(wait, deadline)
+            if barred is not None:
+                held = self.hold.remaining(self._runtime.monotonic())
+                return self._given_up(history, barred, *last, asked=held)
+            evidence = await self._attempt(request, deadline, history)
+            now, wall = self._runtime.monotonic(), self._runtime.wall()
+            verdict, reading = _judge(operation, evidence, read, wall)
+            last = (reading, evidence)
+            _record(history, verdict, evidence, wall, waited=now - since - evidence.elapsed)
+            asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
+            if asked is not None:
+                self.hold.extend(now + asked, asked)
+            decision = decide(
+                verdict,
+                operation.repeat,
+                attempt=len(history.attempts),
+                in_doubt=history.in_doubt,
+                policy=self._policy,
+                deadline=deadline,
+                now=now,
+                quota_left=self.quota.left,
+                random=self._runtime.random,
+                asked=asked,
+                timed_out=evidence.failure is Failure.TIMEOUT,
+                throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
+            )
+            if isinstance(decision, Stop):
+                if verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+                    self.quota.refund(paid)
+                attempts = tuple(history.attempts)
+                return Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked)
+            if self.session.closed:
+                return self._given_up(history, StopReason.CLOSED, reading, evidence)
+            self.quota.spend(decision.cost)
+            paid, wait = decision.cost, decision.wait
+            _log_retry(operation, request, history, verdict, decision)
+
+    async def _enter(self, wait: float, deadline: Deadline) -> StopReason | None:
+        """Wait out the back-off and the hold, then take a slot; or say why that cannot be."""
+        clock, run = self._runtime.monotonic, self._runtime
+        if wait > 0:
+            await run.sleep(wait)
+        while True:
+            held = self.hold.remaining(clock())
+            if held > 0:
+                if held > self._policy.max_retry_after or not deadline.allows(held, clock()):
+                    return StopReason.RETRY_AFTER_TOO_LONG
+                room = deadline.remaining(clock()) - held
+                await run.sleep(held + EARLIEST + min(self.hold.spread(), room / 2) * run.random())
+                continue
+            if self.session.closed:
+                return StopReason.CLOSED
+            left = deadline.remaining(clock())
+            if left <= 0 or not await self.admission.acquire(left):
+                return StopReason.DEADLINE
+            if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
+                return None
+            self.admission.release()
+
+    async def _attempt(self, request: PreparedRequest, deadline: Deadline, history: History) -> Evidence:
+        history.hand_over = HandOver()
+        seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
+        try:
+            return await self.session.attempt(request, seconds, history.hand_over)
+        finally:
+            self.admission.release()
+
+    def _given_up(
+        self,
+        history: History,
+        reason: StopReason,
+        reading: Reading[T] | None,
+        evidence: Evidence | None,
+        asked: float | None = None,
+    ) -> Delivered[T]:
+        effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
+        asked = asked if reason is StopReason.RETRY_AFTER_TOO_LONG else None
+        return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked)
+
+
+def _judge(
+    operation: Operation[T], evidence: Evidence, read: Reader[T], wall: float
+) -> tuple[Verdict, Reading[T] | None]:
+    """Return the verdict of an attempt, and the answer where there is a whole one."""
+    verdict = transport_verdict(evidence, now=wall)
+    if verdict is None:
+        reading = read(operation, evidence)
+        return reading.verdict, reading
+    if verdict is Verdict.BROKEN and operation.repeat is RepeatClass.KEYED:
+        # Some servers report a used key as a 5xx; repeating that would never end.
+        reading = read(operation, evidence)
+        if reading.verdict is Verdict.DUPLICATE:
+            return reading.verdict, reading
+    return verdict, None
+
+
+def _record(history: History, verdict: Verdict, evidence: Evidence, wall: float, *, waited: float) -> None:
+    request_id = evidence.header("x-request-id")
+    history.attempts.append(
+        Attempt(
+            number=len(history.attempts) + 1,
+            verdict=verdict,
+            status=evidence.status,
+            sent=evidence.sent,
+            started_at=datetime.fromtimestamp(wall - evidence.elapsed, UTC),
+            elapsed=evidence.elapsed,
+            waited=max(0.0, waited),
+            request_id=request_id[0] if request_id else None,
+            requests=evidence.requests,
+        )
+    )
+    history.in_doubt = history.in_doubt or leaves_doubt(verdict, evidence.status)
+    history.hand_over = HandOver()
+
+
+def _log_retry(
+    operation: Operation[T], request: PreparedRequest, history: History, verdict: Verdict, again: Again
+) -> None:
+    logger.info(
+        "retry: %s key=%s attempt=%d verdict=%s wait=%.3fs",
+        operation.name,
+        request.key,
+        len(history.attempts),
+        verdict.value,
+        again.wait,
+    )

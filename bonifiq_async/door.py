@@ -1,0 +1,79 @@
+"""Words: what is refused at the door, before anything is sent."""
+
+import unicodedata
+from decimal import Decimal
+
+from attrs import Attribute
+
+from bonifiq_async.errors import ConfigurationError, PayloadError
+
+MAX_DIGITS = 28
+"""Digits that a provider's decimal surely holds (the contract's `format: decimal` is .NET's: 28 to 29)."""
+
+
+def text(value: object, field: str, *, longest: int | None = None) -> str:
+    """Return `value` if it is a string that says something, else raise `PayloadError` naming `field`.
+
+    Refused: another type, empty or blank, control characters, characters that UTF-8 cannot carry,
+    and more than `longest` characters.
+    """
+    if not isinstance(value, str):
+        raise PayloadError(f"{field} must be a string, not {type(value).__name__}", path=field)
+    if not value.strip():
+        raise PayloadError(f"{field} is empty or blank", path=field)
+    if longest is not None and len(value) > longest:
+        raise PayloadError(f"{field} has {len(value)} characters; at most {longest} are allowed", path=field)
+    if not value.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
+        raise PayloadError(f"{field} has a control character or half a character", path=field)
+    return value
+
+
+def path_segment(value: object, field: str) -> str:
+    """Return `value` if it can stand as one path segment (RFC 3986, section 3.3), else raise."""
+    segment = text(value, field)
+    if segment in (".", ".."):
+        raise PayloadError(f"{field} is {segment!r}, which a URL path cannot carry as a name", path=field)
+    return segment
+
+
+def amount(value: object, field: str, *, positive: bool = False) -> Decimal:
+    """Return `value` as an exact `Decimal` other than zero; with `positive`, above zero.
+
+    An `int` is taken as it is. Refused with `PayloadError`: `float`, `bool`, NaN, infinity, zero, and
+    more than 28 digits before or after the point together.
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        raise PayloadError(f"{field} must be a Decimal, not {type(value).__name__}", path=field)
+    number = Decimal(value)
+    if not number.is_finite():
+        raise PayloadError(f"{field} is {number}, which is not an amount", path=field)
+    if number == 0:
+        raise PayloadError(f"{field} is zero; a change must change something", path=field)
+    digits, exponent = number.as_tuple().digits, number.as_tuple().exponent
+    if not isinstance(exponent, int) or max(len(digits), number.adjusted() + 1, -exponent) > MAX_DIGITS:
+        raise PayloadError(f"{field} has more than {MAX_DIGITS} digits", path=field)
+    if positive and number < 0:
+        raise PayloadError(f"{field} is below zero; give the amount without a sign", path=field)
+    return number
+
+
+def total(value: object, field: str) -> Decimal:
+    """Return `value` as an exact `Decimal` of zero or more; the rest is as in `amount`."""
+    if isinstance(value, Decimal | int) and not isinstance(value, bool) and Decimal(value).is_zero():
+        return Decimal(value)
+    return amount(value, field, positive=True)
+
+
+def setting(_: object, attribute: "Attribute[float]", value: object) -> None:
+    """Check, as an attrs validator, that a setting is a finite number above zero.
+
+    Raises `ConfigurationError` naming it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigurationError(f"{attribute.name} must be a number above zero, not {value!r}.")
+
+
+def count(_: object, attribute: "Attribute[int]", value: object) -> None:
+    """Check, as an attrs validator, that a setting is a whole number above zero; raises as `setting`."""
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{attribute.name} must be a whole number above zero, not {value!r}.")

@@ -1,0 +1,123 @@
+"""Words: the exceptions, each with what it means for the money.
+
+    BonifiQError
+    ├── ConfigurationError       the client cannot be used like this; nothing was sent
+    ├── PayloadError             what was given, or what came back, does not fit the contract
+    ├── ChangeKeyConflict        the key already stands for another change; nothing was sent
+    ├── RefusedError             the provider said no; nothing changed
+    │   ├── AuthenticationError  401 or 403
+    │   └── CustomerNotFound
+    ├── NotAppliedError          given up before the provider could act; nothing changed
+    │   └── RetryAfterTooLong
+    └── OutcomeUnknownError      may have changed; carries the key to ask or repeat with
+
+Every exception pickles and copies, and holds no header and no credential.
+"""
+
+from collections.abc import Mapping
+
+from bonifiq_async.outcome import Attempt, Effect
+
+
+class BonifiQError(Exception):
+    """Anything this library raises.
+
+    `effect` is what the failure means for the balance. `change_key` is set when a keyed change was
+    meant. `attempts` are the requests made, in order. `status`, `request_id`, `code` and `code_name`
+    come from the last answer. `retry_after` is in seconds, where the provider asked for a wait.
+    """
+
+    default_effect = Effect.NOT_APPLIED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        effect: Effect | None = None,
+        change_key: str | None = None,
+        attempts: tuple[Attempt, ...] = (),
+        status: int | None = None,
+        request_id: str | None = None,
+        code: str | None = None,
+        code_name: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.effect = self.default_effect if effect is None else effect
+        self.change_key = change_key
+        self.attempts = attempts
+        self.status = status
+        self.request_id = request_id
+        self.code = code
+        self.code_name = code_name
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self), dict(self.__dict__))
+
+
+class ConfigurationError(BonifiQError):
+    """The client cannot be used like this: credentials, base URL, closed client, another event loop."""
+
+
+class PayloadError(BonifiQError):
+    """A value does not fit the contract. `path` names it: a field, or a JSON path such as `$.Result`.
+
+    Raised at the door for what was given (effect `NOT_APPLIED`), and for an answer to a read.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        effect: Effect | None = None,
+        attempts: tuple[Attempt, ...] = (),
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, effect=effect, attempts=attempts, status=status, request_id=request_id)
+        self.path = path
+
+
+class ChangeKeyConflict(BonifiQError):
+    """The key already stands for another change, so this one was not sent."""
+
+
+class RefusedError(BonifiQError):
+    """The provider said no. Nothing changed."""
+
+    default_effect = Effect.REFUSED
+
+
+class AuthenticationError(RefusedError):
+    """The provider does not accept the credentials (401), or not for this (403). Nothing changed."""
+
+
+class CustomerNotFound(RefusedError):
+    """The provider does not know the customer. Nothing changed."""
+
+
+class NotAppliedError(BonifiQError):
+    """Given up before the provider could act. Nothing changed; the same call may be made again."""
+
+
+class RetryAfterTooLong(NotAppliedError):
+    """The provider asked to wait `retry_after` seconds, which the policy or the deadline forbids."""
+
+
+class OutcomeUnknownError(BonifiQError):
+    """The balance may have changed. Repeat with the same key where that is safe, or ask the provider.
+
+    `answer` keeps the first bytes of an answer that could not be read, for a person to look at.
+    """
+
+    default_effect = Effect.UNKNOWN
+    answer: bytes | None = None
+
+
+def _rebuild(kind: type[BonifiQError], message: str, state: Mapping[str, object]) -> BonifiQError:
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error

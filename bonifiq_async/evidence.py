@@ -1,0 +1,95 @@
+"""Words: what one attempt left behind, and how a provider's answer was read."""
+
+import enum
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from bonifiq_async.outcome import Verdict
+
+T = TypeVar("T")
+
+
+class Failure(enum.Enum):
+    """What kept an attempt from ending in a complete answer."""
+
+    QUEUE = "no free connection in time"
+    CONNECT = "no connection"
+    TIMEOUT = "no answer in time"
+    DISCONNECTED = "the connection broke"
+    MALFORMED = "what came back is not HTTP"
+    TOO_LARGE = "the answer is larger than the limit"
+    LOCAL = "the request could not be made"
+
+
+class HandOver:
+    """Notes, for one attempt, whether any of its body was handed to the transport."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = False
+
+
+@frozen
+class Evidence:
+    """What is known of one attempt.
+
+    `sent` is false only when the body was provably never handed to the transport. `requests` is the
+    number of times the transport put the request on the wire. `headers` are the answer's, in order,
+    as received. `body` is whole unless `failure` says otherwise. `elapsed` is in seconds.
+    """
+
+    sent: bool
+    requests: int
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    failure: Failure | None = None
+    detail: str = ""
+    elapsed: float = 0.0
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """Return every value of the header `name` (compared without case), in order."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.headers if key.lower() == wanted)
+
+
+@frozen
+class ErrorAnswer:
+    """What a provider said of a failure; any part may be missing."""
+
+    status: int
+    code: str | None = None
+    code_name: str | None = None
+    error_code: int | None = None
+    message: str | None = None
+
+
+DuplicateRule = Callable[[ErrorAnswer], bool]
+"""Says whether a provider's error means that the key was used before."""
+
+
+class Refusal(enum.Enum):
+    """Which kind of no it was."""
+
+    OTHER = "other"
+    CREDENTIALS = "credentials"
+    CUSTOMER = "customer not found"
+
+
+@frozen
+class Reading(Generic[T]):
+    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED` and `UNREADABLE`.
+
+    `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
+    when the answer does not fit the contract.
+    """
+
+    verdict: Verdict
+    result: T | None = None
+    said: ErrorAnswer | None = None
+    refusal: Refusal = Refusal.OTHER
+    path: str | None = None
+    problem: str | None = None

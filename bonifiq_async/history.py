@@ -1,0 +1,39 @@
+"""Words: what one call has done so far, and how it ended."""
+
+from typing import Generic, TypeVar
+
+from attrs import define, field, frozen
+
+from bonifiq_async.evidence import Evidence, HandOver, Reading
+from bonifiq_async.outcome import Attempt, Effect, StopReason
+
+T = TypeVar("T")
+
+
+@define
+class History:
+    """What has happened on behalf of one call so far; also after it was cancelled.
+
+    `in_doubt` starts true when an earlier call with the same key ended unknown.
+    """
+
+    in_doubt: bool = False
+    attempts: list[Attempt] = field(factory=list)
+    hand_over: HandOver = field(factory=HandOver)
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether the balance may have changed, the running attempt included."""
+        return self.in_doubt or self.hand_over.done
+
+
+@frozen
+class Delivered(Generic[T]):
+    """How a delivery ended. `asked` is the wait in seconds that the provider asked for at the end."""
+
+    effect: Effect
+    reason: StopReason
+    attempts: tuple[Attempt, ...] = ()
+    reading: Reading[T] | None = None
+    evidence: Evidence | None = None
+    asked: float | None = None

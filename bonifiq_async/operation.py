@@ -1,0 +1,50 @@
+"""Words: one endpoint of a provider as data, and whether a repeat of it is safe."""
+
+import enum
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from attrs import field, frozen
+
+T = TypeVar("T")
+
+
+class RepeatClass(enum.Enum):
+    """Whether sending an operation a second time can do harm."""
+
+    SAFE = "safe"
+    """A read, or a write that is idempotent by nature (RFC 9110, section 9.2.2)."""
+    KEYED = "keyed"
+    """A write that the provider de-duplicates by a key in its body."""
+    NEVER = "never"
+    """A write that nobody de-duplicates."""
+
+
+class AnswerShape(enum.Enum):
+    """How a provider wraps the payload of an answer."""
+
+    ENVELOPE = "envelope"
+    """The payload is one member of an object that also says whether the call failed."""
+    BARE = "bare"
+    """The payload is the whole answer."""
+
+
+@frozen
+class Operation(Generic[T]):
+    """One endpoint: everything that delivery has to know about it.
+
+    `path` is a template whose braces name path parameters. `writes` says whether a customer's
+    balance can move. `codes` maps the endpoint's documented business codes to their names.
+    `throttled_is_unprocessed` is true only where the provider documents that a 429 was not acted on.
+    """
+
+    name: str
+    method: str
+    path: str
+    repeat: RepeatClass
+    writes: bool
+    shape: AnswerShape
+    result: type[T]
+    payload: type[object] | None = None
+    codes: Mapping[str, str] = field(factory=dict, hash=False)
+    throttled_is_unprocessed: bool = False

@@ -1,0 +1,109 @@
+"""Words: what happened to a change, and what each request on its behalf proved."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from bonifiq_async.errors import BonifiQError
+
+T = TypeVar("T")
+
+
+class Effect(enum.Enum):
+    """What happened to the customer's balance."""
+
+    APPLIED = "applied"
+    """This call changed it."""
+    ALREADY_APPLIED = "already applied"
+    """An earlier request with the same key changed it."""
+    REFUSED = "refused"
+    """The provider said no; nothing changed."""
+    NOT_APPLIED = "not applied"
+    """Given up before the provider could act; nothing changed and it may be tried again."""
+    UNKNOWN = "unknown"
+    """It may have changed; the key tells which change to ask for or to repeat."""
+
+
+class Verdict(enum.Enum):
+    """What the evidence of one attempt proves."""
+
+    NOT_SENT = "not sent"
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    BROKEN = "broken"
+    LOST = "lost"
+    UNREADABLE = "unreadable"
+
+
+class StopReason(enum.Enum):
+    """Why no further attempt was made."""
+
+    ANSWERED = "answered"
+    """The provider gave a final answer."""
+    NO_SAFE_REPEAT = "a repeat could apply it twice"
+    """Nobody de-duplicates the operation and the request had left."""
+    UNREADABLE = "the answer does not fit the contract"
+    ATTEMPTS_SPENT = "all attempts are spent"
+    DEADLINE = "the deadline leaves no time"
+    QUOTA_SPENT = "the retry quota is spent"
+    RETRY_AFTER_TOO_LONG = "the provider asks to wait longer than allowed"
+    CLOSED = "the client was closed"
+    REMEMBERED = "this client has applied it before"
+    """Answered from memory, without a request."""
+
+
+@frozen
+class Attempt:
+    """One request on the wire, in short.
+
+    `number` counts from 1. `sent` is false when the body was provably never handed to the network.
+    `requests` is how often the transport put it on the wire (0 when it never left; 2 when a lost
+    connection made the transport repeat a read by itself). `started_at` is in UTC; `elapsed` (the
+    attempt) and `waited` (before it: queue, back-off, hold) are seconds.
+    """
+
+    number: int
+    verdict: Verdict
+    status: int | None
+    sent: bool
+    started_at: datetime
+    elapsed: float
+    waited: float
+    request_id: str | None = None
+    requests: int = 1
+
+
+class Change(Protocol):
+    """What every provider's change has: whose balance, by how much, under which key."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def value(self) -> Decimal: ...
+    @property
+    def change_key(self) -> str: ...
+
+
+@frozen
+class Outcome(Generic[T]):
+    """A change and what became of it.
+
+    `result` is the provider's answer where there is one; it is None for a change that was answered
+    from memory. `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
+    the change's place in a batch, counted from 0; None for a single call.
+    """
+
+    change: Change
+    effect: Effect
+    result: T | None
+    attempts: tuple[Attempt, ...]
+    error: BonifiQError | None = None
+    position: int | None = None

@@ -1,0 +1,85 @@
+"""Decisions: what is sent, fixed once as URL and bytes before the first attempt."""
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+from attrs import field, frozen
+
+from bonifiq_async.converters import encode
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.operation import Operation
+
+T = TypeVar("T")
+
+
+@frozen
+class PreparedRequest:
+    """One request with everything decided: every attempt, after every crash, carries the same.
+
+    `url` is percent-encoded. `body` is None for a read. `key` is the provider's idempotency key.
+    """
+
+    method: str
+    url: str
+    body: bytes | None = field(default=None, repr=False)
+    key: str | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that tell this request from any other with the same key."""
+        head = f"{self.method} {self.url}\n".encode()
+        return hashlib.blake2b(head + (self.body or b""), digest_size=16).digest()
+
+
+def prepare(
+    operation: Operation[T],
+    base_url: str,
+    path: Mapping[str, str],
+    payload: object = None,
+    *,
+    key: str | None = None,
+) -> PreparedRequest:
+    """Return the request of `operation`; each value of `path` becomes exactly one encoded segment."""
+    segments = {name: quote(value, safe="") for name, value in path.items()}
+    body = None if payload is None else encode(payload)
+    return PreparedRequest(operation.method, base_url + operation.path.format(**segments), body, key)
+
+
+def checked_base_url(url: str) -> str:
+    """Return `url` without its trailing slash; a path prefix is kept.
+
+    Raises `ConfigurationError` for another scheme than https (http is allowed to loopback only), a
+    missing host, user information, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("The base URL cannot be read; give one such as https://host.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigurationError("The base URL has no scheme or no host; give one such as https://host.")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("The base URL holds user information; give credentials apart from it.")
+    if "?" in url or "#" in url:
+        raise ConfigurationError("The base URL has a query or a fragment; give scheme, host and path only.")
+    if any(char.isspace() or not char.isprintable() for char in url) or "\\" in url:
+        raise ConfigurationError("The base URL has a space, a backslash or a control character in it.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            f"The base URL sends credentials to {host} without encryption; use https. Nothing was sent."
+        )
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine: `localhost`, 127.0.0.0/8 or ::1 (RFC 6890)."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,142 @@
+"""Decisions: whether to send again, when, and with which effect to stop.
+
+`ACTIONS` is the table; `decide` adds the limits: attempts, deadline, quota and Retry-After. It is a
+pure function: time and chance are arguments.
+"""
+
+import enum
+from collections.abc import Callable
+from itertools import islice
+
+import backoff
+from attrs import field, frozen, validators
+
+from bonifiq_async import door
+from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline
+from bonifiq_async.operation import RepeatClass
+from bonifiq_async.outcome import Effect, StopReason, Verdict
+
+JITTER = 0.1
+"""A wait that the provider asked for is lengthened by up to this share, so that callers spread out."""
+
+
+class Action(enum.Enum):
+    """What follows from a verdict."""
+
+    AGAIN = "again"
+    APPLIED = "stop: applied"
+    ALREADY_APPLIED = "stop: already applied"
+    REFUSED = "stop: refused, or unknown after an attempt in doubt"
+    UNKNOWN = "stop: unknown"
+
+
+_SAFE, _KEYED, _NEVER = RepeatClass.SAFE, RepeatClass.KEYED, RepeatClass.NEVER
+
+ACTIONS: dict[Verdict, dict[RepeatClass, Action]] = {
+    Verdict.ACCEPTED: {_SAFE: Action.APPLIED, _KEYED: Action.APPLIED, _NEVER: Action.APPLIED},
+    Verdict.NOT_SENT: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.AGAIN},
+    Verdict.THROTTLED: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
+    Verdict.BROKEN: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
+    Verdict.LOST: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
+    Verdict.UNREADABLE: {_SAFE: Action.UNKNOWN, _KEYED: Action.UNKNOWN, _NEVER: Action.UNKNOWN},
+    Verdict.DUPLICATE: {_SAFE: Action.REFUSED, _KEYED: Action.ALREADY_APPLIED, _NEVER: Action.REFUSED},
+    Verdict.REFUSED: {_SAFE: Action.REFUSED, _KEYED: Action.REFUSED, _NEVER: Action.REFUSED},
+}
+
+_FINAL = {Action.APPLIED: Effect.APPLIED, Action.ALREADY_APPLIED: Effect.ALREADY_APPLIED}
+
+
+@frozen
+class RetryPolicy:
+    """How often and how patiently a call is repeated.
+
+    At most `max_attempts` requests. The n-th wait is drawn evenly from 0 to `base` * 2 ** (n - 1)
+    seconds, at most `cap` (full jitter). A Retry-After above `max_retry_after` seconds ends the call
+    instead of being cut short. `quota` is the number of tokens that all calls of a client share: a
+    retry costs 5, after a timeout 10, one at the time that the provider asked for nothing.
+    """
+
+    max_attempts: int = field(default=6, validator=door.count)
+    base: float = field(default=0.25, validator=door.setting)
+    cap: float = field(default=8.0, validator=door.setting)
+    max_retry_after: float = field(default=120.0, validator=validators.ge(0))
+    quota: int = field(default=500, validator=validators.ge(0))
+    ceilings: tuple[float, ...] = field(init=False, repr=False, eq=False)
+
+    @ceilings.default
+    def _ceilings(self) -> tuple[float, ...]:
+        # expo() yields None first: it waits for the send() of backoff's own loop.
+        schedule = (
+            wait for wait in backoff.expo(base=2, factor=self.base, max_value=self.cap) if wait is not None
+        )
+        return tuple(islice(schedule, min(self.max_attempts, 32)))
+
+    def ceiling(self, attempt: int) -> float:
+        """Return the longest wait in seconds after the `attempt`-th request, counted from 1."""
+        return self.ceilings[min(attempt, len(self.ceilings)) - 1]
+
+
+@frozen
+class Again:
+    """Send again after `wait` seconds; it costs `cost` tokens of the quota."""
+
+    wait: float
+    cost: int
+
+
+@frozen
+class Stop:
+    """Send no more: `effect` is what is known, `reason` is why."""
+
+    effect: Effect
+    reason: StopReason
+
+
+def decide(
+    verdict: Verdict,
+    repeat: RepeatClass,
+    *,
+    attempt: int,
+    in_doubt: bool,
+    policy: RetryPolicy,
+    deadline: Deadline,
+    now: float,
+    quota_left: int,
+    random: Callable[[], float],
+    asked: float | None = None,
+    timed_out: bool = False,
+    throttled_is_unprocessed: bool = False,
+) -> Again | Stop:
+    """Return what to do after the `attempt`-th request ended with `verdict`.
+
+    `in_doubt` says whether any attempt so far, this one and those of earlier calls with the key
+    included, may have changed the balance. `asked` are the seconds that the provider asks to wait.
+    `now` and `deadline` are on one monotonic clock; `random` gives numbers from 0 up to 1.
+    """
+    action = ACTIONS[verdict][repeat]
+    if verdict is Verdict.THROTTLED and throttled_is_unprocessed and not in_doubt:
+        action = Action.AGAIN
+    if action in _FINAL:
+        return Stop(_FINAL[action], StopReason.ANSWERED)
+    if action is Action.REFUSED:
+        return Stop(Effect.UNKNOWN if in_doubt else Effect.REFUSED, StopReason.ANSWERED)
+    if action is Action.UNKNOWN:
+        unreadable = verdict is Verdict.UNREADABLE
+        return Stop(Effect.UNKNOWN, StopReason.UNREADABLE if unreadable else StopReason.NO_SAFE_REPEAT)
+
+    worst = Effect.UNKNOWN if in_doubt else Effect.NOT_APPLIED
+    if attempt >= policy.max_attempts:
+        return Stop(worst, StopReason.ATTEMPTS_SPENT)
+    wait = random() * policy.ceiling(attempt)
+    if asked is not None:
+        if asked > policy.max_retry_after or not deadline.allows(asked, now):
+            return Stop(worst, StopReason.RETRY_AFTER_TOO_LONG)
+        wait = max(wait, asked + random() * asked * JITTER)
+    if not deadline.allows(wait, now):
+        return Stop(worst, StopReason.DEADLINE)
+    if asked is not None:
+        return Again(wait, 0)  # the provider itself named the time: no storm comes of it
+    cost = TIMEOUT_COST if timed_out else RETRY_COST
+    if cost > quota_left:
+        return Stop(worst, StopReason.QUOTA_SPENT)
+    return Again(wait, cost)

@@ -1,0 +1,54 @@
+"""Decisions: how long a provider asks to wait (RFC 9110, section 10.2.3)."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+def retry_after(
+    values: Iterable[str], *, milliseconds: Iterable[str] = (), date: str | None = None, now: float
+) -> float | None:
+    """Return the seconds to wait, or None when nobody asked in a form that can be understood.
+
+    `values` are the Retry-After headers (seconds, or an HTTP date), `milliseconds` the
+    `retry-after-ms` ones, which are the finer and win. Several of a kind: the longest counts, so that
+    nobody sends earlier than asked. An HTTP date is counted from the answer's own `date` header where
+    it can be read (the two clocks may differ), else from `now`, in seconds since the epoch. A date in
+    the past is no wait at all.
+    """
+    fine = [float(text) / 1000 for text in _split(milliseconds) if _SECONDS.fullmatch(text)]
+    if fine:
+        return max(fine)
+    answered = _epoch(date) if date is not None else None
+    reference = now if answered is None else answered
+    waits = [wait for value in values if (wait := _wait(value.strip(), reference)) is not None]
+    return max(waits, default=None)
+
+
+def _wait(value: str, reference: float) -> float | None:
+    at = _epoch(value)
+    if at is not None:
+        return max(0.0, at - reference)
+    seconds = list(_split([value]))
+    if seconds and all(_SECONDS.fullmatch(text) for text in seconds):
+        return max(float(text) for text in seconds)
+    return None
+
+
+def _split(values: Iterable[str]) -> Iterable[str]:
+    """Undo what proxies do to repeated headers: join them with commas."""
+    return (part.strip() for value in values for part in value.split(","))
+
+
+def _epoch(value: str) -> float | None:
+    """Read an HTTP date in any of its three forms (RFC 9110, section 5.6.7), in seconds since the epoch."""
+    if not any(char.isalpha() for char in value):
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

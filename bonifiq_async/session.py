@@ -1,0 +1,236 @@
+"""Input/output: the session manager. It sends one attempt and returns evidence; it decides nothing.
+
+The only module that touches aiohttp's client.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
+from attrs import field, frozen
+from yarl import URL
+
+from bonifiq_async import door
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.request import PreparedRequest
+
+ANSWER_LIMIT = 8 * 1024 * 1024
+"""Bytes of an answer that are read at the most; a larger one is refused."""
+ERROR_LIMIT = 64 * 1024
+"""Bytes of an error answer that are read, so that its connection can be used again."""
+
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+@frozen
+class Timeouts:
+    """Seconds: to `connect`, for one `attempt` with its answer, and for the whole `call`."""
+
+    connect: float = field(default=5.0, validator=door.setting)
+    attempt: float = field(default=20.0, validator=door.setting)
+    call: float = field(default=60.0, validator=door.setting)
+
+
+@frozen
+class PoolLimits:
+    """How many `connections` at once, and how many seconds an idle one is kept (`keepalive`).
+
+    The default keep-alive lies below the 15 s and more after which servers usually close, so that a
+    request seldom meets a connection that is about to go.
+    """
+
+    connections: int = field(default=100, validator=door.count)
+    keepalive: float = field(default=10.0, validator=door.setting)
+
+
+class Masked(str):
+    """A header value that must not be shown: its repr hides it."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class SessionManager:
+    """Owns one pooled aiohttp session, made in the loop of the first request; or borrows one.
+
+    A borrowed session is used as it is and never closed here.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        timeouts: Timeouts,
+        pool: PoolLimits,
+        borrowed: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        self._headers = {name: Masked(value) for name, value in headers.items()}
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)
+        self._pool = pool
+        self._borrowed = borrowed
+        self._trust_env = trust_env
+        self._session = borrowed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @property
+    def capacity(self) -> int:
+        """How many requests the connector takes at once, so that it never queues."""
+        connector = self._borrowed.connector if self._borrowed is not None else None
+        limits = (connector.limit, connector.limit_per_host) if connector is not None else ()
+        return min([self._pool.connections, *(limit for limit in limits if limit)])
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed or (self._session is not None and self._session.closed)
+
+    def ready(self) -> aiohttp.ClientSession:
+        """Return the session of the running loop, made now if this is the first use.
+
+        Raises `ConfigurationError` when closed, or in another event loop than the first request's.
+        """
+        loop = asyncio.get_running_loop()
+        if self._session is not None and self._loop is loop and not self.closed:
+            return self._session
+        if self.closed:
+            raise ConfigurationError("The client or its session is closed. Nothing was sent; open a new one.")
+        if self._loop is not None:
+            raise ConfigurationError(
+                "The client was first used in another event loop. Nothing was sent; use one client per loop."
+            )
+        self._loop = loop
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._pool.keepalive),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=self._trust_env,
+            )
+        return self._session
+
+    async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
+        """Send `request` once, for at most `seconds` with its answer, and return what is known of it.
+
+        `hand_over` tells, also after a cancellation, whether the body was handed to the transport.
+        Raises nothing but `ConfigurationError` (see `ready`) and the cancellation.
+        """
+        session = self.ready()
+        started = time.perf_counter()
+        trail = _Trail(hand_over)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._exchange(session, request, trail)
+        except asyncio.CancelledError as cancelled:
+            # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
+            raise cancelled.with_traceback(None) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
+            trail.failure, trail.detail = _failure(error), type(error).__name__
+            if request.body is None:
+                hand_over.done = not isinstance(error, _NOT_CONNECTED)
+        if trail.status is not None:
+            hand_over.done = True
+        return Evidence(
+            sent=hand_over.done,
+            requests=max(trail.requests, 1) if hand_over.done else 0,
+            status=trail.status,
+            headers=trail.headers,
+            body=trail.body,
+            failure=trail.failure,
+            detail=trail.detail,
+            elapsed=time.perf_counter() - started,
+        )
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, request: PreparedRequest, trail: "_Trail"
+    ) -> None:
+        # aiohttp repeats GET by itself after a lost connection; its tracker counts that.
+        tracker = aiohttp.UploadTracker() if request.body is None else None
+        data = None if request.body is None else _WitnessedBody(request.body, trail.hand_over)
+        try:
+            async with session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                data=data,
+                headers=self._headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=self._timeout,
+                upload_tracker=tracker,
+            ) as response:
+                trail.status = response.status
+                trail.headers = tuple(response.headers.items())
+                limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
+                trail.body, complete = await _read(response, limit)
+                if not complete:
+                    trail.failure = Failure.TOO_LARGE
+                    response.close()
+        finally:
+            if tracker is not None:
+                trail.requests = tracker.attempts
+
+    async def aclose(self) -> None:
+        """Close what is owned. Idempotent."""
+        self._closed = True
+        if self._session is not None and self._borrowed is None:
+            await self._session.close()
+
+
+class _Trail:
+    """What one exchange has shown so far, kept when it breaks off."""
+
+    __slots__ = ("body", "detail", "failure", "hand_over", "headers", "requests", "status")
+
+    def __init__(self, hand_over: HandOver) -> None:
+        self.hand_over = hand_over
+        self.requests = 1
+        self.status: int | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = b""
+        self.failure: Failure | None = None
+        self.detail = ""
+
+
+class _WitnessedBody(BytesPayload):
+    """A body that notes when the transport begins to write it."""
+
+    def __init__(self, value: bytes, hand_over: HandOver) -> None:
+        super().__init__(value, content_type="application/json")
+        self._hand_over = hand_over
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self._hand_over.done = True
+        await super().write(writer)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._hand_over.done = True
+        await super().write_with_length(writer, content_length)
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """Return the body and whether it is whole: at most `limit` bytes are kept in memory."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await response.content.readany():
+        size += len(chunk)
+        if size > limit:
+            chunks.append(chunk[: limit - size])
+            return b"".join(chunks), False
+        chunks.append(chunk)
+    return b"".join(chunks), True
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, TimeoutError):
+        return Failure.TIMEOUT
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failure.CONNECT
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Failure.MALFORMED
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Failure.DISCONNECTED
+    return Failure.LOCAL

@@ -1,0 +1,60 @@
+"""Decisions: what the evidence of one attempt proves."""
+
+from bonifiq_async.evidence import Evidence, Failure
+from bonifiq_async.outcome import Effect, Verdict
+from bonifiq_async.retry_after import retry_after
+
+CREDENTIALS_REFUSED = (401, 403)
+REPEATABLE_CLIENT_ERRORS = (408, 425)
+"""4xx that tell of the transfer and not of the request (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
+
+CONTRIBUTION: dict[Verdict, Effect] = {
+    Verdict.NOT_SENT: Effect.NOT_APPLIED,
+    Verdict.THROTTLED: Effect.NOT_APPLIED,
+    Verdict.BROKEN: Effect.UNKNOWN,
+    Verdict.LOST: Effect.UNKNOWN,
+    Verdict.UNREADABLE: Effect.UNKNOWN,
+}
+"""What a verdict says of the balance when the call is given up after it. A 503 is always UNKNOWN."""
+
+
+def transport_verdict(evidence: Evidence, *, now: float) -> Verdict | None:
+    """Return what the evidence proves without reading the body, or None: a complete answer to read.
+
+    `now` is in seconds since the epoch, for a Retry-After that is a date.
+    """
+    status = evidence.status
+    if status is None:
+        return Verdict.LOST if evidence.sent else Verdict.NOT_SENT
+    if status == 429 or (status == 503 and asked_wait(evidence, now=now) is not None):
+        return Verdict.THROTTLED
+    if 500 <= status <= 599 or status in REPEATABLE_CLIENT_ERRORS:
+        return Verdict.BROKEN
+    if evidence.failure is Failure.TOO_LARGE:
+        return Verdict.UNREADABLE if status < 400 else None
+    if evidence.failure is not None:
+        return Verdict.LOST
+    if not 200 <= status <= 299 and not 400 <= status <= 499:
+        return Verdict.UNREADABLE
+    return None
+
+
+def asked_wait(evidence: Evidence, *, now: float) -> float | None:
+    """Return the seconds that the answer asks to wait, None when it does not."""
+    values, milliseconds = evidence.header("retry-after"), evidence.header("retry-after-ms")
+    if not values and not milliseconds:
+        return None
+    date = evidence.header("date")
+    return retry_after(values, milliseconds=milliseconds, date=date[0] if date else None, now=now)
+
+
+def contribution(verdict: Verdict, status: int | None) -> Effect:
+    """Return the effect that an attempt leaves behind when the call is given up."""
+    if status == 503:
+        return Effect.UNKNOWN
+    return CONTRIBUTION.get(verdict, Effect.NOT_APPLIED)
+
+
+def leaves_doubt(verdict: Verdict, status: int | None) -> bool:
+    """Say whether after this attempt the balance may have changed."""
+    return contribution(verdict, status) is Effect.UNKNOWN
