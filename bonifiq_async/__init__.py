@@ -18,42 +18,44 @@ The rooms, in the order in which a change passes through them:
     cli/                the console command
 """
 
-from importlib.metadata import version as _version
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl
-from bonifiq_async.bonifiq import (
-    BasicCredentials,
-    BonifiQClient,
-    CashbackChange,
-    CheckoutRemoval,
-    CustomerPoints,
-    CustomerPointsToExpire,
-    OrderOrigin,
-    PendingOrder,
-    PendingPoints,
-    PointDetailItem,
-    Severity,
-)
-from bonifiq_async.change_key import change_key_for
-from bonifiq_async.errors import (
-    AuthenticationError,
-    BonifiQError,
-    ChangeKeyConflict,
-    ConfigurationError,
-    CustomerNotFound,
-    NotAppliedError,
-    OutcomeUnknownError,
-    PayloadError,
-    RefusedError,
-    RetryAfterTooLong,
-)
-from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
-from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
-from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.runtime import Runtime
-from bonifiq_async.session import PoolLimits, Timeouts
+if TYPE_CHECKING:
+    from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl
+    from bonifiq_async.bonifiq import (
+        BasicCredentials,
+        BonifiQClient,
+        CashbackChange,
+        CheckoutRemoval,
+        CustomerPoints,
+        CustomerPointsToExpire,
+        OrderOrigin,
+        PendingOrder,
+        PendingPoints,
+        PointDetailItem,
+        Severity,
+    )
+    from bonifiq_async.change_key import change_key_for
+    from bonifiq_async.errors import (
+        AuthenticationError,
+        BonifiQError,
+        ChangeKeyConflict,
+        ConfigurationError,
+        CustomerNotFound,
+        NotAppliedError,
+        OutcomeUnknownError,
+        PayloadError,
+        RefusedError,
+        RetryAfterTooLong,
+    )
+    from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
+    from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
+    from bonifiq_async.retry import RetryPolicy
+    from bonifiq_async.runtime import Runtime
+    from bonifiq_async.session import PoolLimits, Timeouts
 
-__version__ = _version("bonifiq-async")
+    __version__: str
 
 __all__ = [
     "Attempt",
@@ -93,3 +95,24 @@ __all__ = [
     "Verdict",
     "change_key_for",
 ]
+
+_ROOMS = ("outcome", "errors", "evidence", "change_key", "retry", "runtime", "session", "bonifiq", "batch")
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for, so that the console command starts quickly."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("bonifiq-async")
+    if name in __all__:
+        for room in _ROOMS:
+            value = getattr(import_module(f"{__name__}.{room}"), name, None)
+            if value is not None:
+                globals()[name] = value
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,7 +1,7 @@
 """A batch: a feeder reads the source, workers deliver, the caller gets outcomes as they end."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -69,7 +69,7 @@ class CashbackBatch(Generic[C, T]):
         if self._running is not None:
             self._running.stop()
 
-    async def run(self, changes: Iterable[C] | AsyncIterable[C]) -> AsyncIterator[Outcome[T]]:
+    async def run(self, changes: Iterable[C] | AsyncIterable[C]) -> AsyncGenerator[Outcome[T], None]:
         """Yield an outcome for each of `changes`, in the order in which they end.
 
         `changes` is read lazily. A change that fails yields its outcome and disturbs no other. Raises

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
+from bonifiq_async.money import Sums
 from bonifiq_async.outcome import Effect, Outcome
 
 T = TypeVar("T")
@@ -35,8 +36,7 @@ class Tally:
     """The running count behind a summary."""
 
     counts: dict[Effect, int]
-    added: Decimal = Decimal(0)
-    removed: Decimal = Decimal(0)
+    sums: Sums = field(factory=Sums)
     attempts: int = 0
 
     @classmethod
@@ -49,10 +49,7 @@ class Tally:
         self.counts[outcome.effect] += 1
         self.attempts += len(outcome.attempts)
         if outcome.effect is Effect.APPLIED:
-            if outcome.change.value > 0:
-                self.added += outcome.change.value
-            else:
-                self.removed -= outcome.change.value
+            self.sums.put(outcome.change.value)
 
     def summary(self, elapsed: float) -> BatchSummary:
         """Return what was counted, `elapsed` seconds after the start."""
@@ -63,8 +60,8 @@ class Tally:
             refused=self.counts[Effect.REFUSED],
             not_applied=self.counts[Effect.NOT_APPLIED],
             unknown=self.counts[Effect.UNKNOWN],
-            value_added=self.added,
-            value_removed=self.removed,
+            value_added=self.sums.added,
+            value_removed=self.sums.removed,
             attempts=self.attempts,
             elapsed=elapsed,
         )

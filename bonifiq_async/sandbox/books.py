@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async.money import EXACT
+
 
 @frozen
 class Effected:
@@ -74,7 +76,7 @@ class Books:
     def apply(self, customer_id: str, value: Decimal, key: str) -> None:
         """Move money, and write it down."""
         with self._lock:
-            self._balances[customer_id] = self._balances.get(customer_id, Decimal(0)) + value
+            self._balances[customer_id] = EXACT.add(self.balance(customer_id), value)
             self._effects.setdefault(key, []).append(Effected(customer_id, value, key))
 
     def put_checkout(self, customer_id: str, checkout_id: str, amount: Decimal) -> None:

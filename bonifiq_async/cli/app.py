@@ -1,0 +1,264 @@
+"""The commands and their options. What they do is imported when they do it, so that help is quick."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
+
+    from bonifiq_async.bonifiq.client import BonifiQClient
+    from bonifiq_async.cli.examine import Plan
+    from bonifiq_async.cli.report import Ending
+    from bonifiq_async.cli.rows import Problem, Source
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Cashback changes, each applied exactly once. Credentials come from the environment: "
+    "BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and, if need be, BONIFIQ_BASE_URL.",
+    epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
+    "3 some refused; 4 some unknown; 5 stopped early, run the same command again; 130 interrupted, "
+    "likewise; 1 a bug.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class FileFormat(StrEnum):
+    """What a file of changes is."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+class DuplicateAnswer(StrEnum):
+    """How the sandbox answers a used key."""
+
+    replay = "replay"
+    error_200 = "error-200"
+    error_400 = "error-400"
+    error_409 = "error-409"
+
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines; - is standard input.")
+]
+Format = Annotated[
+    FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
+SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
+
+
+@app.command()
+def demo(
+    changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 2000,
+    faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Repeats a run exactly.")] = 1,
+) -> None:
+    """Do the main job against the built-in sandbox with faults on, and compare the books."""
+    from rich.console import Console
+
+    from bonifiq_async.cli.demo import demo as run_demo
+    from bonifiq_async.cli.report import comparison_table, ending_table
+
+    result = run_demo(changes, faults, seed)
+    console = Console(highlight=False)
+    console.print(ending_table(result.ending))
+    console.print(comparison_table(result))
+    console.print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
+    raise typer.Exit(0 if result.agrees else 1)
+
+
+@app.command()
+def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
+    """Validate every row; send nothing."""
+    from rich.console import Console
+
+    from bonifiq_async.cli.report import plan_json, plan_table
+
+    with _source(file, format) as source:
+        plan = _examined(source, skip_invalid=True)
+        if as_json:
+            print(plan_json(plan).decode(), end="")
+        else:
+            Console(highlight=False, markup=False).print(plan_table(plan))
+        raise typer.Exit(2 if plan.problems else 0)
+
+
+@app.command()
+def apply(
+    file: File,
+    format: Format = None,
+    out: Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")] = None,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Changes in flight at once.")] = 64,
+    max_rate: Annotated[float | None, typer.Option(min=0.001, help="Changes begun in a second.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
+    skip_invalid: SkipInvalid = False,
+    as_json: AsJson = False,
+) -> None:
+    """Apply every row once."""
+    from rich.console import Console
+
+    from bonifiq_async.bonifiq.client import BonifiQClient
+    from bonifiq_async.cli.apply import PATIENCE, TIME, Settings
+    from bonifiq_async.cli.apply import apply as run_apply
+    from bonifiq_async.cli.report import plan_json, plan_table
+
+    if not dry_run:
+        BonifiQClient.from_env()  # what is missing is said before a long file is read
+    with _source(file, format) as source:
+        plan = _examined(source, skip_invalid=skip_invalid)
+        Console(stderr=True, highlight=False, markup=False).print(plan_table(plan))
+        if dry_run:
+            if as_json:
+                print(plan_json(plan).decode(), end="")
+            return
+        _confirm(plan, yes=yes, from_stdin=file == "-")
+        ending = run_apply(
+            plan,
+            Settings(max_in_flight, max_rate, out),
+            lambda: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME),
+        )
+    raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json))
+
+
+@app.command()
+def balance(customer: str, as_json: AsJson = False) -> None:
+    """Show a customer's balance."""
+    from bonifiq_async.cli.report import balance_rows, show
+
+    points = _call(lambda client: client.customers.points(customer))
+    show(balance_rows(customer, points), as_json=as_json)
+
+
+@app.command()
+def pending(customer: str, as_json: AsJson = False) -> None:
+    """Show what a customer has not been granted yet."""
+    from bonifiq_async.cli.report import pending_rows, show
+
+    found = _call(lambda client: client.customers.pending_points(customer))
+    show(pending_rows(customer, found), as_json=as_json)
+
+
+@app.command("checkout-remove")
+def checkout_remove(
+    customer: str,
+    checkout: str,
+    total: Annotated[str | None, typer.Option(help="The checkout's current total, such as 99.90.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the cashback off a checkout."""
+    from bonifiq_async.cli.report import removal_rows, show
+    from bonifiq_async.cli.rows import amount
+
+    value = None if total is None else amount(total, "total")
+    removal = _call(lambda client: client.checkout.remove_cashback(customer, checkout, total=value))
+    show(removal_rows(removal), as_json=as_json)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Repeats the faults exactly.")] = 1,
+    duplicates: Annotated[
+        DuplicateAnswer, typer.Option(help="How a used key is answered.")
+    ] = DuplicateAnswer.replay,
+) -> None:
+    """Run the sandbox in the foreground until Ctrl-C."""
+    from bonifiq_async.cli.foreground import serve
+
+    serve(port, faults, seed, duplicates.value)
+
+
+def _source(file: str, format: FileFormat | None) -> "AbstractContextManager[Source]":
+    from bonifiq_async.cli.rows import opened
+
+    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None)
+
+
+def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
+    from bonifiq_async.cli.examine import examine
+
+    def tell(problem: "Problem") -> None:
+        print(f"{source.name}, {problem}", file=sys.stderr)
+
+    plan = examine(source, tell)
+    if plan.problems and not skip_invalid:
+        print(
+            f"{plan.problems:,} rows of {source.name} are not valid, so nothing was sent. "
+            "Mend them, or leave them out with --skip-invalid.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(2)
+    return plan
+
+
+def _confirm(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
+    if yes:
+        return
+    if from_stdin or not sys.stdin.isatty():
+        print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
+        raise typer.Exit(2)
+    typer.confirm(f"Apply these {plan.changes:,} changes?", abort=True, err=True)
+
+
+def _concluded(ending: "Ending", *, skipped: bool, as_json: bool) -> int:
+    """Print how a run ended and how to go on, and return its exit code."""
+    from rich.console import Console
+
+    from bonifiq_async.cli.exit_codes import Exit, of_run
+    from bonifiq_async.cli.report import ending_json, ending_table
+    from bonifiq_async.cli.rows import command_line
+
+    met = [effect for effect, count in ending.counts.items() if count]
+    stopped = ending.stopped is not None
+    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=skipped)
+    if ending.refused_credentials and not ending.interrupted:
+        code = Exit.USAGE
+    if as_json:
+        print(ending_json(ending, code).decode(), end="")
+    else:
+        Console(highlight=False).print(ending_table(ending))
+    if ending.stopped is not None:
+        print(ending.stopped, file=sys.stderr)
+    if code not in (Exit.DONE, Exit.REFUSED):
+        print(
+            f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
+            file=sys.stderr,
+        )
+    return int(code)
+
+
+def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:
+    import asyncio
+
+    from bonifiq_async.bonifiq.client import BonifiQClient
+
+    async def within() -> T:
+        async with BonifiQClient.from_env() as client:
+            return await call(client)
+
+    return asyncio.run(within())
+
+
+def run() -> None:
+    """Run the command, and turn what the library raises into one sentence and an exit code."""
+    try:
+        app()
+    except Exception as error:
+        from bonifiq_async.cli.exit_codes import of_error
+        from bonifiq_async.errors import BonifiQError
+
+        if not isinstance(error, BonifiQError):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(of_error(error))

@@ -1,0 +1,135 @@
+"""`bonifiq apply`: every change of a file once, and a true account of how it ended."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from attrs import frozen
+
+from bonifiq_async.batch import CashbackBatch, FlowControl
+from bonifiq_async.bonifiq.client import BonifiQClient
+from bonifiq_async.bonifiq.payloads import CustomerPoints
+from bonifiq_async.cli.examine import Plan
+from bonifiq_async.cli.outcome_file import OutcomeFile, json_line, record
+from bonifiq_async.cli.progress import Display, display
+from bonifiq_async.cli.report import Ending
+from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.errors import AuthenticationError, ConfigurationError
+from bonifiq_async.outcome import Outcome
+from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.session import Timeouts
+
+PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
+TIME = Timeouts(call=180.0)
+"""A row of a file waits longer than a shopper: about a minute of retries, three in all."""
+
+
+@frozen
+class Settings:
+    """How a file is applied."""
+
+    max_in_flight: int = 64
+    max_rate: float | None = None
+    out: Path | None = None
+
+
+def say(text: str) -> None:
+    """Tell a person something, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def apply(plan: Plan, settings: Settings, make_client: Callable[[], BonifiQClient]) -> Ending:
+    """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(OutcomeFile(settings.out)) if settings.out is not None else None
+        shown = stack.enter_context(display(plan.changes))
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            return runner.run(_apply(plan, settings, make_client, out, shown))
+
+
+async def _apply(
+    plan: Plan,
+    settings: Settings,
+    make_client: Callable[[], BonifiQClient],
+    out: OutcomeFile | None,
+    shown: Display,
+) -> Ending:
+    ending = Ending(planned=plan.changes)
+    flow = FlowControl(settings.max_in_flight, settings.max_rate)
+    async with make_client() as client:
+        batch: CashbackBatch[FileChange, CustomerPoints] = CashbackBatch(client, flow=flow)
+        with _interrupts(ending, batch):
+            outcomes = batch.run(plan.read())
+            async with contextlib.aclosing(outcomes):
+                try:
+                    async for outcome in outcomes:
+                        out = _note(outcome, ending, batch, out)
+                        done = batch.summary
+                        shown.show(
+                            done=done.seen, retries=done.attempts - done.seen, in_flight=batch.in_flight
+                        )
+                except asyncio.CancelledError:
+                    if not ending.interrupted:
+                        raise
+                except ConfigurationError as error:
+                    ending.stopped = str(error)
+    ending.summary = batch.summary
+    if batch.stopped_by is not None:
+        ending.stopped = str(batch.stopped_by)
+        ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
+    return ending
+
+
+def _note(
+    outcome: Outcome[CustomerPoints],
+    ending: Ending,
+    batch: CashbackBatch[FileChange, CustomerPoints],
+    out: OutcomeFile | None,
+) -> OutcomeFile | None:
+    """Count an outcome and write it down; return the file to write the next one to."""
+    ending.count(outcome.effect, outcome.change.value)
+    if out is not None:
+        try:
+            out.write(record(outcome))
+        except OSError as error:
+            ending.stopped = f"The outcome file takes no more ({error.strerror})."
+            say(f"{ending.stopped} What is in flight ends; its outcomes follow here.")
+            batch.stop()
+            out = None
+    if out is None and ending.stopped is not None:
+        say(json_line(record(outcome)).decode().rstrip())
+    return out
+
+
+@contextlib.contextmanager
+def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, CustomerPoints]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupt() -> None:
+        if ending.interrupted and task is not None:
+            task.cancel()
+            return
+        ending.interrupted = True
+        say(f"Stopping: {batch.in_flight} changes in flight end first. Press Ctrl-C again to stop at once.")
+        batch.stop()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

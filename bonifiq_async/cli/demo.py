@@ -1,0 +1,68 @@
+"""`bonifiq demo`: the main job against the sandbox with faults on, and the books compared at the end."""
+
+import csv
+import random
+import tempfile
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+from bonifiq_async.bonifiq.client import BonifiQClient
+from bonifiq_async.cli.apply import PATIENCE, Settings, apply
+from bonifiq_async.cli.examine import Plan, examine
+from bonifiq_async.cli.report import Comparison, Ending
+from bonifiq_async.cli.rows import Source
+from bonifiq_async.money import EXACT
+from bonifiq_async.outcome import Effect
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+CHANGES_PER_CUSTOMER = 5
+
+
+def demo(changes: int, rate: float, seed: int) -> Comparison:
+    """Apply `changes` made-up changes while `rate` of the requests fail, and compare the books."""
+    faults = FaultScript(rate=rate, seed=seed)
+    with tempfile.TemporaryDirectory() as folder, Sandbox(duplicates="error-400", faults=faults) as sandbox:
+        source = Source(_made_up(Path(folder) / "changes.csv", changes, seed), "changes.csv", "csv")
+        plan = examine(source, lambda problem: None)
+        out = Path(folder) / "outcomes.csv"
+        ending = apply(
+            plan,
+            Settings(out=out),
+            lambda: BonifiQClient(sandbox.credentials, base_url=sandbox.url, retry=PATIENCE),
+        )
+        return _compare(plan, out, ending, sandbox)
+
+
+def _made_up(path: Path, changes: int, seed: int) -> Path:
+    chance = random.Random(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("customer_id", "value", "reason", "reference"))
+        for number in range(changes):
+            customer = f"customer-{chance.randrange(max(1, changes // CHANGES_PER_CUSTOMER))}@example.com"
+            cents = chance.randrange(1, 5000) * chance.choice((1, 1, 1, -1))
+            writer.writerow((customer, Decimal(cents) / 100, "campaign", f"order-{number}"))
+    return path
+
+
+def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Comparison:
+    with out.open(newline="") as file:
+        reported = {row["change_key"]: Effect(row["effect"]) for row in csv.DictReader(file)}
+    lost = doubled = wrong = 0
+    balances: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for change in plan.read():
+        effects = len(sandbox.books.effects(change.change_key))
+        effect = reported.get(change.change_key)
+        moved = effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
+        lost += effect is None or (moved and effects == 0)
+        doubled += effects > 1
+        wrong += not moved and effect is not Effect.UNKNOWN and effects > 0
+        balances[change.customer_id] = EXACT.add(
+            balances[change.customer_id], change.value if effects else Decimal(0)
+        )
+    actual = sandbox.books.balances()
+    wrong_balances = sum(actual.get(who, Decimal(0)) != balance for who, balance in balances.items())
+    return Comparison(
+        ending, sandbox.books.requests, sandbox.faults.met.total(), lost, doubled, wrong, wrong_balances
+    )

@@ -1,0 +1,67 @@
+"""What the exit codes mean: one table for the command, its help and its tests."""
+
+import enum
+from collections.abc import Collection
+
+from bonifiq_async.errors import (
+    AuthenticationError,
+    BonifiQError,
+    NotAppliedError,
+    OutcomeUnknownError,
+    RefusedError,
+)
+from bonifiq_async.outcome import Effect
+
+
+class Exit(enum.IntEnum):
+    """An exit code."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    REFUSED = 3
+    UNKNOWN = 4
+    STOPPED = 5
+    INTERRUPTED = 130
+
+
+MEANING = {
+    Exit.DONE: "every change is applied, now or before",
+    Exit.BUG: "a bug in this program",
+    Exit.USAGE: "usage, configuration, credentials or an invalid file",
+    Exit.REFUSED: "finished; some changes were refused",
+    Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied",
+    Exit.STOPPED: "stopped early or gave some up; the same command goes on",
+    Exit.INTERRUPTED: "interrupted; the same command goes on",
+}
+
+FIRST = (Exit.INTERRUPTED, Exit.STOPPED, Exit.UNKNOWN, Exit.REFUSED)
+"""Of several, the first of these is the exit code."""
+
+BY_EFFECT = {
+    Effect.REFUSED: Exit.REFUSED,
+    Effect.UNKNOWN: Exit.UNKNOWN,
+    Effect.NOT_APPLIED: Exit.STOPPED,
+}
+
+BY_ERROR: tuple[tuple[type[BonifiQError], Exit], ...] = (
+    (AuthenticationError, Exit.USAGE),
+    (RefusedError, Exit.REFUSED),
+    (NotAppliedError, Exit.STOPPED),
+    (OutcomeUnknownError, Exit.UNKNOWN),
+    (BonifiQError, Exit.USAGE),
+)
+
+
+def of_error(error: BonifiQError) -> Exit:
+    """Return the code of a command that ended with `error`."""
+    return next(code for kind, code in BY_ERROR if isinstance(error, kind))
+
+
+def of_run(effects: Collection[Effect], *, interrupted: bool, stopped: bool, skipped: bool) -> Exit:
+    """Return the code of a run that saw `effects`; `skipped` says that invalid rows were left out."""
+    met = {BY_EFFECT[effect] for effect in effects if effect in BY_EFFECT}
+    met |= {Exit.INTERRUPTED} if interrupted else set()
+    met |= {Exit.STOPPED} if stopped else set()
+    met |= {Exit.REFUSED} if skipped else set()
+    return next((code for code in FIRST if code in met), Exit.DONE)

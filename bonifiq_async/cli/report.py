@@ -1,0 +1,189 @@
+"""What a person reads: amounts, the plan, the closing table, balances."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from attrs import define, field, frozen
+from rich.console import Console
+from rich.table import Table
+
+from bonifiq_async.batch import BatchSummary
+from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CustomerPoints, PendingPoints
+from bonifiq_async.cli.examine import Plan
+from bonifiq_async.cli.outcome_file import json_line
+from bonifiq_async.money import EXACT, Sums
+from bonifiq_async.outcome import Effect
+
+
+@define
+class Ending:
+    """How a run ended, counted and summed by effect."""
+
+    counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
+    sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
+    summary: BatchSummary = field(factory=BatchSummary)
+    planned: int = 0
+    interrupted: bool = False
+    stopped: str | None = None
+    refused_credentials: bool = False
+
+    def count(self, effect: Effect, value: Decimal) -> None:
+        """Count one change."""
+        self.counts[effect] += 1
+        self.sums[effect].put(value)
+
+    @property
+    def not_tried(self) -> int:
+        """How many changes of the file were never begun."""
+        return self.planned - sum(self.counts.values())
+
+
+@frozen
+class Comparison:
+    """The provider's books against what was reported, change by change."""
+
+    ending: Ending
+    requests: int
+    faults: int
+    lost: int
+    doubled: int
+    wrong_effects: int
+    wrong_balances: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every change has the effect that was reported, and every balance is exact."""
+        return not (self.lost or self.doubled or self.wrong_effects or self.wrong_balances)
+
+
+def comparison_table(found: Comparison) -> Table:
+    """Return the comparison of the books."""
+    table = Table(title="Compared with the provider's books", title_justify="left", show_header=False)
+    for name, number in (
+        ("requests that arrived", found.requests),
+        ("of them failed on purpose", found.faults),
+        ("lost: reported as applied, not in the books", found.lost),
+        ("doubled: in the books twice", found.doubled),
+        ("reported as not applied, but in the books", found.wrong_effects),
+        ("balances that differ", found.wrong_balances),
+    ):
+        table.add_row(name, f"{number:,}")
+    return table
+
+
+def brl(amount: Decimal) -> str:
+    """Return an amount as people read it, with every digit that it has: `R$ 1,234.50`."""
+    return f"R$ {EXACT.add(amount, Decimal('0.00')):,f}"
+
+
+def plan_table(plan: Plan) -> Table:
+    """Return what is about to be sent."""
+    table = Table(title=f"{plan.source.name}: about to be applied", title_justify="left", show_header=False)
+    rows = {
+        "changes": f"{plan.changes:,}",
+        "customers": f"{plan.customers:,}",
+        "added": brl(plan.added),
+        "removed": brl(plan.removed),
+    }
+    if plan.repeats:
+        rows["rows said twice, sent once"] = f"{plan.repeats:,}"
+    if plan.problems:
+        rows["rows left out as not valid"] = f"{plan.problems:,}"
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def ending_table(ending: Ending) -> Table:
+    """Return the closing table by effect."""
+    table = Table(title="Changes by effect", title_justify="left")
+    for column in ("effect", "changes", "added", "removed"):
+        table.add_column(column, justify="left" if column == "effect" else "right")
+    for effect in Effect:
+        if ending.counts[effect]:
+            sums = ending.sums[effect]
+            table.add_row(effect.value, f"{ending.counts[effect]:,}", brl(sums.added), brl(sums.removed))
+    if ending.not_tried:
+        table.add_row("not tried", f"{ending.not_tried:,}", "", "")
+    return table
+
+
+def ending_json(ending: Ending, exit_code: int) -> bytes:
+    """Return the same for machines, as one line of JSON."""
+    effects: dict[str, object] = {
+        effect.value.replace(" ", "_"): {
+            "changes": ending.counts[effect],
+            "added": ending.sums[effect].added,
+            "removed": ending.sums[effect].removed,
+        }
+        for effect in Effect
+    }
+    return json_line(
+        {
+            "effects": effects,
+            "not_tried": ending.not_tried,
+            "attempts": ending.summary.attempts,
+            "elapsed": round(ending.summary.elapsed, 3),
+            "interrupted": ending.interrupted,
+            "stopped": ending.stopped,
+            "exit_code": exit_code,
+        }
+    )
+
+
+def plan_json(plan: Plan) -> bytes:
+    """Return a plan as one line of JSON."""
+    return json_line(
+        {
+            "changes": plan.changes,
+            "customers": plan.customers,
+            "added": plan.added,
+            "removed": plan.removed,
+            "repeats": plan.repeats,
+            "problems": plan.problems,
+        }
+    )
+
+
+def balance_rows(customer_id: str, points: CustomerPoints) -> Mapping[str, object]:
+    """Return a balance as named values."""
+    return {
+        "customer_id": customer_id,
+        "customer_exists": points.customer_exists,
+        "cashback_balance": points.cashback_balance,
+        "points_balance": points.points_balance,
+        "name": points.name,
+    }
+
+
+def pending_rows(customer_id: str, pending: PendingPoints) -> Mapping[str, object]:
+    """Return pending points as named values."""
+    return {
+        "customer_id": customer_id,
+        "total_pending_points": pending.total_pending_points,
+        "total_pending_cashback": pending.total_pending_cashback,
+        "pending_orders": len(pending.pending_orders),
+    }
+
+
+def removal_rows(removal: CheckoutRemoval) -> Mapping[str, object]:
+    """Return what became of the cashback on a checkout as named values."""
+    return {
+        "removed": removal.removed,
+        "code": removal.code,
+        "code_name": removal.code_name,
+        "message": removal.customer_message,
+        "repeated": removal.repeated,
+    }
+
+
+def show(values: Mapping[str, object], *, as_json: bool) -> None:
+    """Print named values to standard output, as a table or as a line of JSON."""
+    if as_json:
+        print(json_line(values).decode(), end="")
+        return
+    table = Table(show_header=False)
+    for name, value in values.items():
+        shown = brl(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
+        table.add_row(name.replace("_", " "), shown)
+    Console(markup=False, highlight=False).print(table)

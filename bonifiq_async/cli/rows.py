@@ -1,0 +1,212 @@
+"""Files of changes: CSV with a header or JSON lines, read row by row, each with its line number."""
+
+import contextlib
+import csv
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, cast
+
+from attrs import frozen
+
+from bonifiq_async.bonifiq.payloads import CashbackChange
+from bonifiq_async.change_key import change_key_for
+from bonifiq_async.converters import decode
+from bonifiq_async.errors import ConfigurationError, PayloadError
+
+Format = Literal["csv", "jsonl"]
+
+FORMATS: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+REQUIRED = ("customer_id", "value", "reason")
+KEYS = ("change_key", "reference")
+COLUMNS = (*REQUIRED, *KEYS, "customer_reason")
+
+_AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+@frozen
+class FileChange(CashbackChange):
+    """A change and the line of the file that it came from, counted from 1."""
+
+    line: int = 0
+
+
+@frozen
+class Problem:
+    """What is wrong with one row."""
+
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}"
+
+
+@frozen
+class Source:
+    """A file on disk that can be read twice. `name` is what the user calls it."""
+
+    path: Path
+    name: str
+    format: Format
+
+    def rows(self) -> Iterator[FileChange | Problem]:
+        """Yield each row as a change, or as what is wrong with it.
+
+        Raises `ConfigurationError` for what concerns the whole file: it cannot be read, is empty, is
+        not UTF-8, lacks a column, or is not CSV.
+        """
+        reader = _csv_rows if self.format == "csv" else _json_rows
+        try:
+            empty = True
+            for line, cells in reader(self):
+                empty = False
+                yield cells if isinstance(cells, Problem) else _change(line, cells)
+        except UnicodeDecodeError:
+            raise ConfigurationError(
+                f"{self.name}, line {_undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
+                "Nothing was sent."
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.name} cannot be read: {error.strerror}. Nothing was sent."
+            ) from None
+        if empty:
+            raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
+
+    def state(self) -> tuple[int, int]:
+        """Return size and time of change, to see whether the file was touched between two readings."""
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+
+@contextlib.contextmanager
+def opened(file: str, format: Format | None) -> Iterator[Source]:
+    """Give `file` as a source; `-` is standard input, kept in a temporary file meanwhile.
+
+    Raises `ConfigurationError` when the format cannot be told or the file cannot be read.
+    """
+    kind = format or FORMATS.get(Path(file).suffix.lower())
+    if kind is None:
+        raise ConfigurationError(f"Say what {file!r} holds: --format csv or --format jsonl.")
+    if file != "-":
+        if not Path(file).is_file():
+            raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
+        yield Source(Path(file), file, kind)
+        return
+    with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}") as spool:
+        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool.flush()
+        yield Source(Path(spool.name), "standard input", kind)
+
+
+Cells = Mapping[str, object]
+
+
+def _csv_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
+    with source.path.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        line = 1
+        try:
+            header = _header(source, next(reader, []))
+            line = reader.line_num + 1
+            for cells in reader:
+                if len(cells) > len(header):
+                    message = f"{len(cells)} cells, but the header has {len(header)}"
+                    yield line, Problem(line, "row", message)
+                elif any(cells):
+                    yield line, dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise ConfigurationError(
+                f"{source.name}, line {line}: not CSV ({error}). Nothing was sent."
+            ) from None
+
+
+def _header(source: Source, cells: Sequence[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    missing = [column for column in REQUIRED if column not in names]
+    if not set(KEYS) & set(names):
+        missing.append("change_key or reference")
+    if missing and any(";" in name for name in names):
+        raise ConfigurationError(
+            f"{source.name}, line 1: the columns are parted by semicolons; part them by commas. "
+            "Nothing was sent."
+        )
+    if missing:
+        raise ConfigurationError(
+            f"{source.name}, line 1: the header lacks {', '.join(missing)}. Nothing was sent."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1 and name in COLUMNS})
+    if twice:
+        raise ConfigurationError(
+            f"{source.name}, line 1: the header has {', '.join(twice)} twice. Nothing was sent."
+        )
+    return names
+
+
+def _json_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
+    with source.path.open("rb") as lines:
+        for line, raw in enumerate(lines, 1):
+            text = raw.removeprefix(b"\xef\xbb\xbf").strip() if line == 1 else raw.strip()
+            if not text:
+                continue
+            text.decode()
+            try:
+                row = decode(text)
+            except PayloadError:
+                yield line, Problem(line, "row", "not a JSON object")
+                continue
+            yield line, row if isinstance(row, dict) else Problem(line, "row", "not a JSON object")
+
+
+def _change(line: int, cells: Cells) -> FileChange | Problem:
+    given = {name: cell for name, cell in cells.items() if cell not in (None, "") and name in COLUMNS}
+    try:
+        value = amount(given.get("value"), "value")
+        customer_id, reason = cast(str, given.get("customer_id", "")), cast(str, given.get("reason", ""))
+        if ("change_key" in given) == ("reference" in given):
+            raise PayloadError("give exactly one of change_key and reference", path="change_key")
+        key = cast(str, given.get("change_key")) if "change_key" in given else None
+        if key is None:
+            key = change_key_for(customer_id, value, cast(str, given["reference"]))
+        customer_reason = cast("str | None", given.get("customer_reason"))
+        return FileChange(customer_id, value, reason, key, customer_reason, line=line)
+    except PayloadError as error:
+        return Problem(line, error.path, str(error))
+
+
+def amount(cell: object, field: str) -> Decimal:
+    """Return a number or a string of digits as an exact amount; raises `PayloadError` naming `field`."""
+    if isinstance(cell, Decimal | int) and not isinstance(cell, bool):
+        return Decimal(cell)
+    if isinstance(cell, str) and _AMOUNT.fullmatch(cell):
+        return Decimal(cell)
+    shown = "empty" if cell is None else repr(cell)[:40]
+    raise PayloadError(
+        f"{field} is {shown}; write digits with a point and nothing else, such as -10.50", path=field
+    )
+
+
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def command_line() -> str:
+    """Return the command that was typed, to be typed again."""
+    program = os.path.basename(sys.argv[0])
+    name = "python -m bonifiq_async" if program == "__main__.py" else program
+    return f"{name} {shlex.join(sys.argv[1:])}"

@@ -1,0 +1,33 @@
+"""Words: sums of money, exact to the last digit.
+
+The default decimal context rounds a sum to 28 digits; this one has room for any sum of amounts that
+pass the door, and raises rather than round.
+"""
+
+from decimal import Context, Decimal, Inexact
+
+from attrs import define
+
+EXACT = Context(prec=100, traps=[Inexact])
+
+
+@define
+class Sums:
+    """What was added and what was removed, both as amounts above zero."""
+
+    added: Decimal = Decimal(0)
+    removed: Decimal = Decimal(0)
+
+    def put(self, value: Decimal) -> None:
+        """Count a signed change."""
+        if value > 0:
+            self.added = EXACT.add(self.added, value)
+        else:
+            self.removed = EXACT.subtract(self.removed, value)
+
+    def take_back(self, value: Decimal) -> None:
+        """Undo one `put` of `value`."""
+        if value > 0:
+            self.added = EXACT.subtract(self.added, value)
+        else:
+            self.removed = EXACT.add(self.removed, value)
