@@ -1,5 +1,6 @@
 """The commands and their options. What they do is imported when they do it, so that help is quick."""
 
+import contextlib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
 
     from bonifiq_async.bonifiq.client import BonifiQClient
@@ -73,6 +74,8 @@ def demo(
     console.print(ending_table(result.ending))
     console.print(comparison_table(result))
     console.print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
+    if result.ending.interrupted:
+        raise typer.Exit(130)
     raise typer.Exit(0 if result.agrees else 1)
 
 
@@ -191,7 +194,8 @@ def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
     def tell(problem: "Problem") -> None:
         print(f"{source.name}, {problem}", file=sys.stderr)
 
-    plan = examine(source, tell)
+    with _interruptible():
+        plan = examine(source, tell)
     if plan.problems and not skip_invalid:
         print(
             f"{plan.problems:,} rows of {source.name} are not valid, so nothing was sent. "
@@ -208,7 +212,11 @@ def _confirm(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
     if from_stdin or not sys.stdin.isatty():
         print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
         raise typer.Exit(2)
-    typer.confirm(f"Apply these {plan.changes:,} changes?", abort=True, err=True)
+    with _interruptible():
+        agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
+    if not agreed:
+        print("Nothing was sent.", file=sys.stderr)
+        raise typer.Exit(5)
 
 
 def _concluded(ending: "Ending", *, skipped: bool, as_json: bool) -> int:
@@ -228,6 +236,10 @@ def _concluded(ending: "Ending", *, skipped: bool, as_json: bool) -> int:
         print(ending_json(ending, code).decode(), end="")
     else:
         Console(highlight=False).print(ending_table(ending))
+    for example in ending.examples:
+        print(example, file=sys.stderr)
+    if ending.failed > len(ending.examples):
+        print(f"and {ending.failed - len(ending.examples):,} more; --out writes them all", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
     if code not in (Exit.DONE, Exit.REFUSED):
@@ -247,11 +259,26 @@ def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:
         async with BonifiQClient.from_env() as client:
             return await call(client)
 
-    return asyncio.run(within())
+    with _interruptible():
+        return asyncio.run(within())
+
+
+@contextlib.contextmanager
+def _interruptible() -> "Iterator[None]":
+    """Make Ctrl-C end the command with its documented code."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        print("Interrupted.", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def run() -> None:
     """Run the command, and turn what the library raises into one sentence and an exit code."""
+    import logging
+
+    # The outcome file and the closing table say what a library can only log.
+    logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
     try:
         app()
     except Exception as error:

@@ -90,7 +90,7 @@ def _note(
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
     """Count an outcome and write it down; return the file to write the next one to."""
-    ending.count(outcome.effect, outcome.change.value)
+    ending.count(outcome)
     if out is not None:
         try:
             out.write(record(outcome))

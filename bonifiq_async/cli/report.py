@@ -11,8 +11,12 @@ from bonifiq_async.batch import BatchSummary
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CustomerPoints, PendingPoints
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import json_line
+from bonifiq_async.cli.rows import FileChange
 from bonifiq_async.money import EXACT, Sums
-from bonifiq_async.outcome import Effect
+from bonifiq_async.outcome import Effect, Outcome
+
+SHOWN_ERRORS = 10
+"""Errors shown at the end of a run; an outcome file has them all."""
 
 
 @define
@@ -26,11 +30,20 @@ class Ending:
     interrupted: bool = False
     stopped: str | None = None
     refused_credentials: bool = False
+    examples: list[str] = field(factory=list)
 
-    def count(self, effect: Effect, value: Decimal) -> None:
-        """Count one change."""
-        self.counts[effect] += 1
-        self.sums[effect].put(value)
+    def count(self, outcome: Outcome[CustomerPoints]) -> None:
+        """Count one change, and keep the first errors to show."""
+        self.counts[outcome.effect] += 1
+        self.sums[outcome.effect].put(outcome.change.value)
+        if outcome.error is not None and len(self.examples) < SHOWN_ERRORS:
+            line = f"line {outcome.change.line}: " if isinstance(outcome.change, FileChange) else ""
+            self.examples.append(f"{line}{outcome.error}")
+
+    @property
+    def failed(self) -> int:
+        """How many changes ended with an error."""
+        return sum(self.counts[effect] for effect in (Effect.REFUSED, Effect.NOT_APPLIED, Effect.UNKNOWN))
 
     @property
     def not_tried(self) -> int:

@@ -131,6 +131,8 @@ def _csv_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
 
 
 def _header(source: Source, cells: Sequence[str]) -> list[str]:
+    if not cells:
+        raise ConfigurationError(f"{source.name} is empty. Nothing was sent.")
     names = [cell.strip() for cell in cells]
     missing = [column for column in REQUIRED if column not in names]
     if not set(KEYS) & set(names):
