@@ -27,7 +27,7 @@ class Exit(enum.IntEnum):
 
 MEANING = {
     Exit.DONE: "every change is applied, now or before",
-    Exit.BUG: "a bug in this program",
+    Exit.BUG: "a bug",
     Exit.USAGE: "usage, configuration, credentials or an invalid file",
     Exit.REFUSED: "finished; some changes were refused",
     Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied",

@@ -1,0 +1,75 @@
+"""Runs the console command, inside this process or as a real one."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from bonifiq_async.cli import main
+from bonifiq_async.sandbox import Sandbox
+
+
+@frozen
+class Ended:
+    """Exit code and both outputs of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Console:
+    """Runs `bonifiq` with the settings of a sandbox, in an empty folder."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+    ) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.folder = folder
+        monkeypatch.chdir(folder)
+
+    def __call__(self, *args: str, sandbox: Sandbox | None = None, stdin: bytes = b"", **env: str) -> Ended:
+        for name, value in {**settings(sandbox), **env}.items():
+            self._monkeypatch.setenv(name, value)
+        self._monkeypatch.setattr(sys, "argv", ["bonifiq", *args])
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = self._capsys.readouterr()
+        return Ended(ended.value.code or 0, captured.out, captured.err)
+
+    def write(self, name: str, *lines: str) -> Path:
+        """Write a file of lines into the folder."""
+        path = self.folder / name
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+
+def settings(sandbox: Sandbox | None) -> dict[str, str]:
+    """Return the environment that points to a sandbox."""
+    if sandbox is None:
+        return {}
+    return {
+        "BONIFIQ_BASE_URL": sandbox.url,
+        "BONIFIQ_API_TOKEN": sandbox.credentials.token,
+        "BONIFIQ_API_KEY": sandbox.credentials.key,
+    }
+
+
+def process(sandbox: Sandbox, folder: Path, *args: str, prelude: str = "") -> "subprocess.Popen[str]":
+    """Start the command as a real process; `prelude` is Python run in it first."""
+    script = f"import sys; sys.argv[0] = 'bonifiq'; {prelude}\nfrom bonifiq_async.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", script, *args],
+        cwd=folder,
+        env={**os.environ, **settings(sandbox)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,202 @@
+"""Bad input: one clear sentence naming the line or the setting, the documented exit code, nothing sent."""
+
+from decimal import Decimal
+
+import pytest
+from console import Console
+
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+HEADER = "customer_id,value,reason,change_key"
+
+
+@pytest.fixture
+def console(monkeypatch, capsys, tmp_path):
+    """A console in an empty folder, without settings."""
+    for name in ("BONIFIQ_BASE_URL", "BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return Console(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox without faults."""
+    with Sandbox() as running:
+        yield running
+
+
+BAD_ROWS = {
+    "decimal comma": ('a,"10,50",r,k', "line 2: value is '10,50'"),
+    "currency": ("a,R$ 10,r,k", "line 2: value is 'R$ 10'"),
+    "NaN": ("a,NaN,r,k", "line 2: value is 'NaN'"),
+    "infinity": ("a,Infinity,r,k", "line 2: value is 'Infinity'"),
+    "exponent": ("a,1e400,r,k", "line 2: value is '1e400'"),
+    "underscore": ("a,1_000,r,k", "line 2: value is '1_000'"),
+    "other digits": ("a,١٠,r,k", "line 2: value is '١٠'"),
+    "no value": ("a,,r,k", "line 2: value is empty"),
+    "zero": ("a,0.00,r,k", "line 2: value is zero"),
+    "29 digits": ("a,12345678901234567890123456789,r,k", "line 2: value has more than 28 digits"),
+    "no customer": (",1,r,k", "line 2: customer_id is empty"),
+    "two dots": ("..,1,r,k", "line 2: customer_id is '..'"),
+    "control character": ("a\x01b,1,r,k", "line 2: customer_id has a control character"),
+    "no reason": ("a,1,,k", "line 2: reason is empty"),
+    "no key": ("a,1,r,", "line 2: give exactly one of change_key and reference"),
+    "too many cells": ("a,1,r,k,more", "line 2: 5 cells, but the header has 4"),
+}
+
+
+@pytest.mark.parametrize(("row", "sentence"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_a_bad_row_stops_the_run_before_anything_is_sent(console, sandbox, row, sentence):
+    """The good row beside it is not sent either, unless the bad one is left out by request."""
+    file = console.write("changes.csv", HEADER, row, "good,1.00,r,other").name
+    ended = console("apply", file, "--yes", sandbox=sandbox)
+    assert ended.code == Exit.USAGE
+    assert sentence in ended.err and "nothing was sent" in ended.err
+    assert sandbox.books.requests == 0
+    ended = console("apply", file, "--yes", "--skip-invalid", sandbox=sandbox)
+    assert ended.code == Exit.REFUSED
+    assert sandbox.books.balances() == {"good": Decimal("1.00")}
+
+
+BAD_FILES = {
+    "empty": (b"", "changes.csv is empty"),
+    "header only": (b"customer_id,value,reason,change_key\n", "has no changes in it"),
+    "no column": (b"customer_id,value,change_key\na,1,k\n", "line 1: the header lacks reason"),
+    "no key column": (b"customer_id,value,reason\na,1,r\n", "lacks change_key or reference"),
+    "column twice": (b"customer_id,value,value,reason,reference\na,1,1,r,o\n", "has value twice"),
+    "semicolons": (b"customer_id;value;reason;reference\na;1;r;o\n", "part them by commas"),
+    "Latin-1": (
+        "customer_id,value,reason,reference\na,1,r,o\njosé,1,r,o2\n".encode("latin-1"),
+        "line 3: not UTF-8",
+    ),
+    "UTF-16": ("customer_id,value,reason,reference\na,1,r,o\n".encode("utf-16"), "line 1: not UTF-8"),
+    "open quote": (b'customer_id,value,reason,reference\n"a,1,r,o\n', "line 2: not CSV"),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_named(console, sandbox, content, sentence):
+    """What concerns the whole file is one sentence and exit code 2, for check as for apply."""
+    (console.folder / "changes.csv").write_bytes(content)
+    for command in (("check", "changes.csv"), ("apply", "changes.csv", "--yes")):
+        ended = console(*command, sandbox=sandbox)
+        assert ended.code == Exit.USAGE
+        assert sentence in ended.err
+    assert sandbox.books.requests == 0
+
+
+def test_a_file_that_is_missing_or_unreadable_is_named(console, sandbox):
+    """A folder is no file either."""
+    for name in ("nowhere.csv", "."):
+        ended = console("apply", name, "--format", "csv", "--yes", sandbox=sandbox)
+        assert ended.code == Exit.USAGE
+        assert f"{name} is not a file that can be read" in ended.err
+
+
+BAD_JSON = {
+    "not JSON": "{",
+    "an array": "[1]",
+    "a boolean value": '{"customer_id": "a", "value": true, "reason": "r", "change_key": "k"}',
+    "a number as id": '{"customer_id": 7, "value": 1, "reason": "r", "change_key": "k"}',
+    "null as reason": '{"customer_id": "a", "value": 1, "reason": null, "change_key": "k"}',
+    "both keys": '{"customer_id": "a", "value": 1, "reason": "r", "change_key": "k", "reference": "o"}',
+    "half a character": '{"customer_id": "\\ud800", "value": 1, "reason": "r", "change_key": "k"}',
+}
+
+
+@pytest.mark.parametrize("row", BAD_JSON.values(), ids=BAD_JSON)
+def test_a_bad_json_line_is_named(console, sandbox, row):
+    """Each with its line."""
+    good = '{"customer_id": "a", "value": 1234567890123456.78, "reason": "r", "reference": "o"}'
+    file = console.write("changes.jsonl", good, "", row).name
+    ended = console("apply", file, "--yes", sandbox=sandbox)
+    assert ended.code == Exit.USAGE
+    assert "line 3: " in ended.err
+    assert sandbox.books.requests == 0
+
+
+def test_a_key_said_twice_counts_once_and_a_torn_key_counts_not_at_all(console, sandbox):
+    """Same key and same change: collapsed and said. Same key, other change: both rows refused."""
+    file = console.write(
+        "changes.csv", HEADER, "a,1.0,r,once", "b,2,r,torn", "a,1.00,r,once", "b,3,r,torn", "b,2,r,torn"
+    ).name
+    ended = console("apply", file, "--yes", "--skip-invalid", sandbox=sandbox)
+    assert ended.code == Exit.REFUSED
+    for line, other in ((3, 5), (5, 3), (6, 5)):
+        assert f"line {line}: its key stands for another change in line {other}" in ended.err
+    assert "rows said twice, sent once" in ended.err
+    assert sandbox.books.balances() == {"a": Decimal("1.0")}
+    assert sandbox.books.requests == 1
+
+
+def test_standard_input_is_checked_whole_before_anything_is_sent(console, sandbox):
+    """A bad last row stops the good first one, also when the rows come through a pipe."""
+    rows = b"customer_id,value,reason,reference\na,1,r,o1\nb,x,r,o2\n"
+    ended = console("apply", "-", "--format", "csv", "--yes", sandbox=sandbox, stdin=rows)
+    assert ended.code == Exit.USAGE
+    assert "standard input, line 3: value is 'x'" in ended.err
+    assert sandbox.books.requests == 0
+
+
+BAD_SETTINGS = {
+    "no credentials": ({}, "Set BONIFIQ_API_TOKEN and BONIFIQ_API_KEY"),
+    "blank key": ({"BONIFIQ_API_TOKEN": "t", "BONIFIQ_API_KEY": " "}, "The API key is empty or blank"),
+    "colon in token": ({"BONIFIQ_API_TOKEN": "t:u", "BONIFIQ_API_KEY": "k"}, "colon"),
+    "query": ({"BONIFIQ_BASE_URL": "http://127.0.0.1/?a=1"}, "has a query"),
+    "no scheme": ({"BONIFIQ_BASE_URL": "127.0.0.1:80"}, "has no scheme"),
+    "plain http": ({"BONIFIQ_BASE_URL": "http://example.com"}, "without encryption"),
+    "user in the URL": ({"BONIFIQ_BASE_URL": "http://u:p@127.0.0.1"}, "user information"),
+}
+
+
+@pytest.mark.parametrize(("env", "sentence"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
+def test_a_bad_setting_is_named(console, env, sentence):
+    """Exit code 2 before the file is read."""
+    console.write("changes.csv", HEADER, "a,1,r,k")
+    if "BONIFIQ_BASE_URL" in env:
+        env = {"BONIFIQ_API_TOKEN": "t", "BONIFIQ_API_KEY": "k", **env}
+    ended = console("apply", "changes.csv", "--yes", **env)
+    assert ended.code == Exit.USAGE
+    assert sentence in ended.err
+
+
+def test_a_wrong_credential_stops_the_run_at_once(console, sandbox):
+    """Not after as many refusals as there are rows: only what was in flight was sent."""
+    console.write("changes.csv", HEADER, *(f"c{n},1,r,k{n}" for n in range(2000)))
+    ended = console(
+        "apply", "changes.csv", "--yes", "--max-in-flight", "8", sandbox=sandbox, BONIFIQ_API_KEY="wrong"
+    )
+    assert ended.code == Exit.USAGE
+    assert "does not accept the credentials" in ended.err
+    assert sandbox.books.requests <= 16
+    assert sandbox.books.balances() == {}
+
+
+def test_an_outcome_file_of_another_kind_is_refused(console, sandbox):
+    """Before anything is sent."""
+    console.write("changes.csv", HEADER, "a,1,r,k")
+    for name, sentence in (("out.txt", "must end in .jsonl or .csv"), ("no/out.csv", "cannot be written")):
+        ended = console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox)
+        assert ended.code == Exit.USAGE
+        assert sentence in ended.err
+    assert sandbox.books.requests == 0
+
+
+def test_a_file_changed_after_its_check_stops_the_run(console, monkeypatch):
+    """What was not checked is not sent."""
+    from bonifiq_async.cli import apply as module
+
+    file = console.write("changes.csv", HEADER, "a,1,r,k")
+    original = module.display
+
+    def touch(total: int):
+        file.write_text(file.read_text() + "b,2,r,k2\n")
+        return original(total)
+
+    monkeypatch.setattr(module, "display", touch)
+    with Sandbox(faults=FaultScript()) as sandbox:
+        ended = console("apply", "changes.csv", "--yes", sandbox=sandbox)
+        assert ended.code == Exit.STOPPED
+        assert "was changed after it was checked" in ended.err
+        assert sandbox.books.requests == 0

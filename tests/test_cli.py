@@ -1,0 +1,240 @@
+"""The console command: what it sends, says, writes and exits with."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from console import Console, process
+
+from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
+from bonifiq_async.outcome import Effect
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+HEADER = "customer_id,value,reason,reference"
+
+
+@pytest.fixture
+def console(monkeypatch, capsys, tmp_path):
+    """A console in an empty folder."""
+    return Console(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox that answers a used key with an error."""
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+def rows(count: int) -> list[str]:
+    """A file of `count` changes of 1.00 each for ten customers."""
+    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
+
+
+def test_apply_twice_moves_money_once(console, sandbox):
+    """The second run finds every change done, and both account for every row on standard output."""
+    console.write("changes.csv", *rows(200))
+    first = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
+    second = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
+    assert (first.code, second.code) == (0, 0)
+    assert json.loads(first.out)["effects"]["applied"] == {"changes": 200, "added": 200, "removed": 0}
+    assert json.loads(second.out)["effects"]["already_applied"]["changes"] == 200
+    assert sandbox.books.balances() == {f"c{n}": Decimal(20) for n in range(10)}
+    written = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [row["effect"] for row in written].count("applied") == 200
+    assert sorted(row["line"] for row in written[:200]) == list(range(2, 202))
+
+
+def test_json_lines_keep_every_digit(console, sandbox):
+    """From the file to the books and into the outcome file."""
+    console.write("c.jsonl", '{"customer_id":"a","value":1234567890123456.78,"reason":"r","change_key":"k"}')
+    assert console("apply", "c.jsonl", "--yes", "--out", "out.csv", sandbox=sandbox).code == 0
+    assert sandbox.books.balance("a") == Decimal("1234567890123456.78")
+    row = next(csv.DictReader(Path("out.csv").read_text().splitlines()))
+    assert (row["value"], row["cashback_balance"]) == ("1234567890123456.78", "1234567890123456.78")
+
+
+def test_what_is_about_to_be_sent_is_shown_and_a_dry_run_sends_nothing(console, sandbox):
+    """Changes, customers, sums; standard output holds results alone."""
+    console.write("changes.csv", HEADER, "a,10.50,r,1", "a,-0.25,r,2", "b,1,r,3")
+    ended = console("apply", "changes.csv", "--dry-run", "--json", sandbox=sandbox)
+    plan = {"changes": 3, "customers": 2, "added": 11.5, "removed": 0.25, "repeats": 0, "problems": 0}
+    assert json.loads(ended.out) == plan
+    assert "R$ 11.50" in ended.err
+    assert sandbox.books.requests == 0
+
+
+def test_without_a_terminal_nothing_is_sent_unasked(console, sandbox):
+    """It says which option sends."""
+    console.write("changes.csv", *rows(1))
+    ended = console("apply", "changes.csv", sandbox=sandbox)
+    assert ended.code == Exit.USAGE
+    assert "--yes" in ended.err
+    assert sandbox.books.requests == 0
+
+
+EXITS = {
+    "all applied": ([], Exit.DONE),
+    "a refused row": (["400"], Exit.REFUSED),
+    "an unknown row": (["html-after"], Exit.UNKNOWN),
+    "given up": (["429-long"], Exit.STOPPED),
+    "refused and unknown": (["400", "html-before"], Exit.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("faults", "code"), EXITS.values(), ids=EXITS)
+def test_exit_codes(console, faults, code):
+    """As the documented table says; what is left is shown with its line."""
+    console.write("changes.csv", *rows(3))
+    with Sandbox(faults=FaultScript(faults)) as sandbox:
+        ended = console("apply", "changes.csv", "--yes", "--max-in-flight", "1", sandbox=sandbox)
+    assert ended.code == code
+    assert ("line 2: Change ADD-c0-1-o0" in ended.err) == bool(faults)
+    assert ("bonifiq apply changes.csv --yes" in ended.err) == (code in (Exit.UNKNOWN, Exit.STOPPED))
+
+
+def test_of_several_exit_codes_the_first_documented_wins():
+    """130, 5, 4, 3; and every effect but success has one."""
+    everything = set(Effect)
+    assert of_run(everything, interrupted=True, stopped=True, skipped=True) is Exit.INTERRUPTED
+    assert (
+        of_run(everything - {Effect.NOT_APPLIED}, interrupted=False, stopped=True, skipped=True)
+        is Exit.STOPPED
+    )
+    assert (
+        of_run({Effect.UNKNOWN, Effect.REFUSED}, interrupted=False, stopped=False, skipped=False)
+        is Exit.UNKNOWN
+    )
+    assert of_run({Effect.APPLIED}, interrupted=False, stopped=False, skipped=True) is Exit.REFUSED
+    assert (
+        of_run({Effect.APPLIED, Effect.ALREADY_APPLIED}, interrupted=False, stopped=False, skipped=False) == 0
+    )
+    assert set(BY_EFFECT) == everything - {Effect.APPLIED, Effect.ALREADY_APPLIED}
+    assert set(MEANING) == set(Exit)
+
+
+def test_the_readme_has_the_table_of_exit_codes():
+    """Word for word, so that neither drifts."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    for code, meaning in MEANING.items():
+        assert f"| {code.value} | {meaning}" in readme
+
+
+def test_single_calls(console, sandbox):
+    """Balance, pending points and checkout removal, for machines."""
+    sandbox.books.put_checkout("ana", "cart", Decimal(5))
+    sandbox.books.apply("ana", Decimal("7.50"), "k")
+    assert json.loads(console("balance", "ana", "--json", sandbox=sandbox).out)["cashback_balance"] == 7.5
+    assert json.loads(console("pending", "ana", "--json", sandbox=sandbox).out)["total_pending_points"] == 0
+    removed = console("checkout-remove", "ana", "cart", "--total", "9.90", "--json", sandbox=sandbox)
+    assert json.loads(removed.out)["removed"] is True
+    assert "04" in console("checkout-remove", "ana", "cart", sandbox=sandbox).out
+    assert console("balance", "..", sandbox=sandbox).code == Exit.USAGE
+
+
+def test_check_tells_valid_from_invalid(console):
+    """Without credentials, since it sends nothing."""
+    console.write("good.csv", *rows(3))
+    console.write("bad.csv", HEADER, "a,x,r,1")
+    assert console("check", "good.csv").code == 0
+    assert console("check", "bad.csv", "--json").code == Exit.USAGE
+
+
+def test_the_demo_compares_the_books(console):
+    """Small here; its size is an option."""
+    ended = console("demo", "--changes", "200", "--faults", "0.1")
+    assert ended.code == 0
+    assert "200 changes, 0 lost, 0 doubled." in ended.out
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
+def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, signals):
+    """Ctrl-C ends with 130 and the command to go on; run again, every change has exactly one effect."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(1000)))
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "4", "--out", "out.jsonl")
+    faults = FaultScript(rate=0.3, seed=3, among=["slow"]) if signals == 2 else None
+    with Sandbox(duplicates="error-409", faults=faults) as sandbox:
+        running = process(sandbox, tmp_path, *command)
+        while sandbox.books.requests < 20:
+            assert running.poll() is None, running.communicate()
+        for _ in range(signals):
+            running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == Exit.INTERRUPTED, said
+        assert "bonifiq apply changes.csv --yes --max-in-flight 4 --out out.jsonl" in said
+        assert sandbox.books.requests < 1000
+        again = process(sandbox, tmp_path, *command)
+        _, said = again.communicate(timeout=60)
+        assert again.returncode == 0, said
+        assert all(len(sandbox.books.effects(f"ADD-c{n % 10}-1-o{n}")) == 1 for n in range(1000))
+
+
+def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
+    """The file keeps whole lines; what it could not take is on standard error; the run can go on."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(500)))
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "4", "--out", "out.jsonl")
+    with Sandbox(duplicates="error-400") as sandbox:
+        running = process(sandbox, tmp_path, *command, prelude=limit)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == Exit.STOPPED, said
+        assert "The outcome file takes no more" in said
+        on_disk = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        reported = {row["change_key"] for row in (*on_disk, *told) if row["effect"] == "applied"}
+        assert reported == set(sandbox.books.keys())
+        assert 0 < len(on_disk) < 500
+        again = process(sandbox, tmp_path, *command)
+        _, said = again.communicate(timeout=60)
+        assert again.returncode == 0, said
+
+
+def test_a_torn_last_line_does_not_swallow_the_next(console, sandbox):
+    """As a crash may leave one."""
+    console.write("changes.csv", *rows(1))
+    Path("out.jsonl").write_text('{"line": 2, "cust')
+    assert console("apply", "changes.csv", "--yes", "--out", "out.jsonl", sandbox=sandbox).code == 0
+    assert json.loads(Path("out.jsonl").read_text().splitlines()[1])["effect"] == "applied"
+
+
+def test_the_sandbox_in_the_foreground_serves_and_ends(tmp_path):
+    """It prints the settings that point to it."""
+    with Sandbox() as other:
+        running = process(other, tmp_path, "sandbox", "--port", "0", "--faults", "0.1")
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("export BONIFIQ_BASE_URL=http://127.0.0.1:")
+        running.stdout.readline(), running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+        assert running.returncode == 0
+        taken = process(other, tmp_path, "sandbox", "--port", str(other.port))
+        _, said = taken.communicate(timeout=30)
+        assert taken.returncode == Exit.USAGE
+        assert "cannot be used" in said
+
+
+def test_help_imports_neither_the_transport_nor_the_converters():
+    """So that it answers at once."""
+    script = (
+        "import sys, contextlib; sys.argv = ['bonifiq', '--help']\n"
+        "from bonifiq_async.cli import main\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "print([name for name in ('aiohttp', 'cattrs', 'msgspec') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Exit codes" in done.stdout
+
+
+def test_without_its_extra_the_command_says_so(monkeypatch):
+    """In one sentence, for a service that embeds the library alone."""
+    from bonifiq_async import cli
+
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"pip install 'bonifiq-async\[cli\]'"):
+        cli.main()

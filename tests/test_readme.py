@@ -1,0 +1,105 @@
+"""Every code block of the README does what it says."""
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from console import Console, settings
+
+from bonifiq_async import BonifiQClient
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PYTHON = [code for kind, code in BLOCKS if kind == "python"]
+SERVICE, SCRIPT, CONSUMER, SANDBOX = PYTHON
+
+
+def run(code: str) -> dict[str, object]:
+    """Run a block as a module of its own."""
+    names: dict[str, object] = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def sandbox(monkeypatch):
+    """A sandbox that the environment points to."""
+    with Sandbox(faults=FaultScript(["503-before"])) as running:
+        for name, value in settings(running).items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_every_kind_of_block_is_tested():
+    """A new block needs a test."""
+    assert [kind for kind, _ in BLOCKS].count("python") == 4
+    assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv"}
+
+
+async def test_the_web_service_answers_each_effect(sandbox):
+    """The same order twice moves money once; a refusal and a doubt have their own status."""
+    app = run(SERVICE)["app"]
+    async with TestClient(TestServer(app)) as client:
+        order = {"id": "1001", "customer": "ana", "cashback": "10.50"}
+        for effect in ("applied", "already applied"):
+            response = await client.post("/order-paid", json=order)
+            assert (response.status, await response.json()) == (200, {"effect": effect})
+        for fault, status in (("422", 422), ("html-after", 202), ("429-long", 503)):
+            sandbox.faults._sequence.append(fault)
+            assert (await client.post("/order-paid", json={**order, "id": fault})).status == status
+    assert sandbox.books.effects("ADD-ana-10.5-1001")[0].value == Decimal("10.50")
+
+
+def test_the_script_applies_a_thousand_changes(sandbox, capsys):
+    """And prints its summary."""
+    run(SCRIPT)
+    assert "applied=1000" in capsys.readouterr().out
+    assert sum(sandbox.books.balances().values()) == 5000
+
+
+async def test_the_consumer_acknowledges_what_is_settled(sandbox):
+    """Twice the same event is one change; a doubt is not acknowledged."""
+    handle = run(CONSUMER)["handle"]
+    event = SimpleNamespace(customer="ana", amount=Decimal(3), kind="purchase", id="e1")
+    async with BonifiQClient(sandbox.credentials, base_url=sandbox.url) as client:
+        assert await handle(client, event) is True
+        assert await handle(client, event) is True
+        sandbox.faults._sequence.append("html-after")
+        assert await handle(client, SimpleNamespace(**{**vars(event), "id": "e2"})) is False
+    assert sandbox.books.balance("ana") == 6
+
+
+def test_the_sandbox_example(capsys):
+    """It asserts its own balance."""
+    run(SANDBOX)
+    assert "Effect.ALREADY_APPLIED" in capsys.readouterr().out
+
+
+def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
+    """The two commands that work on a file are those of the README."""
+    console = Console(monkeypatch, capsys, tmp_path)
+    console.write("changes.csv", next(code for kind, code in BLOCKS if kind == "csv").rstrip())
+    with Sandbox() as sandbox:
+        assert console("check", "changes.csv", sandbox=sandbox).code == 0
+        ended = console("apply", "changes.csv", "--out", "outcomes.jsonl", "--yes", sandbox=sandbox)
+        assert ended.code == 0
+        assert sandbox.books.balance("ana@example.com") == Decimal("10.50")
+    for line in ("bonifiq check changes.csv ", "bonifiq apply changes.csv --out outcomes.jsonl"):
+        assert line in README
+
+
+def test_the_first_command_ends_as_shown():
+    """The demo at its full size; setting up is the continuous check's part."""
+    command = next(code for kind, code in BLOCKS if kind == "sh").strip()
+    assert command.endswith(".venv/bin/bonifiq demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "bonifiq_async", "demo"], capture_output=True, text=True, check=True
+    )
+    shown = next(code for kind, code in BLOCKS if kind == "text")
+    assert shown in done.stdout
