@@ -39,7 +39,7 @@ def decode(body: bytes) -> object:
     """
     try:
         return cast(object, _decoder.decode(body))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
 
 
@@ -68,7 +68,7 @@ def _locate(value: object, kind: type[object], path: str) -> tuple[str, str]:
         fault: BaseException = group
         while isinstance(fault, BaseValidationError):
             fault = fault.exceptions[0]
-            for note in getattr(fault, "__notes__", ()):
+            for note in reversed(getattr(fault, "__notes__", [])):  # the outermost comes last
                 if isinstance(note, AttributeValidationNote):
                     path += f".{wire_name(note.name)}"
                 elif isinstance(note, IterableValidationNote):

@@ -1,7 +1,9 @@
 """Words: what is refused at the door, before anything is sent."""
 
+import math
 import unicodedata
 from decimal import Decimal
+from typing import TypeGuard
 
 from attrs import Attribute
 
@@ -69,11 +71,28 @@ def setting(_: object, attribute: "Attribute[float]", value: object) -> None:
 
     Raises `ConfigurationError` naming it.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ConfigurationError(f"{attribute.name} must be a number above zero, not {value!r}.")
+    _check(attribute.name, _number(value) and value > 0, "a number above zero", value)
+
+
+def limit(_: object, attribute: "Attribute[float]", value: object) -> None:
+    """Check, as an attrs validator, that a setting is a finite number, zero or more; raises as `setting`."""
+    _check(attribute.name, _number(value) and value >= 0, "a number of zero or more", value)
 
 
 def count(_: object, attribute: "Attribute[int]", value: object) -> None:
     """Check, as an attrs validator, that a setting is a whole number above zero; raises as `setting`."""
-    if type(value) is not int or value < 1:
-        raise ConfigurationError(f"{attribute.name} must be a whole number above zero, not {value!r}.")
+    _check(attribute.name, type(value) is int and value >= 1, "a whole number above zero", value)
+
+
+def stock(_: object, attribute: "Attribute[int]", value: object) -> None:
+    """Check, as an attrs validator, that a setting is a whole number, zero or more; raises as `setting`."""
+    _check(attribute.name, type(value) is int and value >= 0, "a whole number of zero or more", value)
+
+
+def _number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check(name: str, fits: bool, wanted: str, value: object) -> None:
+    if not fits:
+        raise ConfigurationError(f"{name} must be {wanted}, not {value!r}.")

@@ -6,10 +6,11 @@ pure function: time and chance are arguments.
 
 import enum
 from collections.abc import Callable
+from functools import cached_property
 from itertools import islice
 
 import backoff
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline
@@ -59,12 +60,12 @@ class RetryPolicy:
     max_attempts: int = field(default=6, validator=door.count)
     base: float = field(default=0.25, validator=door.setting)
     cap: float = field(default=8.0, validator=door.setting)
-    max_retry_after: float = field(default=120.0, validator=validators.ge(0))
-    quota: int = field(default=500, validator=validators.ge(0))
-    ceilings: tuple[float, ...] = field(init=False, repr=False, eq=False)
+    max_retry_after: float = field(default=120.0, validator=door.limit)
+    quota: int = field(default=500, validator=door.stock)
 
-    @ceilings.default
-    def _ceilings(self) -> tuple[float, ...]:
+    @cached_property
+    def ceilings(self) -> tuple[float, ...]:
+        """The longest waits in seconds, by attempt."""
         # expo() yields None first: it waits for the send() of backoff's own loop.
         schedule = (
             wait for wait in backoff.expo(base=2, factor=self.base, max_value=self.cap) if wait is not None

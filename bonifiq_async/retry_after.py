@@ -24,23 +24,27 @@ def retry_after(
         return max(fine)
     answered = _epoch(date) if date is not None else None
     reference = now if answered is None else answered
-    waits = [wait for value in values if (wait := _wait(value.strip(), reference)) is not None]
+    waits = [wait for value in _split(values) if (wait := _wait(value, reference)) is not None]
     return max(waits, default=None)
 
 
 def _wait(value: str, reference: float) -> float | None:
+    if _SECONDS.fullmatch(value):
+        return float(value)
     at = _epoch(value)
-    if at is not None:
-        return max(0.0, at - reference)
-    seconds = list(_split([value]))
-    if seconds and all(_SECONDS.fullmatch(text) for text in seconds):
-        return max(float(text) for text in seconds)
-    return None
+    return None if at is None else max(0.0, at - reference)
 
 
 def _split(values: Iterable[str]) -> Iterable[str]:
-    """Undo what proxies do to repeated headers: join them with commas."""
-    return (part.strip() for value in values for part in value.split(","))
+    """Undo what proxies do to repeated headers: join them with commas, which dates have in them, too."""
+    for value in values:
+        weekday = ""
+        for part in value.split(","):
+            if part.strip().isalpha():
+                weekday = part + ","
+            else:
+                yield (weekday + part).strip()
+                weekday = ""
 
 
 def _epoch(value: str) -> float | None:

@@ -26,13 +26,21 @@ T = TypeVar("T")
 CUSTOMER_NOT_FOUND = frozenset({"CustomerNotFound", "Customer_NotFound"})
 """Both names the documentation uses (checkout pages; change-tier page)."""
 
+_REMOVAL_ERRORS = ("01", "02")
+
+_KEY = r"(change ?key|chave|the same key)"
+_WITHIN = r"(?:[^.;]|\.(?!\s|$)){0,160}?"  # to the end of the sentence; amounts have points, too
 _USED_KEY = re.compile(
-    r"(duplicate|already|used|repeated)\w*change_?key"
-    r"|change_?key\w*(already|duplicate|inuse|used|repeated)"
-    r"|(change ?key|chave|key)\b.*\b(already (been )?(used|processed|applied|exists?)|more than once"
-    r"|duplicated?|ja (foi )?(utilizad|usad|processad|aplicad|exist))"
-    r"|(already (been )?used|duplicated?|ja (utilizad|usad)[ao]?) (change ?key|chave)"
+    r"(duplicated?|already|used|repeated)_?change_?key"
+    r"|change_?key_?(is_?|was_?)?(already|duplicated?|in_?use|used|repeated)"
+    rf"|{_KEY}{_WITHIN}\b(already (been )?(used|processed|applied|exists?)|already in use|more than once)\b"
+    rf"|{_KEY}{_WITHIN}\bis (a )?duplicated?\b"
+    rf"|{_KEY}{_WITHIN}\bja (foi |existe)(utilizad|usad|processad|aplicad)?"
+    rf"|{_KEY}{_WITHIN}\bja (utilizad|usad|processad|aplicad)[ao]\b"
+    rf"|{_KEY}( informada)?( esta| foi)? duplicad[ao]\b"
+    r"|\b(already (been )?used|duplicated?|duplicad[ao]|ja (utilizad|usad)[ao]) (change ?key|chave)\b"
 )
+_NOT = re.compile(r"\b(not|never|nao|nunca)\b")
 
 
 def reports_used_key(answer: ErrorAnswer) -> bool:
@@ -42,7 +50,8 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
     in English and Portuguese, and takes nothing for a duplicate that does not speak of the key.
     """
     texts = (answer.code_name, answer.message)
-    return any(_USED_KEY.search(_plain(text)) for text in texts if text)
+    found = (_USED_KEY.search(_plain(text)) for text in texts if text)
+    return any(match is not None and not _NOT.search(match[0]) for match in found)
 
 
 def _plain(text: str) -> str:
@@ -104,6 +113,8 @@ class AnswerReader:
         except PayloadError as error:
             return _unreadable(str(error), error.path)
         seen = envelope or Envelope()
+        if seen.code in _REMOVAL_ERRORS:
+            return _unreadable("Code says error and the envelope says none", "$.Code")
         by_code = seen.code == "07" if seen.code in operation.codes else None
         removed = inner.success if by_code is None else by_code
         if removed is None:
