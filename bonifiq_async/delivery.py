@@ -26,6 +26,9 @@ T = TypeVar("T")
 EARLIEST = 0.001
 """Seconds added to a hold, so that a rounded clock never sends before it is over."""
 
+LONGEST_HOLD = 86_400.0
+"""Seconds that one Retry-After can hold a client: a typing error must not silence it for ever."""
+
 logger = logging.getLogger("bonifiq_async")
 
 
@@ -78,7 +81,7 @@ class Delivery:
             _record(history, verdict, evidence, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
             if asked is not None:
-                self.hold.extend(now + asked, asked)
+                self.hold.extend(now + min(asked, LONGEST_HOLD), asked)
             decision = decide(
                 verdict,
                 operation.repeat,

@@ -132,7 +132,8 @@ def decide(
     if asked is not None:
         if asked > policy.max_retry_after or not deadline.allows(asked, now):
             return Stop(worst, StopReason.RETRY_AFTER_TOO_LONG)
-        wait = max(wait, asked + random() * asked * JITTER)
+        room = deadline.remaining(now) - asked
+        wait = max(wait, asked + min(random() * asked * JITTER, room / 2))
     if not deadline.allows(wait, now):
         return Stop(worst, StopReason.DEADLINE)
     if asked is not None:

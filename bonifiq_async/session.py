@@ -23,8 +23,6 @@ ANSWER_LIMIT = 8 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
 """Bytes of an error answer that are read, so that its connection can be used again."""
 
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
-
 
 @frozen
 class Timeouts:
@@ -130,8 +128,6 @@ class SessionManager:
             raise cancelled.with_traceback(None) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
             trail.failure, trail.detail = _failure(error), type(error).__name__
-            if request.body is None:
-                hand_over.done = not isinstance(error, _NOT_CONNECTED)
         if trail.status is not None:
             hand_over.done = True
         return Evidence(
@@ -172,6 +168,7 @@ class SessionManager:
         finally:
             if tracker is not None:
                 trail.requests = tracker.attempts
+                trail.hand_over.done = tracker.attempts > 1 or _written(tracker)
 
     async def aclose(self) -> None:
         """Close what is owned. Idempotent."""
@@ -209,6 +206,12 @@ class _WitnessedBody(BytesPayload):
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         self._hand_over.done = True
         await super().write_with_length(writer, content_length)
+
+
+def _written(tracker: aiohttp.UploadTracker) -> bool:
+    """Say whether a request without a body went out."""
+    done = tracker.upload_complete
+    return done.done() and not done.cancelled() and done.exception() is None
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:

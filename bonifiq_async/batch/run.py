@@ -91,6 +91,7 @@ class CashbackBatch(Generic[C, T]):
                     self.stopped_by = self.stopped_by or outcome.error
                     self.stop()
                 yield outcome
+                run.room.release()
             if run.fault is not None:
                 raise run.fault
         finally:
@@ -112,20 +113,22 @@ class _Run(Generic[C, T]):
         self._changes = changes
         self._width = width
         self._pacer = pacer
-        self._room = asyncio.Semaphore(width * READ_AHEAD)
         self._lanes: Lanes[tuple[int, C]] = Lanes()
         self._ready: asyncio.Queue[tuple[int, C]] = asyncio.Queue()
-        self._waiting = 0
-        self._exhausted = False
+        self._unended = 0
         self._stopping = False
         self._feeder: asyncio.Task[None] | None = None
         self._workers: list[asyncio.Task[None]] = []
-        self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue(width + 1)
+        # A place is taken by each change from its reading until the caller has its outcome: what
+        # bounds this, bounds the lanes and both queues.
+        self.room = asyncio.Semaphore(width * READ_AHEAD)
+        self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue()
         self.in_flight = 0
         self.fault: BaseException | None = None
 
     def start(self) -> None:
         self._feeder = asyncio.create_task(self._feed())
+        self._feeder.add_done_callback(self._fed)
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._width)]
 
     def stop(self) -> None:
@@ -142,21 +145,21 @@ class _Run(Generic[C, T]):
 
     async def _feed(self) -> None:
         position = 0
-        try:
-            async for change in _lazily(self._changes, self._room):
-                self._waiting += 1
-                if self._lanes.enter(change.customer_id, (position, change)):
-                    self._ready.put_nowait((position, change))
-                position += 1
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        except Exception as error:  # noqa: BLE001 - the source's fault is raised after what is in flight
-            self.fault = self.fault or error
-        finally:
-            self._exhausted = True
-            if self._waiting == 0:
-                await self.ended.put(None)
+        async for change in _lazily(self._changes, self.room):
+            self._unended += 1
+            if self._lanes.enter(change.customer_id, (position, change)):
+                self._ready.put_nowait((position, change))
+            position += 1
+
+    def _fed(self, feeder: "asyncio.Task[None]") -> None:
+        """Note how the source ended; its fault is raised after what is in flight."""
+        if not feeder.cancelled():
+            self.fault = self.fault or feeder.exception()
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._unended == 0 and self._feeder is not None and self._feeder.done():
+            self.ended.put_nowait(None)
 
     async def _work(self) -> None:
         while True:
@@ -166,10 +169,8 @@ class _Run(Generic[C, T]):
             following = self._lanes.leave(change.customer_id)
             if following is not None:
                 self._ready.put_nowait(following)
-            self._room.release()
-            self._waiting -= 1
-            if self._exhausted and self._waiting == 0:
-                await self.ended.put(None)
+            self._unended -= 1
+            self._end_if_done()
 
     async def _deliver(self, position: int, change: C) -> None:
         await self._pacer.turn()
@@ -184,7 +185,7 @@ class _Run(Generic[C, T]):
             return
         finally:
             self.in_flight -= 1
-        await self.ended.put(attrs.evolve(outcome, position=position))
+        self.ended.put_nowait(attrs.evolve(outcome, position=position))
 
 
 async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: asyncio.Semaphore) -> AsyncIterator[C]:

@@ -28,18 +28,21 @@ CUSTOMER_NOT_FOUND = frozenset({"CustomerNotFound", "Customer_NotFound"})
 
 _REMOVAL_ERRORS = ("01", "02")
 
-_KEY = r"(change ?key|chave|the same key)"
+_KEY = r"\b(change ?key|chave|(this|the|same) key)\b"
 _WITHIN = r"(?:[^.;]|\.(?!\s|$)){0,160}?"  # to the end of the sentence; amounts have points, too
+_DONE = (
+    r"\b(already (been )?(used|processed|applied|exists?)|already in use|more than once|mais de uma vez"
+    r"|is (a )?duplicated?|ja (existe\w*|(foi )?(utilizad|usad|processad|aplicad)[ao]))\b"
+)
 _USED_KEY = re.compile(
     r"(duplicated?|already|used|repeated)_?change_?key"
     r"|change_?key_?(is_?|was_?)?(already|duplicated?|in_?use|used|repeated)"
-    rf"|{_KEY}{_WITHIN}\b(already (been )?(used|processed|applied|exists?)|already in use|more than once)\b"
-    rf"|{_KEY}{_WITHIN}\bis (a )?duplicated?\b"
-    rf"|{_KEY}{_WITHIN}\bja (foi |existe)(utilizad|usad|processad|aplicad)?"
-    rf"|{_KEY}{_WITHIN}\bja (utilizad|usad|processad|aplicad)[ao]\b"
-    rf"|{_KEY}( informada)?( esta| foi)? duplicad[ao]\b"
+    rf"|{_KEY}{_WITHIN}{_DONE}"
+    rf"|\b(already exists?|ja existe){_WITHIN}\b(this|same|esta|mesma) (change ?key|chave)\b"
+    rf"|{_KEY}( informada)?( esta| foi| was)? duplica(ted|d[ao])\b"
     r"|\b(already (been )?used|duplicated?|duplicad[ao]|ja (utilizad|usad)[ao]) (change ?key|chave)\b"
 )
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NOT = re.compile(r"\b(not|never|nao|nunca)\b")
 
 
@@ -56,7 +59,8 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
 
 def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text[:500].casefold())
-    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
+    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(_QUOTED.sub("", bare).split())  # what is quoted is a key, not a statement
 
 
 @frozen

@@ -31,7 +31,7 @@ def _mask(_: object) -> str:
     return "'***'"
 
 
-@frozen
+@frozen(init=False)
 class BasicCredentials:
     """API token (user) and API key (password) of the private API (RFC 7617). The repr shows neither.
 
@@ -41,7 +41,12 @@ class BasicCredentials:
     token: str = field(repr=_mask)
     key: str = field(repr=_mask)
 
-    def __attrs_post_init__(self) -> None:
+    def __init__(self, token: str, key: str) -> None:
+        self.__attrs_init__(token, key)
+        del token, key  # a traceback that shows locals must not have them
+        self._check()
+
+    def _check(self) -> None:
         for name in ("token", "key"):
             try:
                 door.text(getattr(self, name), name)
@@ -83,7 +88,11 @@ class BonifiQClient:
         trust_env: bool = False,
         runtime: Runtime = Runtime(),
     ) -> None:
-        address = checked_base_url(base_url)
+        try:
+            address = checked_base_url(base_url)
+        except ConfigurationError as error:
+            del base_url  # it may hold what a traceback must not show
+            raise error.with_traceback(None) from None
         self._session = SessionManager(
             {"Authorization": credentials.header(), "Accept": "application/json"},
             timeouts=timeouts,

@@ -67,7 +67,7 @@ class CashbackChange:
         door.text(self.reason, "reason")
         door.text(self.change_key, "change_key")
         if self.customer_reason is not None:
-            door.text(self.customer_reason, "customer_reason", longest=LONGEST_CUSTOMER_REASON)
+            door.text(self.customer_reason, "customer_reason", longest=LONGEST_CUSTOMER_REASON, blank=True)
 
     @classmethod
     def add(

@@ -100,8 +100,9 @@ class Sandbox:
             self.books.arrived(key_of(body) if body else None)
             fault = self.faults.draw()
             if fault is not None:
-                return await self._misbehave(request, route, body, fault)
-            response = _json(self._answer(request, route, body))
+                response = await self._misbehave(request, route, body, fault)
+            else:
+                response = _json(self._answer(request, route, body))
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response

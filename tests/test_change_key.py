@@ -1,0 +1,136 @@
+"""The key of a change: pinned for ever, different for different changes, refused for what is no change."""
+
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bonifiq_async import PayloadError, change_key_for
+
+VECTORS = [
+    ("ABC", "10", "123", "ADD-ABC-10-123"),
+    ("ABC", "-10", "123", "REMOVE-ABC-10-123"),
+    ("ABC", "10.0", "123", "ADD-ABC-10-123"),
+    ("ABC", "10.00", "123", "ADD-ABC-10-123"),
+    ("ABC", "1E1", "123", "ADD-ABC-10-123"),
+    ("ABC", "-1E1", "123", "REMOVE-ABC-10-123"),
+    ("ABC", "100", "123", "ADD-ABC-100-123"),
+    ("ABC", "1E+3", "123", "ADD-ABC-1000-123"),
+    ("ABC", "10.50", "123", "ADD-ABC-10.5-123"),
+    ("ABC", "0.01", "123", "ADD-ABC-0.01-123"),
+    ("ABC", "-0.10", "123", "REMOVE-ABC-0.1-123"),
+    ("ABC", "1E-7", "123", "ADD-ABC-0.0000001-123"),
+    ("ABC", "1234567890123456.78", "123", "ADD-ABC-1234567890123456.78-123"),
+    ("A-B", "10", "C-D", "ADD-A%2DB-10-C%2DD"),
+    ("A%B", "10", "50%", "ADD-A%25B-10-50%25"),
+    ("A%2DB", "10", "1", "ADD-A%252DB-10-1"),
+    ("-", "10", "--", "ADD-%2D-10-%2D%2D"),
+    ("123.456.789-09", "10", "1", "ADD-123.456.789%2D09-10-1"),
+    ("José", "10", "pedido nº 7", "ADD-José-10-pedido nº 7"),
+    ("😀", "10", "🎁-1", "ADD-😀-10-🎁%2D1"),
+    ("ana@example.com.br", "25.9", "2024/07", "ADD-ana@example.com.br-25.9-2024/07"),
+    ("ana+vip@example.com", "-25.9", "order#9?x=1", "REMOVE-ana+vip@example.com-25.9-order#9?x=1"),
+    (" ABC ", "10", " 1 ", "ADD- ABC -10- 1 "),
+]
+
+
+@pytest.mark.parametrize(("customer", "value", "reference", "key"), VECTORS)
+def test_key_is_pinned(customer: str, value: str, reference: str, key: str) -> None:
+    assert change_key_for(customer, Decimal(value), reference) == key
+
+
+@pytest.mark.parametrize(("customer", "value", "reference", "key"), VECTORS)
+def test_key_does_not_depend_on_the_decimal_context(
+    customer: str, value: str, reference: str, key: str
+) -> None:
+    number = Decimal(value)
+    with localcontext(prec=1, capitals=0, Emax=3, Emin=-3):
+        assert change_key_for(customer, number, reference) == key
+
+
+def test_whole_number_is_an_amount() -> None:
+    assert change_key_for("ABC", 10, "123") == "ADD-ABC-10-123"  # type: ignore[arg-type]
+
+
+# Characters that could be mistaken for a separator, an escape, an amount or an operation.
+_tricky = st.text(alphabet="-%25Dd10.ADREMOVE", min_size=1, max_size=8)
+_ordinary = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
+_part = st.one_of(_tricky, _ordinary).filter(str.strip)
+_value = st.builds(
+    lambda sign, digits, places: Decimal((sign, digits, -places)),
+    st.sampled_from([0, 1]),
+    st.lists(st.integers(0, 9), min_size=1, max_size=10).filter(any).map(tuple),
+    st.integers(-3, 10),
+)
+_triple = st.tuples(_part, _value, _part)
+
+
+@given(_triple, _triple)
+def test_different_triples_have_different_keys(
+    one: tuple[str, Decimal, str], other: tuple[str, Decimal, str]
+) -> None:
+    assert (change_key_for(*one) == change_key_for(*other)) == (one == other)
+
+
+@given(_triple)
+def test_key_tells_the_triple_back(triple: tuple[str, Decimal, str]) -> None:
+    """A key that can be read back belongs to one triple alone."""
+    customer, value, reference = triple
+    operation, *parts = change_key_for(*triple).split("-")
+    read = [part.replace("%2D", "-").replace("%25", "%") for part in parts]
+    assert operation == ("ADD" if value > 0 else "REMOVE")
+    assert read == [customer, parts[1], reference]
+    assert Decimal(parts[1]) == abs(value)
+
+
+@given(_part, _value, _part, st.integers(0, 5))
+def test_spelling_of_an_amount_does_not_matter(
+    customer: str, value: Decimal, reference: str, zeros: int
+) -> None:
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    longer = Decimal((sign, digits + (0,) * zeros, exponent - zeros))
+    assert change_key_for(customer, longer, reference) == change_key_for(customer, value, reference)
+
+
+@pytest.mark.parametrize("field", ["customer_id", "reference"])
+@pytest.mark.parametrize(
+    "part",
+    ["", " ", "\t", "\u00a0", "a\nb", "a\x00", "\x7fa", "a\x85b", "\ud800", "a\udfff", None, 123, b"ABC"],
+    ids=ascii,
+)
+def test_part_is_refused(field: str, part: object) -> None:
+    parts = {"customer_id": "ABC", "reference": "123"} | {field: part}
+    with pytest.raises(PayloadError) as caught:
+        change_key_for(value=Decimal(10), **parts)  # type: ignore[arg-type]
+    assert caught.value.path == field
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        Decimal("Infinity"),
+        Decimal("-Infinity"),
+        Decimal(0),
+        Decimal("-0.00"),
+        Decimal("0E+5"),
+        0,
+        10.0,
+        float("nan"),
+        True,
+        "10",
+        None,
+        Decimal("12345678901234567890123456789"),
+        Decimal("1E+28"),
+        Decimal("1E-29"),
+        Decimal("1E+999999"),
+    ],
+    ids=repr,
+)
+def test_value_is_refused(value: object) -> None:
+    with pytest.raises(PayloadError) as caught:
+        change_key_for("ABC", value, "123")  # type: ignore[arg-type]
+    assert caught.value.path == "value"

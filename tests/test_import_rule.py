@@ -1,0 +1,168 @@
+"""Who may import whom: the real import graph, held against the table of the architecture."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bonifiq_async
+
+ROOT = "bonifiq_async"
+PACKAGE = Path(bonifiq_async.__file__).parent
+
+# From the bottom to the top: a row may import itself and what stands before it, never the reverse.
+ROWS = {
+    "words": ["operation", "outcome", "errors", "converters", "evidence", "history", "door", "money"],
+    "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
+    "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls"],
+    "providers": ["bonifiq", "raba7ni"],
+    "many": ["batch", "ledger"],
+    "edges": ["sandbox", "cli", "pytest_plugin", "__main__"],
+}
+LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
+PROVIDERS = set(ROWS["providers"])
+CLIENT = {"session"}
+"""The modules that may use aiohttp's client."""
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module, without the package: `bonifiq.client`; `` for the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+FOLDERS = {name_of(path) for path in PACKAGE.rglob("__init__.py")}
+
+
+def imported(module: str, tree: ast.AST) -> Iterator[str]:
+    """Yield every absolute dotted name that `tree` imports, wherever the import stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            if node.level:
+                here = [ROOT, *module.split(".")] if module else [ROOT]
+                up = node.level - 1 if module in FOLDERS else node.level
+                source = ".".join([*here[: len(here) - up], *([source] if source else [])])
+            # `from a import b` imports the module a.b where there is one, else a name of a.
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def module_of(name: str) -> str | None:
+    """Return the module of this package that the dotted `name` reaches, None for another package's."""
+    if name != ROOT and not name.startswith(f"{ROOT}."):
+        return None
+    parts = name.split(".")[1:]
+    while parts and ".".join(parts) not in TREES:
+        parts.pop()
+    return ".".join(parts)
+
+
+GRAPH = {
+    module: {target for name in imported(module, tree) if (target := module_of(name)) is not None} - {module}
+    for module, tree in TREES.items()
+}
+OUTSIDE = {
+    module: {name for name in imported(module, tree) if module_of(name) is None}
+    for module, tree in TREES.items()
+}
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def reached(module: str) -> set[str]:
+    """Return `module` and all that it imports in this package, however far."""
+    seen, left = set(), [module]
+    while left:
+        here = left.pop()
+        if here not in seen:
+            seen.add(here)
+            left.extend(GRAPH[here])
+    return seen
+
+
+def uses(module: str, package: str) -> bool:
+    return any(name.split(".")[0] == package for name in OUTSIDE[module])
+
+
+MODULES = [module for module in TREES if module]
+DECISIONS = [module for module in MODULES if LEVEL.get(room(module)) == LEVEL["retry"]]
+
+
+def test_graph_is_the_real_one() -> None:
+    """Guards the reading of imports: some edges that are known."""
+    assert {"door", "operation", "outcome", "budget"} <= GRAPH["retry"]
+    assert "session" in GRAPH["bonifiq.client"]
+    assert "bonifiq" in GRAPH[""]
+    assert "aiohttp" in OUTSIDE["session"]
+    assert "asyncio" in OUTSIDE["claims"]
+    assert "delivery" in reached("bonifiq.client")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_is_in_the_table(module: str) -> None:
+    assert room(module) in LEVEL
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_nothing_above_it(module: str) -> None:
+    level = LEVEL[room(module)]
+    above = {target for target in GRAPH[module] if not target or LEVEL[room(target)] > level}
+    assert above == set()
+
+
+@pytest.mark.parametrize("package", ["asyncio", "aiohttp"])
+@pytest.mark.parametrize("module", DECISIONS)
+def test_decision_imports_no_input_or_output(module: str, package: str) -> None:
+    assert {reach for reach in reached(module) if uses(reach, package)} == set()
+
+
+def test_only_the_session_uses_the_http_client() -> None:
+    users = {module for module in MODULES if uses(module, "aiohttp") and room(module) != "sandbox"}
+    assert users == CLIENT | {"bonifiq.client"}
+
+
+def test_provider_uses_aiohttp_for_a_type_alone() -> None:
+    tree = TREES["bonifiq.client"]
+    annotations = [
+        annotation
+        for node in ast.walk(tree)
+        if (annotation := getattr(node, "annotation", None) or getattr(node, "returns", None)) is not None
+    ]
+    typed = {id(name) for annotation in annotations for name in ast.walk(annotation)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "aiohttp"]
+    assert OUTSIDE["bonifiq.client"] & {"aiohttp", "aiohttp.ClientSession"} == {"aiohttp"}
+    assert [name.lineno for name in names if id(name) not in typed] == []
+
+
+def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
+    names = {
+        name
+        for module in MODULES
+        if room(module) == "sandbox"
+        for name in OUTSIDE[module]
+        if name.split(".")[0] == "aiohttp"
+    }
+    assert names == {"aiohttp.web"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        module
+        for module in MODULES
+        if LEVEL.get(room(module), 0) < LEVEL["bonifiq"] or room(module) in ROWS["many"]
+    ],
+)
+def test_no_provider_is_known_where_all_are_served(module: str) -> None:
+    assert {room(target) for target in GRAPH[module]} & PROVIDERS == set()
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) in PROVIDERS])
+def test_providers_do_not_know_each_other(module: str) -> None:
+    assert {room(target) for target in GRAPH[module]} & PROVIDERS <= {room(module)}

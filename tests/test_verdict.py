@@ -1,0 +1,142 @@
+"""What the evidence of one attempt proves, and what it leaves behind."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from bonifiq_async.evidence import Evidence, Failure
+from bonifiq_async.outcome import Effect, Verdict
+from bonifiq_async.verdict import asked_wait, contribution, leaves_doubt, transport_verdict
+
+NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
+TO_READ = None
+"""The transport proves nothing more: there is a complete answer to read."""
+
+
+def verdict(
+    status: int | None,
+    *,
+    sent: bool = True,
+    failure: Failure | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Verdict | None:
+    evidence = Evidence(sent=sent, requests=int(sent), status=status, failure=failure, headers=headers)
+    return transport_verdict(evidence, now=NOW)
+
+
+ODD_4XX = {408, 425, 429}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        pytest.param(range(100, 200), Verdict.UNREADABLE, id="1xx"),
+        pytest.param(range(200, 300), TO_READ, id="2xx"),
+        pytest.param(range(300, 400), Verdict.UNREADABLE, id="3xx"),
+        pytest.param(set(range(400, 500)) - ODD_4XX, TO_READ, id="4xx"),
+        pytest.param([408, 425], Verdict.BROKEN, id="4xx about the transfer"),
+        pytest.param([429], Verdict.THROTTLED, id="429"),
+        pytest.param(range(500, 600), Verdict.BROKEN, id="5xx without Retry-After"),
+        pytest.param([0, 99, 600, 999], Verdict.UNREADABLE, id="no HTTP status"),
+    ],
+)
+def test_status(statuses: Iterable[int], expected: Verdict | None) -> None:
+    assert {status: verdict(status) for status in statuses} == dict.fromkeys(statuses, expected)
+
+
+@pytest.mark.parametrize("failure", [None, *Failure])
+@pytest.mark.parametrize(("sent", "expected"), [(False, Verdict.NOT_SENT), (True, Verdict.LOST)])
+def test_without_an_answer_only_the_hand_over_counts(
+    failure: Failure | None, sent: bool, expected: Verdict
+) -> None:
+    assert verdict(None, sent=sent, failure=failure) is expected
+
+
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.DISCONNECTED, Failure.MALFORMED, Failure.LOCAL])
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 404])
+def test_cut_answer_is_lost(status: int, failure: Failure) -> None:
+    assert verdict(status, failure=failure) is Verdict.LOST
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Verdict.UNREADABLE),
+        (302, Verdict.UNREADABLE),
+        (400, TO_READ),
+        (401, TO_READ),
+        (429, Verdict.THROTTLED),
+        (500, Verdict.BROKEN),
+    ],
+)
+def test_answer_above_the_limit(status: int, expected: Verdict | None) -> None:
+    assert verdict(status, failure=Failure.TOO_LARGE) is expected
+
+
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.DISCONNECTED, Failure.MALFORMED])
+@pytest.mark.parametrize(("status", "expected"), [(429, Verdict.THROTTLED), (500, Verdict.BROKEN)])
+def test_cut_body_of_an_error_changes_nothing(status: int, expected: Verdict, failure: Failure) -> None:
+    assert verdict(status, failure=failure) is expected
+
+
+RETRY_AFTER = [
+    pytest.param(("Retry-After", "0"), 0.0, id="zero"),
+    pytest.param(("Retry-After", "60"), 60.0, id="seconds"),
+    pytest.param(("RETRY-AFTER", "60"), 60.0, id="name in capitals"),
+    pytest.param(("Retry-After", "Wed, 21 Oct 2015 07:29:00 GMT"), 60.0, id="date"),
+    pytest.param(("Retry-After", "Wed, 21 Oct 2015 07:00:00 GMT"), 0.0, id="past date"),
+    pytest.param(("Retry-After-Ms", "1500"), 1.5, id="milliseconds"),
+    pytest.param(("Retry-After", "soon"), None, id="garbage"),
+    pytest.param(("Retry-After", "-1"), None, id="negative"),
+    pytest.param(("X-Retry-After", "60"), None, id="another header"),
+]
+
+
+@pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
+def test_503_is_throttled_when_it_asks_to_wait(header: tuple[str, str], seconds: float | None) -> None:
+    expected = Verdict.BROKEN if seconds is None else Verdict.THROTTLED
+    assert verdict(503, headers=(header,)) is expected
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_other_5xx_are_broken_whatever_they_ask(status: int) -> None:
+    assert verdict(status, headers=(("Retry-After", "60"),)) is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
+def test_asked_wait(header: tuple[str, str], seconds: float | None) -> None:
+    evidence = Evidence(sent=True, requests=1, status=429, headers=(header,))
+    assert asked_wait(evidence, now=NOW) == seconds
+
+
+def test_asked_wait_is_counted_from_the_answers_date() -> None:
+    headers = (
+        ("Retry-After", "Wed, 21 Oct 2015 09:29:00 GMT"),
+        ("Date", "Wed, 21 Oct 2015 09:28:00 GMT"),
+    )
+    evidence = Evidence(sent=True, requests=1, status=429, headers=headers)
+    assert asked_wait(evidence, now=NOW) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "effect"),
+    [
+        (Verdict.NOT_SENT, None, Effect.NOT_APPLIED),
+        (Verdict.THROTTLED, 429, Effect.NOT_APPLIED),
+        (Verdict.THROTTLED, 503, Effect.UNKNOWN),
+        (Verdict.BROKEN, 500, Effect.UNKNOWN),
+        (Verdict.BROKEN, 502, Effect.UNKNOWN),
+        (Verdict.BROKEN, 503, Effect.UNKNOWN),
+        (Verdict.BROKEN, 504, Effect.UNKNOWN),
+        (Verdict.BROKEN, 408, Effect.UNKNOWN),
+        (Verdict.LOST, None, Effect.UNKNOWN),
+        (Verdict.LOST, 200, Effect.UNKNOWN),
+        (Verdict.UNREADABLE, 200, Effect.UNKNOWN),
+        (Verdict.UNREADABLE, 302, Effect.UNKNOWN),
+        (Verdict.REFUSED, 400, Effect.NOT_APPLIED),
+    ],
+)
+def test_contribution_when_the_call_is_given_up(given: Verdict, status: int | None, effect: Effect) -> None:
+    assert contribution(given, status) is effect
+    assert leaves_doubt(given, status) is (effect is Effect.UNKNOWN)
