@@ -75,8 +75,9 @@ class Claims:
                     change_key=key,
                 )
             delivered = flight.landed.result()
-            if delivered is not None:
-                return cast(Delivered[T], delivered)
+            if delivered is None or (delivered.reason is StopReason.DEADLINE and deadline > loop.time()):
+                continue  # the other call ended for reasons of its own: go on under the same key
+            return cast(Delivered[T], delivered)
         standing = self._applied.get(key) or self._in_doubt.get(key)
         if standing is not None:
             _same(key, standing.digest, request)

@@ -120,11 +120,12 @@ class Delivery:
                 room = deadline.remaining(clock()) - held
                 await run.sleep(held + EARLIEST + min(self.hold.spread(), room / 2) * run.random())
                 continue
-            if self.session.closed:
-                return StopReason.CLOSED
             left = deadline.remaining(clock())
             if left <= 0 or not await self.admission.acquire(left):
                 return StopReason.DEADLINE
+            if self.session.closed:
+                self.admission.release()
+                return StopReason.CLOSED
             if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
                 return None
             self.admission.release()

@@ -1,0 +1,190 @@
+"""What the wire tests share: sandboxes, their clients, a virtual clock, a check that nothing is left."""
+
+import asyncio
+import contextlib
+import heapq
+import inspect
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, Runtime, Timeouts
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.sandbox import Sandbox
+
+EPOCH = 1_900_000_000.0
+QUIET = 40
+"""Loop iterations without a new sleeper after which everybody is taken to be waiting for the clock."""
+
+
+def fast(**settings: object) -> RetryPolicy:
+    """Return a policy whose waits cost a test nothing."""
+    return RetryPolicy(**{"base": 0.001, "cap": 0.01, **settings})
+
+
+def client_for(sandbox: Sandbox, **settings: object) -> BonifiQClient:
+    """Return a client of `sandbox` that retries fast; `settings` are those of the class."""
+    settings = {"base_url": sandbox.url, "retry": fast()} | settings
+    settings.setdefault("timeouts", Timeouts(connect=2.0, attempt=5.0, call=20.0))
+    return BonifiQClient(sandbox.credentials, **settings)
+
+
+def delivery_of(client: BonifiQClient) -> Delivery:
+    """Return the room whose slots, quota and hold the calls of `client` share."""
+    return client.customers._calls.delivery
+
+
+def change(key: str = "ADD-ANA-10-1", value: str = "10", customer: str = "ANA") -> CashbackChange:
+    """Return a change; `value` is signed."""
+    return CashbackChange(customer, Decimal(value), "Loyalty", key)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for something that another thread or task brings about."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+class Clock:
+    """Time that passes only while everybody waits for it: the next sleeper wakes when the loop is quiet.
+
+    `slept` are the waits asked for, in order. `on_sleep` is called with their number, counted from 1.
+    """
+
+    def __init__(self, on_sleep: Callable[[int], None] | None = None) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+        self._on_sleep = on_sleep
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._quiet: int | None = None
+
+    def runtime(self, random: Callable[[], float] = lambda: 0.5) -> Runtime:
+        """Return this clock as what a client takes from its surroundings."""
+        return Runtime(lambda: self.now, lambda: EPOCH + self.now, self.sleep, random)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the virtual time has passed."""
+        self.slept.append(seconds)
+        if self._on_sleep is not None:
+            self._on_sleep(len(self.slept))
+        loop = asyncio.get_running_loop()
+        awake = loop.create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, len(self.slept), awake))
+        if self._quiet is None:
+            loop.call_soon(self._tick)
+        self._quiet = 0
+        await awake
+
+    def _tick(self) -> None:
+        self._quiet += 1
+        if self._quiet > QUIET:
+            moment, _, awake = heapq.heappop(self._sleepers)
+            if not awake.done():
+                self.now = max(self.now, moment)
+                awake.set_result(None)
+            self._quiet = 0
+        if self._sleepers:
+            asyncio.get_running_loop().call_soon(self._tick)
+        else:
+            self._quiet = None
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A virtual clock."""
+    return Clock()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes with given settings; afterwards they are stopped and their threads have ended."""
+    started: list[Sandbox] = []
+
+    def start(**settings: object) -> Sandbox:
+        started.append(Sandbox(**settings).start())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "sandbox"] == []
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def raw_server() -> AsyncIterator[Callable[[Handler], Awaitable[str]]]:
+    """Serve connections with a bare function; returns the base URL."""
+    servers: list[asyncio.Server] = []
+    talks: set[asyncio.Task[None]] = set()
+
+    async def serve(handler: Handler) -> str:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            talks.add(asyncio.current_task())
+            try:
+                await handler(reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass  # the client left, or the test has ended
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        servers.append(server)
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    yield serve
+    for server in servers:
+        server.close()
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+
+
+@pytest.fixture
+def deaf_url() -> Iterator[str]:
+    """A loopback address where connecting neither succeeds nor fails: the listener's queue is full."""
+    with socket.socket() as listener, contextlib.ExitStack() as full:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            caller = full.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Read one HTTP request; return its head and its body."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+    return head, await reader.readexactly(int(fields.get(b"content-length", b"0")))
+
+
+def http(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
+    """Return an HTTP answer with a JSON body."""
+    head = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *fields]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+CHANGED = b'{"HasError":false,"Severity":0,"Result":{"CustomerExists":true,"CashbackBalance":10}}'
+"""A provider's yes to a change, and a balance."""
+POINTS = b'{"CustomerExists":true,"CashbackBalance":10}'
+
+
+@pytest.fixture
+async def _no_task_left() -> AsyncIterator[None]:
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, f"tasks left over: {left}"
+
+
+@pytest.fixture(autouse=True)
+def _clean(request: pytest.FixtureRequest) -> None:
+    """After each async test, no task but the current one is left."""
+    if inspect.iscoroutinefunction(request.function):
+        request.getfixturevalue("_no_task_left")

@@ -1,0 +1,244 @@
+"""One key is one change: joined while in flight, answered from memory after, in doubt until it is settled."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import attrs
+import pytest
+from conftest import change, client_for, delivery_of, until
+
+from bonifiq_async import ChangeKeyConflict, Effect, NotAppliedError, OutcomeUnknownError, StopReason
+from bonifiq_async.claims import Claims
+from bonifiq_async.history import Delivered, History
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.sandbox import FaultScript
+
+CHANGE = change()
+KEY = CHANGE.change_key
+OTHERS = {
+    "another amount": change(value="11"),
+    "another customer": change(customer="BEA"),
+    "another reason": attrs.evolve(CHANGE, reason="Goodwill"),
+    "another customer reason": attrs.evolve(CHANGE, customer_reason="Thanks"),
+    "the other sign": change(value="-10"),
+}
+other_change = pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+
+
+async def test_same_key_twice_at_once_is_one_request_with_two_outcomes(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["slow"]))
+    async with client_for(server) as client:
+        outcomes = await asyncio.gather(*(client.customers.change_cashback(CHANGE) for _ in range(20)))
+    assert server.books.requests == 1
+    assert [outcome.effect for outcome in outcomes] == [Effect.APPLIED] * 20
+    assert all(outcome.result.cashback_balance == Decimal(10) for outcome in outcomes)
+    assert all(len(outcome.attempts) == 1 for outcome in outcomes)
+
+
+async def test_listeners_of_a_failing_call_hear_of_its_failure(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["422"]))
+    async with client_for(server) as client:
+        outcomes = await asyncio.gather(*(client.outcome_of(CHANGE) for _ in range(5)))
+    assert server.books.requests == 1
+    assert {outcome.effect for outcome in outcomes} == {Effect.REFUSED}
+
+
+@other_change
+async def test_other_change_under_a_key_in_flight_is_refused_unsent(other, sandbox) -> None:
+    server = sandbox(faults=FaultScript(["silence-before"]))
+    async with client_for(server) as client:
+        first = asyncio.create_task(client.customers.change_cashback(CHANGE))
+        await until(lambda: server.books.requests == 1)
+        with pytest.raises(ChangeKeyConflict, match=KEY) as caught:
+            await client.customers.change_cashback(other)
+        assert (caught.value.effect, caught.value.change_key) == (Effect.NOT_APPLIED, KEY)
+        first.cancel()
+        await asyncio.wait([first])
+    assert server.books.requests == 1
+
+
+@pytest.mark.parametrize("faults", [(), ("html-before",)], ids=["applied", "in doubt"])
+@other_change
+async def test_other_change_under_a_known_key_is_refused_unsent(other, faults, sandbox) -> None:
+    server = sandbox(faults=FaultScript(faults))
+    async with client_for(server) as client:
+        await client.outcome_of(CHANGE)
+        outcome = await client.outcome_of(other)
+        assert isinstance(outcome.error, ChangeKeyConflict)
+        assert (outcome.effect, outcome.attempts) == (Effect.NOT_APPLIED, ())
+        assert client.in_doubt() == ((KEY,) if faults else ())
+    assert server.books.requests == 1
+
+
+@pytest.mark.parametrize("mode", ["replay", "error-400"])
+async def test_an_applied_change_is_answered_from_memory(mode, sandbox) -> None:
+    server = sandbox(duplicates=mode, faults=FaultScript(["close-after"]))
+    async with client_for(server) as client:
+        first = await client.customers.change_cashback(CHANGE)
+        again = await client.customers.change_cashback(CHANGE)
+    assert first.effect is (Effect.APPLIED if mode == "replay" else Effect.ALREADY_APPLIED)
+    assert (again.effect, again.attempts, again.result) == (Effect.ALREADY_APPLIED, (), None)
+    assert server.books.requests == len(first.attempts) == 2
+
+
+async def test_a_listener_carries_on_when_the_leader_is_cancelled(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["silence-after"]), duplicates="error-409")
+    async with client_for(server) as client:
+        leader = asyncio.create_task(client.customers.change_cashback(CHANGE))
+        listeners = [asyncio.create_task(client.customers.change_cashback(CHANGE)) for _ in range(3)]
+        await until(lambda: server.books.requests == 1)
+        leader.cancel()
+        outcomes = await asyncio.gather(*listeners)
+        assert leader.cancelled()
+        assert client.in_doubt() == ()
+    assert [outcome.effect for outcome in outcomes] == [Effect.ALREADY_APPLIED] * 3
+    assert server.books.requests == server.books.requests_for(KEY) == 2
+    assert len(server.books.effects(KEY)) == 1
+
+
+async def test_a_cancelled_listener_disturbs_neither_leader_nor_the_others(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["slow"]))
+    async with client_for(server) as client:
+        calls = [asyncio.create_task(client.customers.change_cashback(CHANGE)) for _ in range(4)]
+        await until(lambda: server.books.requests == 1)
+        calls[2].cancel()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(outcomes.pop(2), asyncio.CancelledError)
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
+    assert server.books.requests == 1
+
+
+async def test_a_listener_whose_time_is_over_is_told_so(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["silence-before"]))
+    async with client_for(server) as client:
+        leader = asyncio.create_task(client.customers.change_cashback(CHANGE))
+        await until(lambda: server.books.requests == 1)
+        with pytest.raises(OutcomeUnknownError, match="in flight") as caught:
+            await client.customers.change_cashback(CHANGE, deadline=0.05)
+        assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, KEY)
+        assert not leader.done()
+        leader.cancel()
+        await asyncio.wait([leader])
+        assert delivery_of(client).admission.active == 0
+
+
+async def test_doubt_outlives_a_later_refusal(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["html-after", "400", "401", "429-long"]), duplicates="error-400")
+    async with client_for(server) as client:
+        for _ in range(4):
+            outcome = await client.outcome_of(CHANGE)
+            assert outcome.effect is Effect.UNKNOWN and isinstance(outcome.error, OutcomeUnknownError)
+            assert client.in_doubt() == (KEY,)
+        delivery_of(client).hold.until = float("-inf")  # the day that the provider asked for has passed
+        settled = await client.outcome_of(CHANGE)
+        assert settled.effect is Effect.ALREADY_APPLIED
+        assert client.in_doubt() == ()
+    assert len(server.books.effects(KEY)) == 1
+
+
+async def test_in_doubt_lists_keys_oldest_first(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["html-before", "", "400", "html-before"]))
+    async with client_for(server) as client:
+        for key in ("a", "b", "c", "d"):
+            await client.outcome_of(change(key))
+        assert client.in_doubt() == ("a", "d")
+
+
+@pytest.mark.parametrize(
+    ("fault", "effect"),
+    [("429-long", Effect.NOT_APPLIED), ("422", Effect.REFUSED), ("401", Effect.REFUSED)],
+    ids=str,
+)
+async def test_a_key_under_which_nothing_happened_is_free(fault, effect, sandbox) -> None:
+    server = sandbox(faults=FaultScript([fault]))
+    async with client_for(server) as client:
+        assert (await client.outcome_of(CHANGE)).effect is effect
+        delivery_of(client).hold.until = float("-inf")
+        corrected = change(value="12")
+        assert (await client.customers.change_cashback(corrected)).effect is Effect.APPLIED
+    assert server.books.balance("ANA") == 12
+
+
+async def test_a_change_given_up_before_it_was_sent_may_be_made_again(sandbox) -> None:
+    server = sandbox()
+    server.refuse_connections()
+    async with client_for(server) as client:
+        with pytest.raises(NotAppliedError):
+            await client.customers.change_cashback(CHANGE)
+        assert client.in_doubt() == ()
+        server.accept_connections()
+        assert (await client.customers.change_cashback(CHANGE)).effect is Effect.APPLIED
+    assert server.books.requests == 1
+
+
+def _request(number: int, body: bytes = b"{}") -> PreparedRequest:
+    return PreparedRequest("POST", "https://provider/change", body, f"key-{number}")
+
+
+def _ends_with(effect: Effect, calls: list[bool]) -> Callable[[History], object]:
+    async def deliver(history: History) -> Delivered[None]:
+        calls.append(history.in_doubt)
+        await asyncio.sleep(0)
+        return Delivered(effect, StopReason.ANSWERED)
+
+    return deliver
+
+
+@pytest.mark.parametrize(
+    ("effect", "told_again"), [(Effect.APPLIED, False), (Effect.UNKNOWN, True)], ids=["applied", "in doubt"]
+)
+async def test_memory_is_bounded_and_the_oldest_goes_first(effect: Effect, told_again: bool) -> None:
+    claims, calls = Claims(capacity=10), []
+    for number in range(500):
+        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+    kept = tuple(f"key-{number}" for number in range(490, 500))
+    assert claims.in_doubt() == (kept if effect is Effect.UNKNOWN else ())
+
+    calls.clear()
+    for number in (490, 499):  # remembered
+        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+    assert calls == [True, True] if told_again else calls == []
+    calls.clear()
+    for number in (0, 489):  # forgotten
+        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+    assert calls == [False, False]
+
+
+async def test_nothing_is_kept_of_a_flight_that_has_ended() -> None:
+    claims, calls = Claims(capacity=10), []
+    for number in range(50):
+        deliver = _ends_with(Effect.REFUSED, calls)
+        await asyncio.gather(*(claims.once(_request(number), deliver, seconds=1) for _ in range(3)))
+    assert len(calls) == 50
+    assert not claims._flights and not claims._applied and not claims._in_doubt
+
+
+async def test_each_listener_in_turn_becomes_the_leader() -> None:
+    claims, sending = Claims(), []
+    gate = asyncio.Event()
+
+    async def deliver(history: History) -> Delivered[None]:
+        sending.append(history.in_doubt)
+        history.hand_over.done = True
+        await gate.wait()
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    calls = [asyncio.create_task(claims.once(_request(1), deliver, seconds=30)) for _ in range(4)]
+    for leader in calls[:3]:
+        await until(lambda: len(sending) == calls.index(leader) + 1)  # noqa: B023 - awaited in this turn
+        leader.cancel()
+        await asyncio.wait([leader])
+        assert claims.in_doubt() == ("key-1",)
+    await until(lambda: len(sending) == 4)
+    gate.set()
+    assert (await calls[3]).effect is Effect.APPLIED
+    assert sending == [False, True, True, True]
+    assert claims.in_doubt() == ()
+
+
+async def test_requests_without_a_key_are_never_joined() -> None:
+    claims, calls = Claims(), []
+    read = PreparedRequest("GET", "https://provider/points")
+    await asyncio.gather(*(claims.once(read, _ends_with(Effect.APPLIED, calls), seconds=1) for _ in range(3)))
+    assert len(calls) == 3

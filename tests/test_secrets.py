@@ -1,0 +1,258 @@
+"""Credentials stay in: not in a repr, a log line, a rendered traceback or a pickle."""
+
+import asyncio
+import base64
+import copy
+import io
+import logging
+import pickle
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import attrs
+import pytest
+from conftest import change, client_for, delivery_of, fast
+from rich.console import Console
+from rich.traceback import Traceback
+
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    BonifiQError,
+    CashbackBatch,
+    ConfigurationError,
+    OutcomeUnknownError,
+    Timeouts,
+)
+from bonifiq_async.sandbox import FaultScript
+
+TOKEN, PASSWORD = "canarytoken", "canary-key-7319"
+CREDENTIALS = BasicCredentials(TOKEN, PASSWORD)
+HEADER = base64.b64encode(f"{TOKEN}:{PASSWORD}".encode()).decode()
+CANARIES = (TOKEN, PASSWORD, HEADER, HEADER[:16], HEADER[-16:])
+CHANGE = change()
+
+
+def leaks(text: str | bytes) -> list[str]:
+    """Return which of the secrets `text` holds."""
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    return [canary for canary in CANARIES if canary in text]
+
+
+def rendered(error: BaseException) -> str:
+    """Return the traceback with the locals of every frame, as wide and as deep as rich can."""
+    trace = Traceback.from_exception(
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_length=1_000,
+        locals_max_string=10_000,
+        locals_hide_dunder=False,
+        locals_hide_sunder=False,
+        max_frames=0,
+        word_wrap=True,
+        width=4_000,
+    )
+    out = io.StringIO()
+    Console(file=out, width=4_000).print(trace)
+    return out.getvalue()
+
+
+def test_the_canary_would_be_found() -> None:
+    secret = CREDENTIALS.header()
+    with pytest.raises(ZeroDivisionError) as caught:
+        len(secret) / 0
+    assert leaks(rendered(caught.value)) == [HEADER, HEADER[:16], HEADER[-16:]]
+    assert leaks(f"{TOKEN} {PASSWORD}") == [TOKEN, PASSWORD]
+
+
+FAULTS = {
+    "refused": ["401"],
+    "lost": ["close-after"] * 2,
+    "reset": ["reset-before"] * 2,
+    "half a body": ["half-body-after"] * 2,
+    "half a head": ["half-head-after"] * 2,
+    "broken": ["500-after"] * 2,
+    "throttled": ["429-long"],
+    "unreadable": ["html-after"],
+    "silent": ["silence-after"] * 2,
+}
+QUICK = Timeouts(connect=2.0, attempt=0.15, call=5.0)
+failing = pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+Call = Callable[[BonifiQClient], Awaitable[object]]
+CALLS = {
+    "change": lambda client: client.customers.change_cashback(CHANGE),
+    "read": lambda client: client.customers.points("ANA"),
+    "checkout": lambda client: client.checkout.remove_cashback("ANA", "CART"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@failing
+async def test_a_failing_call_shows_no_secret(call: Call, faults: list[str], sandbox, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, logger=name)
+    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(faults * 2))
+    async with client_for(server, retry=fast(max_attempts=2), timeouts=QUICK) as client:
+        with pytest.raises(BonifiQError) as caught:
+            await call(client)
+        error = caught.value
+        shown = [repr(error), str(error), str(error.__dict__), rendered(error)]
+        shown += traceback.format_exception(error)
+        shown += [repr(client), repr(client.customers), repr(client._session), repr(delivery_of(client))]
+        assert [leaks(text) for text in shown] == [[]] * len(shown)
+        assert leaks(pickle.dumps(error)) == []
+        kept = pickle.loads(pickle.dumps(error))
+        assert (type(kept), str(kept)) == (type(error), str(error))
+        assert kept.attempts == copy.copy(error).attempts == error.attempts != ()
+    records = [record.getMessage() + repr(record.__dict__) for record in caplog.records]
+    assert leaks("\n".join(records) + caplog.text) == []
+    if len(faults) > 1:
+        assert any(record.name == "bonifiq_async" for record in caplog.records)
+
+
+def _frames_of_aiohttp(error: BaseException | None) -> list[str]:
+    """Return the frames that hold the headers, of an error and of all that led to it."""
+    frames = []
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals["__name__"].startswith("aiohttp"):
+                frames.append(frame.f_code.co_qualname)
+        error = error.__cause__ or error.__context__
+    return frames
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+async def test_a_cancelled_call_shows_no_secret(call: Call, sandbox) -> None:
+    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(["silence-after"] * 2))
+    async with client_for(server) as client:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.1):
+                await call(client)
+        assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+        text = rendered(caught.value) + "".join(traceback.format_exception(caught.value))
+        assert "CancelledError" in text and "session.py" in text
+        assert _frames_of_aiohttp(caught.value) == []
+        assert leaks(text) == []
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+async def test_a_call_cancelled_while_it_connects_shows_no_secret(call: Call, deaf_url, sandbox) -> None:
+    server = sandbox(credentials=CREDENTIALS)
+    async with client_for(server, base_url=deaf_url) as client:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.05):
+                await call(client)
+        assert leaks(rendered(caught.value)) == []
+
+
+async def _closed() -> None:
+    client = BonifiQClient(CREDENTIALS)
+    await client.aclose()
+    await client.customers.points("ANA")
+
+
+async def _borrowed_closed() -> None:
+    async with aiohttp.ClientSession() as session:
+        client = BonifiQClient(CREDENTIALS, session=session)
+    await client.customers.change_cashback(CHANGE)
+
+
+async def _plain_http() -> None:
+    BonifiQClient(CREDENTIALS, base_url="http://example.org")
+
+
+async def _in_the_url() -> None:
+    BonifiQClient(CREDENTIALS, base_url=f"https://{TOKEN}:{PASSWORD}@example.org")
+
+
+async def _colon() -> None:
+    BasicCredentials(f"{TOKEN}:", PASSWORD)
+
+
+async def _control_character() -> None:
+    BasicCredentials(TOKEN, f"{PASSWORD}\n")
+
+
+async def _blank() -> None:
+    BasicCredentials(TOKEN, " ")
+
+
+async def _bad_environment() -> None:
+    BonifiQClient.from_env()
+
+
+UNUSABLE = {
+    "closed": _closed,
+    "its session closed": _borrowed_closed,
+    "plain http": _plain_http,
+    "secrets in the base URL": _in_the_url,
+    "a colon in the token": _colon,
+    "a control character in the key": _control_character,
+    "a blank key": _blank,
+    "a bad environment": _bad_environment,
+}
+
+
+@pytest.mark.parametrize("use", UNUSABLE.values(), ids=UNUSABLE.keys())
+async def test_a_configuration_error_shows_no_secret(use, monkeypatch) -> None:
+    monkeypatch.setenv("BONIFIQ_API_TOKEN", TOKEN)
+    monkeypatch.setenv("BONIFIQ_API_KEY", f"{PASSWORD}\r\n")
+    with pytest.raises(ConfigurationError) as caught:
+        await use()
+    error = caught.value
+    shown = [repr(error), str(error), str(error.args), *traceback.format_exception(error)]
+    assert [leaks(text) for text in shown] == [[]] * len(shown)
+    assert leaks(pickle.dumps(error)) == []
+    assert leaks(rendered(error)) == []
+
+
+async def test_values_show_no_secret(sandbox) -> None:
+    server = sandbox(credentials=CREDENTIALS)
+    async with client_for(server) as client:
+        outcome = await client.customers.change_cashback(CHANGE)
+        batch = CashbackBatch(client)
+        shown = [
+            CREDENTIALS,
+            client,
+            client.customers,
+            client.checkout,
+            client._session,
+            batch,
+            server,
+            outcome,
+        ]
+        shown += [vars(each) for each in (client, client.customers, client._session, batch)]
+        texts = [form(each) for each in shown for form in (repr, str, "{!s:>1}".format)]
+        assert [leaks(text) for text in texts] == [[]] * len(texts)
+    assert leaks(pickle.dumps(outcome)) == []
+
+
+@failing
+async def test_outcomes_pickle_and_hold_no_secret(faults: list[str], sandbox) -> None:
+    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(faults))
+    async with client_for(server, retry=fast(max_attempts=2), timeouts=QUICK) as client:
+        outcome = await client.outcome_of(CHANGE)
+    assert leaks(pickle.dumps(outcome)) == []
+    kept = pickle.loads(pickle.dumps(outcome))
+    assert attrs.evolve(kept, error=None) == attrs.evolve(outcome, error=None)
+    assert (str(kept.error), kept.error.__dict__) == (str(outcome.error), outcome.error.__dict__)
+
+
+async def test_an_answer_that_echoes_the_credentials_is_the_only_way_back(raw_server) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        page = b"<html>" + head + b"</html>"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+        with suppress(ConnectionError):
+            await writer.drain()
+
+    async with BonifiQClient(CREDENTIALS, base_url=await raw_server(echo), timeouts=QUICK) as client:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.customers.change_cashback(CHANGE)
+        assert leaks(str(caught.value) + repr(caught.value)) == []
