@@ -59,10 +59,10 @@ class Calls:
         seconds = self._seconds(deadline)
         begun = History()
 
-        async def deliver(history: History) -> Delivered[T]:
+        async def deliver(history: History, left: float) -> Delivered[T]:
             nonlocal begun
             begun = history
-            return await self.delivery.deliver(operation, request, read, history, seconds=seconds)
+            return await self.delivery.deliver(operation, request, read, history, seconds=left)
 
         try:
             delivered = await self.claims.once(request, deliver, seconds=seconds)

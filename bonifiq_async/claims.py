@@ -52,18 +52,20 @@ class Claims:
     async def once(
         self,
         request: PreparedRequest,
-        deliver: Callable[[History], Awaitable[Delivered[T]]],
+        deliver: Callable[[History, float], Awaitable[Delivered[T]]],
         *,
         seconds: float,
     ) -> Delivered[T]:
-        """Deliver the keyed `request` unless that is being done or was done; wait up to `seconds`.
+        """Deliver the keyed `request` unless that is being done or was done, within `seconds`.
+
+        `deliver` is given the seconds that are left.
 
         Raises `ChangeKeyConflict` when the key stands for another request, `OutcomeUnknownError` when
         another call with the key has not ended in time, and what `deliver` raises.
         """
         key = request.key
         if key is None:
-            return await deliver(History())
+            return await deliver(History(), seconds)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while (flight := self._flights.get(key)) is not None:
@@ -83,19 +85,20 @@ class Claims:
             _same(key, standing.digest, request)
             if standing.effect is not Effect.UNKNOWN:
                 return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
-        return await self._lead(key, request, deliver, History(in_doubt=standing is not None))
+        history = History(in_doubt=standing is not None)
+        return await self._lead(key, request, lambda: deliver(history, deadline - loop.time()), history)
 
     async def _lead(
         self,
         key: str,
         request: PreparedRequest,
-        deliver: Callable[[History], Awaitable[Delivered[T]]],
+        deliver: Callable[[], Awaitable[Delivered[T]]],
         history: History,
     ) -> Delivered[T]:
         flight = self._flights[key] = _Flight(request.digest)
         landed: Delivered[T] | None = None
         try:
-            landed = await deliver(history)
+            landed = await deliver()
             self._note(key, request.digest, landed.effect)
             return landed
         except BaseException:
@@ -128,6 +131,7 @@ async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
 def _same(key: str, digest: bytes, request: PreparedRequest) -> None:
     if digest != request.digest:
         raise ChangeKeyConflict(
-            f"Key {key} already stands for another change. Nothing was sent; give this change its own key.",
+            f"Key {key} already stands for another change. Nothing was sent. If it is the same change, "
+            "send it exactly as before, its reason included; only another change needs another key.",
             change_key=key,
         )

@@ -97,7 +97,10 @@ def _doubt(delivered: Delivered[T]) -> str:
 
 def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T]) -> NotAppliedError:
     kind = RetryAfterTooLong if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG else NotAppliedError
-    last = f" (last: attempt {_attempt(delivered.attempts[-1])})" if delivered.attempts else ""
+    last = ""
+    if delivered.attempts:
+        why = f" ({delivered.evidence.detail})" if delivered.evidence and delivered.evidence.detail else ""
+        last = f" (last: attempt {_attempt(delivered.attempts[-1])}{why})"
     meaning = "Nothing changed" if operation.writes else "It only reads"
     return kind(f"{subject} was given up: {_ending(delivered)}{last}. {meaning}; it may be made again.")
 
@@ -141,8 +144,12 @@ def _said(said: ErrorAnswer | None) -> str:
         return "no reason given"
     parts = [f"status {said.status}"]
     code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
-    if code:
-        parts.append(code)
-    if said.message:
-        parts.append(" ".join(said.message.split())[:200])
+    parts += [_plain(text) for text in (code, said.message) if text]
+    if said.status == 404 and len(parts) == 1:
+        parts.append("is the base URL right?")
     return ", ".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Make a provider's text fit for one line of a log or a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:200]

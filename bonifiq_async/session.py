@@ -6,9 +6,11 @@ The only module that touches aiohttp's client.
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload
 from attrs import field, frozen
 from yarl import URL
@@ -17,6 +19,9 @@ from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.request import PreparedRequest
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace
 
 ANSWER_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that are read at the most; a larger one is refused."""
@@ -105,7 +110,7 @@ class SessionManager:
         self._loop = loop
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._pool.keepalive),
+                connector=_FreshConnector(limit=0, keepalive_timeout=self._pool.keepalive),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self._trust_env,
             )
@@ -118,18 +123,20 @@ class SessionManager:
         Raises nothing but `ConfigurationError` (see `ready`) and the cancellation.
         """
         session = self.ready()
-        started = time.perf_counter()
+        started, task = time.perf_counter(), asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
         trail = _Trail(hand_over)
         try:
             async with asyncio.timeout(seconds):
                 await self._exchange(session, request, trail)
         except asyncio.CancelledError as cancelled:
-            # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
-            raise cancelled.with_traceback(None) from None
+            if task is not None and task.cancelling() > cancelling:
+                # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
+                raise cancelled.with_traceback(None) from None
+            # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
+            trail.failure, trail.detail = Failure.DISCONNECTED, "the session was closed"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
-            trail.failure, trail.detail = _failure(error), type(error).__name__
-        if trail.status is not None:
-            hand_over.done = True
+            trail.failure, trail.detail = _failure(error), _detail(error)
         return Evidence(
             sent=hand_over.done,
             requests=max(trail.requests, 1) if hand_over.done else 0,
@@ -157,7 +164,12 @@ class SessionManager:
                 raise_for_status=False,
                 timeout=self._timeout,
                 upload_tracker=tracker,
+                middlewares=(),  # one that sends by itself, or another body, would make the evidence false
             ) as response:
+                if data is not None and data.taken and not trail.hand_over.done:
+                    response.close()
+                    raise aiohttp.ServerDisconnectedError("an answer came before the request")
+                trail.hand_over.done = True
                 trail.status = response.status
                 trail.headers = tuple(response.headers.items())
                 limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
@@ -175,6 +187,22 @@ class SessionManager:
         self._closed = True
         if self._session is not None and self._borrowed is None:
             await self._session.close()
+
+
+class _FreshConnector(aiohttp.TCPConnector):
+    """Never hands out a kept connection on which an answer waits that nobody asked for.
+
+    A proxy that doubles an answer leaves one; aiohttp would take it for the answer of the next request.
+    """
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
 
 
 class _Trail:
@@ -198,14 +226,27 @@ class _WitnessedBody(BytesPayload):
     def __init__(self, value: bytes, hand_over: HandOver) -> None:
         super().__init__(value, content_type="application/json")
         self._hand_over = hand_over
+        self.taken = False
+
+    @property
+    def size(self) -> int | None:
+        """Its length; who asks for it is a real request, not a mock of the session."""
+        self.taken = True
+        return super().size
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        self._hand_over.done = True
+        self._note(writer)
         await super().write(writer)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._hand_over.done = True
+        self._note(writer)
         await super().write_with_length(writer, content_length)
+
+    def _note(self, writer: AbstractStreamWriter) -> None:
+        protocol = getattr(writer, "protocol", None)
+        if protocol is not None and protocol.should_close:
+            raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+        self._hand_over.done = True
 
 
 def _written(tracker: aiohttp.UploadTracker) -> bool:
@@ -225,6 +266,13 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
             return b"".join(chunks), False
         chunks.append(chunk)
     return b"".join(chunks), True
+
+
+def _detail(error: Exception) -> str:
+    """Name the cause in a word: of a connection that failed, host and reason; never a header."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    return type(error).__name__
 
 
 def _failure(error: Exception) -> Failure:

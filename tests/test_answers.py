@@ -389,6 +389,12 @@ NOT_USED = [
     "A ChangeKey já foi cancelada",
     "ChangeKey has not already been used",
     "The key is invalid; request already processed",
+    "This change key was already used with a different amount",
+    "ChangeKey already used by another customer",
+    "Esta chave já foi utilizada por outro cliente",
+    "The change key is invalid because the campaign budget was already used",
+    "A chave da API já foi utilizada em outro dispositivo",
+    "Change key conflict: this key already exists for a change that failed",
     "",
     "   ",
 ]
@@ -404,6 +410,11 @@ USED_NAMES = [
 ]
 OTHER_NAMES = [
     "ChangeKeyRequired",
+    "ChangeKeyUsedByAnotherCustomer",
+    "ChangeKeyAlreadyUsedWithDifferentValue",
+    "ChangeKeyIsUsedForOtherOperation",
+    "InvalidUsedChangeKey",
+    "UnusedChangeKey",
     "ChangeKeyNotFound",
     "InvalidChangeKey",
     "CustomerNotFound",

@@ -6,7 +6,7 @@ import pytest
 from console import Console
 
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox import Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
 
@@ -183,20 +183,35 @@ def test_an_outcome_file_of_another_kind_is_refused(console, sandbox):
     assert sandbox.books.requests == 0
 
 
-def test_a_file_changed_after_its_check_stops_the_run(console, monkeypatch):
-    """What was not checked is not sent."""
+def test_what_is_sent_is_what_was_checked(console, sandbox, monkeypatch):
+    """Whatever happens to the file meanwhile."""
     from bonifiq_async.cli import apply as module
 
     file = console.write("changes.csv", HEADER, "a,1,r,k")
     original = module.display
 
-    def touch(total: int):
-        file.write_text(file.read_text() + "b,2,r,k2\n")
+    def rewrite(total: int):
+        file.write_text(f"{HEADER}\na,99,r,k\nb,2,r,k2\n")
         return original(total)
 
-    monkeypatch.setattr(module, "display", touch)
-    with Sandbox(faults=FaultScript()) as sandbox:
-        ended = console("apply", "changes.csv", "--yes", sandbox=sandbox)
-        assert ended.code == Exit.STOPPED
-        assert "was changed after it was checked" in ended.err
-        assert sandbox.books.requests == 0
+    monkeypatch.setattr(module, "display", rewrite)
+    assert console("apply", "changes.csv", "--yes", sandbox=sandbox).code == 0
+    assert sandbox.books.balances() == {"a": Decimal(1)}
+
+
+def test_the_file_of_changes_is_never_the_outcome_file(console, sandbox):
+    """By another name neither."""
+    file = console.write("changes.csv", HEADER, "a,1,r,k")
+    (console.folder / "link.csv").hardlink_to(file)
+    for name in ("changes.csv", "link.csv"):
+        assert console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox).code == Exit.USAGE
+    assert file.read_text() == f"{HEADER}\na,1,r,k\n"
+    assert sandbox.books.requests == 0
+
+
+def test_a_column_that_means_nothing_is_named(console):
+    """It may be a misspelt one."""
+    console.write("changes.csv", f"{HEADER},customer_reson", "a,1,r,k,thanks")
+    ended = console("check", "changes.csv")
+    assert ended.code == 0
+    assert "columns that mean nothing here: customer_reson" in ended.err

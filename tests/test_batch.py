@@ -481,3 +481,32 @@ async def test_memory_does_not_grow_with_the_number_of_changes() -> None:
     await _peak(200)  # what is made once
     small, large = await _peak(2_000), await _peak(200_000)
     assert large < small + 100_000  # half a byte a change
+
+
+async def test_an_item_that_is_no_change_is_heard_of_and_hangs_nothing() -> None:
+    provider = Provider()
+    batch = CashbackBatch(provider)
+    async with asyncio.timeout(2):
+        with pytest.raises(AttributeError):
+            await all_of(batch, [change("1"), {"customer_id": "2"}])
+    assert batch.summary.applied == 1
+
+
+async def test_a_client_that_cancels_itself_hangs_nothing() -> None:
+    class Strange(Provider):
+        async def outcome_of(self, body, *, deadline=None):
+            raise asyncio.CancelledError
+
+    async with asyncio.timeout(2):
+        with pytest.raises(asyncio.CancelledError):
+            await all_of(CashbackBatch(Strange(), flow=FlowControl(2)), many(10))
+
+
+async def test_a_source_that_cancels_itself_is_a_fault() -> None:
+    async def source():
+        yield change("1")
+        raise asyncio.CancelledError
+
+    async with asyncio.timeout(2):
+        with pytest.raises(RuntimeError, match="the source of changes was cancelled"):
+            await all_of(CashbackBatch(Provider()), source())

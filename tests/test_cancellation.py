@@ -282,12 +282,13 @@ async def test_a_batch_left_early(taken: int, sandbox) -> None:
                 await until(lambda: server.books.requests > 0)
                 first.cancel()
                 await asyncio.wait([first])
+                reported += [] if first.cancelled() else [first.result()]
             while len(reported) < taken:
                 reported.append(await anext(outcomes))
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert delivery_of(client).admission.active == 0
         assert batch.in_flight == 0
-        assert batch.summary.seen == taken
+        assert batch.summary.seen == len(reported)
 
         doubts = set(client.in_doubt())
         known = {outcome.change.change_key for outcome in reported}

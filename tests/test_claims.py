@@ -177,7 +177,7 @@ def _request(number: int, body: bytes = b"{}") -> PreparedRequest:
 
 
 def _ends_with(effect: Effect, calls: list[bool]) -> Callable[[History], object]:
-    async def deliver(history: History) -> Delivered[None]:
+    async def deliver(history: History, seconds: float) -> Delivered[None]:
         calls.append(history.in_doubt)
         await asyncio.sleep(0)
         return Delivered(effect, StopReason.ANSWERED)
@@ -218,7 +218,7 @@ async def test_each_listener_in_turn_becomes_the_leader() -> None:
     claims, sending = Claims(), []
     gate = asyncio.Event()
 
-    async def deliver(history: History) -> Delivered[None]:
+    async def deliver(history: History, seconds: float) -> Delivered[None]:
         sending.append(history.in_doubt)
         history.hand_over.done = True
         await gate.wait()
@@ -242,3 +242,46 @@ async def test_requests_without_a_key_are_never_joined() -> None:
     read = PreparedRequest("GET", "https://provider/points")
     await asyncio.gather(*(claims.once(read, _ends_with(Effect.APPLIED, calls), seconds=1) for _ in range(3)))
     assert len(calls) == 3
+
+
+async def test_the_same_amount_in_another_spelling_is_the_same_change(sandbox) -> None:
+    server = sandbox()
+    async with client_for(server) as client:
+        effects = [
+            (await client.customers.change_cashback(change(value=value))).effect
+            for value in ("10.50", "10.5")
+        ]
+    assert effects == [Effect.APPLIED, Effect.ALREADY_APPLIED]
+    assert server.books.requests == 1
+
+
+async def test_a_listener_goes_on_when_the_leader_ran_out_of_its_own_time(sandbox) -> None:
+    server = sandbox(faults=FaultScript(["silence-after"]), duplicates="error-400")
+    async with client_for(server) as client:
+        hasty = asyncio.create_task(client.outcome_of(change(), deadline=0.2))
+        await until(lambda: server.books.requests == 1)
+        patient = await client.outcome_of(change(), deadline=10)
+        assert (await hasty).effect is Effect.UNKNOWN
+    assert patient.effect is Effect.ALREADY_APPLIED
+    assert len(server.books.effects(change().change_key)) == 1
+
+
+async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
+    claims, left = Claims(), []
+    request, loop = _request(1), asyncio.get_running_loop()
+
+    async def leads(history: History, seconds: float) -> Delivered[None]:
+        await asyncio.sleep(0.2)
+        raise asyncio.CancelledError
+
+    async def follows(history: History, seconds: float) -> Delivered[None]:
+        left.append((seconds, loop.time()))
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    leader = asyncio.create_task(claims.once(request, leads, seconds=5))
+    await asyncio.sleep(0)
+    begun = loop.time()
+    await claims.once(request, follows, seconds=5)
+    await asyncio.wait([leader])
+    [(seconds, at)] = left
+    assert seconds == pytest.approx(begun + 5 - at, abs=0.05)

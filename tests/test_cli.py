@@ -174,6 +174,44 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, signals):
         assert all(len(sandbox.books.effects(f"ADD-c{n % 10}-1-o{n}")) == 1 for n in range(1000))
 
 
+def test_a_change_cut_off_in_flight_is_unknown_never_not_tried(tmp_path):
+    """Interrupted twice while the server is silent: what it had applied is reported with its key."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(40)))
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "4", "--out", "out.jsonl", "--json")
+    with Sandbox(faults=FaultScript(["silence-after"] * 40)) as sandbox:
+        running = process(sandbox, tmp_path, *command)
+        while sandbox.books.requests < 4:
+            assert running.poll() is None, running.communicate()
+        running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        while "Stopping" not in running.stderr.readline():
+            pass
+        running.send_signal(signal.SIGINT)
+        told, said = running.communicate(timeout=60)
+        assert running.returncode == Exit.INTERRUPTED, said
+        ending = json.loads(told)
+        assert ending["effects"]["unknown"]["changes"] == 4
+        assert ending["not_tried"] == 36
+        written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert {row["change_key"] for row in written} == set(sandbox.books.keys())
+        assert {row["effect"] for row in written} == {"unknown"}
+
+
+def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
+    """Standard error closed in the middle: every change is still applied and written down."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(100)))
+    with Sandbox(faults=FaultScript(["400"] * 20)) as sandbox:
+        arguments = ("apply", "changes.csv", "--yes", "--out", "out.jsonl", "--max-in-flight", "1")
+        running = process(sandbox, tmp_path, *arguments)
+        assert running.stdout is not None and running.stderr is not None
+        while sandbox.books.requests == 0:
+            assert running.poll() is None
+        running.stderr.close()
+        running.stdout.close()
+        running.wait(timeout=60)
+        assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 100
+
+
 def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
     """The file keeps whole lines; what it could not take is on standard error; the run can go on."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(500)))

@@ -432,7 +432,7 @@ async def test_closing_the_client_stops_a_call() -> None:
 async def test_applied_key_is_answered_from_memory() -> None:
     claims, sent = Claims(), 0
 
-    async def deliver(history: History) -> Delivered[object]:
+    async def deliver(history: History, seconds: float) -> Delivered[object]:
         nonlocal sent
         sent += 1
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)

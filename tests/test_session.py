@@ -618,3 +618,36 @@ async def test_an_attempt_is_cut_short_by_the_deadline(sandbox) -> None:
                 await client.customers.change_cashback(CHANGE, deadline=0.1)
         assert [attempt.verdict for attempt in caught.value.attempts] == [Verdict.LOST]
         assert client.in_doubt() == (KEY,)
+
+
+@pytest.mark.parametrize("borrowed", [False, True], ids=["own session", "borrowed session"])
+async def test_an_answer_that_nobody_asked_for_is_no_answer(borrowed: bool, raw_server) -> None:
+    """A proxy doubles an answer: the second stays on the line and must not answer the next change."""
+    reached: list[bytes] = []
+    taken = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            _, body = await read_request(reader)
+            reached.append(body)
+            if len(reached) == 1:
+                writer.write(http(CHANGED))
+                await taken.wait()
+                writer.write(http(CHANGED))
+            else:
+                no = b'{"HasError":true,"ErrorMessage":"no budget","Severity":2,"Result":null}'
+                writer.write(http(no, status="400 Bad Request"))
+            await writer.drain()
+
+    url = await raw_server(handle)
+    session = aiohttp.ClientSession() if borrowed else None
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, session=session) as client:
+        first = await client.outcome_of(change("K1", customer="bob"))
+        taken.set()
+        kept = client._session.ready().connector._conns
+        await until(lambda: any(line.should_close for lines in kept.values() for line, _ in lines))
+        second = await client.outcome_of(change("K2", customer="ana"))
+    if session is not None:
+        await session.close()
+    assert (first.effect, second.effect) == (Effect.APPLIED, Effect.REFUSED)
+    assert len(reached) == 2

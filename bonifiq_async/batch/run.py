@@ -32,7 +32,9 @@ class CashbackBatch(Generic[C, T]):
     """Applies many changes through `client`: bounded in flight by `flow`, in order per customer.
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
-    `stop` lets it end first. A refused credential stops the run at once.
+    `stop` lets it end first. A refused credential stops the run at once (`stopped_by`). After a run that
+    was left early, `unheard` are the outcomes that nobody took, and `cut_off` the changes that were in
+    flight: the client's `in_doubt` says which of them may have been applied.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class CashbackBatch(Generic[C, T]):
         self._stopping = False
         self._running: _Run[C, T] | None = None
         self.stopped_by: BonifiQError | None = None
+        self.unheard: tuple[Outcome[T], ...] = ()
+        self.cut_off: tuple[C, ...] = ()
 
     @property
     def summary(self) -> BatchSummary:
@@ -96,6 +100,7 @@ class CashbackBatch(Generic[C, T]):
                 raise run.fault
         finally:
             await run.close()
+            self.unheard, self.cut_off = run.left(), tuple(run.cut_off)
             self._running, self._ended = None, self._runtime.monotonic()
 
 
@@ -116,7 +121,9 @@ class _Run(Generic[C, T]):
         self._lanes: Lanes[tuple[int, C]] = Lanes()
         self._ready: asyncio.Queue[tuple[int, C]] = asyncio.Queue()
         self._unended = 0
+        self._exhausted = False
         self._stopping = False
+        self._closing = False
         self._feeder: asyncio.Task[None] | None = None
         self._workers: list[asyncio.Task[None]] = []
         # A place is taken by each change from its reading until the caller has its outcome: what
@@ -124,6 +131,7 @@ class _Run(Generic[C, T]):
         self.room = asyncio.Semaphore(width * READ_AHEAD)
         self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue()
         self.in_flight = 0
+        self.cut_off: list[C] = []
         self.fault: BaseException | None = None
 
     def start(self) -> None:
@@ -136,8 +144,14 @@ class _Run(Generic[C, T]):
         if self._feeder is not None:
             self._feeder.cancel()
 
+    def left(self) -> tuple[Outcome[T], ...]:
+        """Return the outcomes that the caller has not taken."""
+        waiting = (self.ended.get_nowait() for _ in range(self.ended.qsize()))
+        return tuple(outcome for outcome in waiting if outcome is not None)
+
     async def close(self) -> None:
         """End all tasks, whatever they do."""
+        self._closing = True
         tasks = [task for task in (self._feeder, *self._workers) if task is not None]
         for task in tasks:
             task.cancel()
@@ -146,8 +160,9 @@ class _Run(Generic[C, T]):
     async def _feed(self) -> None:
         position = 0
         async for change in _lazily(self._changes, self.room):
+            first = self._lanes.enter(change.customer_id, (position, change))
             self._unended += 1
-            if self._lanes.enter(change.customer_id, (position, change)):
+            if first:
                 self._ready.put_nowait((position, change))
             position += 1
 
@@ -155,22 +170,32 @@ class _Run(Generic[C, T]):
         """Note how the source ended; its fault is raised after what is in flight."""
         if not feeder.cancelled():
             self.fault = self.fault or feeder.exception()
+        elif not self._stopping:
+            self.fault = self.fault or RuntimeError("the source of changes was cancelled")
+        self._exhausted = True
         self._end_if_done()
 
     def _end_if_done(self) -> None:
-        if self._unended == 0 and self._feeder is not None and self._feeder.done():
+        if self._unended == 0 and self._exhausted:
             self.ended.put_nowait(None)
 
     async def _work(self) -> None:
         while True:
             position, change = await self._ready.get()
-            if not self._stopping:
-                await self._deliver(position, change)
-            following = self._lanes.leave(change.customer_id)
-            if following is not None:
-                self._ready.put_nowait(following)
-            self._unended -= 1
-            self._end_if_done()
+            try:
+                if not self._stopping:
+                    await self._deliver(position, change)
+            except asyncio.CancelledError as error:
+                if self._closing:
+                    raise
+                self.fault = self.fault or error  # a client that cancels itself must not hang the others
+                self.stop()
+            finally:
+                following = self._lanes.leave(change.customer_id)
+                if following is not None:
+                    self._ready.put_nowait(following)
+                self._unended -= 1
+                self._end_if_done()
 
     async def _deliver(self, position: int, change: C) -> None:
         await self._pacer.turn()
@@ -179,6 +204,9 @@ class _Run(Generic[C, T]):
         self.in_flight += 1
         try:
             outcome = await self._client.outcome_of(change)
+        except asyncio.CancelledError:
+            self.cut_off.append(change)
+            raise
         except Exception as error:  # noqa: BLE001 - not about one change: raised when the others have ended
             self.fault = self.fault or error
             self.stop()

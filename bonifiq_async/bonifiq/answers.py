@@ -43,6 +43,11 @@ _USED_KEY = re.compile(
     r"|\b(already (been )?used|duplicated?|duplicad[ao]|ja (utilizad|usad)[ao]) (change ?key|chave)\b"
 )
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ANOTHER = re.compile(
+    r"different|differs|other(?!wise)|mismatch|conflict|\boutr[ao]|diferente|divergente|unused|invalid"
+    r"|\b(failed|falhou)\b|(key|chave) (de|da|do) (api|acesso|pix)|api ?key|budget"
+)
+"""What makes a used key not this change's: success must not be read from it."""
 _NOT = re.compile(r"\b(not|never|nao|nunca)\b")
 
 
@@ -50,10 +55,14 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
     """Say whether an error answer means that the ChangeKey was used before: the default rule.
 
     The provider does not document the answer to a reused key, so this reads code name and message,
-    in English and Portuguese, and takes nothing for a duplicate that does not speak of the key.
+    in English and Portuguese, and takes nothing for a duplicate that does not speak of the key, or that
+    speaks of another change under it.
     """
     texts = (answer.code_name, answer.message)
-    found = (_USED_KEY.search(_plain(text)) for text in texts if text)
+    plain = [_plain(text) for text in texts if text]
+    if any(_ANOTHER.search(text) for text in plain):
+        return False
+    found = (_USED_KEY.search(text) for text in plain)
     return any(match is not None and not _NOT.search(match[0]) for match in found)
 
 
@@ -152,7 +161,7 @@ class AnswerReader:
         inner = _text(result.get("Error")) if isinstance(result, dict) else None
         if envelope.has_error or envelope.severity == Severity.ERROR or inner:
             return self._failure(operation, envelope.said(status, inner)), None
-        if envelope.has_error is None and envelope.severity is None:
+        if envelope.has_error is None and envelope.severity not in (Severity.SUCCESS, Severity.WARNING):
             return _unreadable("it says neither success nor failure", "$.HasError"), None
         return envelope, result
 

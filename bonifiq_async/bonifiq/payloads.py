@@ -11,7 +11,7 @@ from enum import IntEnum
 from attrs import field, frozen
 
 from bonifiq_async import door
-from bonifiq_async.change_key import change_key_for
+from bonifiq_async.change_key import canonical_amount, change_key_for
 from bonifiq_async.errors import PayloadError
 
 LONGEST_CUSTOMER_REASON = 255
@@ -126,9 +126,13 @@ class CashbackChangeRequest:
 
     @classmethod
     def of(cls, change: CashbackChange) -> "CashbackChangeRequest":
-        """Return the body of `change`; the operation type follows from the sign."""
+        """Return the body of `change`; the operation type follows from the sign.
+
+        The value is written in its one spelling: the same change has the same bytes.
+        """
+        value = Decimal(canonical_amount(change.value)).copy_sign(change.value)
         kind = ChangePointOperation.ADD if change.value > 0 else ChangePointOperation.REMOVE
-        return cls(change.value, kind, change.reason, change.change_key, change.customer_reason)
+        return cls(value, kind, change.reason, change.change_key, change.customer_reason)
 
 
 @frozen

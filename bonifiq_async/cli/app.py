@@ -57,6 +57,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standa
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"bonifiq-async {version('bonifiq-async')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 @app.command()
 def demo(
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 2000,
@@ -92,6 +109,8 @@ def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
             print(plan_json(plan).decode(), end="")
         else:
             Console(highlight=False, markup=False).print(plan_table(plan))
+            verdict = "can be applied" if not plan.problems else "is refused as it is"
+            print(f"{source.name} {verdict}: {plan.changes:,} changes, {plan.problems:,} rows not valid.")
         raise typer.Exit(2 if plan.problems else 0)
 
 
@@ -115,10 +134,13 @@ def apply(
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.report import plan_json, plan_table
 
+    if out is not None and out.exists() and file != "-" and out.samefile(file):
+        raise typer.BadParameter("the outcome file is the file of changes itself", param_hint="--out")
     if not dry_run:
         BonifiQClient.from_env()  # what is missing is said before a long file is read
     with _source(file, format) as source:
         plan = _examined(source, skip_invalid=skip_invalid)
+        print(f"{source.name} asks for:", file=sys.stderr)
         Console(stderr=True, highlight=False, markup=False).print(plan_table(plan))
         if dry_run:
             if as_json:
@@ -130,7 +152,7 @@ def apply(
             Settings(max_in_flight, max_rate, out),
             lambda: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME),
         )
-    raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json))
+    raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
 
 
 @app.command()
@@ -174,7 +196,7 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="Repeats the faults exactly.")] = 1,
     duplicates: Annotated[
         DuplicateAnswer, typer.Option(help="How a used key is answered.")
-    ] = DuplicateAnswer.replay,
+    ] = DuplicateAnswer.error_400,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
     from bonifiq_async.cli.foreground import serve
@@ -190,6 +212,9 @@ def _source(file: str, format: FileFormat | None) -> "AbstractContextManager[Sou
 
 def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
     from bonifiq_async.cli.examine import examine
+
+    if ignored := source.ignored():
+        print(f"{source.name}: columns that mean nothing here: {', '.join(ignored)}", file=sys.stderr)
 
     def tell(problem: "Problem") -> None:
         print(f"{source.name}, {problem}", file=sys.stderr)
@@ -216,10 +241,10 @@ def _confirm(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
     if not agreed:
         print("Nothing was sent.", file=sys.stderr)
-        raise typer.Exit(5)
+        raise typer.Exit(2)
 
 
-def _concluded(ending: "Ending", *, skipped: bool, as_json: bool) -> int:
+def _concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from rich.console import Console
 
@@ -236,10 +261,12 @@ def _concluded(ending: "Ending", *, skipped: bool, as_json: bool) -> int:
         print(ending_json(ending, code).decode(), end="")
     else:
         Console(highlight=False).print(ending_table(ending))
-    for example in ending.examples:
-        print(example, file=sys.stderr)
-    if ending.failed > len(ending.examples):
-        print(f"and {ending.failed - len(ending.examples):,} more; --out writes them all", file=sys.stderr)
+    shown = [] if ending.refused_credentials else ending.shown()
+    for text in shown:
+        print(text, file=sys.stderr)
+    if shown and ending.failed > len(shown):
+        where = f"all are in {out}" if out is not None else "--out FILE writes them all"
+        print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
     if code not in (Exit.DONE, Exit.REFUSED):

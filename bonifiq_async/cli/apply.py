@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,16 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CustomerPoints
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import OutcomeFile, json_line, record
-from bonifiq_async.cli.progress import Display, display
+from bonifiq_async.cli.progress import Display, display, say
 from bonifiq_async.cli.report import Ending
 from bonifiq_async.cli.rows import FileChange
-from bonifiq_async.errors import AuthenticationError, ConfigurationError
+from bonifiq_async.errors import (
+    AuthenticationError,
+    BonifiQError,
+    ConfigurationError,
+    NotAppliedError,
+    OutcomeUnknownError,
+)
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import Timeouts
@@ -34,11 +39,6 @@ class Settings:
     max_in_flight: int = 64
     max_rate: float | None = None
     out: Path | None = None
-
-
-def say(text: str) -> None:
-    """Tell a person something, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def apply(plan: Plan, settings: Settings, make_client: Callable[[], BonifiQClient]) -> Ending:
@@ -76,11 +76,35 @@ async def _apply(
                         raise
                 except ConfigurationError as error:
                     ending.stopped = str(error)
+        for outcome in _cut_off(batch, client):
+            out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
     if batch.stopped_by is not None:
         ending.stopped = str(batch.stopped_by)
         ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
     return ending
+
+
+def _cut_off(
+    batch: CashbackBatch[FileChange, CustomerPoints], client: BonifiQClient
+) -> Iterator[Outcome[CustomerPoints]]:
+    """Yield what a run that was left early has not told yet, and what it was doing."""
+    yield from batch.unheard
+    doubts = set(client.in_doubt())
+    for change in batch.cut_off:
+        if change.change_key in doubts:
+            error: BonifiQError = OutcomeUnknownError(
+                f"Change {change.change_key} may or may not have been applied: the run was stopped while it "
+                "was in flight. Repeat it with the same key.",
+                change_key=change.change_key,
+            )
+        else:
+            error = NotAppliedError(
+                f"Change {change.change_key} was given up before it was sent: the run was stopped. "
+                "Nothing changed.",
+                change_key=change.change_key,
+            )
+        yield Outcome(change, error.effect, None, (), error)
 
 
 def _note(
@@ -114,8 +138,11 @@ def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, CustomerPoints]
             task.cancel()
             return
         ending.interrupted = True
-        say(f"Stopping: {batch.in_flight} changes in flight end first. Press Ctrl-C again to stop at once.")
         batch.stop()
+        say(
+            f"Stopping: what is in flight ({batch.in_flight}) ends first, in {TIME.call:.0f} s at the most. "
+            "Interrupt again to stop at once."
+        )
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:

@@ -48,7 +48,7 @@ def _made_up(path: Path, changes: int, seed: int) -> Path:
 
 def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Comparison:
     with out.open(newline="") as file:
-        reported = {row["change_key"]: Effect(row["effect"]) for row in csv.DictReader(file)}
+        reported = {row["change_key"]: Effect[row["effect"].upper()] for row in csv.DictReader(file)}
     lost = doubled = wrong = 0
     balances: defaultdict[str, Decimal] = defaultdict(Decimal)
     for change in plan.read():

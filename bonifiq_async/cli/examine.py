@@ -22,7 +22,6 @@ class Plan:
     """What a file asks for. `left_out` are the lines not to be sent: conflicts, and repeats of a row."""
 
     source: Source
-    state: tuple[int, int]
     changes: int
     customers: int
     added: Decimal
@@ -32,25 +31,14 @@ class Plan:
     left_out: "array[int]"
 
     def read(self) -> Iterator[FileChange]:
-        """Yield the changes to send, in the file's order.
-
-        Raises `ConfigurationError` when the file is no longer the one that was examined.
-        """
-        self._unchanged()
+        """Yield the changes to send, in the file's order."""
         for row in self.source.rows():
             if isinstance(row, FileChange) and not self._is_left_out(row.line):
                 yield row
-        self._unchanged()
 
     def _is_left_out(self, line: int) -> bool:
         place = bisect_left(self.left_out, line)
         return place < len(self.left_out) and self.left_out[place] == line
-
-    def _unchanged(self) -> None:
-        if self.source.state() != self.state:
-            raise ConfigurationError(
-                f"{self.source.name} was changed after it was checked. Nothing more was sent; run it again."
-            )
 
 
 def examine(source: Source, on_problem: Callable[[Problem], None]) -> Plan:
@@ -59,7 +47,7 @@ def examine(source: Source, on_problem: Callable[[Problem], None]) -> Plan:
     Rows with the same key and the same change count once; rows with the same key and another change
     are all problems. Raises `ConfigurationError` for what concerns the whole file.
     """
-    state, sums, keys = source.state(), Sums(), _Keys()
+    sums, keys = Sums(), _Keys()
     problems = repeats = 0
     try:
         for row in source.rows():
@@ -88,7 +76,7 @@ def examine(source: Source, on_problem: Callable[[Problem], None]) -> Plan:
     finally:
         keys.close()
     lines = array("Q", sorted(left_out))
-    return Plan(source, state, changes, customers, sums.added, sums.removed, repeats, problems, lines)
+    return Plan(source, changes, customers, sums.added, sums.removed, repeats, problems, lines)
 
 
 class _Keys:

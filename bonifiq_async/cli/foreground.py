@@ -4,7 +4,7 @@ import signal
 import threading
 
 from bonifiq_async.bonifiq.client import BasicCredentials
-from bonifiq_async.cli.apply import say
+from bonifiq_async.cli.progress import say
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.sandbox import FaultScript, Sandbox
 from bonifiq_async.sandbox.provider import Duplicates
@@ -27,7 +27,9 @@ def serve(port: int, rate: float, seed: int, duplicates: Duplicates) -> None:
     try:
         box.start()
     except OSError as error:
-        raise ConfigurationError(f"Port {port} cannot be used: {error.strerror}. Choose another.") from None
+        raise ConfigurationError(
+            f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
+        ) from None
     print(f"export BONIFIQ_BASE_URL={box.url}")
     print(f"export BONIFIQ_API_TOKEN={TOKEN}")
     print(f"export BONIFIQ_API_KEY={KEY}", flush=True)

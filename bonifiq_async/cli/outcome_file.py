@@ -42,7 +42,7 @@ def record(outcome: Outcome[CustomerPoints]) -> Record:
         "customer_id": change.customer_id,
         "value": change.value,
         "change_key": change.change_key,
-        "effect": outcome.effect.value,
+        "effect": outcome.effect.name.lower(),
         "attempts": len(outcome.attempts),
         "status": outcome.attempts[-1].status if outcome.attempts else None,
         "code": error.code if error is not None else None,
@@ -71,16 +71,15 @@ class OutcomeFile:
         try:
             self._file = path.open("ab", buffering=0)
             self._size = path.stat().st_size
-            torn = self._size > 0 and not _ends_line(path)
+            self._csv = kind == "csv"
+            if self._size > 0 and not _ends_line(path):
+                self._append(b"\n")
+            if self._csv and self._size == 0:
+                self._append(_csv_line(COLUMNS))
         except OSError as error:
             raise ConfigurationError(
                 f"The outcome file {path} cannot be written: {error.strerror}."
             ) from None
-        self._csv = kind == "csv"
-        if torn:
-            self._append(b"\n")
-        if self._csv and self._size == 0:
-            self._append(_csv_line(COLUMNS))
 
     def write(self, values: Record) -> None:
         """Append one outcome. Raises `OSError` when the disk does not take it."""

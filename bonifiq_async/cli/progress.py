@@ -1,13 +1,20 @@
 """Progress on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def say(text: str) -> None:
+    """Tell a person something, on standard error; a reader who has gone does not end a run."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -46,15 +53,13 @@ class _Lines:
         self._last = now
         rate = done / (now - self._began)
         left = f", {(self._total - done) / rate:,.0f} s left" if rate else ""
-        print(
+        say(
             f"{done:,} of {self._total:,} changes, {rate:,.0f}/s{left}, "
-            f"{retries:,} retries, {in_flight} in flight",
-            file=sys.stderr,
-            flush=True,
+            f"{retries:,} retries, {in_flight} in flight"
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def display(total: int) -> Iterator[Display]:
     """Give a display for `total` changes."""
     if not sys.stderr.isatty():

@@ -30,15 +30,21 @@ class Ending:
     interrupted: bool = False
     stopped: str | None = None
     refused_credentials: bool = False
-    examples: list[str] = field(factory=list)
+    examples: dict[Effect, list[str]] = field(factory=dict)
 
     def count(self, outcome: Outcome[CustomerPoints]) -> None:
         """Count one change, and keep the first errors to show."""
         self.counts[outcome.effect] += 1
         self.sums[outcome.effect].put(outcome.change.value)
-        if outcome.error is not None and len(self.examples) < SHOWN_ERRORS:
+        shown = self.examples.setdefault(outcome.effect, [])
+        if outcome.error is not None and len(shown) < SHOWN_ERRORS:
             line = f"line {outcome.change.line}: " if isinstance(outcome.change, FileChange) else ""
-            self.examples.append(f"{line}{outcome.error}")
+            shown.append(f"{line}{outcome.error}")
+
+    def shown(self) -> list[str]:
+        """Return errors to show, those in doubt first."""
+        order = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
+        return [text for effect in order for text in self.examples.get(effect, [])][:SHOWN_ERRORS]
 
     @property
     def failed(self) -> int:
@@ -90,8 +96,8 @@ def brl(amount: Decimal) -> str:
 
 
 def plan_table(plan: Plan) -> Table:
-    """Return what is about to be sent."""
-    table = Table(title=f"{plan.source.name}: about to be applied", title_justify="left", show_header=False)
+    """Return what a file asks for."""
+    table = Table(show_header=False)
     rows = {
         "changes": f"{plan.changes:,}",
         "customers": f"{plan.customers:,}",
@@ -101,7 +107,7 @@ def plan_table(plan: Plan) -> Table:
     if plan.repeats:
         rows["rows said twice, sent once"] = f"{plan.repeats:,}"
     if plan.problems:
-        rows["rows left out as not valid"] = f"{plan.problems:,}"
+        rows["rows that are not valid"] = f"{plan.problems:,}"
     for name, value in rows.items():
         table.add_row(name, value)
     return table
@@ -124,7 +130,7 @@ def ending_table(ending: Ending) -> Table:
 def ending_json(ending: Ending, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
     effects: dict[str, object] = {
-        effect.value.replace(" ", "_"): {
+        effect.name.lower(): {
             "changes": ending.counts[effect],
             "added": ending.sums[effect].added,
             "removed": ending.sums[effect].removed,
@@ -199,4 +205,4 @@ def show(values: Mapping[str, object], *, as_json: bool) -> None:
     for name, value in values.items():
         shown = brl(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
         table.add_row(name.replace("_", " "), shown)
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False, emoji=False).print(table)

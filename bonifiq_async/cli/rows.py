@@ -57,6 +57,14 @@ class Source:
     name: str
     format: Format
 
+    def ignored(self) -> tuple[str, ...]:
+        """Return the columns of a CSV header that mean nothing here: perhaps misspelt."""
+        if self.format != "csv":
+            return ()
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            header = next(csv.reader(text), [])
+        return tuple(name for cell in header if (name := cell.strip()) and name not in COLUMNS)
+
     def rows(self) -> Iterator[FileChange | Problem]:
         """Yield each row as a change, or as what is wrong with it.
 
@@ -81,30 +89,28 @@ class Source:
         if empty:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
-    def state(self) -> tuple[int, int]:
-        """Return size and time of change, to see whether the file was touched between two readings."""
-        status = self.path.stat()
-        return status.st_size, status.st_mtime_ns
-
 
 @contextlib.contextmanager
 def opened(file: str, format: Format | None) -> Iterator[Source]:
-    """Give `file` as a source; `-` is standard input, kept in a temporary file meanwhile.
+    """Give a copy of `file` as a source; `-` is standard input.
 
-    Raises `ConfigurationError` when the format cannot be told or the file cannot be read.
+    What is sent is what was checked, whatever happens to the file meanwhile. Raises
+    `ConfigurationError` when the format cannot be told or the file cannot be read.
     """
     kind = format or FORMATS.get(Path(file).suffix.lower())
     if kind is None:
         raise ConfigurationError(f"Say what {file!r} holds: --format csv or --format jsonl.")
-    if file != "-":
-        if not Path(file).is_file():
-            raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
-        yield Source(Path(file), file, kind)
-        return
-    with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}") as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        spool.flush()
-        yield Source(Path(spool.name), "standard input", kind)
+    if file != "-" and not Path(file).is_file():
+        raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
+    name = "standard input" if file == "-" else file
+    with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}") as copy:
+        try:
+            with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
+                shutil.copyfileobj(original, copy)
+            copy.flush()
+        except OSError as error:
+            raise ConfigurationError(f"{name} cannot be read: {error.strerror}. Nothing was sent.") from None
+        yield Source(Path(copy.name), name, kind)
 
 
 Cells = Mapping[str, object]
@@ -144,7 +150,8 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
         )
     if missing:
         raise ConfigurationError(
-            f"{source.name}, line 1: the header lacks {', '.join(missing)}. Nothing was sent."
+            f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has {', '.join(names)[:200]}. "
+            "Nothing was sent."
         )
     twice = sorted({name for name in names if names.count(name) > 1 and name in COLUMNS})
     if twice:
@@ -193,7 +200,7 @@ def amount(cell: object, field: str) -> Decimal:
         return Decimal(cell)
     shown = "empty" if cell is None else repr(cell)[:40]
     raise PayloadError(
-        f"{field} is {shown}; write digits with a point and nothing else, such as -10.50", path=field
+        f"{field} is {shown}; write digits with a point and nothing else, such as 10.50", path=field
     )
 
 

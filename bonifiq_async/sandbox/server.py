@@ -207,9 +207,17 @@ class _Running:
 
     async def close_door(self) -> None:
         if self._server is not None:
+            # asyncio leaks a connection that it is accepting while its server closes: let it come in first.
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            for _ in range(3):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
             self._listener = _bound(self._port)
+        self._abort_all()
+
+    def _abort_all(self) -> None:
         for connection in self._web.connections:
             if connection.transport is not None:
                 connection.transport.abort()
