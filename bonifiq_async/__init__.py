@@ -2,17 +2,19 @@
 
 The rooms, in the order in which a change passes through them:
 
+    operation, outcome, evidence, history, errors, converters, money
+                        the words
     change_key, door    a change gets its key; what must not be sent is refused
     bonifiq/            a provider as data: operations, payloads, how an answer is read
     request             URL and bytes are fixed once
     calls, claims       one key is one change: joined in flight, remembered after
     delivery            the loop: admission, one attempt, verdict, decision, wait
+    runtime             the clock, the sleep and the random source
     admission           the queue in front of the connections
     session             one attempt on the wire; its evidence
     verdict             what the evidence proves
     retry, budget       whether to send again, and what all calls share
-    conclusion, errors  how the end is said
-    outcome             what became of the change
+    conclusion          how the end is said
     batch/              many of these ways side by side
     sandbox/            a server to try it all against
     cli/                the console command

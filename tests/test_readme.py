@@ -50,9 +50,11 @@ async def test_the_web_service_answers_each_effect(sandbox):
         for effect in ("applied", "already applied"):
             response = await client.post("/order-paid", json=order)
             assert (response.status, await response.json()) == (200, {"effect": effect})
-        for fault, status in (("422", 422), ("html-after", 202), ("429-long", 503)):
+        for fault, status in (("422", 422), ("401", 503), ("html-after", 202), ("429-long", 503)):
             sandbox.faults._sequence.append(fault)
             assert (await client.post("/order-paid", json={**order, "id": fault})).status == status
+        for wrong in ({"cashback": "0"}, {"id": 7}, {"customer": ""}, {"cashback": "NaN"}):
+            assert (await client.post("/order-paid", json={**order, **wrong})).status == 400
     assert sandbox.books.effects("ADD-ana-10.5-1001")[0].value == Decimal("10.50")
 
 
@@ -65,13 +67,22 @@ def test_the_script_applies_a_thousand_changes(sandbox, capsys):
 
 async def test_the_consumer_acknowledges_what_is_settled(sandbox):
     """Twice the same event is one change; a doubt is not acknowledged."""
-    handle = run(CONSUMER)["handle"]
-    event = SimpleNamespace(customer="ana", amount=Decimal(3), kind="purchase", id="e1")
+    handle, aside = run(CONSUMER)["handle"], []
+
+    def put_aside(event: object, error: Exception) -> None:
+        aside.append(error)
+
+    event = SimpleNamespace(customer="ana", amount=Decimal(3), id="e1")
     async with BonifiQClient(sandbox.credentials, base_url=sandbox.url) as client:
-        assert await handle(client, event) is True
-        assert await handle(client, event) is True
-        sandbox.faults._sequence.append("html-after")
-        assert await handle(client, SimpleNamespace(**{**vars(event), "id": "e2"})) is False
+        assert await handle(client, event, put_aside) is True
+        assert await handle(client, event, put_aside) is True
+        for fault, acknowledged in (("html-after", False), ("401", False), ("422", True)):
+            sandbox.faults._sequence.append(fault)
+            other = SimpleNamespace(**{**vars(event), "id": fault})
+            assert await handle(client, other, put_aside) is acknowledged
+        nothing = SimpleNamespace(**{**vars(event), "amount": Decimal(0)})
+        assert await handle(client, nothing, put_aside) is True
+    assert [type(error).__name__ for error in aside] == ["RefusedError", "PayloadError"]
     assert sandbox.books.balance("ana") == 6
 
 
