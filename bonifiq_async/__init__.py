@@ -15,6 +15,7 @@ The rooms, in the order in which a change passes through them:
     verdict             what the evidence proves
     retry, budget       whether to send again, and what all calls share
     conclusion          how the end is said
+    intent, ledger/     what was meant and what came of it: in memory, or durable in a file
     batch/              many of these ways side by side
     sandbox/            a server to try it all against
     cli/                the console command
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ChangeKeyConflict,
         ConfigurationError,
         CustomerNotFound,
+        LedgerError,
         NotAppliedError,
         OutcomeUnknownError,
         PayloadError,
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
         RetryAfterTooLong,
     )
     from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
+    from bonifiq_async.intent import Ledger
+    from bonifiq_async.ledger import MemoryLedger, SqliteLedger
     from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
     from bonifiq_async.retry import RetryPolicy
     from bonifiq_async.runtime import Runtime
@@ -78,6 +82,9 @@ __all__ = [
     "Effect",
     "ErrorAnswer",
     "FlowControl",
+    "Ledger",
+    "LedgerError",
+    "MemoryLedger",
     "NotAppliedError",
     "OrderOrigin",
     "Outcome",
@@ -92,13 +99,26 @@ __all__ = [
     "RetryPolicy",
     "Runtime",
     "Severity",
+    "SqliteLedger",
     "StopReason",
     "Timeouts",
     "Verdict",
     "change_key_for",
 ]
 
-_ROOMS = ("outcome", "errors", "evidence", "change_key", "retry", "runtime", "session", "bonifiq", "batch")
+_ROOMS = (
+    "outcome",
+    "errors",
+    "evidence",
+    "change_key",
+    "retry",
+    "runtime",
+    "session",
+    "intent",
+    "ledger",
+    "bonifiq",
+    "batch",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -5,9 +5,10 @@ from typing import TypeVar
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
-from bonifiq_async.errors import BonifiQError
+from bonifiq_async.errors import ChangeKeyConflict, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
-from bonifiq_async.operation import Operation
+from bonifiq_async.intent import BY_EFFECT, Ending, Intent
+from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.session import Timeouts
@@ -54,9 +55,18 @@ class Calls:
     ) -> Outcome[T]:
         """Return what became of a keyed change, whatever that is.
 
-        Raises only what concerns the client and not the change: `ConfigurationError`.
+        Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
         """
         seconds = self._seconds(deadline)
+        intent = Intent(
+            operation.name,
+            request.key or "",
+            request.digest,
+            change.customer_id,
+            change.value,
+            request.path,
+            request.body or b"",
+        )
         begun = History()
 
         async def deliver(history: History, left: float) -> Delivered[T]:
@@ -64,11 +74,22 @@ class Calls:
             begun = history
             return await self.delivery.deliver(operation, request, read, history, seconds=left)
 
+        def sum_up(delivered: Delivered[T]) -> Ending:
+            error = error_of(operation, delivered, request.key)
+            result = delivered.reading.result if delivered.reading is not None else None
+            return Ending(
+                BY_EFFECT[delivered.effect],
+                len(delivered.attempts),
+                _in_short(operation, result),
+                None if error is None else str(error),
+            )
+
+        repeatable = operation.repeat is not RepeatClass.NEVER
         try:
-            delivered = await self.claims.once(request, deliver, seconds=seconds)
-        except BonifiQError as error:
-            if error.change_key is None:
-                raise
+            delivered = await self.claims.once(
+                intent, deliver, sum_up, seconds=seconds, repeatable=repeatable
+            )
+        except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)
         except BaseException:
             if begun.may_have_changed:
@@ -87,3 +108,10 @@ class Calls:
 
     def _seconds(self, deadline: float | None) -> float:
         return self._timeouts.call if deadline is None else deadline
+
+
+def _in_short(operation: Operation[T], result: T | None) -> str | None:
+    """Return what a ledger keeps of an answer: the values that the operation names."""
+    if result is None or not operation.kept:
+        return None
+    return " ".join(f"{name}={getattr(result, name)}" for name in operation.kept)

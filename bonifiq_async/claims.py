@@ -1,31 +1,44 @@
-"""Input/output: one key, one change, within one client.
+"""Input/output: one key, one change.
 
-The same key in flight twice is one request with two listeners. A key that is applied is not sent
-again, one that is in doubt keeps that doubt, and a key that stands for another change is refused.
+Within a client, the same key in flight twice is one request with two listeners. Beyond it, the ledger
+says what a key stands for; a change is written there before its first byte leaves, and its outcome
+before anybody is told.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from bonifiq_async.errors import ChangeKeyConflict, OutcomeUnknownError
+from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
+from bonifiq_async.intent import (
+    DOUBTFUL,
+    Conflict,
+    Ending,
+    Granted,
+    Held,
+    Intent,
+    Ledger,
+    Ruling,
+    Settled,
+    State,
+)
 from bonifiq_async.outcome import Effect, StopReason
-from bonifiq_async.request import PreparedRequest
 
 T = TypeVar("T")
 
-REMEMBERED = 100_000
-"""Keys that a client remembers of each kind (applied, in doubt); the oldest are forgotten first."""
+logger = logging.getLogger("bonifiq_async")
 
-
-@frozen
-class _Standing:
-    digest: bytes
-    effect: Effect
+LEASE_MARGIN = 30.0
+"""Seconds that a claim outlives the deadline of its call, before another process may take it over."""
+POLL = 0.25
+"""Seconds between two looks at a change that another process is sending."""
+IN_DOUBT_SHOWN = 100_000
+"""Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
 
 @define
@@ -37,89 +50,127 @@ class _Flight:
 
 
 class Claims:
-    """What the keys of one client stand for: in flight, applied, or in doubt."""
+    """The keys of one client: joined in flight, and claimed in its ledger for `provider` and `account`."""
 
-    def __init__(self, capacity: int = REMEMBERED) -> None:
-        self._capacity = capacity
-        self._flights: dict[str, _Flight] = {}
-        self._applied: OrderedDict[str, _Standing] = OrderedDict()
-        self._in_doubt: OrderedDict[str, _Standing] = OrderedDict()
+    def __init__(
+        self,
+        ledger: Ledger,
+        provider: str,
+        account: str,
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        shown: int = IN_DOUBT_SHOWN,
+    ) -> None:
+        self._ledger = ledger
+        self._provider, self._account = provider, account
+        self._sleep = sleep
+        self._shown = shown
+        self._bound = False
+        self._flights: dict[tuple[str, str], _Flight] = {}
+        self._in_doubt: OrderedDict[str, None] = OrderedDict()
 
     def in_doubt(self) -> tuple[str, ...]:
-        """Return the keys whose change may or may not have been applied, oldest first."""
+        """Return the keys that this client left in doubt, oldest first."""
         return tuple(self._in_doubt)
 
     async def once(
         self,
-        request: PreparedRequest,
+        intent: Intent,
         deliver: Callable[[History, float], Awaitable[Delivered[T]]],
+        sum_up: Callable[[Delivered[T]], Ending],
         *,
         seconds: float,
+        repeatable: bool,
     ) -> Delivered[T]:
-        """Deliver the keyed `request` unless that is being done or was done, within `seconds`.
+        """Deliver `intent` unless that is being done or was done, within `seconds`.
 
-        `deliver` is given the seconds that are left.
-
-        Raises `ChangeKeyConflict` when the key stands for another request, `OutcomeUnknownError` when
-        another call with the key has not ended in time, and what `deliver` raises.
+        `deliver` is given the seconds that are left; `sum_up` says what the ledger keeps of the end.
+        Raises `ChangeKeyConflict` when the key stands for another change, `OutcomeUnknownError` when
+        another call with the key has not ended in time, `LedgerError`, and what `deliver` raises.
         """
-        key = request.key
-        if key is None:
-            return await deliver(History(), seconds)
-        loop = asyncio.get_running_loop()
+        loop, place = asyncio.get_running_loop(), (intent.operation, intent.key)
         deadline = loop.time() + seconds
-        while (flight := self._flights.get(key)) is not None:
-            _same(key, flight.digest, request)
+        while (flight := self._flights.get(place)) is not None:
+            if flight.digest != intent.digest:
+                raise _conflict(intent, "another change, which is in flight")
             if not await _done(flight.landed, deadline - loop.time()):
                 raise OutcomeUnknownError(
-                    f"Change {key} is in flight in another call, which has not ended in time. It may or may "
-                    "not be applied: await that call, or repeat with the same key.",
-                    change_key=key,
+                    f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
+                    "or may not be applied: await that call, or repeat with the same key.",
+                    change_key=intent.key,
                 )
             delivered = flight.landed.result()
             if delivered is None or (delivered.reason is StopReason.DEADLINE and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
             return cast(Delivered[T], delivered)
-        standing = self._applied.get(key) or self._in_doubt.get(key)
-        if standing is not None:
-            _same(key, standing.digest, request)
-            if standing.effect is not Effect.UNKNOWN:
-                return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
-        history = History(in_doubt=standing is not None)
-        return await self._lead(key, request, lambda: deliver(history, deadline - loop.time()), history)
+        flight = self._flights[place] = _Flight(intent.digest)
+        landed: Delivered[T] | None = None
+        try:
+            landed = await self._lead(intent, deliver, sum_up, deadline, repeatable)
+            return landed
+        finally:
+            # A listener that still waits after a failure becomes the next to send, under the same key.
+            del self._flights[place]
+            flight.landed.set_result(cast("Delivered[object] | None", landed))
 
     async def _lead(
         self,
-        key: str,
-        request: PreparedRequest,
-        deliver: Callable[[], Awaitable[Delivered[T]]],
-        history: History,
+        intent: Intent,
+        deliver: Callable[[History, float], Awaitable[Delivered[T]]],
+        sum_up: Callable[[Delivered[T]], Ending],
+        deadline: float,
+        repeatable: bool,
     ) -> Delivered[T]:
-        flight = self._flights[key] = _Flight(request.digest)
-        landed: Delivered[T] | None = None
+        ruling = await self._claimed(intent, deadline, repeatable)
+        if isinstance(ruling, Conflict):
+            raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
+        if isinstance(ruling, Settled):
+            return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
+        if isinstance(ruling, Held):
+            note = f"{ruling.owner} is sending it, for {ruling.seconds:.0f} s at the most"
+            return Delivered(Effect.NOT_APPLIED, StopReason.HELD, note=note)
+        if not isinstance(ruling, Granted):
+            return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
+        history = History(in_doubt=ruling.in_doubt)
         try:
-            landed = await deliver()
-            self._note(key, request.digest, landed.effect)
-            return landed
+            delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
         except BaseException:
-            # A listener that still waits becomes the next to send, under the same key.
-            self._note(key, request.digest, Effect.UNKNOWN if history.may_have_changed else None)
+            state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
+            self._ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
+            self._note(intent.key, state)
             raise
-        finally:
-            del self._flights[key]
-            flight.landed.set_result(cast("Delivered[object] | None", landed))
+        await self._end(intent, ruling.fence, sum_up(delivered))
+        return delivered
 
-    def _note(self, key: str, digest: bytes, effect: Effect | None) -> None:
+    async def _claimed(self, intent: Intent, deadline: float, repeatable: bool) -> Ruling:
+        """Claim the change, waiting while another process sends it."""
+        if not self._bound:
+            await self._ledger.bind(self._provider, self._account)
+            self._bound = True
+        clock = asyncio.get_running_loop().time
+        while True:
+            left = deadline - clock()
+            ruling = await self._ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable)
+            if not isinstance(ruling, Held) or deadline - clock() <= POLL:
+                return ruling
+            await self._sleep(min(POLL, ruling.seconds))
+
+    async def _end(self, intent: Intent, fence: int, ending: Ending) -> None:
+        self._note(intent.key, ending.state)
+        try:
+            landed = await self._ledger.end(intent, fence, ending)
+        except LedgerError as error:
+            error.effect, error.change_key = Effect.UNKNOWN, intent.key
+            raise
+        if not landed:
+            logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
+
+    def _note(self, key: str, state: State) -> None:
         self._in_doubt.pop(key, None)
-        if effect in (Effect.APPLIED, Effect.ALREADY_APPLIED):
-            kind = self._applied
-        elif effect is Effect.UNKNOWN:
-            kind = self._in_doubt
-        else:
-            return
-        kind[key] = _Standing(digest, effect)
-        if len(kind) > self._capacity:
-            kind.popitem(last=False)
+        if state in DOUBTFUL:
+            self._in_doubt[key] = None
+            if len(self._in_doubt) > self._shown:
+                self._in_doubt.popitem(last=False)
 
 
 async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
@@ -128,10 +179,10 @@ async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
     return bool(done)
 
 
-def _same(key: str, digest: bytes, request: PreparedRequest) -> None:
-    if digest != request.digest:
-        raise ChangeKeyConflict(
-            f"Key {key} already stands for another change. Nothing was sent. If it is the same change, "
-            "send it exactly as before, its reason included; only another change needs another key.",
-            change_key=key,
-        )
+def _conflict(intent: Intent, other: str) -> ChangeKeyConflict:
+    return ChangeKeyConflict(
+        f"Key {intent.key} stands for {other}, not for this change of {intent.value} for "
+        f"{intent.customer_id}. Nothing was sent. If it is the same change, send it exactly as before, its "
+        "reason included; only another change needs another key.",
+        change_key=intent.key,
+    )

@@ -92,6 +92,8 @@ def _doubt(delivered: Delivered[T]) -> str:
         return f"{cause}, and its repeat was refused ({_said(reading.said if reading else None)})"
     if reason is StopReason.NO_SAFE_REPEAT:
         return cause
+    if reason is StopReason.UNSETTLED:
+        return f"an earlier run left it in doubt, and {_ending(delivered)}"
     return f"{cause}, and {_ending(delivered)}"
 
 
@@ -121,7 +123,7 @@ def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
 def _ending(delivered: Delivered[T]) -> str:
     if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG and delivered.asked is not None:
         return f"the provider asks to wait {delivered.asked:.0f} s, which is longer than allowed"
-    return delivered.reason.value
+    return f"{delivered.reason.value} ({delivered.note})" if delivered.note else delivered.reason.value
 
 
 _ENDED = {

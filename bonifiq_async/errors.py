@@ -9,7 +9,8 @@
     │   └── CustomerNotFound
     ├── NotAppliedError          given up before the provider could act; nothing changed
     │   └── RetryAfterTooLong
-    └── OutcomeUnknownError      may have changed; carries the key to ask or repeat with
+    ├── OutcomeUnknownError      may have changed; carries the key to ask or repeat with
+    └── LedgerError              the durable record cannot be kept; what is in doubt stays in it
 
 Every exception pickles and copies, and holds no header and no credential.
 """
@@ -114,6 +115,10 @@ class OutcomeUnknownError(BonifiQError):
 
     default_effect = Effect.UNKNOWN
     answer: bytes | None = None
+
+
+class LedgerError(BonifiQError):
+    """The ledger cannot be written. Its effect is `NOT_APPLIED` when nothing was sent, else `UNKNOWN`."""
 
 
 def _rebuild(kind: type[BonifiQError], message: str, state: Mapping[str, object]) -> BonifiQError:

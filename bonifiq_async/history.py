@@ -29,7 +29,10 @@ class History:
 
 @frozen
 class Delivered(Generic[T]):
-    """How a delivery ended. `asked` is the wait in seconds that the provider asked for at the end."""
+    """How a delivery ended.
+
+    `asked` is the wait in seconds that the provider asked for at the end; `note` says more of `reason`.
+    """
 
     effect: Effect
     reason: StopReason
@@ -37,3 +40,4 @@ class Delivered(Generic[T]):
     reading: Reading[T] | None = None
     evidence: Evidence | None = None
     asked: float | None = None
+    note: str | None = None

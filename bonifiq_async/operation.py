@@ -34,7 +34,8 @@ class Operation(Generic[T]):
     """One endpoint: everything that delivery has to know about it.
 
     `path` is a template whose braces name path parameters. `writes` says whether a customer's
-    balance can move. `codes` maps the endpoint's documented business codes to their names.
+    balance can move. `kept` names the attributes of the result that a ledger keeps. `codes` maps the
+    endpoint's documented business codes to their names.
     `throttled_is_unprocessed` is true only where the provider documents that a 429 was not acted on.
     """
 
@@ -46,5 +47,6 @@ class Operation(Generic[T]):
     shape: AnswerShape
     result: type[T]
     payload: type[object] | None = None
+    kept: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     throttled_is_unprocessed: bool = False

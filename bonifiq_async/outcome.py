@@ -56,8 +56,10 @@ class StopReason(enum.Enum):
     QUOTA_SPENT = "the retry quota is spent"
     RETRY_AFTER_TOO_LONG = "the provider asks to wait longer than allowed"
     CLOSED = "the client was closed"
-    REMEMBERED = "this client has applied it before"
-    """Answered from memory, without a request."""
+    REMEMBERED = "it was applied before"
+    """Answered from the ledger, without a request."""
+    HELD = "somebody else is sending it"
+    UNSETTLED = "it must not be sent again"
 
 
 @frozen

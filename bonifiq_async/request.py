@@ -20,18 +20,25 @@ T = TypeVar("T")
 class PreparedRequest:
     """One request with everything decided: every attempt, after every crash, carries the same.
 
-    `url` is percent-encoded. `body` is None for a read. `key` is the provider's idempotency key.
+    `path` is percent-encoded and follows `base_url`. `body` is None for a read. `key` is the
+    provider's idempotency key.
     """
 
     method: str
-    url: str
+    base_url: str
+    path: str
     body: bytes | None = field(default=None, repr=False)
     key: str | None = None
 
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return self.base_url + self.path
+
     @cached_property
     def digest(self) -> bytes:
-        """16 bytes that tell this request from any other with the same key."""
-        head = f"{self.method} {self.url}\n".encode()
+        """16 bytes that tell this request from any other with the same key, wherever it is sent."""
+        head = f"{self.method} {self.path}\n".encode()
         return hashlib.blake2b(head + (self.body or b""), digest_size=16).digest()
 
 
@@ -46,7 +53,7 @@ def prepare(
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment."""
     segments = {name: quote(value, safe="") for name, value in path.items()}
     body = None if payload is None else encode(payload)
-    return PreparedRequest(operation.method, base_url + operation.path.format(**segments), body, key)
+    return PreparedRequest(operation.method, base_url, operation.path.format(**segments), body, key)
 
 
 def checked_base_url(url: str) -> str:

@@ -12,7 +12,12 @@ from decimal import Decimal
 import pytest
 
 from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, Runtime, Timeouts
+from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
+from bonifiq_async.history import Delivered
+from bonifiq_async.intent import BY_EFFECT, Ending, Intent
+from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import Sandbox
 
 EPOCH = 1_900_000_000.0
@@ -40,6 +45,21 @@ def delivery_of(client: BonifiQClient) -> Delivery:
 def change(key: str = "ADD-ANA-10-1", value: str = "10", customer: str = "ANA") -> CashbackChange:
     """Return a change; `value` is signed."""
     return CashbackChange(customer, Decimal(value), "Loyalty", key)
+
+
+def claims_of(capacity: int = 1000) -> Claims:
+    """Return the keys of a client that remembers in memory."""
+    return Claims(MemoryLedger(capacity=capacity), "provider", "account", asyncio.sleep, shown=capacity)
+
+
+async def once(claims: Claims, request: PreparedRequest, deliver: object, *, seconds: float) -> Delivered:
+    """Claim and deliver `request` as a keyed change."""
+    intent = Intent(
+        "operation", request.key, request.digest, "ANA", Decimal(10), request.path, request.body or b""
+    )
+    return await claims.once(
+        intent, deliver, lambda end: Ending(BY_EFFECT[end.effect]), seconds=seconds, repeatable=True
+    )
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -6,10 +6,9 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from conftest import change, client_for, delivery_of, until
+from conftest import change, claims_of, client_for, delivery_of, once, until
 
 from bonifiq_async import ChangeKeyConflict, Effect, NotAppliedError, OutcomeUnknownError, StopReason
-from bonifiq_async.claims import Claims
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import FaultScript
@@ -173,7 +172,7 @@ async def test_a_change_given_up_before_it_was_sent_may_be_made_again(sandbox) -
 
 
 def _request(number: int, body: bytes = b"{}") -> PreparedRequest:
-    return PreparedRequest("POST", "https://provider/change", body, f"key-{number}")
+    return PreparedRequest("POST", "https://provider", "/change", body, f"key-{number}")
 
 
 def _ends_with(effect: Effect, calls: list[bool]) -> Callable[[History], object]:
@@ -189,33 +188,33 @@ def _ends_with(effect: Effect, calls: list[bool]) -> Callable[[History], object]
     ("effect", "told_again"), [(Effect.APPLIED, False), (Effect.UNKNOWN, True)], ids=["applied", "in doubt"]
 )
 async def test_memory_is_bounded_and_the_oldest_goes_first(effect: Effect, told_again: bool) -> None:
-    claims, calls = Claims(capacity=10), []
+    claims, calls = claims_of(10), []
     for number in range(500):
-        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+        await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
     kept = tuple(f"key-{number}" for number in range(490, 500))
     assert claims.in_doubt() == (kept if effect is Effect.UNKNOWN else ())
 
     calls.clear()
     for number in (490, 499):  # remembered
-        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+        await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
     assert calls == [True, True] if told_again else calls == []
     calls.clear()
     for number in (0, 489):  # forgotten
-        await claims.once(_request(number), _ends_with(effect, calls), seconds=1)
+        await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
     assert calls == [False, False]
 
 
 async def test_nothing_is_kept_of_a_flight_that_has_ended() -> None:
-    claims, calls = Claims(capacity=10), []
+    claims, calls = claims_of(10), []
     for number in range(50):
         deliver = _ends_with(Effect.REFUSED, calls)
-        await asyncio.gather(*(claims.once(_request(number), deliver, seconds=1) for _ in range(3)))
+        await asyncio.gather(*(once(claims, _request(number), deliver, seconds=1) for _ in range(3)))
     assert len(calls) == 50
-    assert not claims._flights and not claims._applied and not claims._in_doubt
+    assert not claims._flights and not claims._in_doubt
 
 
 async def test_each_listener_in_turn_becomes_the_leader() -> None:
-    claims, sending = Claims(), []
+    claims, sending = claims_of(), []
     gate = asyncio.Event()
 
     async def deliver(history: History, seconds: float) -> Delivered[None]:
@@ -224,7 +223,7 @@ async def test_each_listener_in_turn_becomes_the_leader() -> None:
         await gate.wait()
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    calls = [asyncio.create_task(claims.once(_request(1), deliver, seconds=30)) for _ in range(4)]
+    calls = [asyncio.create_task(once(claims, _request(1), deliver, seconds=30)) for _ in range(4)]
     for leader in calls[:3]:
         await until(lambda: len(sending) == calls.index(leader) + 1)  # noqa: B023 - awaited in this turn
         leader.cancel()
@@ -235,13 +234,6 @@ async def test_each_listener_in_turn_becomes_the_leader() -> None:
     assert (await calls[3]).effect is Effect.APPLIED
     assert sending == [False, True, True, True]
     assert claims.in_doubt() == ()
-
-
-async def test_requests_without_a_key_are_never_joined() -> None:
-    claims, calls = Claims(), []
-    read = PreparedRequest("GET", "https://provider/points")
-    await asyncio.gather(*(claims.once(read, _ends_with(Effect.APPLIED, calls), seconds=1) for _ in range(3)))
-    assert len(calls) == 3
 
 
 async def test_the_same_amount_in_another_spelling_is_the_same_change(sandbox) -> None:
@@ -267,7 +259,7 @@ async def test_a_listener_goes_on_when_the_leader_ran_out_of_its_own_time(sandbo
 
 
 async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
-    claims, left = Claims(), []
+    claims, left = claims_of(), []
     request, loop = _request(1), asyncio.get_running_loop()
 
     async def leads(history: History, seconds: float) -> Delivered[None]:
@@ -278,10 +270,10 @@ async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
         left.append((seconds, loop.time()))
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    leader = asyncio.create_task(claims.once(request, leads, seconds=5))
+    leader = asyncio.create_task(once(claims, request, leads, seconds=5))
     await asyncio.sleep(0)
     begun = loop.time()
-    await claims.once(request, follows, seconds=5)
+    await once(claims, request, follows, seconds=5)
     await asyncio.wait([leader])
     [(seconds, at)] = left
     assert seconds == pytest.approx(begun + 5 - at, abs=0.05)

@@ -137,6 +137,36 @@ def test_single_calls(console, sandbox):
     assert console("balance", "..", sandbox=sandbox).code == Exit.USAGE
 
 
+def test_a_run_is_recorded_beside_its_file(console, sandbox):
+    """Said, private, shown by status, and of one account."""
+    console.write("changes.csv", *rows(20))
+    assert "changes.csv.ledger" in console("apply", "changes.csv", "--yes", sandbox=sandbox).err
+    told = json.loads(console("status", "changes.csv.ledger", "--json").out)
+    assert told["states"]["applied"] == {"changes": 20, "added": 20, "removed": 0}
+    assert told["oldest_in_doubt"] is None
+    assert "applied" in console("status", "changes.csv.ledger").out
+    assert console("apply", "changes.csv", "--yes", sandbox=sandbox).code == 0
+    assert sandbox.books.requests == 20
+    other = console("apply", "changes.csv", "--yes", sandbox=sandbox, BONIFIQ_API_TOKEN="another")
+    assert (other.code, "another account" in other.err) == (Exit.USAGE, True)
+    assert console("status", "nowhere.ledger").code == Exit.USAGE
+
+
+def test_a_full_disk_under_the_ledger_stops_the_run_which_goes_on_later(tmp_path):
+    """Exit code 5; the next run ends with one effect for each change."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(600)))
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))"
+    with Sandbox(duplicates="error-400") as sandbox:
+        running = process(sandbox, tmp_path, "apply", "changes.csv", "--yes", prelude=limit)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == Exit.STOPPED, said
+        assert "cannot be written" in said
+        again = process(sandbox, tmp_path, "apply", "changes.csv", "--yes")
+        _, said = again.communicate(timeout=60)
+        assert again.returncode == 0, said
+        assert all(len(sandbox.books.effects(f"ADD-c{n % 10}-1-o{n}")) == 1 for n in range(600))
+
+
 def test_check_tells_valid_from_invalid(console):
     """Without credentials, since it sends nothing."""
     console.write("good.csv", *rows(3))
@@ -216,7 +246,7 @@ def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
     """The file keeps whole lines; what it could not take is on standard error; the run can go on."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(500)))
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
-    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "4", "--out", "out.jsonl")
+    command = ("apply", "changes.csv", "--yes", "--no-ledger", "--max-in-flight", "4", "--out", "out.jsonl")
     with Sandbox(duplicates="error-400") as sandbox:
         running = process(sandbox, tmp_path, *command, prelude=limit)
         _, said = running.communicate(timeout=60)

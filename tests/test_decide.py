@@ -6,13 +6,13 @@ from typing import cast
 
 import pytest
 from attrs import define, evolve, field, frozen
+from conftest import claims_of, once
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import ConfigurationError, Effect, RetryPolicy, Runtime, StopReason, Timeouts, Verdict
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline, Hold, Quota
-from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, HandOver, Reading
 from bonifiq_async.history import Delivered, History
@@ -386,7 +386,7 @@ REACHED = {
     StopReason.QUOTA_SPENT: lambda: decision(Verdict.LOST, quota_left=0),
     StopReason.RETRY_AFTER_TOO_LONG: lambda: decision(Verdict.THROTTLED, asked=3600.0),
 }
-ELSEWHERE = {StopReason.CLOSED, StopReason.REMEMBERED}
+ELSEWHERE = {StopReason.CLOSED, StopReason.REMEMBERED, StopReason.HELD, StopReason.UNSETTLED}
 """Reasons that `decide` does not know: the client was closed, or answers from memory (tests below)."""
 
 
@@ -398,7 +398,7 @@ def test_every_reason_is_reached() -> None:
         assert decided.reason is reason
 
 
-REQUEST = PreparedRequest("POST", "https://provider.test/", b"{}", "KEY")
+REQUEST = PreparedRequest("POST", "https://provider.test", "/", b"{}", "KEY")
 
 
 class ClosingSession:
@@ -430,15 +430,15 @@ async def test_closing_the_client_stops_a_call() -> None:
 
 
 async def test_applied_key_is_answered_from_memory() -> None:
-    claims, sent = Claims(), 0
+    claims, sent = claims_of(), 0
 
     async def deliver(history: History, seconds: float) -> Delivered[object]:
         nonlocal sent
         sent += 1
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    await claims.once(REQUEST, deliver, seconds=1.0)
-    again = await claims.once(REQUEST, deliver, seconds=1.0)
+    await once(claims, REQUEST, deliver, seconds=1.0)
+    again = await once(claims, REQUEST, deliver, seconds=1.0)
     assert (again.effect, again.reason, sent) == (Effect.ALREADY_APPLIED, StopReason.REMEMBERED, 1)
 
 

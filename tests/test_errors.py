@@ -15,6 +15,7 @@ from bonifiq_async import (
     ConfigurationError,
     CustomerNotFound,
     Effect,
+    LedgerError,
     NotAppliedError,
     OutcomeUnknownError,
     PayloadError,
@@ -36,6 +37,7 @@ TREE: list[tuple[type[BonifiQError], type[Exception], Effect]] = [
     (NotAppliedError, BonifiQError, Effect.NOT_APPLIED),
     (RetryAfterTooLong, NotAppliedError, Effect.NOT_APPLIED),
     (OutcomeUnknownError, BonifiQError, Effect.UNKNOWN),
+    (LedgerError, BonifiQError, Effect.NOT_APPLIED),
 ]
 KINDS = [kind for kind, _, _ in TREE]
 ATTEMPTS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
-from conftest import EPOCH, POINTS, Clock, change, client_for, delivery_of, fast
+from conftest import EPOCH, POINTS, Clock, change, claims_of, client_for, delivery_of, fast
 
 from bonifiq_async import (
     Effect,
@@ -19,7 +19,6 @@ from bonifiq_async import (
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.calls import Calls
-from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.request import PreparedRequest, prepare
@@ -72,7 +71,7 @@ def calls_over(
     limits = Timeouts(attempt=100.0, call=1_000.0)
     chance = chance or random.Random(7).random
     return Calls(
-        Delivery(wire, policy=policy, timeouts=limits, runtime=clock.runtime(chance)), Claims(), limits
+        Delivery(wire, policy=policy, timeouts=limits, runtime=clock.runtime(chance)), claims_of(), limits
     )
 
 
@@ -193,7 +192,7 @@ async def test_a_wait_that_fits_the_deadline_is_not_lengthened_beyond_it(chance:
 async def test_a_change_held_too_long_after_a_doubtful_attempt_is_unknown(clock: Clock) -> None:
     wire = Wire(clock, lambda number: answered(500) if number == 1 else asks(86_400))
     calls, body = calls_over(wire, clock), change()
-    request = PreparedRequest("POST", "https://provider/change", b"{}", body.change_key)
+    request = PreparedRequest("POST", "https://provider", "/change", b"{}", body.change_key)
     outcome = await calls.outcome(body, operations.CHANGE_CASHBACK, request, AnswerReader().read)
     assert outcome.effect is Effect.UNKNOWN
     assert isinstance(outcome.error, OutcomeUnknownError)

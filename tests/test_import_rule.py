@@ -13,11 +13,21 @@ PACKAGE = Path(bonifiq_async.__file__).parent
 
 # From the bottom to the top: a row may import itself and what stands before it, never the reverse.
 ROWS = {
-    "words": ["operation", "outcome", "errors", "converters", "evidence", "history", "door", "money"],
+    "words": [
+        "operation",
+        "outcome",
+        "errors",
+        "converters",
+        "evidence",
+        "history",
+        "door",
+        "money",
+        "intent",
+    ],
     "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
-    "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls"],
+    "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls", "ledger"],
     "providers": ["bonifiq", "raba7ni"],
-    "many": ["batch", "ledger"],
+    "many": ["batch"],
     "edges": ["sandbox", "cli", "pytest_plugin", "__main__"],
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}

@@ -17,7 +17,7 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
-SERVICE, SCRIPT, CONSUMER, SANDBOX = PYTHON
+SERVICE, SCRIPT, CONSUMER, LEDGER, SANDBOX = PYTHON
 
 
 def run(code: str) -> dict[str, object]:
@@ -38,7 +38,7 @@ def sandbox(monkeypatch):
 
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
-    assert [kind for kind, _ in BLOCKS].count("python") == 4
+    assert [kind for kind, _ in BLOCKS].count("python") == 5
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv"}
 
 
@@ -84,6 +84,13 @@ async def test_the_consumer_acknowledges_what_is_settled(sandbox):
         assert await handle(client, nothing, put_aside) is True
     assert [type(error).__name__ for error in aside] == ["RefusedError", "PayloadError"]
     assert sandbox.books.balance("ana") == 6
+
+
+def test_the_ledger_answers_the_second_time(sandbox, capsys, monkeypatch, tmp_path):
+    """Without a request."""
+    monkeypatch.chdir(tmp_path)
+    run(LEDGER)
+    assert capsys.readouterr().out.split() == ["Effect.APPLIED", "2", "Effect.ALREADY_APPLIED", "0"]
 
 
 def test_the_sandbox_example(capsys):

@@ -6,14 +6,13 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from conftest import Clock, change, fast, http, read_request
+from conftest import Clock, change, claims_of, fast, http, read_request
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS, REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChangeRequest, CheckoutRemovalRequest
 from bonifiq_async.calls import Calls
-from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.errors import BonifiQError, RetryAfterTooLong
 from bonifiq_async.operation import Operation, RepeatClass
@@ -279,7 +278,7 @@ class Rig:
             {"Authorization": sandbox.credentials.header()}, timeouts=timeouts, pool=PoolLimits()
         )
         delivery = Delivery(self.session, policy=fast(), timeouts=timeouts, runtime=clock.runtime())
-        self.calls = Calls(delivery, Claims(), timeouts)
+        self.calls = Calls(delivery, claims_of(), timeouts)
         self.url = sandbox.url
 
     async def call(self, operation: Operation[object]) -> tuple[Effect, tuple[Attempt, ...], object]:

@@ -1,6 +1,7 @@
 """BonifiQ's client: one account, one pool of connections, one event loop."""
 
 import base64
+import hashlib
 import os
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,8 @@ from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.evidence import DuplicateRule
+from bonifiq_async.intent import Ledger
+from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import checked_base_url
 from bonifiq_async.retry import RetryPolicy
@@ -55,6 +58,10 @@ class BasicCredentials:
         if ":" in self.token:
             raise ConfigurationError("The API token has a colon, which Basic sign-in cannot carry.")
 
+    def fingerprint(self) -> str:
+        """Return what tells this account from another in a ledger; neither secret can be read from it."""
+        return hashlib.blake2b(self.token.encode(), digest_size=8, person=b"bonifiq").hexdigest()
+
     def header(self) -> str:
         """Return the value of the Authorization header."""
         return "Basic " + base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
@@ -65,9 +72,10 @@ class BonifiQClient:
 
     One client serves one event loop and any number of tasks; they share its connections (`pool`), its
     retry quota and the wait that the provider asks for. `timeouts.call` is the deadline of a call.
-    `duplicate_rule` reads an error answer and says whether the key was used before. A `session` that
-    is given is used and never closed. `trust_env` lets the environment name a proxy. `runtime` is the
-    clock, the sleep and the random source.
+    `ledger` records what was meant and what came of it (none: in memory, for this client alone); it is
+    shared, never closed here. `duplicate_rule` reads an error answer and says whether the key was used
+    before. A `session` that is given is used and never closed. `trust_env` lets the environment name a
+    proxy. `runtime` is the clock, the sleep and the random source.
 
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
     """
@@ -83,6 +91,7 @@ class BonifiQClient:
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
         pool: PoolLimits = PoolLimits(),
+        ledger: Ledger | None = None,
         duplicate_rule: DuplicateRule = reports_used_key,
         session: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
@@ -101,7 +110,9 @@ class BonifiQClient:
             trust_env=trust_env,
         )
         delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
-        self._claims = Claims()
+        self._claims = Claims(
+            MemoryLedger() if ledger is None else ledger, "bonifiq", credentials.fingerprint(), runtime.sleep
+        )
         calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader(duplicate_rule)
         self.customers = Customers(calls, address, reader)
@@ -115,6 +126,7 @@ class BonifiQClient:
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
         pool: PoolLimits = PoolLimits(),
+        ledger: Ledger | None = None,
         duplicate_rule: DuplicateRule = reports_used_key,
         session: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
@@ -133,6 +145,7 @@ class BonifiQClient:
             retry=retry,
             timeouts=timeouts,
             pool=pool,
+            ledger=ledger,
             duplicate_rule=duplicate_rule,
             session=session,
             trust_env=trust_env,

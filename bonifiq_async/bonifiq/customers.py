@@ -47,7 +47,7 @@ class Customers:
     ) -> Outcome[CustomerPoints]:
         """Apply `change` once, and return its outcome whatever that is, with the error inside.
 
-        Raises only `ConfigurationError`: the client cannot send at all.
+        Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
         """
         return await self._calls.outcome(
             change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, deadline=deadline

@@ -18,6 +18,7 @@ CHANGE_CASHBACK = Operation(
     shape=AnswerShape.ENVELOPE,
     result=CustomerPoints,
     payload=CashbackChangeRequest,
+    kept=("cashback_balance", "points_balance"),
 )
 
 POINTS = Operation(

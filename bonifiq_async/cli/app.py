@@ -119,6 +119,10 @@ def apply(
     file: File,
     format: Format = None,
     out: Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Where it is written what was sent. Default: FILE.ledger.")
+    ] = None,
+    no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Changes in flight at once.")] = 64,
     max_rate: Annotated[float | None, typer.Option(min=0.001, help="Changes begun in a second.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -147,12 +151,24 @@ def apply(
                 print(plan_json(plan).decode(), end="")
             return
         _confirm(plan, yes=yes, from_stdin=file == "-")
+        kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
+        if kept is not None:
+            print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
         ending = run_apply(
             plan,
-            Settings(max_in_flight, max_rate, out),
-            lambda: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME),
+            Settings(max_in_flight, max_rate, out, kept),
+            lambda ledger: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME, ledger=ledger),
         )
     raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
+
+
+@app.command()
+def status(ledger: Path, as_json: AsJson = False) -> None:
+    """Say what a ledger knows: changes and sums by state, and the oldest in doubt."""
+    from bonifiq_async.cli.report import show_standing
+    from bonifiq_async.ledger.look import standing
+
+    show_standing(standing(ledger), as_json=as_json)
 
 
 @app.command()

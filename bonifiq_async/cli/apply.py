@@ -20,9 +20,12 @@ from bonifiq_async.errors import (
     AuthenticationError,
     BonifiQError,
     ConfigurationError,
+    LedgerError,
     NotAppliedError,
     OutcomeUnknownError,
 )
+from bonifiq_async.intent import Ledger
+from bonifiq_async.ledger import SqliteLedger
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import Timeouts
@@ -39,9 +42,10 @@ class Settings:
     max_in_flight: int = 64
     max_rate: float | None = None
     out: Path | None = None
+    ledger: Path | None = None
 
 
-def apply(plan: Plan, settings: Settings, make_client: Callable[[], BonifiQClient]) -> Ending:
+def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], BonifiQClient]) -> Ending:
     """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(OutcomeFile(settings.out)) if settings.out is not None else None
@@ -53,13 +57,17 @@ def apply(plan: Plan, settings: Settings, make_client: Callable[[], BonifiQClien
 async def _apply(
     plan: Plan,
     settings: Settings,
-    make_client: Callable[[], BonifiQClient],
+    make_client: Callable[[Ledger | None], BonifiQClient],
     out: OutcomeFile | None,
     shown: Display,
 ) -> Ending:
     ending = Ending(planned=plan.changes)
     flow = FlowControl(settings.max_in_flight, settings.max_rate)
-    async with make_client() as client:
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = None
+        if settings.ledger is not None:
+            ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
+        client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, CustomerPoints] = CashbackBatch(client, flow=flow)
         with _interrupts(ending, batch):
             outcomes = batch.run(plan.read())
@@ -74,7 +82,9 @@ async def _apply(
                 except asyncio.CancelledError:
                     if not ending.interrupted:
                         raise
-                except ConfigurationError as error:
+                except (ConfigurationError, LedgerError) as error:
+                    if isinstance(error, ConfigurationError) and not batch.summary.seen:
+                        raise  # nothing has begun: a setting is wrong, as of a ledger of another account
                     ending.stopped = str(error)
         for outcome in _cut_off(batch, client):
             out = _note(outcome, ending, batch, out)

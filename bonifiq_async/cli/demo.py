@@ -28,8 +28,10 @@ def demo(changes: int, rate: float, seed: int) -> Comparison:
         out = Path(folder) / "outcomes.csv"
         ending = apply(
             plan,
-            Settings(out=out),
-            lambda: BonifiQClient(sandbox.credentials, base_url=sandbox.url, retry=PATIENCE),
+            Settings(out=out, ledger=Path(folder) / "changes.csv.ledger"),
+            lambda ledger: BonifiQClient(
+                sandbox.credentials, base_url=sandbox.url, retry=PATIENCE, ledger=ledger
+            ),
         )
         return _compare(plan, out, ending, sandbox)
 

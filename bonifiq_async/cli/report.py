@@ -1,6 +1,7 @@
 """What a person reads: amounts, the plan, the closing table, balances."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from attrs import define, field, frozen
@@ -12,6 +13,8 @@ from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CustomerPoints, Pend
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.intent import State
+from bonifiq_async.ledger.look import Standing
 from bonifiq_async.money import EXACT, Sums
 from bonifiq_async.outcome import Effect, Outcome
 
@@ -206,3 +209,30 @@ def show(values: Mapping[str, object], *, as_json: bool) -> None:
         shown = brl(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
         table.add_row(name.replace("_", " "), shown)
     Console(markup=False, highlight=False, emoji=False).print(table)
+
+
+def show_standing(found: Standing, *, as_json: bool) -> None:
+    """Print what a ledger knows."""
+    since = None if found.oldest is None else datetime.fromtimestamp(found.oldest[1], UTC).isoformat()
+    if as_json:
+        states: dict[str, object] = {
+            state.name.lower(): {
+                "changes": found.counts[state],
+                "added": found.sums[state].added,
+                "removed": found.sums[state].removed,
+            }
+            for state in State
+        }
+        oldest = None if found.oldest is None else {"change_key": found.oldest[0], "since": since}
+        print(json_line({"states": states, "oldest_in_doubt": oldest}).decode(), end="")
+        return
+    table = Table()
+    for column in ("state", "changes", "added", "removed"):
+        table.add_column(column, justify="left" if column == "state" else "right")
+    for state in State:
+        if found.counts[state]:
+            sums = found.sums[state]
+            table.add_row(state.value, f"{found.counts[state]:,}", brl(sums.added), brl(sums.removed))
+    Console(markup=False, highlight=False, emoji=False).print(table)
+    if found.oldest is not None:
+        print(f"Longest in doubt: {found.oldest[0]}, since {since}")

@@ -1,0 +1,177 @@
+"""Words: what a ledger knows of a change, and what it answers to who wants to send it.
+
+The states, and which may follow which, are a table; both ledgers, the command line and the tests read it.
+"""
+
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol, Self
+
+from attrs import frozen
+
+from bonifiq_async.outcome import Effect
+
+
+class State(enum.Enum):
+    """Where a change stands."""
+
+    CLAIMED = "claimed"
+    """Somebody may be sending it now; written before the first byte leaves."""
+    IN_DOUBT = "in doubt"
+    """It was sent, and whoever sent it has gone without an answer."""
+    APPLIED = "applied"
+    ALREADY_APPLIED = "already applied"
+    REFUSED = "refused"
+    NOT_APPLIED = "not applied"
+    UNKNOWN = "unknown"
+
+
+_ENDS = frozenset(State) - {State.CLAIMED}
+
+TRANSITIONS: Mapping[State | None, frozenset[State]] = {
+    None: frozenset({State.CLAIMED}),
+    State.CLAIMED: _ENDS | {State.CLAIMED},  # claimed again when its lease has run out
+    State.IN_DOUBT: frozenset({State.CLAIMED, State.APPLIED, State.NOT_APPLIED}),
+    State.UNKNOWN: frozenset({State.CLAIMED, State.APPLIED, State.NOT_APPLIED}),
+    State.REFUSED: frozenset({State.CLAIMED}),
+    State.NOT_APPLIED: frozenset({State.CLAIMED}),
+    State.APPLIED: frozenset(),
+    State.ALREADY_APPLIED: frozenset(),
+}
+"""What may follow a state; None is a change that the ledger has never seen."""
+
+BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
+
+DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
+"""States in which the balance may have changed, unless the one who sends is still at it."""
+DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
+"""States in which the balance has changed."""
+
+
+@frozen
+class Intent:
+    """One change, and the request that makes it: enough to send it again, byte for byte."""
+
+    operation: str
+    key: str
+    digest: bytes
+    customer_id: str
+    value: Decimal
+    path: str
+    body: bytes
+
+
+@frozen
+class Row:
+    """What stands in a ledger for an operation and key. Times are seconds since the epoch."""
+
+    digest: bytes
+    state: State
+    in_doubt: bool
+    fence: int
+    owner: str
+    lease_until: float
+    first_sent: float
+    customer_id: str
+    value: Decimal
+
+
+@frozen
+class Granted:
+    """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it."""
+
+    fence: int
+    in_doubt: bool
+
+
+@frozen
+class Settled:
+    """It is applied already; send nothing."""
+
+
+@frozen
+class Conflict:
+    """The key stands for another change: of `value`, for `customer_id`."""
+
+    customer_id: str
+    value: Decimal
+
+
+@frozen
+class Held:
+    """`owner` is sending it, and is trusted to for `seconds` more."""
+
+    owner: str
+    seconds: float
+
+
+@frozen
+class Unsettled:
+    """It may be applied and must not be sent again, because of `reason`: a person settles it."""
+
+    reason: str
+
+
+Ruling = Granted | Settled | Conflict | Held | Unsettled
+
+
+@frozen
+class Ending:
+    """How one sending ended: state, requests made, the provider's answer in short, the error."""
+
+    state: State
+    attempts: int = 0
+    answer: str | None = None
+    error: str | None = None
+
+
+class Ledger(Protocol):
+    """The durable record of intents and outcomes.
+
+    A claim is durable before `claim` returns, an outcome before `end` does. All raise `LedgerError`
+    when the record cannot be kept.
+    """
+
+    async def bind(self, provider: str, account: str) -> None:
+        """Say whose changes these are; a ledger of another account refuses with `ConfigurationError`."""
+
+    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+        """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm."""
+
+    async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
+        """Write down how it ended; False when somebody else has claimed it since."""
+
+    def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
+        """Write the same down soon, without waiting: the caller is being cancelled."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+def rule(
+    row: Row | None, intent: Intent, *, now: float, owner: str, repeatable: bool, retention: float
+) -> Ruling:
+    """Return what a ledger answers to `owner`, who wants to send `intent`, when `row` stands there.
+
+    `retention` is for how many seconds the provider remembers a key.
+    """
+    if row is None:
+        return Granted(1, False)
+    free = row.state in (State.REFUSED, State.NOT_APPLIED)
+    if free:
+        return Granted(row.fence + 1, row.in_doubt)
+    if row.digest != intent.digest:
+        return Conflict(row.customer_id, row.value)
+    if row.state in DONE:
+        return Settled()
+    if row.state is State.CLAIMED and row.owner != owner and row.lease_until > now:
+        return Held(row.owner, row.lease_until - now)
+    if not repeatable:
+        return Unsettled("nobody de-duplicates this operation, so a repeat could apply it twice")
+    if now - row.first_sent > retention:
+        return Unsettled(
+            f"it was first sent longer ago than the provider remembers a key ({retention:.0f} s)"
+        )
+    return Granted(row.fence + 1, True)

@@ -1,0 +1,104 @@
+"""A ledger for one process: bounded, and gone with it."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Self
+
+from attrs import evolve
+
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.intent import (
+    DONE,
+    DOUBTFUL,
+    TRANSITIONS,
+    Ending,
+    Granted,
+    Intent,
+    Row,
+    Ruling,
+    State,
+    rule,
+)
+
+CAPACITY = 100_000
+"""Keys remembered of each kind (applied, in doubt); the oldest are forgotten first."""
+
+
+class MemoryLedger:
+    """Remembers the last `capacity` applied changes, and as many in doubt.
+
+    `key_retention` is for how many seconds the provider remembers a key.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int = CAPACITY,
+        key_retention: float = float("inf"),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._capacity = capacity
+        self._retention = key_retention
+        self._clock = clock
+        self._account: tuple[str, str] | None = None
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
+        self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
+
+    async def bind(self, provider: str, account: str) -> None:
+        """See `Ledger.bind`."""
+        if self._account not in (None, (provider, account)):
+            raise ConfigurationError("This ledger holds the changes of another account. Nothing was sent.")
+        self._account = (provider, account)
+
+    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+        """See `Ledger.claim`. Within one process a claim is never held by somebody else."""
+        place, now = (intent.operation, intent.key), self._clock()
+        row = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
+        ruling = rule(row, intent, now=now, owner="", repeatable=repeatable, retention=self._retention)
+        if isinstance(ruling, Granted):
+            self._doubtful.pop(place, None)
+            self._rows[place] = Row(
+                digest=intent.digest,
+                state=State.CLAIMED,
+                in_doubt=ruling.in_doubt,
+                fence=ruling.fence,
+                owner="",
+                lease_until=now + lease,
+                first_sent=row.first_sent if row is not None else now,
+                customer_id=intent.customer_id,
+                value=intent.value,
+            )
+        return ruling
+
+    async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
+        """See `Ledger.end`."""
+        return self._end(intent, fence, ending)
+
+    def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
+        """See `Ledger.leave`."""
+        self._end(intent, fence, ending)
+
+    def in_doubt(self) -> tuple[str, ...]:
+        """Return the keys whose change may or may not be applied, oldest first."""
+        return tuple(key for _, key in self._doubtful)
+
+    def _end(self, intent: Intent, fence: int, ending: Ending) -> bool:
+        place = (intent.operation, intent.key)
+        row = self._rows.get(place)
+        if row is None or row.fence != fence or ending.state not in TRANSITIONS[row.state]:
+            return False
+        del self._rows[place]
+        kind = self._done if ending.state in DONE else self._doubtful if ending.state in DOUBTFUL else None
+        if kind is not None:
+            kind[place] = evolve(row, state=ending.state)
+            if len(kind) > self._capacity:
+                kind.popitem(last=False)
+        return True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Keep what is known: the ledger may be given to another client."""

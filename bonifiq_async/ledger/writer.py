@@ -1,0 +1,136 @@
+"""One thread that owns the SQLite connection and commits many pieces of work at once.
+
+While one commit waits for the disk, the next pieces gather: the slower the disk, the larger the groups.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+
+from attrs import frozen
+
+from bonifiq_async.errors import BonifiQError, LedgerError
+
+T = TypeVar("T")
+
+LARGEST_GROUP = 1024
+
+
+@frozen
+class _Job(Generic[T]):
+    work: Callable[[sqlite3.Connection], T]
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[T]"
+
+
+_Answer = tuple["asyncio.Future[object]", object, BonifiQError | None]
+
+
+class Writer:
+    """Runs work in transactions of its own thread. `connect` is called there, once."""
+
+    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._name = name
+        self._connect = connect
+        self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+        self._opened = threading.Event()
+        self._fault: BonifiQError | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self.commits = 0
+
+    def start(self) -> None:
+        """Start the thread; raise what opening the file raised."""
+        self._thread.start()
+        self._opened.wait()
+        if self._fault is not None:
+            raise self._fault
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Have `work` done in the next commit; the future is done when it is on disk."""
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        self._jobs.put(cast("_Job[object]", job))
+        return job.done
+
+    def stop(self) -> None:
+        """Commit what is left, close the file and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            connection = self._connect()
+        except BonifiQError as error:
+            self._fault = error
+            return
+        finally:
+            self._opened.set()
+        try:
+            while (jobs := self._next_group()) is not None:
+                _tell(self._commit(connection, jobs))
+        finally:
+            connection.close()
+
+    def _next_group(self) -> list[_Job[object]] | None:
+        """Return what is to be done, waiting for the first; None when all is done and it is time to stop."""
+        first = self._jobs.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < LARGEST_GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            group.append(job)
+        return group
+
+    def _commit(
+        self, connection: sqlite3.Connection, jobs: list[_Job[object]]
+    ) -> list[tuple[_Job[object], object, BonifiQError | None]]:
+        answers: list[tuple[_Job[object], object, BonifiQError | None]] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                try:
+                    answers.append((job, job.work(connection), None))
+                except BonifiQError as error:
+                    answers.append((job, None, error))
+            connection.execute("COMMIT")
+            self.commits += 1
+            return answers
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            fault = LedgerError(
+                f"The ledger {self._name} cannot be written: {error}. Make room or rights there, then run "
+                "again."
+            )
+            return [(job, None, fault) for job in jobs]
+
+
+def _tell(answers: list[tuple[_Job[object], object, BonifiQError | None]]) -> None:
+    """Hand the answers to the loops that asked, with one wake-up each."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
+    for job, value, error in answers:
+        by_loop[job.loop].append((job.done, value, error))
+    for loop, group in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, group)
+
+
+def _resolve(answers: list[_Answer]) -> None:
+    for future, value, error in answers:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,381 @@
+"""The ledger: its states, what it answers, what it refuses, and that it is right after every crash."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from conftest import change, client_for
+from console import process, settings
+
+from bonifiq_async import (
+    ChangeKeyConflict,
+    ConfigurationError,
+    Effect,
+    LedgerError,
+    MemoryLedger,
+    SqliteLedger,
+)
+from bonifiq_async.intent import (
+    DONE,
+    TRANSITIONS,
+    Conflict,
+    Ending,
+    Granted,
+    Held,
+    Intent,
+    Row,
+    Settled,
+    State,
+    Unsettled,
+    rule,
+)
+from bonifiq_async.ledger import schema
+from bonifiq_async.ledger.look import standing
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}")
+OTHER = evolve(INTENT, digest=b"other", customer_id="bia", value=Decimal(5))
+
+
+def row(state: State, **more: object) -> Row:
+    """A row of INTENT in `state`, first sent at 0 and leased by "them" until 100."""
+    return evolve(Row(b"digest", state, False, 3, "them", 100.0, 0.0, "ana", Decimal(10)), **more)
+
+
+RULINGS = {
+    "never seen": (None, INTENT, 50, Granted(1, False)),
+    "claimed by another, who is at it": (row(State.CLAIMED), INTENT, 50, Held("them", 50.0)),
+    "claimed by another, whose lease is over": (row(State.CLAIMED), INTENT, 101, Granted(4, True)),
+    "claimed by this very process": (row(State.CLAIMED, owner="me"), INTENT, 50, Granted(4, True)),
+    "in doubt": (row(State.IN_DOUBT), INTENT, 50, Granted(4, True)),
+    "unknown": (row(State.UNKNOWN), INTENT, 50, Granted(4, True)),
+    "applied": (row(State.APPLIED), INTENT, 50, Settled()),
+    "already applied": (row(State.ALREADY_APPLIED), INTENT, 50, Settled()),
+    "refused": (row(State.REFUSED), INTENT, 50, Granted(4, False)),
+    "not applied": (row(State.NOT_APPLIED), INTENT, 50, Granted(4, False)),
+    "another change, applied": (row(State.APPLIED), OTHER, 50, Conflict("ana", Decimal(10))),
+    "another change, in doubt": (row(State.IN_DOUBT), OTHER, 50, Conflict("ana", Decimal(10))),
+    "another change, claimed": (row(State.CLAIMED), OTHER, 50, Conflict("ana", Decimal(10))),
+    "another change, refused": (row(State.REFUSED), OTHER, 50, Granted(4, False)),
+}
+
+
+@pytest.mark.parametrize(("stands", "intent", "now", "ruling"), RULINGS.values(), ids=RULINGS)
+def test_rulings(stands, intent, now, ruling):
+    """What a ledger answers, by what stands in it."""
+    assert rule(stands, intent, now=now, owner="me", repeatable=True, retention=1000) == ruling
+
+
+@pytest.mark.parametrize("state", [State.IN_DOUBT, State.UNKNOWN, State.CLAIMED])
+def test_what_is_in_doubt_is_not_sent_again_where_that_could_double_it(state):
+    """Neither a write that nobody de-duplicates, nor one whose key the provider has forgotten."""
+    stands = row(state, lease_until=0.0)
+    never = rule(stands, INTENT, now=50, owner="me", repeatable=False, retention=1000)
+    late = rule(stands, INTENT, now=1001, owner="me", repeatable=True, retention=1000)
+    assert isinstance(never, Unsettled)
+    assert isinstance(late, Unsettled) and "1000 s" in late.reason
+
+
+def test_transitions_name_every_state_and_money_never_goes_back():
+    """From a state in which the balance has changed nothing leads anywhere."""
+    assert set(TRANSITIONS) == {None, *State}
+    assert all(TRANSITIONS[state] == frozenset() for state in DONE)
+    assert TRANSITIONS[None] == {State.CLAIMED}
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def ledger(request, tmp_path):
+    """Both ledgers, in turn."""
+    made = MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "ledger")
+    async with made:
+        yield made
+
+
+async def claimed(ledger, intent=INTENT) -> Granted:
+    """Claim, and expect to be granted."""
+    ruling = await ledger.claim(intent, lease=60, repeatable=True)
+    assert isinstance(ruling, Granted)
+    return ruling
+
+
+@pytest.mark.parametrize("state", [State.IN_DOUBT, State.UNKNOWN])
+async def test_doubt_is_kept_until_it_is_answered(ledger, state):
+    """Over any number of runs."""
+    for fence in (1, 2, 3):
+        granted = await claimed(ledger)
+        assert granted == Granted(fence, fence > 1)
+        assert await ledger.end(INTENT, granted.fence, Ending(state, 1))
+    granted = await claimed(ledger)
+    assert await ledger.end(INTENT, granted.fence, Ending(State.APPLIED, 1))
+    assert await ledger.claim(INTENT, lease=60, repeatable=True) == Settled()
+    assert isinstance(await ledger.claim(OTHER, lease=60, repeatable=True), Conflict)
+
+
+async def test_an_outcome_lands_once_and_only_under_its_fence(ledger):
+    """A late one is told that it did not."""
+    first = await claimed(ledger)
+    again = await claimed(ledger)  # the same process lost it, and takes it over
+    assert not await ledger.end(INTENT, first.fence, Ending(State.REFUSED))
+    assert await ledger.end(INTENT, again.fence, Ending(State.APPLIED))
+    assert not await ledger.end(INTENT, again.fence, Ending(State.UNKNOWN))
+    assert await ledger.claim(INTENT, lease=60, repeatable=True) == Settled()
+
+
+async def test_a_ledger_is_of_one_account(ledger):
+    """Another one is refused before anything is claimed."""
+    await ledger.bind("provider", "a")
+    await ledger.bind("provider", "a")
+    with pytest.raises(ConfigurationError, match="another account"):
+        await ledger.bind("provider", "b")
+
+
+async def test_who_slept_past_the_lease_cannot_write_over_the_other(tmp_path):
+    """Two processes on one file: one sends at a time, and the fence keeps the late outcome out."""
+    now = [1000.0]
+    one, two = (SqliteLedger(tmp_path / "l", clock=lambda: now[0]) for _ in range(2))
+    async with one, two:
+        mine = await claimed(one)
+        held = await two.claim(INTENT, lease=60, repeatable=True)
+        assert isinstance(held, Held) and held.seconds == 60 and str(os.getpid()) in held.owner
+        now[0] += 61
+        theirs = await two.claim(INTENT, lease=60, repeatable=True)
+        assert theirs == Granted(2, True)
+        assert not await one.end(INTENT, mine.fence, Ending(State.NOT_APPLIED))
+        assert await two.end(INTENT, 2, Ending(State.APPLIED))
+    assert standing(tmp_path / "l").counts[State.APPLIED] == 1
+
+
+async def test_a_claim_given_up_before_it_was_answered_is_free_again(tmp_path):
+    """Nothing was sent, so nothing is in doubt."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        claiming = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=True))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        await asyncio.wait([claiming])
+        async with asyncio.timeout(5):
+            while standing(tmp_path / "l").counts[State.NOT_APPLIED] == 0:
+                await asyncio.sleep(0)
+        assert (await claimed(ledger)).in_doubt is False
+
+
+async def test_commits_are_shared(tmp_path):
+    """300 changes at once take far fewer commits than 300 claims and 300 outcomes."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        intents = [evolve(INTENT, key=f"key-{number}") for number in range(300)]
+        granted = await asyncio.gather(*(claimed(ledger, each) for each in intents))
+        ends = (ledger.end(each, 1, Ending(State.APPLIED)) for each in intents)
+        assert all(await asyncio.gather(*ends)) and {each.fence for each in granted} == {1}
+        assert ledger._writer.commits < 60
+
+
+async def test_the_file_is_private_and_holds_no_credential(tmp_path, sandbox):
+    """Customer ids and reasons are in it; token and key are not."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        await client.customers.change_cashback(change())
+    assert stat.S_IMODE((tmp_path / "l").stat().st_mode) == 0o600
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"ANA" in held
+    for secret in (server.credentials.token, server.credentials.key, server.credentials.header()):
+        assert secret.encode() not in held
+
+
+def _not_a_ledger(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE other (x)")
+    database.close()
+
+
+def _newer(path: Path) -> None:
+    schema.opened(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+UNUSABLE = {
+    "not a ledger": (_not_a_ledger, "is a database, but not a ledger"),
+    "a newer format": (_newer, "has format 99"),
+    "not a database": (lambda path: path.write_bytes(b"customer_id,value\n" * 100), "cannot be used"),
+    "a folder": (lambda path: path.mkdir(), "cannot be opened"),
+}
+
+
+@pytest.mark.parametrize(("make", "sentence"), UNUSABLE.values(), ids=UNUSABLE)
+async def test_a_file_that_is_no_ledger_is_refused_in_one_sentence(make, sentence, tmp_path):
+    """And stays as it is."""
+    make(tmp_path / "l")
+    with pytest.raises(ConfigurationError, match=sentence):
+        await SqliteLedger(tmp_path / "l").bind("p", "a")
+
+
+async def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
+    """Its locks cannot be trusted."""
+    mounts = f"disk / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n"
+    original = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, *a: mounts if str(self) == "/proc/mounts" else original(self, *a)
+    )
+    with pytest.raises(ConfigurationError, match="network file system"):
+        await SqliteLedger(tmp_path / "l").bind("p", "a")
+
+
+async def test_a_ledger_that_cannot_be_written_stops_before_the_send_and_says_so_after_it(tmp_path, sandbox):
+    """Before: nothing was sent. After: the outcome is in doubt, with its key."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        await client.customers.change_cashback(change("first"))
+        full = "CREATE TRIGGER full BEFORE {} ON change BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+        await ledger._writer.submit(lambda database: database.execute(full.format("UPDATE")))
+        with pytest.raises(LedgerError, match="disk is full") as after:
+            await client.customers.change_cashback(change("second"))
+        assert (after.value.effect, after.value.change_key) == (Effect.UNKNOWN, "second")
+        await ledger._writer.submit(
+            lambda database: database.execute(full.format("INSERT").replace("full", "f2", 1))
+        )
+        with pytest.raises(LedgerError) as before:
+            await client.customers.change_cashback(change("third"))
+        assert before.value.effect is Effect.NOT_APPLIED
+    assert set(server.books.keys()) == {"first", "second"}
+
+
+async def test_what_one_client_applied_the_next_does_not_send(tmp_path, sandbox):
+    """A restart: the same change is answered from the ledger, another one under its key is refused."""
+    server = sandbox()
+    for effect in (Effect.APPLIED, Effect.ALREADY_APPLIED):
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            assert (await client.customers.change_cashback(change())).effect is effect
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        with pytest.raises(ChangeKeyConflict, match="the change of 10 for ANA, not for this change of 7"):
+            await client.customers.change_cashback(change(value="7"))
+    assert server.books.requests == 1
+
+
+async def test_doubt_outlives_the_process(tmp_path, sandbox):
+    """A lost request in one run, a refusal in the next: unknown, never refused."""
+    server = sandbox(faults=FaultScript(["html-after", "400"]))
+    effects = []
+    for _ in range(3):
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            effects.append((await client.outcome_of(change())).effect)
+    assert effects == [Effect.UNKNOWN, Effect.UNKNOWN, Effect.APPLIED]
+    assert len(server.books.effects(change().change_key)) == 1
+
+
+CHILD = """
+import asyncio, os, sys
+from decimal import Decimal
+from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.session import SessionManager
+
+def die(*_, **__):
+    os._exit(9)
+
+async def answered(self, *a, **k):
+    await original(self, *a, **k)
+    die()
+
+point = sys.argv[1]
+if point == "after claim":
+    Delivery.deliver = die
+elif point == "after send":
+    original = SessionManager.attempt
+    SessionManager.attempt = answered
+elif point == "after answer":
+    Claims._end = die
+elif point == "after commit":
+    original = Claims._end
+    Claims._end = answered
+
+async def main():
+    async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger) as client:
+        await client.customers.change_cashback(CashbackChange("ANA", Decimal(10), "Loyalty", "key"))
+
+asyncio.run(main())
+"""
+POINTS = {
+    "after claim": (0, Effect.APPLIED),
+    "after send": (1, Effect.ALREADY_APPLIED),
+    "after answer": (1, Effect.ALREADY_APPLIED),
+    "after commit": (1, Effect.ALREADY_APPLIED),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_named_crash_points(point, tmp_path):
+    """The process dies there; the next one ends with exactly one effect, and knows it."""
+    arrived, effect = POINTS[point]
+    with Sandbox(duplicates="error-409") as server:
+        died = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", CHILD, point],
+            cwd=tmp_path,
+            env={**os.environ, **settings(server)},
+            check=False,
+        )
+        assert died.returncode == 9
+        assert server.books.requests == arrived
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            outcome = await client.customers.change_cashback(change("key"))
+        assert outcome.effect is effect
+        assert len(server.books.effects("key")) == 1
+        assert (len(outcome.attempts) == 0) == (point == "after commit")
+
+
+def rows(count: int) -> str:
+    """A file of changes."""
+    lines = [f"c{number % 50},1.00,r,o{number}" for number in range(count)]
+    return "\n".join(["customer_id,value,reason,reference", *lines])
+
+
+def test_killed_again_and_again_every_change_has_one_effect(tmp_path):
+    """SIGKILL at random moments until the run ends by itself; then the ledger equals the books."""
+    count, kills, chance = 2000, 0, random.Random(7)
+    (tmp_path / "changes.csv").write_text(rows(count))
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "16", "--json")
+    with Sandbox(duplicates="error-400", faults=FaultScript(rate=0.2, seed=7)) as sandbox:
+        while True:
+            running = process(sandbox, tmp_path, *command)
+            target = sandbox.books.requests + chance.randrange(20, 160)
+            while running.poll() is None and (kills >= 20 or sandbox.books.requests < target):
+                try:
+                    running.wait(0.02)
+                except subprocess.TimeoutExpired:
+                    continue
+            if running.poll() is not None:
+                _, said = running.communicate()
+                assert running.returncode == 0, said
+                break
+            running.send_signal(signal.SIGKILL)
+            running.communicate()
+            kills += 1
+        assert kills >= 10
+        assert all(len(sandbox.books.effects(f"ADD-c{n % 50}-1-o{n}")) == 1 for n in range(count))
+        assert sum(sandbox.books.balances().values()) == count
+    found = standing(tmp_path / "changes.csv.ledger")
+    assert found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED] == count
+    assert found.oldest is None
+
+
+def test_several_processes_share_one_file(tmp_path):
+    """Four at once on one ledger: each change has one effect and one request, and all end well."""
+    (tmp_path / "changes.csv").write_text(rows(400))
+    with Sandbox(duplicates="error-400") as sandbox:
+        started = [process(sandbox, tmp_path, "apply", "changes.csv", "--yes") for _ in range(4)]
+        for each in started:
+            _, said = each.communicate(timeout=60)
+            assert each.returncode == 0, said
+        assert all(len(sandbox.books.effects(f"ADD-c{n % 50}-1-o{n}")) == 1 for n in range(400))
+        assert sandbox.books.requests == 400
