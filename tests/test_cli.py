@@ -306,3 +306,31 @@ def test_without_its_extra_the_command_says_so(monkeypatch):
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"pip install 'bonifiq-async\[cli\]'"):
         cli.main()
+
+
+def test_what_is_in_doubt_can_be_exported_applied_again_or_settled_by_hand(console):
+    """And a settled change is not sent again; nothing else can be settled."""
+    console.write("changes.csv", *rows(3))
+    with Sandbox(duplicates="error-400", faults=FaultScript(["html-after", "html-before"])) as sandbox:
+        command = ("apply", "changes.csv", "--yes", "--max-in-flight", "1")
+        assert console(*command, sandbox=sandbox).code == Exit.UNKNOWN
+        left = console("export", "changes.csv.ledger", "--effect", "unknown").out
+        assert [row["change_key"] for row in csv.DictReader(left.splitlines())] == [
+            "ADD-c0-1-o0",
+            "ADD-c1-1-o1",
+        ]
+        word = ("--as", "applied", "--note", "seen in the panel, ana")
+        assert console("settle", "changes.csv.ledger", "--key", "ADD-c0-1-o0", *word).code == 0
+        for key in ("ADD-c0-1-o0", "ADD-c2-1-o2", "nobody's"):
+            refused = console("settle", "changes.csv.ledger", "--key", key, *word)
+            assert (refused.code, "Nothing was settled" in refused.err) == (Exit.USAGE, True)
+        console.write(
+            "left.jsonl",
+            console("export", "changes.csv.ledger", "--effect", "unknown", "--format", "jsonl").out.rstrip(),
+        )
+        again = console(
+            "apply", "left.jsonl", "--yes", "--ledger", "changes.csv.ledger", "--json", sandbox=sandbox
+        )
+        assert (again.code, json.loads(again.out)["effects"]["applied"]["changes"]) == (0, 1)
+        assert sandbox.books.requests == 4
+        assert console("export", "changes.csv.ledger", "--effect", "lost").code == Exit.USAGE

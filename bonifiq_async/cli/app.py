@@ -171,6 +171,48 @@ def status(ledger: Path, as_json: AsJson = False) -> None:
     show_standing(standing(ledger), as_json=as_json)
 
 
+class Word(StrEnum):
+    """What a person says of a change in doubt."""
+
+    applied = "applied"
+    not_applied = "not-applied"
+
+
+@app.command()
+def export(
+    ledger: Path,
+    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
+    format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
+) -> None:
+    """Print the changes of a ledger that ended so, as a file that can be applied again."""
+    from bonifiq_async.cli.ledgers import export as run_export
+    from bonifiq_async.intent import State
+
+    known = {state.value.replace(" ", "-"): state for state in State}
+    wrong = [name for name in effect if name not in known]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
+    states = {known[name] for name in effect}
+    if State.UNKNOWN in states:
+        states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
+    run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
+
+
+@app.command()
+def settle(
+    ledger: Path,
+    key: Annotated[str, typer.Option(help="The key of the change in doubt.")],
+    word: Annotated[Word, typer.Option("--as", help="What you found out at the provider.")],
+    note: Annotated[str, typer.Option(help="How you know, and who you are.")],
+) -> None:
+    """Write down by hand what became of a change in doubt; sends nothing."""
+    from bonifiq_async.intent import State
+    from bonifiq_async.ledger.look import settle as run_settle
+
+    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note)
+    print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
+
+
 @app.command()
 def balance(customer: str, as_json: AsJson = False) -> None:
     """Show a customer's balance."""

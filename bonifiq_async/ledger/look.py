@@ -1,17 +1,22 @@
-"""A look into a ledger file: what stands in it, without changing it."""
+"""A look into a ledger file: what stands in it; and a person's word on what is in doubt."""
 
+import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 from attrs import field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import State
+from bonifiq_async.intent import TRANSITIONS, State
 from bonifiq_async.ledger.owner import has_gone
 from bonifiq_async.ledger.schema import opened
 from bonifiq_async.money import Sums
+
+SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
+"""States that a person may settle."""
 
 
 @frozen
@@ -28,22 +33,75 @@ def standing(path: Path) -> Standing:
 
     Raises `ConfigurationError` when there is no ledger there, or not one that can be read.
     """
-    if not path.is_file():
-        raise ConfigurationError(f"There is no ledger {path}.")
     counts, sums = dict.fromkeys(State, 0), {state: Sums() for state in State}
     oldest: tuple[str, float] | None = None
-    connection = opened(path)
-    try:
-        rows = connection.execute("SELECT key, state, value, owner, lease_until, first_sent FROM change")
-        for key, name, value, owner, lease_until, first_sent in rows:
-            state = State(name)
-            if state is State.CLAIMED and (lease_until <= time.time() or has_gone(owner)):
-                state = State.IN_DOUBT
+    with closing(_existing(path)) as connection:
+        rows = connection.execute("SELECT key, state, owner, lease_until, value, first_sent FROM change")
+        for key, *claim, value, first_sent in rows:
+            state = _state(*claim)
             counts[state] += 1
             sums[state].put(Decimal(value))
-            doubtful = state in (State.IN_DOUBT, State.UNKNOWN)
-            if doubtful and (oldest is None or first_sent < oldest[1]):
+            if state in SETTLEABLE and (oldest is None or first_sent < oldest[1]):
                 oldest = (key, first_sent)
-    finally:
-        connection.close()
     return Standing(counts, sums, oldest)
+
+
+@frozen
+class Recorded:
+    """One change as it stands: its request's body, and what is known of its end."""
+
+    key: str
+    state: State
+    customer_id: str
+    body: bytes
+    error: str | None
+
+
+def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
+    """Yield the changes of a ledger that stand in one of `states`. Raises as `standing`."""
+    with closing(_existing(path)) as connection:
+        rows = connection.execute(
+            "SELECT key, state, owner, lease_until, customer_id, body, error FROM change"
+            " ORDER BY first_sent, key"
+        )
+        for key, *claim, customer_id, body, error in rows:
+            state = _state(*claim)
+            if state in states:
+                yield Recorded(key, state, customer_id, body, error)
+
+
+def settle(path: Path, key: str, state: State, note: str) -> None:
+    """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
+
+    Raises `ConfigurationError` when no change under the key is in doubt: nothing is overwritten.
+    """
+    if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
+        raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
+    with closing(_existing(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        found = connection.execute(
+            "SELECT operation, state, owner, lease_until FROM change WHERE key = ?", (key,)
+        ).fetchall()
+        doubtful = [operation for operation, *claim in found if _state(*claim) in SETTLEABLE]
+        if len(doubtful) == 1:
+            connection.execute(
+                "UPDATE change SET state = ?, in_doubt = 0, fence = fence + 1, error = ?"
+                " WHERE operation = ? AND key = ?",
+                (state.value, f"settled by hand: {note}", doubtful[0], key),
+            )
+        connection.execute("COMMIT")
+    if len(doubtful) != 1:
+        raise ConfigurationError(f"No change under the key {key} is in doubt in {path}. Nothing was settled.")
+
+
+def _existing(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise ConfigurationError(f"There is no ledger {path}.")
+    return opened(path)
+
+
+def _state(name: str, owner: str, lease_until: float) -> State:
+    """Return where a change stands: a claim whose owner has gone is in doubt."""
+    state = State(name)
+    over = state is State.CLAIMED and (lease_until <= time.time() or has_gone(owner))
+    return State.IN_DOUBT if over else state

@@ -103,17 +103,21 @@ class Writer:
                     answers.append((job, job.work(connection), None))
                 except BonifiQError as error:
                     answers.append((job, None, error))
+                except (ValueError, TypeError, ArithmeticError) as error:  # what SQLite cannot hold
+                    answers.append((job, None, self._fault_of(error)))
             connection.execute("COMMIT")
             self.commits += 1
             return answers
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            fault = LedgerError(
-                f"The ledger {self._name} cannot be written: {error}. Make room or rights there, then run "
-                "again."
-            )
+            fault = self._fault_of(error)
             return [(job, None, fault) for job in jobs]
+
+    def _fault_of(self, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"The ledger {self._name} cannot be written: {error}. Make room or rights there, then run again."
+        )
 
 
 def _tell(answers: list[tuple[_Job[object], object, BonifiQError | None]]) -> None:
