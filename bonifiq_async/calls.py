@@ -1,11 +1,12 @@
 """Input/output: one call from request to result: claim, delivery, conclusion."""
 
+import math
 from typing import TypeVar
 
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
-from bonifiq_async.errors import ChangeKeyConflict, OutcomeUnknownError
+from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent
 from bonifiq_async.operation import Operation, RepeatClass
@@ -107,6 +108,8 @@ class Calls:
         return Outcome(change, delivered.effect, result, delivered.attempts, ended)
 
     def _seconds(self, deadline: float | None) -> float:
+        if deadline is not None and math.isnan(deadline):
+            raise ConfigurationError("A deadline must be a number of seconds. Nothing was sent.")
         return self._timeouts.call if deadline is None else deadline
 
 

@@ -121,14 +121,20 @@ class Claims:
         deadline: float,
         repeatable: bool,
     ) -> Delivered[T]:
+        # Until the ledger has answered, an earlier run or another process may have applied it.
+        doubted = intent.key in self._in_doubt
+        self._note(intent.key, State.IN_DOUBT)
         ruling = await self._claimed(intent, deadline, repeatable)
+        certain = isinstance(ruling, Settled) or (isinstance(ruling, Granted) and not ruling.in_doubt)
+        if certain or (isinstance(ruling, Conflict) and not doubted):
+            self._note(intent.key, State.NOT_APPLIED)
         if isinstance(ruling, Conflict):
             raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
         if isinstance(ruling, Settled):
             return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
         if isinstance(ruling, Held):
-            note = f"{ruling.owner} is sending it, for {ruling.seconds:.0f} s at the most"
-            return Delivered(Effect.NOT_APPLIED, StopReason.HELD, note=note)
+            note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
+            return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
         if not isinstance(ruling, Granted):
             return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
         history = History(in_doubt=ruling.in_doubt)
@@ -156,12 +162,14 @@ class Claims:
             await self._sleep(min(POLL, ruling.seconds))
 
     async def _end(self, intent: Intent, fence: int, ending: Ending) -> None:
-        self._note(intent.key, ending.state)
+        if ending.state not in (State.REFUSED, State.NOT_APPLIED):
+            self._note(intent.key, State.IN_DOUBT)  # until the outcome is on disk
         try:
             landed = await self._ledger.end(intent, fence, ending)
         except LedgerError as error:
             error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
+        self._note(intent.key, ending.state)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
 

@@ -43,6 +43,8 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
 
 BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
 
+CLOCK_TOLERANCE = 60.0
+"""Seconds by which the clock may go back before it says nothing of how long ago a change was sent."""
 DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
 """States in which the balance may have changed, unless the one who sends is still at it."""
 DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
@@ -170,7 +172,8 @@ def rule(
         return Held(row.owner, row.lease_until - now)
     if not repeatable:
         return Unsettled("nobody de-duplicates this operation, so a repeat could apply it twice")
-    if now - row.first_sent > retention:
+    set_back = row.first_sent > now + CLOCK_TOLERANCE and retention != float("inf")
+    if now - row.first_sent > retention or set_back:
         return Unsettled(
             f"it was first sent longer ago than the provider remembers a key ({retention:.0f} s)"
         )

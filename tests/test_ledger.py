@@ -123,7 +123,9 @@ async def test_doubt_is_kept_until_it_is_answered(ledger, state):
 async def test_an_outcome_lands_once_and_only_under_its_fence(ledger):
     """A late one is told that it did not."""
     first = await claimed(ledger)
-    again = await claimed(ledger)  # the same process lost it, and takes it over
+    assert isinstance(await ledger.claim(INTENT, lease=60, repeatable=True), Held)  # it is being sent
+    ledger.leave(INTENT, first.fence, Ending(State.IN_DOUBT))
+    again = await claimed(ledger)
     assert not await ledger.end(INTENT, first.fence, Ending(State.REFUSED))
     assert await ledger.end(INTENT, again.fence, Ending(State.APPLIED))
     assert not await ledger.end(INTENT, again.fence, Ending(State.UNKNOWN))
@@ -224,7 +226,9 @@ async def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
     mounts = f"disk / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n"
     original = Path.read_text
     monkeypatch.setattr(
-        Path, "read_text", lambda self, *a: mounts if str(self) == "/proc/mounts" else original(self, *a)
+        Path,
+        "read_text",
+        lambda self, *a, **k: mounts if str(self) == "/proc/mounts" else original(self, *a, **k),
     )
     with pytest.raises(ConfigurationError, match="network file system"):
         await SqliteLedger(tmp_path / "l").bind("p", "a")
@@ -379,3 +383,74 @@ def test_several_processes_share_one_file(tmp_path):
             assert each.returncode == 0, said
         assert all(len(sandbox.books.effects(f"ADD-c{n % 50}-1-o{n}")) == 1 for n in range(400))
         assert sandbox.books.requests == 400
+
+
+async def test_a_cancel_while_the_outcome_is_written_leaves_doubt_not_denial(tmp_path, sandbox):
+    """The provider has applied it: until that is on disk, the client says that it is in doubt."""
+    server, writing = sandbox(), asyncio.Event()
+
+    class Slow(SqliteLedger):
+        async def end(self, intent, fence, ending):
+            writing.set()
+            await asyncio.Event().wait()
+
+    async with Slow(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        call = asyncio.create_task(client.outcome_of(change("key")))
+        await asyncio.wait_for(writing.wait(), 5)
+        call.cancel()
+        await asyncio.wait([call])
+        assert client.in_doubt() == ("key",)
+
+
+async def test_what_another_holds_is_unknown_never_denied(tmp_path, sandbox):
+    """It may be applied in this very moment; and two clients of one process send once."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        request = client.customers.prepared(change("key"))
+        mine = Intent(
+            "bonifiq.customer.change_cashback", "key", request.digest, "ANA", Decimal(10), request.path, b""
+        )
+        await ledger.claim(mine, lease=60, repeatable=True)
+        outcome = await client.outcome_of(change("key"), deadline=0.3)
+        assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, ())
+        assert "somebody else is sending it" in str(outcome.error)
+    assert server.books.requests == 0
+
+
+async def test_a_fault_in_a_job_ends_neither_the_thread_nor_its_neighbours(tmp_path):
+    """Whatever it is, each caller hears of its own."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        for fault in (KeyError("x"), RuntimeError("x"), OverflowError("x"), sqlite3.IntegrityError("x")):
+
+            def work(_: sqlite3.Connection, fault: Exception = fault) -> None:
+                raise fault
+
+            bad = ledger._writer.submit(work)
+            good = asyncio.create_task(
+                ledger.claim(evolve(INTENT, key=repr(fault)), lease=60, repeatable=True)
+            )
+            with pytest.raises(LedgerError):
+                await bad
+            assert isinstance(await good, Granted)
+
+
+async def test_a_file_that_was_replaced_is_noticed(tmp_path):
+    """Its outcomes would go where nobody finds them."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        (tmp_path / "l").rename(tmp_path / "moved")
+        with pytest.raises(LedgerError, match="No such file"):
+            await claimed(ledger)
+        schema.opened(tmp_path / "l").close()
+        with pytest.raises(LedgerError, match="replaced"):
+            await claimed(ledger)
+
+
+def test_a_clock_set_back_does_not_lengthen_the_providers_memory():
+    """When nobody knows how long ago it was sent, it is not sent again."""
+    later = row(State.UNKNOWN, first_sent=2000.0)
+    assert isinstance(rule(later, INTENT, now=50, owner="me", repeatable=True, retention=1000), Unsettled)
+    assert isinstance(
+        rule(later, INTENT, now=50, owner="me", repeatable=True, retention=float("inf")), Granted
+    )

@@ -34,7 +34,7 @@ class CashbackBatch(Generic[C, T]):
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
     `stop` lets it end first. A refused credential stops the run at once (`stopped_by`). After a run that
     was left early, `unheard` are the outcomes that nobody took, and `cut_off` the changes that were in
-    flight: the client's `in_doubt` says which of them may have been applied.
+    flight: the client's `in_doubt` says which of them may have been applied. The same after a fault.
     """
 
     def __init__(
@@ -209,6 +209,7 @@ class _Run(Generic[C, T]):
             raise
         except Exception as error:  # noqa: BLE001 - not about one change: raised when the others have ended
             self.fault = self.fault or error
+            self.cut_off.append(change)
             self.stop()
             return
         finally:

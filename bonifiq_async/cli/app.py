@@ -138,8 +138,8 @@ def apply(
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.report import plan_json, plan_table
 
-    if out is not None and out.exists() and file != "-" and out.samefile(file):
-        raise typer.BadParameter("the outcome file is the file of changes itself", param_hint="--out")
+    kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
+    _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     if not dry_run:
         BonifiQClient.from_env()  # what is missing is said before a long file is read
     with _source(file, format) as source:
@@ -151,7 +151,6 @@ def apply(
                 print(plan_json(plan).decode(), end="")
             return
         _confirm(plan, yes=yes, from_stdin=file == "-")
-        kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
         if kept is not None:
             print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
         ending = run_apply(
@@ -266,6 +265,17 @@ def _source(file: str, format: FileFormat | None) -> "AbstractContextManager[Sou
     from bonifiq_async.cli.rows import opened
 
     return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None)
+
+
+def _apart(files: "dict[str, Path | None]") -> None:
+    """Refuse one file for two purposes, by whatever name."""
+    given = [(name, path) for name, path in files.items() if path is not None]
+    for at, (name, path) in enumerate(given):
+        for other, second in given[at + 1 :]:
+            beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
+            same = path.exists() and second.exists() and path.samefile(second)
+            if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
+                raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
 
 
 def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":

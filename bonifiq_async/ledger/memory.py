@@ -53,10 +53,13 @@ class MemoryLedger:
         self._account = (provider, account)
 
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
-        """See `Ledger.claim`. Within one process a claim is never held by somebody else."""
+        """See `Ledger.claim`."""
         place, now = (intent.operation, intent.key), self._clock()
         row = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
-        ruling = rule(row, intent, now=now, owner="", repeatable=repeatable, retention=self._retention)
+        # A claim that stands here is being worked on: whoever gives it up says so.
+        ruling = rule(
+            row, intent, now=now, owner="another call", repeatable=repeatable, retention=self._retention
+        )
         if isinstance(ruling, Granted):
             self._doubtful.pop(place, None)
             self._rows[place] = Row(
@@ -64,9 +67,9 @@ class MemoryLedger:
                 state=State.CLAIMED,
                 in_doubt=ruling.in_doubt,
                 fence=ruling.fence,
-                owner="",
+                owner="another call of this process",
                 lease_until=now + lease,
-                first_sent=row.first_sent if row is not None else now,
+                first_sent=row.first_sent if row is not None and ruling.in_doubt else now,
                 customer_id=intent.customer_id,
                 value=intent.value,
             )

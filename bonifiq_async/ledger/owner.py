@@ -15,7 +15,8 @@ _PROC = Path("/proc")
 def this_process() -> str:
     """Return a new owner: this process, and a part that tells its ledgers apart."""
     pid = os.getpid()
-    return f"process {pid} on {platform.node()} [{_boot()} {_started(pid) or '-'} {uuid.uuid4().hex[:8]}]"
+    marks = f"{_world()} {_started(pid) or '-'} {uuid.uuid4().hex[:8]}"
+    return f"process {pid} on {platform.node()} [{marks}]"
 
 
 def has_gone(owner: str) -> bool:
@@ -25,14 +26,16 @@ def has_gone(owner: str) -> bool:
     marks = rest.rstrip("]").split()
     if len(words) < 4 or len(marks) != 3 or not words[1].isdigit() or not _PROC.is_dir():
         return False
-    if words[3] != platform.node() or marks[1] == "-":
+    if words[3] != platform.node() or marks[1] == "-" or marks[0] != _world() or "-" in marks[0]:
         return False
-    return marks[0] != _boot() or _started(int(words[1])) != marks[1]
+    return _started(int(words[1])) != marks[1]
 
 
-def _boot() -> str:
+def _world() -> str:
+    """Return what process numbers are counted in: this boot, and the namespace of this process."""
     try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
+        return f"{boot}/{os.readlink(_PROC / 'self/ns/pid').strip('pid:[]')}"
     except OSError:
         return "-"
 
@@ -40,7 +43,7 @@ def _boot() -> str:
 def _started(pid: int) -> str | None:
     """Return when a process started, in ticks since the boot; None when there is none (proc(5), stat)."""
     try:
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return None if fields[0] in (b"Z", b"X") else fields[19].decode()

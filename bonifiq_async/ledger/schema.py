@@ -39,7 +39,11 @@ def opened(path: Path) -> sqlite3.Connection:
         raise ConfigurationError(
             f"The ledger {path} cannot be opened: {error.strerror}. Nothing was sent."
         ) from None
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+    try:
+        place = path.absolute()  # SQLite gives names such as :memory: a meaning of their own
+        connection = sqlite3.connect(place, isolation_level=None, timeout=30, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"The ledger {path} cannot be opened: {error}. Nothing was sent.") from None
     try:
         for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000"):
             connection.execute(f"PRAGMA {setting}").fetchall()
@@ -84,7 +88,7 @@ def _refuse_network(path: Path) -> None:
         return
     folder = str(path.resolve().parent)
     best, kind = "", ""
-    for line in mounts.read_text().splitlines():
+    for line in mounts.read_text(errors="replace").splitlines():
         point, name = line.split()[1:3]
         under = folder == point or folder.startswith(point.rstrip("/") + "/")
         if under and len(point) >= len(best):

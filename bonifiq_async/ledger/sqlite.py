@@ -53,7 +53,9 @@ class SqliteLedger:
         self.path = Path(path)
         self._retention = key_retention
         self._clock = clock
-        self._owner = this_process()
+        self._owner = ""
+        self._pid = 0
+        self._live: set[tuple[str, str]] = set()
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
@@ -103,11 +105,12 @@ class SqliteLedger:
         now = self._clock()
         if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
             row = evolve(row, lease_until=now)
-        ruling = rule(
-            row, intent, now=now, owner=self._owner, repeatable=repeatable, retention=self._retention
-        )
+        place = (intent.operation, intent.key)
+        asks = "another client of this process" if place in self._live else self._owner
+        ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
-            first_sent = now if row is None else row.first_sent
+            self._live.add(place)
+            first_sent = row.first_sent if row is not None and ruling.in_doubt else now
             database.execute(
                 _CLAIM,
                 (
@@ -131,6 +134,7 @@ class SqliteLedger:
     def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
+        self._live.discard((intent.operation, intent.key))
         doubtful = ending.state in (State.IN_DOUBT, State.UNKNOWN)
         updated = database.execute(
             _END,
@@ -151,9 +155,14 @@ class SqliteLedger:
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use."""
         if self._writer is None:
-            writer = Writer(str(self.path), lambda: opened(self.path))
+            self._owner, self._pid = this_process(), os.getpid()
+            writer = Writer(self.path, lambda: opened(self.path))
             writer.start()
             self._writer = writer
+        elif self._pid != os.getpid():
+            raise ConfigurationError(
+                "The ledger was opened before this process was forked. Nothing was sent; open one in each."
+            )
         return self._writer
 
     async def aclose(self) -> None:

@@ -4,11 +4,14 @@ While one commit waits for the disk, the next pieces gather: the slower the disk
 """
 
 import asyncio
+import contextlib
+import os
 import queue
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from attrs import frozen
@@ -33,8 +36,9 @@ _Answer = tuple["asyncio.Future[object]", object, BonifiQError | None]
 class Writer:
     """Runs work in transactions of its own thread. `connect` is called there, once."""
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._name = name
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._path = path
+        self._file = (0, 0)
         self._connect = connect
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._opened = threading.Event()
@@ -64,8 +68,9 @@ class Writer:
     def _run(self) -> None:
         try:
             connection = self._connect()
-        except BonifiQError as error:
-            self._fault = error
+            self._file = self._identity()
+        except Exception as error:  # noqa: BLE001 - raised where the ledger is opened
+            self._fault = error if isinstance(error, BonifiQError) else self._fault_of(error)
             return
         finally:
             self._opened.set()
@@ -74,6 +79,10 @@ class Writer:
                 _tell(self._commit(connection, jobs))
         finally:
             connection.close()
+
+    def _identity(self) -> tuple[int, int]:
+        status = os.stat(self._path)
+        return status.st_dev, status.st_ino
 
     def _next_group(self) -> list[_Job[object]] | None:
         """Return what is to be done, waiting for the first; None when all is done and it is time to stop."""
@@ -97,26 +106,30 @@ class Writer:
     ) -> list[tuple[_Job[object], object, BonifiQError | None]]:
         answers: list[tuple[_Job[object], object, BonifiQError | None]] = []
         try:
+            if self._identity() != self._file:
+                raise sqlite3.OperationalError("the file was replaced by another one")
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
                     answers.append((job, job.work(connection), None))
                 except BonifiQError as error:
                     answers.append((job, None, error))
-                except (ValueError, TypeError, ArithmeticError) as error:  # what SQLite cannot hold
+                except (sqlite3.OperationalError, OSError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - one bad job must not end the others, nor the thread
                     answers.append((job, None, self._fault_of(error)))
             connection.execute("COMMIT")
             self.commits += 1
             return answers
-        except sqlite3.Error as error:
-            if connection.in_transaction:
+        except (sqlite3.Error, OSError) as error:
+            with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             fault = self._fault_of(error)
             return [(job, None, fault) for job in jobs]
 
     def _fault_of(self, error: Exception) -> LedgerError:
         return LedgerError(
-            f"The ledger {self._name} cannot be written: {error}. Make room or rights there, then run again."
+            f"The ledger {self._path} cannot be written: {error}. Make room or rights there, then run again."
         )
 
 
@@ -126,7 +139,7 @@ def _tell(answers: list[tuple[_Job[object], object, BonifiQError | None]]) -> No
     for job, value, error in answers:
         by_loop[job.loop].append((job.done, value, error))
     for loop, group in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody is left to tell
             loop.call_soon_threadsafe(_resolve, group)
 
 
