@@ -46,6 +46,8 @@ def test_apply_twice_moves_money_once(console, sandbox):
     assert json.loads(second.out)["effects"]["already_applied"]["changes"] == 200
     assert sandbox.books.balances() == {f"c{n}": Decimal(20) for n in range(10)}
     written = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    for secret in (sandbox.credentials.key, sandbox.credentials.header()):
+        assert secret not in Path("out.jsonl").read_text() + first.out + first.err
     assert [row["effect"] for row in written].count("applied") == 200
     assert sorted(row["line"] for row in written[:200]) == list(range(2, 202))
 
