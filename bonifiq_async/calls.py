@@ -41,9 +41,9 @@ class Calls:
             if error.effect is Effect.UNKNOWN:
                 logger.warning("unknown: %s: %s", operation.name, error)
             raise error
-        if delivered.reading is None or delivered.reading.result is None:
+        if delivered.result is None:
             raise AssertionError("a success carries its result")
-        return delivered.reading.result, delivered.attempts
+        return delivered.result, delivered.attempts
 
     async def outcome(
         self,
@@ -77,11 +77,10 @@ class Calls:
 
         def sum_up(delivered: Delivered[T]) -> Ending:
             error = error_of(operation, delivered, request.key)
-            result = delivered.reading.result if delivered.reading is not None else None
             return Ending(
                 BY_EFFECT[delivered.effect],
                 len(delivered.attempts),
-                _in_short(operation, result),
+                _in_short(operation, delivered.result),
                 None if error is None else str(error),
             )
 
@@ -104,8 +103,7 @@ class Calls:
         ended = error_of(operation, delivered, request.key)
         if delivered.effect is Effect.UNKNOWN:
             logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
-        result = delivered.reading.result if delivered.reading is not None else None
-        return Outcome(change, delivered.effect, result, delivered.attempts, ended)
+        return Outcome(change, delivered.effect, delivered.result, delivered.attempts, ended)
 
     def _seconds(self, deadline: float | None) -> float:
         if deadline is not None and math.isnan(deadline):

@@ -41,3 +41,8 @@ class Delivered(Generic[T]):
     evidence: Evidence | None = None
     asked: float | None = None
     note: str | None = None
+
+    @property
+    def result(self) -> T | None:
+        """What the provider answered, where it accepted."""
+        return None if self.reading is None else self.reading.result

@@ -144,7 +144,7 @@ class AnswerReader:
         """Return the envelope (None for a bare answer) and the payload; or a reading that is final."""
         status = _status(evidence)
         if status >= 400:
-            return self._failure(operation, _lenient(evidence.body).said(status, _inner(evidence.body))), None
+            return self._failure(operation, _lenient(evidence.body, status)), None
         try:
             answer = decode(evidence.body)
             if not isinstance(answer, dict):
@@ -158,7 +158,7 @@ class AnswerReader:
             result = answer.get("Result")
         except PayloadError as error:
             return _unreadable(str(error), error.path), None
-        inner = _text(result.get("Error")) if isinstance(result, dict) else None
+        inner = _inner(result)
         if envelope.has_error or envelope.severity == Severity.ERROR or inner:
             return self._failure(operation, envelope.said(status, inner)), None
         if envelope.has_error is None and envelope.severity not in (Severity.SUCCESS, Severity.WARNING):
@@ -197,20 +197,21 @@ def _object(body: bytes) -> Mapping[str, object]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _lenient(body: bytes) -> Envelope:
+def _lenient(body: bytes, status: int) -> ErrorAnswer:
     """Read what an error body says; no shape is documented for errors, so nothing is required of it."""
     answer = _object(body)
     number = answer.get("ErrorCode")
-    return Envelope(
-        error_message=_text(answer.get("ErrorMessage")),
-        error_code=number if type(number) is int else None,
+    return ErrorAnswer(
+        status,
         code=_text(answer.get("Code")),
         code_name=_text(answer.get("CodeName")),
+        error_code=number if type(number) is int else None,
+        message=_text(answer.get("ErrorMessage")) or _inner(answer.get("Result")),
     )
 
 
-def _inner(body: bytes) -> str | None:
-    result = _object(body).get("Result")
+def _inner(result: object) -> str | None:
+    """Return the error text inside a result, None if it has none."""
     return _text(result.get("Error")) if isinstance(result, dict) else None
 
 

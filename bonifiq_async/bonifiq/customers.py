@@ -1,6 +1,7 @@
 """BonifiQ's customer operations."""
 
 from decimal import Decimal
+from typing import TypeVar
 
 from bonifiq_async import door
 from bonifiq_async.bonifiq.answers import AnswerReader
@@ -12,8 +13,11 @@ from bonifiq_async.bonifiq.payloads import (
     PendingPoints,
 )
 from bonifiq_async.calls import Calls
+from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import PreparedRequest, prepare
+
+T = TypeVar("T")
 
 
 class Customers:
@@ -118,17 +122,17 @@ class Customers:
 
         Raises `RefusedError`, `NotAppliedError` (no answer in time) and `PayloadError`.
         """
-        path = {"customer_id": door.path_segment(customer_id, "customer_id")}
-        request = prepare(POINTS, self._base_url, path)
-        result, _ = await self._calls.value(POINTS, request, self._reader.read, deadline=deadline)
-        return result
+        return await self._read(POINTS, customer_id, deadline)
 
     async def pending_points(self, customer_id: str, *, deadline: float | None = None) -> PendingPoints:
         """Return the points and cashback of a customer that are not granted yet. Errors: as `points`.
 
         Source: endpoint page "Retrieve pending purchase points and cashback".
         """
+        return await self._read(PENDING_POINTS, customer_id, deadline)
+
+    async def _read(self, operation: Operation[T], customer_id: str, deadline: float | None) -> T:
         path = {"customer_id": door.path_segment(customer_id, "customer_id")}
-        request = prepare(PENDING_POINTS, self._base_url, path)
-        result, _ = await self._calls.value(PENDING_POINTS, request, self._reader.read, deadline=deadline)
+        request = prepare(operation, self._base_url, path)
+        result, _ = await self._calls.value(operation, request, self._reader.read, deadline=deadline)
         return result

@@ -81,16 +81,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="Repeats a run exactly.")] = 1,
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
-    from rich.console import Console
-
     from bonifiq_async.cli.demo import demo as run_demo
-    from bonifiq_async.cli.report import comparison_table, ending_table
+    from bonifiq_async.cli.report import comparison_table, console, ending_table
 
     result = run_demo(changes, faults, seed)
-    console = Console(highlight=False)
-    console.print(ending_table(result.ending))
-    console.print(comparison_table(result))
-    console.print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
+    console().print(ending_table(result.ending))
+    console().print(comparison_table(result))
+    print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
     if result.ending.interrupted:
         raise typer.Exit(130)
     raise typer.Exit(0 if result.agrees else 1)
@@ -99,16 +96,14 @@ def demo(
 @app.command()
 def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
     """Validate every row; send nothing."""
-    from rich.console import Console
-
-    from bonifiq_async.cli.report import plan_json, plan_table
+    from bonifiq_async.cli.report import console, plan_json, plan_table
 
     with _source(file, format) as source:
         plan = _examined(source, skip_invalid=True)
         if as_json:
             print(plan_json(plan).decode(), end="")
         else:
-            Console(highlight=False, markup=False).print(plan_table(plan))
+            console().print(plan_table(plan))
             verdict = "can be applied" if not plan.problems else "is refused as it is"
             print(f"{source.name} {verdict}: {plan.changes:,} changes, {plan.problems:,} rows not valid.")
         raise typer.Exit(2 if plan.problems else 0)
@@ -131,12 +126,10 @@ def apply(
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
-    from rich.console import Console
-
     from bonifiq_async.bonifiq.client import BonifiQClient
     from bonifiq_async.cli.apply import PATIENCE, TIME, Settings
     from bonifiq_async.cli.apply import apply as run_apply
-    from bonifiq_async.cli.report import plan_json, plan_table
+    from bonifiq_async.cli.report import console, plan_json, plan_table
 
     kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
@@ -145,7 +138,7 @@ def apply(
     with _source(file, format) as source:
         plan = _examined(source, skip_invalid=skip_invalid)
         print(f"{source.name} asks for:", file=sys.stderr)
-        Console(stderr=True, highlight=False, markup=False).print(plan_table(plan))
+        console(stderr=True).print(plan_table(plan))
         if dry_run:
             if as_json:
                 print(plan_json(plan).decode(), end="")
@@ -314,10 +307,8 @@ def _confirm(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
 
 def _concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
-    from rich.console import Console
-
     from bonifiq_async.cli.exit_codes import Exit, of_run
-    from bonifiq_async.cli.report import ending_json, ending_table
+    from bonifiq_async.cli.report import console, ending_json, ending_table
     from bonifiq_async.cli.rows import command_line
 
     met = [effect for effect, count in ending.counts.items() if count]
@@ -328,7 +319,7 @@ def _concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | No
     if as_json:
         print(ending_json(ending, code).decode(), end="")
     else:
-        Console(highlight=False).print(ending_table(ending))
+        console().print(ending_table(ending))
     shown = [] if ending.refused_credentials else ending.shown()
     for text in shown:
         print(text, file=sys.stderr)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from attrs import define, field, frozen
 from rich.console import Console
@@ -17,6 +18,8 @@ from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import Standing
 from bonifiq_async.money import EXACT, Sums
 from bonifiq_async.outcome import Effect, Outcome
+
+K = TypeVar("K", Effect, State)
 
 SHOWN_ERRORS = 10
 """Errors shown at the end of a run; an outcome file has them all."""
@@ -116,15 +119,35 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
+def console(*, stderr: bool = False) -> Console:
+    """Return where tables are printed; ids and names in them are never taken for markup."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def _by_kind(
+    column: str, counts: Mapping[K, int], sums: Mapping[K, Sums], *, title: str | None = None
+) -> Table:
+    """Return a table of changes and sums, a row for each kind that occurs."""
+    table = Table(title=title, title_justify="left")
+    for name in (column, "changes", "added", "removed"):
+        table.add_column(name, justify="left" if name == column else "right")
+    for kind, count in counts.items():
+        if count:
+            table.add_row(kind.value, f"{count:,}", brl(sums[kind].added), brl(sums[kind].removed))
+    return table
+
+
+def _by_name(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Mapping[str, object]:
+    """Return the same for machines, every kind by its name."""
+    return {
+        kind.name.lower(): {"changes": count, "added": sums[kind].added, "removed": sums[kind].removed}
+        for kind, count in counts.items()
+    }
+
+
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
-    table = Table(title="Changes by effect", title_justify="left")
-    for column in ("effect", "changes", "added", "removed"):
-        table.add_column(column, justify="left" if column == "effect" else "right")
-    for effect in Effect:
-        if ending.counts[effect]:
-            sums = ending.sums[effect]
-            table.add_row(effect.value, f"{ending.counts[effect]:,}", brl(sums.added), brl(sums.removed))
+    table = _by_kind("effect", ending.counts, ending.sums, title="Changes by effect")
     if ending.not_tried:
         table.add_row("not tried", f"{ending.not_tried:,}", "", "")
     return table
@@ -132,17 +155,9 @@ def ending_table(ending: Ending) -> Table:
 
 def ending_json(ending: Ending, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
-    effects: dict[str, object] = {
-        effect.name.lower(): {
-            "changes": ending.counts[effect],
-            "added": ending.sums[effect].added,
-            "removed": ending.sums[effect].removed,
-        }
-        for effect in Effect
-    }
     return json_line(
         {
-            "effects": effects,
+            "effects": _by_name(ending.counts, ending.sums),
             "not_tried": ending.not_tried,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
@@ -208,31 +223,19 @@ def show(values: Mapping[str, object], *, as_json: bool) -> None:
     for name, value in values.items():
         shown = brl(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
         table.add_row(name.replace("_", " "), shown)
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    console().print(table)
 
 
 def show_standing(found: Standing, *, as_json: bool) -> None:
     """Print what a ledger knows."""
     since = None if found.oldest is None else datetime.fromtimestamp(found.oldest[1], UTC).isoformat()
     if as_json:
-        states: dict[str, object] = {
-            state.name.lower(): {
-                "changes": found.counts[state],
-                "added": found.sums[state].added,
-                "removed": found.sums[state].removed,
-            }
-            for state in State
-        }
         oldest = None if found.oldest is None else {"change_key": found.oldest[0], "since": since}
-        print(json_line({"states": states, "oldest_in_doubt": oldest}).decode(), end="")
+        print(
+            json_line({"states": _by_name(found.counts, found.sums), "oldest_in_doubt": oldest}).decode(),
+            end="",
+        )
         return
-    table = Table()
-    for column in ("state", "changes", "added", "removed"):
-        table.add_column(column, justify="left" if column == "state" else "right")
-    for state in State:
-        if found.counts[state]:
-            sums = found.sums[state]
-            table.add_row(state.value, f"{found.counts[state]:,}", brl(sums.added), brl(sums.removed))
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    console().print(_by_kind("state", found.counts, found.sums))
     if found.oldest is not None:
         print(f"Longest in doubt: {found.oldest[0]}, since {since}")

@@ -83,10 +83,6 @@ class MemoryLedger:
         """See `Ledger.leave`."""
         self._end(intent, fence, ending)
 
-    def in_doubt(self) -> tuple[str, ...]:
-        """Return the keys whose change may or may not be applied, oldest first."""
-        return tuple(key for _, key in self._doubtful)
-
     def _end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         place = (intent.operation, intent.key)
         row = self._rows.get(place)

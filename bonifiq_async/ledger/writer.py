@@ -30,7 +30,7 @@ class _Job(Generic[T]):
     done: "asyncio.Future[T]"
 
 
-_Answer = tuple["asyncio.Future[object]", object, BonifiQError | None]
+_Answer = tuple[_Job[object], object, BonifiQError | None]
 
 
 class Writer:
@@ -101,10 +101,8 @@ class Writer:
             group.append(job)
         return group
 
-    def _commit(
-        self, connection: sqlite3.Connection, jobs: list[_Job[object]]
-    ) -> list[tuple[_Job[object], object, BonifiQError | None]]:
-        answers: list[tuple[_Job[object], object, BonifiQError | None]] = []
+    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> list[_Answer]:
+        answers: list[_Answer] = []
         try:
             if self._identity() != self._file:
                 raise sqlite3.OperationalError("the file was replaced by another one")
@@ -133,21 +131,21 @@ class Writer:
         )
 
 
-def _tell(answers: list[tuple[_Job[object], object, BonifiQError | None]]) -> None:
+def _tell(answers: list[_Answer]) -> None:
     """Hand the answers to the loops that asked, with one wake-up each."""
     by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
-    for job, value, error in answers:
-        by_loop[job.loop].append((job.done, value, error))
+    for answer in answers:
+        by_loop[answer[0].loop].append(answer)
     for loop, group in by_loop.items():
         with contextlib.suppress(RuntimeError):  # that loop is closed: nobody is left to tell
             loop.call_soon_threadsafe(_resolve, group)
 
 
 def _resolve(answers: list[_Answer]) -> None:
-    for future, value, error in answers:
-        if future.done():
+    for job, value, error in answers:
+        if job.done.done():
             continue
         if error is None:
-            future.set_result(value)
+            job.done.set_result(value)
         else:
-            future.set_exception(error)
+            job.done.set_exception(error)
