@@ -15,57 +15,18 @@ from decimal import Decimal
 from multiprocessing.connection import Connection
 
 import aiohttp
+from provider import REPLY, Requests
 
 from bonifiq_async import BasicCredentials, BonifiQClient, CashbackChange
-
-ANSWER = json.dumps(
-    {
-        "ErrorMessage": None,
-        "ErrorCode": None,
-        "Result": {
-            "CustomerExists": True,
-            "InternalId": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
-            "PointsBalance": 1050,
-            "PointsToExpire": [{"Points": 10, "When": "2027-01-01T00:00:00Z"}],
-            "CashbackBalance": 10.5,
-            "RedeemKey": None,
-            "PointHistory": [],
-            "Name": "Ana",
-            "Error": None,
-        },
-        "Code": None,
-        "CodeName": None,
-        "Severity": 0,
-        "HasWarning": False,
-        "HasError": False,
-    }
-).encode()
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-    len(ANSWER),
-    ANSWER,
-)
-
-
-class Canned(asyncio.Protocol):
-    """Answers every complete POST, without looking at it."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport, self.seen = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        self.seen += data
-        head, parted, body = self.seen.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0) if parted else 0
-        if parted and len(body) >= length:
-            self.seen = b""
-            self.transport.write(REPLY)  # type: ignore[attr-defined]
 
 
 def serve(ready: Connection) -> None:
     """Serve until killed."""
 
     async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Requests(lambda each: each.reply(REPLY)), "127.0.0.1", 0
+        )
         ready.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

@@ -25,7 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl
+    from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl, FlowState
     from bonifiq_async.bonifiq import (
         BasicCredentials,
         BonifiQClient,
@@ -82,6 +82,7 @@ __all__ = [
     "Effect",
     "ErrorAnswer",
     "FlowControl",
+    "FlowState",
     "Ledger",
     "LedgerError",
     "MemoryLedger",

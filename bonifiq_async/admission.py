@@ -6,6 +6,11 @@ nothing was sent. aiohttp's own pool never has to queue, because no more are adm
 
 import asyncio
 from collections import deque
+from typing import Protocol
+
+from attrs import frozen
+
+from bonifiq_async.outcome import StopReason, Verdict
 
 
 class Admission:
@@ -54,3 +59,27 @@ class Admission:
             return
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
+
+
+@frozen
+class Sample:
+    """What one attempt tells of how much the provider takes. `elapsed` and `asked` are seconds."""
+
+    verdict: Verdict
+    status: int | None
+    elapsed: float
+    asked: float | None = None
+    timed_out: bool = False
+
+
+class Slot(Protocol):
+    """A place among the requests of a batch, taken for each attempt and given back for every wait."""
+
+    async def acquire(self, timeout: float) -> StopReason | None:
+        """Take the place again, waiting up to `timeout` seconds; return why that cannot be, if so."""
+
+    def release(self) -> None:
+        """Give it back. Idempotent."""
+
+    def saw(self, sample: Sample) -> None:
+        """Tell how an attempt ended."""

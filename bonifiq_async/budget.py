@@ -2,6 +2,8 @@
 
 from attrs import define, frozen
 
+EARLIEST = 0.001
+"""Seconds added to a hold, so that a rounded clock never sends before it is over."""
 RETRY_COST = 5
 TIMEOUT_COST = 10
 FIRST_TRY_REFUND = 1

@@ -3,12 +3,13 @@
 import math
 from typing import TypeVar
 
+from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import BY_EFFECT, Ending, Intent
+from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
 from bonifiq_async.request import PreparedRequest
@@ -53,8 +54,10 @@ class Calls:
         read: Reader[T],
         *,
         deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Outcome[T]:
-        """Return what became of a keyed change, whatever that is.
+        """Return what became of a keyed change, whatever that is. `slot` and `ledger` are a batch's own.
 
         Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
         """
@@ -73,7 +76,7 @@ class Calls:
         async def deliver(history: History, left: float) -> Delivered[T]:
             nonlocal begun
             begun = history
-            return await self.delivery.deliver(operation, request, read, history, seconds=left)
+            return await self.delivery.deliver(operation, request, read, history, seconds=left, slot=slot)
 
         def sum_up(delivered: Delivered[T]) -> Ending:
             error = error_of(operation, delivered, request.key)
@@ -87,7 +90,13 @@ class Calls:
         repeatable = operation.repeat is not RepeatClass.NEVER
         try:
             delivered = await self.claims.once(
-                intent, deliver, sum_up, seconds=seconds, repeatable=repeatable
+                intent,
+                deliver,
+                sum_up,
+                seconds=seconds,
+                repeatable=repeatable,
+                slot=slot,
+                ledger=ledger,
             )
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)
@@ -103,7 +112,14 @@ class Calls:
         ended = error_of(operation, delivered, request.key)
         if delivered.effect is Effect.UNKNOWN:
             logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
-        return Outcome(change, delivered.effect, delivered.result, delivered.attempts, ended)
+        return Outcome(
+            change,
+            delivered.effect,
+            delivered.result,
+            delivered.attempts,
+            ended,
+            reason=delivered.reason,
+        )
 
     def _seconds(self, deadline: float | None) -> float:
         if deadline is not None and math.isnan(deadline):

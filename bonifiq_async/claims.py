@@ -10,9 +10,11 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
+from weakref import WeakSet
 
 from attrs import define, field
 
+from bonifiq_async.admission import Slot
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import (
@@ -65,7 +67,7 @@ class Claims:
         self._provider, self._account = provider, account
         self._sleep = sleep
         self._shown = shown
-        self._bound = False
+        self._bound: WeakSet[Ledger] = WeakSet()
         self._flights: dict[tuple[str, str], _Flight] = {}
         self._in_doubt: OrderedDict[str, None] = OrderedDict()
 
@@ -81,10 +83,13 @@ class Claims:
         *,
         seconds: float,
         repeatable: bool,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Delivered[T]:
         """Deliver `intent` unless that is being done or was done, within `seconds`.
 
         `deliver` is given the seconds that are left; `sum_up` says what the ledger keeps of the end.
+        `slot` is given back for every wait; `ledger` is asked instead of the client's own.
         Raises `ChangeKeyConflict` when the key stands for another change, `OutcomeUnknownError` when
         another call with the key has not ended in time, `LedgerError`, and what `deliver` raises.
         """
@@ -93,6 +98,8 @@ class Claims:
         while (flight := self._flights.get(place)) is not None:
             if flight.digest != intent.digest:
                 raise _conflict(intent, "another change, which is in flight")
+            if slot is not None:
+                slot.release()
             if not await _done(flight.landed, deadline - loop.time()):
                 raise OutcomeUnknownError(
                     f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
@@ -106,7 +113,8 @@ class Claims:
         flight = self._flights[place] = _Flight(intent.digest)
         landed: Delivered[T] | None = None
         try:
-            landed = await self._lead(intent, deliver, sum_up, deadline, repeatable)
+            record = self._ledger if ledger is None else ledger
+            landed = await self._lead(record, intent, deliver, sum_up, deadline, repeatable, slot)
             return landed
         finally:
             # A listener that still waits after a failure becomes the next to send, under the same key.
@@ -115,16 +123,18 @@ class Claims:
 
     async def _lead(
         self,
+        ledger: Ledger,
         intent: Intent,
         deliver: Callable[[History, float], Awaitable[Delivered[T]]],
         sum_up: Callable[[Delivered[T]], Ending],
         deadline: float,
         repeatable: bool,
+        slot: Slot | None,
     ) -> Delivered[T]:
         # Until the ledger has answered, an earlier run or another process may have applied it.
         doubted = intent.key in self._in_doubt
         self._note(intent.key, State.IN_DOUBT)
-        ruling = await self._claimed(intent, deadline, repeatable)
+        ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
         certain = isinstance(ruling, Settled) or (isinstance(ruling, Granted) and not ruling.in_doubt)
         if certain or (isinstance(ruling, Conflict) and not doubted):
             self._note(intent.key, State.NOT_APPLIED)
@@ -142,30 +152,34 @@ class Claims:
             delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
         except BaseException:
             state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
-            self._ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
+            ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
             self._note(intent.key, state)
             raise
-        await self._end(intent, ruling.fence, sum_up(delivered))
+        await self._end(ledger, intent, ruling.fence, sum_up(delivered))
         return delivered
 
-    async def _claimed(self, intent: Intent, deadline: float, repeatable: bool) -> Ruling:
+    async def _claimed(
+        self, ledger: Ledger, intent: Intent, deadline: float, repeatable: bool, slot: Slot | None
+    ) -> Ruling:
         """Claim the change, waiting while another process sends it."""
-        if not self._bound:
-            await self._ledger.bind(self._provider, self._account)
-            self._bound = True
+        if ledger not in self._bound:
+            await ledger.bind(self._provider, self._account)
+            self._bound.add(ledger)
         clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
-            ruling = await self._ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable)
+            ruling = await ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable)
             if not isinstance(ruling, Held) or deadline - clock() <= POLL:
                 return ruling
+            if slot is not None:
+                slot.release()
             await self._sleep(min(POLL, ruling.seconds))
 
-    async def _end(self, intent: Intent, fence: int, ending: Ending) -> None:
+    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> None:
         if ending.state not in (State.REFUSED, State.NOT_APPLIED):
             self._note(intent.key, State.IN_DOUBT)  # until the outcome is on disk
         try:
-            landed = await self._ledger.end(intent, fence, ending)
+            landed = await ledger.end(intent, fence, ending)
         except LedgerError as error:
             error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from bonifiq_async.admission import Admission
-from bonifiq_async.budget import FIRST_TRY_REFUND, Deadline, Hold, Quota
+from bonifiq_async.admission import Admission, Sample, Slot
+from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async.evidence import Evidence, Failure, HandOver, Reading
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.operation import Operation, RepeatClass
@@ -23,8 +23,8 @@ from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
 
 T = TypeVar("T")
 
-EARLIEST = 0.001
-"""Seconds added to a hold, so that a rounded clock never sends before it is over."""
+MANY = 1_000_000
+"""Tokens of a quota that is not asked."""
 
 LONGEST_HOLD = 86_400.0
 """Seconds that one Retry-After can hold a client: a typing error must not silence it for ever."""
@@ -57,9 +57,12 @@ class Delivery:
         history: History,
         *,
         seconds: float | None = None,
+        slot: Slot | None = None,
     ) -> Delivered[T]:
         """Send `request` until there is a final answer or a limit is met, within `seconds`.
 
+        `slot` is the request's place among those of a batch, which is told of every attempt and stands
+        in for the retry quota: it bounds repeats and first tries together.
         Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
         """
@@ -70,16 +73,19 @@ class Delivery:
         last: tuple[Reading[T] | None, Evidence | None] = (None, None)
         while True:
             since = self._runtime.monotonic()
-            barred = await self._enter(wait, deadline)
+            barred = await self._enter(wait, deadline, slot)
             if barred is not None:
                 held = self.hold.remaining(self._runtime.monotonic())
                 return self._given_up(history, barred, *last, asked=held)
-            evidence = await self._attempt(request, deadline, history)
+            evidence = await self._attempt(request, deadline, history, slot)
             now, wall = self._runtime.monotonic(), self._runtime.wall()
             verdict, reading = _judge(operation, evidence, read, wall)
             last = (reading, evidence)
             _record(history, verdict, evidence, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
+            timed_out = evidence.failure is Failure.TIMEOUT
+            if slot is not None:
+                slot.saw(Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out))
             if asked is not None:
                 self.hold.extend(now + min(asked, LONGEST_HOLD), asked)
             decision = decide(
@@ -90,53 +96,79 @@ class Delivery:
                 policy=self._policy,
                 deadline=deadline,
                 now=now,
-                quota_left=self.quota.left,
+                quota_left=self.quota.left if slot is None else MANY,
                 random=self._runtime.random,
                 asked=asked,
-                timed_out=evidence.failure is Failure.TIMEOUT,
+                timed_out=timed_out,
                 throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
             )
             if isinstance(decision, Stop):
-                if verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+                if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     self.quota.refund(paid)
                 attempts = tuple(history.attempts)
                 return Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked)
             if self.session.closed:
                 return self._given_up(history, StopReason.CLOSED, reading, evidence)
-            self.quota.spend(decision.cost)
+            if slot is None:
+                self.quota.spend(decision.cost)
             paid, wait = decision.cost, decision.wait
             _log_retry(operation, request, history, verdict, decision)
 
-    async def _enter(self, wait: float, deadline: Deadline) -> StopReason | None:
-        """Wait out the back-off and the hold, then take a slot; or say why that cannot be."""
+    async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
+        """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
         clock, run = self._runtime.monotonic, self._runtime
         if wait > 0:
             await run.sleep(wait)
         while True:
             held = self.hold.remaining(clock())
             if held > 0:
+                if slot is not None:
+                    slot.release()
                 if held > self._policy.max_retry_after or not deadline.allows(held, clock()):
                     return StopReason.RETRY_AFTER_TOO_LONG
                 room = deadline.remaining(clock()) - held
                 await run.sleep(held + EARLIEST + min(self.hold.spread(), room / 2) * run.random())
                 continue
-            left = deadline.remaining(clock())
-            if left <= 0 or not await self.admission.acquire(left):
-                return StopReason.DEADLINE
-            if self.session.closed:
-                self.admission.release()
-                return StopReason.CLOSED
+            barred = await self._acquire(deadline, slot)
+            if barred is None and self.session.closed:
+                barred = StopReason.CLOSED
+                self._release(slot)
+            if barred is not None:
+                return barred
             if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
                 return None
-            self.admission.release()
+            self._release(slot)
 
-    async def _attempt(self, request: PreparedRequest, deadline: Deadline, history: History) -> Evidence:
+    async def _acquire(self, deadline: Deadline, slot: Slot | None) -> StopReason | None:
+        """Take the place among a batch's requests, then one among all of the client's."""
+        left = deadline.remaining(self._runtime.monotonic())
+        if left <= 0:
+            return StopReason.DEADLINE
+        if slot is not None:
+            barred = await slot.acquire(left)
+            if barred is not None:
+                return barred
+            left = deadline.remaining(self._runtime.monotonic())
+        if await self.admission.acquire(left):
+            return None
+        if slot is not None:
+            slot.release()
+        return StopReason.DEADLINE
+
+    def _release(self, slot: Slot | None) -> None:
+        self.admission.release()
+        if slot is not None:
+            slot.release()
+
+    async def _attempt(
+        self, request: PreparedRequest, deadline: Deadline, history: History, slot: Slot | None
+    ) -> Evidence:
         history.hand_over = HandOver()
         seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
         try:
             return await self.session.attempt(request, seconds, history.hand_over)
         finally:
-            self.admission.release()
+            self._release(slot)
 
     def _given_up(
         self,

@@ -60,6 +60,8 @@ class StopReason(enum.Enum):
     """Answered from the ledger, without a request."""
     HELD = "somebody else is sending it"
     UNSETTLED = "it must not be sent again"
+    OUTAGE = "nothing has succeeded for too long"
+    """The run gave up on the provider."""
 
 
 @frozen
@@ -100,7 +102,8 @@ class Outcome(Generic[T]):
 
     `result` is the provider's answer where there is one; it is None for a change that was answered
     from memory. `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
-    the change's place in a batch, counted from 0; None for a single call.
+    the change's place in a batch, counted from 0; None for a single call. `reason` says why no further
+    attempt was made; it is None when none was thought of, as for a key that stands for another change.
     """
 
     change: Change
@@ -109,3 +112,4 @@ class Outcome(Generic[T]):
     attempts: tuple[Attempt, ...]
     error: BonifiQError | None = None
     position: int | None = None
+    reason: StopReason | None = None

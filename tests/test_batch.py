@@ -48,7 +48,14 @@ class Provider:
         self.widest = 0
         self._ends, self._wait = ends, wait
 
-    async def outcome_of(self, body: CashbackChange, *, deadline: float | None = None) -> Outcome[None]:
+    async def outcome_of(
+        self,
+        body: CashbackChange,
+        *,
+        deadline: float | None = None,
+        slot: object = None,
+        ledger: object = None,
+    ) -> Outcome[None]:
         """End a change after a while."""
         assert body.customer_id not in self.running, "two changes of one customer at once"
         self.running.add(body.customer_id)
@@ -96,6 +103,11 @@ def many(count: int, customers: int = 1_000_000) -> Iterator[CashbackChange]:
     return (change(str(number), customer=f"c{number % customers}") for number in range(count))
 
 
+def wide(width: int, **more: object) -> FlowControl:
+    """Return the control of a run that has `width` changes in flight from the start."""
+    return FlowControl(max_in_flight=width, initial=width, **more)
+
+
 async def all_of(batch: CashbackBatch, changes: object) -> list[Outcome]:
     """Run to the end."""
     return [outcome async for outcome in batch.run(changes)]
@@ -105,7 +117,7 @@ async def all_of(batch: CashbackBatch, changes: object) -> list[Outcome]:
 @pytest.mark.parametrize("width", [1, 3, 16])
 async def test_the_source_is_read_lazily(source: type[Source], width: int, clock: Clock) -> None:
     reads, provider = source(many(500)), Provider(wait=lambda: clock.sleep(1.0))
-    batch, seen = CashbackBatch(provider, flow=FlowControl(max_in_flight=width)), 0
+    batch, seen = CashbackBatch(provider, flow=wide(width)), 0
     async for _ in batch.run(reads):
         seen += 1
         assert (
@@ -118,7 +130,7 @@ async def test_the_source_is_read_lazily(source: type[Source], width: int, clock
 @sources
 async def test_a_caller_who_takes_nothing_stops_the_reading(source: type[Source]) -> None:
     reads, provider = source(many(10_000)), Provider()
-    async with aclosing(CashbackBatch(provider, flow=FlowControl(max_in_flight=4)).run(reads)) as outcomes:
+    async with aclosing(CashbackBatch(provider, flow=wide(4)).run(reads)) as outcomes:
         await anext(outcomes)
         for _ in range(2_000):
             await asyncio.sleep(0)
@@ -129,9 +141,7 @@ async def test_changes_of_one_busy_customer_keep_no_other_from_being_read() -> N
     width = 4
     busy = [change(f"busy-{number}", customer="busy") for number in range(width * READ_AHEAD - 1)]
     provider = Provider()
-    await all_of(
-        CashbackBatch(provider, flow=FlowControl(max_in_flight=width)), [*busy, change("late", customer="b")]
-    )
+    await all_of(CashbackBatch(provider, flow=wide(width)), [*busy, change("late", customer="b")])
     assert provider.started[:2] == ["busy-0", "late"]
 
 
@@ -147,7 +157,7 @@ async def test_order_per_customer_under_random_latencies_and_failures(width: int
         return applied(body)
 
     provider = Provider(ends, lambda: clock.sleep(chance.random()))
-    batch = CashbackBatch(provider, flow=FlowControl(max_in_flight=width))
+    batch = CashbackBatch(provider, flow=wide(width))
     outcomes = await all_of(batch, changes)
 
     lanes: dict[str, list[str]] = defaultdict(list)
@@ -167,7 +177,7 @@ async def test_order_per_customer_on_the_wire(sandbox) -> None:
     server = sandbox(faults=FaultScript(rate=0.3, seed=5), duplicates="error-409")
     changes = list(many(400, customers=7))
     async with client_for(server, retry=fast(max_attempts=20, quota=100_000)) as client:
-        await all_of(CashbackBatch(client, flow=FlowControl(max_in_flight=20)), changes)
+        await all_of(CashbackBatch(client, flow=wide(20)), changes)
     effects = list(server.books._effects)
     for lane in range(7):
         assert [int(key) for key in effects if int(key) % 7 == lane] == list(range(lane, 400, 7))
@@ -178,7 +188,7 @@ async def test_a_row_that_fails_disturbs_no_other(sandbox) -> None:
     server = sandbox(customers=known, faults=FaultScript(["html-before"]))
     changes = [*many(20), change("0", "99", "c0"), change("0", "5", "c7")]
     async with client_for(server) as client:
-        batch = CashbackBatch(client, flow=FlowControl(max_in_flight=1))
+        batch = CashbackBatch(client, flow=wide(1))
         outcomes = await all_of(batch, changes)
     failed = {outcome.position: outcome for outcome in outcomes if outcome.error is not None}
     assert {position: type(outcome.error) for position, outcome in failed.items()} == {
@@ -199,7 +209,7 @@ async def test_a_source_that_raises_is_heard_after_what_is_in_flight(
     source: type[Source], before: int, clock: Clock
 ) -> None:
     provider = Provider(wait=lambda: clock.sleep(1.0))
-    batch, keys = CashbackBatch(provider, flow=FlowControl(max_in_flight=8)), []
+    batch, keys = CashbackBatch(provider, flow=wide(8)), []
 
     async def take() -> None:
         async for outcome in batch.run(source(many(before, customers=5), ZeroDivisionError("row"))):
@@ -224,7 +234,7 @@ async def test_the_fault_of_a_source_is_heard_whatever_the_order_of_events(pause
         raise ZeroDivisionError("row")
 
     async def heard(count: int, takes: int, before_the_fault: int) -> list[str]:
-        batch = CashbackBatch(Provider(wait=lambda: turns(takes)), flow=FlowControl(max_in_flight=2))
+        batch = CashbackBatch(Provider(wait=lambda: turns(takes)), flow=wide(2))
         told = []
         try:
             async for outcome in batch.run(source(count, before_the_fault)):
@@ -248,7 +258,7 @@ async def test_a_client_that_cannot_send_is_raised_and_nothing_else_begins(sandb
     client = client_for(server)
     await client.aclose()
     reads = Source(many(1_000))
-    batch = CashbackBatch(client, flow=FlowControl(max_in_flight=4))
+    batch = CashbackBatch(client, flow=wide(4))
     async with asyncio.timeout(10):
         with pytest.raises(ConfigurationError, match="closed"):
             await all_of(batch, reads)
@@ -275,7 +285,7 @@ async def test_a_second_run_at_once_is_refused() -> None:
 async def test_stop_lets_what_is_in_flight_end(taken: int, clock: Clock) -> None:
     provider = Provider(wait=lambda: clock.sleep(1.0))
     reads = Source(many(10_000, customers=6))
-    batch, keys = CashbackBatch(provider, flow=FlowControl(max_in_flight=8)), []
+    batch, keys = CashbackBatch(provider, flow=wide(8)), []
     async with asyncio.timeout(10):
         async for outcome in batch.run(reads):
             keys.append(outcome.change.change_key)
@@ -330,7 +340,7 @@ async def test_stop_after_the_source_has_ended_unnoticed() -> None:
         await over.wait()
 
     provider = Provider()
-    batch, keys = CashbackBatch(provider, flow=FlowControl(max_in_flight=1)), []
+    batch, keys = CashbackBatch(provider, flow=wide(1)), []
     async with asyncio.timeout(2), aclosing(batch.run(slow())) as outcomes:
         async for outcome in outcomes:
             keys.append(outcome.change.change_key)
@@ -349,7 +359,7 @@ async def test_a_refused_credential_stops_the_run_within_what_is_in_flight(statu
     server = sandbox(faults=FaultScript(rate=1.0, among=[status]))
     reads, width = Source(many(5_000)), 16
     async with client_for(server) as client:
-        batch = CashbackBatch(client, flow=FlowControl(max_in_flight=width))
+        batch = CashbackBatch(client, flow=wide(width))
         async with asyncio.timeout(10):
             outcomes = await all_of(batch, reads)
     assert isinstance(batch.stopped_by, AuthenticationError)
@@ -372,7 +382,7 @@ async def test_left_early_leaves_no_task_and_no_running_change() -> None:
     provider = Provider(
         wait=lambda: asyncio.Event().wait() if len(provider.started) > 3 else asyncio.sleep(0)
     )
-    batch = CashbackBatch(provider, flow=FlowControl(max_in_flight=8))
+    batch = CashbackBatch(provider, flow=wide(8))
     async with aclosing(batch.run(many(100))) as outcomes:
         for _ in range(3):
             await anext(outcomes)
@@ -390,7 +400,7 @@ async def test_the_rate_is_kept(rate: float, takes: float, clock: Clock) -> None
         moments.append(clock.now)
         await clock.sleep(takes)
 
-    flow = FlowControl(max_in_flight=1_000, max_rate=rate)
+    flow = wide(1_000, max_rate=rate)
     await all_of(CashbackBatch(Provider(wait=wait), flow=flow, runtime=clock.runtime()), many(60))
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert min(gaps) == pytest.approx(1 / rate)
@@ -409,7 +419,7 @@ async def test_time_not_used_is_not_made_up_by_a_burst(clock: Clock) -> None:
                 await clock.sleep(100.0)
             yield change(str(number), customer=f"c{number}")
 
-    flow = FlowControl(max_in_flight=50, max_rate=10.0)
+    flow = wide(50, max_rate=10.0)
     await all_of(CashbackBatch(Provider(wait=wait), flow=flow, runtime=clock.runtime()), source())
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert min(gaps) == pytest.approx(0.1)
@@ -428,7 +438,7 @@ async def test_summary(clock: Clock) -> None:
         return Outcome(body, effect, None, ("attempt",) * 2, error)
 
     provider = Provider(ends, lambda: clock.sleep(2.0))
-    batch = CashbackBatch(provider, flow=FlowControl(max_in_flight=1), runtime=clock.runtime())
+    batch = CashbackBatch(provider, flow=wide(1), runtime=clock.runtime())
     assert batch.summary == BatchSummary()
     seen = 0
     async for _ in batch.run(changes):
@@ -462,12 +472,14 @@ class Light:
 class AtOnce:
     """A client that ends a change without a wait."""
 
-    async def outcome_of(self, body: Light, *, deadline: float | None = None) -> Outcome[None]:
+    async def outcome_of(
+        self, body: Light, *, deadline: float | None = None, slot: object = None, ledger: object = None
+    ) -> Outcome[None]:
         return Outcome(body, Effect.APPLIED, None, ())
 
 
 async def _peak(count: int) -> int:
-    batch = CashbackBatch(AtOnce(), flow=FlowControl(max_in_flight=32))
+    batch = CashbackBatch(AtOnce(), flow=wide(32))
     tracemalloc.start(1)
     try:
         async for _ in batch.run(map(Light, range(count))):
@@ -494,12 +506,12 @@ async def test_an_item_that_is_no_change_is_heard_of_and_hangs_nothing() -> None
 
 async def test_a_client_that_cancels_itself_hangs_nothing() -> None:
     class Strange(Provider):
-        async def outcome_of(self, body, *, deadline=None):
+        async def outcome_of(self, body, *, deadline=None, slot=None, ledger=None):
             raise asyncio.CancelledError
 
     async with asyncio.timeout(2):
         with pytest.raises(asyncio.CancelledError):
-            await all_of(CashbackBatch(Strange(), flow=FlowControl(2)), many(10))
+            await all_of(CashbackBatch(Strange(), flow=wide(2)), many(10))
 
 
 async def test_a_source_that_cancels_itself_is_a_fault() -> None:

@@ -38,6 +38,7 @@ NAMES = [
     "Effect",
     "ErrorAnswer",
     "FlowControl",
+    "FlowState",
     "Ledger",
     "LedgerError",
     "MemoryLedger",

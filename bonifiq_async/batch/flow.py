@@ -1,36 +1,64 @@
-"""How many changes are in flight, and how many start in a second."""
+"""How many changes are in flight, how many requests leave in a second, and when a run gives up."""
 
 from attrs import field, frozen, validators
 
 from bonifiq_async import door
-from bonifiq_async.runtime import Runtime
 
 
 @frozen
 class FlowControl:
-    """At most `max_in_flight` changes at once; with `max_rate`, at most so many begin in a second.
+    """At most `max_in_flight` changes at once; with `max_rate`, at most so many requests in a second.
 
-    The client's pool is a second limit: `PoolLimits.connections` requests at once.
+    The number in flight begins at `initial` and adapts to what the provider takes, between 1 and
+    `max_in_flight`; the client's pool (`PoolLimits.connections`) is a second limit. When nothing succeeds
+    for `give_up_after` seconds, the run stops.
     """
 
     max_in_flight: int = field(default=256, validator=door.count)
+    initial: int = field(default=8, validator=door.count)
     max_rate: float | None = field(default=None, validator=validators.optional(door.setting))
+    give_up_after: float = field(default=900.0, validator=door.setting)
+
+
+@frozen
+class FlowState:
+    """What is going on in a run.
+
+    `in_flight` requests of at most `limit`; `rate` is the pace in force, requests a second, if there is
+    one. `held` are the seconds that the provider still asks to wait; `paused` the seconds since the
+    provider last answered well, in an outage, else None.
+    """
+
+    in_flight: int
+    limit: int
+    rate: float | None
+    held: float
+    paused: float | None
 
 
 class Pacer:
-    """Gives every change its own moment, first come first served, and never two closer than the rate."""
+    """Gives every request its own moment, and never lets more than the rate through in a second.
 
-    def __init__(self, max_rate: float | None, runtime: Runtime) -> None:
-        self._interval = 0.0 if max_rate is None else 1 / max_rate
-        self._runtime = runtime
+    A moment that was missed, because the machine was busy, is made up for within `SLACK`.
+    """
+
+    SLACK = 0.02
+    """Seconds."""
+
+    def __init__(self, max_rate: float | None) -> None:
+        self._own = float("inf") if max_rate is None else max_rate
         self._next = float("-inf")
 
-    async def turn(self) -> None:
-        """Wait for the next free moment."""
-        if not self._interval:
-            return
-        now = self._runtime.monotonic()
-        moment = max(now, self._next)
-        self._next = moment + self._interval
-        if moment > now:
-            await self._runtime.sleep(moment - now)
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next request may leave."""
+        return max(0.0, self._next - now)
+
+    def took(self, now: float, pace: float) -> None:
+        """Note that a request leaves now, while the provider takes `pace` in a second."""
+        since = self._next if now - self._next <= self.SLACK else now
+        self._next = since + 1 / min(self._own, pace)
+
+    def rate(self, pace: float) -> float | None:
+        """Return the rate in force."""
+        rate = min(self._own, pace)
+        return None if rate == float("inf") else rate

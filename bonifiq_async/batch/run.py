@@ -6,10 +6,13 @@ from typing import Generic, Protocol, TypeVar
 
 import attrs
 
-from bonifiq_async.batch.flow import FlowControl, Pacer
+from bonifiq_async.admission import Slot
+from bonifiq_async.batch.flow import FlowControl, FlowState
+from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.lanes import Lanes
 from bonifiq_async.batch.summary import BatchSummary, Tally
 from bonifiq_async.errors import BonifiQError, ConfigurationError
+from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.verdict import CREDENTIALS_REFUSED
@@ -25,14 +28,26 @@ READ_AHEAD = 4
 class ChangeClient(Protocol[C_in, T]):
     """What a batch needs of a client: every change ends in an outcome, never in an exception."""
 
-    async def outcome_of(self, change: C_in, *, deadline: float | None = None) -> Outcome[T]: ...
+    async def outcome_of(
+        self,
+        change: C_in,
+        *,
+        deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
+    ) -> Outcome[T]: ...
 
 
 class CashbackBatch(Generic[C, T]):
-    """Applies many changes through `client`: bounded in flight by `flow`, in order per customer.
+    """Applies many changes through `client`: as fast as the provider takes them, in order per customer.
+
+    `flow` bounds what is in flight. `ledger` records the changes instead of the client's own; it is
+    shared, never closed here. An outage pauses the run: a change that failed while nothing else
+    succeeded is begun once more when the provider is back, and after `flow.give_up_after` the run stops.
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
-    `stop` lets it end first. A refused credential stops the run at once (`stopped_by`). After a run that
+    `stop` lets it end first. A refused credential stops the run at once, as an outage does in the end
+    (`stopped_by` is the error). After a run that
     was left early, `unheard` are the outcomes that nobody took, and `cut_off` the changes that were in
     flight: the client's `in_doubt` says which of them may have been applied. The same after a fault.
     """
@@ -42,10 +57,12 @@ class CashbackBatch(Generic[C, T]):
         client: ChangeClient[C, T],
         *,
         flow: FlowControl = FlowControl(),
+        ledger: Ledger | None = None,
         runtime: Runtime = Runtime(),
     ) -> None:
         self._client = client
         self._flow = flow
+        self._ledger = ledger
         self._runtime = runtime
         self._tally = Tally.empty()
         self._began: float | None = None
@@ -67,6 +84,11 @@ class CashbackBatch(Generic[C, T]):
         """How many changes are being delivered now."""
         return self._running.in_flight if self._running is not None else 0
 
+    @property
+    def flow_state(self) -> FlowState | None:
+        """How much is let through now, and why no more; None when nothing runs."""
+        return self._running.gate.state if self._running is not None else None
+
     def stop(self) -> None:
         """Take in no more changes; those in flight end, and `run` with them. Idempotent."""
         self._stopping = True
@@ -83,8 +105,8 @@ class CashbackBatch(Generic[C, T]):
         if self._running is not None:
             raise ConfigurationError("This batch is running already. Make one batch for each run.")
         self._began, self._ended = self._runtime.monotonic(), None
-        pacer = Pacer(self._flow.max_rate, self._runtime)
-        run = self._running = _Run(self._client, changes, self._flow.max_in_flight, pacer)
+        gate = Gate(self._flow, self._runtime)
+        run = self._running = _Run(self._client, changes, self._flow.max_in_flight, gate, self._ledger)
         try:
             if self._stopping:
                 return
@@ -96,6 +118,7 @@ class CashbackBatch(Generic[C, T]):
                     self.stop()
                 yield outcome
                 run.room.release()
+            self.stopped_by = self.stopped_by or gate.fault
             if run.fault is not None:
                 raise run.fault
         finally:
@@ -112,12 +135,14 @@ class _Run(Generic[C, T]):
         client: ChangeClient[C, T],
         changes: Iterable[C] | AsyncIterable[C],
         width: int,
-        pacer: Pacer,
+        gate: Gate,
+        ledger: Ledger | None,
     ) -> None:
+        self.gate = gate
+        self._ledger = ledger
         self._client = client
         self._changes = changes
         self._width = width
-        self._pacer = pacer
         self._lanes: Lanes[tuple[int, C]] = Lanes()
         self._ready: asyncio.Queue[tuple[int, C]] = asyncio.Queue()
         self._unended = 0
@@ -141,6 +166,7 @@ class _Run(Generic[C, T]):
 
     def stop(self) -> None:
         self._stopping = True
+        self.gate.stop()
         if self._feeder is not None:
             self._feeder.cancel()
 
@@ -156,6 +182,7 @@ class _Run(Generic[C, T]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.gate.close()
 
     async def _feed(self) -> None:
         position = 0
@@ -198,12 +225,36 @@ class _Run(Generic[C, T]):
                 self._end_if_done()
 
     async def _deliver(self, position: int, change: C) -> None:
-        await self._pacer.turn()
-        if self._stopping:
-            return
+        """Deliver a change, and once more for as long as it fails for the provider's condition alone."""
+        ended: Outcome[T] | None = None
+        while (passage := await self._start(position, ended)) is not None:
+            try:
+                outcome = await self._attempt(change, passage)
+            finally:
+                passage.release()
+            if outcome is None:
+                break
+            ended = _joined(ended, outcome)
+            if not self.gate.outlived(passage, ended.reason):
+                break
+        if self.gate.fault is not None:
+            self.stop()
+        if ended is not None:
+            self.ended.put_nowait(attrs.evolve(ended, position=position))
+
+    async def _start(self, position: int, ended: Outcome[T] | None) -> Passage | None:
+        """Wait to begin; what an earlier round came to is not lost when the run is closed meanwhile."""
+        try:
+            return await self.gate.start()
+        except asyncio.CancelledError:
+            if ended is not None:
+                self.ended.put_nowait(attrs.evolve(ended, position=position))
+            raise
+
+    async def _attempt(self, change: C, passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
-            outcome = await self._client.outcome_of(change)
+            return await self._client.outcome_of(change, slot=passage, ledger=self._ledger)
         except asyncio.CancelledError:
             self.cut_off.append(change)
             raise
@@ -211,10 +262,21 @@ class _Run(Generic[C, T]):
             self.fault = self.fault or error
             self.cut_off.append(change)
             self.stop()
-            return
+            return None
         finally:
             self.in_flight -= 1
-        self.ended.put_nowait(attrs.evolve(outcome, position=position))
+
+
+def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:
+    """Return the later outcome with the attempts of both."""
+    if earlier is None:
+        return later
+    count = len(earlier.attempts)
+    again = tuple(attrs.evolve(attempt, number=count + attempt.number) for attempt in later.attempts)
+    attempts = earlier.attempts + again
+    if later.error is not None:
+        later.error.attempts = attempts
+    return attrs.evolve(later, attempts=attempts)
 
 
 async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: asyncio.Semaphore) -> AsyncIterator[C]:

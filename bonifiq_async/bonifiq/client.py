@@ -10,6 +10,7 @@ import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async import door
+from bonifiq_async.admission import Slot
 from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
@@ -153,14 +154,20 @@ class BonifiQClient:
         )
 
     async def outcome_of(
-        self, change: CashbackChange, *, deadline: float | None = None
+        self,
+        change: CashbackChange,
+        *,
+        deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Outcome[CustomerPoints]:
         """Apply `change` once, and return its outcome whatever that is: what a batch calls.
 
         As `customers.change_cashback`, but errors are inside the outcome; raises only
-        `ConfigurationError`.
+        `ConfigurationError` and `LedgerError`. A batch passes its own: `slot`, its place among the
+        batch's requests, and `ledger`, which is asked instead of the client's.
         """
-        return await self.customers.outcome_of(change, deadline=deadline)
+        return await self.customers.outcome_of(change, deadline=deadline, slot=slot, ledger=ledger)
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys of the changes that may or may not have been applied, oldest first.

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from bonifiq_async import door
+from bonifiq_async.admission import Slot
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
 from bonifiq_async.bonifiq.payloads import (
@@ -13,6 +14,7 @@ from bonifiq_async.bonifiq.payloads import (
     PendingPoints,
 )
 from bonifiq_async.calls import Calls
+from bonifiq_async.intent import Ledger
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import PreparedRequest, prepare
@@ -47,14 +49,25 @@ class Customers:
         return outcome
 
     async def outcome_of(
-        self, change: CashbackChange, *, deadline: float | None = None
+        self,
+        change: CashbackChange,
+        *,
+        deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Outcome[CustomerPoints]:
         """Apply `change` once, and return its outcome whatever that is, with the error inside.
 
         Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
         """
         return await self._calls.outcome(
-            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, deadline=deadline
+            change,
+            CHANGE_CASHBACK,
+            self.prepared(change),
+            self._reader.read,
+            deadline=deadline,
+            slot=slot,
+            ledger=ledger,
         )
 
     def prepared(self, change: CashbackChange) -> PreparedRequest:

@@ -118,16 +118,23 @@ def apply(
         Path | None, typer.Option(help="Where it is written what was sent. Default: FILE.ledger.")
     ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="Changes in flight at once.")] = 64,
-    max_rate: Annotated[float | None, typer.Option(min=0.001, help="Changes begun in a second.")] = None,
+    max_in_flight: Annotated[
+        int,
+        typer.Option(min=1, help="Changes in flight at once, at most; fewer when the provider takes fewer."),
+    ] = 256,
+    max_rate: Annotated[float | None, typer.Option(min=0.001, help="Requests in a second, at most.")] = None,
+    give_up_after: Annotated[
+        float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
+    ] = 900.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
     skip_invalid: SkipInvalid = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
+    from bonifiq_async.batch import FlowControl
     from bonifiq_async.bonifiq.client import BonifiQClient
-    from bonifiq_async.cli.apply import PATIENCE, TIME, Settings
+    from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.report import console, plan_json, plan_table
 
@@ -148,8 +155,8 @@ def apply(
             print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
         ending = run_apply(
             plan,
-            Settings(max_in_flight, max_rate, out, kept),
-            lambda ledger: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME, ledger=ledger),
+            Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
+            client_from_env(max_in_flight),
         )
     raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
 

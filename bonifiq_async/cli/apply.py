@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
@@ -28,7 +28,7 @@ from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import SqliteLedger
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.session import Timeouts
+from bonifiq_async.session import PoolLimits, Timeouts
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
@@ -39,10 +39,15 @@ TIME = Timeouts(call=180.0)
 class Settings:
     """How a file is applied."""
 
-    max_in_flight: int = 64
-    max_rate: float | None = None
+    flow: FlowControl = field(factory=FlowControl)
     out: Path | None = None
     ledger: Path | None = None
+
+
+def client_from_env(connections: int) -> Callable[[Ledger | None], BonifiQClient]:
+    """Return what makes a patient client of the environment's settings, with so many connections."""
+    pool = PoolLimits(connections=connections)
+    return lambda ledger: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME, pool=pool, ledger=ledger)
 
 
 def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], BonifiQClient]) -> Ending:
@@ -62,23 +67,19 @@ async def _apply(
     shown: Display,
 ) -> Ending:
     ending = Ending(planned=plan.changes)
-    flow = FlowControl(settings.max_in_flight, settings.max_rate)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
         client = await stack.enter_async_context(make_client(ledger))
-        batch: CashbackBatch[FileChange, CustomerPoints] = CashbackBatch(client, flow=flow)
+        batch: CashbackBatch[FileChange, CustomerPoints] = CashbackBatch(client, flow=settings.flow)
+        stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
         with _interrupts(ending, batch):
             outcomes = batch.run(plan.read())
             async with contextlib.aclosing(outcomes):
                 try:
                     async for outcome in outcomes:
                         out = _note(outcome, ending, batch, out)
-                        done = batch.summary
-                        shown.show(
-                            done=done.seen, retries=done.attempts - done.seen, in_flight=batch.in_flight
-                        )
                 except asyncio.CancelledError:
                     if not ending.interrupted:
                         raise
@@ -93,6 +94,15 @@ async def _apply(
         ending.stopped = str(batch.stopped_by)
         ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
     return ending
+
+
+async def _keep_shown(
+    batch: CashbackBatch[FileChange, CustomerPoints], shown: Display, every: float = 0.2
+) -> None:
+    """Show how far the run is, also while nothing ends."""
+    while True:
+        await asyncio.sleep(every)
+        shown.show(batch.summary, batch.flow_state)
 
 
 def _cut_off(

@@ -3,11 +3,15 @@
 import contextlib
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bonifiq_async.batch import BatchSummary, FlowState
 
 
 def say(text: str) -> None:
@@ -18,45 +22,87 @@ def say(text: str) -> None:
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
+RECENT = 5.0
+"""Seconds over which the rate is measured."""
 
 
 class Display(Protocol):
     """Shows how far a run is."""
 
-    def show(self, *, done: int, retries: int, in_flight: int) -> None:
-        """Show the state now: changes ended, requests repeated, changes in flight."""
+    def show(self, done: BatchSummary, flow: FlowState | None) -> None:
+        """Show the state now: what has ended, and what is let through."""
+
+
+class _Rate:
+    """Changes ended in a second, over the last few."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+
+    def now(self, seen: int) -> float:
+        moment = time.monotonic()
+        self._seen.append((moment, seen))
+        while len(self._seen) > 2 and self._seen[0][0] < moment - RECENT:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        return (seen - before) / (moment - since) if moment > since else 0.0
 
 
 class _Bar:
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
-        self._task = progress.add_task("applying", total=total, rate="", retries=0, in_flight=0)
-        self._began = time.monotonic()
+        self._task = progress.add_task("applying", total=total, rate="", retries=0, flow="")
+        self._rate = _Rate()
 
-    def show(self, *, done: int, retries: int, in_flight: int) -> None:
-        elapsed = time.monotonic() - self._began
-        rate = f"{done / elapsed:,.0f}/s" if elapsed > 0.5 else ""
+    def show(self, done: BatchSummary, flow: FlowState | None) -> None:
         self._progress.update(
-            self._task, completed=done, rate=rate, retries=f"{retries:,}", in_flight=in_flight
+            self._task,
+            completed=done.seen,
+            rate=f"{self._rate.now(done.seen):,.0f}/s",
+            retries=f"{_retries(done):,}",
+            flow=flow_text(flow),
         )
 
 
 class _Lines:
     def __init__(self, total: int) -> None:
         self._total = total
-        self._began = self._last = time.monotonic()
+        self._last = time.monotonic()
+        self._rate = _Rate()
 
-    def show(self, *, done: int, retries: int, in_flight: int) -> None:
-        now = time.monotonic()
-        if now - self._last < EVERY:
+    def show(self, done: BatchSummary, flow: FlowState | None) -> None:
+        rate = self._rate.now(done.seen)
+        if time.monotonic() - self._last < EVERY:
             return
-        self._last = now
-        rate = done / (now - self._began)
-        left = f", {(self._total - done) / rate:,.0f} s left" if rate else ""
+        self._last = time.monotonic()
+        left = f", {(self._total - done.seen) / rate:,.0f} s left" if rate else ""
         say(
-            f"{done:,} of {self._total:,} changes, {rate:,.0f}/s{left}, "
-            f"{retries:,} retries, {in_flight} in flight"
+            f"{done.seen:,} of {self._total:,} changes, {rate:,.0f}/s{left}, "
+            f"{_retries(done):,} retries, {flow_text(flow)}"
         )
+
+
+def _retries(done: BatchSummary) -> int:
+    return max(0, done.attempts - done.seen)
+
+
+def flow_text(flow: FlowState | None) -> str:
+    """Return in words what is let through, and why no more: `12 of 64 in flight, at most 180/s`."""
+    if flow is None:
+        return "0 in flight"
+    words = [f"{flow.in_flight} of {flow.limit} in flight"]
+    if flow.rate is not None:
+        words.append(f"at most {flow.rate:,.0f}/s")
+    if flow.held > 0:
+        words.append(f"held until {_clock(flow.held)}")
+    if flow.paused is not None:
+        words.append(f"paused: nothing has succeeded since {_clock(-flow.paused)}, probing")
+    return ", ".join(words)
+
+
+def _clock(seconds: float) -> str:
+    """Return the time of day so many seconds from now."""
+    return (datetime.now() + timedelta(seconds=seconds)).strftime("%H:%M:%S")
 
 
 @contextlib.contextmanager
@@ -71,7 +117,7 @@ def display(total: int) -> Iterator[Display]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("retries {task.fields[retries]}"),
-        TextColumn("in flight {task.fields[in_flight]}"),
+        TextColumn("{task.fields[flow]}"),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
         yield _Bar(progress, total)

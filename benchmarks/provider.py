@@ -1,0 +1,59 @@
+"""A provider as a benchmark needs it: it parses no more than it must, and sends canned answers."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+ANSWER = json.dumps(
+    {
+        "ErrorMessage": None,
+        "ErrorCode": None,
+        "Result": {
+            "CustomerExists": True,
+            "InternalId": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            "PointsBalance": 1050,
+            "PointsToExpire": [{"Points": 10, "When": "2027-01-01T00:00:00Z"}],
+            "CashbackBalance": 10.5,
+            "RedeemKey": None,
+            "PointHistory": [],
+            "Name": "Ana",
+            "Error": None,
+        },
+        "Code": None,
+        "CodeName": None,
+        "Severity": 0,
+        "HasWarning": False,
+        "HasError": False,
+    }
+).encode()
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(ANSWER),
+    ANSWER,
+)
+"""A yes to a change, and a balance."""
+
+
+class Requests(asyncio.Protocol):
+    """Calls `arrived` with itself for every whole POST; `reply` sends the answer."""
+
+    def __init__(self, arrived: "Callable[[Requests], None]") -> None:
+        self._arrived = arrived
+        self._seen = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        head, parted, body = self._seen.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0) if parted else 0
+        if parted and len(body) >= length:
+            self._seen = b""
+            self._arrived(self)
+
+    def reply(self, answer: bytes) -> None:
+        """Send an answer."""
+        if self._transport is not None:
+            self._transport.write(answer)

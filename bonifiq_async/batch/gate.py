@@ -1,0 +1,256 @@
+"""The gate of a batch: who may send now, and when nobody may.
+
+It keeps the requests of a batch within what the provider takes, waits out a Retry-After, and in an
+outage lets one probe through at growing intervals until the provider is back or the run gives up.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+
+from bonifiq_async.admission import Sample
+from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
+from bonifiq_async.batch.limit import GOOD, Adaptation
+from bonifiq_async.budget import EARLIEST
+from bonifiq_async.errors import NotAppliedError
+from bonifiq_async.outcome import StopReason
+from bonifiq_async.runtime import Runtime
+
+OUTAGE = 10
+"""Failures in a row, of whatever change, from which on only probes go out; more where many are in flight."""
+FIRST_PROBE, LAST_PROBE = 0.5, 30.0
+"""Seconds between two probes, doubled from the first to the last."""
+LOOK = 1.0
+"""Seconds after which a sleeper looks again whether anything has changed."""
+
+GIVEN_UP = frozenset(
+    {
+        StopReason.ATTEMPTS_SPENT,
+        StopReason.DEADLINE,
+        StopReason.QUOTA_SPENT,
+        StopReason.RETRY_AFTER_TOO_LONG,
+        StopReason.OUTAGE,
+    }
+)
+"""Ends that are the provider's condition and not the change's."""
+
+
+class Gate:
+    """Lets changes begin and their attempts go out: repeats before beginnings, each in turn."""
+
+    def __init__(self, flow: FlowControl, runtime: Runtime) -> None:
+        self._flow = flow
+        self._runtime = runtime
+        self._adaptation = Adaptation.of(flow.initial, flow.max_in_flight)
+        self._pacer = Pacer(flow.max_rate)
+        self._active = 0
+        self._resting: list[float] = []
+        self._full = self._paced = False
+        self._held_until = float("-inf")
+        self._repeats: deque[asyncio.Future[StopReason | None]] = deque()
+        self._beginnings: deque[asyncio.Future[StopReason | None]] = deque()
+        self._doorkeeper: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._last_good = runtime.monotonic()
+        self._interval = FIRST_PROBE
+        self._probe_at: float | None = None
+        self._probing = False
+        self._stopped = False
+        self.fault: NotAppliedError | None = None
+
+    @property
+    def state(self) -> FlowState:
+        """What is going on now."""
+        now = self._runtime.monotonic()
+        return FlowState(
+            in_flight=self._active,
+            limit=int(self._adaptation.limit.value),
+            rate=self._pacer.rate(self._adaptation.pace.value),
+            held=max(0.0, self._held_until - now),
+            paused=None if self._probe_at is None else now - self._last_good,
+        )
+
+    async def start(self) -> "Passage | None":
+        """Wait until a change may begin, and return its place; None when the run begins no more."""
+        if self._stopped:
+            return None
+        passage = Passage(self, self._runtime.monotonic())
+        reason = await self.enter(self._beginnings, passage)
+        passage.began = self._runtime.monotonic()
+        return passage if reason is None else None
+
+    async def enter(
+        self, queue: "deque[asyncio.Future[StopReason | None]]", passage: "Passage"
+    ) -> StopReason | None:
+        """Wait in `queue` until an attempt may go out; return why it may not, if so."""
+        if self.fault is not None:
+            return StopReason.OUTAGE
+        waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
+        self._let_in()
+        try:
+            reason = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.result() is None:
+                self.leave(probe=True)  # the place came in the very moment of giving up
+            raise
+        passage.held = reason is None
+        passage.probe = passage.held and self._probe_at is not None
+        return reason
+
+    async def repeat(self, passage: "Passage") -> StopReason | None:
+        """Wait until the next attempt of a change may go out."""
+        return await self.enter(self._repeats, passage)
+
+    def leave(self, *, probe: bool) -> None:
+        """Give a place back."""
+        self._active -= 1
+        if probe:
+            self._probing = False
+        self._let_in()
+
+    def stop(self) -> None:
+        """Let no more changes begin; those that have begun go on."""
+        self._stopped = True
+        self._turn_away(self._beginnings)
+
+    async def close(self) -> None:
+        """End the doorkeeper."""
+        if self._doorkeeper is not None:
+            self._doorkeeper.cancel()
+            await asyncio.gather(self._doorkeeper, return_exceptions=True)
+
+    def saw(self, sample: Sample) -> None:
+        """Take in how an attempt ended."""
+        now = self._runtime.monotonic()
+        rest = self._adaptation.rest(sample)
+        if rest > 0:
+            heapq.heappush(self._resting, now + rest)
+        self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
+        self._full = self._paced = False
+        if sample.asked is not None:
+            self._hold(now, sample.asked)
+        if sample.verdict in GOOD:
+            self._failures, self._last_good, self._interval = 0, now, FIRST_PROBE
+            if self._probe_at is not None:
+                self._probe_at, self._probing = None, False
+                self._adaptation.restart(now)
+        else:
+            self._failures += 1
+            many = max(OUTAGE, 2 * self._adaptation.limit.value)
+            if self._failures >= many and (self._probe_at is None or now >= self._probe_at):
+                self._probe_at = now + self._interval
+                self._interval = min(LAST_PROBE, self._interval * 2)
+        self._let_in()
+
+    def outlived(self, passage: "Passage", reason: StopReason | None) -> bool:
+        """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
+        if reason not in GIVEN_UP or self._stopped or self.fault is not None:
+            return False
+        return self._last_good <= passage.began or reason is StopReason.RETRY_AFTER_TOO_LONG
+
+    def _hold(self, now: float, asked: float) -> None:
+        self._held_until = max(self._held_until, now + asked + EARLIEST)
+        if asked > self._flow.give_up_after:
+            self._give_up(f"The provider asks to wait {asked:,.0f} s")
+
+    def _let_in(self) -> None:
+        """Let in whoever may go now, and have the doorkeeper come back when only time is missing."""
+        while self._repeats or self._beginnings:
+            queue = self._repeats or self._beginnings
+            if queue[0].done():
+                queue.popleft()
+                continue
+            now = self._runtime.monotonic()
+            wait = self._wait(now)
+            if wait is None:
+                return
+            if wait > 0:
+                self._call_doorkeeper()
+                return
+            queue.popleft().set_result(None)
+            self._active += 1
+            self._probing = self._probe_at is not None
+            self._pacer.took(now, self._adaptation.pace.value)
+
+    def _wait(self, now: float) -> float | None:
+        """Return the seconds until the next may go; None when an answer must come first."""
+        if self._probe_at is not None:
+            if self._failing_for(now) >= self._flow.give_up_after and not self._probing:
+                self._give_up(f"Nothing has succeeded for {self._failing_for(now):,.0f} s")
+                return None
+            if self._probing:
+                return None
+            return max(0.0, self._probe_at - now, self._held_until - now)
+        if self._held_until > now:
+            return self._held_until - now
+        while self._resting and self._resting[0] <= now:
+            heapq.heappop(self._resting)
+        if self._active + len(self._resting) >= int(self._adaptation.limit.value):
+            self._full = True
+            return self._resting[0] - now if self._resting else None
+        wait = self._pacer.wait(now)
+        self._paced = self._paced or wait > 0
+        return wait
+
+    def _failing_for(self, now: float) -> float:
+        return now - self._last_good
+
+    def _give_up(self, why: str) -> None:
+        """End the run: who waits is turned away, and nobody begins."""
+        self.fault = NotAppliedError(
+            f"{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent."
+        )
+        self._turn_away(self._repeats)
+        self.stop()
+
+    def _turn_away(self, queue: "deque[asyncio.Future[StopReason | None]]") -> None:
+        while queue:
+            waiter = queue.popleft()
+            if not waiter.done():
+                waiter.set_result(StopReason.OUTAGE)
+
+    def _call_doorkeeper(self) -> None:
+        if self._doorkeeper is None or self._doorkeeper.done():
+            self._doorkeeper = asyncio.create_task(self._keep_door())
+
+    async def _keep_door(self) -> None:
+        """Sleep until the next may go, for as long as only time is missing."""
+        while self._repeats or self._beginnings:
+            wait = self._wait(self._runtime.monotonic())
+            if wait is None:
+                return
+            await self._runtime.sleep(min(wait, LOOK))
+            self._let_in()
+
+
+class Passage:
+    """One change's place at the gate: held while an attempt is made, given back for every wait."""
+
+    __slots__ = ("_gate", "began", "held", "probe")
+
+    def __init__(self, gate: Gate, began: float) -> None:
+        self._gate = gate
+        self.began = began
+        self.held = False
+        self.probe = False
+
+    async def acquire(self, timeout: float) -> StopReason | None:
+        """See `Slot.acquire`."""
+        if self.held:
+            return None
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._gate.repeat(self)
+        except TimeoutError:
+            return StopReason.DEADLINE
+
+    def release(self) -> None:
+        """See `Slot.release`."""
+        if self.held:
+            self.held = False
+            self._gate.leave(probe=self.probe)
+
+    def saw(self, sample: Sample) -> None:
+        """See `Slot.saw`."""
+        self._gate.saw(sample)

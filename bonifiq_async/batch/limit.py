@@ -1,0 +1,298 @@
+"""How much the provider takes: two ceilings that fall on signs of overload and rise again with time.
+
+Pure: time comes with each sample. A 429 speaks of a rate (RFC 6585, section 4) and lowers the pace; a 503,
+a timeout and rising latency speak of load (RFC 9110, section 15.6.4) and lower the limit in flight.
+"""
+
+import math
+from collections import deque
+
+from attrs import define, field
+
+from bonifiq_async.admission import Sample
+from bonifiq_async.outcome import Verdict
+
+DOUBLING = 0.25
+"""Seconds in which a ceiling doubles that has never fallen."""
+RECOVERY = 5.0
+"""Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438)."""
+PROBE = 1.25
+"""Factor by which it rises in each second after that: what was found once need not be true for ever."""
+LOAD_FALL = 0.9
+PACE_FALL = 0.95
+"""Shares that are left after a fall: of the limit, and of the rate that the provider was seen to take."""
+QUICK_FALL, MEASURED = 0.85, 2.0
+"""The same when the sign comes within so many seconds of going on; the rate is measured over as many."""
+WORST_FALL = 0.5
+"""No single sign halves more than once."""
+EPOCH, EPOCH_SECONDS = 10, 0.25
+"""Answers, at least, and seconds over which a sign is read; never fewer answers than there are in flight."""
+LEARNING = 500
+"""Answers over which the share of failures that have nothing to do with load is learnt."""
+LATENCY_FACTOR, LATENCY_MARGIN = 2.0, 0.1
+"""Latency is a sign when it is both so many times and so many seconds above the lowest seen."""
+TRIAL = 0.6
+"""Share of a ceiling at which it is judged whether its falls have helped."""
+LONGEST_REST = 1.0
+"""Seconds that the place of a request rests that was turned away."""
+TICK = 0.05
+"""Seconds in steps of which the rate is measured that the provider takes."""
+
+GOOD = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.REFUSED})
+"""Verdicts that show a provider at work, whatever it says."""
+
+
+@define
+class Ceiling:
+    """A number between `lowest` and `highest` that is probed upwards and falls on a sign."""
+
+    value: float
+    lowest: float
+    highest: float
+    wall: float | None = None
+    floor: float = 0.0
+    risen: float = 0.0
+
+    def fall(self, to: float, wall: float) -> None:
+        """Fall to `to`; `wall` is where the sign was met."""
+        self.value = self.floor = min(self.highest, max(self.lowest, to))
+        self.wall, self.risen = max(wall, self.value), 0.0
+
+    def rise(self, seconds: float) -> None:
+        """Rise by what `seconds` in use allow."""
+        if self.wall is None:
+            risen = self.value * 2 ** (seconds / DOUBLING)
+        else:
+            self.risen += seconds
+            risen = self._path(self.wall)
+        self.value = min(self.highest, max(self.value, risen))
+
+    def back_to(self, value: float) -> None:
+        """Go back to `value`, and probe on from there: the falls since were for nothing."""
+        self.value = self.floor = self.wall = min(self.highest, value)
+        self.risen = RECOVERY
+
+    def restart(self, at: float) -> None:
+        """Begin anew, as if nothing were known, from `at` at the most."""
+        self.value, self.wall = min(self.value, at), None
+
+    @property
+    def below_the_wall(self) -> bool:
+        """Whether it lies clearly below where it last fell from: what fails here is not for load."""
+        return self.wall is None or self.value < 0.95 * self.wall
+
+    def _path(self, wall: float) -> float:
+        over = self.risen - RECOVERY
+        if over < 0:
+            return wall + (wall - self.floor) * float((over / RECOVERY) ** 3)
+        return wall * float(PROBE**over) + over
+
+
+@define
+class Share:
+    """The share of answers that are failures of one kind, and what of it is always there.
+
+    `trial` is the share at which a ceiling began to fall, and where the ceiling was then.
+    """
+
+    background: float = 0.0
+    trial: tuple[float, float] | None = None
+
+    def is_a_sign(self, failed: int, seen: int) -> bool:
+        """Say whether so many failures are more than chance (three sigma) and background explain."""
+        expected = self.background * seen
+        return failed > 1 + expected + 3 * math.sqrt(expected)
+
+    def learn(self, failed: int, seen: int) -> None:
+        """Take what was seen under little load as what is always there, and end the trial."""
+        self.background += (failed / seen - self.background) * min(1.0, seen / LEARNING)
+        self.trial = None
+
+    def falls_for_nothing(self, share: float, at: float) -> float | None:
+        """Judge the falls so far, the ceiling being `at`; return where they began if they have not helped.
+
+        Were the failures for load, there would be none of what is above the load that was taken.
+        """
+        if self.trial is None:
+            self.trial = (share, at)
+            return None
+        before, began = self.trial
+        if at > began * TRIAL:
+            return None
+        for_load = max(0.0, 1 - (1 - before) * began / at)
+        if share <= (before + for_load) / 2:
+            self.trial = (share, at)
+            return None
+        self.background, self.trial = share, None
+        return began
+
+
+class Throughput:
+    """How many requests passed lately."""
+
+    def __init__(self) -> None:
+        self._counts: deque[tuple[float, int]] = deque()
+        self._began: float | None = None
+
+    def count(self, now: float) -> None:
+        """Count a request that the provider took."""
+        moment = now // TICK * TICK
+        if self._began is None:
+            self._began = now
+        if self._counts and self._counts[-1][0] == moment:
+            self._counts[-1] = (moment, self._counts[-1][1] + 1)
+        else:
+            self._counts.append((moment, 1))
+            while self._counts[0][0] < now - MEASURED:
+                self._counts.popleft()
+
+    def rate(self, now: float, since: float) -> float:
+        """Return requests a second since `since`, over no more than the whole of what was seen."""
+        start = since if self._began is None else max(since, min(self._began, now - EPOCH_SECONDS))
+        passed = sum(count for moment, count in self._counts if moment > start - TICK / 2)
+        return passed / (now - start)
+
+
+@define
+class _Epoch:
+    """Answers seen under one pair of ceilings, from `began` on."""
+
+    began: float
+    seen: int = 0
+    good: int = 0
+    throttled: int = 0
+    overloaded: int = 0
+    seconds: float = 0.0
+
+
+@define
+class Adaptation:
+    """Reads the samples of a run, and sets its `limit` (requests in flight) and its `pace` (a second)."""
+
+    limit: Ceiling
+    pace: Ceiling
+    initial: float
+    _throttling: Share = field(factory=Share)
+    _overload: Share = field(factory=Share)
+    _throughput: Throughput = field(factory=Throughput)
+    _epoch: _Epoch = field(factory=lambda: _Epoch(float("-inf")))
+    _fell: float = float("-inf")
+    _resumed: float = float("-inf")
+    _last: float | None = None
+    _latency: float = 0.0
+    _lowest_latency: float = float("inf")
+
+    @classmethod
+    def of(cls, initial: int, most: int) -> "Adaptation":
+        """Return the state of a run that begins: `initial` in flight, at most `most`, at any pace."""
+        unpaced = Ceiling(float("inf"), 0.5, float("inf"))
+        return cls(Ceiling(min(initial, most), 1.0, most), unpaced, min(initial, most))
+
+    def saw(self, sample: Sample, now: float, *, full: bool, paced: bool) -> None:
+        """Take in one answer. `full` and `paced` say that limit and pace kept somebody waiting lately."""
+        elapsed = 0.0 if self._last is None else min(1.0, now - self._last)
+        self._last = now
+        if sample.status != 429:
+            self._throughput.count(now)
+        if now - sample.elapsed >= self._fell:  # what was sent before a fall says nothing of the time after
+            self._note(sample)
+            if sample.asked is not None and sample.verdict is Verdict.THROTTLED:
+                self._asked_to_wait(sample.status, sample.asked, now)
+            elif self._is_over(now):
+                self._conclude(now)
+        if sample.verdict in GOOD:
+            self._latency += (sample.elapsed - self._latency) / 16
+            if full:
+                self.limit.rise(elapsed)
+            if paced:
+                self.pace.rise(elapsed)
+
+    def rest(self, sample: Sample) -> float:
+        """Return for how many seconds the place of a request is not used again.
+
+        An overloaded provider says no at once: its place, used again at once, would meet many noes.
+        """
+        if sample.status in (429, 503) and sample.asked is None:
+            return min(LONGEST_REST, self._latency - sample.elapsed)
+        return 0.0
+
+    def restart(self, now: float) -> None:
+        """Begin anew with few in flight, after an outage."""
+        self.limit.restart(self.initial)
+        self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._epoch, self._fell = _Epoch(now), now
+
+    def _note(self, sample: Sample) -> None:
+        epoch = self._epoch
+        epoch.seen += 1
+        epoch.throttled += sample.status == 429
+        epoch.overloaded += sample.status == 503 or sample.timed_out
+        if sample.verdict in GOOD:
+            epoch.good += 1
+            epoch.seconds += sample.elapsed
+
+    def _asked_to_wait(self, status: int | None, asked: float, now: float) -> None:
+        """A Retry-After is the provider's own word: one is enough."""
+        if status == 429:
+            self._slow_down(now, asked)
+        else:
+            self._give_way(now, LOAD_FALL)
+
+    def _conclude(self, now: float) -> None:
+        epoch, throttling, overload = self._epoch, self._throttling, self._overload
+        if throttling.is_a_sign(epoch.throttled, epoch.seen):
+            began = throttling.falls_for_nothing(epoch.throttled / epoch.seen, self.pace.value)
+            if began is None:
+                return self._slow_down(now)
+            self.pace.back_to(began)
+        elif self.pace.below_the_wall:
+            throttling.learn(epoch.throttled, epoch.seen)
+        if overload.is_a_sign(epoch.overloaded, epoch.seen):
+            share = epoch.overloaded / epoch.seen
+            began = overload.falls_for_nothing(share, self.limit.value)
+            if began is None:
+                return self._give_way(now, max(WORST_FALL, min(LOAD_FALL, 1 - share)))
+            self.limit.back_to(began)
+        elif self.limit.below_the_wall:
+            overload.learn(epoch.overloaded, epoch.seen)
+        if self._is_slow():
+            return self._give_way(now, LOAD_FALL)
+        self._epoch = _Epoch(now)
+
+    def _is_over(self, now: float) -> bool:
+        """Say whether an epoch has seen enough: answers and time, or a sign before that."""
+        epoch = self._epoch
+        if epoch.seen < EPOCH:
+            return False
+        if self._throttling.is_a_sign(epoch.throttled, epoch.seen):
+            return True
+        if self._overload.is_a_sign(epoch.overloaded, epoch.seen):
+            return True
+        return epoch.seen >= int(self.limit.value) and now - epoch.began >= EPOCH_SECONDS
+
+    def _is_slow(self) -> bool:
+        if not self._epoch.good:
+            return False
+        latency = self._epoch.seconds / self._epoch.good
+        if self.limit.value <= self.initial:
+            self._lowest_latency = latency  # so few do not queue: this is how long it takes now
+        self._lowest_latency = lowest = min(latency, self._lowest_latency)
+        return latency > max(lowest * LATENCY_FACTOR, lowest + LATENCY_MARGIN)
+
+    def _give_way(self, now: float, left: float) -> None:
+        wall = self.limit.value
+        self.limit.fall(wall * left, wall)
+        self._begin(now)
+
+    def _slow_down(self, now: float, asked: float = 0.0) -> None:
+        going = now - self._resumed
+        taken = min(
+            self.pace.value, self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
+        )
+        left = PACE_FALL if going > MEASURED else QUICK_FALL
+        lowest = 0.0 if self.pace.value == float("inf") else self.pace.value * WORST_FALL
+        self.pace.fall(max(taken * left, lowest), taken)
+        self._resumed = now + asked
+        self._begin(now)
