@@ -310,6 +310,23 @@ def test_without_its_extra_the_command_says_so(monkeypatch):
         cli.main()
 
 
+def test_all_that_is_in_doubt_is_settled_by_repeating_it(console):
+    """Under the same keys and bytes; what is settled already is not touched, and then nothing is left."""
+    console.write("changes.csv", *rows(30))
+    with Sandbox(duplicates="error-400", faults=FaultScript(["html-after", "html-before"] * 5)) as sandbox:
+        assert console("apply", "changes.csv", "--yes", sandbox=sandbox).code == Exit.UNKNOWN
+        before = sandbox.books.requests
+        again = console("settle", "changes.csv.ledger", "--all-by-repeating", "--yes", "--json")
+        assert (again.code, sandbox.books.requests - before) == (0, 10)
+        effects = json.loads(again.out)["effects"]
+        assert (effects["applied"]["changes"], effects["already_applied"]["changes"]) == (5, 5)
+        nothing = console("settle", "changes.csv.ledger", "--all-by-repeating", "--yes")
+        assert (nothing.code, "Nothing" in nothing.err, sandbox.books.requests - before) == (0, True, 10)
+        assert sandbox.books.balances() == {f"c{n}": Decimal(3) for n in range(10)}
+    for options in (["--all-by-repeating", "--key", "k"], ["--key", "k"], []):
+        assert console("settle", "changes.csv.ledger", *options).code == Exit.USAGE
+
+
 def test_what_is_in_doubt_can_be_exported_applied_again_or_settled_by_hand(console):
     """And a settled change is not sent again; nothing else can be settled."""
     console.write("changes.csv", *rows(3))

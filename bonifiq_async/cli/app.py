@@ -1,6 +1,5 @@
 """The commands and their options. What they do is imported when they do it, so that help is quick."""
 
-import contextlib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from bonifiq_async.cli import bookkeeping, one_call
+from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed, interruptible
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from bonifiq_async.bonifiq.client import BonifiQClient
     from bonifiq_async.cli.examine import Plan
-    from bonifiq_async.cli.report import Ending
     from bonifiq_async.cli.rows import Problem, Source
 
 T = TypeVar("T")
@@ -29,13 +28,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class FileFormat(StrEnum):
-    """What a file of changes is."""
-
-    csv = "csv"
-    jsonl = "jsonl"
 
 
 class DuplicateAnswer(StrEnum):
@@ -53,7 +45,6 @@ File = Annotated[
 Format = Annotated[
     FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 
 
@@ -113,7 +104,7 @@ def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
 def apply(
     file: File,
     format: Format = None,
-    out: Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")] = None,
+    out: Out = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Where it is written what was sent. Default: FILE.ledger.")
     ] = None,
@@ -126,7 +117,7 @@ def apply(
     give_up_after: Annotated[
         float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
     ] = 900.0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
     skip_invalid: SkipInvalid = False,
     as_json: AsJson = False,
@@ -150,7 +141,7 @@ def apply(
             if as_json:
                 print(plan_json(plan).decode(), end="")
             return
-        _confirm(plan, yes=yes, from_stdin=file == "-")
+        confirmed(plan, yes=yes, from_stdin=file == "-")
         if kept is not None:
             print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
         ending = run_apply(
@@ -158,92 +149,15 @@ def apply(
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
             client_from_env(max_in_flight),
         )
-    raise typer.Exit(_concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
+    raise typer.Exit(concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
 
 
-@app.command()
-def status(ledger: Path, as_json: AsJson = False) -> None:
-    """Say what a ledger knows: changes and sums by state, and the oldest in doubt."""
-    from bonifiq_async.cli.report import show_standing
-    from bonifiq_async.ledger.look import standing
-
-    show_standing(standing(ledger), as_json=as_json)
-
-
-class Word(StrEnum):
-    """What a person says of a change in doubt."""
-
-    applied = "applied"
-    not_applied = "not-applied"
-
-
-@app.command()
-def export(
-    ledger: Path,
-    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
-    format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
-) -> None:
-    """Print the changes of a ledger that ended so, as a file that can be applied again."""
-    from bonifiq_async.cli.ledgers import export as run_export
-    from bonifiq_async.intent import State
-
-    known = {state.value.replace(" ", "-"): state for state in State}
-    wrong = [name for name in effect if name not in known]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
-    states = {known[name] for name in effect}
-    if State.UNKNOWN in states:
-        states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
-    run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
-
-
-@app.command()
-def settle(
-    ledger: Path,
-    key: Annotated[str, typer.Option(help="The key of the change in doubt.")],
-    word: Annotated[Word, typer.Option("--as", help="What you found out at the provider.")],
-    note: Annotated[str, typer.Option(help="How you know, and who you are.")],
-) -> None:
-    """Write down by hand what became of a change in doubt; sends nothing."""
-    from bonifiq_async.intent import State
-    from bonifiq_async.ledger.look import settle as run_settle
-
-    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note)
-    print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
-
-
-@app.command()
-def balance(customer: str, as_json: AsJson = False) -> None:
-    """Show a customer's balance."""
-    from bonifiq_async.cli.report import balance_rows, show
-
-    points = _call(lambda client: client.customers.points(customer))
-    show(balance_rows(customer, points), as_json=as_json)
-
-
-@app.command()
-def pending(customer: str, as_json: AsJson = False) -> None:
-    """Show what a customer has not been granted yet."""
-    from bonifiq_async.cli.report import pending_rows, show
-
-    found = _call(lambda client: client.customers.pending_points(customer))
-    show(pending_rows(customer, found), as_json=as_json)
-
-
-@app.command("checkout-remove")
-def checkout_remove(
-    customer: str,
-    checkout: str,
-    total: Annotated[str | None, typer.Option(help="The checkout's current total, such as 99.90.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take the cashback off a checkout."""
-    from bonifiq_async.cli.report import removal_rows, show
-    from bonifiq_async.cli.rows import amount
-
-    value = None if total is None else amount(total, "total")
-    removal = _call(lambda client: client.checkout.remove_cashback(customer, checkout, total=value))
-    show(removal_rows(removal), as_json=as_json)
+app.command()(bookkeeping.status)
+app.command()(bookkeeping.export)
+app.command()(bookkeeping.settle)
+app.command()(one_call.balance)
+app.command()(one_call.pending)
+app.command("checkout-remove")(one_call.checkout_remove)
 
 
 @app.command()
@@ -287,7 +201,7 @@ def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
     def tell(problem: "Problem") -> None:
         print(f"{source.name}, {problem}", file=sys.stderr)
 
-    with _interruptible():
+    with interruptible():
         plan = examine(source, tell)
     if plan.problems and not skip_invalid:
         print(
@@ -297,73 +211,6 @@ def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
         )
         raise typer.Exit(2)
     return plan
-
-
-def _confirm(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
-    if yes:
-        return
-    if from_stdin or not sys.stdin.isatty():
-        print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
-        raise typer.Exit(2)
-    with _interruptible():
-        agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
-    if not agreed:
-        print("Nothing was sent.", file=sys.stderr)
-        raise typer.Exit(2)
-
-
-def _concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None) -> int:
-    """Print how a run ended and how to go on, and return its exit code."""
-    from bonifiq_async.cli.exit_codes import Exit, of_run
-    from bonifiq_async.cli.report import console, ending_json, ending_table
-    from bonifiq_async.cli.rows import command_line
-
-    met = [effect for effect, count in ending.counts.items() if count]
-    stopped = ending.stopped is not None
-    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=skipped)
-    if ending.refused_credentials and not ending.interrupted:
-        code = Exit.USAGE
-    if as_json:
-        print(ending_json(ending, code).decode(), end="")
-    else:
-        console().print(ending_table(ending))
-    shown = [] if ending.refused_credentials else ending.shown()
-    for text in shown:
-        print(text, file=sys.stderr)
-    if shown and ending.failed > len(shown):
-        where = f"all are in {out}" if out is not None else "--out FILE writes them all"
-        print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
-    if ending.stopped is not None:
-        print(ending.stopped, file=sys.stderr)
-    if code not in (Exit.DONE, Exit.REFUSED):
-        print(
-            f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
-            file=sys.stderr,
-        )
-    return int(code)
-
-
-def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:
-    import asyncio
-
-    from bonifiq_async.bonifiq.client import BonifiQClient
-
-    async def within() -> T:
-        async with BonifiQClient.from_env() as client:
-            return await call(client)
-
-    with _interruptible():
-        return asyncio.run(within())
-
-
-@contextlib.contextmanager
-def _interruptible() -> "Iterator[None]":
-    """Make Ctrl-C end the command with its documented code."""
-    try:
-        yield
-    except (KeyboardInterrupt, typer.Abort):
-        print("Interrupted.", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 def run() -> None:

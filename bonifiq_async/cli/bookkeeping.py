@@ -1,0 +1,92 @@
+"""The commands that read a ledger, and those that settle what it has in doubt."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed
+
+
+def status(ledger: Path, as_json: AsJson = False) -> None:
+    """Say what a ledger knows: changes and sums by state, and the oldest in doubt."""
+    from bonifiq_async.cli.report import show_standing
+    from bonifiq_async.ledger.look import standing
+
+    show_standing(standing(ledger), as_json=as_json)
+
+
+class Word(StrEnum):
+    """What a person says of a change in doubt."""
+
+    applied = "applied"
+    not_applied = "not-applied"
+
+
+def export(
+    ledger: Path,
+    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
+    format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
+) -> None:
+    """Print the changes of a ledger that ended so, as a file that can be applied again."""
+    from bonifiq_async.cli.ledgers import export as run_export
+    from bonifiq_async.intent import State
+
+    known = {state.value.replace(" ", "-"): state for state in State}
+    wrong = [name for name in effect if name not in known]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
+    states = {known[name] for name in effect}
+    if State.UNKNOWN in states:
+        states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
+    run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
+
+
+def settle(
+    ledger: Path,
+    key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
+    word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
+    note: Annotated[str | None, typer.Option(help="How you know, and who you are.")] = None,
+    all_by_repeating: Annotated[
+        bool, typer.Option("--all-by-repeating", help="Send all that is in doubt again, under the same keys.")
+    ] = False,
+    out: Out = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them."""
+    if all_by_repeating:
+        if key is not None or word is not None or note is not None:
+            raise typer.BadParameter(
+                "stands alone, without --key, --as and --note", param_hint="--all-by-repeating"
+            )
+        raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json))
+    if key is None or word is None or note is None:
+        raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
+    from bonifiq_async.intent import State
+    from bonifiq_async.ledger.look import settle as run_settle
+
+    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note)
+    print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
+
+
+def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
+    """Send what a ledger has in doubt again, and return the exit code."""
+    from bonifiq_async.batch import FlowControl
+    from bonifiq_async.cli.apply import Settings, apply, client_from_env
+    from bonifiq_async.cli.ledgers import in_doubt
+    from bonifiq_async.cli.report import console, plan_table
+
+    flow = FlowControl()
+    make_client = client_from_env(flow.max_in_flight)
+    with in_doubt(ledger) as plan:
+        if plan is None:
+            print(f"Nothing in {ledger} is in doubt.", file=sys.stderr)
+            return 0
+        print(f"In doubt in {ledger}, to be sent again under the same keys:", file=sys.stderr)
+        console(stderr=True).print(plan_table(plan))
+        confirmed(plan, yes=yes, from_stdin=False)
+        ending = apply(plan, Settings(flow, out, ledger), make_client)
+    return concluded(ending, skipped=False, as_json=as_json, out=out)

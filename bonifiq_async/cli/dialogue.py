@@ -1,0 +1,80 @@
+"""What every command asks, how it is interrupted, and how a run ends in words and a code."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.examine import Plan
+    from bonifiq_async.cli.report import Ending
+
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
+
+
+class FileFormat(StrEnum):
+    """What a file of changes is."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
+    """Ask whether to go on, unless `yes`; end the command when nobody agrees."""
+    if yes:
+        return
+    if from_stdin or not sys.stdin.isatty():
+        print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
+        raise typer.Exit(2)
+    with interruptible():
+        agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
+    if not agreed:
+        print("Nothing was sent.", file=sys.stderr)
+        raise typer.Exit(2)
+
+
+def concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None) -> int:
+    """Print how a run ended and how to go on, and return its exit code."""
+    from bonifiq_async.cli.exit_codes import Exit, of_run
+    from bonifiq_async.cli.report import console, ending_json, ending_table
+    from bonifiq_async.cli.rows import command_line
+
+    met = [effect for effect, count in ending.counts.items() if count]
+    stopped = ending.stopped is not None
+    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=skipped)
+    if ending.refused_credentials and not ending.interrupted:
+        code = Exit.USAGE
+    if as_json:
+        print(ending_json(ending, code).decode(), end="")
+    else:
+        console().print(ending_table(ending))
+    shown = [] if ending.refused_credentials else ending.shown()
+    for text in shown:
+        print(text, file=sys.stderr)
+    if shown and ending.failed > len(shown):
+        where = f"all are in {out}" if out is not None else "--out FILE writes them all"
+        print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
+    if ending.stopped is not None:
+        print(ending.stopped, file=sys.stderr)
+    if code not in (Exit.DONE, Exit.REFUSED):
+        print(
+            f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
+            file=sys.stderr,
+        )
+    return int(code)
+
+
+@contextlib.contextmanager
+def interruptible() -> "Iterator[None]":
+    """Make Ctrl-C end the command with its documented code."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        print("Interrupted.", file=sys.stderr)
+        raise typer.Exit(130) from None
