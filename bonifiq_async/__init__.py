@@ -2,7 +2,7 @@
 
 The rooms, in the order in which a change passes through them:
 
-    operation, outcome, evidence, history, errors, converters, money
+    operation, outcome, evidence, history, errors, converters, money, secret
                         the words
     change_key, door    a change gets its key; what must not be sent is refused
     bonifiq/            a provider as data: operations, payloads, how an answer is read

@@ -23,6 +23,7 @@ ROWS = {
         "door",
         "money",
         "intent",
+        "secret",
     ],
     "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
     "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls", "ledger"],
