@@ -33,7 +33,7 @@ def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) 
     if delivered.effect is Effect.REFUSED:
         error: BonifiQError = _refused(subject, delivered)
     elif delivered.effect is Effect.UNKNOWN and operation.writes:
-        error = _unknown(subject, operation, delivered)
+        error = _unknown(subject, operation, delivered, key)
     elif delivered.reason is StopReason.UNREADABLE:
         return _unreadable(subject, delivered)
     elif delivered.reason is StopReason.ANSWERED:
@@ -75,13 +75,16 @@ WAY_OUT: Mapping[RepeatClass, str] = {
     RepeatClass.SAFE: "Repeat it: a second time does no harm.",
     RepeatClass.NEVER: "Do not repeat it; compare the customer's balance and settle it by hand.",
 }
-"""What to do about a call of which it is not known whether it took effect."""
+"""What to do about a change of which it is not known whether it took effect."""
+WITHOUT_KEY = "Do not repeat it before you have seen at the provider that it did not take effect."
 
 
-def _unknown(subject: str, operation: Operation[T], delivered: Delivered[T]) -> OutcomeUnknownError:
-    error = OutcomeUnknownError(
-        f"{subject} may or may not have been applied: {_doubt(delivered)}. {WAY_OUT[operation.repeat]}"
-    )
+def _unknown(
+    subject: str, operation: Operation[T], delivered: Delivered[T], key: str | None
+) -> OutcomeUnknownError:
+    bare = key is None and operation.repeat is RepeatClass.NEVER
+    way_out = WITHOUT_KEY if bare else WAY_OUT[operation.repeat]
+    error = OutcomeUnknownError(f"{subject} may or may not have been applied: {_doubt(delivered)}. {way_out}")
     if delivered.reason is StopReason.UNREADABLE and delivered.evidence is not None:
         error.answer = delivered.evidence.body[:KEPT_ANSWER]
     return error
