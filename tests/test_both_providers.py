@@ -9,6 +9,7 @@ import traceback
 from abc import ABC
 from decimal import Decimal
 
+import aiohttp
 import attrs
 import pytest
 from conftest import Clock, delivery_of, fast, until
@@ -418,6 +419,21 @@ class SecretsBehaviour(Behaviour):
             text = rendered(caught.value)
             assert "session.py" in text
             assert self.leaks(text) == []
+
+    async def test_who_traces_a_borrowed_session_sees_no_secret(self, start: Start) -> None:
+        """What aiohttp shows of the headers is masked, too."""
+        server, shown = start(credentials=self.side.credentials()), []
+        tracing = aiohttp.TraceConfig()
+
+        async def note(_: object, __: object, sent: aiohttp.TraceRequestStartParams) -> None:
+            shown.append(repr(sent.headers))
+
+        tracing.on_request_start.append(note)
+        async with aiohttp.ClientSession(trace_configs=[tracing]) as session:
+            client = self.side.client(server, session=session)
+            await self.side.make(client, self.side.change_with_secrets())
+        assert "***" in shown[0]
+        assert self.leaks(shown[0]) == []
 
     def test_the_canaries_are_on_the_wire(self, start: Start) -> None:
         """Else the tests above would look for what is not there."""

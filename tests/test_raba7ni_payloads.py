@@ -20,7 +20,7 @@ from bonifiq_async.evidence import Evidence
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.raba7ni import operations
-from bonifiq_async.raba7ni.answers import read
+from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.payloads import (
     CardList,
     CardReward,
@@ -87,7 +87,9 @@ def test_sample_survives_the_way_in_and_out(sample: str, kind: type[object]) -> 
     """Every member and every digit: 50.00 stays 50.00."""
     value = cast("dict[str, object]", decode(sample.encode()))
     if kind in ANSWERED:
-        reading = read(ANSWERED[kind], Evidence(sent=True, requests=1, status=200, body=sample.encode()))
+        reading = AnswerReader().read(
+            ANSWERED[kind], Evidence(sent=True, requests=1, status=200, body=sample.encode())
+        )
         assert reading.verdict is Verdict.ACCEPTED
         payload, written = reading.result, json.loads(sample)["data"]
     else:

@@ -10,7 +10,7 @@ from bonifiq_async.delivery import Reader
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
-from bonifiq_async.raba7ni.answers import hiding, read
+from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.changes import CashbackWrite, Earn, Redeem, Refund, token_of
 from bonifiq_async.raba7ni.member import Member, MemberToken, Pin
 from bonifiq_async.raba7ni.operations import BALANCE, EARN, HISTORY, REDEEM, REFUND
@@ -45,9 +45,10 @@ class Cashback:
     sent again until a person has settled it in the ledger.
     """
 
-    def __init__(self, calls: Calls, base_url: str) -> None:
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
         self._calls = calls
         self._base_url = base_url
+        self._reader = reader
 
     async def earn(
         self,
@@ -159,7 +160,7 @@ class Cashback:
         """
         path = _place(card_id, member_id)
         request = prepare(BALANCE, self._base_url, path)
-        result, _ = await self._calls.value(BALANCE, request, read, deadline=deadline)
+        result, _ = await self._calls.value(BALANCE, request, self._reader.read, deadline=deadline)
         return result
 
     async def history(
@@ -198,12 +199,12 @@ class Cashback:
     ) -> HistoryPage:
         path = {**place, "limit": str(size), "offset": str(offset)}
         request = prepare(HISTORY, self._base_url, path)
-        result, _ = await self._calls.value(HISTORY, request, read, deadline=deadline)
+        result, _ = await self._calls.value(HISTORY, request, self._reader.read, deadline=deadline)
         return result
 
     async def _earn(self, change: Earn, deadline: float | None) -> Outcome[CashbackEarned]:
         request = prepare(EARN, self._base_url, {}, EarnRequest.of(change), key=change.change_key)
-        return await self._once(change, EARN, request, read, deadline)
+        return await self._once(change, EARN, request, self._reader.read, deadline)
 
     async def _redeem(self, change: Redeem, deadline: float | None) -> Outcome[CashbackRedeemed]:
         body = RedeemRequest.of(change)
@@ -217,11 +218,11 @@ class Cashback:
             headers=((MEMBER_TOKEN, change.member_token),),
             record=body.recorded(),
         )
-        return await self._once(change, REDEEM, request, hiding(read, secrets), deadline)
+        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, deadline)
 
     async def _refund(self, change: Refund, deadline: float | None) -> Outcome[CashbackRefunded]:
         request = prepare(REFUND, self._base_url, {}, RefundRequest.of(change), key=change.change_key)
-        return await self._once(change, REFUND, request, read, deadline)
+        return await self._once(change, REFUND, request, self._reader.read, deadline)
 
     async def _once(
         self,

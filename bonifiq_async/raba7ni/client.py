@@ -16,6 +16,7 @@ from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.outcome import Outcome
+from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.cards import Cards
 from bonifiq_async.raba7ni.cashback import Cashback
 from bonifiq_async.raba7ni.changes import CashbackWrite
@@ -25,7 +26,7 @@ from bonifiq_async.raba7ni.payloads import CashbackAnswer
 from bonifiq_async.request import checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import masked
+from bonifiq_async.secret import Secret, masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
@@ -109,9 +110,10 @@ class Raba7niClient:
             MemoryLedger() if ledger is None else ledger, "raba7ni", credentials.fingerprint(), runtime.sleep
         )
         calls = Calls(delivery, self._claims, timeouts)
-        self.cashback = Cashback(calls, address)
-        self.cards = Cards(calls, address)
-        self.members = Members(calls, address, sign_in_paths)
+        reader = AnswerReader((Secret(credentials.api_key),))
+        self.cashback = Cashback(calls, address, reader)
+        self.cards = Cards(calls, address, reader)
+        self.members = Members(calls, address, reader, sign_in_paths)
 
     @classmethod
     def from_env(

@@ -8,7 +8,7 @@ from bonifiq_async.calls import Calls
 from bonifiq_async.delivery import Reader
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.operation import Operation
-from bonifiq_async.raba7ni.answers import hiding, read, read_sign_in
+from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.operations import (
     CHECK,
     REGISTER,
@@ -38,16 +38,17 @@ class Members:
     raise `OutcomeUnknownError`.
     """
 
-    def __init__(self, calls: Calls, base_url: str, paths: SignInPaths) -> None:
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader, paths: SignInPaths) -> None:
         self._calls = calls
         self._base_url = base_url
+        self._reader = reader
         self._paths = paths
 
     async def check(
         self, *, email: str | None = None, phone: str | None = None, deadline: float | None = None
     ) -> MemberCheck:
         """Say whether a member exists. Exactly one of `email` and `phone` is given."""
-        return await self._send(CHECK, _contact(email, phone), read, deadline)
+        return await self._send(CHECK, _contact(email, phone), self._reader.read, deadline)
 
     async def register(
         self,
@@ -62,7 +63,7 @@ class Members:
         body = RegistrationRequest(
             door.text(name, "name"), door.text(email, "email"), door.text(phone, "phone"), accepts_emails
         )
-        return await self._send(REGISTER, body, read, deadline)
+        return await self._send(REGISTER, body, self._reader.read, deadline)
 
     async def request_otp(
         self, *, email: str | None = None, phone: str | None = None, deadline: float | None = None
@@ -77,7 +78,7 @@ class Members:
             if contact.phone is None:
                 raise PayloadError("these sign-in paths take a phone number alone", path="email")
             contact = Contact(phone_number=contact.phone)
-        return await self._send(REQUEST_OTP[self._paths], contact, read, deadline)
+        return await self._send(REQUEST_OTP[self._paths], contact, self._reader.read, deadline)
 
     async def verify_otp(self, body: Mapping[str, str], *, deadline: float | None = None) -> SignedIn:
         """Give a one-time code back. `body` is sent as it is, and the answer is kept as it comes.
@@ -94,7 +95,7 @@ class Members:
         if not sealed:
             raise PayloadError("body is empty", path="body")
         return await self._send(
-            VERIFY_OTP[self._paths], sealed, hiding(read_sign_in, sealed.values()), deadline
+            VERIFY_OTP[self._paths], sealed, self._reader.hiding(*sealed.values()).read_sign_in, deadline
         )
 
     async def _send(
