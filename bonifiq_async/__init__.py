@@ -2,10 +2,10 @@
 
 The rooms, in the order in which a change passes through them:
 
-    operation, outcome, evidence, history, errors, converters, money
+    operation, outcome, evidence, history, errors, converters, money, secret
                         the words
     change_key, door    a change gets its key; what must not be sent is refused
-    bonifiq/            a provider as data: operations, payloads, how an answer is read
+    bonifiq/, raba7ni/  the providers as data: operations, payloads, how an answer is read
     request             URL and bytes are fixed once
     calls, claims       one key is one change: joined in flight, remembered after
     delivery            the loop: admission, one attempt, verdict, decision, wait
@@ -57,6 +57,31 @@ if TYPE_CHECKING:
     from bonifiq_async.intent import Ledger
     from bonifiq_async.ledger import MemoryLedger, SqliteLedger
     from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
+    from bonifiq_async.raba7ni import (
+        CardReward,
+        CashbackBalance,
+        CashbackCard,
+        CashbackConfig,
+        CashbackEarned,
+        CashbackRedeemed,
+        CashbackRefunded,
+        CashbackTransaction,
+        Earn,
+        MaskedMember,
+        Member,
+        MemberCheck,
+        MemberRegistration,
+        MemberToken,
+        OneTimeCode,
+        OneTimeCodeSent,
+        Pin,
+        Raba7niClient,
+        Raba7niCredentials,
+        Redeem,
+        Refund,
+        SignedIn,
+        SignInPaths,
+    )
     from bonifiq_async.retry import RetryPolicy
     from bonifiq_async.runtime import Runtime
     from bonifiq_async.session import PoolLimits, Timeouts
@@ -70,8 +95,16 @@ __all__ = [
     "BatchSummary",
     "BonifiQClient",
     "BonifiQError",
+    "CardReward",
+    "CashbackBalance",
     "CashbackBatch",
+    "CashbackCard",
     "CashbackChange",
+    "CashbackConfig",
+    "CashbackEarned",
+    "CashbackRedeemed",
+    "CashbackRefunded",
+    "CashbackTransaction",
     "ChangeKeyConflict",
     "CheckoutRemoval",
     "ConfigurationError",
@@ -79,27 +112,42 @@ __all__ = [
     "CustomerPoints",
     "CustomerPointsToExpire",
     "DuplicateRule",
+    "Earn",
     "Effect",
     "ErrorAnswer",
     "FlowControl",
     "FlowState",
     "Ledger",
     "LedgerError",
+    "MaskedMember",
+    "Member",
+    "MemberCheck",
+    "MemberRegistration",
+    "MemberToken",
     "MemoryLedger",
     "NotAppliedError",
+    "OneTimeCode",
+    "OneTimeCodeSent",
     "OrderOrigin",
     "Outcome",
     "OutcomeUnknownError",
     "PayloadError",
     "PendingOrder",
     "PendingPoints",
+    "Pin",
     "PointDetailItem",
     "PoolLimits",
+    "Raba7niClient",
+    "Raba7niCredentials",
+    "Redeem",
+    "Refund",
     "RefusedError",
     "RetryAfterTooLong",
     "RetryPolicy",
     "Runtime",
     "Severity",
+    "SignInPaths",
+    "SignedIn",
     "SqliteLedger",
     "StopReason",
     "Timeouts",
@@ -118,6 +166,7 @@ _ROOMS = (
     "intent",
     "ledger",
     "bonifiq",
+    "raba7ni",
     "batch",
 )
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
-from bonifiq_async.conclusion import error_of
+from bonifiq_async.conclusion import WAY_OUT, error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
@@ -69,7 +69,7 @@ class Calls:
             change.customer_id,
             change.value,
             request.path,
-            request.body or b"",
+            request.kept,
         )
         begun = History()
 
@@ -103,10 +103,10 @@ class Calls:
         except BaseException:
             if begun.may_have_changed:
                 logger.warning(
-                    "unknown: %s key=%s: the call ended before its answer; repeat it with the same key, "
-                    "or compare the customer's balance",
+                    "unknown: %s key=%s: the call ended before its answer. %s",
                     operation.name,
                     request.key,
+                    WAY_OUT[operation.repeat],
                 )
             raise
         ended = error_of(operation, delivered, request.key)

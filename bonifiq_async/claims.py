@@ -69,11 +69,11 @@ class Claims:
         self._shown = shown
         self._bound: WeakSet[Ledger] = WeakSet()
         self._flights: dict[tuple[str, str], _Flight] = {}
-        self._in_doubt: OrderedDict[str, None] = OrderedDict()
+        self._in_doubt: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys that this client left in doubt, oldest first."""
-        return tuple(self._in_doubt)
+        return tuple(dict.fromkeys(key for _, key in self._in_doubt))
 
     async def once(
         self,
@@ -132,12 +132,12 @@ class Claims:
         slot: Slot | None,
     ) -> Delivered[T]:
         # Until the ledger has answered, an earlier run or another process may have applied it.
-        doubted = intent.key in self._in_doubt
-        self._note(intent.key, State.IN_DOUBT)
+        doubted = (intent.operation, intent.key) in self._in_doubt
+        self._note(intent, State.IN_DOUBT)
         ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
         certain = isinstance(ruling, Settled) or (isinstance(ruling, Granted) and not ruling.in_doubt)
         if certain or (isinstance(ruling, Conflict) and not doubted):
-            self._note(intent.key, State.NOT_APPLIED)
+            self._note(intent, State.NOT_APPLIED)
         if isinstance(ruling, Conflict):
             raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
         if isinstance(ruling, Settled):
@@ -153,7 +153,7 @@ class Claims:
         except BaseException:
             state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
-            self._note(intent.key, state)
+            self._note(intent, state)
             raise
         await self._end(ledger, intent, ruling.fence, sum_up(delivered))
         return delivered
@@ -177,20 +177,21 @@ class Claims:
 
     async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> None:
         if ending.state not in (State.REFUSED, State.NOT_APPLIED):
-            self._note(intent.key, State.IN_DOUBT)  # until the outcome is on disk
+            self._note(intent, State.IN_DOUBT)  # until the outcome is on disk
         try:
             landed = await ledger.end(intent, fence, ending)
         except LedgerError as error:
             error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
-        self._note(intent.key, ending.state)
+        self._note(intent, ending.state)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
 
-    def _note(self, key: str, state: State) -> None:
-        self._in_doubt.pop(key, None)
+    def _note(self, intent: Intent, state: State) -> None:
+        place = (intent.operation, intent.key)
+        self._in_doubt.pop(place, None)
         if state in DOUBTFUL:
-            self._in_doubt[key] = None
+            self._in_doubt[place] = None
             if len(self._in_doubt) > self._shown:
                 self._in_doubt.popitem(last=False)
 

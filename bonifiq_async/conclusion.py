@@ -1,5 +1,6 @@
 """Decisions: the error of a delivery that did not succeed, in words that say what it means for the money."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from bonifiq_async.errors import (
@@ -32,7 +33,7 @@ def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) 
     if delivered.effect is Effect.REFUSED:
         error: BonifiQError = _refused(subject, delivered)
     elif delivered.effect is Effect.UNKNOWN and operation.writes:
-        error = _unknown(subject, operation, delivered)
+        error = _unknown(subject, operation, delivered, key)
     elif delivered.reason is StopReason.UNREADABLE:
         return _unreadable(subject, delivered)
     elif delivered.reason is StopReason.ANSWERED:
@@ -50,6 +51,7 @@ def _fill(error: BonifiQError, delivered: Delivered[T], key: str | None) -> None
     said = delivered.reading.said if delivered.reading else None
     if said is not None:
         error.code, error.code_name = said.code, said.code_name
+        error.request_id = error.request_id or said.request_id
 
 
 def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
@@ -59,7 +61,7 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
     if refusal is Refusal.CREDENTIALS:
         return AuthenticationError(
             f"{subject} was refused: the provider does not accept the credentials ({what}). "
-            "Nothing changed; check the token and the key."
+            "Nothing changed; check the credentials and what they are allowed to do."
         )
     if refusal is Refusal.CUSTOMER:
         return CustomerNotFound(
@@ -68,12 +70,20 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
     return RefusedError(f"{subject} was refused by the provider ({what}). Nothing changed.")
 
 
-def _unknown(subject: str, operation: Operation[T], delivered: Delivered[T]) -> OutcomeUnknownError:
-    way_out = {
-        RepeatClass.KEYED: "Repeat it with the same key, or compare the customer's balance.",
-        RepeatClass.SAFE: "Repeat it: a second time does no harm.",
-        RepeatClass.NEVER: "Do not repeat it; compare the customer's balance and settle it by hand.",
-    }[operation.repeat]
+WAY_OUT: Mapping[RepeatClass, str] = {
+    RepeatClass.KEYED: "Repeat it with the same key, or compare the customer's balance.",
+    RepeatClass.SAFE: "Repeat it: a second time does no harm.",
+    RepeatClass.NEVER: "Do not repeat it; compare the customer's balance and settle it by hand.",
+}
+"""What to do about a change of which it is not known whether it took effect."""
+WITHOUT_KEY = "Do not repeat it before you have seen at the provider that it did not take effect."
+
+
+def _unknown(
+    subject: str, operation: Operation[T], delivered: Delivered[T], key: str | None
+) -> OutcomeUnknownError:
+    bare = key is None and operation.repeat is RepeatClass.NEVER
+    way_out = WITHOUT_KEY if bare else WAY_OUT[operation.repeat]
     error = OutcomeUnknownError(f"{subject} may or may not have been applied: {_doubt(delivered)}. {way_out}")
     if delivered.reason is StopReason.UNREADABLE and delivered.evidence is not None:
         error.answer = delivered.evidence.body[:KEPT_ANSWER]

@@ -2,10 +2,11 @@
 
 Answers are read tolerantly in what they hold (unknown fields are ignored, missing ones take their
 default, unknown enum numbers stay numbers) and strictly in type: a string where a number belongs is
-a `PayloadError` with the JSON path. Requests leave out what is None. JSON names are the PascalCase
-of the attribute names.
+a `PayloadError` with the JSON path. Requests leave out what is None. JSON names follow from the
+attribute names; `Names` says how.
 """
 
+import enum
 import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -27,8 +29,17 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def wire_name(attribute: str) -> str:
-    """Return the JSON name of an attribute: `customer_exists` is `CustomerExists` on the wire."""
+class Names(enum.Enum):
+    """How a provider spells its JSON names, by the example of `customer_exists`."""
+
+    PASCAL = "CustomerExists"
+    SNAKE = "customer_exists"
+
+
+def wire_name(attribute: str, names: Names = Names.PASCAL) -> str:
+    """Return the JSON name of an attribute."""
+    if names is Names.SNAKE:
+        return attribute
     return "".join(part.capitalize() for part in attribute.split("_"))
 
 
@@ -43,34 +54,34 @@ def decode(body: bytes) -> object:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
 
 
-def encode(payload: object) -> bytes:
+def encode(payload: object, names: Names = Names.PASCAL) -> bytes:
     """Return the JSON bytes of an attrs payload; None is left out, decimals are exact JSON numbers."""
-    return _encoder.encode(_requests.unstructure(payload))
+    return _encoder.encode(_requests[names].unstructure(payload))
 
 
-def structure(value: object, kind: type[T], *, path: str = "$") -> T:
+def structure(value: object, kind: type[T], *, path: str = "$", names: Names = Names.PASCAL) -> T:
     """Return the decoded JSON `value` as a `kind`.
 
     Raises `PayloadError` naming the first place under `path` that has a wrong type.
     """
     try:
-        return _answers.structure(value, kind)
+        return _answers[names].structure(value, kind)
     except (ValueError, TypeError, AttributeError):
-        where, problem = _locate(value, kind, path)
+        where, problem = _locate(value, kind, path, names)
     raise PayloadError(f"{where} does not fit the contract: {problem}", path=where)
 
 
-def _locate(value: object, kind: type[object], path: str) -> tuple[str, str]:
+def _locate(value: object, kind: type[object], path: str, names: Names) -> tuple[str, str]:
     """Structure again with notes, and follow them to the first fault: only failures pay for this."""
     try:
-        _answers_in_detail.structure(value, kind)
+        _answers_in_detail[names].structure(value, kind)
     except BaseValidationError as group:
         fault: BaseException = group
         while isinstance(fault, BaseValidationError):
             fault = fault.exceptions[0]
             for note in reversed(getattr(fault, "__notes__", [])):  # the outermost comes last
                 if isinstance(note, AttributeValidationNote):
-                    path += f".{wire_name(note.name)}"
+                    path += f".{wire_name(note.name, names)}"
                 elif isinstance(note, IterableValidationNote):
                     path += f"[{note.index}]"
         return path, _first_line(fault)
@@ -134,6 +145,27 @@ def _moment(value: object, _: object) -> datetime:
         raise ValueError("a string that is not an ISO 8601 date and time") from None
 
 
+def _secret(value: object, kind: type[Secret]) -> Secret:
+    try:
+        return kind(_text(value, str))
+    except PayloadError as error:
+        raise ValueError(str(error)) from None
+
+
+def _members(value: object, _: object) -> Mapping[str, object]:
+    if type(value) is dict:
+        return value
+    raise _wrong(value, "an object")
+
+
+def _is_secret(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Secret)
+
+
+def _is_mapping(kind: object) -> bool:
+    return get_origin(kind) is Mapping
+
+
 def _is_union(kind: object) -> bool:
     return get_origin(kind) in (Union, types.UnionType)
 
@@ -188,14 +220,16 @@ def _tuple_hook(kind: object, converter: Converter) -> Callable[[object, object]
     return read
 
 
-def _renames(kind: type[attrs.AttrsInstance]) -> dict[str, object]:
-    return {field.name: override(rename=wire_name(field.name)) for field in attrs.fields(kind)}
+def _renames(kind: type[attrs.AttrsInstance], names: Names) -> dict[str, object]:
+    return {field.name: override(rename=wire_name(field.name, names)) for field in attrs.fields(kind)}
 
 
-def _object_hook(kind: type[attrs.AttrsInstance], converter: Converter) -> Callable[[object, object], object]:
+def _object_hook(
+    kind: type[attrs.AttrsInstance], converter: Converter, names: Names
+) -> Callable[[object, object], object]:
     build: Callable[..., Callable[[Mapping[str, object], object], object]] = make_dict_structure_fn
     detail = converter.detailed_validation
-    hook = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind))
+    hook = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind, names))
 
     def read(value: object, to: object) -> object:
         if type(value) is not dict:
@@ -205,29 +239,33 @@ def _object_hook(kind: type[attrs.AttrsInstance], converter: Converter) -> Calla
     return read
 
 
-def _answer_converter(*, in_detail: bool) -> Converter:
+def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
     converter = Converter(detailed_validation=in_detail)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(bool, _truth)
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(Decimal, _exact)
     converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_factory(attrs.has, lambda kind: _object_hook(kind, converter))
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_func(_is_secret, _secret)
+    converter.register_structure_hook_func(_is_mapping, _members)
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _object_hook(kind, converter, names))
     converter.register_structure_hook_factory(_is_tuple, lambda kind: _tuple_hook(kind, converter))
     converter.register_structure_hook_factory(_is_union, lambda kind: _union_hook(kind, converter))
     return converter
 
 
-def _request_converter() -> Converter:
+def _request_converter(names: Names) -> Converter:
     converter = Converter()
+    converter.register_unstructure_hook_func(_is_secret, lambda value: value.reveal())
     converter.register_unstructure_hook(Decimal, lambda value: Decimal(format(value, "f")))
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
     converter.register_unstructure_hook_factory(
-        attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind))
+        attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind, names))
     )
     return converter
 
 
-_answers = _answer_converter(in_detail=False)
-_answers_in_detail = _answer_converter(in_detail=True)
-_requests = _request_converter()
+_answers = {names: _answer_converter(names, in_detail=False) for names in Names}
+_answers_in_detail = {names: _answer_converter(names, in_detail=True) for names in Names}
+_requests = {names: _request_converter(names) for names in Names}

@@ -66,6 +66,15 @@ def total(value: object, field: str) -> Decimal:
     return amount(value, field, positive=True)
 
 
+def number(value: object, field: str) -> int:
+    """Return `value` if it is a whole number above zero, as ids are, else raise `PayloadError`."""
+    if type(value) is not int:
+        raise PayloadError(f"{field} must be a whole number, not {type(value).__name__}", path=field)
+    if value < 1:
+        raise PayloadError(f"{field} is {value}; it must be above zero", path=field)
+    return value
+
+
 def setting(_: object, attribute: "Attribute[float]", value: object) -> None:
     """Check, as an attrs validator, that a setting is a finite number above zero.
 

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async.outcome import Verdict
 
@@ -38,14 +38,15 @@ class Evidence:
 
     `sent` is false only when the body was provably never handed to the transport. `requests` is the
     number of times the transport put the request on the wire. `headers` are the answer's, in order,
-    as received. `body` is whole unless `failure` says otherwise. `elapsed` is in seconds.
+    as received. `body` is whole unless `failure` says otherwise; its repr is left out, because an
+    answer can hold a secret. `elapsed` is in seconds.
     """
 
     sent: bool
     requests: int
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     failure: Failure | None = None
     detail: str = ""
     elapsed: float = 0.0
@@ -65,6 +66,7 @@ class ErrorAnswer:
     code_name: str | None = None
     error_code: int | None = None
     message: str | None = None
+    request_id: str | None = None
 
 
 DuplicateRule = Callable[[ErrorAnswer], bool]

@@ -53,7 +53,10 @@ DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
 
 @frozen
 class Intent:
-    """One change, and the request that makes it: enough to send it again, byte for byte."""
+    """One change, and the request that makes it: enough to send it again, byte for byte.
+
+    `body` leaves out what is secret; a request with a secret in it is sent again by who has the secret.
+    """
 
     operation: str
     key: str

@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
+from bonifiq_async.converters import Names
+
 T = TypeVar("T")
 
 
@@ -33,9 +35,10 @@ class AnswerShape(enum.Enum):
 class Operation(Generic[T]):
     """One endpoint: everything that delivery has to know about it.
 
-    `path` is a template whose braces name path parameters. `writes` says whether a customer's
-    balance can move. `kept` names the attributes of the result that a ledger keeps. `codes` maps the
-    endpoint's documented business codes to their names.
+    `path` is a template whose braces name parameters, those of a query included. `writes` says whether
+    it can change anything at the provider. `kept` names the attributes of the result that a ledger
+    keeps. `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON
+    names are spelt.
     `throttled_is_unprocessed` is true only where the provider documents that a 429 was not acted on.
     """
 
@@ -49,4 +52,5 @@ class Operation(Generic[T]):
     payload: type[object] | None = None
     kept: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
+    names: Names = Names.PASCAL
     throttled_is_unprocessed: bool = False

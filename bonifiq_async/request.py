@@ -12,6 +12,7 @@ from attrs import field, frozen
 from bonifiq_async.converters import encode
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.operation import Operation
+from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -21,7 +22,9 @@ class PreparedRequest:
     """One request with everything decided: every attempt, after every crash, carries the same.
 
     `path` is percent-encoded and follows `base_url`. `body` is None for a read. `key` is the
-    provider's idempotency key.
+    provider's idempotency key, or one of our own. `headers` are those of this request alone. `record`
+    is what a ledger keeps of a body that has a secret in it, and what the digest is made of: nothing
+    that is written down lets a short secret be guessed.
     """
 
     method: str
@@ -29,6 +32,13 @@ class PreparedRequest:
     path: str
     body: bytes | None = field(default=None, repr=False)
     key: str | None = None
+    headers: tuple[tuple[str, Secret], ...] = ()
+    record: bytes | None = field(default=None, repr=False)
+
+    @property
+    def kept(self) -> bytes:
+        """What of the body may be written down."""
+        return (self.body or b"") if self.record is None else self.record
 
     @property
     def url(self) -> str:
@@ -39,7 +49,7 @@ class PreparedRequest:
     def digest(self) -> bytes:
         """16 bytes that tell this request from any other with the same key, wherever it is sent."""
         head = f"{self.method} {self.path}\n".encode()
-        return hashlib.blake2b(head + (self.body or b""), digest_size=16).digest()
+        return hashlib.blake2b(head + self.kept, digest_size=16).digest()
 
 
 def prepare(
@@ -49,11 +59,18 @@ def prepare(
     payload: object = None,
     *,
     key: str | None = None,
+    headers: tuple[tuple[str, Secret], ...] = (),
+    record: object = None,
 ) -> PreparedRequest:
-    """Return the request of `operation`; each value of `path` becomes exactly one encoded segment."""
+    """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
+
+    `record` is the payload without its secrets, where it has any.
+    """
     segments = {name: quote(value, safe="") for name, value in path.items()}
-    body = None if payload is None else encode(payload)
-    return PreparedRequest(operation.method, base_url, operation.path.format(**segments), body, key)
+    body = None if payload is None else encode(payload, operation.names)
+    kept = None if record is None else encode(record, operation.names)
+    where = operation.path.format(**segments)
+    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept)
 
 
 def checked_base_url(url: str) -> str:

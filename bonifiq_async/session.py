@@ -159,7 +159,7 @@ class SessionManager:
                 request.method,
                 URL(request.url, encoded=True),
                 data=data,
-                headers=self._headers,
+                headers=self._headers | {name: Masked(value.reveal()) for name, value in request.headers},
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=self._timeout,

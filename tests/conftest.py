@@ -11,14 +11,14 @@ from decimal import Decimal
 
 import pytest
 
-from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, Runtime, Timeouts
+from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Runtime, Timeouts
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.history import Delivered
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.request import PreparedRequest
-from bonifiq_async.sandbox import Sandbox
+from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
 EPOCH = 1_900_000_000.0
 QUIET = 40
@@ -32,14 +32,23 @@ def fast(**settings: object) -> RetryPolicy:
 
 def client_for(sandbox: Sandbox, **settings: object) -> BonifiQClient:
     """Return a client of `sandbox` that retries fast; `settings` are those of the class."""
-    settings = {"base_url": sandbox.url, "retry": fast()} | settings
-    settings.setdefault("timeouts", Timeouts(connect=2.0, attempt=5.0, call=20.0))
-    return BonifiQClient(sandbox.credentials, **settings)
+    return BonifiQClient(sandbox.credentials, **quick(sandbox) | settings)
 
 
-def delivery_of(client: BonifiQClient) -> Delivery:
+def raba7ni_client_for(sandbox: Raba7niSandbox, **settings: object) -> Raba7niClient:
+    """Return a client of `sandbox` that retries fast; `settings` are those of the class."""
+    return Raba7niClient(sandbox.credentials, **quick(sandbox) | settings)
+
+
+def quick(sandbox: Sandbox | Raba7niSandbox) -> dict[str, object]:
+    """Return the settings with which a test does not wait."""
+    limits = Timeouts(connect=2.0, attempt=5.0, call=20.0)
+    return {"base_url": sandbox.url, "retry": fast(), "timeouts": limits}
+
+
+def delivery_of(client: BonifiQClient | Raba7niClient) -> Delivery:
     """Return the room whose slots, quota and hold the calls of `client` share."""
-    return client.customers._calls.delivery
+    return (client.customers if isinstance(client, BonifiQClient) else client.cashback)._calls.delivery
 
 
 def change(key: str = "ADD-ANA-10-1", value: str = "10", customer: str = "ANA") -> CashbackChange:
@@ -122,10 +131,20 @@ def clock() -> Clock:
 @pytest.fixture
 def sandbox() -> Iterator[Callable[..., Sandbox]]:
     """Start sandboxes with given settings; afterwards they are stopped and their threads have ended."""
-    started: list[Sandbox] = []
+    yield from _starting(Sandbox)
 
-    def start(**settings: object) -> Sandbox:
-        started.append(Sandbox(**settings).start())
+
+@pytest.fixture
+def raba7ni() -> Iterator[Callable[..., Raba7niSandbox]]:
+    """The same of the other provider."""
+    yield from _starting(Raba7niSandbox)
+
+
+def _starting(kind: type[Sandbox | Raba7niSandbox]) -> Iterator[Callable[..., Sandbox | Raba7niSandbox]]:
+    started: list[Sandbox | Raba7niSandbox] = []
+
+    def start(**settings: object) -> Sandbox | Raba7niSandbox:
+        started.append(kind(**settings).start())
         return started[-1]
 
     yield start

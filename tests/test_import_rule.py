@@ -1,6 +1,7 @@
 """Who may import whom: the real import graph, held against the table of the architecture."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ ROWS = {
         "door",
         "money",
         "intent",
+        "secret",
     ],
     "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
     "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls", "ledger"],
@@ -134,11 +136,12 @@ def test_decision_imports_no_input_or_output(module: str, package: str) -> None:
 
 def test_only_the_session_uses_the_http_client() -> None:
     users = {module for module in MODULES if uses(module, "aiohttp") and room(module) != "sandbox"}
-    assert users == CLIENT | {"bonifiq.client"}
+    assert users == CLIENT | {f"{provider}.client" for provider in PROVIDERS}
 
 
-def test_provider_uses_aiohttp_for_a_type_alone() -> None:
-    tree = TREES["bonifiq.client"]
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_provider_uses_aiohttp_for_a_type_alone(provider: str) -> None:
+    tree = TREES[f"{provider}.client"]
     annotations = [
         annotation
         for node in ast.walk(tree)
@@ -146,7 +149,7 @@ def test_provider_uses_aiohttp_for_a_type_alone() -> None:
     ]
     typed = {id(name) for annotation in annotations for name in ast.walk(annotation)}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "aiohttp"]
-    assert OUTSIDE["bonifiq.client"] & {"aiohttp", "aiohttp.ClientSession"} == {"aiohttp"}
+    assert OUTSIDE[f"{provider}.client"] & {"aiohttp", "aiohttp.ClientSession"} == {"aiohttp"}
     assert [name.lineno for name in names if id(name) not in typed] == []
 
 
@@ -171,6 +174,26 @@ def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
 )
 def test_no_provider_is_known_where_all_are_served(module: str) -> None:
     assert {room(target) for target in GRAPH[module]} & PROVIDERS == set()
+
+
+# Both names as they may stand anywhere: the package's own, its command's, and that of its errors.
+OWN_NAMES = re.compile(r"bonifiq[_-]async|BonifiQError", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if LEVEL.get(room(module), 0) < LEVEL["bonifiq"]]
+)
+def test_no_provider_is_named_below_the_providers(module: str) -> None:
+    """Neither in code nor in words: what is below serves whoever comes next, too."""
+    path = PACKAGE.joinpath(*module.split("."))
+    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8")
+    named = OWN_NAMES.sub("", text).lower()
+    assert [provider for provider in PROVIDERS if provider in named] == []
+
+
+def test_every_provider_has_a_room() -> None:
+    """A row of the table that names nobody would hold nobody to it."""
+    assert PROVIDERS == {"bonifiq", "raba7ni"} <= {room(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module) in PROVIDERS])

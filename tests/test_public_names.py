@@ -16,6 +16,9 @@ import pytest
 import bonifiq_async
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
+from bonifiq_async.raba7ni.cards import Cards
+from bonifiq_async.raba7ni.cashback import Cashback
+from bonifiq_async.raba7ni.members import Members
 
 PACKAGE = Path(bonifiq_async.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -26,8 +29,16 @@ NAMES = [
     "BatchSummary",
     "BonifiQClient",
     "BonifiQError",
+    "CardReward",
+    "CashbackBalance",
     "CashbackBatch",
+    "CashbackCard",
     "CashbackChange",
+    "CashbackConfig",
+    "CashbackEarned",
+    "CashbackRedeemed",
+    "CashbackRefunded",
+    "CashbackTransaction",
     "ChangeKeyConflict",
     "CheckoutRemoval",
     "ConfigurationError",
@@ -35,34 +46,49 @@ NAMES = [
     "CustomerPoints",
     "CustomerPointsToExpire",
     "DuplicateRule",
+    "Earn",
     "Effect",
     "ErrorAnswer",
     "FlowControl",
     "FlowState",
     "Ledger",
     "LedgerError",
+    "MaskedMember",
+    "Member",
+    "MemberCheck",
+    "MemberRegistration",
+    "MemberToken",
     "MemoryLedger",
     "NotAppliedError",
+    "OneTimeCode",
+    "OneTimeCodeSent",
     "OrderOrigin",
     "Outcome",
     "OutcomeUnknownError",
     "PayloadError",
     "PendingOrder",
     "PendingPoints",
+    "Pin",
     "PointDetailItem",
     "PoolLimits",
+    "Raba7niClient",
+    "Raba7niCredentials",
+    "Redeem",
+    "Refund",
     "RefusedError",
     "RetryAfterTooLong",
     "RetryPolicy",
     "Runtime",
     "Severity",
+    "SignInPaths",
+    "SignedIn",
     "SqliteLedger",
     "StopReason",
     "Timeouts",
     "Verdict",
     "change_key_for",
 ]
-ROOMS = ["bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.sandbox"]
+ROOMS = ["bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.raba7ni", "bonifiq_async.sandbox"]
 LONGEST = 400
 
 
@@ -121,7 +147,8 @@ def things() -> dict[str, object]:
     for room in ROOMS:
         module = importlib.import_module(room)
         named |= {f"{room}.{name}": getattr(module, name) for name in module.__all__}
-    return named | {"client.customers": Customers, "client.checkout": Checkout}
+    handed_out = (Customers, Checkout, Cashback, Cards, Members)
+    return named | {f"client.{kind.__name__.lower()}": kind for kind in handed_out}
 
 
 THINGS = things()

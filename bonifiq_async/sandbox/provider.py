@@ -1,15 +1,14 @@
-"""The provider's side: reads a request, moves money in the books, and says what came of it."""
+"""BonifiQ's side: reads a request, moves money in the books, and says what came of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import PayloadError
 from bonifiq_async.sandbox.books import Books
+from bonifiq_async.sandbox.exchange import Reply, Request, Route
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
@@ -17,43 +16,63 @@ Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 _SEVERITY = {"01": 2, "02": 2, "03": 1, "04": 1, "07": 0}
 
 
-@frozen
-class Reply:
-    """A status and a JSON value."""
-
-    status: int
-    value: Mapping[str, object]
-
-
 @define
 class Provider:
     """BonifiQ's four operations over `books`. Points are cents of cashback here, rounded down.
 
-    With `old_envelope` answers have only the older documentation's four members.
+    With `old_envelope` answers have only the older documentation's four members. `authorization` is the
+    header that is let in.
     """
 
     books: Books
+    authorization: str
     duplicates: Duplicates = "replay"
     old_envelope: bool = False
     _first: dict[str, Reply] = field(factory=dict)
 
-    def points(self, customer_id: str) -> Reply:
-        """Answer a balance; an unknown customer has `CustomerExists` false."""
-        return Reply(200, self._points(customer_id))
+    def routes(self) -> Mapping[tuple[str, str], Route]:
+        """See `Speaks.routes`."""
+        return {
+            ("POST", "/v1/pvt/Customer/{id}/cashback"): self.change_cashback,
+            ("GET", "/v1/pvt/Customer/{id}/points"): self.points,
+            ("GET", "/v1/pvt/Customer/{id}/pendingpoints"): self.pending_points,
+            ("POST", "/v1/pvt/Checkout/redeem/remove"): self.remove_checkout_cashback,
+        }
 
-    def pending_points(self, customer_id: str) -> Reply:
+    def arrived(self, path: str, request: Request) -> None:
+        """See `Speaks.arrived`; the key is the ChangeKey of the body."""
+        key = request.members().get("ChangeKey") if request.body else None
+        self.books.arrived(key if isinstance(key, str) else None)
+
+    def turned_away(self, path: str, request: Request) -> Reply | None:
+        """See `Speaks.turned_away`."""
+        if request.headers.get("Authorization") == self.authorization:
+            return None
+        return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
+
+    def failure(self, status: int) -> Mapping[str, object]:
+        """See `Speaks.failure`."""
+        if status < 400:
+            return {"HasError": False}
+        return {"ErrorMessage": f"Fault {status}", "HasError": True}
+
+    def points(self, request: Request) -> Reply:
+        """Answer a balance; an unknown customer has `CustomerExists` false."""
+        return Reply(200, self._points(request.parameters["id"]))
+
+    def pending_points(self, _: Request) -> Reply:
         """Answer that nothing is pending."""
         return Reply(200, {"TotalPendingPoints": 0, "TotalPendingCashback": Decimal(0), "PendingOrders": []})
 
-    def change_cashback(self, customer_id: str, body: bytes) -> Reply:
+    def change_cashback(self, request: Request) -> Reply:
         """Change a balance once for a ChangeKey."""
-        request = _members(body)
-        value, kind, key = request.get("Value"), request.get("OperationType"), request.get("ChangeKey")
+        customer_id, body = request.parameters["id"], request.members()
+        value, kind, key = body.get("Value"), body.get("OperationType"), body.get("ChangeKey")
         if isinstance(value, bool) or not isinstance(value, Decimal | int) or value == 0:
             return self._refusal(400, "Value is not an amount", 16, "Points_PointsCannotBeZero")
         if kind != (0 if value > 0 else 1):
             return self._refusal(400, "OperationType does not fit the sign of Value", 9, "OperationMismatch")
-        if not isinstance(key, str) or not key or not request.get("Reason"):
+        if not isinstance(key, str) or not key or not body.get("Reason"):
             return self._refusal(400, "Reason and ChangeKey are required", 7, "FieldCannotBeNullOrBlank")
         if self.books.used(key):
             return self._duplicate(key)
@@ -65,10 +84,10 @@ class Provider:
             self._first[key] = reply
         return reply
 
-    def remove_checkout_cashback(self, body: bytes) -> Reply:
+    def remove_checkout_cashback(self, request: Request) -> Reply:
         """Take cashback off a checkout; the five documented codes."""
-        request = _members(body)
-        customer_id, checkout_id = request.get("CustomerId"), request.get("CheckoutId")
+        body = request.members()
+        customer_id, checkout_id = body.get("CustomerId"), body.get("CheckoutId")
         if not isinstance(checkout_id, str) or not checkout_id:
             code = "02"
         else:
@@ -121,32 +140,3 @@ class Provider:
         if not self.old_envelope:
             answer |= {"Code": code, "CodeName": name, "Severity": severity, "HasWarning": severity == 1}
         return Reply(status, answer)
-
-
-def _members(body: bytes) -> Mapping[str, object]:
-    try:
-        request = decode(body)
-    except PayloadError:
-        return {}
-    return request if isinstance(request, dict) else {}
-
-
-Route = Callable[[Provider, str, bytes], Reply]
-
-ROUTES: Mapping[tuple[str, str], Route] = {
-    ("POST", "/v1/pvt/Customer/{id}/cashback"): lambda provider, who, body: provider.change_cashback(
-        who, body
-    ),
-    ("GET", "/v1/pvt/Customer/{id}/points"): lambda provider, who, _: provider.points(who),
-    ("GET", "/v1/pvt/Customer/{id}/pendingpoints"): lambda provider, who, _: provider.pending_points(who),
-    ("POST", "/v1/pvt/Checkout/redeem/remove"): lambda provider, _, body: provider.remove_checkout_cashback(
-        body
-    ),
-}
-"""Method and path of each operation, and who answers it."""
-
-
-def key_of(body: bytes) -> str | None:
-    """Return the ChangeKey of a request body, None if it has none."""
-    key = _members(body).get("ChangeKey")
-    return key if isinstance(key, str) else None

@@ -2,50 +2,31 @@
 
 import asyncio
 import email.utils
-import secrets
 import socket
 import struct
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Self, cast
 
 import msgspec
 from aiohttp import web
 
-from bonifiq_async.bonifiq.client import BasicCredentials
-from bonifiq_async.sandbox.books import Books
+from bonifiq_async.sandbox.exchange import Reply, Request, Route, Speaks
 from bonifiq_async.sandbox.faults import Act, Fault, FaultScript
-from bonifiq_async.sandbox.provider import ROUTES, Duplicates, Provider, Reply, Route, key_of
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
 
 
-class Sandbox:
-    """A provider on this machine, for `BonifiQClient(sandbox.credentials, base_url=sandbox.url)`.
+class Server:
+    """Serves `provider` on 127.0.0.1 and fails as `faults` say. `port` 0 takes a free one."""
 
-    `duplicates` says how a used key is answered, `faults` what goes wrong. `customers` (none: every
-    customer exists) are who is known. `port` 0 takes a free one. It listens on 127.0.0.1 alone.
-    """
-
-    def __init__(
-        self,
-        *,
-        duplicates: Duplicates = "replay",
-        faults: FaultScript | None = None,
-        customers: Iterable[str] | None = None,
-        old_envelope: bool = False,
-        credentials: BasicCredentials | None = None,
-        port: int = 0,
-    ) -> None:
-        self.books = Books(customers)
+    def __init__(self, provider: Speaks, *, faults: FaultScript | None, port: int) -> None:
         self.faults = FaultScript() if faults is None else faults
-        self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
         self.port = port
-        self._provider = Provider(self.books, duplicates, old_envelope)
-        self._authorization = self.credentials.header()
+        self._provider = provider
         self._running: _Running | None = None
 
     @property
@@ -86,38 +67,35 @@ class Sandbox:
 
     def _handlers(self) -> web.Application:
         app = web.Application()
-        for (method, path), route in ROUTES.items():
-            app.router.add_route(method, path, self._handler(route))
+        for (method, path), route in self._provider.routes().items():
+            app.router.add_route(method, path, self._handler(path, route))
         return app
 
     def _refuses(self) -> bool:
         """Say, of a new connection, whether it is closed unread."""
         return self.faults.next_in_sequence == "close-unread" and self.faults.draw() is not None
 
-    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            body = await request.read()
-            self.books.arrived(key_of(body) if body else None)
+    def _handler(self, path: str, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        def answer(request: Request) -> Reply:
+            return self._provider.turned_away(path, request) or route(request)
+
+        async def handle(arriving: web.Request) -> web.StreamResponse:
+            body = await arriving.read()
+            request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
+            self._provider.arrived(path, request)
             fault = self.faults.draw()
-            if fault is not None:
-                response = await self._misbehave(request, route, body, fault)
+            if fault is None:
+                response: web.StreamResponse = _json(answer(request))
             else:
-                response = _json(self._answer(request, route, body))
+                reply = answer(request) if fault.applies else Reply(200, self._provider.failure(200))
+                response = await self._misbehave(arriving, reply, fault)
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
 
         return handle
 
-    def _answer(self, request: web.Request, route: Route, body: bytes) -> Reply:
-        if request.headers.get("Authorization") != self._authorization:
-            return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
-        return route(self._provider, request.match_info.get("id", ""), body)
-
-    async def _misbehave(
-        self, request: web.Request, route: Route, body: bytes, fault: Fault
-    ) -> web.StreamResponse:
-        reply = self._answer(request, route, body) if fault.applies else Reply(200, {"HasError": False})
+    async def _misbehave(self, request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
@@ -150,10 +128,8 @@ class Sandbox:
             headers["Retry-After"] = email.utils.formatdate(time.time() + self.faults.seconds, usegmt=True)
         elif fault.retry_after is not None:
             headers["Retry-After"] = str(_LONG if fault.retry_after == "long" else self.faults.seconds)
-        value = {"ErrorMessage": f"Fault {fault.status}", "HasError": True}
-        return web.Response(
-            status=fault.status, headers=headers, body=_encode(value), content_type="application/json"
-        )
+        body = _encode(self._provider.failure(fault.status))
+        return web.Response(status=fault.status, headers=headers, body=body, content_type="application/json")
 
 
 class _Running:

@@ -1,0 +1,37 @@
+"""Raba7ni's cashback cards."""
+
+from bonifiq_async import door
+from bonifiq_async.calls import Calls
+from bonifiq_async.raba7ni.answers import AnswerReader
+from bonifiq_async.raba7ni.operations import CARD, CARDS, REWARDS
+from bonifiq_async.raba7ni.payloads import CardReward, CashbackCard
+from bonifiq_async.request import prepare
+
+
+class Cards:
+    """The cards of a client's application. All raise `RefusedError`, `NotAppliedError` and `PayloadError`."""
+
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
+        self._calls = calls
+        self._base_url = base_url
+        self._reader = reader
+
+    async def list(self, *, deadline: float | None = None) -> tuple[CashbackCard, ...]:
+        """Return every card that the application may see."""
+        request = prepare(CARDS, self._base_url, {})
+        result, _ = await self._calls.value(CARDS, request, self._reader.read, deadline=deadline)
+        return result.cards
+
+    async def get(self, card_id: int, *, deadline: float | None = None) -> CashbackCard:
+        """Return one card."""
+        path = {"card_id": str(door.number(card_id, "card_id"))}
+        request = prepare(CARD, self._base_url, path)
+        result, _ = await self._calls.value(CARD, request, self._reader.read_card, deadline=deadline)
+        return result
+
+    async def rewards(self, card_id: int, *, deadline: float | None = None) -> tuple[CardReward, ...]:
+        """Return the active rewards of a card."""
+        path = {"card_id": str(door.number(card_id, "card_id"))}
+        request = prepare(REWARDS, self._base_url, path)
+        result, _ = await self._calls.value(REWARDS, request, self._reader.read, deadline=deadline)
+        return result.rewards

@@ -1,0 +1,249 @@
+"""Raba7ni's cashback: earn, redeem, refund, balance and history."""
+
+from collections.abc import AsyncGenerator, Mapping
+from decimal import Decimal
+from typing import TypeVar, cast
+
+from bonifiq_async import door
+from bonifiq_async.calls import Calls
+from bonifiq_async.delivery import Reader
+from bonifiq_async.errors import PayloadError
+from bonifiq_async.operation import Operation
+from bonifiq_async.outcome import Outcome
+from bonifiq_async.raba7ni.answers import AnswerReader
+from bonifiq_async.raba7ni.changes import CashbackWrite, Earn, Redeem, Refund, token_of
+from bonifiq_async.raba7ni.member import Member, MemberToken, Pin
+from bonifiq_async.raba7ni.operations import BALANCE, EARN, HISTORY, REDEEM, REFUND
+from bonifiq_async.raba7ni.payloads import (
+    CashbackAnswer,
+    CashbackBalance,
+    CashbackEarned,
+    CashbackRedeemed,
+    CashbackRefunded,
+    CashbackTransaction,
+    EarnRequest,
+    HistoryPage,
+    RedeemRequest,
+    RefundRequest,
+)
+from bonifiq_async.request import PreparedRequest, prepare
+from bonifiq_async.secret import Secret
+
+T = TypeVar("T")
+
+PAGE_SIZE = 20
+"""Rows of a page, as in the documented sample; the largest that the provider gives is not known."""
+
+MEMBER_TOKEN = "X-Member-Token"
+
+
+class Cashback:
+    """A client's cashback on Raba7ni's cards.
+
+    `earn`, `redeem` and `refund` go out once: nobody de-duplicates them. They are repeated only when they
+    provably never left; what did not end in an answer raises `OutcomeUnknownError`, and the same key is not
+    sent again until a person has settled it in the ledger.
+    """
+
+    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
+        self._calls = calls
+        self._base_url = base_url
+        self._reader = reader
+
+    async def earn(
+        self,
+        *,
+        card_id: int,
+        member: Member,
+        purchase_amount: Decimal,
+        reference: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        member_name: str | None = None,
+        key: str | None = None,
+        deadline: float | None = None,
+    ) -> Outcome[CashbackEarned]:
+        """Credit `member` with the card's share of a purchase; the arguments are those of `Earn`.
+
+        `deadline` is in seconds from now (default: `timeouts.call`). An e-mail or phone that nobody has
+        makes a new member.
+
+        Raises `RefusedError` (or `AuthenticationError`, `CustomerNotFound`), `NotAppliedError` and
+        `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may have changed, do not repeat it
+        under another key. Source: endpoint page, "Earn Cashback".
+        """
+        change = Earn(
+            card_id=card_id,
+            member=member,
+            purchase_amount=purchase_amount,
+            reference=reference,
+            metadata=metadata,
+            member_name=member_name,
+            key=key,
+        )
+        return _applied(await self._earn(change, deadline))
+
+    async def redeem(
+        self,
+        *,
+        card_id: int,
+        amount: Decimal,
+        member_token: MemberToken,
+        pin: Pin | str | None = None,
+        reference: str | None = None,
+        key: str | None = None,
+        member: Member | None = None,
+        deadline: float | None = None,
+    ) -> Outcome[CashbackRedeemed]:
+        """Spend `amount` of the cashback of who holds `member_token`; the arguments are those of `Redeem`.
+
+        Errors are those of `earn`. Source: endpoint page, "Redeem Cashback".
+        """
+        try:
+            token, number = token_of(member_token), None if pin is None else Pin.of(pin)
+        finally:
+            del member_token, pin  # a traceback that shows locals must not have them
+        change = Redeem(
+            card_id=card_id,
+            amount=amount,
+            member_token=token,
+            pin=number,
+            reference=reference,
+            key=key,
+            member=member,
+        )
+        return _applied(await self._redeem(change, deadline))
+
+    async def refund(
+        self,
+        *,
+        card_id: int,
+        member: Member,
+        refund_amount: Decimal,
+        cashback_to_deduct: Decimal | None = None,
+        reference: str | None = None,
+        key: str | None = None,
+        deadline: float | None = None,
+    ) -> Outcome[CashbackRefunded]:
+        """Take back what was earned on a purchase that is refunded; the arguments are those of `Refund`.
+
+        Errors are those of `earn`. Source: endpoint page, "Refund Cashback".
+        """
+        change = Refund(
+            card_id=card_id,
+            member=member,
+            refund_amount=refund_amount,
+            cashback_to_deduct=cashback_to_deduct,
+            reference=reference,
+            key=key,
+        )
+        return _applied(await self._refund(change, deadline))
+
+    async def outcome_of(
+        self, change: CashbackWrite, *, deadline: float | None = None
+    ) -> Outcome[CashbackAnswer]:
+        """Make `change` once, and return its outcome whatever that is, with the error inside.
+
+        Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
+        """
+        if isinstance(change, Earn):
+            return cast(Outcome[CashbackAnswer], await self._earn(change, deadline))
+        if isinstance(change, Redeem):
+            return cast(Outcome[CashbackAnswer], await self._redeem(change, deadline))
+        return cast(Outcome[CashbackAnswer], await self._refund(change, deadline))
+
+    async def balance(
+        self, card_id: int, member_id: int, *, deadline: float | None = None
+    ) -> CashbackBalance:
+        """Return the balance of a member on a card; the provider takes no e-mail or phone here.
+
+        Raises `RefusedError`, `NotAppliedError` (no answer in time) and `PayloadError`.
+        """
+        path = _place(card_id, member_id)
+        request = prepare(BALANCE, self._base_url, path)
+        result, _ = await self._calls.value(BALANCE, request, self._reader.read, deadline=deadline)
+        return result
+
+    async def history(
+        self,
+        card_id: int,
+        member_id: int,
+        *,
+        page_size: int = PAGE_SIZE,
+        deadline: float | None = None,
+    ) -> AsyncGenerator[CashbackTransaction, None]:
+        """Yield a member's movements on a card in the provider's order, each id once, page by page.
+
+        Ends at the first empty page. Movements that are added meanwhile shift the pages: what comes
+        again is left out. `deadline` is for each page. Raises as `balance`, and `PayloadError` when the
+        provider gives the same page for ever.
+        """
+        place, size = _place(card_id, member_id), door.number(page_size, "page_size")
+        seen: set[int] = set()
+        offset, before = 0, HistoryPage()
+        while (page := await self._page(place, size, offset, deadline)).transactions:
+            if page.transactions == before.transactions:
+                if page.pagination is None or page.pagination.has_more is not True:
+                    return
+                raise PayloadError(
+                    "the history gives the same page again and says there is more", path="$.data"
+                )
+            for row in page.transactions:
+                if row.id is None or row.id not in seen:
+                    yield row
+                if row.id is not None:
+                    seen.add(row.id)
+            offset, before = offset + len(page.transactions), page
+
+    async def _page(
+        self, place: Mapping[str, str], size: int, offset: int, deadline: float | None
+    ) -> HistoryPage:
+        path = {**place, "limit": str(size), "offset": str(offset)}
+        request = prepare(HISTORY, self._base_url, path)
+        result, _ = await self._calls.value(HISTORY, request, self._reader.read, deadline=deadline)
+        return result
+
+    async def _earn(self, change: Earn, deadline: float | None) -> Outcome[CashbackEarned]:
+        request = prepare(EARN, self._base_url, {}, EarnRequest.of(change), key=change.change_key)
+        return await self._once(change, EARN, request, self._reader.read, deadline)
+
+    async def _redeem(self, change: Redeem, deadline: float | None) -> Outcome[CashbackRedeemed]:
+        body = RedeemRequest.of(change)
+        secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
+        request = prepare(
+            REDEEM,
+            self._base_url,
+            {},
+            body,
+            key=change.change_key,
+            headers=((MEMBER_TOKEN, change.member_token),),
+            record=body.recorded(),
+        )
+        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, deadline)
+
+    async def _refund(self, change: Refund, deadline: float | None) -> Outcome[CashbackRefunded]:
+        request = prepare(REFUND, self._base_url, {}, RefundRequest.of(change), key=change.change_key)
+        return await self._once(change, REFUND, request, self._reader.read, deadline)
+
+    async def _once(
+        self,
+        change: CashbackWrite,
+        operation: Operation[T],
+        request: PreparedRequest,
+        reader: Reader[T],
+        deadline: float | None,
+    ) -> Outcome[T]:
+        return await self._calls.outcome(change, operation, request, reader, deadline=deadline)
+
+
+def _applied(outcome: Outcome[T]) -> Outcome[T]:
+    """Return a success, and raise the error of anything else."""
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def _place(card_id: int, member_id: int) -> Mapping[str, str]:
+    return {
+        "card_id": str(door.number(card_id, "card_id")),
+        "member_id": str(door.number(member_id, "member_id")),
+    }

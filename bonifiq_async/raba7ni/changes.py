@@ -1,0 +1,244 @@
+"""Raba7ni's changes: what is earned, redeemed and taken back, each under a key of our own.
+
+The provider knows no key and promises nothing of `reference`, so that the key serves this side alone: a
+ledger finds the change by it, and nothing is sent twice.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from attrs import field, frozen
+
+from bonifiq_async import door
+from bonifiq_async.errors import PayloadError
+from bonifiq_async.raba7ni.member import Member, MemberToken, Pin, known
+
+DEEPEST = 20
+"""Levels of metadata that are taken at the most."""
+
+
+def _purchase(value: Decimal | int) -> Decimal:
+    return door.amount(value, "purchase_amount", positive=True)
+
+
+def _redeemed(value: Decimal | int) -> Decimal:
+    return door.amount(value, "amount", positive=True)
+
+
+def _refunded(value: Decimal | int) -> Decimal:
+    return door.amount(value, "refund_amount", positive=True)
+
+
+def _deducted(value: Decimal | int | None) -> Decimal | None:
+    return None if value is None else door.amount(value, "cashback_to_deduct", positive=True)
+
+
+def _extras(value: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise PayloadError(f"metadata must be an object, not {type(value).__name__}", path="metadata")
+    return _sorted(value, "metadata", DEEPEST)
+
+
+def _sorted(members: Mapping[str, object], path: str, levels: int) -> dict[str, object]:
+    """Copy an object with its names in order: the same metadata has the same bytes."""
+    names = [door.text(name, f"a name in {path}", blank=True) for name in members]
+    return {name: _extra(members[name], f"{path}.{name}", levels - 1) for name in sorted(names)}
+
+
+def _extra(value: object, path: str, levels: int) -> object:
+    """Copy what JSON can hold exactly, else raise `PayloadError` naming the place."""
+    if levels < 0:
+        raise PayloadError("metadata has too many levels", path="metadata")
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return _utf8(value, path)
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, Mapping):
+        return _sorted(value, path, levels)
+    if isinstance(value, list | tuple):
+        return [_extra(item, f"{path}[{index}]", levels - 1) for index, item in enumerate(value)]
+    raise PayloadError(f"{path} is a {type(value).__name__}, which JSON cannot hold exactly", path=path)
+
+
+def _utf8(text: str, path: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PayloadError(f"{path} has half a character", path=path) from None
+    return text
+
+
+def _labels(reference: str | None, key: str | None) -> None:
+    if reference is not None:
+        door.text(reference, "reference")
+    if key is not None:
+        door.text(key, "key")
+    if reference is None and key is None:
+        raise PayloadError(
+            "give a reference, or a key that tells this change from any other: nothing else does", path="key"
+        )
+
+
+def _key(kind: str, card_id: int, reference: str | None, key: str | None) -> str:
+    """Return `EARN-10-ORDER-12345`: operation, card and reference, since references repeat across them."""
+    return key if key is not None else f"{kind}-{card_id}-{reference}"
+
+
+@frozen(kw_only=True)
+class Earn:
+    """A purchase for which `member` earns the card's share.
+
+    `purchase_amount` (above zero) is in the card's currency. `reference` is sent; `key` (default:
+    operation, card and reference) stays here and tells this change from any other. `metadata` is sent
+    as it is; floats in it are refused. `member_name` is for a member that this makes. `value` is the
+    purchase amount: what is earned, the provider says.
+
+    Raises `PayloadError` naming the field for anything that must not be sent, and when there is neither
+    `reference` nor `key`.
+    """
+
+    card_id: int
+    member: Member
+    purchase_amount: Decimal = field(converter=_purchase)
+    reference: str | None = None
+    metadata: Mapping[str, object] | None = field(default=None, converter=_extras, hash=False)
+    member_name: str | None = None
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        door.number(self.card_id, "card_id")
+        known(self.member)
+        if self.member_name is not None:
+            door.text(self.member_name, "member_name")
+        _labels(self.reference, self.key)
+
+    @property
+    def customer_id(self) -> str:
+        """Whose balance it is: card and member."""
+        return f"{self.card_id}:{self.member}"
+
+    @property
+    def value(self) -> Decimal:
+        """The purchase amount."""
+        return self.purchase_amount
+
+    @property
+    def change_key(self) -> str:
+        """The key, given or derived."""
+        return _key("EARN", self.card_id, self.reference, self.key)
+
+
+@frozen(kw_only=True)
+class Refund:
+    """A refund of `refund_amount` of a purchase, by which cashback is taken back.
+
+    The provider computes the deduction, unless `cashback_to_deduct` says it. The rest is as in `Earn`;
+    `value` is the refund amount below zero.
+    """
+
+    card_id: int
+    member: Member
+    refund_amount: Decimal = field(converter=_refunded)
+    cashback_to_deduct: Decimal | None = field(default=None, converter=_deducted)
+    reference: str | None = None
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        door.number(self.card_id, "card_id")
+        known(self.member)
+        _labels(self.reference, self.key)
+
+    @property
+    def customer_id(self) -> str:
+        """Whose balance it is: card and member."""
+        return f"{self.card_id}:{self.member}"
+
+    @property
+    def value(self) -> Decimal:
+        """The refund amount, below zero."""
+        return self.refund_amount.copy_negate()
+
+    @property
+    def change_key(self) -> str:
+        """The key, given or derived."""
+        return _key("REFUND", self.card_id, self.reference, self.key)
+
+
+@frozen(kw_only=True, init=False)
+class Redeem:
+    """Cashback of `amount` that the member who holds `member_token` spends.
+
+    The request names its member by the token alone. `member` is not sent: it says here whose balance it
+    is, for the order in a batch and for who reads a ledger; without it all redemptions of a card wait
+    for one another in a batch. Token and `pin` are secrets: they are in no comparison, key or ledger, so
+    that the same redemption with a newer token is the same change. The rest is as in `Earn`.
+    """
+
+    card_id: int
+    amount: Decimal = field(converter=_redeemed)
+    member_token: MemberToken = field(eq=False)
+    pin: Pin | None = field(default=None, eq=False)
+    reference: str | None = None
+    key: str | None = None
+    member: Member | None = None
+
+    def __init__(
+        self,
+        *,
+        card_id: int,
+        amount: Decimal | int,
+        member_token: MemberToken,
+        pin: Pin | str | None = None,
+        reference: str | None = None,
+        key: str | None = None,
+        member: Member | None = None,
+    ) -> None:
+        try:
+            token, number = token_of(member_token), None if pin is None else Pin.of(pin)
+        finally:
+            del member_token, pin  # a traceback that shows locals must not have them
+        self.__attrs_init__(
+            card_id=card_id,
+            amount=amount,
+            member_token=token,
+            pin=number,
+            reference=reference,
+            key=key,
+            member=member,
+        )
+        door.number(card_id, "card_id")
+        if member is not None:
+            known(member)
+        _labels(reference, key)
+
+    @property
+    def customer_id(self) -> str:
+        """Whose balance it is: card and member; card alone where only the token says who it is."""
+        return f"{self.card_id}:{'by token' if self.member is None else self.member}"
+
+    @property
+    def value(self) -> Decimal:
+        """The amount, below zero."""
+        return self.amount.copy_negate()
+
+    @property
+    def change_key(self) -> str:
+        """The key, given or derived."""
+        return _key("REDEEM", self.card_id, self.reference, self.key)
+
+
+CashbackWrite = Earn | Redeem | Refund
+"""What `outcome_of` and a batch take."""
+
+
+def token_of(value: object) -> MemberToken:
+    """Return `value` if it is a `MemberToken`, else raise `PayloadError`, which does not show it."""
+    kind = type(value).__name__
+    if isinstance(value, MemberToken):
+        return value
+    del value
+    raise PayloadError(f"member_token must be a MemberToken, not {kind}", path="member_token")

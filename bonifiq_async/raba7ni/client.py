@@ -1,0 +1,178 @@
+"""Raba7ni's client: one application, one pool of connections, one event loop."""
+
+import hashlib
+import os
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from attrs import field, frozen
+
+from bonifiq_async import door
+from bonifiq_async.calls import Calls
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.intent import Ledger
+from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.outcome import Outcome
+from bonifiq_async.raba7ni.answers import AnswerReader
+from bonifiq_async.raba7ni.cards import Cards
+from bonifiq_async.raba7ni.cashback import Cashback
+from bonifiq_async.raba7ni.changes import CashbackWrite
+from bonifiq_async.raba7ni.members import Members
+from bonifiq_async.raba7ni.operations import SignInPaths
+from bonifiq_async.raba7ni.payloads import CashbackAnswer
+from bonifiq_async.request import checked_base_url
+from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.runtime import Runtime
+from bonifiq_async.secret import Secret, masked
+from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
+
+BASE_URL = "https://app.raba7ni.com"
+
+
+@frozen(init=False)
+class Raba7niCredentials:
+    """Application id (`app_...`) and API key (`test_...` or `prod_...`). The repr does not show the key.
+
+    A test key moves real balances: it only mutes the messages to members. Raises `ConfigurationError` when
+    one is blank or could not be sent.
+    """
+
+    app_id: str
+    api_key: str = field(repr=masked)
+
+    def __init__(self, app_id: str, api_key: str) -> None:
+        self.__attrs_init__(app_id, api_key)
+        del app_id, api_key  # a traceback that shows locals must not have them
+        for name in ("app_id", "api_key"):
+            try:
+                door.text(getattr(self, name), name)
+            except PayloadError as error:
+                raise ConfigurationError(f"The {error}. Nothing was sent.") from None
+
+    def fingerprint(self) -> str:
+        """Return what tells this application from another in a ledger."""
+        return hashlib.blake2b(self.app_id.encode(), digest_size=8, person=b"raba7ni").hexdigest()
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request."""
+        return {"X-App-Id": self.app_id, "X-Api-Key": self.api_key}
+
+
+class Raba7niClient:
+    """Client of the Raba7ni Cashback API, an async context manager.
+
+    One client serves one event loop and any number of tasks; they share its connections (`pool`), its
+    retry quota and the wait that the provider asks for. `timeouts.call` is the deadline of a call.
+    `ledger` records what was meant and what came of it (none: in memory, for this client alone): give a
+    durable one, since what is in doubt must never be sent again. It is shared, never closed here.
+    `sign_in_paths` says which of the two documented families of paths serves one-time codes. A `session`
+    that is given is used and never closed. `trust_env` lets the environment name a proxy. `runtime` is the
+    clock, the sleep and the random source.
+
+    Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
+    """
+
+    cashback: Cashback
+    cards: Cards
+    members: Members
+
+    def __init__(
+        self,
+        credentials: Raba7niCredentials,
+        *,
+        base_url: str = BASE_URL,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        pool: PoolLimits = PoolLimits(),
+        ledger: Ledger | None = None,
+        sign_in_paths: SignInPaths = SignInPaths.AUTH_MEMBER,
+        session: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+        runtime: Runtime = Runtime(),
+    ) -> None:
+        try:
+            address = checked_base_url(base_url)
+        except ConfigurationError as error:
+            del base_url  # it may hold what a traceback must not show
+            raise error.with_traceback(None) from None
+        self._session = SessionManager(
+            {**credentials.headers(), "Accept": "application/json"},
+            timeouts=timeouts,
+            pool=pool,
+            borrowed=session,
+            trust_env=trust_env,
+        )
+        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        self._claims = Claims(
+            MemoryLedger() if ledger is None else ledger, "raba7ni", credentials.fingerprint(), runtime.sleep
+        )
+        calls = Calls(delivery, self._claims, timeouts)
+        reader = AnswerReader((Secret(credentials.api_key),))
+        self.cashback = Cashback(calls, address, reader)
+        self.cards = Cards(calls, address, reader)
+        self.members = Members(calls, address, reader, sign_in_paths)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        base_url: str | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        pool: PoolLimits = PoolLimits(),
+        ledger: Ledger | None = None,
+        sign_in_paths: SignInPaths = SignInPaths.AUTH_MEMBER,
+        session: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+        runtime: Runtime = Runtime(),
+    ) -> Self:
+        """Return a client made from RABA7NI_APP_ID, RABA7NI_API_KEY and RABA7NI_BASE_URL (optional).
+
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing.
+        """
+        missing = [name for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY") if not os.environ.get(name)]
+        if missing:
+            raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        return cls(
+            Raba7niCredentials(os.environ["RABA7NI_APP_ID"], os.environ["RABA7NI_API_KEY"]),
+            base_url=base_url or os.environ.get("RABA7NI_BASE_URL") or BASE_URL,
+            retry=retry,
+            timeouts=timeouts,
+            pool=pool,
+            ledger=ledger,
+            sign_in_paths=sign_in_paths,
+            session=session,
+            trust_env=trust_env,
+            runtime=runtime,
+        )
+
+    async def outcome_of(
+        self, change: CashbackWrite, *, deadline: float | None = None
+    ) -> Outcome[CashbackAnswer]:
+        """Make `change` once, and return its outcome whatever that is: what a batch calls.
+
+        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`.
+        """
+        return await self.cashback.outcome_of(change, deadline=deadline)
+
+    def in_doubt(self) -> tuple[str, ...]:
+        """Return the keys of the changes that may or may not have been applied, oldest first.
+
+        They are not sent again: a person compares balance and history, and settles them in the ledger.
+        """
+        return self._claims.in_doubt()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the session is borrowed. Idempotent; calls in flight are lost."""
+        await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

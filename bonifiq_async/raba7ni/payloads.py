@@ -1,0 +1,300 @@
+"""Raba7ni's payloads; attribute names are the wire names. Amounts are exact and in the card's currency.
+
+Source: the samples of the endpoint page. Nothing says which members are always there, so that every
+member of an answer may be None.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+from attrs import frozen
+
+from bonifiq_async.change_key import canonical_amount
+from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
+from bonifiq_async.raba7ni.member import OneTimeCode, Pin
+
+
+def _spelt(value: Decimal) -> Decimal:
+    """Return the one spelling of an amount: the same change has the same bytes."""
+    return Decimal(canonical_amount(value))
+
+
+@frozen
+class EarnRequest:
+    """Body of an earn."""
+
+    card_id: int
+    purchase_amount: Decimal
+    member_id: int | None = None
+    email: str | None = None
+    phone: str | None = None
+    member_name: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, object] | None = None
+
+    @classmethod
+    def of(cls, change: Earn) -> "EarnRequest":
+        """Return the body of `change`."""
+        return cls(
+            card_id=change.card_id,
+            purchase_amount=_spelt(change.purchase_amount),
+            member_id=change.member.id,
+            email=change.member.email,
+            phone=change.member.phone,
+            member_name=change.member_name,
+            reference=change.reference,
+            metadata=change.metadata,
+        )
+
+
+@frozen
+class RedeemRequest:
+    """Body of a redeem."""
+
+    card_id: int
+    amount: Decimal
+    pin: Pin | None = None
+    reference: str | None = None
+
+    @classmethod
+    def of(cls, change: Redeem) -> "RedeemRequest":
+        """Return the body of `change`."""
+        return cls(change.card_id, _spelt(change.amount), change.pin, change.reference)
+
+    def recorded(self) -> "RedeemRequest":
+        """Return it without the PIN, as a ledger keeps it."""
+        return attrs.evolve(self, pin=None)
+
+
+@frozen
+class RefundRequest:
+    """Body of a refund."""
+
+    card_id: int
+    refund_amount: Decimal
+    member_id: int | None = None
+    email: str | None = None
+    phone: str | None = None
+    cashback_to_deduct: Decimal | None = None
+    reference: str | None = None
+
+    @classmethod
+    def of(cls, change: Refund) -> "RefundRequest":
+        """Return the body of `change`."""
+        deducted = change.cashback_to_deduct
+        return cls(
+            card_id=change.card_id,
+            refund_amount=_spelt(change.refund_amount),
+            member_id=change.member.id,
+            email=change.member.email,
+            phone=change.member.phone,
+            cashback_to_deduct=None if deducted is None else _spelt(deducted),
+            reference=change.reference,
+        )
+
+
+@frozen
+class CashbackEarned:
+    """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
+
+    transaction_id: int | None = None
+    purchase_amount: Decimal | None = None
+    cashback_percentage: Decimal | None = None
+    cashback_earned: Decimal | None = None
+    new_balance: Decimal | None = None
+    member_id: int | None = None
+    card_id: int | None = None
+    earned_at: datetime | None = None
+
+
+@frozen
+class CashbackRedeemed:
+    """What a redeem came to. `amount_redeemed` has no sign; the history has it below zero."""
+
+    transaction_id: int | None = None
+    amount_redeemed: Decimal | None = None
+    new_balance: Decimal | None = None
+    member_id: int | None = None
+    card_id: int | None = None
+    redeemed_at: datetime | None = None
+
+
+@frozen
+class CashbackRefunded:
+    """What a refund came to. `balance_warning` was only ever shown as null: it is kept as it comes."""
+
+    transaction_id: int | None = None
+    cashback_deducted: Decimal | None = None
+    refund_amount: Decimal | None = None
+    previous_balance: Decimal | None = None
+    new_balance: Decimal | None = None
+    currency: str | None = None
+    member_id: int | None = None
+    card_id: int | None = None
+    reference: str | None = None
+    balance_warning: object = None
+    refunded_at: datetime | None = None
+
+
+CashbackAnswer = CashbackEarned | CashbackRedeemed | CashbackRefunded
+"""What a write is answered with."""
+
+
+@frozen
+class CashbackBalance:
+    """A member's balance on a card."""
+
+    card_id: int | None = None
+    member_id: int | None = None
+    cashback_balance: Decimal | None = None
+    cashback_percentage: Decimal | None = None
+    reward_system: str | None = None
+    queried_at: datetime | None = None
+
+
+@frozen
+class CashbackTransaction:
+    """One line of a member's history. `amount` is signed. It shows neither reference nor metadata."""
+
+    id: int | None = None
+    type: str | None = None
+    amount: Decimal | None = None
+    points: int | None = None
+    event: str | None = None
+    created_at: datetime | None = None
+
+
+@frozen
+class Pagination:
+    """Where a page of a history stands."""
+
+    limit: int | None = None
+    offset: int | None = None
+    total: int | None = None
+    has_more: bool | None = None
+
+
+@frozen
+class HistoryPage:
+    """One page of a history."""
+
+    card_id: int | None = None
+    member_id: int | None = None
+    transactions: tuple[CashbackTransaction, ...] = ()
+    pagination: Pagination | None = None
+
+
+@frozen
+class CashbackConfig:
+    """How a card gives cashback. To what the two bounds apply is not documented."""
+
+    cashback_percentage: Decimal | None = None
+    cashback_min_amount: Decimal | None = None
+    cashback_max_amount: Decimal | None = None
+    allows_pin_redemption: bool | None = None
+
+
+@frozen
+class CashbackCard:
+    """A card: the members of both documented samples, which agree on `id`, `unique_identifier`, `name`."""
+
+    id: int | None = None
+    unique_identifier: str | None = None
+    name: str | None = None
+    description: str | None = None
+    reward_system: str | None = None
+    cashback_config: CashbackConfig | None = None
+    head: str | None = None
+    is_active: bool | None = None
+    points_per_currency: int | None = None
+    currency_unit_amount: Decimal | None = None
+    club_id: int | None = None
+
+
+@frozen
+class CardList:
+    """The cards of an application."""
+
+    cards: tuple[CashbackCard, ...] = ()
+    total: int | None = None
+
+
+@frozen
+class CardReward:
+    """A reward of a card. `title` is a text for each language code; `points` is what it costs."""
+
+    id: int | None = None
+    name: str | None = None
+    title: Mapping[str, object] | None = attrs.field(default=None, hash=False)
+    points: int | None = None
+    reward_type: str | None = None
+    is_active: bool | None = None
+
+
+@frozen
+class RewardList:
+    """The rewards of a card."""
+
+    card_id: int | None = None
+    rewards: tuple[CardReward, ...] = ()
+
+
+@frozen
+class Contact:
+    """Where a member is asked for: body of a check and of a request for a one-time code."""
+
+    email: str | None = None
+    phone: str | None = None
+    phone_number: str | None = None
+
+
+@frozen
+class RegistrationRequest:
+    """Body of a registration."""
+
+    name: str
+    email: str
+    phone: str
+    accepts_emails: bool | None = None
+
+
+@frozen
+class MaskedMember:
+    """A member as the sign-in shows it: e-mail and phone have asterisks in them."""
+
+    id: int | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@frozen
+class MemberCheck:
+    """Whether a member exists; `registration_endpoint` comes when it does not."""
+
+    exists: bool | None = None
+    is_active: bool | None = None
+    member: MaskedMember | None = None
+    registration_endpoint: str | None = None
+
+
+@frozen
+class MemberRegistration:
+    """A new member. A one-time code was sent to it; `otp_code` has it with a test key alone."""
+
+    message: str | None = None
+    member: MaskedMember | None = None
+    otp_expires_in_minutes: int | None = None
+    otp_code: OneTimeCode | None = None
+
+
+@frozen
+class OneTimeCodeSent:
+    """A one-time code is on its way; `otp_code` has it with a test key alone."""
+
+    message: str | None = None
+    expires_in_minutes: int | None = None
+    member: MaskedMember | None = None
+    otp_code: OneTimeCode | None = None

@@ -1,0 +1,54 @@
+"""What the server and a provider's side say to each other: a request, and a reply to it."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from attrs import frozen
+
+from bonifiq_async.converters import decode
+from bonifiq_async.errors import PayloadError
+
+
+@frozen
+class Request:
+    """A request that was read. `parameters` are those of the path; names of `headers` ignore case."""
+
+    parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def members(self) -> Mapping[str, object]:
+        """Return the members of its JSON body, none when it is not an object."""
+        try:
+            value = decode(self.body)
+        except PayloadError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+@frozen
+class Reply:
+    """A status and a JSON value."""
+
+    status: int
+    value: Mapping[str, object]
+
+
+Route = Callable[[Request], Reply]
+
+
+class Speaks(Protocol):
+    """A provider's side: what the server has to know of it to serve and to fail as it does."""
+
+    def routes(self) -> Mapping[tuple[str, str], Route]:
+        """Return method and path of each operation, and who answers it."""
+
+    def arrived(self, path: str, request: Request) -> None:
+        """Count a request for `path`, a path of `routes`, under its key."""
+
+    def turned_away(self, path: str, request: Request) -> Reply | None:
+        """Return the answer to who may not do this, None for who may."""
+
+    def failure(self, status: int) -> Mapping[str, object]:
+        """Return the body of an error that is not about the request; of a success that came to nothing."""

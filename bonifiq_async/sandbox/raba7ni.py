@@ -1,0 +1,369 @@
+"""Raba7ni's side: nobody de-duplicates a write here, and `reference` is a label without a rule.
+
+Of the error codes only `member_not_found` is the provider's; the others, the statuses, the refusals and
+the names in a sign-in's answer are this sandbox's own, because the documentation has none.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from attrs import define, field
+
+from bonifiq_async.operation import Operation
+from bonifiq_async.raba7ni.operations import (
+    BALANCE,
+    CARD,
+    CARDS,
+    CHECK,
+    EARN,
+    HISTORY,
+    REDEEM,
+    REFUND,
+    REGISTER,
+    REQUEST_OTP,
+    REWARDS,
+    VERIFY_OTP,
+    SignInPaths,
+)
+from bonifiq_async.sandbox.exchange import Reply, Request, Route
+from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
+
+T = TypeVar("T")
+
+_READ, _WRITE, _CARDS = "cashback_read", "cashback_write", "card_read"
+SCOPES = (_READ, _WRITE, _CARDS)
+"""What a key can be allowed to do; the sign-in of a member needs no scope."""
+
+CURRENCY = "TND"
+LARGEST_PAGE = 100
+_WRITES = {EARN.path: "earn", REDEEM.path: "redeem", REFUND.path: "refund"}
+_NEEDED = {
+    **dict.fromkeys((EARN.path, REDEEM.path, REFUND.path), _WRITE),
+    **dict.fromkeys((BALANCE.path.partition("?")[0], HISTORY.path.partition("?")[0]), _READ),
+    **dict.fromkeys((CARDS.path, CARD.path, REWARDS.path), _CARDS),
+}
+_LABELS = {"earn": "earning", "redeem": "redemption", "refund": "refund"}
+
+
+class _Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, code: str, **more: object) -> None:
+        super().__init__(code)
+        self.status, self.code, self.more = status, code, more
+
+
+@define
+class Raba7ni:
+    """Raba7ni's operations over `books`, for who sends `headers` and may do what `scopes` say."""
+
+    books: Wallets
+    headers: Mapping[str, str]
+    scopes: frozenset[str]
+    _ids: Iterator[int] = field(factory=lambda: itertools.count(1))
+
+    def routes(self) -> Mapping[tuple[str, str], Route]:
+        """See `Speaks.routes`."""
+        answers: dict[tuple[str, str], Answer] = {
+            _at(EARN): self.earn,
+            _at(REDEEM): self.redeem,
+            _at(REFUND): self.refund,
+            _at(BALANCE): self.balance,
+            _at(HISTORY): self.history,
+            _at(CARDS): self.cards,
+            _at(CARD): self.card,
+            _at(REWARDS): self.rewards,
+            _at(CHECK): self.check,
+            _at(REGISTER): self.register,
+            **{_at(REQUEST_OTP[paths]): self.request_otp for paths in SignInPaths},
+            **{_at(VERIFY_OTP[paths]): self.verify_otp for paths in SignInPaths},
+        }
+        return {place: self._enveloped(answer) for place, answer in answers.items()}
+
+    def arrived(self, path: str, request: Request) -> None:
+        """See `Speaks.arrived`; the key is operation and reference."""
+        operation = _WRITES.get(path)
+        reference = request.members().get("reference") if operation is not None else None
+        self.books.arrived(operation, reference if isinstance(reference, str) else None)
+
+    def turned_away(self, path: str, request: Request) -> Reply | None:
+        """See `Speaks.turned_away`."""
+        if any(request.headers.get(name) != value for name, value in self.headers.items()):
+            return self._error(401, "invalid_api_key")
+        scope = _NEEDED.get(path)
+        if scope is not None and scope not in self.scopes:
+            return self._error(403, "insufficient_scope")
+        return None
+
+    def failure(self, status: int) -> Mapping[str, object]:
+        """See `Speaks.failure`."""
+        if status < 400:
+            return {"success": True, "data": {}}
+        return self._error(status, "fault").value
+
+    def earn(self, request: Request) -> Mapping[str, object]:
+        """Credit the card's share; an unknown e-mail or phone is a new member."""
+        body = request.members()
+        card_id, amount = self._card(body.get("card_id")), _amount(body.get("purchase_amount"))
+        person = self._person(body, new=True)
+        earned = self.books.share(card_id, amount)
+        moved = self._move("earn", body, card_id, person, earned)
+        return {
+            "transaction_id": moved.id,
+            "purchase_amount": amount,
+            "cashback_percentage": self.books.cards[card_id],
+            "cashback_earned": earned,
+            "new_balance": self.books.balance(card_id, person.id),
+            "member_id": person.id,
+            "card_id": card_id,
+            "earned_at": moved.moment,
+        }
+
+    def redeem(self, request: Request) -> Mapping[str, object]:
+        """Debit who holds the member token, if the balance allows it."""
+        person = self.books.member_of(request.headers.get("X-Member-Token", ""))
+        if person is None:
+            raise _Refused(401, "invalid_member_token")
+        body = request.members()
+        card_id, amount = self._card(body.get("card_id")), _amount(body.get("amount"))
+        if body.get("pin") is not None and body.get("pin") != person.pin:
+            raise _Refused(422, "invalid_pin")
+        if self.books.balance(card_id, person.id) < amount:
+            raise _Refused(422, "insufficient_balance")
+        moved = self._move("redeem", body, card_id, person, -amount)
+        return {
+            "transaction_id": moved.id,
+            "amount_redeemed": amount,
+            "new_balance": self.books.balance(card_id, person.id),
+            "member_id": person.id,
+            "card_id": card_id,
+            "redeemed_at": moved.moment,
+        }
+
+    def refund(self, request: Request) -> Mapping[str, object]:
+        """Take back the card's share, or what the request says; the balance may fall below zero."""
+        body = request.members()
+        card_id, amount = self._card(body.get("card_id")), _amount(body.get("refund_amount"))
+        person, explicit = self._person(body), body.get("cashback_to_deduct")
+        deducted = self.books.share(card_id, amount) if explicit is None else _amount(explicit)
+        before = self.books.balance(card_id, person.id)
+        moved = self._move("refund", body, card_id, person, -deducted)
+        return {
+            "transaction_id": moved.id,
+            "cashback_deducted": deducted,
+            "refund_amount": amount,
+            "previous_balance": before,
+            "new_balance": self.books.balance(card_id, person.id),
+            "currency": CURRENCY,
+            "member_id": person.id,
+            "card_id": card_id,
+            "reference": moved.reference,
+            "balance_warning": None,
+            "refunded_at": moved.moment,
+        }
+
+    def balance(self, request: Request) -> Mapping[str, object]:
+        """Answer a balance."""
+        card_id, person = self._card(_number(request.query.get("card_id"))), self._known(request.query)
+        return {
+            "card_id": card_id,
+            "member_id": person.id,
+            "cashback_balance": self.books.balance(card_id, person.id),
+            "cashback_percentage": self.books.cards[card_id],
+            "reward_system": "cashback",
+        }
+
+    def history(self, request: Request) -> Mapping[str, object]:
+        """Answer a page of movements, oldest first; at most `LARGEST_PAGE` of them."""
+        card_id, person = self._card(_number(request.query.get("card_id"))), self._known(request.query)
+        limit = min(_number(request.query.get("limit", "20")) or 20, LARGEST_PAGE)
+        offset = _number(request.query.get("offset", "0")) or 0
+        rows = self.books.history(card_id, person.id)
+        page = rows[offset : offset + limit]
+        return {
+            "card_id": card_id,
+            "member_id": person.id,
+            "transactions": [_line(moved) for moved in page],
+            "pagination": {
+                "limit": limit,
+                "offset": offset,
+                "total": len(rows),
+                "has_more": offset + len(page) < len(rows),
+            },
+        }
+
+    def cards(self, _: Request) -> Mapping[str, object]:
+        """Answer every card."""
+        cards = [self._described(card_id) for card_id in self.books.cards]
+        return {"cards": cards, "total": len(cards)}
+
+    def card(self, request: Request) -> Mapping[str, object]:
+        """Answer one card."""
+        return self._described(self._card(_number(request.parameters["card_id"])))
+
+    def rewards(self, request: Request) -> Mapping[str, object]:
+        """Answer the rewards of a card: one."""
+        reward = {
+            "id": 1,
+            "name": "Discount",
+            "title": {"en": "Discount"},
+            "points": 100,
+            "reward_type": "discount",
+            "is_active": True,
+        }
+        return {"card_id": self._card(_number(request.parameters["card_id"])), "rewards": [reward]}
+
+    def check(self, request: Request) -> Mapping[str, object]:
+        """Answer whether a member exists."""
+        person = self._addressed(request)
+        if person is None:
+            return {"exists": False, "registration_endpoint": REGISTER.path}
+        return {"exists": True, "is_active": True, "member": _masked(person)}
+
+    def register(self, request: Request) -> Mapping[str, object]:
+        """Make a member and send it a code."""
+        body = request.members()
+        name, email, phone = (_text(body.get(field)) for field in ("name", "email", "phone"))
+        if not (name and email and phone):
+            raise _Refused(422, "validation_failed")
+        if self.books.find(email=email, phone=phone) is not None:
+            raise _Refused(422, "member_exists")
+        number = self.books.add_member(email=email, phone=phone, name=name)
+        person = Person(number, email, phone, name)
+        return {
+            "message": "Registered",
+            "member": {"id": number, "name": name, **_masked(person)},
+            "otp_expires_in_minutes": 10,
+            **self._code(number),
+        }
+
+    def request_otp(self, request: Request) -> Mapping[str, object]:
+        """Send a code to a member."""
+        person = self._addressed(request)
+        if person is None:
+            raise _Refused(404, "member_not_found", requires_registration=True)
+        return {
+            "message": "Sent",
+            "expires_in_minutes": 10,
+            "member": _masked(person),
+            **self._code(person.id),
+        }
+
+    def verify_otp(self, request: Request) -> Mapping[str, object]:
+        """Give a token for a right code, which stands in `otp`."""
+        person = self._addressed(request)
+        if person is None or not self.books.use_code(person.id, request.members().get("otp")):
+            raise _Refused(422, "invalid_otp")
+        return {"member_token": self.books.token_for(person.id), "member": _masked(person)}
+
+    def _code(self, member_id: int) -> Mapping[str, object]:
+        """Make a code, and show it to a test key."""
+        code = self.books.new_code(member_id)
+        return {"otp_code": code} if self._mode() == "test" else {}
+
+    def _mode(self) -> str:
+        return "test" if self.headers["X-Api-Key"].startswith("test_") else "production"
+
+    def _enveloped(self, answer: "Answer") -> Route:
+        def route(request: Request) -> Reply:
+            try:
+                return Reply(200, {"success": True, "data": answer(request), "meta": self._meta()})
+            except _Refused as refused:
+                return self._error(refused.status, refused.code, **refused.more)
+
+        return route
+
+    def _error(self, status: int, code: str, **more: object) -> Reply:
+        error = {"code": code, "message": code.replace("_", " ").capitalize(), **more}
+        return Reply(status, {"success": False, "error": error, "meta": self._meta()})
+
+    def _meta(self) -> Mapping[str, object]:
+        return {"mode": self._mode(), "request_id": f"req_{next(self._ids)}"}
+
+    def _move(
+        self, operation: str, body: Mapping[str, object], card_id: int, person: Person, amount: Decimal
+    ) -> Moved:
+        return self.books.move(operation, _text(body.get("reference")), card_id, person.id, amount)
+
+    def _card(self, card_id: object) -> int:
+        if type(card_id) is not int or card_id not in self.books.cards:
+            raise _Refused(404, "card_not_found")
+        return card_id
+
+    def _known(self, query: Mapping[str, str]) -> Person:
+        person = self.books.person(_number(query.get("member_id")) or 0)
+        if person is None:
+            raise _Refused(404, "member_not_found")
+        return person
+
+    def _person(self, body: Mapping[str, object], *, new: bool = False) -> Person:
+        number, email, phone = body.get("member_id"), _text(body.get("email")), _text(body.get("phone"))
+        if type(number) is int:
+            found = self.books.person(number)
+        else:
+            found = self.books.find(email=email, phone=phone)
+        if found is None and new and number is None and (email or phone):
+            name = _text(body.get("member_name"))
+            found = self.books.person(self.books.add_member(email=email, phone=phone, name=name))
+        if found is None:
+            raise _Refused(404, "member_not_found")
+        return found
+
+    def _addressed(self, request: Request) -> Person | None:
+        body = request.members()
+        phone = _text(body.get("phone")) or _text(body.get("phone_number"))
+        return self.books.find(email=_text(body.get("email")), phone=phone)
+
+    def _described(self, card_id: int) -> Mapping[str, object]:
+        percentage = self.books.cards[card_id]
+        return {
+            "id": card_id,
+            "unique_identifier": f"CASH-{card_id:03}",
+            "name": f"Card {card_id}",
+            "description": f"{percentage}% cashback on all purchases",
+            "reward_system": "cashback",
+            "cashback_config": {"cashback_percentage": percentage, "allows_pin_redemption": True},
+        }
+
+
+Answer = Callable[[Request], Mapping[str, object]]
+
+
+def _at(operation: Operation[T]) -> tuple[str, str]:
+    """Return method and path of an operation, without its query."""
+    return operation.method, operation.path.partition("?")[0]
+
+
+def _line(moved: Moved) -> Mapping[str, object]:
+    return {
+        "id": moved.id,
+        "type": _LABELS[moved.operation],
+        "amount": moved.amount,
+        "points": 0,
+        "event": f"cashback_{moved.operation}ed",
+        "created_at": moved.moment,
+    }
+
+
+def _masked(person: Person) -> Mapping[str, object]:
+    return {"email": _stars(person.email), "phone": _stars(person.phone)}
+
+
+def _stars(text: str | None) -> str | None:
+    return None if text is None else text[:1] + "***" + text[-1:]
+
+
+def _amount(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, Decimal | int) or value <= 0:
+        raise _Refused(422, "invalid_amount")
+    return Decimal(value)
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value is not None and value.isascii() and value.isdigit() else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,76 @@
+"""Words: a value that travels to the provider and is shown nowhere else."""
+
+from typing import Self
+
+from bonifiq_async import door
+from bonifiq_async.errors import ConfigurationError, PayloadError
+
+MASK = "***"
+
+
+def masked(_: object) -> str:
+    """Return what an attrs repr shows in place of a secret."""
+    return repr(MASK)
+
+
+class Secret:
+    """A text that no repr, log line, error, pickle or ledger shows; only `reveal` gives it out.
+
+    A pickle carries no value: what is unpickled stands for the secret and cannot reveal it. Raises
+    `PayloadError` for what is no text, is blank or has control characters.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text: str | None = text
+        del text  # a traceback that shows locals must not have it
+        try:
+            door.text(self._text, type(self).__name__)
+        except PayloadError as error:
+            self._text = None
+            raise error.with_traceback(None) from None
+
+    @classmethod
+    def of(cls, value: "str | Self") -> Self:
+        """Return `value` as a secret of this kind, which it may be already."""
+        if isinstance(value, cls):
+            return value
+        given = [value]
+        del value
+        return cls(given.pop())  # type: ignore[arg-type]  # anything but a text is refused there
+
+    def reveal(self) -> str:
+        """Return the text. Raises `ConfigurationError` when it was left behind by a pickle."""
+        if self._text is None:
+            raise ConfigurationError(
+                f"This {type(self).__name__} was pickled, which leaves its value behind. Nothing was sent; "
+                "give it again."
+            )
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return type(self) is type(other) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._text))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({MASK!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _left_behind, (type(self),)
+
+
+def _left_behind(kind: type[Secret]) -> Secret:
+    secret = kind.__new__(kind)
+    secret._text = None
+    return secret

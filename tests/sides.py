@@ -1,0 +1,123 @@
+"""Both providers behind one face, so that a behaviour is written once and run for each."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from decimal import Decimal
+
+from conftest import client_for, raba7ni_client_for
+
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    CashbackChange,
+    Earn,
+    Member,
+    MemberToken,
+    Outcome,
+    Raba7niClient,
+    Raba7niCredentials,
+    Redeem,
+)
+from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
+
+Client = BonifiQClient | Raba7niClient
+Server = Sandbox | Raba7niSandbox
+Start = Callable[..., Server]
+AMOUNT = Decimal("12.345")
+
+
+class Side(ABC):
+    """What a behaviour needs of a provider. `repeats` says whether a change may be sent again."""
+
+    name: str
+    fixture: str
+    repeats: bool
+    module: str
+    secrets: tuple[str, ...]
+    """Canaries: what `credentials` and `change_with_secrets` are made of."""
+
+    @abstractmethod
+    def credentials(self) -> object:
+        """Return credentials made of canaries."""
+
+    @abstractmethod
+    def client(self, server: Server, **settings: object) -> Client:
+        """Return a client of `server` that retries fast."""
+
+    @abstractmethod
+    def change(self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123) -> object:
+        """Return a change."""
+
+    @abstractmethod
+    def change_with_secrets(self) -> object:
+        """Return a change with every secret in it that the provider knows."""
+
+    @abstractmethod
+    def effects(self, server: Server, reference: str = "order-1") -> int:
+        """Return how often the change took effect."""
+
+    @abstractmethod
+    async def read(self, client: Client, deadline: float | None = None) -> object:
+        """Read a balance."""
+
+    async def make(self, client: Client, change: object) -> Outcome:
+        """Make a change; return its outcome, whatever that is."""
+        return await client.outcome_of(change)
+
+
+class BonifiQ(Side):
+    """The provider that de-duplicates by key."""
+
+    name, fixture, repeats, module = "BonifiQ", "sandbox", True, "bonifiq"
+    secrets = ("canarytoken", "canary-key-7319")
+
+    def credentials(self) -> BasicCredentials:
+        return BasicCredentials(*self.secrets)
+
+    def client(self, server: Server, **settings: object) -> BonifiQClient:
+        return client_for(server, **settings)
+
+    def change(
+        self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123
+    ) -> CashbackChange:
+        return CashbackChange(str(customer), amount, "Loyalty", f"ADD-{reference}")
+
+    def change_with_secrets(self) -> CashbackChange:
+        return self.change()
+
+    def effects(self, server: Server, reference: str = "order-1") -> int:
+        return len(server.books.effects(f"ADD-{reference}"))
+
+    async def read(self, client: Client, deadline: float | None = None) -> object:
+        return await client.customers.points("123", deadline=deadline)
+
+
+class Raba7ni(Side):
+    """The provider whose writes nobody de-duplicates."""
+
+    name, fixture, repeats, module = "Raba7ni", "raba7ni", False, "raba7ni"
+    secrets = ("canary-api-key-7319", "canary.member.token", "canary-pin-4711")
+
+    def credentials(self) -> Raba7niCredentials:
+        return Raba7niCredentials("app_1", self.secrets[0])
+
+    def client(self, server: Server, **settings: object) -> Raba7niClient:
+        return raba7ni_client_for(server, **settings)
+
+    def change(self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123) -> Earn:
+        return Earn(card_id=10, member=Member.by_id(customer), purchase_amount=amount, reference=reference)
+
+    def change_with_secrets(self) -> Redeem:
+        token, pin = self.secrets[1:]
+        return Redeem(
+            card_id=10, amount=Decimal(1), member_token=MemberToken(token), pin=pin, reference="order-1"
+        )
+
+    def effects(self, server: Server, reference: str = "order-1") -> int:
+        return len(server.books.effects("earn", reference)) + len(server.books.effects("redeem", reference))
+
+    async def read(self, client: Client, deadline: float | None = None) -> object:
+        return await client.cashback.balance(10, 123, deadline=deadline)
+
+
+BONIFIQ, RABA7NI = BonifiQ(), Raba7ni()

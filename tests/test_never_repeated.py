@@ -1,0 +1,362 @@
+"""A write that nobody de-duplicates: what follows from every fault on a real socket, and from every crash."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+
+import attrs
+import pytest
+from conftest import Clock, fast, raba7ni_client_for
+
+from bonifiq_async import (
+    Earn,
+    Effect,
+    Member,
+    NotAppliedError,
+    Outcome,
+    OutcomeUnknownError,
+    PoolLimits,
+    Raba7niClient,
+    Redeem,
+    Refund,
+    SqliteLedger,
+    StopReason,
+    Timeouts,
+    Verdict,
+)
+from bonifiq_async.intent import State
+from bonifiq_async.ledger.look import recorded, settle, standing
+from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
+
+ANA = Member.by_id(123)
+LETTERS = {
+    "N": Verdict.NOT_SENT,
+    "A": Verdict.ACCEPTED,
+    "R": Verdict.REFUSED,
+    "T": Verdict.THROTTLED,
+    "B": Verdict.BROKEN,
+    "L": Verdict.LOST,
+    "U": Verdict.UNREADABLE,
+}
+
+TABLE = """
+    # fault               attempts  effect       seen  effects
+    ok                    A         applied      1     1
+    slow                  A         applied      1     1
+    # after the request was handed over: one request, and nobody knows
+    close-unread          L         unknown      0     0
+    close-before          L         unknown      1     0
+    close-after           L         unknown      1     1
+    reset-before          L         unknown      1     0
+    reset-after           L         unknown      1     1
+    half-head-before      L         unknown      1     0
+    half-head-after       L         unknown      1     1
+    half-body-before      L         unknown      1     0
+    half-body-after       L         unknown      1     1
+    silence-before        L         unknown      1     0
+    silence-after         L         unknown      1     1
+    429                   T         unknown      1     0
+    429-seconds           T         unknown      1     0
+    429-date              T         unknown      1     0
+    429-long              T         unknown      1     0
+    503-seconds           T         unknown      1     0
+    500-before            B         unknown      1     0
+    500-after             B         unknown      1     1
+    502-before            B         unknown      1     0
+    502-after             B         unknown      1     1
+    503-before            B         unknown      1     0
+    503-after             B         unknown      1     1
+    504-before            B         unknown      1     0
+    504-after             B         unknown      1     1
+    html-before           U         unknown      1     0
+    html-after            U         unknown      1     1
+    # a no
+    400                   R         refused      1     0
+    401                   R         refused      1     0
+    403                   R         refused      1     0
+    404                   R         refused      1     0
+    409                   R         refused      1     0
+    422                   R         refused      1     0
+    # before it was handed over: the door is shut, and opens at the n-th wait; then the fault, if any
+    ok          open=1    NA        applied      1     1
+    ok          open=5    NNNNNA    applied      1     1
+    ok          open=9    NNNNNN    not-applied  0     0
+    close-after open=2    NNL       unknown      1     1
+    429         open=1    NT        unknown      1     0
+    422         open=3    NNNR      refused      1     0
+    html-after  open=1    NU        unknown      1     1
+"""
+
+
+@attrs.frozen
+class Row:
+    """One line of the table. `opens` is the wait at which the door opens, 0 where it was never shut."""
+
+    fault: str
+    opens: int
+    verdicts: tuple[Verdict, ...]
+    effect: Effect
+    seen: int
+    effects: int
+
+
+def rows() -> Iterator[Row]:
+    """Read the table."""
+    for line in TABLE.strip().splitlines():
+        if not line.strip().startswith("#"):
+            fault, *option, letters, effect, seen, effects = line.split()
+            opens = int(option[0].removeprefix("open=")) if option else 0
+            verdicts = tuple(LETTERS[letter] for letter in letters)
+            yield Row(fault, opens, verdicts, Effect(effect.replace("-", " ")), int(seen), int(effects))
+
+
+ROWS = list(rows())
+
+
+def changes(server: Raba7niSandbox) -> dict[str, Earn | Redeem | Refund]:
+    """Return one change of each kind, by the name of its operation in the books."""
+    amount, token = Decimal("20.000"), server.sign_in(123)
+    return {
+        "earn": Earn(card_id=10, member=ANA, purchase_amount=amount, reference="r"),
+        "redeem": Redeem(card_id=10, amount=amount, member_token=token, pin="1234", reference="r"),
+        "refund": Refund(card_id=10, member=ANA, refund_amount=amount, reference="r"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["earn", "redeem", "refund"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.fault}{f' open={row.opens}' * bool(row.opens)}")
+async def test_row(row: Row, kind: str, raba7ni) -> None:
+    """Attempts, effect, requests and the books are as the table says; a second call sends nothing more."""
+    server = raba7ni(faults=FaultScript([] if row.fault == "ok" else [row.fault]))
+    server.books.person(123).pin = "1234"
+    server.books.move("gift", None, 10, 123, Decimal(100))
+    made, before = changes(server)[kind], server.books.balance(10, 123)
+    if row.opens:
+        server.refuse_connections()
+    clock = Clock(on_sleep=lambda wait: server.accept_connections() if wait == row.opens else None)
+    limits = Timeouts(connect=5.0, attempt=0.3 if "silence" in row.fault else 5.0)
+    async with raba7ni_client_for(server, runtime=clock.runtime(), timeouts=limits) as client:
+        outcome = await client.outcome_of(made)
+        assert tuple(attempt.verdict for attempt in outcome.attempts) == row.verdicts
+        assert outcome.effect is row.effect
+        assert sum(attempt.requests for attempt in outcome.attempts) == row.seen + (
+            row.fault == "close-unread"
+        )
+        assert client.in_doubt() == ((made.change_key,) if row.effect is Effect.UNKNOWN else ())
+        if row.effect is Effect.UNKNOWN:
+            assert isinstance(outcome.error, OutcomeUnknownError)
+            assert outcome.error.change_key == made.change_key
+            again = await client.outcome_of(made)
+            assert (again.effect, again.attempts) == (Effect.UNKNOWN, ())
+            assert StopReason.UNSETTLED.value in str(again.error)
+    assert (server.books.requests_for(kind, "r"), server.books.requests) == (row.seen, row.seen)
+    assert len(server.books.effects(kind, "r")) == row.effects
+    assert (server.books.balance(10, 123) != before) == bool(row.effects)
+    assert server.faults.left == ()
+
+
+def test_the_table_meets_every_fault() -> None:
+    """A new fault needs a row."""
+    assert {row.fault for row in ROWS} == {*FAULTS, "ok"}
+
+
+async def test_what_cannot_connect_is_tried_again_and_not_applied(raba7ni, deaf_url) -> None:
+    """A connection that takes too long, and one that is no TLS: the request never left."""
+    server = raba7ni()
+    limits = Timeouts(connect=0.05, attempt=5.0, call=5.0)
+    for url in (deaf_url, server.url.replace("http:", "https:")):
+        options = {"base_url": url, "timeouts": limits, "retry": fast(max_attempts=3)}
+        async with raba7ni_client_for(server, **options) as client:
+            outcome = await client.outcome_of(changes(server)["earn"])
+            assert outcome.effect is Effect.NOT_APPLIED
+            assert [attempt.verdict for attempt in outcome.attempts] == [Verdict.NOT_SENT] * 3
+    assert server.books.requests == 0
+
+
+async def test_what_waited_in_the_queue_to_the_end_was_not_sent(raba7ni) -> None:
+    """No free connection in time."""
+    server = raba7ni(faults=FaultScript(["silence-after"]))
+    async with raba7ni_client_for(server, pool=PoolLimits(connections=1)) as client:
+        first = asyncio.create_task(client.outcome_of(changes(server)["earn"], deadline=2.0))
+        while server.books.requests == 0:
+            await asyncio.sleep(0.001)
+        with pytest.raises(NotAppliedError):
+            await client.cashback.earn(
+                card_id=10, member=ANA, purchase_amount=Decimal(1), reference="2", deadline=0.05
+            )
+        assert (await first).effect is Effect.UNKNOWN
+    assert server.books.requests_for("earn", "2") == 0
+
+
+# Over processes.
+
+CHILD = """
+import asyncio, os, sys
+from decimal import Decimal
+from bonifiq_async import Member, Raba7niClient, SqliteLedger
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.session import SessionManager
+
+def die(*_, **__):
+    os._exit(9)
+
+async def answered(self, *a, **k):
+    await original(self, *a, **k)
+    die()
+
+point = sys.argv[1]
+if point == "before claim":
+    Claims._claimed = die
+elif point == "after claim":
+    Delivery.deliver = die
+elif point == "after send":
+    original = SessionManager.attempt
+    SessionManager.attempt = answered
+elif point == "after answer":
+    Claims._end = die
+elif point == "after commit":
+    original = Claims._end
+    Claims._end = answered
+
+async def main():
+    async with SqliteLedger("l") as ledger, Raba7niClient.from_env(ledger=ledger) as client:
+        await client.cashback.earn(
+            card_id=10, member=Member.by_id(123), purchase_amount=Decimal(20), reference="r"
+        )
+
+asyncio.run(main())
+"""
+POINTS = {
+    "before claim": (0, Effect.APPLIED),
+    "after claim": (0, Effect.UNKNOWN),
+    "after send": (1, Effect.UNKNOWN),
+    "after answer": (1, Effect.UNKNOWN),
+    "after commit": (1, Effect.ALREADY_APPLIED),
+}
+
+
+def environment(server: Raba7niSandbox) -> dict[str, str]:
+    """Return the environment that points to a sandbox."""
+    return {
+        **os.environ,
+        "RABA7NI_APP_ID": server.credentials.app_id,
+        "RABA7NI_API_KEY": server.credentials.api_key,
+        "RABA7NI_BASE_URL": server.url,
+    }
+
+
+async def earned(client: Raba7niClient, reference: str = "r") -> Outcome:
+    """Make the earn that the child process made."""
+    return await client.outcome_of(
+        Earn(card_id=10, member=ANA, purchase_amount=Decimal(20), reference=reference)
+    )
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
+    """The process dies there; the next one sends it again only if it provably never left."""
+    (arrived, effect), server = POINTS[point], raba7ni()
+    died = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", CHILD, point],
+        cwd=tmp_path,
+        env=environment(server),
+        check=False,
+    )
+    assert (died.returncode, server.books.requests) == (9, arrived)
+    async with SqliteLedger(tmp_path / "l") as ledger, raba7ni_client_for(server, ledger=ledger) as client:
+        outcome = await earned(client)
+        assert outcome.effect is effect
+        assert server.books.requests == max(arrived, int(effect is Effect.APPLIED))
+        if effect is not Effect.UNKNOWN:
+            return
+        assert client.in_doubt() == ("EARN-10-r",)
+        assert "settle it by hand" in str(outcome.error)
+        (doubtful,) = recorded(tmp_path / "l", {State.IN_DOUBT, State.UNKNOWN})
+        assert (doubtful.key, doubtful.customer_id) == ("EARN-10-r", "10:id:123")
+        happened = bool(server.books.effects("earn", "r"))
+        word = State.APPLIED if happened else State.NOT_APPLIED
+        settle(tmp_path / "l", doubtful.key, word, "compared with the history")
+        settled = await earned(client)
+        assert settled.effect is (Effect.ALREADY_APPLIED if happened else Effect.APPLIED)
+    assert len(server.books.effects("earn", "r")) == 1
+
+
+MANY = """
+import asyncio
+from decimal import Decimal
+from bonifiq_async import CashbackBatch, Earn, FlowControl, Member, Raba7niClient, SqliteLedger
+
+def changes():
+    for number in range(300):
+        yield Earn(card_id=10, member=Member.by_id(1 + number % 20), purchase_amount=Decimal(20),
+                   reference=str(number))
+
+async def main():
+    async with SqliteLedger("l") as ledger, Raba7niClient.from_env(ledger=ledger) as client:
+        async for _ in CashbackBatch(client, flow=FlowControl(max_in_flight=8)).run(changes()):
+            pass
+
+asyncio.run(main())
+"""
+
+
+def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
+    """SIGKILL at random moments: what is not known is in the ledger; settled by the books, it adds up."""
+    server = raba7ni(faults=FaultScript(rate=0.2, seed=11))
+    chance, kills, path = random.Random(11), 0, tmp_path / "l"
+    while True:
+        running = subprocess.Popen([sys.executable, "-c", MANY], cwd=tmp_path, env=environment(server))
+        target = server.books.requests + chance.randrange(15, 45)
+        while running.poll() is None and (kills >= 5 or server.books.requests < target):
+            try:
+                running.wait(0.005)
+            except subprocess.TimeoutExpired:
+                continue
+        if running.poll() is not None:
+            break
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        kills += 1
+    assert (running.returncode, kills) == (0, 5)
+    for number in range(300):
+        assert len(server.books.effects("earn", str(number))) <= 1
+        assert server.books.requests_for("earn", str(number)) <= 1
+    for doubtful in list(recorded(path, {State.IN_DOUBT, State.UNKNOWN})):
+        reference = doubtful.key.removeprefix("EARN-10-")
+        happened = server.books.effects("earn", reference)
+        settle(path, doubtful.key, State.APPLIED if happened else State.NOT_APPLIED, "by the books")
+    found = standing(path)
+    applied = found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED]
+    assert found.counts[State.UNKNOWN] == found.counts[State.IN_DOUBT] == found.counts[State.CLAIMED] == 0
+    assert applied == sum(len(server.books.effects("earn", str(number))) for number in range(300))
+    assert sum(server.books.balances().values()) == found.sums[State.APPLIED].added / 20
+
+
+# What a ledger keeps.
+
+
+async def test_a_pin_can_not_be_found_by_trying(raba7ni, tmp_path) -> None:
+    """The same redemption under another PIN or a newer token is the same change, also in the file."""
+    server = raba7ni(faults=FaultScript(["close-after", "close-before"]))
+    server.books.move("gift", None, 10, 123, Decimal(100))
+    kept = []
+    for number, pin in enumerate(("1234", "9876")):
+        ledger, server.books.person(123).pin = SqliteLedger(tmp_path / str(number)), pin
+        async with ledger, raba7ni_client_for(server, ledger=ledger) as client:
+            made = Redeem(
+                card_id=10, amount=Decimal(5), member_token=server.sign_in(123), pin=pin, reference="r"
+            )
+            await client.outcome_of(made)
+            renewed = Redeem(card_id=10, amount=Decimal(5), member_token=server.sign_in(123), reference="r")
+            assert renewed == made
+            assert (await client.outcome_of(renewed)).attempts == ()
+        (row,) = recorded(tmp_path / str(number), set(State))
+        kept.append((row.key, row.customer_id, row.body))
+    assert kept == [("REDEEM-10-r", "10:by token", b'{"card_id":10,"amount":5,"reference":"r"}')] * 2

@@ -1,0 +1,512 @@
+"""Raba7ni's client against its sandbox: what each call does, and what is read from each answer."""
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from conftest import fast, http, raba7ni_client_for, read_request
+
+from bonifiq_async import (
+    AuthenticationError,
+    CashbackBatch,
+    ChangeKeyConflict,
+    ConfigurationError,
+    CustomerNotFound,
+    Earn,
+    Effect,
+    FlowControl,
+    Member,
+    MemberToken,
+    NotAppliedError,
+    OutcomeUnknownError,
+    PayloadError,
+    Raba7niClient,
+    Raba7niCredentials,
+    Refund,
+    RefusedError,
+    SignInPaths,
+)
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
+
+ANA = Member.by_id(123)
+CREDENTIALS = Raba7niCredentials("app_1", "test_key")
+
+
+@pytest.fixture
+async def server(raba7ni) -> Raba7niSandbox:
+    """A sandbox in which nothing goes wrong."""
+    return raba7ni()
+
+
+@pytest.fixture
+async def client(server) -> AsyncIterator[Raba7niClient]:
+    """Its client."""
+    async with raba7ni_client_for(server) as made:
+        yield made
+
+
+async def test_earn_redeem_refund_and_balance(client, server) -> None:
+    """The example of the page, from the first purchase to the refund; the books agree with every answer."""
+    earned = await client.cashback.earn(
+        card_id=10, member=ANA, purchase_amount=Decimal("250.00"), reference="ORDER-12345"
+    )
+    assert earned.effect is Effect.APPLIED
+    assert (earned.result.cashback_earned, earned.result.new_balance) == (Decimal("12.5"), Decimal("12.5"))
+    redeemed = await client.cashback.redeem(
+        card_id=10, amount=Decimal(5), member_token=server.sign_in(123), reference="R"
+    )
+    assert (redeemed.result.amount_redeemed, redeemed.result.new_balance) == (5, Decimal("7.5"))
+    refunded = await client.cashback.refund(card_id=10, member=ANA, refund_amount=Decimal(25), reference="R")
+    assert (refunded.result.cashback_deducted, refunded.result.new_balance) == (
+        Decimal("1.25"),
+        Decimal("6.25"),
+    )
+    assert (refunded.result.previous_balance, refunded.result.reference) == (Decimal("7.5"), "R")
+    explicit = await client.cashback.refund(
+        card_id=10, member=ANA, refund_amount=Decimal(25), cashback_to_deduct=Decimal("0.125"), reference="S"
+    )
+    assert explicit.result.cashback_deducted == Decimal("0.125")
+    balance = await client.cashback.balance(10, 123)
+    assert balance.cashback_balance == server.books.balance(10, 123) == Decimal("6.125")
+    for operation, reference in (("earn", "ORDER-12345"), ("redeem", "R"), ("refund", "R"), ("refund", "S")):
+        assert len(server.books.effects(operation, reference)) == 1
+    rows = [row async for row in client.cashback.history(10, 123)]
+    assert [row.amount for row in rows] == [Decimal("12.5"), -5, Decimal("-1.25"), Decimal("-0.125")]
+    assert [row.type for row in rows] == ["earning", "redemption", "refund", "refund"]
+
+
+async def test_three_decimals_survive(client, server) -> None:
+    """A dinar has a thousand millimes."""
+    await client.cashback.earn(card_id=10, member=ANA, purchase_amount=Decimal("12345678901234.98"), key="k")
+    balance = (await client.cashback.balance(10, 123)).cashback_balance
+    assert balance == server.books.balance(10, 123) == Decimal("617283945061.749")
+
+
+async def test_a_new_address_is_a_new_member(client, server) -> None:
+    """The answer says which; the name goes with it; the next earn finds it."""
+    by_email = Member.by_email("new@example.com")
+    first = await client.cashback.earn(
+        card_id=10, member=by_email, purchase_amount=Decimal(100), reference="1", member_name="Néw"
+    )
+    again = await client.cashback.earn(
+        card_id=10, member=by_email, purchase_amount=Decimal(100), reference="2"
+    )
+    assert first.result.member_id == again.result.member_id
+    assert server.books.person(first.result.member_id).name == "Néw"
+    assert again.result.new_balance == 10
+    with pytest.raises(CustomerNotFound) as caught:
+        await client.cashback.refund(
+            card_id=10, member=Member.by_phone("1"), refund_amount=Decimal(1), reference="3"
+        )
+    assert (caught.value.code, caught.value.status) == ("member_not_found", 404)
+    assert caught.value.request_id.startswith("req_")
+
+
+REFUSALS = {
+    "no such card": (lambda c, _: _earn(c, card_id=11), RefusedError, "card_not_found"),
+    "no such member": (lambda c, _: _earn(c, member=Member.by_id(7)), CustomerNotFound, "member_not_found"),
+    "too little": (
+        lambda c, token: _redeem(c, token, amount=Decimal("0.001")),
+        RefusedError,
+        "insufficient_balance",
+    ),
+    "another token": (
+        lambda c, token: _redeem(c, MemberToken("x")),
+        AuthenticationError,
+        "invalid_member_token",
+    ),
+    "wrong PIN": (lambda c, token: _redeem(c, token, pin="9999"), RefusedError, "invalid_pin"),
+}
+
+
+def _earn(client: Raba7niClient, **more: object) -> object:
+    given = {"card_id": 10, "member": ANA, "purchase_amount": Decimal(10), "reference": "r"}
+    return client.cashback.earn(**given | more)
+
+
+def _redeem(client: Raba7niClient, token: MemberToken, **more: object) -> object:
+    given = {"card_id": 10, "amount": Decimal(1), "member_token": token, "reference": "r"}
+    return client.cashback.redeem(**given | more)
+
+
+@pytest.mark.parametrize(("call", "kind", "code"), REFUSALS.values(), ids=REFUSALS.keys())
+async def test_a_refusal_changes_nothing_and_says_its_code(call, kind, code, raba7ni) -> None:
+    """And the same key may be used again once the cause is mended."""
+    server = raba7ni(members=[123])
+    server.books.person(123).pin = "1234"
+    token = server.sign_in(123)
+    async with raba7ni_client_for(server) as client:
+        with pytest.raises(kind) as caught:
+            await call(client, token)
+        assert (caught.value.code, caught.value.effect, len(caught.value.attempts)) == (
+            code,
+            Effect.REFUSED,
+            1,
+        )
+        assert server.books.balances() == {}
+        assert client.in_doubt() == ()
+        assert (await _earn(client)).effect is Effect.APPLIED
+        server.books.move("earn", "gift", 10, 123, Decimal(10))
+        assert (await _redeem(client, token, pin="1234")).effect is Effect.APPLIED
+
+
+async def test_a_key_without_the_scope_is_refused(raba7ni) -> None:
+    """Each call needs its own."""
+    server = raba7ni(scopes=["cashback_read"])
+    async with raba7ni_client_for(server) as client:
+        await client.cashback.balance(10, 123)
+        for call in (_earn(client), client.cards.list()):
+            with pytest.raises(AuthenticationError, match="insufficient_scope"):
+                await call
+
+
+async def test_cards_and_rewards(client) -> None:
+    """Percentages are exact, and an unknown card is refused."""
+    (card,) = await client.cards.list()
+    assert card == await client.cards.get(10)
+    assert (card.id, card.cashback_config.cashback_percentage) == (10, Decimal(5))
+    (reward,) = await client.cards.rewards(10)
+    assert (reward.points, reward.title) == (100, {"en": "Discount"})
+    with pytest.raises(RefusedError, match="card_not_found"):
+        await client.cards.get(11)
+    for wrong in (0, -1, "10", True, None):
+        with pytest.raises(PayloadError):
+            await client.cards.get(wrong)
+
+
+@pytest.mark.parametrize("paths", SignInPaths)
+async def test_sign_in_by_one_time_code(paths: SignInPaths, raba7ni) -> None:
+    """From a phone number to a redemption, on either family of paths; a code serves once."""
+    server = raba7ni()
+    async with raba7ni_client_for(server, sign_in_paths=paths) as client:
+        assert (await client.members.check(phone="22000111")).exists is False
+        made = await client.members.register(name="Ana", email="ana@example.com", phone="22000111")
+        assert (await client.members.check(email="ana@example.com")).exists is True
+        sent = await client.members.request_otp(phone="22000111")
+        code = sent.otp_code.reveal()
+        assert (sent.expires_in_minutes, code) == (10, server.books.code(made.member.id))
+        with pytest.raises(RefusedError, match="invalid_otp"):
+            await client.members.verify_otp({"phone_number": "22000111", "otp": "no"})
+        signed_in = await client.members.verify_otp({"phone_number": "22000111", "otp": code})
+        assert set(signed_in.names()) >= {"data.member_token"}
+        with pytest.raises(PayloadError, match=r"data\.member_token"):
+            signed_in.token("token")
+        server.books.move("earn", "gift", 10, made.member.id, Decimal(3))
+        spent = await client.cashback.redeem(
+            card_id=10, amount=Decimal(3), member_token=signed_in.token("data.member_token"), key="k"
+        )
+        assert (spent.result.member_id, spent.result.new_balance) == (made.member.id, 0)
+        with pytest.raises(RefusedError, match="invalid_otp"):
+            await client.members.verify_otp({"phone_number": "22000111", "otp": code})
+        with pytest.raises(CustomerNotFound):
+            await client.members.request_otp(phone="0")
+
+
+async def test_what_a_sign_in_cannot_carry_is_refused_at_the_door(client, server) -> None:
+    """Before anything is sent."""
+    for call in (
+        client.members.check(),
+        client.members.check(email="a@b.example", phone="1"),
+        client.members.request_otp(email=" "),
+        client.members.register(name="", email="a@b.example", phone="1"),
+        client.members.verify_otp({}),
+        client.members.verify_otp({"otp": 123456}),
+    ):
+        with pytest.raises(PayloadError):
+            await call
+    async with raba7ni_client_for(server, sign_in_paths=SignInPaths.MEMBERS_AUTH) as other:
+        with pytest.raises(PayloadError, match="phone"):
+            await other.members.request_otp(email="a@b.example")
+    assert server.books.requests == 0
+
+
+async def test_a_sign_in_without_an_answer_is_not_repeated(raba7ni) -> None:
+    """A registration that may have happened, a code that may have been used."""
+    for fault in ("close-after", "500-before", "429"):
+        server = raba7ni(faults=FaultScript([fault] * 3))
+        async with raba7ni_client_for(server) as client:
+            for call in (
+                client.members.register(name="A", email="a@b.example", phone="1"),
+                client.members.request_otp(phone="1"),
+                client.members.verify_otp({"otp": "1"}),
+            ):
+                with pytest.raises(OutcomeUnknownError, match="Do not repeat"):
+                    await call
+        assert server.books.requests == 3
+
+
+# History.
+
+
+async def test_history_goes_over_all_pages(client, server) -> None:
+    """Whatever their size; the sandbox caps it as a provider may."""
+    for number in range(230):
+        server.books.move("earn", str(number), 10, 123, Decimal(number))
+    for size, requests in ((20, 13), (100, 4), (1000, 4), (230, 4)):
+        before = server.books.requests
+        rows = [row async for row in client.cashback.history(10, 123, page_size=size)]
+        assert [row.amount for row in rows] == list(range(230))
+        assert server.books.requests - before == requests
+    assert [row async for row in client.cashback.history(10, 7)] == []
+    for wrong in (0, -1, "20", 2.5):
+        with pytest.raises(PayloadError):
+            await anext(client.cashback.history(10, 123, page_size=wrong))
+
+
+def _page(ids: list[int | None], **pagination: object) -> bytes:
+    rows = [{"id": number, "amount": 1} for number in ids]
+    return json.dumps({"success": True, "data": {"transactions": rows, "pagination": pagination}}).encode()
+
+
+HISTORIES = {
+    "a row comes in while paging": ([[1, 2], [2, 3], []], [1, 2, 3]),
+    "a page of nothing new": ([[1, 2], [2, 1], [3], []], [1, 2, 3]),
+    "an empty page in spite of a promise": ([[1], []], [1]),
+    "rows without an id": ([[None, 1], [None, 1, 2], []], [None, 1, None, 2]),
+}
+
+
+@pytest.mark.parametrize(("pages", "ids"), HISTORIES.values(), ids=HISTORIES.keys())
+async def test_history_gives_each_row_once(pages, ids, raw_server) -> None:
+    """And stops at the first empty page, whatever `has_more` says."""
+    asked = []
+
+    async def answer(reader, writer) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            asked.append(head.split(b" ")[1].partition(b"offset=")[2].decode())
+            writer.write(http(_page(pages[len(asked) - 1], has_more=True)))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        assert [row.id async for row in client.cashback.history(10, 123)] == ids
+    assert len(asked) == len(pages)
+    assert asked == [str(sum(map(len, pages[:number]))) for number in range(len(pages))]
+
+
+@pytest.mark.parametrize("has_more", [True, False, None])
+async def test_a_history_that_never_ends_is_noticed(has_more, raw_server) -> None:
+    """A provider that ignores the offset: all there is, or an error where it says that there is more."""
+
+    async def answer(reader, writer) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(http(_page([1, 2], has_more=has_more)))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        rows = []
+        if has_more:
+            with pytest.raises(PayloadError, match="same page"):
+                rows += [row.id async for row in client.cashback.history(10, 123)]
+        else:
+            rows += [row.id async for row in client.cashback.history(10, 123)]
+            assert rows == [1, 2]
+
+
+# Answers.
+
+YES = b'{"success":true,"data":{"new_balance":1}}'
+ANSWERS = {
+    "success": ("200 OK", YES, None, None),
+    "created": ("201 Created", YES, None, None),
+    "with meta": ("200 OK", b'{"success":true,"data":{},"meta":{"mode":"test"},"message":"ok"}', None, None),
+    "a no with status 200": ("200 OK", b'{"success":false,"error":{"code":"x"}}', RefusedError, "x"),
+    "a no that says nothing": ("200 OK", b'{"success":false}', RefusedError, None),
+    "a code that is a number": ("422 No", b'{"success":false,"error":{"code":7}}', RefusedError, "7"),
+    "400 without success": ("400 No", b'{"message":"no"}', RefusedError, None),
+    "404 with a page": ("404 No", b"<html>", RefusedError, None),
+    "401": ("401 No", b'{"success":false}', AuthenticationError, None),
+    "403": ("403 No", b"[]", AuthenticationError, None),
+    "yes and 400": ("400 No", YES, OutcomeUnknownError, None),
+    "no success": ("200 OK", b'{"data":{}}', OutcomeUnknownError, None),
+    "success is a text": ("200 OK", b'{"success":"true","data":{}}', OutcomeUnknownError, None),
+    "success is 1": ("200 OK", b'{"success":1,"data":{}}', OutcomeUnknownError, None),
+    "no data": ("200 OK", b'{"success":true}', OutcomeUnknownError, None),
+    "data is a list": ("200 OK", b'{"success":true,"data":[]}', OutcomeUnknownError, None),
+    "a balance as a text": (
+        "200 OK",
+        b'{"success":true,"data":{"new_balance":"1"}}',
+        OutcomeUnknownError,
+        None,
+    ),
+    "a page": ("200 OK", b"<html>", OutcomeUnknownError, None),
+    "nothing": ("200 OK", b"", OutcomeUnknownError, None),
+    "a redirect": ("302 Found", b"{}", OutcomeUnknownError, None),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "code"), ANSWERS.values(), ids=ANSWERS.keys())
+async def test_a_success_is_2xx_and_success_true(status, body, kind, code, raw_server) -> None:
+    """Anything else is an error; what is neither is not known. One request in any case."""
+    asked = []
+
+    async def answer(reader, writer) -> None:
+        while True:
+            asked.append(await read_request(reader))
+            writer.write(http(body, status=status))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer), retry=fast()) as client:
+        outcome = await client.outcome_of(
+            Earn(card_id=10, member=ANA, purchase_amount=Decimal(1), reference="r")
+        )
+        assert type(outcome.error) is (kind or type(None))
+        assert (outcome.effect is Effect.APPLIED) is (kind is None)
+        assert client.in_doubt() == (("EARN-10-r",) if kind is OutcomeUnknownError else ())
+        if kind is not None:
+            assert (outcome.error.code, outcome.error.status) == (code, int(status[:3]))
+    assert len(asked) == 1
+
+
+CARDS = {
+    "in data": (b'{"id":10,"name":"a"}', "a"),
+    "one level down": (b'{"card":{"id":10,"name":"b"}}', "b"),
+    "beside others": (b'{"total":1,"card":{"id":10,"name":"c"},"club":{"name":"d"}}', "c"),
+    "nowhere": (b'{"name":"e"}', None),
+    "twice": (b'{"a":{"id":1},"b":{"id":2}}', None),
+    "no object": (b"[]", None),
+}
+
+
+@pytest.mark.parametrize(("data", "name"), CARDS.values(), ids=CARDS.keys())
+async def test_a_card_is_found_where_it_may_stand(data, name, raw_server) -> None:
+    """Two documented places; anything else is not guessed."""
+
+    async def answer(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(b'{"success":true,"data":' + data + b"}"))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        if name is None:
+            with pytest.raises(PayloadError):
+                await client.cards.get(10)
+        else:
+            assert (await client.cards.get(10)).name == name
+
+
+# Requests.
+
+
+async def test_headers_are_those_of_the_page(raw_server) -> None:
+    """The member's token goes with a redeem alone, and with that one redeem."""
+    heads, bodies = [], []
+
+    async def answer(reader, writer) -> None:
+        while True:
+            head, body = await read_request(reader)
+            heads.append(head.decode().lower())
+            bodies.append(body)
+            writer.write(http(YES))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer) + "/prefix") as client:
+        await _earn(client)
+        await _redeem(client, MemberToken("Member-1"), pin="1234")
+        await client.cashback.balance(10, 123)
+    assert [head.split(" ")[:2] for head in heads] == [
+        ["post", "/prefix/api/v1/cashback/cashback/earn"],
+        ["post", "/prefix/api/v1/cashback/cashback/redeem"],
+        ["get", "/prefix/api/v1/cashback/cashback/balance?card_id=10&member_id=123"],
+    ]
+    for head in heads:
+        assert "x-app-id: app_1\r\n" in head and "x-api-key: test_key\r\n" in head
+        assert "accept: application/json\r\n" in head
+    assert ["x-member-token: member-1\r\n" in head for head in heads] == [False, True, False]
+    assert json.loads(bodies[1]) == {"card_id": 10, "amount": 1, "pin": "1234", "reference": "r"}
+    assert all("content-type: application/json\r\n" in head for head in heads[:2])
+
+
+async def test_one_key_is_one_change(client, server) -> None:
+    """Another member or amount under a key in use is refused unsent; another operation is another change."""
+    await _earn(client)
+    for other in ({"purchase_amount": Decimal(11)}, {"member": Member.by_id(7)}, {"metadata": {"a": 1}}):
+        with pytest.raises(ChangeKeyConflict):
+            await _earn(client, **other)
+    again = await _earn(client, purchase_amount=Decimal("10.000"))
+    assert (again.effect, again.attempts) == (Effect.ALREADY_APPLIED, ())
+    assert server.books.requests == 1
+    await client.cashback.refund(card_id=10, member=ANA, refund_amount=Decimal(1), reference="r")
+    await client.cashback.refund(card_id=10, member=ANA, refund_amount=Decimal(1), reference="r", key="2nd")
+    assert (
+        len(server.books.effects("refund", "r")) == 2
+    )  # the provider counts references twice; the keys differ
+
+
+async def test_doubt_is_listed_by_operation_and_key(raba7ni) -> None:
+    """A refund that went well says nothing of an earn in doubt under the same key."""
+    server = raba7ni(faults=FaultScript(["close-after"]))
+    async with raba7ni_client_for(server) as client:
+        with pytest.raises(OutcomeUnknownError):
+            await _earn(client, key="same")
+        await client.cashback.refund(card_id=10, member=ANA, refund_amount=Decimal(1), key="same")
+        assert client.in_doubt() == ("same",)
+
+
+async def test_a_batch_takes_every_kind_of_change(raba7ni) -> None:
+    """In order per member; nothing doubled, and what is not known says so."""
+    script = FaultScript(rate=0.3, seed=3, among=["close-after", "close-before", "500-after", "429"])
+    server = raba7ni(faults=script)
+    changes = [
+        kind(
+            **{
+                "card_id": 10,
+                "member": Member.by_id(1 + number % 7),
+                "reference": str(number),
+                amount: Decimal(number + 1),
+            }
+        )
+        for number in range(200)
+        for kind, amount in ((Earn, "purchase_amount"), (Refund, "refund_amount"))
+    ]
+    async with raba7ni_client_for(server) as client:
+        batch = CashbackBatch(client, flow=FlowControl(max_in_flight=16))
+        outcomes = [outcome async for outcome in batch.run(changes)]
+    effects = {Effect.APPLIED: 0, Effect.UNKNOWN: 0}
+    for outcome in outcomes:
+        change = outcome.change
+        operation = "earn" if isinstance(change, Earn) else "refund"
+        moved = server.books.effects(operation, change.reference)
+        assert server.books.requests_for(operation, change.reference) == 1
+        assert len(moved) <= 1 and (len(moved) == 1 or outcome.effect is not Effect.APPLIED)
+        effects[outcome.effect] += 1
+    assert min(effects.values()) > 50 and sum(effects.values()) == len(changes)
+
+
+# The client itself.
+
+
+def test_from_env(monkeypatch) -> None:
+    """Three variables, of which the last may be missing."""
+    for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY", "RABA7NI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="RABA7NI_APP_ID and RABA7NI_API_KEY"):
+        Raba7niClient.from_env()
+    monkeypatch.setenv("RABA7NI_APP_ID", "app_1")
+    monkeypatch.setenv("RABA7NI_API_KEY", "key")
+    assert Raba7niClient.from_env().cashback._base_url == "https://app.raba7ni.com"
+    monkeypatch.setenv("RABA7NI_BASE_URL", "http://example.org")
+    with pytest.raises(ConfigurationError, match="without encryption"):
+        Raba7niClient.from_env()
+
+
+@pytest.mark.parametrize(
+    "wrong", [("", "key"), ("app", " "), ("app\n", "key"), ("app", "k\r\n"), (None, "key"), ("app", 7)]
+)
+def test_credentials_that_could_not_be_sent_are_refused(wrong) -> None:
+    """When they are made, not when they are used."""
+    with pytest.raises(ConfigurationError):
+        Raba7niCredentials(*wrong)
+
+
+def test_an_account_is_an_application() -> None:
+    """A new key is the same account; the key is in no fingerprint."""
+    one, renewed, other = (Raba7niCredentials(*each) for each in (("a", "1"), ("a", "2"), ("b", "1")))
+    assert one.fingerprint() == renewed.fingerprint() != other.fingerprint()
+
+
+async def test_reads_are_repeated(raba7ni) -> None:
+    """They do no harm."""
+    server = raba7ni(faults=FaultScript(["500-before", "half-body-after", "429"]))
+    async with raba7ni_client_for(server) as client:
+        assert (await client.cashback.balance(10, 123)).cashback_balance == 0
+        assert server.books.requests == 4
+        with pytest.raises(NotAppliedError):
+            await client.cards.list(deadline=0)
