@@ -3,6 +3,8 @@
 import math
 from typing import TypeVar
 
+from attrs import frozen
+
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import WAY_OUT, error_of
@@ -16,6 +18,19 @@ from bonifiq_async.request import PreparedRequest
 from bonifiq_async.session import Timeouts
 
 T = TypeVar("T")
+
+
+@frozen
+class Terms:
+    """On what terms a change is made.
+
+    `deadline` is in seconds from now. A batch gives its own `slot`, its place among the batch's
+    requests, and `ledger`, which is asked instead of the client's.
+    """
+
+    deadline: float | None = None
+    slot: Slot | None = None
+    ledger: Ledger | None = None
 
 
 class Calls:
@@ -53,15 +68,13 @@ class Calls:
         request: PreparedRequest,
         read: Reader[T],
         *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
+        terms: Terms = Terms(),
     ) -> Outcome[T]:
-        """Return what became of a keyed change, whatever that is. `slot` and `ledger` are a batch's own.
+        """Return what became of a keyed change, whatever that is.
 
         Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
         """
-        seconds = self._seconds(deadline)
+        seconds, slot = self._seconds(terms.deadline), terms.slot
         intent = Intent(
             operation.name,
             request.key or "",
@@ -96,7 +109,7 @@ class Calls:
                 seconds=seconds,
                 repeatable=repeatable,
                 slot=slot,
-                ledger=ledger,
+                ledger=terms.ledger,
             )
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)

@@ -13,7 +13,7 @@ from bonifiq_async.bonifiq.payloads import (
     CustomerPoints,
     PendingPoints,
 )
-from bonifiq_async.calls import Calls
+from bonifiq_async.calls import Calls, Terms
 from bonifiq_async.intent import Ledger
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
@@ -65,9 +65,7 @@ class Customers:
             CHANGE_CASHBACK,
             self.prepared(change),
             self._reader.read,
-            deadline=deadline,
-            slot=slot,
-            ledger=ledger,
+            terms=Terms(deadline, slot, ledger),
         )
 
     def prepared(self, change: CashbackChange) -> PreparedRequest:

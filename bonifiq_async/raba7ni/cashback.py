@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from bonifiq_async import door
-from bonifiq_async.calls import Calls
+from bonifiq_async.admission import Slot
+from bonifiq_async.calls import Calls, Terms
 from bonifiq_async.delivery import Reader
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.intent import Ledger
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.raba7ni.answers import AnswerReader
@@ -80,7 +82,7 @@ class Cashback:
             member_name=member_name,
             key=key,
         )
-        return _applied(await self._earn(change, deadline))
+        return _applied(await self._earn(change, Terms(deadline)))
 
     async def redeem(
         self,
@@ -111,7 +113,7 @@ class Cashback:
             key=key,
             member=member,
         )
-        return _applied(await self._redeem(change, deadline))
+        return _applied(await self._redeem(change, Terms(deadline)))
 
     async def refund(
         self,
@@ -136,20 +138,26 @@ class Cashback:
             reference=reference,
             key=key,
         )
-        return _applied(await self._refund(change, deadline))
+        return _applied(await self._refund(change, Terms(deadline)))
 
     async def outcome_of(
-        self, change: CashbackWrite, *, deadline: float | None = None
+        self,
+        change: CashbackWrite,
+        *,
+        deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Outcome[CashbackAnswer]:
         """Make `change` once, and return its outcome whatever that is, with the error inside.
 
         Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
         """
+        terms = Terms(deadline, slot, ledger)
         if isinstance(change, Earn):
-            return cast(Outcome[CashbackAnswer], await self._earn(change, deadline))
+            return cast(Outcome[CashbackAnswer], await self._earn(change, terms))
         if isinstance(change, Redeem):
-            return cast(Outcome[CashbackAnswer], await self._redeem(change, deadline))
-        return cast(Outcome[CashbackAnswer], await self._refund(change, deadline))
+            return cast(Outcome[CashbackAnswer], await self._redeem(change, terms))
+        return cast(Outcome[CashbackAnswer], await self._refund(change, terms))
 
     async def balance(
         self, card_id: int, member_id: int, *, deadline: float | None = None
@@ -202,11 +210,11 @@ class Cashback:
         result, _ = await self._calls.value(HISTORY, request, self._reader.read, deadline=deadline)
         return result
 
-    async def _earn(self, change: Earn, deadline: float | None) -> Outcome[CashbackEarned]:
+    async def _earn(self, change: Earn, terms: Terms) -> Outcome[CashbackEarned]:
         request = prepare(EARN, self._base_url, {}, EarnRequest.of(change), key=change.change_key)
-        return await self._once(change, EARN, request, self._reader.read, deadline)
+        return await self._once(change, EARN, request, self._reader.read, terms)
 
-    async def _redeem(self, change: Redeem, deadline: float | None) -> Outcome[CashbackRedeemed]:
+    async def _redeem(self, change: Redeem, terms: Terms) -> Outcome[CashbackRedeemed]:
         body = RedeemRequest.of(change)
         secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
         request = prepare(
@@ -218,11 +226,11 @@ class Cashback:
             headers=((MEMBER_TOKEN, change.member_token),),
             record=body.recorded(),
         )
-        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, deadline)
+        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, terms)
 
-    async def _refund(self, change: Refund, deadline: float | None) -> Outcome[CashbackRefunded]:
+    async def _refund(self, change: Refund, terms: Terms) -> Outcome[CashbackRefunded]:
         request = prepare(REFUND, self._base_url, {}, RefundRequest.of(change), key=change.change_key)
-        return await self._once(change, REFUND, request, self._reader.read, deadline)
+        return await self._once(change, REFUND, request, self._reader.read, terms)
 
     async def _once(
         self,
@@ -230,9 +238,9 @@ class Cashback:
         operation: Operation[T],
         request: PreparedRequest,
         reader: Reader[T],
-        deadline: float | None,
+        terms: Terms,
     ) -> Outcome[T]:
-        return await self._calls.outcome(change, operation, request, reader, deadline=deadline)
+        return await self._calls.outcome(change, operation, request, reader, terms=terms)
 
 
 def _applied(outcome: Outcome[T]) -> Outcome[T]:

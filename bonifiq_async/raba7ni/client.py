@@ -9,6 +9,7 @@ import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async import door
+from bonifiq_async.admission import Slot
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
@@ -150,13 +151,19 @@ class Raba7niClient:
         )
 
     async def outcome_of(
-        self, change: CashbackWrite, *, deadline: float | None = None
+        self,
+        change: CashbackWrite,
+        *,
+        deadline: float | None = None,
+        slot: Slot | None = None,
+        ledger: Ledger | None = None,
     ) -> Outcome[CashbackAnswer]:
         """Make `change` once, and return its outcome whatever that is: what a batch calls.
 
-        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`.
+        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`. A batch passes
+        its own: `slot`, its place among the batch's requests, and `ledger`, asked instead of the client's.
         """
-        return await self.cashback.outcome_of(change, deadline=deadline)
+        return await self.cashback.outcome_of(change, deadline=deadline, slot=slot, ledger=ledger)
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys of the changes that may or may not have been applied, oldest first.
