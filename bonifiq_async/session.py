@@ -1,6 +1,6 @@
 """Input/output: the session manager. It sends one attempt and returns evidence; it decides nothing.
 
-The only module that touches aiohttp's client.
+With `exchange` and `direct`, the two ways of a request, the only module that touches aiohttp's client.
 """
 
 import asyncio
@@ -9,24 +9,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
-from aiohttp.payload import BytesPayload
+from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
-from yarl import URL
 
-from bonifiq_async import door
+from bonifiq_async import direct, door
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.exchange import Trail, by_session
 from bonifiq_async.request import PreparedRequest
 
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
-
-ANSWER_LIMIT = 8 * 1024 * 1024
-"""Bytes of an answer that are read at the most; a larger one is refused."""
-ERROR_LIMIT = 64 * 1024
-"""Bytes of an error answer that are read, so that its connection can be used again."""
 
 
 @frozen
@@ -78,6 +72,7 @@ class SessionManager:
         self._borrowed = borrowed
         self._trust_env = trust_env
         self._session = borrowed
+        self._direct: direct.Direct | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -114,6 +109,8 @@ class SessionManager:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self._trust_env,
             )
+            if not self._trust_env:  # only the session asks the environment for a proxy
+                self._direct = direct.Direct(self._session, self._headers, self._timeout)
         return self._session
 
     async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
@@ -125,10 +122,14 @@ class SessionManager:
         session = self.ready()
         started, task = time.perf_counter(), asyncio.current_task()
         cancelling = 0 if task is None else task.cancelling()
-        trail = _Trail(hand_over)
+        trail = Trail(hand_over)
         try:
             async with asyncio.timeout(seconds):
-                await self._exchange(session, request, trail)
+                if self._direct is not None and direct.fits():
+                    await self._direct.exchange(request, trail)
+                else:
+                    headers = self._headers | {n: Masked(v.reveal()) for n, v in request.headers}
+                    await by_session(session, request, headers, self._timeout, trail)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
                 # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
@@ -147,40 +148,6 @@ class SessionManager:
             detail=trail.detail,
             elapsed=time.perf_counter() - started,
         )
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, request: PreparedRequest, trail: "_Trail"
-    ) -> None:
-        # aiohttp repeats GET by itself after a lost connection; its tracker counts that.
-        tracker = aiohttp.UploadTracker() if request.body is None else None
-        data = None if request.body is None else _WitnessedBody(request.body, trail.hand_over)
-        try:
-            async with session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                data=data,
-                headers=self._headers | {name: Masked(value.reveal()) for name, value in request.headers},
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=self._timeout,
-                upload_tracker=tracker,
-                middlewares=(),  # one that sends by itself, or another body, would make the evidence false
-            ) as response:
-                if data is not None and data.taken and not trail.hand_over.done:
-                    response.close()
-                    raise aiohttp.ServerDisconnectedError("an answer came before the request")
-                trail.hand_over.done = True
-                trail.status = response.status
-                trail.headers = tuple(response.headers.items())
-                limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
-                trail.body, complete = await _read(response, limit)
-                if not complete:
-                    trail.failure = Failure.TOO_LARGE
-                    response.close()
-        finally:
-            if tracker is not None:
-                trail.requests = tracker.attempts
-                trail.hand_over.done = tracker.attempts > 1 or _written(tracker)
 
     async def aclose(self) -> None:
         """Close what is owned. Idempotent."""
@@ -205,69 +172,6 @@ class _FreshConnector(aiohttp.TCPConnector):
             connection.close()
 
 
-class _Trail:
-    """What one exchange has shown so far, kept when it breaks off."""
-
-    __slots__ = ("body", "detail", "failure", "hand_over", "headers", "requests", "status")
-
-    def __init__(self, hand_over: HandOver) -> None:
-        self.hand_over = hand_over
-        self.requests = 1
-        self.status: int | None = None
-        self.headers: tuple[tuple[str, str], ...] = ()
-        self.body = b""
-        self.failure: Failure | None = None
-        self.detail = ""
-
-
-class _WitnessedBody(BytesPayload):
-    """A body that notes when the transport begins to write it."""
-
-    def __init__(self, value: bytes, hand_over: HandOver) -> None:
-        super().__init__(value, content_type="application/json")
-        self._hand_over = hand_over
-        self.taken = False
-
-    @property
-    def size(self) -> int | None:
-        """Its length; who asks for it is a real request, not a mock of the session."""
-        self.taken = True
-        return super().size
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self._note(writer)
-        await super().write(writer)
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._note(writer)
-        await super().write_with_length(writer, content_length)
-
-    def _note(self, writer: AbstractStreamWriter) -> None:
-        protocol = getattr(writer, "protocol", None)
-        if protocol is not None and protocol.should_close:
-            raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
-        self._hand_over.done = True
-
-
-def _written(tracker: aiohttp.UploadTracker) -> bool:
-    """Say whether a request without a body went out."""
-    done = tracker.upload_complete
-    return done.done() and not done.cancelled() and done.exception() is None
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Return the body and whether it is whole: at most `limit` bytes are kept in memory."""
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await response.content.readany():
-        size += len(chunk)
-        if size > limit:
-            chunks.append(chunk[: limit - size])
-            return b"".join(chunks), False
-        chunks.append(chunk)
-    return b"".join(chunks), True
-
-
 def _detail(error: Exception) -> str:
     """Name the cause in a word: of a connection that failed, host and reason; never a header."""
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -280,7 +184,7 @@ def _failure(error: Exception) -> Failure:
         return Failure.TIMEOUT
     if isinstance(error, aiohttp.ClientConnectorError):
         return Failure.CONNECT
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return Failure.MALFORMED
     if isinstance(error, aiohttp.ClientError | OSError):
         return Failure.DISCONNECTED

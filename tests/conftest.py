@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Runtime, Timeouts
+from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Runtime, Timeouts, direct
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.history import Delivered
@@ -151,6 +151,16 @@ def _starting(kind: type[Sandbox | Raba7niSandbox]) -> Iterator[Callable[..., Sa
     for each in started:
         each.stop()
     assert [thread.name for thread in threading.enumerate() if thread.name == "sandbox"] == []
+
+
+@pytest.fixture(params=["directly", "by session"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of a request, in turn: over a pooled connection, and by aiohttp's session."""
+    if request.param == "directly":
+        assert direct.fits(), "aiohttp has changed: compare its session with what is done here"
+    else:
+        monkeypatch.setattr(direct, "KNOWN", ())
+    return request.param
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -20,6 +20,9 @@ from bonifiq_async import (
 )
 from bonifiq_async.sandbox import FaultScript
 
+pytestmark = pytest.mark.usefixtures("way")
+"""Everything here holds directly and by aiohttp's session."""
+
 CHANGE = change()
 KEY = CHANGE.change_key
 SCRIPTS = {

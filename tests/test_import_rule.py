@@ -27,14 +27,24 @@ ROWS = {
         "secret",
     ],
     "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
-    "input/output": ["runtime", "admission", "session", "delivery", "claims", "calls", "ledger"],
+    "input/output": [
+        "runtime",
+        "admission",
+        "exchange",
+        "direct",
+        "session",
+        "delivery",
+        "claims",
+        "calls",
+        "ledger",
+    ],
     "providers": ["bonifiq", "raba7ni"],
     "many": ["batch"],
     "edges": ["sandbox", "cli", "pytest_plugin", "__main__"],
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])
-CLIENT = {"session"}
+CLIENT = {"session", "exchange", "direct"}
 """The modules that may use aiohttp's client."""
 
 

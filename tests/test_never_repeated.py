@@ -33,6 +33,9 @@ from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import recorded, settle, standing
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
 
+pytestmark = pytest.mark.usefixtures("way")
+"""Everything here holds directly and by aiohttp's session."""
+
 ANA = Member.by_id(123)
 LETTERS = {
     "N": Verdict.NOT_SENT,

@@ -28,6 +28,9 @@ from bonifiq_async import (
 )
 from bonifiq_async.sandbox import FaultScript
 
+pytestmark = pytest.mark.usefixtures("way")
+"""Everything here holds directly and by aiohttp's session."""
+
 TOKEN, PASSWORD = "canarytoken", "canary-key-7319"
 CREDENTIALS = BasicCredentials(TOKEN, PASSWORD)
 HEADER = base64.b64encode(f"{TOKEN}:{PASSWORD}".encode()).decode()

@@ -1,0 +1,99 @@
+"""Input/output: one request and its answer, straight over a pooled connection of aiohttp.
+
+It does what aiohttp's session does for this library's requests and nothing else: no redirects, cookies,
+traces or repeats of its own, and the head is written once for all. It leans on parts of aiohttp that are
+not documented, so it is used only with the versions that it is known to fit, and not while somebody has
+replaced the session's own way, as mocks do: `by_session` is the public way, and leaves the same evidence.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import client
+from yarl import URL
+
+from bonifiq_async.evidence import Failure
+from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, Trail, read_within
+from bonifiq_async.request import PreparedRequest
+
+KNOWN = ("3.14.",)
+"""Beginnings of the versions of aiohttp whose inner parts are those that are used here."""
+
+
+def fits() -> bool:
+    """Say whether this aiohttp is one that is known, and nobody has replaced how its session sends."""
+    own = getattr(aiohttp.ClientSession._request, "__code__", None)
+    return aiohttp.__version__.startswith(KNOWN) and own is not None and own.co_filename == client.__file__
+
+
+class Direct:
+    """Sends the requests of one session to one base URL after the other, with `headers` on each."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> None:
+        self._session = session
+        self._connector = session.connector
+        self._headers = headers
+        self._timeout = timeout
+        self._base_url: str | None = None
+        self._template: aiohttp.ClientRequest
+        self._prefix = ""
+        self._head = b""
+
+    async def exchange(self, request: PreparedRequest, trail: Trail) -> None:
+        """Send `request` and read its answer into `trail`. Raises what aiohttp raises."""
+        if request.base_url != self._base_url:
+            self._learn(request.base_url)
+        head = self._head_of(request)
+        if self._connector is None:
+            raise aiohttp.ClientConnectionError("the session was closed")
+        connection = await self._connector.connect(self._template, [], self._timeout)
+        try:
+            protocol = connection.protocol
+            if protocol is None or protocol.transport is None:
+                raise aiohttp.ClientConnectionError("the connection was closed")
+            protocol.set_response_params(read_until_eof=True)
+            if protocol.should_close:
+                raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+            trail.hand_over.done = True
+            protocol.transport.write(head if request.body is None else head + request.body)
+            message, payload = await protocol.read()
+            while 100 <= message.code <= 199 and message.code != 101:  # an interim answer (RFC 9110, 15.2)
+                message, payload = await protocol.read()
+            trail.status = message.code
+            trail.headers = tuple(message.headers.items())
+            limit = ERROR_LIMIT if message.code >= 400 else ANSWER_LIMIT
+            trail.body, complete = await read_within(payload, limit)
+            if complete:
+                connection.release()
+            else:
+                trail.failure = Failure.TOO_LARGE
+        finally:
+            connection.close()  # where it was released, there is nothing left to close
+
+    def _learn(self, base_url: str) -> None:
+        """Fix what all requests to `base_url` share: the way there, and the head."""
+        url = URL(base_url, encoded=True)
+        template = aiohttp.ClientRequest(
+            "GET", url, headers=self._headers, loop=asyncio.get_running_loop(), session=self._session
+        )
+        lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
+        self._template, self._prefix = template, url.raw_path.rstrip("/")
+        self._head = f" HTTP/1.1\r\n{''.join(lines)}".encode()
+        self._base_url = base_url
+
+    def _head_of(self, request: PreparedRequest) -> bytes:
+        line = f"{request.method} {_safe(self._prefix + request.path)}".encode()
+        more = "".join(f"{name}: {_safe(value.reveal())}\r\n" for name, value in request.headers)
+        if request.body is not None:
+            more += f"Content-Type: application/json\r\nContent-Length: {len(request.body)}\r\n"
+        return b"%b%b%b\r\n" % (line, self._head, more.encode())
+
+
+def _safe(text: str) -> str:
+    """Return `text`; raises `ValueError` where it would end its line (RFC 9112, section 11.1)."""
+    if "\r" in text or "\n" in text or "\0" in text:
+        raise ValueError("a line break in the head of a request")
+    return text

@@ -1,0 +1,122 @@
+"""Input/output: one request and its answer, by the public way of aiohttp's session.
+
+What happened is left behind in a `Trail`, also when it breaks off.
+"""
+
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
+from yarl import URL
+
+from bonifiq_async.evidence import Failure, HandOver
+from bonifiq_async.request import PreparedRequest
+
+ANSWER_LIMIT = 8 * 1024 * 1024
+"""Bytes of an answer that are read at the most; a larger one is refused."""
+ERROR_LIMIT = 64 * 1024
+"""Bytes of an error answer that are read, so that its connection can be used again."""
+
+
+class Trail:
+    """What one exchange has shown so far, kept when it breaks off."""
+
+    __slots__ = ("body", "detail", "failure", "hand_over", "headers", "requests", "status")
+
+    def __init__(self, hand_over: HandOver) -> None:
+        self.hand_over = hand_over
+        self.requests = 1
+        self.status: int | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = b""
+        self.failure: Failure | None = None
+        self.detail = ""
+
+
+async def by_session(
+    session: aiohttp.ClientSession,
+    request: PreparedRequest,
+    headers: Mapping[str, str],
+    timeout: aiohttp.ClientTimeout,
+    trail: Trail,
+) -> None:
+    """Send `request` through `session` and read its answer into `trail`."""
+    # aiohttp repeats GET by itself after a lost connection; its tracker counts that.
+    tracker = aiohttp.UploadTracker() if request.body is None else None
+    data = None if request.body is None else _WitnessedBody(request.body, trail.hand_over)
+    try:
+        async with session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            raise_for_status=False,
+            timeout=timeout,
+            upload_tracker=tracker,
+            middlewares=(),  # one that sends by itself, or another body, would make the evidence false
+        ) as response:
+            if data is not None and data.taken and not trail.hand_over.done:
+                response.close()
+                raise aiohttp.ServerDisconnectedError("an answer came before the request")
+            trail.hand_over.done = True
+            trail.status = response.status
+            trail.headers = tuple(response.headers.items())
+            limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
+            trail.body, complete = await read_within(response.content, limit)
+            if not complete:
+                trail.failure = Failure.TOO_LARGE
+                response.close()
+    finally:
+        if tracker is not None:
+            trail.requests = tracker.attempts
+            trail.hand_over.done = tracker.attempts > 1 or _written(tracker)
+
+
+class _WitnessedBody(BytesPayload):
+    """A body that notes when the transport begins to write it."""
+
+    def __init__(self, value: bytes, hand_over: HandOver) -> None:
+        super().__init__(value, content_type="application/json")
+        self._hand_over = hand_over
+        self.taken = False
+
+    @property
+    def size(self) -> int | None:
+        """Its length; who asks for it is a real request, not a mock of the session."""
+        self.taken = True
+        return super().size
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self._note(writer)
+        await super().write(writer)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._note(writer)
+        await super().write_with_length(writer, content_length)
+
+    def _note(self, writer: AbstractStreamWriter) -> None:
+        protocol = getattr(writer, "protocol", None)
+        if protocol is not None and protocol.should_close:
+            raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+        self._hand_over.done = True
+
+
+def _written(tracker: aiohttp.UploadTracker) -> bool:
+    """Say whether a request without a body went out."""
+    done = tracker.upload_complete
+    return done.done() and not done.cancelled() and done.exception() is None
+
+
+async def read_within(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]:
+    """Return the body and whether it is whole: at most `limit` bytes are kept in memory."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await content.readany():
+        size += len(chunk)
+        if size > limit:
+            chunks.append(chunk[: limit - size])
+            return b"".join(chunks), False
+        chunks.append(chunk)
+    return b"".join(chunks), True
