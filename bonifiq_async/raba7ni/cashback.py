@@ -23,6 +23,7 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackTransaction,
     EarnRequest,
     HistoryPage,
+    RedeemRecord,
     RedeemRequest,
     RefundRequest,
 )
@@ -207,16 +208,15 @@ class Cashback:
         return await self._once(change, EARN, request, self._reader.read, deadline)
 
     async def _redeem(self, change: Redeem, deadline: float | None) -> Outcome[CashbackRedeemed]:
-        body = RedeemRequest.of(change)
         secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
         request = prepare(
             REDEEM,
             self._base_url,
             {},
-            body,
+            RedeemRequest.of(change),
             key=change.change_key,
             headers=((MEMBER_TOKEN, change.member_token),),
-            record=body.recorded(),
+            record=RedeemRecord.of(change),
         )
         return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, deadline)
 
