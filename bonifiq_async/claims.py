@@ -205,7 +205,7 @@ async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
 def _conflict(intent: Intent, other: str) -> ChangeKeyConflict:
     return ChangeKeyConflict(
         f"Key {intent.key} stands for {other}, not for this change of {intent.value} for "
-        f"{intent.customer_id}. Nothing was sent. If it is the same change, send it exactly as before, its "
-        "reason included; only another change needs another key.",
+        f"{intent.customer_id}. Nothing was sent. If it is the same change, send it exactly as before, with "
+        "all its texts; only another change needs another key.",
         change_key=intent.key,
     )

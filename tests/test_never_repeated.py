@@ -12,6 +12,7 @@ from decimal import Decimal
 import attrs
 import pytest
 from conftest import Clock, fast, raba7ni_client_for
+from test_cancellation import CancelledAt
 
 from bonifiq_async import (
     Earn,
@@ -196,6 +197,45 @@ async def test_what_waited_in_the_queue_to_the_end_was_not_sent(raba7ni) -> None
     assert server.books.requests_for("earn", "2") == 0
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "as it goes on"])
+@pytest.mark.parametrize("fault", ["", "close-after", "half-body-after", "500-before"], ids=str)
+async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -> None:
+    """What took effect is in doubt and is not sent again; what is not in doubt was not acted on."""
+    doubts = []
+    for at in range(100):
+        server = raba7ni(faults=FaultScript([fault]))
+        async with raba7ni_client_for(server, runtime=Clock().runtime()) as client:
+            call = CancelledAt(earned(client), at, late=late)
+
+            async def made(call: CancelledAt = call) -> Outcome | None:
+                try:
+                    return await call
+                except asyncio.CancelledError:
+                    return None
+
+            outcome = await asyncio.create_task(made())
+            doubt, arrived = client.in_doubt(), server.books.requests
+            repeat = await earned(client)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        server.stop()  # nothing arrives any more
+        effects = len(server.books.effects("earn", "r"))
+        assert effects <= 1
+        if outcome is None and arrived:
+            assert doubt == ("EARN-10-r",)
+        if doubt:
+            assert (repeat.effect, repeat.attempts) == (Effect.UNKNOWN, ())
+        elif outcome is None:
+            # It never left; the fault of the script is met by the repeat instead.
+            assert len(repeat.attempts) == 1
+        doubts.append(doubt)
+        if not call.reached:
+            assert outcome.effect is (Effect.UNKNOWN if fault else Effect.APPLIED)
+            break
+    else:
+        pytest.fail("the call never came to its end")
+    assert doubts[0] == () and ("EARN-10-r",) in doubts  # both halves of the rule were met
+
+
 # Over processes.
 
 CHILD = """
@@ -297,7 +337,7 @@ from decimal import Decimal
 from bonifiq_async import CashbackBatch, Earn, FlowControl, Member, Raba7niClient, SqliteLedger
 
 def changes():
-    for number in range(300):
+    for number in range(500):
         yield Earn(card_id=10, member=Member.by_id(1 + number % 20), purchase_amount=Decimal(20),
                    reference=str(number))
 
@@ -328,7 +368,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
         running.wait()
         kills += 1
     assert (running.returncode, kills) == (0, 5)
-    for number in range(300):
+    for number in range(500):
         assert len(server.books.effects("earn", str(number))) <= 1
         assert server.books.requests_for("earn", str(number)) <= 1
     for doubtful in list(recorded(path, {State.IN_DOUBT, State.UNKNOWN})):
@@ -338,7 +378,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
     found = standing(path)
     applied = found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED]
     assert found.counts[State.UNKNOWN] == found.counts[State.IN_DOUBT] == found.counts[State.CLAIMED] == 0
-    assert applied == sum(len(server.books.effects("earn", str(number))) for number in range(300))
+    assert applied == sum(len(server.books.effects("earn", str(number))) for number in range(500))
     assert sum(server.books.balances().values()) == found.sums[State.APPLIED].added / 20
 
 

@@ -430,6 +430,17 @@ async def test_one_key_is_one_change(client, server) -> None:
     )  # the provider counts references twice; the keys differ
 
 
+async def test_a_key_used_for_two_members_is_noticed(client, server) -> None:
+    """Where `member` says who holds the token; the second is refused unsent."""
+    for number in (1, 2):
+        server.books.move("gift", None, 10, number, Decimal(5))
+    await _redeem(client, server.sign_in(1), member=Member.by_id(1))
+    with pytest.raises(ChangeKeyConflict, match="10:id:1"):
+        await _redeem(client, server.sign_in(2), member=Member.by_id(2))
+    assert (await _redeem(client, server.sign_in(1), member=Member.by_id(1))).attempts == ()
+    assert server.books.requests == 1
+
+
 async def test_doubt_is_listed_by_operation_and_key(raba7ni) -> None:
     """A refund that went well says nothing of an earn in doubt under the same key."""
     server = raba7ni(faults=FaultScript(["close-after"]))

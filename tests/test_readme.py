@@ -1,6 +1,7 @@
 """Every code block of the README does what it says."""
 
 import re
+import shlex
 import subprocess
 import sys
 from decimal import Decimal
@@ -12,12 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from console import Console, settings
 
 from bonifiq_async import BonifiQClient
-from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
-SERVICE, SCRIPT, CONSUMER, LEDGER, SANDBOX = PYTHON
+SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX = PYTHON
 
 
 def run(code: str) -> dict[str, object]:
@@ -38,7 +39,7 @@ def sandbox(monkeypatch):
 
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
-    assert [kind for kind, _ in BLOCKS].count("python") == 5
+    assert [kind for kind, _ in BLOCKS].count("python") == 6
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv"}
 
 
@@ -91,6 +92,27 @@ def test_the_ledger_answers_the_second_time(sandbox, capsys, monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path)
     run(LEDGER)
     assert capsys.readouterr().out.split() == ["Effect.APPLIED", "2", "Effect.ALREADY_APPLIED", "0"]
+
+
+def test_what_raba7ni_left_in_doubt_is_settled_by_hand(capsys, monkeypatch, tmp_path):
+    """The example's earn is lost; it prints what helps to decide, and the command given settles it."""
+    console = Console(monkeypatch, capsys, tmp_path)
+    command = next(code for kind, code in BLOCKS if kind == "sh" and "settle raba7ni" in code)
+    with Raba7niSandbox(faults=FaultScript(["", "close-after"])) as raba7ni:
+        for name, value in {
+            "RABA7NI_APP_ID": raba7ni.credentials.app_id,
+            "RABA7NI_API_KEY": raba7ni.credentials.api_key,
+            "RABA7NI_BASE_URL": raba7ni.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        run(RABA7NI)
+        told = capsys.readouterr().out.splitlines()
+        assert told[:2] == ["settle EARN-10-ORDER-12345", "balance 0 -> 2.500"]
+        assert told[2].endswith("cashback_earned 2.500")
+        assert console(*shlex.split(command)[1:]).code == 0
+        run(RABA7NI)
+        assert capsys.readouterr().out == "Effect.ALREADY_APPLIED\n"
+        assert len(raba7ni.books.effects("earn", "ORDER-12345")) == 1
 
 
 def test_the_sandbox_example(capsys):

@@ -25,6 +25,7 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackTransaction,
     EarnRequest,
     HistoryPage,
+    RedeemRecord,
     RedeemRequest,
     RefundRequest,
 )
@@ -215,16 +216,15 @@ class Cashback:
         return await self._once(change, EARN, request, self._reader.read, terms)
 
     async def _redeem(self, change: Redeem, terms: Terms) -> Outcome[CashbackRedeemed]:
-        body = RedeemRequest.of(change)
         secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
         request = prepare(
             REDEEM,
             self._base_url,
             {},
-            body,
+            RedeemRequest.of(change),
             key=change.change_key,
             headers=((MEMBER_TOKEN, change.member_token),),
-            record=body.recorded(),
+            record=RedeemRecord.of(change),
         )
         return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, terms)
 

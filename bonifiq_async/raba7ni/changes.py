@@ -173,9 +173,10 @@ class Redeem:
     """Cashback of `amount` that the member who holds `member_token` spends.
 
     The request names its member by the token alone. `member` is not sent: it says here whose balance it
-    is, for the order in a batch and for who reads a ledger; without it all redemptions of a card wait
-    for one another in a batch. Token and `pin` are secrets: they are in no comparison, key or ledger, so
-    that the same redemption with a newer token is the same change. The rest is as in `Earn`.
+    is, so that a key used for two members is noticed, for the order in a batch, and for who reads a
+    ledger. Without it all redemptions of a card wait for one another in a batch. Token and `pin` are
+    secrets: they are in no comparison, key or ledger, so that the same redemption with a newer token is
+    the same change. The rest is as in `Earn`; `value` is the amount below zero.
     """
 
     card_id: int

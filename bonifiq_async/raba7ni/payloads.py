@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async.change_key import canonical_amount
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
@@ -63,9 +62,21 @@ class RedeemRequest:
         """Return the body of `change`."""
         return cls(change.card_id, _spelt(change.amount), change.pin, change.reference)
 
-    def recorded(self) -> "RedeemRequest":
-        """Return it without the PIN, as a ledger keeps it."""
-        return attrs.evolve(self, pin=None)
+
+@frozen
+class RedeemRecord:
+    """What a ledger keeps of a redeem: no PIN, but the member, whom the request names by the token alone."""
+
+    card_id: int
+    amount: Decimal
+    reference: str | None = None
+    member: str | None = None
+
+    @classmethod
+    def of(cls, change: Redeem) -> "RedeemRecord":
+        """Return the record of `change`: another member under its key is another change."""
+        member = None if change.member is None else str(change.member)
+        return cls(change.card_id, _spelt(change.amount), change.reference, member)
 
 
 @frozen
@@ -227,7 +238,7 @@ class CardReward:
 
     id: int | None = None
     name: str | None = None
-    title: Mapping[str, object] | None = attrs.field(default=None, hash=False)
+    title: Mapping[str, object] | None = field(default=None, hash=False)
     points: int | None = None
     reward_type: str | None = None
     is_active: bool | None = None
