@@ -6,7 +6,6 @@ a `PayloadError` with the JSON path. Requests leave out what is None. JSON names
 attribute names; `Names` says how.
 """
 
-import enum
 import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -21,6 +20,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.kind import Kind
 from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-class Names(enum.Enum):
+class Names(Kind):
     """How a provider spells its JSON names, by the example of `customer_exists`."""
 
     PASCAL = "CustomerExists"

@@ -1,17 +1,17 @@
 """Words: what one attempt left behind, and how a provider's answer was read."""
 
-import enum
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
+from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Verdict
 
 T = TypeVar("T")
 
 
-class Failure(enum.Enum):
+class Failure(Kind):
     """What kept an attempt from ending in a complete answer."""
 
     QUEUE = "no free connection in time"
@@ -73,7 +73,7 @@ DuplicateRule = Callable[[ErrorAnswer], bool]
 """Says whether a provider's error means that the key was used before."""
 
 
-class Refusal(enum.Enum):
+class Refusal(Kind):
     """Which kind of no it was."""
 
     OTHER = "other"

@@ -3,17 +3,17 @@
 The states, and which may follow which, are a table; both ledgers, the command line and the tests read it.
 """
 
-import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol, Self
 
 from attrs import frozen
 
+from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Effect
 
 
-class State(enum.Enum):
+class State(Kind):
     """Where a change stands."""
 
     CLAIMED = "claimed"

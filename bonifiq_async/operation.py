@@ -1,17 +1,17 @@
 """Words: one endpoint of a provider as data, and whether a repeat of it is safe."""
 
-import enum
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
 from bonifiq_async.converters import Names
+from bonifiq_async.kind import Kind
 
 T = TypeVar("T")
 
 
-class RepeatClass(enum.Enum):
+class RepeatClass(Kind):
     """Whether sending an operation a second time can do harm."""
 
     SAFE = "safe"
@@ -22,7 +22,7 @@ class RepeatClass(enum.Enum):
     """A write that nobody de-duplicates."""
 
 
-class AnswerShape(enum.Enum):
+class AnswerShape(Kind):
     """How a provider wraps the payload of an answer."""
 
     ENVELOPE = "envelope"

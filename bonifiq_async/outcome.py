@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from attrs import frozen
+
+from bonifiq_async.kind import Kind
 
 if TYPE_CHECKING:
     from bonifiq_async.errors import BonifiQError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Effect(enum.Enum):
+class Effect(Kind):
     """What happened to the customer's balance."""
 
     APPLIED = "applied"
@@ -30,7 +31,7 @@ class Effect(enum.Enum):
     """It may have changed; the key tells which change to ask for or to repeat."""
 
 
-class Verdict(enum.Enum):
+class Verdict(Kind):
     """What the evidence of one attempt proves."""
 
     NOT_SENT = "not sent"
@@ -43,7 +44,7 @@ class Verdict(enum.Enum):
     UNREADABLE = "unreadable"
 
 
-class StopReason(enum.Enum):
+class StopReason(Kind):
     """Why no further attempt was made."""
 
     ANSWERED = "answered"

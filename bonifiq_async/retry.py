@@ -4,7 +4,6 @@
 pure function: time and chance are arguments.
 """
 
-import enum
 from collections.abc import Callable
 from functools import cached_property
 from itertools import islice
@@ -14,6 +13,7 @@ from attrs import field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline
+from bonifiq_async.kind import Kind
 from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Effect, StopReason, Verdict
 
@@ -21,7 +21,7 @@ JITTER = 0.1
 """A wait that the provider asked for is lengthened by up to this share, so that callers spread out."""
 
 
-class Action(enum.Enum):
+class Action(Kind):
     """What follows from a verdict."""
 
     AGAIN = "again"

@@ -25,6 +25,7 @@ ROWS = {
         "money",
         "intent",
         "secret",
+        "kind",
     ],
     "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
     "input/output": [
