@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 from weakref import WeakSet
 
-from attrs import define, field
-
 from bonifiq_async.admission import Slot
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
@@ -28,6 +26,7 @@ from bonifiq_async.intent import (
     Ruling,
     Settled,
     State,
+    Unsettled,
 )
 from bonifiq_async.outcome import Effect, StopReason
 
@@ -43,12 +42,14 @@ IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
 
-@define
 class _Flight:
-    digest: bytes
-    landed: "asyncio.Future[Delivered[object] | None]" = field(
-        factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    """A change on its way. `landed` is made by the first listener: most have none."""
+
+    __slots__ = ("digest", "landed")
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+        self.landed: asyncio.Future[Delivered[object] | None] | None = None
 
 
 class Claims:
@@ -68,6 +69,7 @@ class Claims:
         self._sleep = sleep
         self._shown = shown
         self._bound: WeakSet[Ledger] = WeakSet()
+        self._latest: Ledger | None = None
         self._flights: dict[tuple[str, str], _Flight] = {}
         self._in_doubt: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -100,6 +102,8 @@ class Claims:
                 raise _conflict(intent, "another change, which is in flight")
             if slot is not None:
                 slot.release()
+            if flight.landed is None:
+                flight.landed = loop.create_future()
             if not await _done(flight.landed, deadline - loop.time()):
                 raise OutcomeUnknownError(
                     f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
@@ -119,7 +123,8 @@ class Claims:
         finally:
             # A listener that still waits after a failure becomes the next to send, under the same key.
             del self._flights[place]
-            flight.landed.set_result(cast("Delivered[object] | None", landed))
+            if flight.landed is not None:
+                flight.landed.set_result(cast("Delivered[object] | None", landed))
 
     async def _lead(
         self,
@@ -131,22 +136,16 @@ class Claims:
         repeatable: bool,
         slot: Slot | None,
     ) -> Delivered[T]:
-        # Until the ledger has answered, an earlier run or another process may have applied it.
         doubted = (intent.operation, intent.key) in self._in_doubt
-        self._note(intent, State.IN_DOUBT)
-        ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
-        certain = isinstance(ruling, Settled) or (isinstance(ruling, Granted) and not ruling.in_doubt)
-        if certain or (isinstance(ruling, Conflict) and not doubted):
-            self._note(intent, State.NOT_APPLIED)
-        if isinstance(ruling, Conflict):
-            raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
-        if isinstance(ruling, Settled):
-            return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
-        if isinstance(ruling, Held):
-            note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
-            return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
+        try:
+            ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
+        except BaseException:
+            self._note(intent, State.IN_DOUBT)  # an earlier run or another process may have applied it
+            raise
         if not isinstance(ruling, Granted):
-            return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
+            return self._not_sent(intent, ruling, doubted)
+        if doubted or ruling.in_doubt:
+            self._note(intent, State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED)
         history = History(in_doubt=ruling.in_doubt)
         try:
             delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
@@ -158,13 +157,32 @@ class Claims:
         await self._end(ledger, intent, ruling.fence, sum_up(delivered))
         return delivered
 
+    def _not_sent(
+        self, intent: Intent, ruling: Settled | Conflict | Held | Unsettled, doubted: bool
+    ) -> Delivered[T]:
+        """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
+        if isinstance(ruling, Conflict):
+            if doubted:
+                self._note(intent, State.IN_DOUBT)
+            raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
+        if isinstance(ruling, Settled):
+            self._note(intent, State.APPLIED)
+            return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
+        self._note(intent, State.IN_DOUBT)
+        if isinstance(ruling, Held):
+            note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
+            return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
+        return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
+
     async def _claimed(
         self, ledger: Ledger, intent: Intent, deadline: float, repeatable: bool, slot: Slot | None
     ) -> Ruling:
         """Claim the change, waiting while another process sends it."""
-        if ledger not in self._bound:
-            await ledger.bind(self._provider, self._account)
-            self._bound.add(ledger)
+        if ledger is not self._latest:
+            if ledger not in self._bound:
+                await ledger.bind(self._provider, self._account)
+                self._bound.add(ledger)
+            self._latest = ledger
         clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
@@ -176,14 +194,16 @@ class Claims:
             await self._sleep(min(POLL, ruling.seconds))
 
     async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> None:
-        if ending.state not in (State.REFUSED, State.NOT_APPLIED):
-            self._note(intent, State.IN_DOUBT)  # until the outcome is on disk
         try:
             landed = await ledger.end(intent, fence, ending)
-        except LedgerError as error:
-            error.effect, error.change_key = Effect.UNKNOWN, intent.key
+        except BaseException as error:
+            if ending.state not in (State.REFUSED, State.NOT_APPLIED):
+                self._note(intent, State.IN_DOUBT)  # until the outcome is on disk
+            if isinstance(error, LedgerError):
+                error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
-        self._note(intent, ending.state)
+        if ending.state in DOUBTFUL or self._in_doubt:
+            self._note(intent, ending.state)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
 

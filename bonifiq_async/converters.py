@@ -181,10 +181,11 @@ def _union_hook(kind: object, converter: Converter) -> Callable[[object, object]
     enums = [member for member in members if isinstance(member, type) and issubclass(member, IntEnum)]
     inner = enums[0] if enums else members[0]
     hook = _open_enum if enums else converter.get_structure_hook(inner)
+    plain = inner if inner in (str, bool, int, Decimal) else None
 
     def read(value: object, _: object) -> object:
-        if value is None and nullable:
-            return None
+        if type(value) is plain or (value is None and nullable):
+            return value
         return hook(value, inner)
 
     return read

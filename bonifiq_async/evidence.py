@@ -53,8 +53,8 @@ class Evidence:
 
     def header(self, name: str) -> tuple[str, ...]:
         """Return every value of the header `name` (compared without case), in order."""
-        wanted = name.lower()
-        return tuple(value for key, value in self.headers if key.lower() == wanted)
+        wanted, length = name.lower(), len(name)
+        return tuple([value for key, value in self.headers if len(key) == length and key.lower() == wanted])
 
 
 @frozen

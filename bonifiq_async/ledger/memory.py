@@ -5,8 +5,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
 
-from attrs import evolve
-
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import (
     DONE,
@@ -91,7 +89,17 @@ class MemoryLedger:
         del self._rows[place]
         kind = self._done if ending.state in DONE else self._doubtful if ending.state in DOUBTFUL else None
         if kind is not None:
-            kind[place] = evolve(row, state=ending.state)
+            kind[place] = Row(
+                row.digest,
+                ending.state,
+                row.in_doubt,
+                row.fence,
+                row.owner,
+                row.lease_until,
+                row.first_sent,
+                row.customer_id,
+                row.value,
+            )
             if len(kind) > self._capacity:
                 kind.popitem(last=False)
         return True
