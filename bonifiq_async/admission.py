@@ -26,10 +26,16 @@ class Admission:
         """How many wait for a slot now."""
         return sum(not waiter.done() for waiter in self._waiting)
 
-    async def acquire(self, timeout: float) -> bool:
-        """Take a slot, waiting up to `timeout` seconds; return False when the time is over."""
+    def take(self) -> bool:
+        """Take a slot that is free now, and say whether there was one."""
         if self.active < self.limit and not self._waiting:
             self.active += 1
+            return True
+        return False
+
+    async def acquire(self, timeout: float) -> bool:
+        """Take a slot, waiting up to `timeout` seconds; return False when the time is over."""
+        if self.take():
             return True
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)

@@ -16,7 +16,7 @@ from bonifiq_async.history import Delivered, History
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
 from bonifiq_async.request import PreparedRequest
-from bonifiq_async.retry import Again, RetryPolicy, Stop, decide
+from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.session import SessionManager, Timeouts
 from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
@@ -83,25 +83,14 @@ class Delivery:
             last = (reading, evidence)
             _record(history, verdict, evidence, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
-            timed_out = evidence.failure is Failure.TIMEOUT
             if slot is not None:
-                slot.saw(Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out))
+                slot.saw(_sample(verdict, evidence, asked))
             if asked is not None:
                 self.hold.extend(now + min(asked, LONGEST_HOLD), asked)
-            decision = decide(
-                verdict,
-                operation.repeat,
-                attempt=len(history.attempts),
-                in_doubt=history.in_doubt,
-                policy=self._policy,
-                deadline=deadline,
-                now=now,
-                quota_left=self.quota.left if slot is None else MANY,
-                random=self._runtime.random,
-                asked=asked,
-                timed_out=timed_out,
-                throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
-            )
+            decision: Again | Stop = ACCEPTED
+            if verdict is not Verdict.ACCEPTED:
+                tokens = self.quota.left if slot is None else MANY
+                decision = self._decided(operation, verdict, evidence, history, deadline, now, asked, tokens)
             if isinstance(decision, Stop):
                 if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     self.quota.refund(paid)
@@ -114,9 +103,37 @@ class Delivery:
             paid, wait = decision.cost, decision.wait
             _log_retry(operation, request, history, verdict, decision)
 
+    def _decided(
+        self,
+        operation: Operation[T],
+        verdict: Verdict,
+        evidence: Evidence,
+        history: History,
+        deadline: Deadline,
+        now: float,
+        asked: float | None,
+        tokens: int,
+    ) -> Again | Stop:
+        return decide(
+            verdict,
+            operation.repeat,
+            attempt=len(history.attempts),
+            in_doubt=history.in_doubt,
+            policy=self._policy,
+            deadline=deadline,
+            now=now,
+            quota_left=tokens,
+            random=self._runtime.random,
+            asked=asked,
+            timed_out=evidence.failure is Failure.TIMEOUT,
+            throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
+        )
+
     async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
         clock, run = self._runtime.monotonic, self._runtime
+        if wait <= 0 and slot is None and self.hold.until <= clock() < deadline.at and self.admission.take():
+            return None  # nothing is in the way
         if wait > 0:
             await run.sleep(wait)
         while True:
@@ -181,6 +198,11 @@ class Delivery:
         effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
         asked = asked if reason is StopReason.RETRY_AFTER_TOO_LONG else None
         return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked)
+
+
+def _sample(verdict: Verdict, evidence: Evidence, asked: float | None) -> Sample:
+    timed_out = evidence.failure is Failure.TIMEOUT
+    return Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out)
 
 
 def _judge(

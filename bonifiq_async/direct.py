@@ -37,23 +37,30 @@ class Direct:
         self._connector = session.connector
         self._headers = headers
         self._timeout = timeout
+        self._limits = timeout
+        self._seconds: float | None = None
         self._base_url: str | None = None
         self._template: aiohttp.ClientRequest
         self._prefix = ""
         self._head = b""
 
-    async def exchange(self, request: PreparedRequest, trail: Trail) -> None:
-        """Send `request` and read its answer into `trail`. Raises what aiohttp raises."""
+    async def exchange(self, request: PreparedRequest, seconds: float, trail: Trail) -> None:
+        """Send `request` and read its answer into `trail`, within `seconds`. Raises what aiohttp raises."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
         if request.base_url != self._base_url:
             self._learn(request.base_url)
         head = self._head_of(request)
         if self._connector is None:
             raise aiohttp.ClientConnectionError("the session was closed")
-        connection = await self._connector.connect(self._template, [], self._timeout)
+        # A connection that is kept is there at once; only a new one can take its time.
+        connection = await self._connector.connect(self._template, [], self._within(seconds))
+        protocol = connection.protocol
+        if protocol is None or protocol.transport is None:
+            connection.close()
+            raise aiohttp.ClientConnectionError("the connection was closed")
+        expiry = loop.call_at(end, protocol._on_read_timeout)
         try:
-            protocol = connection.protocol
-            if protocol is None or protocol.transport is None:
-                raise aiohttp.ClientConnectionError("the connection was closed")
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
                 raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
@@ -71,7 +78,17 @@ class Direct:
             else:
                 trail.failure = Failure.TOO_LARGE
         finally:
+            expiry.cancel()
             connection.close()  # where it was released, there is nothing left to close
+
+    def _within(self, seconds: float) -> aiohttp.ClientTimeout:
+        """Return the limits of connecting, not rounded up to whole seconds."""
+        if seconds != self._seconds:
+            self._seconds = seconds
+            self._limits = aiohttp.ClientTimeout(
+                connect=seconds, sock_connect=self._timeout.sock_connect, ceil_threshold=float("inf")
+            )
+        return self._limits
 
     def _learn(self, base_url: str) -> None:
         """Fix what all requests to `base_url` share: the way there, and the head."""

@@ -48,6 +48,26 @@ _FINAL = {Action.APPLIED: Effect.APPLIED, Action.ALREADY_APPLIED: Effect.ALREADY
 
 
 @frozen
+class Again:
+    """Send again after `wait` seconds; it costs `cost` tokens of the quota."""
+
+    wait: float
+    cost: int
+
+
+@frozen
+class Stop:
+    """Send no more: `effect` is what is known, `reason` is why."""
+
+    effect: Effect
+    reason: StopReason
+
+
+ACCEPTED = Stop(Effect.APPLIED, StopReason.ANSWERED)
+"""What follows from an acceptance, whatever the class and whatever was before."""
+
+
+@frozen
 class RetryPolicy:
     """How often and how patiently a call is repeated.
 
@@ -77,22 +97,6 @@ class RetryPolicy:
         return self.ceilings[min(attempt, len(self.ceilings)) - 1]
 
 
-@frozen
-class Again:
-    """Send again after `wait` seconds; it costs `cost` tokens of the quota."""
-
-    wait: float
-    cost: int
-
-
-@frozen
-class Stop:
-    """Send no more: `effect` is what is known, `reason` is why."""
-
-    effect: Effect
-    reason: StopReason
-
-
 def decide(
     verdict: Verdict,
     repeat: RepeatClass,
@@ -114,6 +118,8 @@ def decide(
     included, may have changed the balance. `asked` are the seconds that the provider asks to wait.
     `now` and `deadline` are on one monotonic clock; `random` gives numbers from 0 up to 1.
     """
+    if verdict is Verdict.ACCEPTED:
+        return ACCEPTED
     action = ACTIONS[verdict][repeat]
     if verdict is Verdict.THROTTLED and throttled_is_unprocessed and not in_doubt:
         action = Action.AGAIN

@@ -124,11 +124,11 @@ class SessionManager:
         cancelling = 0 if task is None else task.cancelling()
         trail = Trail(hand_over)
         try:
-            async with asyncio.timeout(seconds):
-                if self._direct is not None and direct.fits():
-                    await self._direct.exchange(request, trail)
-                else:
-                    headers = self._headers | {n: Masked(v.reveal()) for n, v in request.headers}
+            if self._direct is not None and direct.fits():
+                await self._direct.exchange(request, seconds, trail)
+            else:
+                headers = self._headers | {n: Masked(v.reveal()) for n, v in request.headers}
+                async with asyncio.timeout(seconds):
                     await by_session(session, request, headers, self._timeout, trail)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
