@@ -20,6 +20,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.money import has_exponent
 
 T = TypeVar("T")
 
@@ -220,7 +221,10 @@ def _answer_converter(*, in_detail: bool) -> Converter:
 
 def _request_converter() -> Converter:
     converter = Converter()
-    converter.register_unstructure_hook(Decimal, lambda value: Decimal(format(value, "f")))
+    converter.register_unstructure_hook(
+        Decimal, lambda value: Decimal(format(value, "f")) if has_exponent(value) else value
+    )
+    converter.register_unstructure_hook(IntEnum, int)
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
     converter.register_unstructure_hook_factory(
         attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind))
