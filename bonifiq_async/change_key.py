@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from bonifiq_async import door
+from bonifiq_async.money import has_exponent
 
 
 def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
@@ -16,18 +17,15 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
     Source: cashback endpoint page, section "The ChangeKey field".
     """
     number = door.amount(value, "value")
-    parts = (
-        "ADD" if number > 0 else "REMOVE",
-        _escape(door.text(customer_id, "customer_id")),
-        canonical_amount(number),
-        _escape(door.text(reference, "reference")),
-    )
-    return "-".join(parts)
+    kind = "ADD" if number > 0 else "REMOVE"
+    customer = _escape(door.text(customer_id, "customer_id"))
+    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(door.text(reference, 'reference'))}"
 
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    digits = format(value.copy_abs(), "f")
+    size = value.copy_abs()
+    digits = format(size, "f") if has_exponent(size) else str(size)
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

@@ -21,6 +21,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.kind import Kind
+from bonifiq_async.money import has_exponent
 from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
@@ -259,7 +260,10 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
 def _request_converter(names: Names) -> Converter:
     converter = Converter()
     converter.register_unstructure_hook_func(_is_secret, lambda value: value.reveal())
-    converter.register_unstructure_hook(Decimal, lambda value: Decimal(format(value, "f")))
+    converter.register_unstructure_hook(
+        Decimal, lambda value: Decimal(format(value, "f")) if has_exponent(value) else value
+    )
+    converter.register_unstructure_hook(IntEnum, int)
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
     converter.register_unstructure_hook_factory(
         attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind, names))

@@ -8,6 +8,7 @@ from typing import TypeGuard
 from attrs import Attribute
 
 from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.money import has_exponent
 
 MAX_DIGITS = 28
 """Digits that a provider's decimal surely holds (the contract's `format: decimal` is .NET's: 28 to 29)."""
@@ -44,19 +45,28 @@ def amount(value: object, field: str, *, positive: bool = False) -> Decimal:
     An `int` is taken as it is. Refused with `PayloadError`: `float`, `bool`, NaN, infinity, zero, and
     more than 28 digits before or after the point together.
     """
-    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+    if type(value) is Decimal:
+        number = value
+    elif isinstance(value, Decimal | int) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
         raise PayloadError(f"{field} must be a Decimal, not {type(value).__name__}", path=field)
-    number = Decimal(value)
     if not number.is_finite():
         raise PayloadError(f"{field} is {number}, which is not an amount", path=field)
-    if number == 0:
+    if not number:
         raise PayloadError(f"{field} is zero; a change must change something", path=field)
-    digits, exponent = number.as_tuple().digits, number.as_tuple().exponent
-    if not isinstance(exponent, int) or max(len(digits), number.adjusted() + 1, -exponent) > MAX_DIGITS:
+    # Written out in few characters, it has few digits: most amounts are not taken apart.
+    if (len(str(number)) > MAX_DIGITS or has_exponent(number)) and _digits(number) > MAX_DIGITS:
         raise PayloadError(f"{field} has more than {MAX_DIGITS} digits", path=field)
     if positive and number < 0:
         raise PayloadError(f"{field} is below zero; give the amount without a sign", path=field)
     return number
+
+
+def _digits(number: Decimal) -> int:
+    """Return how many digits a finite number needs, before and after the point or as they are given."""
+    _, digits, exponent = number.as_tuple()
+    return max(len(digits), number.adjusted() + 1, -int(exponent))
 
 
 def total(value: object, field: str) -> Decimal:

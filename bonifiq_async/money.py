@@ -11,6 +11,12 @@ from attrs import define
 EXACT = Context(prec=100, traps=[Inexact])
 
 
+def has_exponent(value: Decimal) -> bool:
+    """Say whether an amount is spelled with an exponent, as 1E+3 is; few are."""
+    spelled = str(value)
+    return "E" in spelled or "e" in spelled  # a small letter in a decimal context of capitals=0
+
+
 @define
 class Sums:
     """What was added and what was removed, both as amounts above zero."""

@@ -3,7 +3,6 @@
 import hashlib
 import ipaddress
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -45,7 +44,7 @@ class PreparedRequest:
         """Where it goes."""
         return self.base_url + self.path
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
         """16 bytes that tell this request from any other with the same key, wherever it is sent."""
         head = f"{self.method} {self.path}\n".encode()
@@ -66,11 +65,19 @@ def prepare(
 
     `record` is the payload without its secrets, where it has any.
     """
-    segments = {name: quote(value, safe="") for name, value in path.items()}
+    segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
-    where = operation.path.format(**segments)
+    where = operation.path.format_map(segments)
     return PreparedRequest(operation.method, base_url, where, body, key, headers, kept)
+
+
+_ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
+
+
+def _segment(value: str) -> str:
+    """Return `value` percent-encoded (RFC 3986, section 2.1); most ids need no more than a table."""
+    return value.translate(_ENCODED) if value.isascii() else quote(value, safe="")
 
 
 def checked_base_url(url: str) -> str:

@@ -393,7 +393,7 @@ ELSEWHERE = {
     StopReason.UNSETTLED,
     StopReason.OUTAGE,
 }
-"""Reasons that `decide` does not know: the client was closed, a batch gave up, or answers from memory (tests below)."""
+"""Reasons that `decide` does not know: a closed client, a batch that gave up, answers from memory."""
 
 
 def test_every_reason_is_reached() -> None:

@@ -111,9 +111,8 @@ class BonifiQClient:
             trust_env=trust_env,
         )
         delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
-        self._claims = Claims(
-            MemoryLedger() if ledger is None else ledger, "bonifiq", credentials.fingerprint(), runtime.sleep
-        )
+        self._account = ("bonifiq", credentials.fingerprint())
+        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader(duplicate_rule)
         self.customers = Customers(calls, address, reader)
@@ -152,6 +151,11 @@ class BonifiQClient:
             trust_env=trust_env,
             runtime=runtime,
         )
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """Whose changes these are: the provider, and the account's fingerprint, as a ledger has them."""
+        return self._account
 
     async def outcome_of(
         self,

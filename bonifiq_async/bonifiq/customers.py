@@ -70,13 +70,7 @@ class Customers:
 
     def prepared(self, change: CashbackChange) -> PreparedRequest:
         """Return the request of `change`, its key and bytes fixed."""
-        return prepare(
-            CHANGE_CASHBACK,
-            self._base_url,
-            {"customer_id": change.customer_id},
-            CashbackChangeRequest.of(change),
-            key=change.change_key,
-        )
+        return _request_of(change, self._base_url)
 
     async def add_cashback(
         self,
@@ -147,3 +141,18 @@ class Customers:
         request = prepare(operation, self._base_url, path)
         result, _ = await self._calls.value(operation, request, self._reader.read, deadline=deadline)
         return result
+
+
+def request_digest(change: CashbackChange) -> bytes:
+    """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
+    return _request_of(change, "").digest
+
+
+def _request_of(change: CashbackChange, base_url: str) -> PreparedRequest:
+    return prepare(
+        CHANGE_CASHBACK,
+        base_url,
+        {"customer_id": change.customer_id},
+        CashbackChangeRequest.of(change),
+        key=change.change_key,
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bonifiq_async.cli.examine import Plan
     from bonifiq_async.cli.rows import Problem, Source
+    from bonifiq_async.ledger.look import LedgerFile
 
 T = TypeVar("T")
 
@@ -128,19 +129,24 @@ def apply(
     from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.report import console, plan_json, plan_table
+    from bonifiq_async.ledger.look import LedgerFile
 
     kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
+    record: LedgerFile | None = None
     if not dry_run:
-        BonifiQClient.from_env()  # what is missing is said before a long file is read
+        account = BonifiQClient.from_env().account  # what is missing is said before a long file is read
+        record = None if kept is None else LedgerFile(kept, account)
     with _source(file, format) as source:
-        plan = _examined(source, skip_invalid=skip_invalid)
+        plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
         print(f"{source.name} asks for:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
         if dry_run:
             if as_json:
                 print(plan_json(plan).decode(), end="")
             return
+        if plan.settled.changes:
+            print(f"{plan.settled.changes:,} of them are applied already, says {kept}.", file=sys.stderr)
         confirmed(plan, yes=yes, from_stdin=file == "-")
         if kept is not None:
             print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
@@ -192,7 +198,7 @@ def _apart(files: "dict[str, Path | None]") -> None:
                 raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
 
 
-def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
+def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | None" = None) -> "Plan":
     from bonifiq_async.cli.examine import examine
 
     if ignored := source.ignored():
@@ -202,7 +208,7 @@ def _examined(source: "Source", *, skip_invalid: bool) -> "Plan":
         print(f"{source.name}, {problem}", file=sys.stderr)
 
     with interruptible():
-        plan = examine(source, tell)
+        plan = examine(source, tell, ledger)
     if plan.problems and not skip_invalid:
         print(
             f"{plan.problems:,} rows of {source.name} are not valid, so nothing was sent. "

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
@@ -12,7 +13,7 @@ from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CustomerPoints
 from bonifiq_async.cli.examine import Plan
-from bonifiq_async.cli.outcome_file import OutcomeFile, json_line, record
+from bonifiq_async.cli.outcome_file import OutcomeFile, Record, json_line, record
 from bonifiq_async.cli.progress import Display, display, say
 from bonifiq_async.cli.report import Ending
 from bonifiq_async.cli.rows import FileChange
@@ -26,13 +27,16 @@ from bonifiq_async.errors import (
 )
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import SqliteLedger
-from bonifiq_async.outcome import Outcome
+from bonifiq_async.outcome import Effect, Outcome
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
 """A row of a file waits longer than a shopper: about a minute of retries, three in all."""
+
+SETTLED_AT_ONCE = 200
+"""Lines written at once of changes that are applied already."""
 
 
 @frozen
@@ -54,7 +58,7 @@ def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None],
     """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(OutcomeFile(settings.out)) if settings.out is not None else None
-        shown = stack.enter_context(display(plan.changes))
+        shown = stack.enter_context(display(plan.changes - plan.settled.changes))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             return runner.run(_apply(plan, settings, make_client, out, shown))
 
@@ -78,6 +82,7 @@ async def _apply(
             outcomes = batch.run(plan.read())
             async with contextlib.aclosing(outcomes):
                 try:
+                    out = await _account_for_settled(plan, ending, batch, out)
                     async for outcome in outcomes:
                         out = _note(outcome, ending, batch, out)
                 except asyncio.CancelledError:
@@ -127,6 +132,26 @@ def _cut_off(
         yield Outcome(change, error.effect, None, (), error)
 
 
+async def _account_for_settled(
+    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, CustomerPoints], out: OutcomeFile | None
+) -> OutcomeFile | None:
+    """Count what is applied already and write it down; return the file to write what follows to."""
+    if out is None:
+        ending.counts[Effect.ALREADY_APPLIED] += plan.settled.changes
+        ending.sums[Effect.ALREADY_APPLIED] = plan.settled.sums
+        return None
+    rows = plan.read_settled()
+    while out is not None and (some := list(itertools.islice(rows, SETTLED_AT_ONCE))):
+        outcomes = [Outcome[CustomerPoints](row, Effect.ALREADY_APPLIED, None, ()) for row in some]
+        for outcome in outcomes:
+            ending.count(outcome)
+        out = _write([record(outcome) for outcome in outcomes], ending, batch, out)
+        await asyncio.sleep(0)  # an interrupt is heard
+        if ending.interrupted:
+            break
+    return out
+
+
 def _note(
     outcome: Outcome[CustomerPoints],
     ending: Ending,
@@ -135,16 +160,26 @@ def _note(
 ) -> OutcomeFile | None:
     """Count an outcome and write it down; return the file to write the next one to."""
     ending.count(outcome)
+    return _write([record(outcome)], ending, batch, out)
+
+
+def _write(
+    records: Sequence[Record],
+    ending: Ending,
+    batch: CashbackBatch[FileChange, CustomerPoints],
+    out: OutcomeFile | None,
+) -> OutcomeFile | None:
     if out is not None:
         try:
-            out.write(record(outcome))
+            out.write(*records)
         except OSError as error:
             ending.stopped = f"The outcome file takes no more ({error.strerror})."
             say(f"{ending.stopped} What is in flight ends; its outcomes follow here.")
             batch.stop()
             out = None
     if out is None and ending.stopped is not None:
-        say(json_line(record(outcome)).decode().rstrip())
+        for values in records:
+            say(json_line(values).decode().rstrip())
     return out
 
 

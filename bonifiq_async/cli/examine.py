@@ -1,25 +1,53 @@
 """The first reading of a file: every row is checked before anything is sent."""
 
-import hashlib
+import contextlib
 import sqlite3
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from bonifiq_async.change_key import canonical_amount
+from bonifiq_async.cli.keys import Keys
 from bonifiq_async.cli.rows import FileChange, Problem, Source
 from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.ledger.look import LedgerFile
 from bonifiq_async.money import Sums
 
-_BATCH = 10_000
+TO_SEND, LEFT_OUT, SETTLED = range(3)
+
+
+@define
+class Marks:
+    """What becomes of each line of a file, in a byte a line; what was never marked is to send."""
+
+    _marks: bytearray = field(factory=bytearray)
+
+    def put(self, line: int, mark: int) -> None:
+        """Mark a line."""
+        if line >= len(self._marks):
+            self._marks.extend(bytes(line + 1 - len(self._marks)))
+        self._marks[line] = mark
+
+    def stands(self, mark: int) -> Callable[[int], bool]:
+        """Return what says of a line whether it has `mark`."""
+        marks, end = self._marks, len(self._marks)
+        return lambda line: marks[line] == mark if line < end else mark == TO_SEND
+
+
+@frozen
+class Settled:
+    """Changes that a ledger has as applied: how many, and what they come to."""
+
+    changes: int = 0
+    sums: Sums = field(factory=Sums)
 
 
 @frozen
 class Plan:
-    """What a file asks for. `left_out` are the lines not to be sent: conflicts, and repeats of a row."""
+    """What a file asks for: every change counts once, also those that are `settled` already.
+
+    Neither these are sent nor the rows left out: conflicts, and repeats of a row.
+    """
 
     source: Source
     changes: int
@@ -28,114 +56,83 @@ class Plan:
     removed: Decimal
     repeats: int
     problems: int
-    left_out: "array[int]"
+    settled: Settled
+    marks: Marks = field(repr=False)
 
     def read(self) -> Iterator[FileChange]:
         """Yield the changes to send, in the file's order."""
-        for row in self.source.rows():
-            if isinstance(row, FileChange) and not self._is_left_out(row.line):
-                yield row
+        return self._marked(TO_SEND)
 
-    def _is_left_out(self, line: int) -> bool:
-        place = bisect_left(self.left_out, line)
-        return place < len(self.left_out) and self.left_out[place] == line
+    def read_settled(self) -> Iterator[FileChange]:
+        """Yield the changes that are applied already, in the file's order."""
+        return self._marked(SETTLED)
+
+    def _marked(self, mark: int) -> Iterator[FileChange]:
+        rows = self.source.rows(self.marks.stands(mark))
+        return (row for row in rows if isinstance(row, FileChange))
 
 
-def examine(source: Source, on_problem: Callable[[Problem], None]) -> Plan:
+def examine(source: Source, on_problem: Callable[[Problem], None], ledger: LedgerFile | None = None) -> Plan:
     """Read `source` once, tell `on_problem` of each row that is not valid, and return what it asks for.
 
     Rows with the same key and the same change count once; rows with the same key and another change
-    are all problems. Raises `ConfigurationError` for what concerns the whole file.
+    are all problems. A change that stands in `ledger` as applied is settled; where another one stands
+    under its key, the claim will say so. Raises `ConfigurationError` for what concerns the whole file
+    or the ledger; a ledger that is not there yet has nothing in it.
     """
-    sums, keys = Sums(), _Keys()
-    problems = repeats = 0
-    try:
-        for row in source.rows():
-            if isinstance(row, Problem):
-                problems += 1
-                on_problem(row)
-            else:
-                sums.put(row.value)
-                keys.note(row)
-        left_out: array[int] = array("Q")
-        for line, value, other in keys.conflicts():
+    with contextlib.ExitStack() as stack:
+        keys = stack.enter_context(contextlib.closing(Keys()))
+        marks, settled = Marks(), Settled()
+        looks = ledger is not None and ledger.path.exists()
+        if ledger is not None and looks:
+            stack.enter_context(ledger.beside(keys.database))
+        with _room_for(source):
+            sums, repeats, problems = _compare(source, on_problem, keys, marks)
+            changes, customers = keys.kept()
+        if looks:
+            settled = _settled(keys, marks)
+        return Plan(source, changes, customers, sums.added, sums.removed, repeats, problems, settled, marks)
+
+
+def _compare(
+    source: Source, on_problem: Callable[[Problem], None], keys: Keys, marks: Marks
+) -> tuple[Sums, int, int]:
+    """Read every row; return the sums of what is left, and how many rows are repeats and problems."""
+    sums, repeats, problems = Sums(), 0, 0
+    for row in source.rows():
+        if isinstance(row, Problem):
             problems += 1
-            on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
-            sums.take_back(value)
-            left_out.append(line)
-        for line, value in keys.repeats():
-            repeats += 1
-            sums.take_back(value)
-            left_out.append(line)
-        changes, customers = keys.kept()
+            on_problem(row)
+        else:
+            sums.put(row.value)
+            keys.note(row)
+    for line, value, other in keys.conflicts():
+        problems += 1
+        on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
+        sums.take_back(value)
+        marks.put(line, LEFT_OUT)
+    for line, value in keys.repeats():
+        repeats += 1
+        sums.take_back(value)
+        marks.put(line, LEFT_OUT)
+    return sums, repeats, problems
+
+
+def _settled(keys: Keys, marks: Marks) -> Settled:
+    changes, sums = 0, Sums()
+    for line, value in keys.settled():
+        changes += 1
+        sums.put(value)
+        marks.put(line, SETTLED)
+    return Settled(changes, sums)
+
+
+@contextlib.contextmanager
+def _room_for(source: Source) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise ConfigurationError(
             f"{source.name} cannot be checked: the temporary folder does not take it ({error}). "
             "Nothing was sent; make room there."
         ) from None
-    finally:
-        keys.close()
-    lines = array("Q", sorted(left_out))
-    return Plan(source, changes, customers, sums.added, sums.removed, repeats, problems, lines)
-
-
-class _Keys:
-    """The keys of a file, compared in a temporary database so that memory does not grow with the file."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("")  # unnamed: on disk when large, and gone when closed
-        self._database.execute(
-            "CREATE TABLE seen (line INTEGER PRIMARY KEY, key BLOB, change BLOB, customer BLOB, value TEXT)"
-        )
-        self._pending: list[tuple[int, bytes, bytes, bytes, str]] = []
-
-    def note(self, row: FileChange) -> None:
-        sign = "+" if row.value > 0 else "-"
-        change = (row.customer_id, sign + canonical_amount(row.value), row.reason, row.customer_reason)
-        prints = _hash(row.change_key), _hash(repr(change)), _hash(row.customer_id)
-        self._pending.append((row.line, *prints, str(row.value)))
-        if len(self._pending) == _BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", self._pending)
-        self._pending.clear()
-
-    def conflicts(self) -> Iterator[tuple[int, Decimal, int]]:
-        """Yield line, value and the first other line of each row whose key stands for two changes."""
-        self._flush()
-        self._database.execute("CREATE INDEX by_key ON seen (key, change, line)")
-        self._database.execute(
-            "CREATE TEMP TABLE torn AS SELECT key FROM seen GROUP BY key HAVING count(DISTINCT change) > 1"
-        )
-        rows = self._database.execute(
-            "SELECT line, value, (SELECT min(other.line) FROM seen other"
-            " WHERE other.key = seen.key AND other.change <> seen.change)"
-            " FROM seen WHERE key IN torn ORDER BY line"
-        )
-        return ((line, Decimal(value), other) for line, value, other in rows)
-
-    def repeats(self) -> Iterator[tuple[int, Decimal]]:
-        """Yield line and value of each row that an earlier row has said already."""
-        self._database.execute("DELETE FROM seen WHERE key IN torn")
-        self._database.execute(
-            "CREATE TEMP TABLE again AS SELECT line, value FROM seen WHERE EXISTS (SELECT 1 FROM seen first"
-            " WHERE first.key = seen.key AND first.line < seen.line)"
-        )
-        self._database.execute("DELETE FROM seen WHERE line IN (SELECT line FROM again)")
-        rows = self._database.execute("SELECT line, value FROM again ORDER BY line")
-        return ((line, Decimal(value)) for line, value in rows)
-
-    def kept(self) -> tuple[int, int]:
-        """Return how many changes are left, and for how many customers."""
-        changes, customers = self._database.execute(
-            "SELECT count(*), count(DISTINCT customer) FROM seen"
-        ).fetchone()
-        return changes, customers
-
-    def close(self) -> None:
-        self._database.close()
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -81,9 +81,10 @@ class OutcomeFile:
                 f"The outcome file {path} cannot be written: {error.strerror}."
             ) from None
 
-    def write(self, values: Record) -> None:
-        """Append one outcome. Raises `OSError` when the disk does not take it."""
-        self._append(_csv_line(values.values()) if self._csv else json_line(values))
+    def write(self, *records: Record) -> None:
+        """Append outcomes, all or none of them. Raises `OSError` when the disk does not take them."""
+        lines = (_csv_line(each.values()) if self._csv else json_line(each) for each in records)
+        self._append(b"".join(lines))
 
     def _append(self, line: bytes) -> None:
         view = memoryview(line)

@@ -8,8 +8,9 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, cast
 
@@ -28,6 +29,10 @@ KEYS = ("change_key", "reference")
 COLUMNS = (*REQUIRED, *KEYS, "customer_reason")
 
 _AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+Wanted = Callable[[int], object]
+"""Says of a line whether to read it on."""
 
 
 @frozen
@@ -65,8 +70,8 @@ class Source:
             header = next(csv.reader(text), [])
         return tuple(name for cell in header if (name := cell.strip()) and name not in COLUMNS)
 
-    def rows(self) -> Iterator[FileChange | Problem]:
-        """Yield each row as a change, or as what is wrong with it.
+    def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
+        """Yield each row as a change, or as what is wrong with it; of the lines `wanted` alone, if given.
 
         Raises `ConfigurationError` for what concerns the whole file: it cannot be read, is empty, is
         not UTF-8, lacks a column, or is not CSV.
@@ -74,7 +79,7 @@ class Source:
         reader = _csv_rows if self.format == "csv" else _json_rows
         try:
             empty = True
-            for line, cells in reader(self):
+            for line, cells in reader(self, wanted or _every):
                 empty = False
                 yield cells if isinstance(cells, Problem) else _change(line, cells)
         except UnicodeDecodeError:
@@ -86,7 +91,7 @@ class Source:
             raise ConfigurationError(
                 f"{self.name} cannot be read: {error.strerror}. Nothing was sent."
             ) from None
-        if empty:
+        if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
 
@@ -113,22 +118,29 @@ def opened(file: str, format: Format | None) -> Iterator[Source]:
         yield Source(Path(copy.name), name, kind)
 
 
-Cells = Mapping[str, object]
+Cells = tuple[object, ...]
+"""What a row has under each of `COLUMNS`; an empty string where it has nothing."""
 
 
-def _csv_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
+def _every(line: int) -> bool:
+    return True
+
+
+def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
     with source.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
         line = 1
         try:
             header = _header(source, next(reader, []))
+            width = len(header)
+            pick = itemgetter(*(header.index(name) if name in header else width for name in COLUMNS))
             line = reader.line_num + 1
             for cells in reader:
-                if len(cells) > len(header):
-                    message = f"{len(cells)} cells, but the header has {len(header)}"
-                    yield line, Problem(line, "row", message)
-                elif any(cells):
-                    yield line, dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                if len(cells) > width:
+                    yield line, Problem(line, "row", f"{len(cells)} cells, but the header has {width}")
+                elif any(cells) and wanted(line):
+                    cells += ("",) * (width + 1 - len(cells))  # what a short row lacks, and an absent column
+                    yield line, tuple(map(str.strip, pick(cells)))
                 line = reader.line_num + 1
         except csv.Error as error:
             raise ConfigurationError(
@@ -161,11 +173,11 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _json_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
+def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
     with source.path.open("rb") as lines:
         for line, raw in enumerate(lines, 1):
             text = raw.removeprefix(b"\xef\xbb\xbf").strip() if line == 1 else raw.strip()
-            if not text:
+            if not text or not wanted(line):
                 continue
             text.decode()
             try:
@@ -173,30 +185,32 @@ def _json_rows(source: Source) -> Iterator[tuple[int, Cells | Problem]]:
             except PayloadError:
                 yield line, Problem(line, "row", "not a JSON object")
                 continue
-            yield line, row if isinstance(row, dict) else Problem(line, "row", "not a JSON object")
+            if isinstance(row, dict):
+                yield line, tuple("" if (cell := row.get(name)) is None else cell for name in COLUMNS)
+            else:
+                yield line, Problem(line, "row", "not a JSON object")
 
 
 def _change(line: int, cells: Cells) -> FileChange | Problem:
-    given = {name: cell for name, cell in cells.items() if cell not in (None, "") and name in COLUMNS}
+    # What has another type than text is refused below, by name.
+    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
     try:
-        value = amount(given.get("value"), "value")
-        customer_id, reason = cast(str, given.get("customer_id", "")), cast(str, given.get("reason", ""))
-        if ("change_key" in given) == ("reference" in given):
+        value = amount(None if given == "" else given, "value")
+        if (change_key == "") == (reference == ""):
             raise PayloadError("give exactly one of change_key and reference", path="change_key")
-        key = cast(str, given.get("change_key")) if "change_key" in given else None
-        if key is None:
-            key = change_key_for(customer_id, value, cast(str, given["reference"]))
-        customer_reason = cast("str | None", given.get("customer_reason"))
-        return FileChange(customer_id, value, reason, key, customer_reason, line=line)
+        key = change_key if reference == "" else change_key_for(customer_id, value, reference)
+        said = None if customer_reason == "" else customer_reason
+        return FileChange(customer_id, value, reason, key, said, line)
     except PayloadError as error:
         return Problem(line, error.path, str(error))
 
 
 def amount(cell: object, field: str) -> Decimal:
     """Return a number or a string of digits as an exact amount; raises `PayloadError` naming `field`."""
-    if isinstance(cell, Decimal | int) and not isinstance(cell, bool):
-        return Decimal(cell)
-    if isinstance(cell, str) and _AMOUNT.fullmatch(cell):
+    if isinstance(cell, str):
+        if _AMOUNT.fullmatch(cell):
+            return Decimal(cell)
+    elif isinstance(cell, Decimal | int) and not isinstance(cell, bool):
         return Decimal(cell)
     shown = "empty" if cell is None else repr(cell)[:40]
     raise PayloadError(

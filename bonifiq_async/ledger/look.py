@@ -3,16 +3,16 @@
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 from attrs import field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import TRANSITIONS, State
+from bonifiq_async.intent import DONE, TRANSITIONS, State
 from bonifiq_async.ledger.owner import has_gone
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.schema import bound, opened, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -44,6 +44,41 @@ def standing(path: Path) -> Standing:
             if state in SETTLEABLE and (oldest is None or first_sent < oldest[1]):
                 oldest = (key, first_sent)
     return Standing(counts, sums, oldest)
+
+
+APPLIED = "applied"
+"""The view of operation, key and digest of every change that is applied (see `LedgerFile.beside`)."""
+
+
+@frozen
+class LedgerFile:
+    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint."""
+
+    path: Path
+    account: tuple[str, str]
+
+    @contextmanager
+    def beside(self, database: sqlite3.Connection) -> Iterator[None]:
+        """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
+
+        It sees what stands there when it looks, while others write, and writes nothing there itself.
+        Raises as `standing`, and `ConfigurationError` for another account's ledger or a damaged one,
+        also when that shows within.
+        """
+        done = ", ".join(f"'{state.value}'" for state in DONE)
+        with closing(opened(self.path)) as connection:
+            try:
+                bound(connection, self.path, self.account)
+                database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
+                database.execute(
+                    f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest FROM ledger.change"
+                    f" WHERE state IN ({done})"
+                )
+                yield
+                database.execute(f"DROP VIEW {APPLIED}")
+                database.execute("DETACH ledger")
+            except sqlite3.Error as error:
+                raise unusable(self.path, error) from None
 
 
 @frozen

@@ -56,10 +56,7 @@ def opened(path: Path) -> sqlite3.Connection:
         raise
     except sqlite3.Error as error:
         connection.close()
-        raise ConfigurationError(
-            f"The ledger {path} cannot be used: {error}. Nothing was sent; keep the file, it may hold "
-            "outcomes."
-        ) from None
+        raise unusable(path, error) from None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -79,6 +76,27 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigurationError(
             f"The ledger {path} has format {version}; this program knows format {VERSION}. Nothing was sent."
         )
+
+
+def bound(connection: sqlite3.Connection, path: Path, account: tuple[str, str]) -> bool:
+    """Say whether the ledger is bound to `account`, its provider and fingerprint; False when to none yet.
+
+    Raises `ConfigurationError` when it is bound to another one.
+    """
+    row = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
+    if row not in (None, account):
+        raise ConfigurationError(
+            f"The ledger {path} holds the changes of another account (provider {row[0]}). "
+            "Nothing was sent; name another ledger."
+        )
+    return row is not None
+
+
+def unusable(path: Path, error: sqlite3.Error) -> ConfigurationError:
+    """Return what is said of a ledger that cannot be read, before anything was sent."""
+    return ConfigurationError(
+        f"The ledger {path} cannot be used: {error}. Nothing was sent; keep the file, it may hold outcomes."
+    )
 
 
 def _refuse_network(path: Path) -> None:

@@ -14,7 +14,7 @@ from attrs import evolve
 from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import TRANSITIONS, Ending, Granted, Intent, Row, Ruling, State, rule
 from bonifiq_async.ledger.owner import has_gone, this_process
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
 
 _ROW = (
@@ -62,14 +62,8 @@ class SqliteLedger:
         """See `Ledger.bind`."""
 
         def work(database: sqlite3.Connection) -> None:
-            row = database.execute("SELECT provider, fingerprint FROM account").fetchone()
-            if row is None:
+            if not bound(database, self.path, (provider, account)):
                 database.execute("INSERT INTO account VALUES (?, ?)", (provider, account))
-            elif row != (provider, account):
-                raise ConfigurationError(
-                    f"The ledger {self.path} holds the changes of another account (provider {row[0]}). "
-                    "Nothing was sent; name another ledger."
-                )
 
         await self._opened().submit(work)
 

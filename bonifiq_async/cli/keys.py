@@ -1,0 +1,91 @@
+"""The keys of a file, compared in a temporary database so that memory does not grow with the file."""
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bonifiq_async.bonifiq.customers import request_digest
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.ledger.look import APPLIED
+
+_AT_ONCE = 1000
+"""Rows inserted together."""
+
+
+class Keys:
+    """What each row of a file stands for: its key, and the digest that a ledger would keep of it.
+
+    What is asked of it is asked once, in the order of the methods. Raises what sqlite3 raises.
+    """
+
+    def __init__(self) -> None:
+        # Unnamed: on disk when large, and gone when closed.
+        self.database = sqlite3.connect("", isolation_level=None, uri=True)
+        self.database.execute("PRAGMA journal_mode = OFF")
+        self.database.execute(
+            "CREATE TABLE seen (line INTEGER PRIMARY KEY, key TEXT, digest BLOB, value TEXT, customer TEXT)"
+        )
+        self._pending: list[tuple[int, str, bytes, str, str]] = []
+
+    def note(self, row: FileChange) -> None:
+        """Take in a row."""
+        pending = self._pending
+        pending.append((row.line, row.change_key, request_digest(row), str(row.value), row.customer_id))
+        if len(pending) == _AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        self.database.execute("BEGIN")
+        self.database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", self._pending)
+        self.database.execute("COMMIT")
+        self._pending.clear()
+
+    def conflicts(self) -> Iterator[tuple[int, Decimal, int]]:
+        """Yield line, value and the first other line of each row whose key stands for two changes."""
+        self._flush()
+        self.database.execute("CREATE INDEX by_key ON seen (key, digest, line, value)")
+        self.database.execute(
+            "CREATE TEMP TABLE shared AS SELECT key, count(DISTINCT digest) > 1 AS torn FROM seen"
+            " GROUP BY key HAVING count(*) > 1"
+        )
+        rows = self.database.execute(
+            "SELECT line, value, (SELECT min(other.line) FROM seen other"
+            " WHERE other.key = seen.key AND other.digest <> seen.digest)"
+            " FROM seen WHERE key IN (SELECT key FROM shared WHERE torn) ORDER BY line"
+        )
+        return ((line, Decimal(value), other) for line, value, other in rows)
+
+    def repeats(self) -> Iterator[tuple[int, Decimal]]:
+        """Yield line and value of each row that an earlier row has said already."""
+        self.database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE torn)")
+        self.database.execute(
+            "CREATE TEMP TABLE again AS SELECT line, value FROM seen WHERE key IN (SELECT key FROM shared)"
+            " AND EXISTS (SELECT 1 FROM seen first WHERE first.key = seen.key AND first.line < seen.line)"
+        )
+        self.database.execute("DELETE FROM seen WHERE line IN (SELECT line FROM again)")
+        rows = self.database.execute("SELECT line, value FROM again ORDER BY line")
+        return ((line, Decimal(value)) for line, value in rows)
+
+    def kept(self) -> tuple[int, int]:
+        """Return how many changes are left, and for how many customers."""
+        changes: int = self.database.execute("SELECT count(*) FROM seen").fetchone()[0]
+        # Grouped, they are sorted; told apart one by one, a million would take five times as long.
+        grouped = "SELECT count(*) FROM (SELECT 1 FROM seen GROUP BY customer)"
+        customers: int = self.database.execute(grouped).fetchone()[0]
+        return changes, customers
+
+    def settled(self) -> Iterator[tuple[int, Decimal]]:
+        """Yield line and value of each change left that is applied, says the ledger beside (see `look`)."""
+        rows = self.database.execute(
+            # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
+            f"SELECT line, value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
+            " ON applied.operation = ? AND applied.key = seen.key AND applied.digest = seen.digest",
+            (CHANGE_CASHBACK.name,),
+        )
+        for line, value in rows:
+            yield line, Decimal(value)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.database.close()

@@ -1,0 +1,291 @@
+"""A file applied again: what the ledger has as applied is neither sent nor claimed, and accounted for."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import sqlite3
+import tracemalloc
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from conftest import client_for
+from console import Console
+
+from bonifiq_async import CashbackChange, SqliteLedger
+from bonifiq_async.bonifiq.customers import request_digest
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.cli import apply as applying
+from bonifiq_async.cli import examine as examining
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.outcome_file import OutcomeFile
+from bonifiq_async.cli.rows import FileChange, Source
+from bonifiq_async.ledger import schema
+from bonifiq_async.ledger.look import LedgerFile
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+HEADER = "customer_id,value,reason,change_key"
+COMMAND = ("apply", "changes.csv", "--yes", "--json")
+
+
+@pytest.fixture
+def console(monkeypatch, capsys, tmp_path):
+    """A console in an empty folder."""
+    return Console(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox that answers a used key with an error."""
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+def rows(count: int) -> list[str]:
+    """A file of `count` changes, one in four of them a removal."""
+    return [HEADER, *(f"c{n % 7},{'-' if n % 4 == 0 else ''}{n + 1}.50,r,k{n}" for n in range(count))]
+
+
+def effects(ended) -> dict[str, int]:
+    """Return how many changes of a run had each effect, where any had."""
+    told = json.loads(ended.out, parse_float=Decimal)["effects"]
+    return {name: found["changes"] for name, found in told.items() if found["changes"]}
+
+
+@pytest.fixture
+def claimed(monkeypatch):
+    """The keys that are claimed in a ledger from now on."""
+    keys, original = [], SqliteLedger.claim
+
+    async def claim(self, intent, **more):
+        keys.append(intent.key)
+        return await original(self, intent, **more)
+
+    monkeypatch.setattr(SqliteLedger, "claim", claim)
+    return keys
+
+
+def test_what_is_applied_is_neither_sent_nor_claimed(console, sandbox, claimed):
+    """Only new rows are; count and sums are those of the whole file, to the last digit."""
+    console.write("changes.csv", *rows(30))
+    first = console(*COMMAND, sandbox=sandbox)
+    assert "applied already" not in first.err
+    console.write("changes.csv", *rows(32))
+    claimed.clear()
+    second = console(*COMMAND, sandbox=sandbox)
+    assert (second.code, sorted(claimed), sandbox.books.requests) == (0, ["k30", "k31"], 32)
+    assert "30 of them are applied already, says changes.csv.ledger" in second.err
+    before = json.loads(first.out, parse_float=Decimal)["effects"]["applied"]
+    after = json.loads(second.out, parse_float=Decimal)["effects"]
+    assert after["already_applied"] == before
+    assert after["applied"] == {"changes": 2, "added": Decimal("64.00"), "removed": 0}
+
+
+def test_only_what_is_applied_is_settled(console, claimed):
+    """Refused and unknown rows go the ordinary way again."""
+    console.write("changes.csv", *rows(6))
+    with Sandbox(duplicates="error-400", faults=FaultScript(["400", "html-after"])) as sandbox:
+        first = console(*COMMAND, "--max-in-flight", "1", sandbox=sandbox)
+        assert effects(first) == {"refused": 1, "unknown": 1, "applied": 4}
+        claimed.clear()
+        second = console(*COMMAND, sandbox=sandbox)
+        assert sorted(claimed) == ["k0", "k1"]
+        assert effects(second) == {"applied": 1, "already_applied": 5}
+        assert all(len(sandbox.books.effects(f"k{n}")) == 1 for n in range(6))
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_settled_row_has_the_line_that_its_claim_would_give_it(console, sandbox, monkeypatch, name):
+    """With the look into the ledger and without it, the outcome file holds the same lines."""
+    console.write("changes.csv", *rows(450))
+    console(*COMMAND, sandbox=sandbox)
+    console(*COMMAND, "--out", f"looked-{name}", sandbox=sandbox)
+    original = examining.examine
+    monkeypatch.setattr(examining, "examine", lambda source, tell, ledger: original(source, tell))
+    console(*COMMAND, "--out", f"claimed-{name}", sandbox=sandbox)
+    looked, claimed = (Path(f"{way}-{name}").read_text().splitlines() for way in ("looked", "claimed"))
+    assert len(looked) >= 450
+    assert sorted(looked) == sorted(claimed)
+
+
+def test_another_change_under_an_applied_key_is_a_conflict_as_ever(console, sandbox, claimed):
+    """It is claimed and refused unsent; the same change in another spelling is the same change."""
+    console.write("changes.csv", HEADER, "a,10,r,one", "b,5.0,r,two", "c,1,r,three")
+    console(*COMMAND, sandbox=sandbox)
+    console.write("changes.csv", HEADER, "a,10.00,r,one", "b,5,another reason,two", "c,2,r,three")
+    claimed.clear()
+    ended = console(*COMMAND, "--out", "out.csv", sandbox=sandbox)
+    assert sorted(claimed) == ["three", "two"]
+    assert effects(ended)["already_applied"] == 1 and sandbox.books.requests == 3
+    assert "Key two stands for the change of 5.0 for b" in ended.err
+    written = {row["change_key"]: row for row in csv.DictReader(Path("out.csv").read_text().splitlines())}
+    assert (written["one"]["effect"], written["one"]["value"]) == ("already_applied", "10.00")
+
+
+def test_what_is_applied_between_the_look_and_the_claim_is_not_sent(console, sandbox, monkeypatch, claimed):
+    """The claim decides, whatever the look saw."""
+    console.write("changes.csv", *rows(1))
+    console(*COMMAND, sandbox=sandbox)
+    _set_states("not applied")
+    original = applying.display
+
+    def meanwhile(total):
+        _set_states("applied")  # as another process would
+        return original(total)
+
+    monkeypatch.setattr(applying, "display", meanwhile)
+    claimed.clear()
+    ended = console(*COMMAND, sandbox=sandbox)
+    assert (effects(ended), claimed, sandbox.books.requests) == ({"already_applied": 1}, ["k0"], 1)
+
+
+def _set_states(state: str) -> None:
+    database = sqlite3.connect("changes.csv.ledger", isolation_level=None)
+    database.execute("UPDATE change SET state = ?", (state,))
+    database.close()
+
+
+def _torn_page() -> None:
+    """Overwrite the last page, one of the table's: the head of the file stays good."""
+    path = Path("changes.csv.ledger")
+    content = path.read_bytes()
+    path.write_bytes(content[:-4096] + b"\xff" * 4096)
+
+
+UNUSABLE = {
+    "another account": ({"BONIFIQ_API_TOKEN": "another"}, lambda: None, "of another account"),
+    "no database": ({}, lambda: Path("changes.csv.ledger").write_bytes(b"x" * 5000), "cannot be used"),
+    "a damaged page": ({}, _torn_page, "cannot be used"),
+}
+
+
+@pytest.mark.parametrize(("env", "damage", "sentence"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_ledger_that_is_of_no_use_stops_the_run_before_anything(console, sandbox, env, damage, sentence):
+    """Before the plan is shown, and before an outcome file is made."""
+    console.write("changes.csv", *rows(200))
+    console(*COMMAND, sandbox=sandbox)
+    damage()
+    console.write("changes.csv", *rows(201))
+    ended = console(*COMMAND, "--out", "out.csv", sandbox=sandbox, **env)
+    assert (ended.code, sentence in ended.err) == (Exit.USAGE, True)
+    assert "asks for" not in ended.err and not Path("out.csv").exists()
+    assert sandbox.books.requests == 200
+
+
+def test_a_look_makes_no_ledger(console, sandbox):
+    """Neither a file that is refused nor a dry run leaves one behind."""
+    console.write("changes.csv", HEADER, "a,x,r,k")
+    assert console(*COMMAND, sandbox=sandbox).code == Exit.USAGE
+    console.write("changes.csv", *rows(3))
+    assert console("apply", "changes.csv", "--dry-run", sandbox=sandbox).code == 0
+    assert [path.name for path in console.folder.iterdir()] == ["changes.csv"]
+
+
+def test_rows_left_out_are_not_settled(console, sandbox):
+    """A key said twice counts once, a torn one not at all, also when the ledger knows them."""
+    console.write("changes.csv", HEADER, "a,1,r,once", "b,2,r,torn")
+    console(*COMMAND, sandbox=sandbox)
+    console.write("changes.csv", HEADER, "a,1,r,once", "b,2,r,torn", "a,1.0,r,once", "b,3,r,torn", "c,4,r,k")
+    ended = console(*COMMAND, "--skip-invalid", sandbox=sandbox)
+    assert effects(ended) == {"already_applied": 1, "applied": 1}
+    assert sandbox.books.balances() == {"a": 1, "b": 2, "c": 4}
+
+
+def test_an_interrupt_while_settled_rows_are_written_down_is_heard(console, sandbox, monkeypatch):
+    """What is counted is what was written; the rest was not tried."""
+    console.write("changes.csv", *rows(1000))
+    console(*COMMAND, sandbox=sandbox)
+    original, signals = OutcomeFile.write, [signal.SIGINT]
+
+    def write(self, *records):
+        original(self, *records)
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+
+    monkeypatch.setattr(OutcomeFile, "write", write)
+    ended = console(*COMMAND, "--out", "out.jsonl", sandbox=sandbox)
+    written = len(Path("out.jsonl").read_text().splitlines())
+    told = json.loads(ended.out)
+    assert ended.code == Exit.INTERRUPTED
+    assert told["effects"]["already_applied"]["changes"] == written == 1000 - told["not_tried"]
+    assert 0 < written < 1000
+
+
+def test_a_full_disk_while_settled_rows_are_written_down_stops_the_run(console, sandbox, monkeypatch):
+    """As it does later; nothing is sent that could not be written down."""
+    console.write("changes.csv", *rows(300))
+    console(*COMMAND, sandbox=sandbox)
+    console.write("changes.csv", *rows(301))
+
+    def write(self, *records):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OutcomeFile, "write", write)
+    ended = console(*COMMAND, "--out", "out.jsonl", sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests) == (Exit.STOPPED, 300)
+    assert "No space left on device" in ended.err
+
+
+async def test_the_digest_needs_no_client(sandbox):
+    """It is that of the request which a client sends, wherever that is sent to."""
+    change = CashbackChange("José/1-ç", Decimal("1E+2"), "r", "k", "thank you")
+    for base_url in (sandbox.url, f"{sandbox.url}/prefix"):
+        async with client_for(sandbox, base_url=base_url) as client:
+            assert client.customers.prepared(change).digest == request_digest(change)
+
+
+READINGS = {
+    "csv": (HEADER, 'a,1,"over', 'two lines",k1', "b,2,r,k2", "", "c,3,r,k3"),
+    "jsonl": (
+        "",
+        *(f'{{"customer_id":"{c}","value":1,"reason":"r","change_key":"k"}}' for c in "-abc"),
+        "",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "lines"), READINGS.items(), ids=READINGS)
+def test_only_the_lines_wanted_are_read(tmp_path, kind, lines):
+    """Lines are counted as they stand in the file, over which a cell may spread; none may be left."""
+    (tmp_path / "f").write_text("\n".join(lines))
+    source = Source(tmp_path / "f", "f", kind)
+    assert [row.line for row in source.rows(lambda line: line > 2)] == [4, 6] if kind == "csv" else [3, 4, 5]
+    assert list(source.rows(lambda line: False)) == []
+
+
+def test_examining_takes_no_memory_for_a_row(tmp_path):
+    """Ten times the rows, half of them said before and the rest settled: the peak stays where it was."""
+
+    def peak(count: int) -> int:
+        path, ledger = tmp_path / "changes.csv", tmp_path / f"{count}.ledger"
+        lines = (f"c{n // 2},1.00,r,k{n // 2}" for n in range(count))
+        path.write_text("\n".join([HEADER, *lines]))
+        source = Source(path, "changes.csv", "csv")
+        _record(ledger, source)
+        tracemalloc.start()
+        try:
+            plan = examining.examine(source, print, LedgerFile(ledger, ("provider", "account")))
+            assert (plan.settled.changes, plan.repeats, list(plan.read())) == (count // 2, count // 2, [])
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    small, large = peak(2000), peak(20_000)
+    assert large - small < 18_000 * 4  # bytes a row: not even a pointer to it
+
+
+def _record(path: Path, source: Source) -> None:
+    """Make a ledger that has every change of a file as applied."""
+    with contextlib.closing(schema.opened(path)) as database:
+        database.execute("BEGIN")
+        for row in source.rows():
+            assert isinstance(row, FileChange)
+            filler = ("applied", 0, 1, "", 0, 0, 0, 1, None, None, row.customer_id, str(row.value), "", b"")
+            database.execute(
+                f"INSERT OR IGNORE INTO change VALUES ({', '.join('?' * 17)})",
+                (CHANGE_CASHBACK.name, row.change_key, request_digest(row), *filler),
+            )
+        database.execute("COMMIT")
