@@ -442,7 +442,8 @@ async def test_a_file_that_was_replaced_is_noticed(tmp_path):
         (tmp_path / "l").rename(tmp_path / "moved")
         with pytest.raises(LedgerError, match="No such file"):
             await claimed(ledger)
-        schema.opened(tmp_path / "l").close()
+        schema.opened(tmp_path / "other").close()
+        (tmp_path / "other").rename(tmp_path / "l")
         with pytest.raises(LedgerError, match="replaced"):
             await claimed(ledger)
 
