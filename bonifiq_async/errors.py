@@ -118,7 +118,7 @@ class OutcomeUnknownError(BonifiQError):
 
 
 class LedgerError(BonifiQError):
-    """The ledger cannot be written. Its effect is `NOT_APPLIED` when nothing was sent, else `UNKNOWN`."""
+    """The ledger is damaged or takes no more. `effect`: `NOT_APPLIED` if nothing was sent, `UNKNOWN` else."""
 
 
 def _rebuild(kind: type[BonifiQError], message: str, state: Mapping[str, object]) -> BonifiQError:

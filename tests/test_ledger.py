@@ -100,9 +100,9 @@ async def ledger(request, tmp_path):
         yield made
 
 
-async def claimed(ledger, intent=INTENT) -> Granted:
+async def claimed(ledger, intent=INTENT, lease=60) -> Granted:
     """Claim, and expect to be granted."""
-    ruling = await ledger.claim(intent, lease=60, repeatable=True)
+    ruling = await ledger.claim(intent, lease=lease, repeatable=True)
     assert isinstance(ruling, Granted)
     return ruling
 
@@ -130,6 +130,19 @@ async def test_an_outcome_lands_once_and_only_under_its_fence(ledger):
     assert await ledger.end(INTENT, again.fence, Ending(State.APPLIED))
     assert not await ledger.end(INTENT, again.fence, Ending(State.UNKNOWN))
     assert await ledger.claim(INTENT, lease=60, repeatable=True) == Settled()
+
+
+async def test_a_late_end_does_not_free_the_claim_of_the_next(ledger):
+    """Not even within one process, nor after the key was free in between."""
+    first = await claimed(ledger, lease=0)
+    second = await claimed(ledger)
+    assert not await ledger.end(INTENT, first.fence, Ending(State.APPLIED))
+    assert isinstance(await ledger.claim(INTENT, lease=60, repeatable=True), Held)
+    assert await ledger.end(INTENT, second.fence, Ending(State.REFUSED))
+    third = await claimed(ledger)
+    for late in (first, second):
+        assert not await ledger.end(INTENT, late.fence, Ending(State.APPLIED))
+    assert await ledger.end(INTENT, third.fence, Ending(State.APPLIED))
 
 
 async def test_a_ledger_is_of_one_account(ledger):
@@ -442,7 +455,8 @@ async def test_a_file_that_was_replaced_is_noticed(tmp_path):
         (tmp_path / "l").rename(tmp_path / "moved")
         with pytest.raises(LedgerError, match="No such file"):
             await claimed(ledger)
-        schema.opened(tmp_path / "l").close()
+        schema.opened(tmp_path / "other").close()
+        (tmp_path / "other").rename(tmp_path / "l")
         with pytest.raises(LedgerError, match="replaced"):
             await claimed(ledger)
 

@@ -22,7 +22,9 @@ from bonifiq_async.cli import examine as examining
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.outcome_file import OutcomeFile
 from bonifiq_async.cli.rows import FileChange, Source
+from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
+from bonifiq_async.ledger.entry import Entry, put
 from bonifiq_async.ledger.look import LedgerFile
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -283,9 +285,8 @@ def _record(path: Path, source: Source) -> None:
         database.execute("BEGIN")
         for row in source.rows():
             assert isinstance(row, FileChange)
-            filler = ("applied", 0, 1, "", 0, 0, 0, 1, None, None, row.customer_id, str(row.value), "", b"")
-            database.execute(
-                f"INSERT OR IGNORE INTO change VALUES ({', '.join('?' * 17)})",
-                (CHANGE_CASHBACK.name, row.change_key, request_digest(row), *filler),
+            stands = Row(
+                request_digest(row), State.APPLIED, False, 1, "", 0.0, 0.0, row.customer_id, row.value
             )
+            put(database, Entry(CHANGE_CASHBACK.name, row.change_key, stands, "", b"", 0.0))
         database.execute("COMMIT")

@@ -1,18 +1,18 @@
 """A look into a ledger file: what stands in it; and a person's word on what is in doubt."""
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
-from decimal import Decimal
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, TRANSITIONS, State
+from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
+from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put
 from bonifiq_async.ledger.owner import has_gone
-from bonifiq_async.ledger.schema import bound, opened, unusable
+from bonifiq_async.ledger.schema import bound, fault_of, opened, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -31,18 +31,18 @@ class Standing:
 def standing(path: Path) -> Standing:
     """Return what the ledger at `path` knows. A claim whose owner has gone is in doubt.
 
-    Raises `ConfigurationError` when there is no ledger there, or not one that can be read.
+    Raises `ConfigurationError` when there is no ledger there or it cannot be used, and `LedgerError` when
+    any change in it is not what was written.
     """
     counts, sums = dict.fromkeys(State, 0), {state: Sums() for state in State}
     oldest: tuple[str, float] | None = None
-    with closing(_existing(path)) as connection:
-        rows = connection.execute("SELECT key, state, owner, lease_until, value, first_sent FROM change")
-        for key, *claim, value, first_sent in rows:
-            state = _state(*claim)
+    with _existing(path) as connection:
+        for entry in every(connection):
+            state = _state(entry.row)
             counts[state] += 1
-            sums[state].put(Decimal(value))
-            if state in SETTLEABLE and (oldest is None or first_sent < oldest[1]):
-                oldest = (key, first_sent)
+            sums[state].put(entry.row.value)
+            if state in SETTLEABLE and oldest is None:
+                oldest = (entry.key, entry.row.first_sent)
     return Standing(counts, sums, oldest)
 
 
@@ -57,22 +57,24 @@ class LedgerFile:
     path: Path
     account: tuple[str, str]
 
-    @contextmanager
+    @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
         """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
 
-        It sees what stands there when it looks, while others write, and writes nothing there itself.
+        It sees what stands there when it looks, while others write, and writes nothing there itself. What
+        is not as it was written is not seen: its claim will tell.
         Raises as `standing`, and `ConfigurationError` for another account's ledger or a damaged one,
         also when that shows within.
         """
         done = ", ".join(f"'{state.value}'" for state in DONE)
-        with closing(opened(self.path)) as connection:
+        with contextlib.closing(opened(self.path)) as connection:
             try:
                 bound(connection, self.path, self.account)
                 database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
+                database.create_function("sealed", len(COLUMNS), is_sealed, deterministic=True)
                 database.execute(
                     f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest FROM ledger.change"
-                    f" WHERE state IN ({done})"
+                    f" WHERE state IN ({done}) AND sealed({', '.join(COLUMNS)})"
                 )
                 yield
                 database.execute(f"DROP VIEW {APPLIED}")
@@ -94,15 +96,11 @@ class Recorded:
 
 def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
     """Yield the changes of a ledger that stand in one of `states`. Raises as `standing`."""
-    with closing(_existing(path)) as connection:
-        rows = connection.execute(
-            "SELECT key, state, owner, lease_until, customer_id, body, error FROM change"
-            " ORDER BY first_sent, key"
-        )
-        for key, *claim, customer_id, body, error in rows:
-            state = _state(*claim)
+    with _existing(path) as connection:
+        for entry in every(connection):
+            state = _state(entry.row)
             if state in states:
-                yield Recorded(key, state, customer_id, body, error)
+                yield Recorded(entry.key, state, entry.row.customer_id, entry.body, entry.error)
 
 
 def settle(path: Path, key: str, state: State, note: str) -> None:
@@ -112,31 +110,31 @@ def settle(path: Path, key: str, state: State, note: str) -> None:
     """
     if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
-    with closing(_existing(path)) as connection:
+    with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        found = connection.execute(
-            "SELECT operation, state, owner, lease_until FROM change WHERE key = ?", (key,)
-        ).fetchall()
-        doubtful = [operation for operation, *claim in found if _state(*claim) in SETTLEABLE]
+        found = [entry for entry in every(connection) if entry.key == key]
+        doubtful = [entry for entry in found if _state(entry.row) in SETTLEABLE]
         if len(doubtful) == 1:
-            connection.execute(
-                "UPDATE change SET state = ?, in_doubt = 0, fence = fence + 1, error = ?"
-                " WHERE operation = ? AND key = ?",
-                (state.value, f"settled by hand: {note}", doubtful[0], key),
-            )
+            [entry] = doubtful
+            row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
+            put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
     if len(doubtful) != 1:
         raise ConfigurationError(f"No change under the key {key} is in doubt in {path}. Nothing was settled.")
 
 
-def _existing(path: Path) -> sqlite3.Connection:
+@contextlib.contextmanager
+def _existing(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise ConfigurationError(f"There is no ledger {path}.")
-    return opened(path)
+    try:
+        with contextlib.closing(opened(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise fault_of(path, error) from None
 
 
-def _state(name: str, owner: str, lease_until: float) -> State:
+def _state(row: Row) -> State:
     """Return where a change stands: a claim whose owner has gone is in doubt."""
-    state = State(name)
-    over = state is State.CLAIMED and (lease_until <= time.time() or has_gone(owner))
-    return State.IN_DOUBT if over else state
+    over = row.state is State.CLAIMED and (row.lease_until <= time.time() or has_gone(row.owner))
+    return State.IN_DOUBT if over else row.state

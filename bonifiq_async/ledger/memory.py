@@ -40,6 +40,7 @@ class MemoryLedger:
         self._retention = key_retention
         self._clock = clock
         self._account: tuple[str, str] | None = None
+        self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}
         self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
         self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
@@ -59,6 +60,9 @@ class MemoryLedger:
             row, intent, now=now, owner="another call", repeatable=repeatable, retention=self._retention
         )
         if isinstance(ruling, Granted):
+            # What was refused is forgotten here, its fence included: a late end must not meet it again.
+            self._fence += 1
+            ruling = Granted(self._fence, ruling.in_doubt)
             self._doubtful.pop(place, None)
             self._rows[place] = Row(
                 digest=intent.digest,

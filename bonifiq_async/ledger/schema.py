@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
+from functools import partial
 from pathlib import Path
 
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.errors import ConfigurationError, LedgerError
+from bonifiq_async.ledger.entry import TABLE, Damaged
 
 APPLICATION = 0x426F6E69
 """`Boni`: marks the file as a ledger (SQLite's application_id)."""
@@ -13,24 +15,25 @@ VERSION = 1
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"})
 """File systems whose locks SQLite cannot trust (its documentation, "How To Corrupt", section 2.1)."""
 
-TABLES = """
-CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL);
-CREATE TABLE change (
-    operation TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
-    state TEXT NOT NULL, in_doubt INTEGER NOT NULL, fence INTEGER NOT NULL,
-    owner TEXT NOT NULL, lease_until REAL NOT NULL, first_sent REAL NOT NULL, last_sent REAL NOT NULL,
-    attempts INTEGER NOT NULL, answer TEXT, error TEXT,
-    customer_id TEXT NOT NULL, value TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (operation, key)
-) WITHOUT ROWID;
-"""
+TABLES = {
+    "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
+    "change": TABLE,
+}
+
+_GO_ON = (
+    "keep the file for what it holds, and go on with an earlier copy or a new ledger: the same keys go out "
+    "again, which does no harm as long as the provider remembers them."
+)
+
+# What is no text any more is read all the same: the seal says that it is not what was written.
+_read_text = partial(str, encoding="utf-8", errors="replace")
 
 
 def opened(path: Path) -> sqlite3.Connection:
     """Return a connection to the ledger at `path`, made with mode 0600 if there is none.
 
-    Raises `ConfigurationError` with one sentence: another kind of file, another version, damaged,
-    read-only, or on a network file system.
+    Raises `ConfigurationError` with what is wrong: another kind of file, another version, damaged,
+    read-only, or on a network file system. All pages are checked: half a second for a million changes.
     """
     _refuse_network(path)
     try:
@@ -39,6 +42,7 @@ def opened(path: Path) -> sqlite3.Connection:
         raise ConfigurationError(
             f"The ledger {path} cannot be opened: {error.strerror}. Nothing was sent."
         ) from None
+    _refuse_headless(path)
     try:
         place = path.absolute()  # SQLite gives names such as :memory: a meaning of their own
         connection = sqlite3.connect(place, isolation_level=None, timeout=30, check_same_thread=False)
@@ -47,24 +51,47 @@ def opened(path: Path) -> sqlite3.Connection:
     try:
         for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000"):
             connection.execute(f"PRAGMA {setting}").fetchall()
+        connection.text_factory = _read_text
         connection.execute("BEGIN IMMEDIATE")
         _prepare(connection, path)
         connection.execute("COMMIT")
+        if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+            raise Damaged("its pages do not fit together")
         return connection
     except ConfigurationError:
         connection.close()
         raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise unusable(path, error) from None
+
+
+def fault_of(path: Path, error: Exception) -> LedgerError:
+    """Return what is raised when a ledger that was opened cannot be read or written any more."""
+    if is_damage(error):
+        return LedgerError(f"The ledger {path} is damaged: {_said(error)}. Whatever was sent, {_GO_ON}")
+    return LedgerError(
+        f"The ledger {path} cannot be written: {error}. Make room or rights there, then run again."
+    )
+
+
+def is_damage(error: Exception) -> bool:
+    """Say whether the file holds what makes no sense: other faults of SQLite have classes of their own."""
+    return isinstance(error, Damaged | UnicodeDecodeError) or type(error) is sqlite3.DatabaseError
+
+
+def _said(error: Exception) -> str:
+    """SQLite quotes what it has read, which is anything at all where the file is damaged."""
+    text = "its tables cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    empty = not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    if empty and application == 0:
-        for statement in filter(str.strip, TABLES.split(";")):
+    tables = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
+    if not tables and application == 0:
+        for statement in TABLES.values():
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -75,6 +102,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     elif version != VERSION:
         raise ConfigurationError(
             f"The ledger {path} has format {version}; this program knows format {VERSION}. Nothing was sent."
+        )
+    elif not TABLES.items() <= tables.items():
+        raise Damaged(f"its tables are not those of format {VERSION}")
+
+
+def _refuse_headless(path: Path) -> None:
+    """SQLite deletes the log of an empty file, and with it the outcomes that stand only there."""
+    file = path.resolve()
+    log = file.with_name(f"{file.name}-wal")
+    if file.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+        raise ConfigurationError(
+            f"The ledger {path} is empty, but its log {log.name} is not. Nothing was sent; put the file "
+            "back, or move the log away to begin anew under the same keys."
         )
 
 
@@ -92,10 +132,11 @@ def bound(connection: sqlite3.Connection, path: Path, account: tuple[str, str]) 
     return row is not None
 
 
-def unusable(path: Path, error: sqlite3.Error) -> ConfigurationError:
+def unusable(path: Path, error: Exception) -> ConfigurationError:
     """Return what is said of a ledger that cannot be read, before anything was sent."""
     return ConfigurationError(
-        f"The ledger {path} cannot be used: {error}. Nothing was sent; keep the file, it may hold outcomes."
+        f"The ledger {path} cannot be used: {_said(error)}. Nothing was sent; "
+        + (_GO_ON if is_damage(error) else "keep the file, it may hold outcomes.")
     )
 
 

@@ -5,33 +5,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
 from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import TRANSITIONS, Ending, Granted, Intent, Row, Ruling, State, rule
+from bonifiq_async.intent import DOUBTFUL, TRANSITIONS, Ending, Granted, Intent, Row, Ruling, State, rule
+from bonifiq_async.ledger.entry import Entry, find, put
 from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
-
-_ROW = (
-    "SELECT digest, state, in_doubt, fence, owner, lease_until, first_sent, customer_id, value"
-    " FROM change WHERE operation = ? AND key = ?"
-)
-_CLAIM = (
-    "INSERT INTO change VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?)"
-    " ON CONFLICT (operation, key) DO UPDATE SET digest = excluded.digest, state = 'claimed',"
-    " in_doubt = excluded.in_doubt, fence = excluded.fence, owner = excluded.owner,"
-    " lease_until = excluded.lease_until, last_sent = excluded.last_sent, customer_id = excluded.customer_id,"
-    " value = excluded.value, path = excluded.path, body = excluded.body"
-)
-_END = (
-    "UPDATE change SET state = ?, in_doubt = ?, attempts = attempts + ?, answer = ?, error = ?, last_sent = ?"
-    " WHERE operation = ? AND key = ? AND fence = ? AND state = 'claimed'"
-)
 
 
 class SqliteLedger:
@@ -55,7 +39,7 @@ class SqliteLedger:
         self._clock = clock
         self._owner = ""
         self._pid = 0
-        self._live: set[tuple[str, str]] = set()
+        self._live: dict[tuple[str, str], int] = {}
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
@@ -94,57 +78,53 @@ class SqliteLedger:
                 self.leave(intent, ruling.fence, Ending(state))
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
-        found = database.execute(_ROW, (intent.operation, intent.key)).fetchone()
-        row = None if found is None else _row(found)
-        now = self._clock()
+        place = (intent.operation, intent.key)
+        entry, now = find(database, *place), self._clock()
+        row = None if entry is None else entry.row
         if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
             row = evolve(row, lease_until=now)
-        place = (intent.operation, intent.key)
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
-            self._live.add(place)
-            first_sent = row.first_sent if row is not None and ruling.in_doubt else now
-            database.execute(
-                _CLAIM,
-                (
-                    intent.operation,
-                    intent.key,
-                    intent.digest,
-                    ruling.in_doubt,
-                    ruling.fence,
-                    self._owner,
-                    now + lease,
-                    first_sent,
-                    now,
-                    intent.customer_id,
-                    str(intent.value),
-                    intent.path,
-                    intent.body,
-                ),
+            self._live[place] = ruling.fence
+            claimed = Row(
+                digest=intent.digest,
+                state=State.CLAIMED,
+                in_doubt=ruling.in_doubt,
+                fence=ruling.fence,
+                owner=self._owner,
+                lease_until=now + lease,
+                first_sent=row.first_sent if row is not None and ruling.in_doubt else now,
+                customer_id=intent.customer_id,
+                value=intent.value,
             )
+            sent = Entry(*place, claimed, intent.path, intent.body, now)
+            if entry is not None:
+                sent = evolve(sent, attempts=entry.attempts, answer=entry.answer, error=entry.error)
+            put(database, sent)
         return ruling
 
     def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
-        self._live.discard((intent.operation, intent.key))
-        doubtful = ending.state in (State.IN_DOUBT, State.UNKNOWN)
-        updated = database.execute(
-            _END,
-            (
-                ending.state.value,
-                doubtful,
-                ending.attempts,
-                ending.answer,
-                ending.error,
-                self._clock(),
-                intent.operation,
-                intent.key,
-                fence,
+        place = (intent.operation, intent.key)
+        if self._live.get(place) == fence:
+            del self._live[place]
+        entry = find(database, *place)
+        if entry is None or (entry.row.state, entry.row.fence) != (State.CLAIMED, fence):
+            return False
+        put(
+            database,
+            evolve(
+                entry,
+                row=evolve(entry.row, state=ending.state, in_doubt=ending.state in DOUBTFUL),
+                last_sent=self._clock(),
+                attempts=entry.attempts + ending.attempts,
+                answer=ending.answer,
+                error=ending.error,
             ),
         )
-        return updated.rowcount == 1
+        return True
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use."""
@@ -171,18 +151,3 @@ class SqliteLedger:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _row(found: tuple[bytes, str, int, int, str, float, float, str, str]) -> Row:
-    digest, state, in_doubt, fence, owner, lease_until, first_sent, customer_id, value = found
-    return Row(
-        digest,
-        State(state),
-        bool(in_doubt),
-        fence,
-        owner,
-        lease_until,
-        first_sent,
-        customer_id,
-        Decimal(value),
-    )

@@ -16,7 +16,8 @@ from typing import Generic, TypeVar, cast
 
 from attrs import frozen
 
-from bonifiq_async.errors import BonifiQError, LedgerError
+from bonifiq_async.errors import BonifiQError
+from bonifiq_async.ledger.schema import fault_of
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Writer:
             connection = self._connect()
             self._file = self._identity()
         except Exception as error:  # noqa: BLE001 - raised where the ledger is opened
-            self._fault = error if isinstance(error, BonifiQError) else self._fault_of(error)
+            self._fault = error if isinstance(error, BonifiQError) else fault_of(self._path, error)
             return
         finally:
             self._opened.set()
@@ -114,21 +115,18 @@ class Writer:
                     answers.append((job, None, error))
                 except (sqlite3.OperationalError, OSError):
                     raise
-                except Exception as error:  # noqa: BLE001 - one bad job must not end the others, nor the thread
-                    answers.append((job, None, self._fault_of(error)))
+                except Exception as error:  # one bad job must not end the others, nor the thread
+                    if type(error) is sqlite3.DatabaseError:
+                        raise  # pages that make no sense: nothing more is written to them
+                    answers.append((job, None, fault_of(self._path, error)))
             connection.execute("COMMIT")
             self.commits += 1
             return answers
         except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            fault = self._fault_of(error)
+            fault = fault_of(self._path, error)
             return [(job, None, fault) for job in jobs]
-
-    def _fault_of(self, error: Exception) -> LedgerError:
-        return LedgerError(
-            f"The ledger {self._path} cannot be written: {error}. Make room or rights there, then run again."
-        )
 
 
 def _tell(answers: list[_Answer]) -> None:

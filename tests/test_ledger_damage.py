@@ -1,0 +1,281 @@
+"""A ledger whose files were damaged says so, or shows fewer changes; it never says what nobody wrote."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+from conftest import change, client_for
+
+from bonifiq_async import (
+    BonifiQClient,
+    BonifiQError,
+    CashbackChange,
+    ConfigurationError,
+    Effect,
+    LedgerError,
+    Outcome,
+    SqliteLedger,
+)
+from bonifiq_async.intent import Intent, State
+from bonifiq_async.ledger.entry import Entry, every, put
+from bonifiq_async.ledger.look import recorded, settle, standing
+from bonifiq_async.ledger.schema import opened
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+CHANGES = [change(f"key-{n}", f"{n % 90 + 10}.25", f"customer-{n % 40}") for n in range(300)]
+FAULTS = ["", "", "400", "", "html-after", "", "html-before", ""] * 33
+SUCCESS = (Effect.APPLIED, Effect.ALREADY_APPLIED)
+
+
+@frozen
+class Written:
+    """A ledger in the middle of a run: all that was ever put into it, and copies of its files on the way.
+
+    In `young` all is in the log still; in `old` most has come into the file itself; in `closed` all has.
+    """
+
+    server: Sandbox
+    history: dict[str, set[Entry]]
+    young: Path
+    old: Path
+    closed: Path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Iterator[Written]:
+    """Three hundred changes: applied, refused, in doubt, and some that were claimed and never sent."""
+    with Sandbox(duplicates="error-400", faults=FaultScript(FAULTS)) as server:
+        yield asyncio.run(_write(server, tmp_path_factory.mktemp("written")))
+
+
+async def _write(server: Sandbox, folder: Path) -> Written:
+    history: defaultdict[str, set[Entry]] = defaultdict(set)
+
+    def remember(database: sqlite3.Connection, entry: Entry) -> None:
+        history[entry.key].add(entry)
+        put(database, entry)
+
+    path = folder / "ledger"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bonifiq_async.ledger.sqlite.put", remember)
+        async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+            for begin in range(0, len(CHANGES), 10):
+                *sent, unsent = CHANGES[begin : begin + 10]
+                await asyncio.gather(*(client.outcome_of(one) for one in sent))
+                await ledger.claim(_intent(client, unsent), lease=0, repeatable=True)
+                if begin == 100:
+                    young = _copy(path, folder / "young")
+                if begin == 260:
+                    with closing(sqlite3.connect(path)) as other:
+                        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            old = _copy(path, folder / "old")
+    return Written(server, history, young, old, _copy(path, folder / "closed"))
+
+
+def _intent(client: BonifiQClient, one: CashbackChange) -> Intent:
+    request = client.customers.prepared(one)
+    name = "bonifiq.customer.change_cashback"
+    return Intent(
+        name, one.change_key, request.digest, one.customer_id, one.value, request.path, request.body
+    )
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for file in (path, path.with_name("ledger-wal")):  # the log's index (-shm) is made anew by who opens
+        if file.exists():
+            shutil.copy(file, folder)
+    return folder
+
+
+def cut(content: bytes, chance: random.Random) -> bytes:
+    """As a copy that was broken off, or a file system that lost the end."""
+    return content[: chance.randrange(len(content))]
+
+
+def flip(content: bytes, chance: random.Random) -> bytes:
+    """As a disk that forgets: up to eight bytes anywhere become others."""
+    turned = bytearray(content)
+    for _ in range(chance.choice((1, 1, 2, 8))):
+        turned[chance.randrange(len(turned))] ^= chance.randrange(1, 256)
+    return bytes(turned)
+
+
+def flip_early(content: bytes, chance: random.Random) -> bytes:
+    """The same where the tables are described."""
+    return flip(content[:4096], chance) + content[4096:]
+
+
+def entries(path: Path) -> frozenset[Entry]:
+    """Return all that a ledger holds."""
+    with closing(opened(path)) as database:
+        return frozenset(every(database))
+
+
+def look_at(path: Path, before: frozenset[Entry], history: dict[str, set[Entry]]) -> str:
+    """Read all that a damaged ledger shows, hold it against what was written, and name what is seen."""
+    told = {(one.key, one.row.customer_id, one.body, one.error) for each in history.values() for one in each}
+    shown, refusals = 0, []
+    try:
+        for one in recorded(path, set(State)):
+            assert (one.key, one.customer_id, one.body, one.error) in told
+            shown += 1
+    except BonifiQError as error:
+        refusals.append(str(error))
+    try:
+        assert sum(standing(path).counts.values()) == shown
+    except BonifiQError as error:
+        refusals.append(str(error))
+    if refusals:
+        assert len(refusals) == 2 and all(said.isprintable() and str(path) in said for said in refusals), (
+            refusals
+        )
+        return "refused"
+    found = entries(path)
+    assert all(entry in history[entry.key] for entry in found)
+    return "the same" if found == before else "less"
+
+
+DAMAGES = {
+    "the file is cut": (cut, "closed", "ledger", 100, "refused"),
+    "the file is cut, and some is in the log": (cut, "old", "ledger", 100, "refused"),
+    "the file is cut, and all is in the log": (cut, "young", "ledger", 50, "the same"),
+    "the log is cut": (cut, "old", "ledger-wal", 125, "less"),
+    "the log is cut, and all is in it": (cut, "young", "ledger-wal", 125, "less"),
+    "bytes of the file are others": (flip, "closed", "ledger", 100, "refused"),
+    "bytes of its first page are others": (flip_early, "closed", "ledger", 50, "refused"),
+    "bytes of the file are others, and some is in the log": (flip, "old", "ledger", 50, "refused"),
+    "bytes of the log are others": (flip, "old", "ledger-wal", 25, "less"),
+    "bytes of the log are others, and all is in it": (flip, "young", "ledger-wal", 25, "less"),
+}
+
+
+@pytest.mark.parametrize(("damage", "state", "file", "times", "seen"), DAMAGES.values(), ids=DAMAGES)
+def test_what_a_damaged_ledger_still_says_was_written(damage, state, file, times, seen, written, tmp_path):
+    """It is refused in one sentence, or lacks the latest; each row that it shows stood there once."""
+    chance, found = random.Random(f"{damage.__name__} {state} {file}"), Counter[str]()
+    original = getattr(written, state)
+    before = entries(_copy(original / "ledger", tmp_path / "whole") / "ledger")
+    for number in range(times):
+        folder = _copy(original / "ledger", tmp_path / str(number))
+        (folder / file).write_bytes(damage((original / file).read_bytes(), chance))
+        found[look_at(folder / "ledger", before, written.history)] += 1
+        shutil.rmtree(folder)
+    assert seen in found and set(found) <= {seen, "the same"}, found
+
+
+def test_a_cut_log_shows_older_rows_and_fewer(written, tmp_path):
+    """The shorter the log, the less is known: from all of it down to what lies in the file."""
+    folder = _copy(written.old / "ledger", tmp_path / "cut")
+    log = (folder / "ledger-wal").read_bytes()
+    known = []
+    for share in (100, 75, 50, 25, 0):
+        shutil.copy(written.old / "ledger", folder)
+        (folder / "ledger-wal").write_bytes(log[: len(log) * share // 100])
+        known.append(len(entries(folder / "ledger")))
+    assert known[0] == len(CHANGES) and known[-1] == 270 and known == sorted(known, reverse=True)
+
+
+def _when_leases_are_over() -> float:
+    return time.time() + 3600
+
+
+@pytest.mark.parametrize("state", ["young", "old"])
+@pytest.mark.parametrize(("damage", "file"), [(cut, "ledger-wal"), (flip, "ledger-wal"), (flip, "ledger")])
+async def test_a_run_on_a_damaged_ledger_applies_nothing_twice(damage, file, state, written, tmp_path):
+    """What is forgotten goes out under its old key, which the provider knows; what is damaged does not go."""
+    chance, books = random.Random(f"{damage.__name__} {state} {file}"), written.server.books
+    for number in range(3):
+        folder = _copy(getattr(written, state) / "ledger", tmp_path / str(number))
+        (folder / file).write_bytes(damage((folder / file).read_bytes(), chance))
+        try:
+            async with (
+                SqliteLedger(folder / "ledger", clock=_when_leases_are_over) as ledger,
+                client_for(written.server, ledger=ledger) as client,
+            ):
+                ends = await asyncio.gather(*map(client.outcome_of, CHANGES), return_exceptions=True)
+            assert {type(end) for end in ends} <= {Outcome, LedgerError}
+        except ConfigurationError:
+            ends = []
+        told = {end.change.change_key for end in ends if isinstance(end, Outcome) and end.effect in SUCCESS}
+        assert all(len(books.effects(key)) == 1 for key in told)
+        assert all(len(books.effects(one.change_key)) <= 1 for one in CHANGES)
+        assert len(told) == len(CHANGES) or file == "ledger"
+
+
+@pytest.fixture
+async def damaged(tmp_path) -> AsyncIterator[tuple[Sandbox, Path]]:
+    """A ledger of two changes in doubt, in whose file the amount of one has become another."""
+    path = tmp_path / "ledger"
+    with Sandbox(faults=FaultScript(["html-before"] * 2)) as server:
+        async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+            for one in (change("good", "10.25"), change("bad", "70.25")):
+                await client.outcome_of(one)
+        content = path.read_bytes()
+        at = content.index(b"ANA70.25") + len(b"ANA")
+        path.write_bytes(content[:at] + b"9" + content[at + 1 :])
+        yield server, path
+
+
+async def test_an_amount_that_nobody_wrote_is_neither_told_nor_sent(damaged):
+    """The other change goes on; this one stops before the send, and keeps its doubt for who asks."""
+    server, path = damaged
+    for ask in (standing, lambda path: list(recorded(path, set(State)))):
+        with pytest.raises(LedgerError, match="under the key 'bad' is not what was written"):
+            ask(path)
+    with pytest.raises(LedgerError, match="is damaged"):
+        settle(path, "bad", State.NOT_APPLIED, "who knows")
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+        assert (await client.outcome_of(change("good", "10.25"))).effect is Effect.APPLIED
+        with pytest.raises(
+            LedgerError, match=r"'bad' is not what was written.*an earlier copy or a new ledger"
+        ):
+            await client.outcome_of(change("bad", "70.25"))
+        assert client.in_doubt() == ("bad",)
+    assert server.books.effects("bad") == ()
+
+
+async def test_pages_spoilt_under_a_running_ledger_are_told_as_damage(damaged):
+    """Not as a full disk; and nothing of the group that met them is taken as written."""
+    server, path = damaged
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+        await client.outcome_of(change("good", "10.25"))
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        await ledger._writer.submit(lambda database: database.execute("PRAGMA shrink_memory").fetchall())
+        content = path.read_bytes()
+        path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+        ends = await asyncio.gather(
+            *(client.outcome_of(change(f"new-{n}")) for n in range(3)), return_exceptions=True
+        )
+        assert all(isinstance(end, LedgerError) and "is damaged: database disk" in str(end) for end in ends)
+    assert server.books.requests == 3
+
+
+def test_an_emptied_file_is_refused_while_its_log_is_there(written, tmp_path):
+    """SQLite would take it for a new one, and delete the log."""
+    folder = _copy(written.young / "ledger", tmp_path / "emptied")
+    for empty in (lambda: (folder / "ledger").write_bytes(b""), (folder / "ledger").unlink):
+        empty()
+        with pytest.raises(ConfigurationError, match="empty, but its log ledger-wal is not"):
+            opened(folder / "ledger")
+    assert (folder / "ledger-wal").read_bytes() == (written.young / "ledger-wal").read_bytes()
+    (folder / "ledger-wal").unlink()
+    assert entries(folder / "ledger") == frozenset()
+
+
+def test_tables_that_are_not_those_of_the_format_are_refused(tmp_path):
+    """A column of another type would change amounts on their way in."""
+    opened(tmp_path / "ledger").close()
+    content = (tmp_path / "ledger").read_bytes()
+    (tmp_path / "ledger").write_bytes(content.replace(b"value TEXT", b"value REAL"))
+    with pytest.raises(ConfigurationError, match="its tables are not those of format 1"):
+        opened(tmp_path / "ledger")

@@ -1,0 +1,324 @@
+"""Both ledgers against a model of who holds what: two owners, crashes, leases, a person's word.
+
+Hypothesis draws the steps. More of them are one command:
+`EXAMPLES=2000 python -m pytest tests/test_ledger_model.py`.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Coroutine
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeVar
+
+import pytest
+from attrs import define, frozen
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bonifiq_async import ConfigurationError, MemoryLedger, SqliteLedger
+from bonifiq_async.intent import (
+    DONE,
+    Conflict,
+    Ending,
+    Granted,
+    Held,
+    Intent,
+    Ruling,
+    Settled,
+    State,
+    Unsettled,
+)
+from bonifiq_async.ledger.look import SETTLEABLE, settle, standing
+
+T = TypeVar("T")
+
+RETENTION = 500.0
+OWNERS = st.sampled_from([0, 0, 1])
+KEYS = st.sampled_from(["k1", "k1", "k1", "k2"])
+CHANGES = st.sampled_from([1, 1, 1, 1, 2])
+REPEATABLE = st.sampled_from([True, True, True, False])
+LEASES = st.sampled_from([10.0, 90.0])
+WAITS = st.sampled_from([1.0, 11.0, RETENTION + 1])
+ENDS = st.sampled_from([state for state in State if state is not State.CLAIMED])
+FREE = (State.REFUSED, State.NOT_APPLIED)
+
+
+def intent(key: str, number: int) -> Intent:
+    """The change with a number, under a key."""
+    return Intent(
+        "operation", key, bytes([number]) * 32, f"customer-{number}", Decimal(number), "/path", b"{}"
+    )
+
+
+@frozen
+class Claim:
+    """What an owner was granted; `life` tells the owner from the one that comes after its crash."""
+
+    owner: int
+    life: int
+    intent: Intent
+    fence: int
+    until: float
+
+
+@define
+class Known:
+    """What is true of a key, whatever a ledger says: `number` is the change that it stands for, 0 if free."""
+
+    number: int = 0
+    applied: bool = False
+    first_sent: float = 0.0
+    fence: int = 0
+    claim: Claim | None = None
+    ended: State | None = None
+
+    def granted(self, claim: Claim, now: float) -> None:
+        """Somebody may be sending it from now on."""
+        self.first_sent = self.first_sent if self.number else now
+        self.number, self.claim, self.fence = claim.intent.digest[0], claim, claim.fence
+
+    def over(self, state: State) -> None:
+        """The sending that counts has ended, or a person says so."""
+        self.claim, self.ended, self.applied = None, state, state in DONE
+        if state in FREE:
+            self.number = 0
+
+
+class Machine(RuleBasedStateMachine):
+    """What both ledgers have in common."""
+
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000_000.0
+        self.runner = asyncio.Runner()
+        self.known = {key: Known() for key in ("k1", "k2")}
+        self.lives = [0, 0]
+
+    def ledger(self, owner: int) -> MemoryLedger | SqliteLedger:
+        """Return the ledger as an owner has it."""
+        raise NotImplementedError
+
+    def run(self, work: Coroutine[object, object, T]) -> T:
+        """Wait for one thing that a ledger does."""
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        self.runner.close()
+
+    def held(self, known: Known) -> bool:
+        """Say whether somebody may be sending it in this moment, as far as anybody can tell."""
+        return known.claim is not None and known.claim.until > self.now
+
+    @rule(target=claims, owner=OWNERS, key=KEYS, number=CHANGES, lease=LEASES, repeatable=REPEATABLE)
+    def ask(self, owner: int, key: str, number: int, lease: float, repeatable: bool) -> object:
+        """Ask for a change, and hold the ruling against what is true."""
+        asked = intent(key, number)
+        ruling = self.run(self.ledger(owner).claim(asked, lease=lease, repeatable=repeatable))
+        self.judge(self.known[key], number, ruling, repeatable)
+        if not isinstance(ruling, Granted):
+            return multiple()
+        claim = Claim(owner, self.lives[owner], asked, ruling.fence, self.now + lease)
+        self.known[key].granted(claim, self.now)
+        return claim
+
+    def judge(self, known: Known, number: int, ruling: Ruling, repeatable: bool) -> None:
+        """Each ruling has its conditions, and no two have the same."""
+        late = self.now - known.first_sent > RETENTION
+        if isinstance(ruling, Granted):
+            assert not known.applied, "granted what is applied"
+            assert not self.held(known), "granted what another holds"
+            assert known.number in (0, number), "granted another change under a key in doubt"
+            assert ruling.in_doubt == (known.number != 0), "forgot a doubt, or made one up"
+            assert ruling.fence > known.fence, "gave out a fence twice"
+            assert known.number == 0 or (repeatable and not late), "repeated what nobody de-duplicates"
+        elif isinstance(ruling, Settled):
+            assert known.applied and known.number == number
+        elif isinstance(ruling, Conflict):
+            assert known.number not in (0, number)
+            assert (ruling.value, ruling.customer_id) == (known.number, f"customer-{known.number}")
+        elif isinstance(ruling, Held):
+            assert self.held(known) and known.number == number
+            assert ruling.seconds == known.claim.until - self.now
+        else:
+            assert isinstance(ruling, Unsettled) and known.number == number and not known.applied
+            assert not self.held(known) and (late or not repeatable)
+
+    @rule(claim=claims, state=ENDS, soon=st.booleans())
+    def end(self, claim: Claim, state: State, soon: bool) -> None:
+        """Say how a sending ended, perhaps late or for the second time: only the latest sending counts."""
+        if claim.life != self.lives[claim.owner]:
+            return  # its owner has crashed, and says nothing more
+        ledger, known = self.ledger(claim.owner), self.known[claim.intent.key]
+        counts = known.claim == claim
+        if soon:
+            self.run(self._leaves(ledger, claim, state))
+        else:
+            assert self.run(ledger.end(claim.intent, claim.fence, Ending(state, 1))) == counts
+        if counts:
+            known.over(state)
+
+    async def _leaves(self, ledger: MemoryLedger | SqliteLedger, claim: Claim, state: State) -> None:
+        ledger.leave(claim.intent, claim.fence, Ending(state, 1))
+        await ledger.bind("provider", "account")  # what is asked for after it is done after it
+
+    @rule(claim=claims)
+    def outlast(self, claim: Claim) -> None:
+        """Let just this lease end."""
+        self.now = max(self.now, claim.until)
+
+    @rule(seconds=WAITS)
+    def wait(self, seconds: float) -> None:
+        """Let leases end, or a provider forget."""
+        self.now += seconds
+
+
+class MemoryMachine(Machine):
+    """Two clients that share a ledger in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = MemoryLedger(key_retention=RETENTION, clock=lambda: self.now)
+
+    def ledger(self, owner: int) -> MemoryLedger:
+        return self.shared
+
+
+class SqliteMachine(Machine):
+    """Two processes on one file: what tells that one has gone, and the clock, are the machine's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: set[str] = set()
+        self.seen: set[tuple[int, int]] = set()
+        self.patch = pytest.MonkeyPatch()
+        for module in ("sqlite", "look"):
+            self.patch.setattr(f"bonifiq_async.ledger.{module}.has_gone", self.gone.__contains__)
+        self.patch.setattr("bonifiq_async.ledger.look.time", SimpleNamespace(time=lambda: self.now))
+        self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+        self.path = self.folder / "0" / "ledger"
+        self.path.parent.mkdir()
+        self.left: list[SqliteLedger] = []
+        self.ledgers = [self.opened(), self.opened()]
+
+    def opened(self) -> SqliteLedger:
+        """Open the file as a process does that has just started."""
+        made = SqliteLedger(self.path, key_retention=RETENTION, clock=lambda: self.now)
+        self.run(made.bind("provider", "account"))
+        return made
+
+    def ledger(self, owner: int) -> SqliteLedger:
+        return self.ledgers[owner]
+
+    def teardown(self) -> None:
+        for each in (*self.ledgers, *self.left):
+            self.run(each.aclose())
+        super().teardown()
+        self.patch.undo()
+        shutil.rmtree(self.folder)
+
+    def held(self, known: Known) -> bool:
+        return super().held(known) and (known.claim.owner, known.claim.life) not in self.seen
+
+    @rule(owner=OWNERS, seen=st.booleans(), closes=st.booleans())
+    def crash(self, owner: int, seen: bool, closes: bool) -> None:
+        """A process ends, killed or by closing its file, and another one starts in its place.
+
+        A killed one leaves its files as they are and its jobs undone: its ledger is not touched again.
+        """
+        old = self.ledgers[owner]
+        self.bury(owner, seen)
+        if closes:
+            self.run(old.aclose())
+        else:
+            self.left.append(old)
+        self.ledgers[owner] = self.opened()
+
+    @rule(seen=st.booleans())
+    def power_cut(self, seen: bool) -> None:
+        """All end at once: what comes after has what lay on the disk, the log included."""
+        place = self.folder / str(int(self.path.parent.name) + 1)
+        place.mkdir()
+        for file in (self.path, self.path.with_name("ledger-wal")):
+            if file.exists():
+                shutil.copy(file, place)
+        for owner in (0, 1):
+            self.bury(owner, seen)
+        self.left += self.ledgers
+        self.path = place / "ledger"
+        self.ledgers = [self.opened(), self.opened()]
+
+    def bury(self, owner: int, seen: bool) -> None:
+        """An owner says nothing more; `seen` if the system tells the others."""
+        if seen:
+            self.gone.add(self.ledgers[owner]._owner)
+            self.seen.add((owner, self.lives[owner]))
+        self.lives[owner] += 1
+
+    @rule(owner=OWNERS, key=KEYS, number=CHANGES)
+    def ask_and_leave(self, owner: int, key: str, number: int) -> None:
+        """The caller goes before it has heard: what it would have been granted is given back unsent."""
+        known = self.known[key]
+        late = self.now - known.first_sent > RETENTION
+        free = not self.held(known) and not known.applied
+        self.run(self._goes(self.ledgers[owner], intent(key, number)))
+        if known.number == 0 or (free and known.number == number and not late):
+            known.fence += 1
+            known.over(State.IN_DOUBT if known.number else State.NOT_APPLIED)
+
+    async def _goes(self, ledger: SqliteLedger, asked: Intent) -> None:
+        claiming = asyncio.create_task(ledger.claim(asked, lease=90, repeatable=True))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        await asyncio.wait([claiming])
+        for _ in range(2):  # the claim is on disk, then what gives it back
+            await ledger.bind("provider", "account")
+
+    def stands(self, key: str) -> State | None:
+        """Return what a look into the ledger should say of a key."""
+        known = self.known[key]
+        if known.claim is None:
+            return known.ended
+        return State.CLAIMED if self.held(known) else State.IN_DOUBT
+
+    @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]))
+    def say(self, key: str, state: State) -> None:
+        """A person settles what is in doubt, and nothing else."""
+        if self.stands(key) in SETTLEABLE:
+            settle(self.path, key, state, "seen")
+            self.known[key].over(state)
+            self.known[key].fence += 1
+        else:
+            with pytest.raises(ConfigurationError, match="Nothing was settled"):
+                settle(self.path, key, state, "guessed")
+
+    @rule()
+    def look(self) -> None:
+        """What a look tells is what is true."""
+        states = {key: self.stands(key) for key in self.known}
+        found = standing(self.path)
+        assert +Counter(found.counts) == Counter(state for state in states.values() if state is not None)
+        doubtful = [(self.known[key].first_sent, key) for key, state in states.items() if state in SETTLEABLE]
+        assert found.oldest == (min(doubtful)[::-1] if doubtful else None)
+
+
+@pytest.mark.parametrize("machine", [MemoryMachine, SqliteMachine])
+def test_a_ledger_keeps_to_the_model(machine):
+    """Nothing applied is granted again, no two hold the same, no doubt is lost, no late end lands."""
+    examples = int(os.environ.get("EXAMPLES", "60"))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
+    )
