@@ -62,7 +62,8 @@ class Delivery:
         """Send `request` until there is a final answer or a limit is met, within `seconds`.
 
         `slot` is the request's place among those of a batch, which is told of every attempt and stands
-        in for the retry quota: it bounds repeats and first tries together.
+        in for the retry quota: it bounds repeats and first tries together. Whoever gave it takes it back
+        when this raises.
         Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
         """
@@ -77,7 +78,7 @@ class Delivery:
             if barred is not None:
                 held = self.hold.remaining(self._runtime.monotonic())
                 return self._given_up(history, barred, *last, asked=held)
-            evidence = await self._attempt(request, deadline, history, slot)
+            evidence = await self._attempt(request, deadline, history)
             now, wall = self._runtime.monotonic(), self._runtime.wall()
             verdict, reading = _judge(operation, evidence, read, wall)
             last = (reading, evidence)
@@ -85,6 +86,7 @@ class Delivery:
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
             if slot is not None:
                 slot.saw(_sample(verdict, evidence, asked))
+                slot.release()  # not before: who takes the place next must know of this answer
             if asked is not None:
                 self.hold.extend(now + min(asked, LONGEST_HOLD), asked)
             decision: Again | Stop = ACCEPTED
@@ -177,15 +179,13 @@ class Delivery:
         if slot is not None:
             slot.release()
 
-    async def _attempt(
-        self, request: PreparedRequest, deadline: Deadline, history: History, slot: Slot | None
-    ) -> Evidence:
+    async def _attempt(self, request: PreparedRequest, deadline: Deadline, history: History) -> Evidence:
         history.hand_over = HandOver()
         seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
         try:
             return await self.session.attempt(request, seconds, history.hand_over)
         finally:
-            self._release(slot)
+            self.admission.release()
 
     def _given_up(
         self,

@@ -25,8 +25,8 @@ class FlowState:
     """What is going on in a run.
 
     `in_flight` requests of at most `limit`; `rate` is the pace in force, requests a second, if there is
-    one. `held` are the seconds that the provider still asks to wait; `paused` the seconds since the
-    provider last answered well, in an outage, else None.
+    one. `held` are the seconds that the provider still asks to wait; `paused` the seconds for which
+    nothing has succeeded, in an outage, else None.
     """
 
     in_flight: int

@@ -11,15 +11,12 @@ from collections import deque
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.limit import GOOD, Adaptation
+from bonifiq_async.batch.outage import Outage
 from bonifiq_async.budget import EARLIEST
 from bonifiq_async.errors import NotAppliedError
 from bonifiq_async.outcome import StopReason
 from bonifiq_async.runtime import Runtime
 
-OUTAGE = 10
-"""Failures in a row, of whatever change, from which on only probes go out; more where many are in flight."""
-FIRST_PROBE, LAST_PROBE = 0.5, 30.0
-"""Seconds between two probes, doubled from the first to the last."""
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
 
@@ -47,14 +44,12 @@ class Gate:
         self._resting: list[float] = []
         self._full = self._paced = False
         self._held_until = float("-inf")
-        self._repeats: deque[asyncio.Future[StopReason | None]] = deque()
-        self._beginnings: deque[asyncio.Future[StopReason | None]] = deque()
+        self._repeats: deque[_Waiting] = deque()
+        self._beginnings: deque[_Waiting] = deque()
         self._doorkeeper: asyncio.Task[None] | None = None
-        self._failures = 0
+        self._outage = Outage()
         self._last_good = runtime.monotonic()
-        self._interval = FIRST_PROBE
-        self._probe_at: float | None = None
-        self._probing = False
+        self._prober: Passage | None = None
         self._stopped = False
         self.fault: NotAppliedError | None = None
 
@@ -67,52 +62,51 @@ class Gate:
             limit=int(self._adaptation.limit.value),
             rate=self._pacer.rate(self._adaptation.pace.value),
             held=max(0.0, self._held_until - now),
-            paused=None if self._probe_at is None else now - self._last_good,
+            paused=self._outage.lasts(now) if self._paused else None,
         )
+
+    @property
+    def _paused(self) -> bool:
+        return self._outage.probe_at is not None
 
     async def start(self) -> "Passage | None":
         """Wait until a change may begin, and return its place; None when the run begins no more."""
         if self._stopped:
             return None
         passage = Passage(self, self._runtime.monotonic())
-        reason = await self.enter(self._beginnings, passage)
+        reason = await self._enter(self._beginnings, passage)
         passage.began = self._runtime.monotonic()
         return passage if reason is None else None
 
-    async def enter(
-        self, queue: "deque[asyncio.Future[StopReason | None]]", passage: "Passage"
-    ) -> StopReason | None:
-        """Wait in `queue` until an attempt may go out; return why it may not, if so."""
-        if self.fault is not None:
+    async def repeat(self, passage: "Passage") -> StopReason | None:
+        """Wait until the next attempt of a change may go out; return why it may not, if so."""
+        return await self._enter(self._repeats, passage)
+
+    async def _enter(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
+        if self.fault is not None or (self._stopped and self._paused):
             return StopReason.OUTAGE
         waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
-        queue.append(waiter)
+        queue.append((waiter, passage))
         self._let_in()
         try:
-            reason = await waiter
+            return await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.result() is None:
-                self.leave(probe=True)  # the place came in the very moment of giving up
+            passage.release()  # the place may have come in the very moment of giving up
             raise
-        passage.held = reason is None
-        passage.probe = passage.held and self._probe_at is not None
-        return reason
 
-    async def repeat(self, passage: "Passage") -> StopReason | None:
-        """Wait until the next attempt of a change may go out."""
-        return await self.enter(self._repeats, passage)
-
-    def leave(self, *, probe: bool) -> None:
+    def leave(self, passage: "Passage") -> None:
         """Give a place back."""
         self._active -= 1
-        if probe:
-            self._probing = False
+        if self._prober is passage:
+            self._prober = None
         self._let_in()
 
     def stop(self) -> None:
-        """Let no more changes begin; those that have begun go on."""
+        """Let no more changes begin; those that have begun go on, unless nothing succeeds."""
         self._stopped = True
         self._turn_away(self._beginnings)
+        if self._paused:
+            self._turn_away(self._repeats)
 
     async def close(self) -> None:
         """End the doorkeeper."""
@@ -120,8 +114,8 @@ class Gate:
             self._doorkeeper.cancel()
             await asyncio.gather(self._doorkeeper, return_exceptions=True)
 
-    def saw(self, sample: Sample) -> None:
-        """Take in how an attempt ended."""
+    def saw(self, sample: Sample, passage: "Passage") -> None:
+        """Take in how an attempt of `passage` ended."""
         now = self._runtime.monotonic()
         rest = self._adaptation.rest(sample)
         if rest > 0:
@@ -130,17 +124,15 @@ class Gate:
         self._full = self._paced = False
         if sample.asked is not None:
             self._hold(now, sample.asked)
-        if sample.verdict in GOOD:
-            self._failures, self._last_good, self._interval = 0, now, FIRST_PROBE
-            if self._probe_at is not None:
-                self._probe_at, self._probing = None, False
-                self._adaptation.restart(now)
+        if sample.verdict not in GOOD:
+            self._outage.failed(passage, now, probe=passage is self._prober)
+            if self._stopped and self._paused:
+                self._turn_away(self._repeats)
         else:
-            self._failures += 1
-            many = max(OUTAGE, 2 * self._adaptation.limit.value)
-            if self._failures >= many and (self._probe_at is None or now >= self._probe_at):
-                self._probe_at = now + self._interval
-                self._interval = min(LAST_PROBE, self._interval * 2)
+            self._last_good = now
+            if self._outage.succeeded(self._active):
+                self._prober = None
+                self._adaptation.restart(now)
         self._let_in()
 
     def outlived(self, passage: "Passage", reason: StopReason | None) -> bool:
@@ -158,7 +150,8 @@ class Gate:
         """Let in whoever may go now, and have the doorkeeper come back when only time is missing."""
         while self._repeats or self._beginnings:
             queue = self._repeats or self._beginnings
-            if queue[0].done():
+            waiter, passage = queue[0]
+            if waiter.done():
                 queue.popleft()
                 continue
             now = self._runtime.monotonic()
@@ -168,20 +161,24 @@ class Gate:
             if wait > 0:
                 self._call_doorkeeper()
                 return
-            queue.popleft().set_result(None)
+            queue.popleft()
+            waiter.set_result(None)
+            passage.held = True
             self._active += 1
-            self._probing = self._probe_at is not None
+            self._outage.sent(self._active)
+            self._prober = passage if self._paused else None
             self._pacer.took(now, self._adaptation.pace.value)
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
-        if self._probe_at is not None:
-            if self._failing_for(now) >= self._flow.give_up_after and not self._probing:
-                self._give_up(f"Nothing has succeeded for {self._failing_for(now):,.0f} s")
+        probe_at = self._outage.probe_at
+        if probe_at is not None:
+            if self._prober is not None:
                 return None
-            if self._probing:
+            if self._outage.lasts(now) >= self._flow.give_up_after:
+                self._give_up(f"Nothing has succeeded for {self._outage.lasts(now):,.0f} s")
                 return None
-            return max(0.0, self._probe_at - now, self._held_until - now)
+            return max(0.0, probe_at - now, self._held_until - now, self._pacer.wait(now))
         if self._held_until > now:
             return self._held_until - now
         while self._resting and self._resting[0] <= now:
@@ -193,9 +190,6 @@ class Gate:
         self._paced = self._paced or wait > 0
         return wait
 
-    def _failing_for(self, now: float) -> float:
-        return now - self._last_good
-
     def _give_up(self, why: str) -> None:
         """End the run: who waits is turned away, and nobody begins."""
         self.fault = NotAppliedError(
@@ -204,9 +198,9 @@ class Gate:
         self._turn_away(self._repeats)
         self.stop()
 
-    def _turn_away(self, queue: "deque[asyncio.Future[StopReason | None]]") -> None:
+    def _turn_away(self, queue: "deque[_Waiting]") -> None:
         while queue:
-            waiter = queue.popleft()
+            waiter, _ = queue.popleft()
             if not waiter.done():
                 waiter.set_result(StopReason.OUTAGE)
 
@@ -227,13 +221,12 @@ class Gate:
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait."""
 
-    __slots__ = ("_gate", "began", "held", "probe")
+    __slots__ = ("_gate", "began", "held")
 
     def __init__(self, gate: Gate, began: float) -> None:
         self._gate = gate
         self.began = began
         self.held = False
-        self.probe = False
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """See `Slot.acquire`."""
@@ -249,8 +242,11 @@ class Passage:
         """See `Slot.release`."""
         if self.held:
             self.held = False
-            self._gate.leave(probe=self.probe)
+            self._gate.leave(self)
 
     def saw(self, sample: Sample) -> None:
         """See `Slot.saw`."""
-        self._gate.saw(sample)
+        self._gate.saw(sample, self)
+
+
+_Waiting = tuple["asyncio.Future[StopReason | None]", Passage]

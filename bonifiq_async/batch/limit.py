@@ -18,6 +18,8 @@ RECOVERY = 5.0
 """Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438)."""
 PROBE = 1.25
 """Factor by which it rises in each second after that: what was found once need not be true for ever."""
+FARTHEST = 300.0
+"""Seconds of such a rise after which it is beyond anything that could be asked for."""
 LOAD_FALL = 0.9
 PACE_FALL = 0.95
 """Shares that are left after a fall: of the limit, and of the rate that the provider was seen to take."""
@@ -82,7 +84,7 @@ class Ceiling:
         return self.wall is None or self.value < 0.95 * self.wall
 
     def _path(self, wall: float) -> float:
-        over = self.risen - RECOVERY
+        over = min(self.risen - RECOVERY, FARTHEST)
         if over < 0:
             return wall + (wall - self.floor) * float((over / RECOVERY) ** 3)
         return wall * float(PROBE**over) + over

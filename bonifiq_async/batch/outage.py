@@ -1,0 +1,55 @@
+"""Whether the provider is out, and when to try it again.
+
+Pure: time comes with each answer. One change that fails alone is no outage, however often it fails:
+the provider may be well, and only that change be beyond it.
+"""
+
+from attrs import define
+
+OUTAGE = 10
+"""Failures in a row, of more than one change, from which on only probes go out; more where many are in
+flight, which all fail of one cause."""
+FIRST_PROBE, LAST_PROBE = 0.5, 30.0
+"""Seconds from one probe's failure to the next, doubled from the first to the last."""
+
+
+@define
+class Outage:
+    """Failures in a row. In an outage `probe_at` is when the next probe may leave, else None."""
+
+    probe_at: float | None = None
+    _since: float = 0.0
+    _failures: int = 0
+    _failed: object = None
+    _several: bool = False
+    _most: int = 0
+    _interval: float = FIRST_PROBE
+
+    def lasts(self, now: float) -> float:
+        """Return the seconds since it was noticed that nothing succeeds; 0 while something does."""
+        return 0.0 if self.probe_at is None else now - self._since
+
+    def sent(self, in_flight: int) -> None:
+        """Note that so many requests are in flight."""
+        self._most = max(self._most, in_flight)
+
+    def succeeded(self, in_flight: int) -> bool:
+        """Take in a good answer, and say whether it ends an outage."""
+        over = self.probe_at is not None
+        self.probe_at, self._failed, self._several = None, None, False
+        self._failures, self._most, self._interval = 0, in_flight, FIRST_PROBE
+        return over
+
+    def failed(self, change: object, now: float, *, probe: bool) -> None:
+        """Take in a failure of `change`, which was the `probe` or not."""
+        self._failures += 1
+        self._several = self._several or self._failed not in (None, change)
+        self._failed = change
+        if self.probe_at is None:
+            if not self._several or self._failures < max(OUTAGE, 2 * self._most):
+                return
+            self._since = now
+        elif not probe:
+            return  # it left before, and says nothing of now
+        self.probe_at = now + self._interval
+        self._interval = min(LAST_PROBE, self._interval * 2)
