@@ -6,6 +6,7 @@ a `PayloadError` with the JSON path. Requests leave out what is None. JSON names
 attribute names; `Names` says how.
 """
 
+import json
 import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -26,6 +27,11 @@ from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
+LARGE = 262_144
+"""Bytes of an answer from which on its values are counted before they are made."""
+MOST_VALUES = 262_144
+"""Values of an answer that are read at the most: a bracket of two bytes costs fifty in memory."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -44,15 +50,34 @@ def wire_name(attribute: str, names: Names = Names.PASCAL) -> str:
     return "".join(part.capitalize() for part in attribute.split("_"))
 
 
-def decode(body: bytes) -> object:
+def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
     """Return the JSON value of `body`; numbers with a point or an exponent are exact `Decimal`s.
 
-    Raises `PayloadError` (path `$`) when it is not JSON.
+    `decisive` are quoted names that may stand in an object once at the most: which of two would count
+    is nobody's to say (RFC 8259, section 4).
+    Raises `PayloadError` (path `$`) when it is not JSON, has a decisive name twice, or has more values
+    than are held in memory.
     """
+    if len(body) > LARGE and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise PayloadError("the answer has more values than are read", path="$")
     try:
-        return cast(object, _decoder.decode(body))
+        value = cast(object, _decoder.decode(body))
+        if any(body.count(name) > 1 for name in decisive):
+            json.loads(body, object_pairs_hook=_once(decisive))
+        return value
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
+
+
+def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], None]:
+    names = {name.decode().strip('"') for name in decisive}
+
+    def check(members: list[tuple[str, object]]) -> None:
+        seen = [name for name, _ in members if name in names]
+        if len(seen) > len(set(seen)):
+            raise ValueError("it has one of its deciding members twice")
+
+    return check
 
 
 def encode(payload: object, names: Names = Names.PASCAL) -> bytes:

@@ -26,6 +26,17 @@ T = TypeVar("T")
 CUSTOMER_NOT_FOUND = frozenset({"CustomerNotFound", "Customer_NotFound"})
 """Both names the documentation uses (checkout pages; change-tier page)."""
 
+_DECISIVE = (
+    b'"HasError"',
+    b'"Severity"',
+    b'"Result"',
+    b'"Code"',
+    b'"Error"',
+    b'"CustomerExists"',
+    b'"Success"',
+)
+"""What tells success from failure: said twice, it is a contradiction."""
+
 _REMOVAL_ERRORS = ("01", "02")
 
 _KEY = r"\b(change ?key|chave|(this|the|same) key)\b"
@@ -146,7 +157,7 @@ class AnswerReader:
         if status >= 400:
             return self._failure(operation, _lenient(evidence.body, status)), None
         try:
-            answer = decode(evidence.body)
+            answer = decode(evidence.body, decisive=_DECISIVE)
             if not isinstance(answer, dict):
                 raise PayloadError("the answer is no JSON object", path="$")
             enveloped = operation.shape is AnswerShape.ENVELOPE or "HasError" in answer

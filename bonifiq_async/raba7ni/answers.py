@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 Members = Mapping[str, object]
 
+_DECISIVE = (b'"success"', b'"data"')
+"""What tells success from failure, and what came of it: said twice, it is a contradiction."""
+
 MEMBER_NOT_FOUND = "member_not_found"
 """The one error code that is published (request for a one-time code)."""
 
@@ -67,7 +70,7 @@ class AnswerReader:
         """Return the members of a success, or a reading that is final."""
         status = evidence.status or 0
         try:
-            answer = decode(evidence.body)
+            answer = decode(evidence.body, decisive=_DECISIVE)
             if not isinstance(answer, dict):
                 raise PayloadError("the answer is no JSON object", path="$")
         except PayloadError as error:
