@@ -33,8 +33,8 @@ LEARNING = 500
 """Answers over which the share of failures that have nothing to do with load is learnt."""
 LATENCY_FACTOR, LATENCY_MARGIN = 2.0, 0.1
 """Latency is a sign when it is both so many times and so many seconds above the lowest seen."""
-TRIAL = 0.6
-"""Share of a ceiling at which it is judged whether its falls have helped."""
+TRIAL, WORSE = 0.6, 3.0
+"""Share of a ceiling at which it is judged whether its falls have helped; what counts as a new trouble."""
 LONGEST_REST = 1.0
 """Seconds that the place of a request rests that was turned away."""
 TICK = 0.05
@@ -99,6 +99,13 @@ class Share:
 
     background: float = 0.0
     trial: tuple[float, float] | None = None
+    failed: int = 0
+    seen: int = 0
+
+    def count(self, failed: bool) -> None:
+        """Count an answer since the last fall."""
+        self.failed += failed
+        self.seen += 1
 
     def is_a_sign(self, failed: int, seen: int) -> bool:
         """Say whether so many failures are more than chance (three sigma) and background explain."""
@@ -110,16 +117,17 @@ class Share:
         self.background += (failed / seen - self.background) * min(1.0, seen / LEARNING)
         self.trial = None
 
-    def falls_for_nothing(self, share: float, at: float) -> float | None:
+    def falls_for_nothing(self, at: float) -> float | None:
         """Judge the falls so far, the ceiling being `at`; return where they began if they have not helped.
 
         Were the failures for load, there would be none of what is above the load that was taken.
         """
-        if self.trial is None:
-            self.trial = (share, at)
+        share, self.failed, self.seen = self.failed / self.seen, 0, 0
+        if self.trial is None or share > self.trial[0] * WORSE:
+            self.trial = (share, at)  # it begins, or something new has come
             return None
         before, began = self.trial
-        if at > began * TRIAL:
+        if at > began * TRIAL and at >= 2:
             return None
         for_load = max(0.0, 1 - (1 - before) * began / at)
         if share <= (before + for_load) / 2:
@@ -227,10 +235,13 @@ class Adaptation:
         self._epoch, self._fell = _Epoch(now), now
 
     def _note(self, sample: Sample) -> None:
-        epoch = self._epoch
+        epoch, throttled = self._epoch, sample.status == 429
+        overloaded = sample.status == 503 or sample.timed_out
+        self._throttling.count(throttled)
+        self._overload.count(overloaded)
         epoch.seen += 1
-        epoch.throttled += sample.status == 429
-        epoch.overloaded += sample.status == 503 or sample.timed_out
+        epoch.throttled += throttled
+        epoch.overloaded += overloaded
         if sample.verdict in GOOD:
             epoch.good += 1
             epoch.seconds += sample.elapsed
@@ -245,7 +256,7 @@ class Adaptation:
     def _conclude(self, now: float) -> None:
         epoch, throttling, overload = self._epoch, self._throttling, self._overload
         if throttling.is_a_sign(epoch.throttled, epoch.seen):
-            began = throttling.falls_for_nothing(epoch.throttled / epoch.seen, self.pace.value)
+            began = throttling.falls_for_nothing(self.pace.value)
             if began is None:
                 return self._slow_down(now)
             self.pace.back_to(began)
@@ -253,7 +264,7 @@ class Adaptation:
             throttling.learn(epoch.throttled, epoch.seen)
         if overload.is_a_sign(epoch.overloaded, epoch.seen):
             share = epoch.overloaded / epoch.seen
-            began = overload.falls_for_nothing(share, self.limit.value)
+            began = overload.falls_for_nothing(self.limit.value)
             if began is None:
                 return self._give_way(now, max(WORST_FALL, min(LOAD_FALL, 1 - share)))
             self.limit.back_to(began)
