@@ -84,7 +84,7 @@ class Calls:
             request.path,
             request.kept,
         )
-        begun = History()
+        begun: History | None = None
 
         async def deliver(history: History, left: float) -> Delivered[T]:
             nonlocal begun
@@ -114,7 +114,7 @@ class Calls:
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)
         except BaseException:
-            if begun.may_have_changed:
+            if begun is not None and begun.may_have_changed:
                 logger.warning(
                     "unknown: %s key=%s: the call ended before its answer. %s",
                     operation.name,

@@ -180,7 +180,6 @@ class Delivery:
             slot.release()
 
     async def _attempt(self, request: PreparedRequest, deadline: Deadline, history: History) -> Evidence:
-        history.hand_over = HandOver()
         seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
         try:
             return await self.session.attempt(request, seconds, history.hand_over)

@@ -42,7 +42,7 @@ class Direct:
         self._base_url: str | None = None
         self._template: aiohttp.ClientRequest
         self._prefix = ""
-        self._head = b""
+        self._head = self._head_of_json = b""
 
     async def exchange(self, request: PreparedRequest, seconds: float, trail: Trail) -> None:
         """Send `request` and read its answer into `trail`, within `seconds`. Raises what aiohttp raises."""
@@ -99,14 +99,15 @@ class Direct:
         lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
         self._template, self._prefix = template, url.raw_path.rstrip("/")
         self._head = f" HTTP/1.1\r\n{''.join(lines)}".encode()
+        self._head_of_json = self._head + b"Content-Type: application/json\r\n"
         self._base_url = base_url
 
     def _head_of(self, request: PreparedRequest) -> bytes:
         line = f"{request.method} {_safe(self._prefix + request.path)}".encode()
-        more = "".join(f"{name}: {_safe(value.reveal())}\r\n" for name, value in request.headers)
-        if request.body is not None:
-            more += f"Content-Type: application/json\r\nContent-Length: {len(request.body)}\r\n"
-        return b"%b%b%b\r\n" % (line, self._head, more.encode())
+        more = b"\r\n" if request.body is None else b"Content-Length: %d\r\n\r\n" % len(request.body)
+        if request.headers:
+            more = b"".join(f"{n}: {_safe(v.reveal())}\r\n".encode() for n, v in request.headers) + more
+        return b"%b%b%b" % (line, self._head if request.body is None else self._head_of_json, more)
 
 
 def _safe(text: str) -> str:

@@ -63,17 +63,18 @@ class MemoryLedger:
             # What was refused is forgotten here, its fence included: a late end must not meet it again.
             self._fence += 1
             ruling = Granted(self._fence, ruling.in_doubt)
-            self._doubtful.pop(place, None)
+            if row is not None:
+                self._doubtful.pop(place, None)
             self._rows[place] = Row(
-                digest=intent.digest,
-                state=State.CLAIMED,
-                in_doubt=ruling.in_doubt,
-                fence=ruling.fence,
-                owner="another call of this process",
-                lease_until=now + lease,
-                first_sent=row.first_sent if row is not None and ruling.in_doubt else now,
-                customer_id=intent.customer_id,
-                value=intent.value,
+                intent.digest,
+                State.CLAIMED,
+                ruling.in_doubt,
+                ruling.fence,
+                "another call of this process",
+                now + lease,
+                row.first_sent if row is not None and ruling.in_doubt else now,
+                intent.customer_id,
+                intent.value,
             )
         return ruling
 
