@@ -11,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import (
+    DONE,
     DOUBTFUL,
     Conflict,
     Ending,
@@ -37,6 +38,8 @@ LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
+UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
+"""Effects that say that nothing changed."""
 IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
@@ -145,8 +148,11 @@ class Claims:
             self._ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
             self._note(intent.key, state)
             raise
-        await self._end(intent, ruling.fence, sum_up(delivered))
-        return delivered
+        if await self._end(intent, ruling.fence, sum_up(delivered)) or delivered.effect not in UNCHANGED:
+            return delivered
+        # What happened here moved no money; what the other does may.
+        note = "since the claim of this call ran out"
+        return evolve(delivered, effect=Effect.UNKNOWN, reason=StopReason.HELD, note=note)
 
     async def _claimed(self, intent: Intent, deadline: float, repeatable: bool) -> Ruling:
         """Claim the change, waiting while another process sends it."""
@@ -161,7 +167,8 @@ class Claims:
                 return ruling
             await self._sleep(min(POLL, ruling.seconds))
 
-    async def _end(self, intent: Intent, fence: int, ending: Ending) -> None:
+    async def _end(self, intent: Intent, fence: int, ending: Ending) -> bool:
+        """Write down how it ended; False when somebody else has claimed it since."""
         if ending.state not in (State.REFUSED, State.NOT_APPLIED):
             self._note(intent.key, State.IN_DOUBT)  # until the outcome is on disk
         try:
@@ -169,9 +176,10 @@ class Claims:
         except LedgerError as error:
             error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
-        self._note(intent.key, ending.state)
+        self._note(intent.key, ending.state if landed or ending.state in DONE else State.IN_DOUBT)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
+        return landed
 
     def _note(self, key: str, state: State) -> None:
         self._in_doubt.pop(key, None)
