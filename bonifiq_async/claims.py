@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 from weakref import WeakSet
 
+from attrs import evolve
+
 from bonifiq_async.admission import Slot
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import (
+    DONE,
     DOUBTFUL,
     Conflict,
     Ending,
@@ -38,6 +41,8 @@ LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
+UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
+"""Effects that say that nothing changed."""
 IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
@@ -154,8 +159,12 @@ class Claims:
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
             self._note(intent, state)
             raise
-        await self._end(ledger, intent, ruling.fence, sum_up(delivered))
-        return delivered
+        landed = await self._end(ledger, intent, ruling.fence, sum_up(delivered))
+        if landed or delivered.effect not in UNCHANGED:
+            return delivered
+        # What happened here moved no money; what the other does may.
+        note = "since the claim of this call ran out"
+        return evolve(delivered, effect=Effect.UNKNOWN, reason=StopReason.HELD, note=note)
 
     def _not_sent(
         self, intent: Intent, ruling: Settled | Conflict | Held | Unsettled, doubted: bool
@@ -193,7 +202,8 @@ class Claims:
                 slot.release()
             await self._sleep(min(POLL, ruling.seconds))
 
-    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> None:
+    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> bool:
+        """Write down how it ended; False when somebody else has claimed it since."""
         try:
             landed = await ledger.end(intent, fence, ending)
         except BaseException as error:
@@ -202,10 +212,13 @@ class Claims:
             if isinstance(error, LedgerError):
                 error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
-        if ending.state in DOUBTFUL or self._in_doubt:
+        if not landed and ending.state not in DONE:
+            self._note(intent, State.IN_DOUBT)
+        elif ending.state in DOUBTFUL or self._in_doubt:
             self._note(intent, ending.state)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
+        return landed
 
     def _note(self, intent: Intent, state: State) -> None:
         place = (intent.operation, intent.key)

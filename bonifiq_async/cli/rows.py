@@ -108,13 +108,18 @@ def opened(file: str, format: Format | None) -> Iterator[Source]:
     if file != "-" and not Path(file).is_file():
         raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
     name = "standard input" if file == "-" else file
-    with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}") as copy:
+    with contextlib.ExitStack() as stack:
         try:
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}"))
             with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
             copy.flush()
         except OSError as error:
-            raise ConfigurationError(f"{name} cannot be read: {error.strerror}. Nothing was sent.") from None
+            with contextlib.suppress(OSError):  # a full disk is told twice: by the copy, and by its end
+                stack.close()
+            raise ConfigurationError(
+                f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
+            ) from None
         yield Source(Path(copy.name), name, kind)
 
 
