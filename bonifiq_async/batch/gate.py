@@ -7,6 +7,7 @@ outage lets one probe through at growing intervals until the provider is back or
 import asyncio
 import heapq
 from collections import deque
+from typing import TypeVar
 
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
@@ -14,11 +15,16 @@ from bonifiq_async.batch.limit import GOOD, Adaptation
 from bonifiq_async.batch.outage import Outage
 from bonifiq_async.budget import EARLIEST
 from bonifiq_async.errors import NotAppliedError
-from bonifiq_async.outcome import StopReason
+from bonifiq_async.outcome import Outcome, StopReason
 from bonifiq_async.runtime import Runtime
 
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
+
+T = TypeVar("T")
+
+ROUNDS = 3
+"""How often a change is begun that fails in outages while others get through between them."""
 
 GIVEN_UP = frozenset(
     {
@@ -47,8 +53,7 @@ class Gate:
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._doorkeeper: asyncio.Task[None] | None = None
-        self._outage = Outage()
-        self._last_good = runtime.monotonic()
+        self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
         self._stopped = False
         self.fault: NotAppliedError | None = None
@@ -128,18 +133,30 @@ class Gate:
             self._outage.failed(passage, now, probe=passage is self._prober)
             if self._stopped and self._paused:
                 self._turn_away(self._repeats)
-        else:
-            self._last_good = now
-            if self._outage.succeeded(self._active):
-                self._prober = None
-                self._adaptation.restart(now)
+        elif self._outage.succeeded(now, self._active):
+            self._prober = None
+            self._adaptation.restart(now)
         self._let_in()
 
-    def outlived(self, passage: "Passage", reason: StopReason | None) -> bool:
-        """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
-        if reason not in GIVEN_UP or self._stopped or self.fault is not None:
+    def outlived(self, outcome: Outcome[T], began: float, rounds: int) -> bool:
+        """Say whether a change failed for the provider's condition alone, so that it is begun once more.
+
+        `outcome` is that of the `rounds` that it has had, the first of which began at `began`.
+        """
+        if outcome.reason not in GIVEN_UP or self._stopped or self.fault is not None:
             return False
-        return self._last_good <= passage.began or reason is StopReason.RETRY_AFTER_TOO_LONG
+        now, good_at = self._runtime.monotonic(), self._outage.good_at
+        if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
+            asked = None if outcome.error is None else outcome.error.retry_after
+            self._hold(now, asked or 0.0)  # it may have been said to another call of the client
+        elif good_at > began and rounds >= ROUNDS:
+            return False
+        elif not self._paused and (good_at > began or not outcome.attempts):
+            return False
+        failing = now - max(began, good_at)
+        if failing >= self._flow.give_up_after:
+            self._give_up(f"Nothing has succeeded for {failing:,.0f} s")
+        return self.fault is None
 
     def _hold(self, now: float, asked: float) -> None:
         self._held_until = max(self._held_until, now + asked + EARLIEST)
