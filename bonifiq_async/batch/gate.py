@@ -13,7 +13,7 @@ from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.limit import GOOD, Adaptation
 from bonifiq_async.batch.outage import Outage
-from bonifiq_async.budget import EARLIEST
+from bonifiq_async.budget import EARLIEST, Hold
 from bonifiq_async.errors import NotAppliedError
 from bonifiq_async.outcome import Outcome, StopReason
 from bonifiq_async.runtime import Runtime
@@ -24,7 +24,7 @@ LOOK = 1.0
 T = TypeVar("T")
 
 ROUNDS = 3
-"""How often a change is begun that fails in outages while others get through between them."""
+"""How often a change is begun that others overtake: between outages, or while it waits for its turn."""
 
 GIVEN_UP = frozenset(
     {
@@ -49,7 +49,7 @@ class Gate:
         self._active = 0
         self._resting: list[float] = []
         self._full = self._paced = False
-        self._held_until = float("-inf")
+        self._held = Hold()
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._doorkeeper: asyncio.Task[None] | None = None
@@ -66,7 +66,7 @@ class Gate:
             in_flight=self._active,
             limit=int(self._adaptation.limit.value),
             rate=self._pacer.rate(self._adaptation.pace.value),
-            held=max(0.0, self._held_until - now),
+            held=self._held.remaining(now),
             paused=self._outage.lasts(now) if self._paused else None,
         )
 
@@ -138,10 +138,10 @@ class Gate:
             self._adaptation.restart(now)
         self._let_in()
 
-    def outlived(self, outcome: Outcome[T], began: float, rounds: int) -> bool:
+    def outlived(self, passage: "Passage", outcome: Outcome[T], began: float, rounds: int) -> bool:
         """Say whether a change failed for the provider's condition alone, so that it is begun once more.
 
-        `outcome` is that of the `rounds` that it has had, the first of which began at `began`.
+        `outcome` is that of the `rounds` that it has had, the last with `passage`, the first from `began`.
         """
         if outcome.reason not in GIVEN_UP or self._stopped or self.fault is not None:
             return False
@@ -149,17 +149,18 @@ class Gate:
         if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
             asked = None if outcome.error is None else outcome.error.retry_after
             self._hold(now, asked or 0.0)  # it may have been said to another call of the client
-        elif good_at > began and rounds >= ROUNDS:
-            return False
-        elif not self._paused and (good_at > began or not outcome.attempts):
-            return False
+        else:
+            alone = good_at <= began and bool(outcome.attempts or self._paused)
+            kept = (self._paused or passage.late) and rounds < ROUNDS
+            if not (alone or kept):
+                return False
         failing = now - max(began, good_at)
         if failing >= self._flow.give_up_after:
             self._give_up(f"Nothing has succeeded for {failing:,.0f} s")
         return self.fault is None
 
     def _hold(self, now: float, asked: float) -> None:
-        self._held_until = max(self._held_until, now + asked + EARLIEST)
+        self._held.extend(now + asked + EARLIEST, asked)
         if asked > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {asked:,.0f} s")
 
@@ -184,7 +185,12 @@ class Gate:
             self._active += 1
             self._outage.sent(self._active)
             self._prober = passage if self._paused else None
-            self._pacer.took(now, self._adaptation.pace.value)
+            self._pacer.took(now, self._pace(now))
+
+    def _pace(self, now: float) -> float:
+        """Return the requests a second that the provider takes now; after a hold not all leave at once."""
+        pace, spread = self._adaptation.pace.value, self._held.spread()
+        return min(pace, self._adaptation.limit.value / spread) if now < self._held.until + spread else pace
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
@@ -195,9 +201,9 @@ class Gate:
             if self._outage.lasts(now) >= self._flow.give_up_after:
                 self._give_up(f"Nothing has succeeded for {self._outage.lasts(now):,.0f} s")
                 return None
-            return max(0.0, probe_at - now, self._held_until - now, self._pacer.wait(now))
-        if self._held_until > now:
-            return self._held_until - now
+            return max(0.0, probe_at - now, self._held.remaining(now), self._pacer.wait(now))
+        if self._held.remaining(now) > 0:
+            return self._held.remaining(now)
         while self._resting and self._resting[0] <= now:
             heapq.heappop(self._resting)
         if self._active + len(self._resting) >= int(self._adaptation.limit.value):
@@ -236,14 +242,18 @@ class Gate:
 
 
 class Passage:
-    """One change's place at the gate: held while an attempt is made, given back for every wait."""
+    """One change's place at the gate: held while an attempt is made, given back for every wait.
 
-    __slots__ = ("_gate", "began", "held")
+    `late` says that its time was over before it was let in again.
+    """
+
+    __slots__ = ("_gate", "began", "held", "late")
 
     def __init__(self, gate: Gate, began: float) -> None:
         self._gate = gate
         self.began = began
         self.held = False
+        self.late = False
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """See `Slot.acquire`."""
@@ -253,6 +263,7 @@ class Passage:
             async with asyncio.timeout(timeout):
                 return await self._gate.repeat(self)
         except TimeoutError:
+            self.late = True
             return StopReason.DEADLINE
 
     def release(self) -> None:

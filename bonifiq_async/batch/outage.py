@@ -15,7 +15,7 @@ FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 
 @define
 class Outage:
-    """Failures in a row since `good_at`. In an outage `probe_at` is when the next probe may leave, else None."""
+    """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage."""
 
     good_at: float
     probe_at: float | None = None

@@ -134,13 +134,13 @@ class _Lap(Generic[C, T]):
 
     position: int
     change: C
-    began: float | None = None
+    began: float = float("inf")
     rounds: int = 0
     outcome: Outcome[T] | None = None
 
     def take(self, later: Outcome[T], began: float) -> Outcome[T]:
         """Take in the outcome of one more round, and return that of all."""
-        self.began = began if self.began is None else self.began
+        self.began = min(self.began, began)
         self.rounds += 1
         self.outcome = attrs.evolve(_joined(self.outcome, later), position=self.position)
         return self.outcome
@@ -260,7 +260,7 @@ class _Run(Generic[C, T]):
             lap.outcome = None
 
     async def _deliver(self, lap: _Lap[C, T]) -> bool:
-        """Deliver a change; say whether it failed for the provider's condition alone, and is due once more."""
+        """Deliver a change; say whether it failed for the provider's condition alone: it is due once more."""
         passage = await self.gate.start()
         again = False
         if passage is not None:
@@ -270,7 +270,7 @@ class _Run(Generic[C, T]):
                 passage.release()
             if outcome is not None:
                 joined = lap.take(outcome, passage.began)
-                again = self.gate.outlived(joined, lap.began or passage.began, lap.rounds)
+                again = self.gate.outlived(passage, joined, lap.began, lap.rounds)
         if self.gate.fault is not None:
             self.stop()
         return again
