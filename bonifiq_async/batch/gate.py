@@ -210,7 +210,8 @@ class Gate:
             self._full = True
             return self._resting[0] - now if self._resting else None
         wait = self._pacer.wait(now)
-        self._paced = self._paced or wait > 0
+        if wait > 0 and self._pacer.follows(self._adaptation.pace.value):
+            self._paced = True
         return wait
 
     def _give_up(self, why: str) -> None:
