@@ -53,6 +53,7 @@ class Gate:
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._doorkeeper: asyncio.Task[None] | None = None
+        self._looks_at = float("inf")
         self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
         self._stopped = False
@@ -177,7 +178,7 @@ class Gate:
             if wait is None:
                 return
             if wait > 0:
-                self._call_doorkeeper()
+                self._call_doorkeeper(now + min(wait, LOOK))
                 return
             queue.popleft()
             waiter.set_result(None)
@@ -228,16 +229,23 @@ class Gate:
             if not waiter.done():
                 waiter.set_result(StopReason.OUTAGE)
 
-    def _call_doorkeeper(self) -> None:
-        if self._doorkeeper is None or self._doorkeeper.done():
-            self._doorkeeper = asyncio.create_task(self._keep_door())
+    def _call_doorkeeper(self, looks_at: float) -> None:
+        """Have the doorkeeper look at `looks_at` at the latest."""
+        if self._doorkeeper is not None and not self._doorkeeper.done():
+            if self._looks_at <= looks_at:
+                return
+            self._doorkeeper.cancel()
+        self._looks_at = looks_at
+        self._doorkeeper = asyncio.create_task(self._keep_door())
 
     async def _keep_door(self) -> None:
         """Sleep until the next may go, for as long as only time is missing."""
         while self._repeats or self._beginnings:
-            wait = self._wait(self._runtime.monotonic())
+            now = self._runtime.monotonic()
+            wait = self._wait(now)
             if wait is None:
                 return
+            self._looks_at = now + min(wait, LOOK)
             await self._runtime.sleep(min(wait, LOOK))
             self._let_in()
 
