@@ -58,6 +58,10 @@ class Pacer:
         since = self._next if now - self._next <= self.SLACK else now
         self._next = since + 1 / min(self._own, pace)
 
+    def follows(self, pace: float) -> bool:
+        """Say whether it is `pace` that keeps requests waiting, and not the rate that was set."""
+        return pace < self._own
+
     def rate(self, pace: float) -> float | None:
         """Return the rate in force."""
         rate = min(self._own, pace)

@@ -7,18 +7,24 @@ outage lets one probe through at growing intervals until the provider is back or
 import asyncio
 import heapq
 from collections import deque
+from typing import TypeVar
 
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.limit import GOOD, Adaptation
 from bonifiq_async.batch.outage import Outage
-from bonifiq_async.budget import EARLIEST
+from bonifiq_async.budget import EARLIEST, Hold
 from bonifiq_async.errors import NotAppliedError
-from bonifiq_async.outcome import StopReason
+from bonifiq_async.outcome import Outcome, StopReason
 from bonifiq_async.runtime import Runtime
 
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
+
+T = TypeVar("T")
+
+ROUNDS = 3
+"""How often a change is begun that others overtake: between outages, or while it waits for its turn."""
 
 GIVEN_UP = frozenset(
     {
@@ -43,12 +49,12 @@ class Gate:
         self._active = 0
         self._resting: list[float] = []
         self._full = self._paced = False
-        self._held_until = float("-inf")
+        self._held = Hold()
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._doorkeeper: asyncio.Task[None] | None = None
-        self._outage = Outage()
-        self._last_good = runtime.monotonic()
+        self._looks_at = float("inf")
+        self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
         self._stopped = False
         self.fault: NotAppliedError | None = None
@@ -61,7 +67,7 @@ class Gate:
             in_flight=self._active,
             limit=int(self._adaptation.limit.value),
             rate=self._pacer.rate(self._adaptation.pace.value),
-            held=max(0.0, self._held_until - now),
+            held=self._held.remaining(now),
             paused=self._outage.lasts(now) if self._paused else None,
         )
 
@@ -128,21 +134,34 @@ class Gate:
             self._outage.failed(passage, now, probe=passage is self._prober)
             if self._stopped and self._paused:
                 self._turn_away(self._repeats)
-        else:
-            self._last_good = now
-            if self._outage.succeeded(self._active):
-                self._prober = None
-                self._adaptation.restart(now)
+        elif self._outage.succeeded(now, self._active):
+            self._prober = None
+            self._adaptation.restart(now)
         self._let_in()
 
-    def outlived(self, passage: "Passage", reason: StopReason | None) -> bool:
-        """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
-        if reason not in GIVEN_UP or self._stopped or self.fault is not None:
+    def outlived(self, passage: "Passage", outcome: Outcome[T], began: float, rounds: int) -> bool:
+        """Say whether a change failed for the provider's condition alone, so that it is begun once more.
+
+        `outcome` is that of the `rounds` that it has had, the last with `passage`, the first from `began`.
+        """
+        if outcome.reason not in GIVEN_UP or self._stopped or self.fault is not None:
             return False
-        return self._last_good <= passage.began or reason is StopReason.RETRY_AFTER_TOO_LONG
+        now, good_at = self._runtime.monotonic(), self._outage.good_at
+        if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
+            asked = None if outcome.error is None else outcome.error.retry_after
+            self._hold(now, asked or 0.0)  # it may have been said to another call of the client
+        else:
+            alone = good_at <= began and bool(outcome.attempts or self._paused)
+            kept = (self._paused or passage.late) and rounds < ROUNDS
+            if not (alone or kept):
+                return False
+        failing = now - max(began, good_at)
+        if failing >= self._flow.give_up_after:
+            self._give_up(f"Nothing has succeeded for {failing:,.0f} s")
+        return self.fault is None
 
     def _hold(self, now: float, asked: float) -> None:
-        self._held_until = max(self._held_until, now + asked + EARLIEST)
+        self._held.extend(now + asked + EARLIEST, asked)
         if asked > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {asked:,.0f} s")
 
@@ -159,7 +178,7 @@ class Gate:
             if wait is None:
                 return
             if wait > 0:
-                self._call_doorkeeper()
+                self._call_doorkeeper(now + min(wait, LOOK))
                 return
             queue.popleft()
             waiter.set_result(None)
@@ -167,7 +186,12 @@ class Gate:
             self._active += 1
             self._outage.sent(self._active)
             self._prober = passage if self._paused else None
-            self._pacer.took(now, self._adaptation.pace.value)
+            self._pacer.took(now, self._pace(now))
+
+    def _pace(self, now: float) -> float:
+        """Return the requests a second that the provider takes now; after a hold not all leave at once."""
+        pace, spread = self._adaptation.pace.value, self._held.spread()
+        return min(pace, self._adaptation.limit.value / spread) if now < self._held.until + spread else pace
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
@@ -178,16 +202,17 @@ class Gate:
             if self._outage.lasts(now) >= self._flow.give_up_after:
                 self._give_up(f"Nothing has succeeded for {self._outage.lasts(now):,.0f} s")
                 return None
-            return max(0.0, probe_at - now, self._held_until - now, self._pacer.wait(now))
-        if self._held_until > now:
-            return self._held_until - now
+            return max(0.0, probe_at - now, self._held.remaining(now), self._pacer.wait(now))
+        if self._held.remaining(now) > 0:
+            return self._held.remaining(now)
         while self._resting and self._resting[0] <= now:
             heapq.heappop(self._resting)
         if self._active + len(self._resting) >= int(self._adaptation.limit.value):
             self._full = True
             return self._resting[0] - now if self._resting else None
         wait = self._pacer.wait(now)
-        self._paced = self._paced or wait > 0
+        if wait > 0 and self._pacer.follows(self._adaptation.pace.value):
+            self._paced = True
         return wait
 
     def _give_up(self, why: str) -> None:
@@ -204,29 +229,40 @@ class Gate:
             if not waiter.done():
                 waiter.set_result(StopReason.OUTAGE)
 
-    def _call_doorkeeper(self) -> None:
-        if self._doorkeeper is None or self._doorkeeper.done():
-            self._doorkeeper = asyncio.create_task(self._keep_door())
+    def _call_doorkeeper(self, looks_at: float) -> None:
+        """Have the doorkeeper look at `looks_at` at the latest."""
+        if self._doorkeeper is not None and not self._doorkeeper.done():
+            if self._looks_at <= looks_at:
+                return
+            self._doorkeeper.cancel()
+        self._looks_at = looks_at
+        self._doorkeeper = asyncio.create_task(self._keep_door())
 
     async def _keep_door(self) -> None:
         """Sleep until the next may go, for as long as only time is missing."""
         while self._repeats or self._beginnings:
-            wait = self._wait(self._runtime.monotonic())
+            now = self._runtime.monotonic()
+            wait = self._wait(now)
             if wait is None:
                 return
+            self._looks_at = now + min(wait, LOOK)
             await self._runtime.sleep(min(wait, LOOK))
             self._let_in()
 
 
 class Passage:
-    """One change's place at the gate: held while an attempt is made, given back for every wait."""
+    """One change's place at the gate: held while an attempt is made, given back for every wait.
 
-    __slots__ = ("_gate", "began", "held")
+    `late` says that its time was over before it was let in again.
+    """
+
+    __slots__ = ("_gate", "began", "held", "late")
 
     def __init__(self, gate: Gate, began: float) -> None:
         self._gate = gate
         self.began = began
         self.held = False
+        self.late = False
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """See `Slot.acquire`."""
@@ -236,6 +272,7 @@ class Passage:
             async with asyncio.timeout(timeout):
                 return await self._gate.repeat(self)
         except TimeoutError:
+            self.late = True
             return StopReason.DEADLINE
 
     def release(self) -> None:

@@ -55,10 +55,10 @@ class Ceiling:
     floor: float = 0.0
     risen: float = 0.0
 
-    def fall(self, to: float, wall: float) -> None:
-        """Fall to `to`; `wall` is where the sign was met."""
+    def fall(self, to: float, wall: float | None) -> None:
+        """Fall to `to`; `wall` is where the sign was met, None when that is not known."""
         self.value = self.floor = min(self.highest, max(self.lowest, to))
-        self.wall, self.risen = max(wall, self.value), 0.0
+        self.wall, self.risen = None if wall is None else max(wall, self.value), 0.0
 
     def rise(self, seconds: float) -> None:
         """Rise by what `seconds` in use allow."""
@@ -141,11 +141,13 @@ class Throughput:
     """How many requests passed lately."""
 
     def __init__(self) -> None:
+        self.total = 0
         self._counts: deque[tuple[float, int]] = deque()
         self._began: float | None = None
 
     def count(self, now: float) -> None:
         """Count a request that the provider took."""
+        self.total += 1
         moment = now // TICK * TICK
         if self._began is None:
             self._began = now
@@ -305,7 +307,9 @@ class Adaptation:
             self.pace.value, self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
         )
         left = PACE_FALL if going > MEASURED else QUICK_FALL
-        lowest = 0.0 if self.pace.value == float("inf") else self.pace.value * WORST_FALL
-        self.pace.fall(max(taken * left, lowest), taken)
+        first = self.pace.value == float("inf")
+        lowest = 0.0 if first else self.pace.value * WORST_FALL
+        measured = not first or self._throughput.total >= EPOCH
+        self.pace.fall(max(taken * left, lowest), taken if measured else None)
         self._resumed = now + asked
         self._begin(now)

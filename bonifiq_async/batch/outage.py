@@ -6,17 +6,18 @@ the provider may be well, and only that change be beyond it.
 
 from attrs import define
 
-OUTAGE = 10
-"""Failures in a row, of more than one change, from which on only probes go out; more where many are in
-flight, which all fail of one cause."""
+OUTAGE, A_WHILE = 10, 5.0
+"""Failures in a row, of more than one change, and seconds without a success, from which on only probes
+go out. Less time is enough when the failures are twice as many as were in flight."""
 FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 """Seconds from one probe's failure to the next, doubled from the first to the last."""
 
 
 @define
 class Outage:
-    """Failures in a row. In an outage `probe_at` is when the next probe may leave, else None."""
+    """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage."""
 
+    good_at: float
     probe_at: float | None = None
     _since: float = 0.0
     _failures: int = 0
@@ -33,11 +34,12 @@ class Outage:
         """Note that so many requests are in flight."""
         self._most = max(self._most, in_flight)
 
-    def succeeded(self, in_flight: int) -> bool:
+    def succeeded(self, now: float, in_flight: int) -> bool:
         """Take in a good answer, and say whether it ends an outage."""
         over = self.probe_at is not None
         self.probe_at, self._failed, self._several = None, None, False
         self._failures, self._most, self._interval = 0, in_flight, FIRST_PROBE
+        self.good_at = now
         return over
 
     def failed(self, change: object, now: float, *, probe: bool) -> None:
@@ -46,7 +48,9 @@ class Outage:
         self._several = self._several or self._failed not in (None, change)
         self._failed = change
         if self.probe_at is None:
-            if not self._several or self._failures < max(OUTAGE, 2 * self._most):
+            if not self._several or self._failures < OUTAGE:
+                return
+            if self._failures < 2 * self._most and now - self.good_at < A_WHILE:
                 return
             self._since = now
         elif not probe:

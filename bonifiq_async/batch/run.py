@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from typing import Generic, Protocol, TypeVar
 
 import attrs
+from attrs import define
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.batch.flow import FlowControl, FlowState
@@ -127,6 +128,24 @@ class CashbackBatch(Generic[C, T]):
             self._running, self._ended = None, self._runtime.monotonic()
 
 
+@define(eq=False)
+class _Lap(Generic[C, T]):
+    """A change on its way: when it first began, how many rounds it has had, and what they came to."""
+
+    position: int
+    change: C
+    began: float = float("inf")
+    rounds: int = 0
+    outcome: Outcome[T] | None = None
+
+    def take(self, later: Outcome[T], began: float) -> Outcome[T]:
+        """Take in the outcome of one more round, and return that of all."""
+        self.began = min(self.began, began)
+        self.rounds += 1
+        self.outcome = attrs.evolve(_joined(self.outcome, later), position=self.position)
+        return self.outcome
+
+
 class _Run(Generic[C, T]):
     """The tasks and queues of one run."""
 
@@ -143,8 +162,8 @@ class _Run(Generic[C, T]):
         self._client = client
         self._changes = changes
         self._width = width
-        self._lanes: Lanes[tuple[int, C]] = Lanes()
-        self._ready: asyncio.Queue[tuple[int, C]] = asyncio.Queue()
+        self._lanes: Lanes[_Lap[C, T]] = Lanes()
+        self._ready: asyncio.Queue[_Lap[C, T]] = asyncio.Queue()
         self._unended = 0
         self._exhausted = False
         self._stopping = False
@@ -183,14 +202,17 @@ class _Run(Generic[C, T]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.gate.close()
+        for _ in range(self._ready.qsize()):
+            self._tell(self._ready.get_nowait())
 
     async def _feed(self) -> None:
         position = 0
         async for change in _lazily(self._changes, self.room):
-            first = self._lanes.enter(change.customer_id, (position, change))
+            lap: _Lap[C, T] = _Lap(position, change)
+            first = self._lanes.enter(change.customer_id, lap)
             self._unended += 1
             if first:
-                self._ready.put_nowait((position, change))
+                self._ready.put_nowait(lap)
             position += 1
 
     def _fed(self, feeder: "asyncio.Task[None]") -> None:
@@ -208,63 +230,70 @@ class _Run(Generic[C, T]):
 
     async def _work(self) -> None:
         while True:
-            position, change = await self._ready.get()
+            lap = await self._ready.get()
+            again = False
             try:
                 if not self._stopping:
-                    await self._deliver(position, change)
+                    again = await self._deliver(lap)
             except asyncio.CancelledError as error:
                 if self._closing:
                     raise
                 self.fault = self.fault or error  # a client that cancels itself must not hang the others
                 self.stop()
             finally:
-                following = self._lanes.leave(change.customer_id)
-                if following is not None:
-                    self._ready.put_nowait(following)
-                self._unended -= 1
-                self._end_if_done()
+                if again:
+                    self._ready.put_nowait(lap)  # behind the others: one of them may get through
+                else:
+                    self._end(lap)
 
-    async def _deliver(self, position: int, change: C) -> None:
-        """Deliver a change, and once more for as long as it fails for the provider's condition alone."""
-        ended: Outcome[T] | None = None
-        while (passage := await self._start(position, ended)) is not None:
+    def _end(self, lap: _Lap[C, T]) -> None:
+        self._tell(lap)
+        following = self._lanes.leave(lap.change.customer_id)
+        if following is not None:
+            self._ready.put_nowait(following)
+        self._unended -= 1
+        self._end_if_done()
+
+    def _tell(self, lap: _Lap[C, T]) -> None:
+        if lap.outcome is not None:
+            self.ended.put_nowait(lap.outcome)
+            lap.outcome = None
+
+    async def _deliver(self, lap: _Lap[C, T]) -> bool:
+        """Deliver a change; say whether it failed for the provider's condition alone: it is due once more."""
+        passage = await self.gate.start()
+        again = False
+        if passage is not None:
             try:
-                outcome = await self._attempt(change, passage)
+                outcome = await self._attempt(lap, passage)
             finally:
                 passage.release()
-            if outcome is None:
-                break
-            ended = _joined(ended, outcome)
-            if not self.gate.outlived(passage, ended.reason):
-                break
+            if outcome is not None:
+                joined = lap.take(outcome, passage.began)
+                again = self.gate.outlived(passage, joined, lap.began, lap.rounds)
         if self.gate.fault is not None:
             self.stop()
-        if ended is not None:
-            self.ended.put_nowait(attrs.evolve(ended, position=position))
+        return again
 
-    async def _start(self, position: int, ended: Outcome[T] | None) -> Passage | None:
-        """Wait to begin; what an earlier round came to is not lost when the run is closed meanwhile."""
-        try:
-            return await self.gate.start()
-        except asyncio.CancelledError:
-            if ended is not None:
-                self.ended.put_nowait(attrs.evolve(ended, position=position))
-            raise
-
-    async def _attempt(self, change: C, passage: Passage) -> Outcome[T] | None:
+    async def _attempt(self, lap: _Lap[C, T], passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
-            return await self._client.outcome_of(change, slot=passage, ledger=self._ledger)
+            return await self._client.outcome_of(lap.change, slot=passage, ledger=self._ledger)
         except asyncio.CancelledError:
-            self.cut_off.append(change)
+            self._cut_off(lap)
             raise
         except Exception as error:  # noqa: BLE001 - not about one change: raised when the others have ended
             self.fault = self.fault or error
-            self.cut_off.append(change)
+            self._cut_off(lap)
             self.stop()
             return None
         finally:
             self.in_flight -= 1
+
+    def _cut_off(self, lap: _Lap[C, T]) -> None:
+        """Note that nobody saw the change end; what earlier rounds came to is no longer true."""
+        self.cut_off.append(lap.change)
+        lap.outcome = None
 
 
 def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:
