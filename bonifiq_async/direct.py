@@ -7,6 +7,7 @@ replaced the session's own way, as mocks do: `by_session` is the public way, and
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 import aiohttp
@@ -60,6 +61,8 @@ class Direct:
             trail.hand_over.done = True
             protocol.transport.write(head if request.body is None else head + request.body)
             message, payload = await protocol.read()
+            if protocol.transport is not None and protocol.transport.get_write_buffer_size() > 0:
+                raise aiohttp.ServerDisconnectedError("an answer came before the whole request")
             while 100 <= message.code <= 199 and message.code != 101:  # an interim answer (RFC 9110, 15.2)
                 message, payload = await protocol.read()
             trail.status = message.code
@@ -92,8 +95,11 @@ class Direct:
         return b"%b%b%b\r\n" % (line, self._head, more.encode())
 
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
 def _safe(text: str) -> str:
-    """Return `text`; raises `ValueError` where it would end its line (RFC 9112, section 11.1)."""
-    if "\r" in text or "\n" in text or "\0" in text:
-        raise ValueError("a line break in the head of a request")
+    """Return `text`; raises `ValueError` where it could end its line (RFC 9110, 5.5; RFC 9112, 11.1)."""
+    if _CONTROLS.search(text) is not None:
+        raise ValueError("a control character in the head of a request")
     return text

@@ -22,6 +22,8 @@ from bonifiq_async.request import PreparedRequest
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
+_CLOSED = "the session was closed"
+
 
 @frozen
 class Timeouts:
@@ -74,6 +76,7 @@ class SessionManager:
         self._session = borrowed
         self._direct: direct.Direct | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._open: set[asyncio.Timeout] = set()
         self._closed = False
 
     @property
@@ -109,7 +112,8 @@ class SessionManager:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self._trust_env,
             )
-            if not self._trust_env:  # only the session asks the environment for a proxy
+            # Only the session asks the environment for a proxy, and tells those who trace it.
+            if not self._trust_env and not self._session.trace_configs:
                 self._direct = direct.Direct(self._session, self._headers, self._timeout)
         return self._session
 
@@ -122,9 +126,10 @@ class SessionManager:
         session = self.ready()
         started, task = time.perf_counter(), asyncio.current_task()
         cancelling = 0 if task is None else task.cancelling()
-        trail = Trail(hand_over)
+        trail, limit = Trail(hand_over), asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
+                self._open.add(limit)
                 if self._direct is not None and direct.fits():
                     await self._direct.exchange(request, trail)
                 else:
@@ -135,9 +140,13 @@ class SessionManager:
                 # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
                 raise cancelled.with_traceback(None) from None
             # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
-            trail.failure, trail.detail = Failure.DISCONNECTED, "the session was closed"
+            trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
             trail.failure, trail.detail = _failure(error), _detail(error)
+            if self._closed and self._borrowed is None:
+                trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
+        finally:
+            self._open.discard(limit)
         return Evidence(
             sent=hand_over.done,
             requests=max(trail.requests, 1) if hand_over.done else 0,
@@ -150,10 +159,15 @@ class SessionManager:
         )
 
     async def aclose(self) -> None:
-        """Close what is owned. Idempotent."""
+        """Close what is owned, and end what is under way there. Idempotent."""
         self._closed = True
-        if self._session is not None and self._borrowed is None:
-            await self._session.close()
+        if self._session is None or self._borrowed is not None:
+            return
+        if self._loop is asyncio.get_running_loop():
+            for limit in self._open:  # aiohttp would leave waiting who connects, or reads a body
+                if not limit.expired():
+                    limit.reschedule(self._loop.time())
+        await self._session.close()
 
 
 class _FreshConnector(aiohttp.TCPConnector):
