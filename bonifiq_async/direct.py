@@ -7,6 +7,7 @@ replaced the session's own way, as mocks do: `by_session` is the public way, and
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 import aiohttp
@@ -14,7 +15,7 @@ from aiohttp import client
 from yarl import URL
 
 from bonifiq_async.evidence import Failure
-from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, Trail, read_within
+from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, FreshConnector, Trail, UnderWay, read_within
 from bonifiq_async.request import PreparedRequest
 
 KNOWN = ("3.14.",)
@@ -31,14 +32,18 @@ class Direct:
     """Sends the requests of one session to one base URL after the other, with `headers` on each."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+        self,
+        session: aiohttp.ClientSession,
+        connector: FreshConnector,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+        under_way: UnderWay,
     ) -> None:
         self._session = session
-        self._connector = session.connector
+        self._connector = connector
+        self._under_way = under_way
         self._headers = headers
         self._timeout = timeout
-        self._limits = timeout
-        self._seconds: float | None = None
         self._base_url: str | None = None
         self._template: aiohttp.ClientRequest
         self._prefix = ""
@@ -51,15 +56,17 @@ class Direct:
         if request.base_url != self._base_url:
             self._learn(request.base_url)
         head = self._head_of(request)
-        if self._connector is None:
-            raise aiohttp.ClientConnectionError("the session was closed")
-        # A connection that is kept is there at once; only a new one can take its time.
-        connection = await self._connector.connect(self._template, [], self._within(seconds))
+        connection = await self._connector.kept(self._template)
+        if connection is None:
+            async with self._under_way.limit(seconds):
+                connection = await self._connector.connect(self._template, [], self._timeout)
         protocol = connection.protocol
         if protocol is None or protocol.transport is None:
             connection.close()
             raise aiohttp.ClientConnectionError("the connection was closed")
-        expiry = loop.call_at(end, protocol._on_read_timeout)
+        expire = protocol._on_read_timeout
+        expiry = loop.call_at(end, expire)
+        self._under_way.add(expire)
         try:
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
@@ -67,6 +74,8 @@ class Direct:
             trail.hand_over.done = True
             protocol.transport.write(head if request.body is None else head + request.body)
             message, payload = await protocol.read()
+            if protocol.transport is not None and protocol.transport.get_write_buffer_size() > 0:
+                raise aiohttp.ServerDisconnectedError("an answer came before the whole request")
             while 100 <= message.code <= 199 and message.code != 101:  # an interim answer (RFC 9110, 15.2)
                 message, payload = await protocol.read()
             trail.status = message.code
@@ -79,16 +88,8 @@ class Direct:
                 trail.failure = Failure.TOO_LARGE
         finally:
             expiry.cancel()
+            self._under_way.discard(expire)
             connection.close()  # where it was released, there is nothing left to close
-
-    def _within(self, seconds: float) -> aiohttp.ClientTimeout:
-        """Return the limits of connecting, not rounded up to whole seconds."""
-        if seconds != self._seconds:
-            self._seconds = seconds
-            self._limits = aiohttp.ClientTimeout(
-                connect=seconds, sock_connect=self._timeout.sock_connect, ceil_threshold=float("inf")
-            )
-        return self._limits
 
     def _learn(self, base_url: str) -> None:
         """Fix what all requests to `base_url` share: the way there, and the head."""
@@ -110,8 +111,11 @@ class Direct:
         return b"%b%b%b" % (line, self._head if request.body is None else self._head_of_json, more)
 
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
 def _safe(text: str) -> str:
-    """Return `text`; raises `ValueError` where it would end its line (RFC 9112, section 11.1)."""
-    if "\r" in text or "\n" in text or "\0" in text:
-        raise ValueError("a line break in the head of a request")
+    """Return `text`; raises `ValueError` where it could end its line (RFC 9110, 5.5; RFC 9112, 11.1)."""
+    if _CONTROLS.search(text) is not None:
+        raise ValueError("a control character in the head of a request")
     return text

@@ -3,15 +3,22 @@
 What happened is left behind in a `Trail`, also when it breaks off.
 """
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from bonifiq_async.evidence import Failure, HandOver
 from bonifiq_async.request import PreparedRequest
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace
 
 ANSWER_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that are read at the most; a larger one is refused."""
@@ -32,6 +39,60 @@ class Trail:
         self.body = b""
         self.failure: Failure | None = None
         self.detail = ""
+
+
+class UnderWay:
+    """What a session has under way, and how to end it now: closing it would leave some of that waiting."""
+
+    def __init__(self) -> None:
+        self._ends: set[Callable[[], object]] = set()
+        self.add = self._ends.add
+        self.discard = self._ends.discard
+
+    @contextlib.asynccontextmanager
+    async def limit(self, seconds: float) -> AsyncIterator[None]:
+        """Bound what is done within to `seconds`, and end it with the session."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(seconds) as limit:
+
+            def end() -> None:
+                if not limit.expired():
+                    limit.reschedule(loop.time())
+
+            self.add(end)
+            try:
+                yield
+            finally:
+                self.discard(end)
+
+    def end(self) -> None:
+        """End all of it."""
+        for end in tuple(self._ends):
+            end()
+
+
+class FreshConnector(aiohttp.TCPConnector):
+    """Never hands out a kept connection on which an answer waits that nobody asked for.
+
+    A proxy that doubles an answer leaves one; aiohttp would take it for the answer of the next request.
+    """
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+    async def kept(self, request: aiohttp.ClientRequest) -> Connection | None:
+        """Return a kept connection for `request` at once, if there is one."""
+        while (connection := await self._get(request.connection_key, [])) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
 
 async def by_session(

@@ -6,21 +6,18 @@ With `exchange` and `direct`, the two ways of a request, the only module that to
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
 
 from bonifiq_async import direct, door
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.exchange import Trail, by_session
+from bonifiq_async.exchange import FreshConnector, Trail, UnderWay, by_session
 from bonifiq_async.request import PreparedRequest
 
-if TYPE_CHECKING:
-    from aiohttp.tracing import Trace
+_CLOSED = "the session was closed"
 
 
 @frozen
@@ -74,6 +71,7 @@ class SessionManager:
         self._session = borrowed
         self._direct: direct.Direct | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way = UnderWay()
         self._closed = False
 
     @property
@@ -104,13 +102,17 @@ class SessionManager:
             )
         self._loop = loop
         if self._session is None:
+            connector = FreshConnector(limit=0, keepalive_timeout=self._pool.keepalive)
             self._session = aiohttp.ClientSession(
-                connector=_FreshConnector(limit=0, keepalive_timeout=self._pool.keepalive),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=self._trust_env,
             )
-            if not self._trust_env:  # only the session asks the environment for a proxy
-                self._direct = direct.Direct(self._session, self._headers, self._timeout)
+            # Only the session asks the environment for a proxy, and tells those who trace it.
+            if not self._trust_env and not self._session.trace_configs:
+                self._direct = direct.Direct(
+                    self._session, connector, self._headers, self._timeout, self._under_way
+                )
         return self._session
 
     async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
@@ -128,16 +130,18 @@ class SessionManager:
                 await self._direct.exchange(request, seconds, trail)
             else:
                 headers = self._headers | {n: Masked(v.reveal()) for n, v in request.headers}
-                async with asyncio.timeout(seconds):
+                async with self._under_way.limit(seconds):
                     await by_session(session, request, headers, self._timeout, trail)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
                 # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
                 raise cancelled.with_traceback(None) from None
             # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
-            trail.failure, trail.detail = Failure.DISCONNECTED, "the session was closed"
+            trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
             trail.failure, trail.detail = _failure(error), _detail(error)
+            if self._closed and self._borrowed is None:
+                trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         return Evidence(
             sent=hand_over.done,
             requests=max(trail.requests, 1) if hand_over.done else 0,
@@ -150,26 +154,13 @@ class SessionManager:
         )
 
     async def aclose(self) -> None:
-        """Close what is owned. Idempotent."""
+        """Close what is owned, and end what is under way there. Idempotent."""
         self._closed = True
-        if self._session is not None and self._borrowed is None:
-            await self._session.close()
-
-
-class _FreshConnector(aiohttp.TCPConnector):
-    """Never hands out a kept connection on which an answer waits that nobody asked for.
-
-    A proxy that doubles an answer leaves one; aiohttp would take it for the answer of the next request.
-    """
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if connection.protocol is not None and not connection.protocol.should_close:
-                return connection
-            connection.close()
+        if self._session is None or self._borrowed is not None:
+            return
+        if self._loop is asyncio.get_running_loop():
+            self._under_way.end()
+        await self._session.close()
 
 
 def _detail(error: Exception) -> str:

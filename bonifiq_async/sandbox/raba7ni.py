@@ -6,6 +6,7 @@ the names in a sign-in's answer are this sandbox's own, because the documentatio
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -173,6 +174,7 @@ class Raba7ni:
             "cashback_balance": self.books.balance(card_id, person.id),
             "cashback_percentage": self.books.cards[card_id],
             "reward_system": "cashback",
+            "queried_at": datetime.now(UTC),
         }
 
     def history(self, request: Request) -> Mapping[str, object]:

@@ -1,0 +1,454 @@
+"""The sandboxes answer as the contract says, and the payloads have what it says, member by member."""
+
+import http.client
+import inspect
+import json
+import re
+import types
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from pathlib import Path
+from typing import Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+
+from bonifiq_async.bonifiq import payloads as bonifiq_payloads
+from bonifiq_async.bonifiq.answers import Envelope
+from bonifiq_async.bonifiq.payloads import (
+    CashbackChangeRequest,
+    CheckoutRemovalRequest,
+    CheckoutRemoved,
+    CustomerPoints,
+    CustomerPointsToExpire,
+    PendingOrder,
+    PendingPoints,
+    PointDetailItem,
+)
+from bonifiq_async.converters import Names, wire_name
+from bonifiq_async.raba7ni import payloads as raba7ni_payloads
+from bonifiq_async.raba7ni.payloads import (
+    CardList,
+    CardReward,
+    CashbackBalance,
+    CashbackCard,
+    CashbackConfig,
+    CashbackEarned,
+    CashbackRedeemed,
+    CashbackRefunded,
+    CashbackTransaction,
+    EarnRequest,
+    HistoryPage,
+    MaskedMember,
+    MemberCheck,
+    MemberRegistration,
+    OneTimeCodeSent,
+    Pagination,
+    RedeemRequest,
+    RefundRequest,
+    RegistrationRequest,
+    RewardList,
+)
+from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox import provider as bonifiq_side
+from bonifiq_async.sandbox import raba7ni as raba7ni_side
+from bonifiq_async.secret import Secret
+
+DATA = Path(__file__).parent / "data"
+Schema = Mapping[str, object]
+Json = dict[str, object]
+AnySandbox = Sandbox | Raba7niSandbox
+
+
+def contract(name: str) -> dict[str, Schema]:
+    """Return a provider's contract."""
+    return cast("dict[str, Schema]", yaml.safe_load((DATA / f"{name}.yaml").read_text("utf-8")))
+
+
+CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}
+
+
+# --- what the sandboxes answer ---
+
+
+class Talk:
+    """Speaks to a sandbox without the library, and holds every answer against the contract."""
+
+    def __init__(self, name: str, sandbox: AnySandbox, headers: Mapping[str, str]) -> None:
+        self.contract = CONTRACTS[name]
+        self.sandbox, self.headers = sandbox, headers
+        self.seen: set[tuple[str, str]] = set()
+
+    def say(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Json]:
+        """Send a request; return status and members of the answer, which is what the contract says."""
+        line = http.client.HTTPConnection("127.0.0.1", self.sandbox.port, timeout=10)
+        sent = None if body is None else json.dumps(body)
+        line.request(
+            method, path, sent, {**self.headers, **{n.replace("_", "-"): v for n, v in headers.items()}}
+        )
+        response = line.getresponse()
+        members = json.loads(response.read())
+        line.close()
+        assert response.headers.get_content_type() == "application/json"
+        template = self.template(method, path.partition("?")[0])
+        self.seen.add((method, template))
+        schema = self.schema_of(method, template, response.status)
+        faults = [
+            f"{fault.json_path}: {fault.message}"
+            for fault in validator(self.contract, schema).iter_errors(members)
+        ]
+        assert not faults, f"{method} {path} {response.status}: {faults}"
+        return response.status, members
+
+    def template(self, method: str, path: str) -> str:
+        """Return the path of the contract that `path` is."""
+        for template, methods in self.contract["paths"].items():
+            shape = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
+            if method.lower() in cast(Schema, methods) and re.fullmatch(shape, path):
+                return template
+        raise AssertionError(f"the contract has no {method} {path}")
+
+    def schema_of(self, method: str, template: str, status: int) -> Schema:
+        """Return the schema of an answer; errors that no operation documents have the common one."""
+        operation = cast("dict[str, Schema]", cast(Schema, self.contract["paths"][template])[method.lower()])
+        answers = operation["responses"]
+        answer = answers.get(str(status)) or answers.get(f"{status // 100}XX") or answers.get("default")
+        if answer is None:
+            assert status >= 400
+            return {"$ref": "#/components/schemas/ExternalApiEnvelope"}
+        found = cast(Schema, answer)
+        if "$ref" in found:
+            found = cast(Schema, self.contract["components"]["responses"])[  # type: ignore[assignment]
+                str(found["$ref"]).rpartition("/")[2]
+            ]
+        return cast("dict[str, dict[str, Schema]]", found["content"])["application/json"]["schema"]
+
+
+def meant(schema: object) -> object:
+    """Return a schema in which `nullable` beside `allOf` is what is meant: OpenAPI 3.0 ignores it."""
+    if isinstance(schema, list):
+        return [meant(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: meant(value) for key, value in schema.items()}
+    if schema.get("nullable") is True and "allOf" in schema:
+        null = {"nullable": True, "enum": [None]}
+        plain = {"anyOf": [{"allOf": plain["allOf"]}, null]}
+    return plain
+
+
+def validator(document: Mapping[str, object], schema: Schema) -> OAS30Validator:
+    """Return a validator of `schema`, whose references point into `document`."""
+    whole = {"allOf": [schema], "components": meant(document["components"])}
+    return OAS30Validator(whole, format_checker=oas30_format_checker)
+
+
+def bonifiq(sandbox: Sandbox) -> Talk:
+    return Talk("bonifiq", sandbox, {"Authorization": sandbox.credentials.header()})
+
+
+def raba7ni(sandbox: Raba7niSandbox) -> Talk:
+    return Talk("raba7ni", sandbox, sandbox.credentials.headers())
+
+
+def change(**other: object) -> Json:
+    return {"Value": 10.5, "OperationType": 0, "Reason": "r", "ChangeKey": "k", **other}
+
+
+CUSTOMER, REMOVAL = "/v1/pvt/Customer/ana%40b.example", "/v1/pvt/Checkout/redeem/remove"
+
+
+@pytest.mark.parametrize("old_envelope", [False, True], ids=["newer envelope", "older envelope"])
+@pytest.mark.parametrize("duplicates", ["replay", "error-200", "error-400", "error-409"])
+def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: bool, sandbox) -> None:
+    """Every operation, every success and every error that the sandbox knows of."""
+    server: Sandbox = sandbox(duplicates=duplicates, old_envelope=old_envelope, customers=["ana@b.example"])
+    talk = bonifiq(server)
+    names = set()
+
+    def said(method: str, path: str, body: object = None, **headers: str) -> int:
+        status, members = talk.say(method, path, body, **headers)
+        names.update(str(members[name]) for name in ("CodeName", "ErrorMessage") if members.get(name))
+        return status
+
+    assert said("POST", f"{CUSTOMER}/cashback", change()) == 200
+    again = said("POST", f"{CUSTOMER}/cashback", change())
+    assert again == (200 if duplicates == "replay" else int(duplicates[-3:]))
+    assert said("POST", f"{CUSTOMER}/cashback", change(Value=-3, OperationType=1, ChangeKey="k2")) == 200
+    for wrong in ({"Value": 0}, {"Value": "1"}, {"Value": True}, {"OperationType": 1}, {"ChangeKey": ""}):
+        assert said("POST", f"{CUSTOMER}/cashback", change(**{"ChangeKey": "k3"} | wrong)) == 400
+    assert said("POST", "/v1/pvt/Customer/nobody/cashback", change(ChangeKey="k4")) == 400
+    for path in (f"{CUSTOMER}/points", f"{CUSTOMER}/pendingpoints", "/v1/pvt/Customer/nobody/points"):
+        assert said("GET", path) == 200
+    assert said("GET", f"{CUSTOMER}/points", Authorization="Basic bm9ib2R5Og==") == 401
+    server.books.put_checkout("ana@b.example", "cart", Decimal(5))
+    asked = {"CustomerId": "ana@b.example", "CheckoutId": "cart"}
+    assert [said("POST", REMOVAL, asked) for _ in range(2)] == [200, 200]
+    assert said("POST", REMOVAL, asked | {"CheckoutId": "none"}) == 200
+    assert said("POST", REMOVAL, asked | {"CheckoutId": ""}) == 400
+    assert said("POST", REMOVAL, asked | {"CustomerId": "nobody"}) == 400
+    assert talk.seen == served(server)
+    if not old_envelope:
+        source = inspect.getsource(bonifiq_side)
+        known = set(re.findall(r'_refusal\(\w+, "[^"]+", \w+, "(\w+)"', source))
+        assert known - names == (set() if duplicates != "replay" else {"ChangeKeyAlreadyUsed"})
+
+
+MOVES, SIGN_IN = "/api/v1/cashback/cashback", "/api/v1/auth/member"
+OTHER_SIGN_IN = "/api/v1/members/auth"
+
+
+def test_raba7ni_answers_as_its_contract_says() -> None:
+    """Every operation, every success and every error that the sandbox knows of."""
+    with Raba7niSandbox(cards={10: 5, 20: Decimal("2.5")}, members=[1]) as server:
+        talk = raba7ni(server)
+        codes: set[str] = set()
+
+        def said(method: str, path: str, body: object = None, **headers: str) -> int:
+            status, members = talk.say(method, path, body, **headers)
+            if status >= 400:
+                codes.add(cast("dict[str, str]", members["error"])["code"])
+            return status
+
+        earn = {"card_id": 10, "member_id": 1, "purchase_amount": 50.5}
+        assert said("POST", f"{MOVES}/earn", earn | {"reference": "r", "metadata": {"a": 1}}) == 200
+        assert (
+            said("POST", f"{MOVES}/earn", {"card_id": 20, "email": "a@b.example", "purchase_amount": 1})
+            == 200
+        )
+        for wrong in ({"card_id": 11}, {"purchase_amount": 0}, {"purchase_amount": "1"}, {"member_id": 99}):
+            assert said("POST", f"{MOVES}/earn", earn | wrong) in (404, 422)
+        refund = {"card_id": 10, "member_id": 1, "refund_amount": 10}
+        assert said("POST", f"{MOVES}/refund", refund) == 200
+        assert (
+            said("POST", f"{MOVES}/refund", refund | {"cashback_to_deduct": 0.125, "reference": "r"}) == 200
+        )
+        token = {"X_Member_Token": server.sign_in(1).reveal()}
+        assert said("POST", f"{MOVES}/redeem", {"card_id": 10, "amount": 1, "reference": "r"}, **token) == 200
+        assert said("POST", f"{MOVES}/redeem", {"card_id": 10, "amount": 1}) == 401
+        assert said("POST", f"{MOVES}/redeem", {"card_id": 10, "amount": 1, "pin": "1"}, **token) == 422
+        assert said("POST", f"{MOVES}/redeem", {"card_id": 10, "amount": 1000}, **token) == 422
+        for path in ("balance", "history", "history?limit=1&offset=1"):
+            name, _, more = path.partition("?")
+            assert said("GET", f"{MOVES}/{name}?card_id=10&member_id=1&{more}") == 200
+            assert said("GET", f"{MOVES}/{name}?card_id=10&member_id=99&{more}") == 404
+            assert said("GET", f"{MOVES}/{name}?card_id=x&{more}") == 404
+        for path in ("", "/10", "/20/rewards"):
+            assert said("GET", f"/api/v1/cashback/cards{path}") == 200
+        for path in ("/11", "/x", "/11/rewards"):
+            assert said("GET", f"/api/v1/cashback/cards{path}") == 404
+        new = {"name": "Ana", "email": "ana@b.example", "phone": "+551199"}
+        assert said("POST", f"{SIGN_IN}/register", new) == 200
+        assert said("POST", f"{SIGN_IN}/register", new) == 422
+        assert said("POST", f"{SIGN_IN}/register", new | {"email": ""}) == 422
+        for contact in ({"email": "ana@b.example"}, {"phone": "+551199"}, {"email": "nobody@b.example"}):
+            assert said("POST", f"{SIGN_IN}/check", contact) == 200
+        for paths in (SIGN_IN, OTHER_SIGN_IN):
+            asked = {"phone_number": "+551199"}
+            assert said("POST", f"{paths}/request-otp", asked) == 200
+            assert said("POST", f"{paths}/verify-otp", asked | {"otp": "x"}) == 422
+            assert said("POST", f"{paths}/verify-otp", asked | {"otp": server.books.code(3)}) == 200
+            assert said("POST", f"{paths}/request-otp", {"phone_number": "1"}) == 404
+        assert said("GET", f"{MOVES}/balance?card_id=10&member_id=1", X_Api_Key="other") == 401
+        assert talk.seen == served(server)
+    with Raba7niSandbox(scopes=[]) as server:
+        talk = raba7ni(server)
+        assert said("GET", "/api/v1/cashback/cards") == 403
+    source = inspect.getsource(raba7ni_side)
+    assert codes == set(re.findall(r'(?:_Refused|_error)\(\d+, "(\w+)"', source))
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 502, 503, 504])
+def test_what_faults_answer_is_an_error_of_the_contract(status: int) -> None:
+    """A fault with a status says what an error of the provider says."""
+    schemas = {"bonifiq": "ExternalApiEnvelope", "raba7ni": "ErrorEnvelope"}
+    for name, server in (("bonifiq", Sandbox()), ("raba7ni", Raba7niSandbox())):
+        schema = {"$ref": f"#/components/schemas/{schemas[name]}"}
+        assert not list(validator(CONTRACTS[name], schema).iter_errors(server._provider.failure(status)))
+
+
+def served(server: AnySandbox) -> set[tuple[str, str]]:
+    """Return method and path of every operation that a sandbox has."""
+    return set(server._provider.routes())
+
+
+# --- what the payloads have ---
+
+BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
+    (CashbackChangeRequest, "CustomerChangeCashbackRequest"),
+    (CheckoutRemovalRequest, "ExternalApiCheckoutActionRequest"),
+    (CheckoutRemoved, "CheckoutRemoveCashbackResponse"),
+    (CustomerPoints, "CustomerPointsWithErrorResponse"),
+    (CustomerPointsToExpire, "CustomerPointsToExpire"),
+    (PointDetailItem, "PointDetailItem"),
+    (PendingPoints, "CustomerPendingPointsResponse"),
+    (PendingOrder, "CustomerPendingOrderResponse"),
+    (Envelope, "ExternalApiEnvelope"),
+]
+RABA7NI: list[tuple[type[attrs.AttrsInstance], str]] = [
+    (EarnRequest, "EarnRequest"),
+    (RedeemRequest, "RedeemRequest"),
+    (RefundRequest, "RefundRequest"),
+    (CashbackEarned, "EarnResponse"),
+    (CashbackRedeemed, "RedeemResponse"),
+    (CashbackRefunded, "RefundResponse"),
+    (CashbackBalance, "BalanceResponse"),
+    (HistoryPage, "HistoryResponse"),
+    (CashbackTransaction, "CashbackTransaction"),
+    (Pagination, "Pagination"),
+    (CashbackCard, "CashbackCard"),
+    (CashbackConfig, "CashbackConfig"),
+    (CardList, "CardListResponse"),
+    (CardReward, "CardReward"),
+    (RewardList, "RewardListResponse"),
+    (MaskedMember, "MaskedMember"),
+    (MemberCheck, "MemberCheckResponse"),
+    (RegistrationRequest, "MemberRegisterRequest"),
+    (MemberRegistration, "MemberRegisterResponse"),
+    (OneTimeCodeSent, "OtpRequestResponse"),
+]
+PAIRS = [("bonifiq", *pair) for pair in BONIFIQ] + [("raba7ni", *pair) for pair in RABA7NI]
+MORE = {("MaskedMember", "id"), ("MaskedMember", "name")}
+"""Members of ours that the schema of this name does not have: a registration's member has them."""
+
+
+def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
+    """Follow `$ref` and join `allOf`; what stands beside them is kept."""
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        found = cast("dict[str, Schema]", document["components"]["schemas"])[name]
+        return {"name": name, **resolved(document, found)}
+    if "allOf" in schema:
+        whole: Json = {key: value for key, value in schema.items() if key != "allOf"}
+        members: Json = dict(cast(Schema, schema.get("properties", {})))
+        for part in cast("list[Schema]", schema["allOf"]):
+            found = resolved(document, part)
+            members |= cast(Schema, found.get("properties", {}))
+            whole = {**found, **whole}
+        return {**whole, "properties": members} if members else whole
+    return schema
+
+
+KINDS: dict[object, str] = {
+    str: "string",
+    datetime: "date-time",
+    int: "integer",
+    Decimal: "number",
+    bool: "boolean",
+    object: "anything",
+}
+
+
+def documented(document: Mapping[str, Schema], schema: Schema) -> str:
+    """Return in a word or two what a member is by the contract."""
+    schema = resolved(document, schema)
+    if "enum" in schema and schema.get("type") == "integer":
+        return f"one of {schema['enum']}"
+    kind = schema.get("format") if schema.get("format") == "date-time" else schema.get("type", "anything")
+    if kind == "array":
+        return f"array of {documented(document, cast(Schema, schema['items']))}"
+    if kind == "object" and schema.get("properties"):
+        return f"object of {sorted(cast(Schema, schema['properties']))}"
+    return str(kind)
+
+
+def ours(hint: object, names: Names) -> str:
+    """Return the same of an attribute."""
+    if get_origin(hint) in (Union, types.UnionType):
+        members = [member for member in get_args(hint) if member is not types.NoneType]
+        enums = [member for member in members if isinstance(member, type) and issubclass(member, IntEnum)]
+        return ours((enums or members)[0], names)
+    if get_origin(hint) is tuple:
+        return f"array of {ours(get_args(hint)[0], names)}"
+    if get_origin(hint) is Mapping:
+        return "object"
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return f"one of {[int(member) for member in hint]}"
+    if isinstance(hint, type) and issubclass(hint, Secret):
+        return "string"
+    if isinstance(hint, type) and attrs.has(hint):
+        return f"object of {sorted(wire_name(each.name, names) for each in attrs.fields(hint))}"
+    return KINDS[hint]
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "schema"), PAIRS, ids=[f"{provider}-{schema}" for provider, _, schema in PAIRS]
+)
+def test_payload_is_what_the_contract_says(
+    provider: str, kind: type[attrs.AttrsInstance], schema: str
+) -> None:
+    """Each member: its name, type, numbers if it is an enum, and whether it may be null or left out."""
+    document = CONTRACTS[provider]
+    names = Names.PASCAL if provider == "bonifiq" else Names.SNAKE
+    whole = resolved(document, {"$ref": f"#/components/schemas/{schema}"})
+    members = cast("dict[str, Schema]", whole["properties"])
+    required = cast("list[str]", whole.get("required", []))
+    if "data" in members:
+        members = cast("dict[str, Schema]", resolved(document, members["data"])["properties"])
+    hints = get_type_hints(kind)
+    fields = {wire_name(each.name, names): each for each in attrs.fields(kind)}
+    extra = {name for name in fields if (kind.__name__, name) in MORE}
+    assert set(fields) - extra == set(members)
+    for name, member in members.items():
+        hint = hints[fields[name].name]
+        told, have = documented(document, member), ours(hint, names)
+        if told != have:
+            assert (schema, name) in READ_OTHERWISE, f"{name}: {told} in the contract, {have} here"
+        empty = have.startswith("array") or types.NoneType in get_args(hint) or hint is object
+        if schema.endswith("Request"):
+            asked = name in required or name in REQUIRED_IN_PROSE
+            assert empty is not asked, f"{name}: {'required' if asked else 'optional'} in the contract"
+        else:
+            assert empty, f"{name}: it may be null or missing in an answer"
+
+
+READ_OTHERWISE = {
+    ("MemberCheckResponse", "member"): "one class for every masked member, see MORE",
+    ("OtpRequestResponse", "member"): "the same",
+}
+REQUIRED_IN_PROSE = {"Value", "OperationType", "Reason", "ChangeKey", "CustomerId", "CheckoutId"}
+"""What BonifiQ's schemas leave open and its pages, or this library, demand of a request."""
+
+
+def test_every_payload_is_compared() -> None:
+    """A payload class that is added needs its schema."""
+    compared = {kind for _, kind, _ in PAIRS}
+    own = {"CashbackChange", "CheckoutRemoval", "RedeemRecord", "Contact"}
+    for module in (bonifiq_payloads, raba7ni_payloads):
+        for name, kind in inspect.getmembers(module, inspect.isclass):
+            if kind.__module__ == module.__name__ and attrs.has(kind):
+                assert kind in compared or name in own, name
+
+
+# --- whatever a client may send ---
+
+
+@pytest.mark.parametrize("name", ["bonifiq", "raba7ni"])
+def test_nothing_that_is_sent_breaks_a_sandbox(name: str) -> None:
+    """Whatever fits the contract, and whatever does not, is answered with a status below 500."""
+    schemathesis = pytest.importorskip("schemathesis", reason="it comes with the extra `dev`")
+    kind = {"bonifiq": Sandbox, "raba7ni": Raba7niSandbox}[name]
+    with kind() as server:
+        talk = bonifiq(server) if name == "bonifiq" else raba7ni(server)
+        headers = dict(talk.headers)
+        if name == "raba7ni":
+            headers["X-Member-Token"] = server.sign_in(1).reveal()
+        document = schemathesis.openapi.from_dict(CONTRACTS[name])
+        for method, path in served(server):
+            operation = document[path][method]
+            for mode in schemathesis.GenerationMode:
+
+                @settings(
+                    max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+                )
+                @given(case=operation.as_strategy(generation_mode=mode))
+                def ask(case: object) -> None:
+                    response = case.call(base_url=server.url, headers=headers)
+                    assert response.status_code < 500, case.as_curl_command()
+
+                ask()

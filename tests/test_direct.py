@@ -1,0 +1,228 @@
+"""The straight way of a request says and does what aiohttp's session says and does."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import aiohttp
+import pytest
+from conftest import CHANGED, client_for, http, read_request
+
+from bonifiq_async import PoolLimits, Timeouts, direct
+from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.secret import Secret
+from bonifiq_async.session import SessionManager
+
+HEADERS = {"Authorization": "Basic dG9rZW4=", "X-App-Id": "app-é", "User-Agent": "bonifiq"}
+
+
+def manager() -> SessionManager:
+    """Return a session of our own."""
+    return SessionManager(HEADERS, timeouts=Timeouts(connect=2.0), pool=PoolLimits(connections=2))
+
+
+def write(url: str, body: bytes | None = b"{}", *headers: tuple[str, Secret]) -> PreparedRequest:
+    """Return a request to `url`."""
+    return PreparedRequest("GET" if body is None else "POST", url, "/a%2Fb?c=d%20e", body, headers=headers)
+
+
+async def attempt(session: SessionManager, request: PreparedRequest, seconds: float = 5.0) -> Evidence:
+    """Send `request` once."""
+    return await session.attempt(request, seconds, HandOver())
+
+
+@pytest.mark.parametrize("prefix", ["", "/prefix", "/pre%20fix/x"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> None:
+    """Request line, headers and body, to any base URL and with any text that the door lets in."""
+    heard: list[tuple[bytes, list[bytes], bytes]] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, body = await read_request(reader)
+        line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        heard.append((line, sorted(fields), body))
+        writer.write(http(CHANGED, "Connection: close"))
+        writer.close()
+
+    family = socket.AF_INET6 if host == "[::1]" else socket.AF_INET
+    if family is socket.AF_INET6 and not _speaks_ipv6():
+        pytest.skip("this machine has no ::1")
+    server = await asyncio.start_server(listen, host.strip("[]"), 0, family=family)
+    url = f"http://{host}:{server.sockets[0].getsockname()[1]}{prefix}"
+    requests = [
+        write(url),
+        write(url, None),
+        write(url, "é".encode() * 5_000, ("X-Member-Token", Secret("ação \N{PILE OF POO}"))),
+    ]
+    for known in (direct.KNOWN, ()):
+        monkeypatch.setattr(direct, "KNOWN", known)
+        session = manager()
+        for request in requests:
+            evidence = await attempt(session, request)
+            assert (evidence.status, evidence.body, evidence.requests) == (200, CHANGED, 1)
+        await session.aclose()
+    server.close()
+    await server.wait_closed()
+    assert heard[:3] == heard[3:]
+    assert heard[0][0] == f"POST {prefix}/a%2Fb?c=d%20e HTTP/1.1".encode()
+
+
+def _speaks_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "a\x1bb", "a\x7fb"], ids=repr)
+async def test_a_header_that_is_two_is_not_sent(text: str, raw_server) -> None:
+    """What the door does not see, as a secret that was made by other means, does not reach the wire."""
+    heard: list[object] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await read_request(reader))
+        writer.write(http(CHANGED))
+
+    secret = Secret("a")
+    secret._text = text
+    session = manager()
+    evidence = await attempt(session, write(await raw_server(listen), b"{}", ("X-Member-Token", secret)))
+    await session.aclose()
+    assert (evidence.sent, evidence.requests, evidence.failure) == (False, 0, Failure.LOCAL)
+    assert not heard
+    assert text not in repr(evidence)
+
+
+@pytest.mark.parametrize("status", [200, 413])
+async def test_an_answer_to_half_a_request_proves_nothing(status: int, raw_server) -> None:
+    """The server cannot have read the change, and what follows on the line would be the rest of it."""
+    over = asyncio.Event()
+
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(CHANGED, status=f"{status} Early"))
+        await over.wait()
+
+    session = manager()
+    evidence = await attempt(session, write(await raw_server(hasty), b" " * 30_000_000))
+    assert not any(session.ready().connector._conns.values())
+    over.set()
+    await session.aclose()
+    assert (evidence.sent, evidence.status, evidence.failure) == (True, None, Failure.DISCONNECTED)
+
+
+async def test_whoever_traces_the_session_sees_the_request(sandbox, monkeypatch) -> None:
+    """Instrumentation adds its trace to every new session: it is not passed by."""
+    seen: list[str] = []
+    trace = aiohttp.TraceConfig()
+
+    async def started(_: object, __: object, params: aiohttp.TraceRequestStartParams) -> None:
+        seen.append(params.method)
+
+    trace.on_request_start.append(started)
+    made = aiohttp.ClientSession.__init__
+
+    def traced(self: aiohttp.ClientSession, *args: object, **named: object) -> None:
+        made(self, *args, trace_configs=[trace], **named)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", traced)
+    async with client_for(sandbox()) as client:
+        await client.customers.points("ANA")
+    assert seen == ["GET"]
+
+
+@pytest.mark.usefixtures("way")
+async def test_a_session_closed_while_it_connects_has_sent_nothing(deaf_url: str) -> None:
+    """The connection never was: nothing was sent, and nobody waits for it."""
+    session = manager()
+    attempted = asyncio.create_task(attempt(session, write(deaf_url)))
+    await asyncio.sleep(0.02)
+    async with asyncio.timeout(1):
+        await session.aclose()
+        evidence = await attempted
+    assert (evidence.sent, evidence.status) == (False, None)
+
+
+@pytest.mark.usefixtures("way")
+async def test_a_session_closed_in_the_middle_of_an_answer(raw_server) -> None:
+    """What had come is no whole answer."""
+    begun = asyncio.Event()
+
+    async def halts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(http(CHANGED)[:-5])
+        begun.set()
+        await reader.read()
+
+    session = manager()
+    attempted = asyncio.create_task(attempt(session, write(await raw_server(halts))))
+    await begun.wait()
+    await asyncio.sleep(0.02)
+    async with asyncio.timeout(1):
+        await session.aclose()
+        evidence = await attempted
+    assert (evidence.sent, evidence.failure) == (True, Failure.DISCONNECTED)
+
+
+TLS_TALK = """
+import asyncio, ssl, sys
+from bonifiq_async import PoolLimits, Timeouts, direct
+from bonifiq_async.evidence import HandOver
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.session import SessionManager
+
+async def listen(reader, writer):
+    for _ in range(2):
+        await reader.readuntil(b"\\r\\n\\r\\n{}")
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+    writer.close()
+
+async def main():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain("cert.pem", "key.pem")
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    for known in (direct.KNOWN, ()):
+        direct.KNOWN = known
+        session = SessionManager({}, timeouts=Timeouts(connect=2.0), pool=PoolLimits())
+        for host in ("localhost", "localhost", "127.0.0.1"):
+            request = PreparedRequest("POST", f"https://{host}:{port}", "/", b"{}")
+            evidence = await session.attempt(request, 5.0, HandOver())
+            print(host, evidence.sent, evidence.status, evidence.failure and evidence.failure.name)
+        await session.aclose()
+    server.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
+    """One for `localhost` is good for `localhost`, kept alive, and for no other name."""
+    made = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
+    subprocess.run(
+        ["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    said = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(TLS_TALK)],
+        cwd=tmp_path,
+        env={**os.environ, "SSL_CERT_FILE": str(tmp_path / "cert.pem")},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    once = ["localhost True 200 None", "localhost True 200 None", "127.0.0.1 False None CONNECT"]
+    assert said.stdout.splitlines() == once * 2
+    assert "Traceback" not in said.stderr or "SSL" in said.stderr
