@@ -269,7 +269,8 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
             )
 
 
-    @pytest.mark.bonifiq(faults=["close-unread", "close-after"], duplicates="error-400", customers={"ana": 5})
+    @pytest.mark.bonifiq(faults=["close-unread", "close-after"], duplicates="error-400")
+    @pytest.mark.bonifiq(customers={"ana": 5, "eva": 1})
     def test_fails(bonifiq_sandbox, bonifiq_client_kwargs, raba7ni_sandbox, raba7ni_client_kwargs):
         asyncio.run(pay(bonifiq_client_kwargs))
         asyncio.run(earn(raba7ni_client_kwargs))
@@ -282,9 +283,9 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
 
 
     def test_passes(bonifiq_sandbox, bonifiq_client_kwargs):
-        asyncio.run(pay(bonifiq_client_kwargs, "of-another-test"))
+        asyncio.run(pay(bonifiq_client_kwargs, "elsewhere"))
     """
-    ended = runs(PAY + tests, args=("--showlocals",))
+    ended = runs(PAY + tests, args=("--showlocals", "-rP"))
     ended.assert_outcomes(failed=1, passed=1)
     ended.stdout.fnmatch_lines(
         [
@@ -309,7 +310,8 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
     secrets = (runs.pytester.path / "secrets").read_text().split()
     assert len(secrets) == 2
     assert [secret for secret in secrets if secret in ended.stdout.str()] == []
-    assert "of-another-test" not in ended.stdout.str()
+    assert "\n  eva: " not in ended.stdout.str()
+    assert "elsewhere" not in ended.stdout.str()
 
 
 def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bonifiq_async import BonifiQClient, Effect, RetryPolicy, Timeouts
 from bonifiq_async.sandbox import FaultScript, Sandbox
-from bonifiq_async.virtual_time import VirtualClock
+from bonifiq_async.virtual_time import QUIET, VirtualClock
 
 HOURS = 3600.0
 
@@ -26,6 +26,21 @@ async def test_the_earliest_wakes_first(clock: VirtualClock) -> None:
     await asyncio.gather(*(wait(seconds) for seconds in (3.0, 1.0, 2.0)))
     assert woken == [(seconds, begun + seconds) for seconds in (1.0, 2.0, 3.0)]
     assert clock.slept == [3.0, 1.0, 2.0]
+
+
+async def test_who_is_woken_goes_on_before_time_does(clock: VirtualClock) -> None:
+    """What it does takes iterations of the loop, and no virtual time."""
+    begun = clock.now
+
+    async def works() -> None:
+        await clock.sleep(1.0)
+        for _ in range(QUIET // 2):
+            await asyncio.sleep(0)
+        await clock.sleep(1.0)
+        assert clock.now == begun + 2.0
+
+    await asyncio.gather(works(), clock.sleep(3.0))
+    assert clock.now == begun + 3.0
 
 
 async def test_who_is_cancelled_costs_no_time(clock: VirtualClock) -> None:
