@@ -18,6 +18,8 @@ The rooms, in the order in which a change passes through them:
     intent, ledger/     what was meant and what came of it: in memory, or durable in a file
     batch/              many of these ways side by side
     sandbox/            a server to try it all against
+    virtual_time, pytest_plugin
+                        tests of what uses it: waits that pass at once, fixtures over the sandbox
     cli/                the console command
 """
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import heapq
 import inspect
 import socket
 import threading
@@ -11,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Runtime, Timeouts, direct
+from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts, direct
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.history import Delivered
@@ -19,10 +18,7 @@ from bonifiq_async.intent import BY_EFFECT, Ending, Intent
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
-
-EPOCH = 1_900_000_000.0
-QUIET = 40
-"""Loop iterations without a new sleeper after which everybody is taken to be waiting for the clock."""
+from bonifiq_async.virtual_time import VirtualClock as Clock
 
 
 def fast(**settings: object) -> RetryPolicy:
@@ -76,50 +72,6 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
-
-
-class Clock:
-    """Time that passes only while everybody waits for it: the next sleeper wakes when the loop is quiet.
-
-    `slept` are the waits asked for, in order. `on_sleep` is called with their number, counted from 1.
-    """
-
-    def __init__(self, on_sleep: Callable[[int], None] | None = None) -> None:
-        self.now = 1_000.0
-        self.slept: list[float] = []
-        self._on_sleep = on_sleep
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._quiet: int | None = None
-
-    def runtime(self, random: Callable[[], float] = lambda: 0.5) -> Runtime:
-        """Return this clock as what a client takes from its surroundings."""
-        return Runtime(lambda: self.now, lambda: EPOCH + self.now, self.sleep, random)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait until the virtual time has passed."""
-        self.slept.append(seconds)
-        if self._on_sleep is not None:
-            self._on_sleep(len(self.slept))
-        loop = asyncio.get_running_loop()
-        awake = loop.create_future()
-        heapq.heappush(self._sleepers, (self.now + seconds, len(self.slept), awake))
-        if self._quiet is None:
-            loop.call_soon(self._tick)
-        self._quiet = 0
-        await awake
-
-    def _tick(self) -> None:
-        self._quiet += 1
-        if self._quiet > QUIET:
-            moment, _, awake = heapq.heappop(self._sleepers)
-            if not awake.done():
-                self.now = max(self.now, moment)
-                awake.set_result(None)
-            self._quiet = 0
-        if self._sleepers:
-            asyncio.get_running_loop().call_soon(self._tick)
-        else:
-            self._quiet = None
 
 
 @pytest.fixture

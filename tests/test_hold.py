@@ -6,7 +6,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
-from conftest import EPOCH, POINTS, Clock, change, claims_of, client_for, delivery_of, fast
+from conftest import POINTS, Clock, change, claims_of, client_for, delivery_of, fast
 
 from bonifiq_async import (
     Effect,
@@ -23,6 +23,7 @@ from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.request import PreparedRequest, prepare
 from bonifiq_async.sandbox import FaultScript
+from bonifiq_async.virtual_time import EPOCH
 
 Answer = Callable[[int], Evidence]
 PATIENT = RetryPolicy()

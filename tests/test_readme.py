@@ -15,10 +15,12 @@ from console import Console, settings
 from bonifiq_async import BonifiQClient
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
+pytest_plugins = ["pytester"]
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
-SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX = PYTHON
+SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX, PLUGIN = PYTHON
 
 
 def run(code: str) -> dict[str, object]:
@@ -39,13 +41,13 @@ def sandbox(monkeypatch):
 
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
-    assert [kind for kind, _ in BLOCKS].count("python") == 6
+    assert [kind for kind, _ in BLOCKS].count("python") == 7
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv"}
 
 
 async def test_the_web_service_answers_each_effect(sandbox):
     """The same order twice moves money once; a refusal and a doubt have their own status."""
-    app = run(SERVICE)["app"]
+    app = run(SERVICE)["make_app"]()
     async with TestClient(TestServer(app)) as client:
         order = {"id": "1001", "customer": "ana", "cashback": "10.50"}
         for effect in ("applied", "already applied"):
@@ -119,6 +121,36 @@ def test_the_sandbox_example(capsys):
     """It asserts its own balance."""
     run(SANDBOX)
     assert "Effect.ALREADY_APPLIED" in capsys.readouterr().out
+
+
+@pytest.fixture
+def tested(pytester, monkeypatch):
+    """Run the plugin's example against a shop, as a user would."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("bonifiq_async.pytest_plugin", "pytest_asyncio.plugin", "pytest_aiohttp.plugin")
+    loaded = [part for plugin in plugins for part in ("-p", plugin)]
+
+    def run(shop: str) -> pytest.RunResult:
+        pytester.makepyfile(shop=shop, test_shop=PLUGIN)
+        given = ("--asyncio-mode=auto", "--strict-markers", "-p", "no:cacheprovider")
+        scope = "-oasyncio_default_fixture_loop_scope=function"
+        return pytester.runpytest_subprocess(*loaded, *given, scope, "-W", "error", timeout=60)
+
+    return run
+
+
+def test_the_service_passes_its_test(tested):
+    """With the plugin's fixtures, and every warning an error."""
+    tested(SERVICE).assert_outcomes(passed=3)
+
+
+def test_a_service_that_pays_twice_fails_as_shown(tested):
+    """Its reference is another one each time; the report is that of the README."""
+    broken = SERVICE.replace('reference=order["id"]', "reference=str(next(NUMBERS))")
+    ended = tested(f"from itertools import count\n\nNUMBERS = count(1)\n{broken}")
+    ended.assert_outcomes(failed=1, passed=2)
+    shown = [code for kind, code in BLOCKS if kind == "text"]
+    assert [block for block in shown[-2:] if block not in ended.stdout.str()] == []
 
 
 def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):

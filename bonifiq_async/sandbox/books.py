@@ -2,12 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async.errors import PayloadError
 from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox.report import exact
 
 
 @frozen
@@ -22,14 +24,16 @@ class Effected:
 class Books:
     """Balances, effects by key, and a count of requests. Safe to read from any thread.
 
-    Customers are made on first use, or only `customers` exist if they are given. A balance may fall
-    below zero: what the provider does then is not documented.
+    Customers are made on first use, or only `customers` exist if they are given; a mapping gives their
+    balances, too. A balance may fall below zero: what the provider does then is not documented.
+    Raises `PayloadError` for a balance that is no exact amount, and for names that are none.
     """
 
-    def __init__(self, customers: Iterable[str] | None = None) -> None:
+    def __init__(self, customers: Iterable[str] | Mapping[str, Decimal | int] | None = None) -> None:
         self._lock = threading.Lock()
         self._open = customers is None
-        self._balances: dict[str, Decimal] = dict.fromkeys(customers or (), Decimal(0))
+        self.opened: Mapping[str, Decimal] = _opened(customers or ())
+        self._balances = dict(self.opened)
         self._effects: dict[str, list[Effected]] = {}
         self._keys_seen: Counter[str] = Counter()
         self._checkouts: dict[tuple[str, str], Decimal | None] = {}
@@ -97,3 +101,11 @@ class Books:
             return "04"
         self._checkouts[customer_id, checkout_id] = None
         return "07"
+
+
+def _opened(customers: Iterable[str] | Mapping[str, Decimal | int]) -> dict[str, Decimal]:
+    if isinstance(customers, str):
+        raise PayloadError("customers must be several names, not one string", path="customers")
+    if not isinstance(customers, Mapping):
+        return dict.fromkeys(customers, Decimal(0))
+    return {name: exact(amount, f"customers[{name!r}]") for name, amount in customers.items()}

@@ -44,8 +44,8 @@ class Speaks(Protocol):
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return method and path of each operation, and who answers it."""
 
-    def arrived(self, path: str, request: Request) -> None:
-        """Count a request for `path`, a path of `routes`, under its key."""
+    def arrived(self, path: str, request: Request) -> str | None:
+        """Count a request for `path`, a path of `routes`, under its key; return the key as it is shown."""
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """Return the answer to who may not do this, None for who may."""

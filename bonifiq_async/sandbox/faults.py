@@ -98,7 +98,7 @@ class FaultScript:
         unknown = sorted({*self._sequence, *self._among} - {*FAULTS, ""})
         if unknown:
             raise ConfigurationError(
-                f"No fault is called {', '.join(unknown)}. There are: {', '.join(FAULTS)}."
+                f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}."
             )
         self._rate = rate
         self._random = random.Random(seed)

@@ -39,10 +39,12 @@ class Provider:
             ("POST", "/v1/pvt/Checkout/redeem/remove"): self.remove_checkout_cashback,
         }
 
-    def arrived(self, path: str, request: Request) -> None:
+    def arrived(self, path: str, request: Request) -> str | None:
         """See `Speaks.arrived`; the key is the ChangeKey of the body."""
-        key = request.members().get("ChangeKey") if request.body else None
-        self.books.arrived(key if isinstance(key, str) else None)
+        given = request.members().get("ChangeKey") if request.body else None
+        key = given if isinstance(given, str) else None
+        self.books.arrived(key)
+        return key
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""

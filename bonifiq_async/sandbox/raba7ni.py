@@ -83,11 +83,13 @@ class Raba7ni:
         }
         return {place: self._enveloped(answer) for place, answer in answers.items()}
 
-    def arrived(self, path: str, request: Request) -> None:
+    def arrived(self, path: str, request: Request) -> str | None:
         """See `Speaks.arrived`; the key is operation and reference."""
         operation = _WRITES.get(path)
-        reference = request.members().get("reference") if operation is not None else None
-        self.books.arrived(operation, reference if isinstance(reference, str) else None)
+        given = request.members().get("reference") if operation is not None else None
+        reference = given if isinstance(given, str) else None
+        self.books.arrived(operation, reference)
+        return None if operation is None else f"{operation} {reference}"
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""

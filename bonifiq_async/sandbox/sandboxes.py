@@ -3,14 +3,17 @@
 import secrets
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import get_args
 
 from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.faults import FaultScript
 from bonifiq_async.sandbox.provider import Duplicates, Provider
 from bonifiq_async.sandbox.raba7ni import SCOPES, Raba7ni
+from bonifiq_async.sandbox.report import Account, Under, holds, once, report
 from bonifiq_async.sandbox.server import Server
 from bonifiq_async.sandbox.wallets import Wallets
 
@@ -19,7 +22,8 @@ class Sandbox(Server):
     """BonifiQ on this machine, for `BonifiQClient(sandbox.credentials, base_url=sandbox.url)`.
 
     `duplicates` says how a used key is answered, `faults` what goes wrong. `customers` (none: every
-    customer exists) are who is known. `port` 0 takes a free one. It listens on 127.0.0.1 alone.
+    customer exists) are who is known, as a mapping with their balances. `port` 0 takes a free one. It
+    listens on 127.0.0.1 alone. Raises `ConfigurationError` for what is not among these.
     """
 
     def __init__(
@@ -27,15 +31,55 @@ class Sandbox(Server):
         *,
         duplicates: Duplicates = "replay",
         faults: FaultScript | None = None,
-        customers: Iterable[str] | None = None,
+        customers: Iterable[str] | Mapping[str, Decimal | int] | None = None,
         old_envelope: bool = False,
         credentials: BasicCredentials | None = None,
         port: int = 0,
     ) -> None:
+        if duplicates not in get_args(Duplicates):
+            raise ConfigurationError(
+                f"duplicates cannot be {duplicates!r}; there are: {', '.join(get_args(Duplicates))}."
+            )
         self.books = Books(customers)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
         provider = Provider(self.books, self.credentials.header(), duplicates, old_envelope)
         super().__init__(provider, faults=faults, port=port)
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings with which `BonifiQClient.from_env()` comes here. The key is among them."""
+        return {
+            "BONIFIQ_BASE_URL": self.url,
+            "BONIFIQ_API_TOKEN": self.credentials.token,
+            "BONIFIQ_API_KEY": self.credentials.key,
+        }
+
+    def assert_applied_once(self, key: str) -> None:
+        """Raise `AssertionError` unless exactly one change took effect under `key`."""
+        __tracebackhide__ = True
+        once(self._under(key))
+
+    def assert_balance(self, customer_id: str, amount: Decimal | int) -> None:
+        """Raise `AssertionError`, saying what moved it, unless the customer has `amount`."""
+        __tracebackhide__ = True
+        seen = self.books.keys()
+        moved_by = [
+            self._under(key)
+            for key in seen
+            if any(effect.customer_id == customer_id for effect in self.books.effects(key))
+        ]
+        holds(customer_id, self.books.balance(customer_id), amount, moved_by)
+
+    def report(self) -> str:
+        """Return the last requests, the balances that changed and what came of each key, without secrets."""
+        opened = self.books.opened
+        accounts = [
+            Account(name, opened.get(name, Decimal(0)), now) for name, now in self.books.balances().items()
+        ]
+        return report(self.journal.last(), accounts, list(map(self._under, self.books.keys())))
+
+    def _under(self, key: str) -> Under:
+        effects = [f"{effect.value:+f} for {effect.customer_id}" for effect in self.books.effects(key)]
+        return Under(key, self.books.requests_for(key), effects)
 
 
 class Raba7niSandbox(Server):
@@ -64,3 +108,45 @@ class Raba7niSandbox(Server):
     def sign_in(self, member_id: int) -> MemberToken:
         """Return a token of a member, as a right one-time code yields it."""
         return MemberToken(self.books.token_for(member_id))
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings with which `Raba7niClient.from_env()` comes here. The key is among them."""
+        return {
+            "RABA7NI_BASE_URL": self.url,
+            "RABA7NI_APP_ID": self.credentials.app_id,
+            "RABA7NI_API_KEY": self.credentials.api_key,
+        }
+
+    def assert_applied_once(self, operation: str, reference: str | None) -> None:
+        """Raise `AssertionError` unless one `earn`, `redeem` or `refund` took effect under `reference`."""
+        __tracebackhide__ = True
+        once(self._under(operation, reference))
+
+    def assert_balance(self, card_id: int, member_id: int, amount: Decimal | int) -> None:
+        """Raise `AssertionError`, saying what moved it, unless the member has `amount` on the card."""
+        __tracebackhide__ = True
+        place = (card_id, member_id)
+        keys = [
+            self._under(*key)
+            for key in self.books.references()
+            if any((moved.card_id, moved.member_id) == place for moved in self.books.effects(*key))
+        ]
+        holds(_holder(*place), self.books.balance(*place), amount, keys)
+
+    def report(self) -> str:
+        """Return the last requests, the balances that changed and what came of each key, without secrets."""
+        accounts = [Account(_holder(*place), Decimal(0), now) for place, now in self.books.balances().items()]
+        keys = [self._under(*key) for key in self.books.references()]
+        return report(self.journal.last(), accounts, keys)
+
+    def _under(self, operation: str, reference: str | None) -> Under:
+        effects = [
+            f"{moved.amount:+f} for {_holder(moved.card_id, moved.member_id)}"
+            for moved in self.books.effects(operation, reference)
+        ]
+        requests = self.books.requests_for(operation, reference)
+        return Under(f"{operation} {reference}", requests, effects)
+
+
+def _holder(card_id: int, member_id: int) -> str:
+    return f"member {member_id} on card {card_id}"

@@ -15,16 +15,21 @@ from aiohttp import web
 
 from bonifiq_async.sandbox.exchange import Reply, Request, Route, Speaks
 from bonifiq_async.sandbox.faults import Act, Fault, FaultScript
+from bonifiq_async.sandbox.journal import Journal, name_of
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
 
 
 class Server:
-    """Serves `provider` on 127.0.0.1 and fails as `faults` say. `port` 0 takes a free one."""
+    """Serves `provider` on 127.0.0.1 and fails as `faults` say. `port` 0 takes a free one.
+
+    `journal` holds the last requests.
+    """
 
     def __init__(self, provider: Speaks, *, faults: FaultScript | None, port: int) -> None:
         self.faults = FaultScript() if faults is None else faults
+        self.journal = Journal()
         self.port = port
         self._provider = provider
         self._running: _Running | None = None
@@ -73,22 +78,33 @@ class Server:
 
     def _refuses(self) -> bool:
         """Say, of a new connection, whether it is closed unread."""
-        return self.faults.next_in_sequence == "close-unread" and self.faults.draw() is not None
+        fault = self.faults.draw() if self.faults.next_in_sequence == "close-unread" else None
+        if fault is None:
+            return False
+        self.journal.add("-", "(a connection, not read)").came = name_of(fault)
+        return True
 
     def _handler(self, path: str, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         def answer(request: Request) -> Reply:
             return self._provider.turned_away(path, request) or route(request)
 
         async def handle(arriving: web.Request) -> web.StreamResponse:
-            body = await arriving.read()
-            request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
-            self._provider.arrived(path, request)
-            fault = self.faults.draw()
-            if fault is None:
-                response: web.StreamResponse = _json(answer(request))
-            else:
-                reply = answer(request) if fault.applies else Reply(200, self._provider.failure(200))
-                response = await self._misbehave(arriving, reply, fault)
+            with self.journal.request(arriving.method, arriving.rel_url.raw_path) as line:
+                body = await arriving.read()
+                request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
+                line.key = self._provider.arrived(path, request)
+                fault = self.faults.draw()
+                if fault is None or fault.applies:
+                    reply = answer(request)
+                else:
+                    reply = Reply(200, self._provider.failure(200))
+                line.came = str(reply.status) if fault is None else name_of(fault)
+                if fault is None:
+                    response: web.StreamResponse = _json(reply)
+                elif fault.act is not Act.SILENCE:
+                    response = await self._misbehave(arriving, reply, fault)
+            if fault is not None and fault.act is Act.SILENCE:
+                await asyncio.Event().wait()
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
@@ -106,8 +122,6 @@ class Server:
         if fault.act is Act.SLOW:
             await asyncio.sleep(fault.seconds)
             return _json(reply)
-        if fault.act is Act.SILENCE:
-            await asyncio.Event().wait()
         payload = _encode(reply.value)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
         if fault.act is Act.HALF_HEAD:

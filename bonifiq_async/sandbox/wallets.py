@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from attrs import define, frozen
 
 from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox.report import exact
 
 THOUSANDTH = Decimal("0.001")
 """What a share of a purchase is rounded to: the dinar of the samples has three decimals."""
@@ -44,11 +45,11 @@ class Wallets:
     """Cards, members, balances, and what took effect. Safe to read from any thread.
 
     `cards` are percentages by card id. Member ids are made on first use, or only `members` exist if they
-    are given.
+    are given. Raises `PayloadError` for a percentage that is no exact number.
     """
 
     def __init__(self, cards: Mapping[int, Decimal | int], members: Iterable[int] | None = None) -> None:
-        self.cards = {card: Decimal(percentage) for card, percentage in cards.items()}
+        self.cards = {card: exact(percentage, f"cards[{card!r}]") for card, percentage in cards.items()}
         self._lock = threading.RLock()
         self._open = members is None
         self._people = {number: Person(number) for number in members or ()}

@@ -1,0 +1,112 @@
+"""What a sandbox tells people: its last requests, what its books hold, and what in them was not expected."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from attrs import frozen
+
+from bonifiq_async.errors import PayloadError
+from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox.journal import Line
+
+SHOWN = 20
+"""How many requests, balances and keys are shown of each."""
+
+
+@frozen
+class Account:
+    """Whose balance was `opened` with an amount, and what it is `now`."""
+
+    name: str
+    opened: Decimal
+    now: Decimal
+
+
+@frozen
+class Under:
+    """What came under `key`: how many requests, and in words each effect that they had."""
+
+    key: str
+    requests: int
+    effects: Sequence[str]
+
+    def told(self) -> str:
+        """Return it as a line."""
+        twice = " -- MORE THAN ONCE" if len(self.effects) > 1 else ""
+        effects = ", ".join(self.effects) or "no effect"
+        return f"{shown(self.key)}: {counted(self.requests, 'request')}; {effects}{twice}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def shown(text: str) -> str:
+    """Return `text` so that it stays on its line."""
+    return text if text.isprintable() else ascii(text)
+
+
+def exact(amount: object, field: str) -> Decimal:
+    """Return what a balance or percentage is set to. Raises `PayloadError`: no finite `Decimal` or `int`."""
+    if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
+        raise PayloadError(f"{field} must be a Decimal, not {type(amount).__name__}", path=field)
+    if not Decimal(amount).is_finite():
+        raise PayloadError(f"{field} is {amount}, which is no exact number", path=field)
+    return Decimal(amount)
+
+
+def report(requests: Sequence[Line], accounts: Sequence[Account], keys: Sequence[Under]) -> str:
+    """Return what happened, for people to read; of each kind the last, and what moved twice before all."""
+    moved = [
+        f"  {shown(account.name)}: {account.opened} -> {account.now}"
+        for account in accounts
+        if account.now != account.opened
+    ]
+    twice_last = sorted(keys, key=lambda under: len(under.effects) > 1)
+    lines = [
+        f"  {line.number:>4}  {line.method:<4} {line.path}  {shown(line.key or '-')}  {line.came}"
+        for line in requests
+    ]
+    return "\n".join(
+        (
+            *_part("last requests", lines),
+            *_part("balances that changed", moved),
+            *_part("keys", [f"  {under.told()}" for under in twice_last]),
+        )
+    )
+
+
+def _part(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return [f"{title}: none"]
+    more = len(lines) - SHOWN
+    return [f"{title}:", *([f"  ... {more} before"] if more > 0 else []), *lines[-SHOWN:]]
+
+
+def once(under: Under) -> None:
+    """Raise `AssertionError` unless exactly one effect is in the books under a key."""
+    __tracebackhide__ = True
+    if len(under.effects) == 1:
+        return
+    if under.effects:
+        fault = f"took effect {len(under.effects)} times, not once: {', '.join(under.effects)}"
+    elif under.requests:
+        fault = f"took no effect, though {counted(under.requests, 'request')} came with it"
+    else:
+        fault = "took no effect: no request came with it"
+    raise AssertionError(f"{shown(under.key)} {fault}.")
+
+
+def holds(name: str, found: Decimal, amount: Decimal | int, keys: Sequence[Under]) -> None:
+    """Raise `AssertionError` unless a balance is `amount`; `keys` are what moved it.
+
+    Raises `PayloadError` for an amount that is neither a `Decimal` nor an `int`.
+    """
+    __tracebackhide__ = True
+    off = EXACT.subtract(found, exact(amount, "amount"))
+    if not off:
+        return
+    much = f"{abs(off)} too {'much' if off > 0 else 'little'}"
+    moved = "; ".join(under.told() for under in keys[-SHOWN:]) or "nothing"
+    raise AssertionError(f"{shown(name)} has {found}, not {amount}: {much}. It was moved by: {moved}.")

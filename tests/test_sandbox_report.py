@@ -1,0 +1,122 @@
+"""What a sandbox tells people: assertions that say what was found, and a report that stays short."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from conftest import change, client_for
+
+from bonifiq_async import PayloadError
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox.journal import REMEMBERED, Journal
+from bonifiq_async.sandbox.report import SHOWN
+
+KEY = "ADD-ANA-10-1"
+
+
+def test_a_key_that_nobody_used() -> None:
+    """Nothing came with it."""
+    with pytest.raises(AssertionError, match=f"^{KEY} took no effect: no request came with it\\.$"):
+        Sandbox().assert_applied_once(KEY)
+
+
+async def test_a_key_that_came_to_nothing(sandbox: Callable[..., Sandbox]) -> None:
+    """It says how many requests came with it."""
+    server = sandbox(faults=FaultScript(["500-before", "422"]))
+    async with client_for(server) as client:
+        await client.outcome_of(change(KEY))
+    with pytest.raises(AssertionError, match=f"^{KEY} took no effect, though 2 requests came with it\\.$"):
+        server.assert_applied_once(KEY)
+
+
+def test_money_that_moved_twice() -> None:
+    """Both effects are named; one alone is what was asked for."""
+    server = Sandbox()
+    server.books.apply("ana", Decimal(10), KEY)
+    server.assert_applied_once(KEY)
+    server.books.apply("bia", Decimal("-2.5"), KEY)
+    with pytest.raises(AssertionError, match=r"took effect 2 times, not once: \+10 for ana, -2\.5 for bia"):
+        server.assert_applied_once(KEY)
+
+
+async def test_a_balance_that_is_not_as_expected(sandbox: Callable[..., Sandbox]) -> None:
+    """It says by how much, and only what moved this customer's; equal amounts are equal however written."""
+    server = sandbox(customers={"ANA": Decimal("0.5"), "BIA": 0})
+    async with client_for(server) as client:
+        await client.customers.change_cashback(change(KEY))
+        await client.customers.change_cashback(change("OTHER", customer="BIA"))
+    server.assert_balance("ANA", Decimal("10.500"))
+    server.assert_balance("BIA", 10)
+    with pytest.raises(AssertionError) as caught:
+        server.assert_balance("ANA", 11)
+    said = f"ANA has 10.5, not 11: 0.5 too little. It was moved by: {KEY}: 1 request; +10 for ANA."
+    assert str(caught.value) == said
+    with pytest.raises(
+        AssertionError, match=r"^EVA has 0, not 1: 1 too little\. It was moved by: nothing\.$"
+    ):
+        server.assert_balance("EVA", 1)
+
+
+@pytest.mark.parametrize("amount", [1.5, "1.5", True, None, Decimal("NaN"), Decimal("Infinity")])
+def test_an_amount_that_is_not_exact_is_refused(amount: object) -> None:
+    """As an expectation and as an opening balance."""
+    with pytest.raises(PayloadError, match=r"^amount "):
+        Sandbox().assert_balance("ana", amount)
+    with pytest.raises(PayloadError, match=r"^customers\['ana'\] "):
+        Sandbox(customers={"ana": amount})
+    with pytest.raises(PayloadError, match=r"^cards\[10\] "):
+        Raba7niSandbox(cards={10: amount})
+
+
+def test_the_other_provider_has_the_same_words() -> None:
+    """By operation and reference, and by card and member."""
+    server = Raba7niSandbox()
+    server.books.move("earn", "o-1", 10, 123, Decimal("2.500"))
+    server.books.arrived("earn", "o-1")
+    server.assert_applied_once("earn", "o-1")
+    server.assert_balance(10, 123, Decimal("2.5"))
+    with pytest.raises(AssertionError, match=r"^refund o-1 took no effect: no request came with it\.$"):
+        server.assert_applied_once("refund", "o-1")
+    with pytest.raises(
+        AssertionError, match=r"^member 123 on card 10 has 2\.500, not 0: .* earn o-1: 1 request; "
+    ):
+        server.assert_balance(10, 123, 0)
+
+
+def test_settings_that_cannot_be_meant_are_refused() -> None:
+    """The message lists what there is."""
+    with pytest.raises(
+        ConfigurationError, match="'error-500'; there are: replay, error-200, error-400, error-409"
+    ):
+        Sandbox(duplicates="error-500")
+    with pytest.raises(PayloadError, match="several names, not one string"):
+        Sandbox(customers="ana")
+
+
+def test_a_journal_keeps_the_last_requests_alone() -> None:
+    """And their numbers; it is busy while one is being answered, however that ends."""
+    journal = Journal()
+    for number in range(REMEMBERED + 5):
+        with journal.request("GET", f"/{number}"):
+            assert journal.busy
+    with pytest.raises(ConnectionResetError), journal.request("GET", "/last"):
+        raise ConnectionResetError
+    assert not journal.busy
+    assert [line.number for line in journal.last()] == list(range(7, REMEMBERED + 7))
+
+
+def test_a_long_report_is_cut_but_not_what_moved_twice() -> None:
+    """It says how much is not shown; what came in a key stays on one line."""
+    server = Sandbox()
+    server.books.arrived("TWICE")
+    for _ in range(2):
+        server.books.apply("eva", Decimal(1), "TWICE")
+    for number in range(SHOWN + 5):
+        server.books.arrived(f"KEY-{number}\nkeys: none")
+        server.books.apply(f"customer-{number}", Decimal(1), f"KEY-{number}\nkeys: none")
+    report = server.report()
+    assert "  TWICE: 1 request; +1 for eva, +1 for eva -- MORE THAN ONCE" in report.splitlines()
+    assert report.count("  ... 6 before") == 2
+    assert "\nkeys: none" not in report
+    assert len(report.splitlines()) == 1 + 2 * (SHOWN + 2)
