@@ -23,7 +23,8 @@ class Books:
     """Balances, effects by key, and a count of requests. Safe to read from any thread.
 
     Customers are made on first use, or only `customers` exist if they are given. A balance may fall
-    below zero: what the provider does then is not documented.
+    below zero: what the provider does then is not documented. `repeats` are the requests that met no fault
+    though one with their key had met none before: only who lost that answer, as in a crash, asks again.
     """
 
     def __init__(self, customers: Iterable[str] | None = None) -> None:
@@ -33,7 +34,9 @@ class Books:
         self._effects: dict[str, list[Effected]] = {}
         self._keys_seen: Counter[str] = Counter()
         self._checkouts: dict[tuple[str, str], Decimal | None] = {}
+        self._answered: set[str] = set()
         self.requests = 0
+        self.repeats = 0
 
     def knows(self, customer_id: str) -> bool:
         """Say whether the customer exists (or would be made now)."""
@@ -68,6 +71,13 @@ class Books:
             self.requests += 1
             if key is not None:
                 self._keys_seen[key] += 1
+
+    def answered(self, key: str | None) -> None:
+        """Count a request that met no fault."""
+        with self._lock:
+            self.repeats += key in self._answered
+            if key is not None:
+                self._answered.add(key)
 
     def used(self, key: str) -> bool:
         """Say whether something took effect under `key`."""

@@ -97,12 +97,14 @@ class Sandbox:
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             body = await request.read()
-            self.books.arrived(key_of(body) if body else None)
+            key = key_of(body) if body else None
+            self.books.arrived(key)
             fault = self.faults.draw()
             if fault is not None:
                 response = await self._misbehave(request, route, body, fault)
             else:
                 response = _json(self._answer(request, route, body))
+                self.books.answered(key)
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
