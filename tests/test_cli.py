@@ -154,19 +154,17 @@ def test_a_run_is_recorded_beside_its_file(console, sandbox):
     assert console("status", "nowhere.ledger").code == Exit.USAGE
 
 
-def test_a_full_disk_under_the_ledger_stops_the_run_which_goes_on_later(tmp_path):
-    """Exit code 5; the next run ends with one effect for each change."""
-    (tmp_path / "changes.csv").write_text("\n".join(rows(600)))
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))"
-    with Sandbox(duplicates="error-400") as sandbox:
+@pytest.mark.parametrize("room", [0, 100, 600])
+def test_no_room_for_a_copy_of_the_file_is_said_in_one_sentence(tmp_path, room):
+    """Before anything is sent."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(200)))
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+    with Sandbox() as sandbox:
         running = process(sandbox, tmp_path, "apply", "changes.csv", "--yes", prelude=limit)
         _, said = running.communicate(timeout=60)
-        assert running.returncode == Exit.STOPPED, said
-        assert "cannot be written" in said
-        again = process(sandbox, tmp_path, "apply", "changes.csv", "--yes")
-        _, said = again.communicate(timeout=60)
-        assert again.returncode == 0, said
-        assert all(len(sandbox.books.effects(f"ADD-c{n % 10}-1-o{n}")) == 1 for n in range(600))
+        assert running.returncode == Exit.USAGE, said
+        assert said.startswith("changes.csv cannot be read and copied: ") and said.count("\n") == 1
+        assert sandbox.books.requests == 0
 
 
 def test_check_tells_valid_from_invalid(console):

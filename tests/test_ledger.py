@@ -1,20 +1,15 @@
-"""The ledger: its states, what it answers, what it refuses, and that it is right after every crash."""
+"""The ledger: its states, what it answers, and what it refuses."""
 
 import asyncio
 import os
-import random
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from conftest import change, client_for
-from console import process, settings
 
 from bonifiq_async import (
     ChangeKeyConflict,
@@ -40,7 +35,7 @@ from bonifiq_async.intent import (
 )
 from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.look import standing
-from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}")
 OTHER = evolve(INTENT, digest=b"other", customer_id="bia", value=Decimal(5))
@@ -287,115 +282,6 @@ async def test_doubt_outlives_the_process(tmp_path, sandbox):
             effects.append((await client.outcome_of(change())).effect)
     assert effects == [Effect.UNKNOWN, Effect.UNKNOWN, Effect.APPLIED]
     assert len(server.books.effects(change().change_key)) == 1
-
-
-CHILD = """
-import asyncio, os, sys
-from decimal import Decimal
-from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.session import SessionManager
-
-def die(*_, **__):
-    os._exit(9)
-
-async def answered(self, *a, **k):
-    await original(self, *a, **k)
-    die()
-
-point = sys.argv[1]
-if point == "after claim":
-    Delivery.deliver = die
-elif point == "after send":
-    original = SessionManager.attempt
-    SessionManager.attempt = answered
-elif point == "after answer":
-    Claims._end = die
-elif point == "after commit":
-    original = Claims._end
-    Claims._end = answered
-
-async def main():
-    async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger) as client:
-        await client.customers.change_cashback(CashbackChange("ANA", Decimal(10), "Loyalty", "key"))
-
-asyncio.run(main())
-"""
-POINTS = {
-    "after claim": (0, Effect.APPLIED),
-    "after send": (1, Effect.ALREADY_APPLIED),
-    "after answer": (1, Effect.ALREADY_APPLIED),
-    "after commit": (1, Effect.ALREADY_APPLIED),
-}
-
-
-@pytest.mark.parametrize("point", POINTS)
-async def test_named_crash_points(point, tmp_path):
-    """The process dies there; the next one ends with exactly one effect, and knows it."""
-    arrived, effect = POINTS[point]
-    with Sandbox(duplicates="error-409") as server:
-        died = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", CHILD, point],
-            cwd=tmp_path,
-            env={**os.environ, **settings(server)},
-            check=False,
-        )
-        assert died.returncode == 9
-        assert server.books.requests == arrived
-        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
-            outcome = await client.customers.change_cashback(change("key"))
-        assert outcome.effect is effect
-        assert len(server.books.effects("key")) == 1
-        assert (len(outcome.attempts) == 0) == (point == "after commit")
-
-
-def rows(count: int) -> str:
-    """A file of changes."""
-    lines = [f"c{number % 50},1.00,r,o{number}" for number in range(count)]
-    return "\n".join(["customer_id,value,reason,reference", *lines])
-
-
-def test_killed_again_and_again_every_change_has_one_effect(tmp_path):
-    """SIGKILL at random moments until the run ends by itself; then the ledger equals the books."""
-    count, kills, chance = 2000, 0, random.Random(7)
-    (tmp_path / "changes.csv").write_text(rows(count))
-    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "16", "--json")
-    with Sandbox(duplicates="error-400", faults=FaultScript(rate=0.2, seed=7)) as sandbox:
-        while True:
-            running = process(sandbox, tmp_path, *command)
-            target = sandbox.books.requests + chance.randrange(20, 160)
-            while running.poll() is None and (kills >= 20 or sandbox.books.requests < target):
-                try:
-                    running.wait(0.02)
-                except subprocess.TimeoutExpired:
-                    continue
-            if running.poll() is not None:
-                _, said = running.communicate()
-                assert running.returncode == 0, said
-                break
-            running.send_signal(signal.SIGKILL)
-            running.communicate()
-            kills += 1
-        assert kills >= 10
-        assert all(len(sandbox.books.effects(f"ADD-c{n % 50}-1-o{n}")) == 1 for n in range(count))
-        assert sum(sandbox.books.balances().values()) == count
-    found = standing(tmp_path / "changes.csv.ledger")
-    assert found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED] == count
-    assert found.oldest is None
-
-
-def test_several_processes_share_one_file(tmp_path):
-    """Four at once on one ledger: each change has one effect and one request, and all end well."""
-    (tmp_path / "changes.csv").write_text(rows(400))
-    with Sandbox(duplicates="error-400") as sandbox:
-        started = [process(sandbox, tmp_path, "apply", "changes.csv", "--yes") for _ in range(4)]
-        for each in started:
-            _, said = each.communicate(timeout=60)
-            assert each.returncode == 0, said
-        assert all(len(sandbox.books.effects(f"ADD-c{n % 50}-1-o{n}")) == 1 for n in range(400))
-        assert sandbox.books.requests == 400
 
 
 async def test_a_cancel_while_the_outcome_is_written_leaves_doubt_not_denial(tmp_path, sandbox):

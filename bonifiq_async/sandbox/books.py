@@ -26,6 +26,8 @@ class Books:
 
     Customers are made on first use, or only `customers` exist if they are given; a mapping gives their
     balances, too. A balance may fall below zero: what the provider does then is not documented.
+    `repeats` are the requests that met no fault though one with their key had met none before: only who
+    lost that answer, as in a crash, asks again.
     Raises `PayloadError` for a balance that is no exact amount, and for names that are none.
     """
 
@@ -37,7 +39,9 @@ class Books:
         self._effects: dict[str, list[Effected]] = {}
         self._keys_seen: Counter[str] = Counter()
         self._checkouts: dict[tuple[str, str], Decimal | None] = {}
+        self._answered: set[str] = set()
         self.requests = 0
+        self.repeats = 0
 
     def knows(self, customer_id: str) -> bool:
         """Say whether the customer exists (or would be made now)."""
@@ -72,6 +76,13 @@ class Books:
             self.requests += 1
             if key is not None:
                 self._keys_seen[key] += 1
+
+    def answered(self, key: str | None) -> None:
+        """Count a request that met no fault."""
+        with self._lock:
+            self.repeats += key in self._answered
+            if key is not None:
+                self._answered.add(key)
 
     def used(self, key: str) -> bool:
         """Say whether something took effect under `key`."""

@@ -47,6 +47,9 @@ class Speaks(Protocol):
     def arrived(self, path: str, request: Request) -> str | None:
         """Count a request for `path`, a path of `routes`, under its key; return the key as it is shown."""
 
+    def answered(self, key: str | None) -> None:
+        """Note that a request under `key`, as `arrived` gave it, met no fault."""
+
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """Return the answer to who may not do this, None for who may."""
 

@@ -46,6 +46,10 @@ class Provider:
         self.books.arrived(key)
         return key
 
+    def answered(self, key: str | None) -> None:
+        """See `Speaks.answered`."""
+        self.books.answered(key)
+
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
         if request.headers.get("Authorization") == self.authorization:

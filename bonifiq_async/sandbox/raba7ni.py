@@ -91,6 +91,9 @@ class Raba7ni:
         self.books.arrived(operation, reference)
         return None if operation is None else f"{operation} {reference}"
 
+    def answered(self, key: str | None) -> None:
+        """See `Speaks.answered`. Nothing is counted: nobody asks again for what may be done."""
+
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
         if any(request.headers.get(name) != value for name, value in self.headers.items()):

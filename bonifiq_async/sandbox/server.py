@@ -100,6 +100,7 @@ class Server:
                     reply = Reply(200, self._provider.failure(200))
                 line.came = str(reply.status) if fault is None else name_of(fault)
                 if fault is None:
+                    self._provider.answered(line.key)
                     response: web.StreamResponse = _json(reply)
                 elif fault.act is not Act.SILENCE:
                     response = await self._misbehave(arriving, reply, fault)

@@ -1,0 +1,407 @@
+"""Runs that die, stop, meet each other, or lose their disk: each change has one effect, and it is known.
+
+The suite kills forty times; more is one command:
+`KILLS=200 python -m pytest tests/test_ledger_crash.py -k killed`.
+"""
+
+import asyncio
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from conftest import change, client_for
+from console import process, settings
+
+from bonifiq_async import Effect, SqliteLedger, change_key_for
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.converters import decode
+from bonifiq_async.intent import DONE, State
+from bonifiq_async.ledger.look import recorded
+from bonifiq_async.sandbox import Books, FaultScript, Sandbox
+
+KILLS = int(os.environ.get("KILLS", "40"))
+IN_FLIGHT = 32
+SHARE_KILLED = 0.6
+"""Of the changes, how many the runs that are killed may try: the rest is for the run that ends."""
+
+
+class Plan:
+    """A file of changes for fifty customers, added and removed, and what the books must say of it."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.rows = [
+            (f"c{n % 50}", Decimal(n % 997 + 1) / 100 * (-1 if n % 7 == 0 else 1), f"o{n}")
+            for n in range(count)
+        ]
+        self.keys = {change_key_for(*row): row for row in self.rows}
+        lines = [f"{customer},{value},r,{reference}" for customer, value, reference in self.rows]
+        (folder / "changes.csv").write_text("\n".join(["customer_id,value,reason,reference", *lines]))
+
+    def is_done(self, books: Books) -> None:
+        """Each change has one effect, its own, and each balance is exact."""
+        for key, (customer, value, _) in self.keys.items():
+            [effect] = books.effects(key)
+            assert (effect.customer_id, effect.value) == (customer, value)
+        balances: Counter[str] = Counter()
+        for customer, value, _ in self.rows:
+            balances[customer] += value
+        assert books.balances() == balances
+        assert set(books.keys()) == set(self.keys)
+
+    def is_known(self, ledger: Path) -> None:
+        """The ledger holds each change, as the books have it, and as done."""
+        found = {one.key: one for one in recorded(ledger, set(State))}
+        assert set(found) == set(self.keys)
+        for key, one in found.items():
+            body = decode(one.body)
+            assert one.state in DONE
+            assert (one.customer_id, Decimal(body["Value"]), body["ChangeKey"]) == (*self.keys[key][:2], key)
+
+
+def ended(running: "subprocess.Popen[str]", code: int = 0) -> tuple[str, str]:
+    """Wait for the end of a process; return what it said."""
+    told, said = running.communicate(timeout=120)
+    assert running.returncode == code, said
+    return told, said
+
+
+def kill(running: "subprocess.Popen[str]", books: Books, requests: int, seconds: float) -> None:
+    """Kill a process after so many more requests, or so many seconds; it must not have ended before."""
+    requests, moment = books.requests + requests, time.monotonic() + seconds
+    while running.poll() is None and books.requests < requests and time.monotonic() < moment:
+        time.sleep(0.001)
+    running.kill()
+    ended(running, -signal.SIGKILL)
+
+
+def test_killed_again_and_again_every_change_has_one_effect(tmp_path):
+    """SIGKILL at random moments, then one run to the end: books, balances and ledger agree to the cent.
+
+    What is asked again because an answer was lost stays within one window of changes in flight a kill.
+    """
+    plan, chance = Plan(tmp_path, 5000), random.Random(7)
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", str(IN_FLIGHT), "--json")
+    most = max(2, int(2 * SHARE_KILLED * len(plan.rows) / KILLS))
+    with Sandbox(duplicates="error-400", faults=FaultScript(rate=0.2, seed=7)) as sandbox:
+        books = sandbox.books
+        for kills in range(KILLS):
+            seconds = chance.uniform(0.0, 0.7) if chance.random() < 0.25 else 60.0
+            kill(process(sandbox, tmp_path, *command), books, chance.randrange(1, most), seconds)
+            assert books.repeats <= IN_FLIGHT * kills
+        ended(process(sandbox, tmp_path, *command))
+        print(f"{KILLS} kills: {books.requests} requests, {books.repeats} asked again for a lost answer")
+        assert books.repeats <= IN_FLIGHT * KILLS
+        plan.is_done(books)
+        plan.is_known(tmp_path / "changes.csv.ledger")
+        sent = books.requests
+        ended(process(sandbox, tmp_path, *command))
+        assert books.requests == sent
+
+
+def test_several_processes_share_one_file(tmp_path):
+    """Eight at once on one ledger: each change has one effect and one request, and all end well."""
+    plan = Plan(tmp_path, 400)
+    with Sandbox(duplicates="error-400") as sandbox:
+        for each in [process(sandbox, tmp_path, "apply", "changes.csv", "--yes") for _ in range(8)]:
+            ended(each)
+        plan.is_done(sandbox.books)
+        assert sandbox.books.requests == len(plan.rows)
+    plan.is_known(tmp_path / "changes.csv.ledger")
+
+
+CHILD = """
+import asyncio, os, sys
+from decimal import Decimal
+from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.session import SessionManager
+
+def die(*_, **__):
+    os._exit(9)
+
+async def answered(self, *a, **k):
+    await original(self, *a, **k)
+    die()
+
+point = sys.argv[1]
+if point == "after claim":
+    Delivery.deliver = die
+elif point == "after send":
+    original = SessionManager.attempt
+    SessionManager.attempt = answered
+elif point == "after answer":
+    Claims._end = die
+elif point == "after commit":
+    original = Claims._end
+    Claims._end = answered
+
+async def main():
+    async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger) as client:
+        await client.customers.change_cashback(CashbackChange("ANA", Decimal(10), "Loyalty", "key"))
+
+asyncio.run(main())
+"""
+POINTS = {
+    "after claim": (0, Effect.APPLIED),
+    "after send": (1, Effect.ALREADY_APPLIED),
+    "after answer": (1, Effect.ALREADY_APPLIED),
+    "after commit": (1, Effect.ALREADY_APPLIED),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_named_crash_points(point, tmp_path):
+    """The process dies there; the next one ends with exactly one effect, and knows it."""
+    arrived, effect = POINTS[point]
+    with Sandbox(duplicates="error-409") as server:
+        died = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", CHILD, point],
+            cwd=tmp_path,
+            env={**os.environ, **settings(server)},
+            check=False,
+        )
+        assert died.returncode == 9
+        assert server.books.requests == arrived
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            outcome = await client.customers.change_cashback(change("key"))
+        assert outcome.effect is effect
+        assert len(server.books.effects("key")) == 1
+        assert (len(outcome.attempts) == 0) == (point == "after commit")
+
+
+SLEEPER = """
+import asyncio, os, signal, sys
+from decimal import Decimal
+from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, SqliteLedger, claims
+from bonifiq_async.delivery import Delivery
+
+def sleeping_before(original):
+    async def sleeps(self, *a, **k):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return await original(self, *a, **k)
+    return sleeps
+
+claims.LEASE_MARGIN = 0.1
+if sys.argv[1] == "before the send":
+    Delivery.deliver = sleeping_before(Delivery.deliver)
+else:
+    claims.Claims._end = sleeping_before(claims.Claims._end)
+
+async def main():
+    once = RetryPolicy(max_attempts=1)
+    async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger, retry=once) as client:
+        change = CashbackChange("ANA", Decimal(10), "Loyalty", "key")
+        outcome = await client.outcome_of(change, deadline=20)
+        print(outcome.effect.name, client.in_doubt(), outcome.error)
+
+asyncio.run(main())
+"""
+NAPS = {
+    "after its answer": ("before the end", [], "APPLIED ()"),
+    "and is told late that it was used": ("before the send", [], "ALREADY_APPLIED ()"),
+    "and is refused late": ("before the send", ["", "400"], "UNKNOWN ('key',)"),
+    "and is throttled late": ("before the send", ["", "429"], "UNKNOWN ('key',)"),
+}
+
+
+def stopped(child: "subprocess.Popen[str]") -> None:
+    """Wait until a process has stopped."""
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), child.communicate()
+
+
+@pytest.mark.parametrize(("point", "faults", "says"), NAPS.values(), ids=NAPS)
+async def test_who_was_stopped_past_its_lease_cannot_write_over_the_next(point, faults, says, tmp_path):
+    """A real process, stopped midway: another takes over, and the first says no more than it knows."""
+    with Sandbox(duplicates="error-409", faults=FaultScript(faults)) as server:
+        child = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SLEEPER, point],
+            cwd=tmp_path,
+            env={**os.environ, **settings(server)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        await asyncio.to_thread(stopped, child)
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            outcome = await client.outcome_of(change("key"), deadline=0.1)
+            assert "somebody else is sending it" in str(outcome.error)
+        late = SqliteLedger(tmp_path / "l", clock=lambda: time.time() + 21)
+        async with late as ledger, client_for(server, ledger=ledger) as client:
+            assert (await client.outcome_of(change("key"))).effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
+        [before] = recorded(tmp_path / "l", set(State))
+        child.send_signal(signal.SIGCONT)
+        told, _ = await asyncio.to_thread(ended, child)
+        assert told.startswith(says), told
+        assert list(recorded(tmp_path / "l", set(State))) == [before] and before.state in DONE
+        assert len(server.books.effects("key")) == 1
+        assert server.books.repeats == (not faults)
+
+
+class At(FaultScript):
+    """Goes without faults, and does something when so many requests have arrived."""
+
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._until, self._act = number, act
+
+    def draw(self) -> None:
+        self._until -= 1
+        if self._until == 0:
+            self._act()
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))"
+WITHOUT_ROOTS_RIGHTS = """
+import ctypes
+head, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+libc = ctypes.CDLL(None)
+assert libc.capget(head, sets) == 0
+sets[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (capabilities(7))
+assert libc.capset(head, sets) == 0
+"""
+BOUND = WITHOUT_ROOTS_RIGHTS if os.geteuid() == 0 else ""
+"""Run first in a child, it makes the rights of files bind root, too."""
+
+
+def nothing(disk: Path) -> None:
+    """The disk is bad enough, or good again, by itself."""
+
+
+def moved(disk: Path) -> None:
+    """The folder goes away, as a disk that is unmounted."""
+    disk.rename(disk.with_name("away"))
+
+
+def moved_back(disk: Path) -> None:
+    disk.with_name("away").rename(disk)
+
+
+def forbidden(disk: Path) -> None:
+    disk.chmod(0)
+
+
+def allowed(disk: Path) -> None:
+    disk.chmod(0o700)
+
+
+def unwritable(disk: Path) -> None:
+    """Open files take nothing more, as on a file system that goes read-only after a fault."""
+    subprocess.run(["chattr", "+i", disk / "ledger-wal"], check=True)
+
+
+def writable(disk: Path) -> None:
+    subprocess.run(["chattr", "-i", disk / "ledger-wal"], check=True)
+
+
+LOSSES = {
+    "it is full": (FULL, nothing, nothing, "disk I/O error|full"),
+    "its folder is gone": ("", moved, moved_back, "No such file"),
+    "its folder is forbidden": (BOUND, forbidden, allowed, "Permission denied"),
+    "it takes no more writes": ("", unwritable, writable, "disk I/O error|readonly"),
+}
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A folder for the ledger alone."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    yield place
+    if place.exists():  # as a failing test may leave it
+        place.chmod(0o700)
+        if shutil.which("chattr") is not None:
+            subprocess.run(["chattr", "-R", "-i", place], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize(("prelude", "act", "undo", "why"), LOSSES.values(), ids=LOSSES)
+def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, why, tmp_path, disk):
+    """Exit code 5 in the middle; what was done is known to the next run, which ends with one effect each."""
+    if act is unwritable and not immutable(disk):
+        pytest.skip("the file system has no immutable files, or they are not for this user to make")
+    plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
+    with Sandbox(duplicates="error-400", faults=At(100, lambda: act(disk))) as sandbox:
+        first = process(sandbox, tmp_path, *command, "--max-in-flight", "16", prelude=prelude)
+        _, said = ended(first, Exit.STOPPED)
+        assert re.search(f"The ledger disk/ledger cannot be written: .*({why})", said)
+        assert "run the same command again; no change is applied twice" in said
+        undo(disk)
+        sent = sandbox.books.requests
+        assert 0 < sent < 600
+        ended(process(sandbox, tmp_path, *command))
+        assert sandbox.books.requests <= 600 + 16
+        plan.is_done(sandbox.books)
+    plan.is_known(disk / "ledger")
+
+
+def immutable(folder: Path) -> bool:
+    """Say whether a file can be made that takes no more writes though it is open (chattr(1))."""
+    if shutil.which("chattr") is None:
+        return False
+    with (folder / "probe").open("wb", buffering=0) as probe:
+        made = subprocess.run(["chattr", "+i", probe.name], check=False, capture_output=True).returncode == 0
+        try:
+            return made and not probe.write(b"x")
+        except OSError:
+            return True
+        finally:
+            subprocess.run(["chattr", "-i", probe.name], check=False, capture_output=True)
+
+
+def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, disk):
+    """A file system of 200 KB."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root may mount")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
+        with Sandbox(duplicates="error-400") as sandbox:
+            _, said = ended(process(sandbox, tmp_path, *command), Exit.STOPPED)
+            assert "database or disk is full" in said
+            assert 0 < sandbox.books.requests < 600
+            subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+            ended(process(sandbox, tmp_path, *command))
+            plan.is_done(sandbox.books)
+        plan.is_known(disk / "ledger")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
+    """Its files are open; the next run finds all in them, its log included."""
+    plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
+    with Sandbox(duplicates="error-400", faults=At(100, lambda: disk.chmod(0o500))) as sandbox:
+        for _ in range(2):
+            ended(process(sandbox, tmp_path, *command, prelude=BOUND))
+            assert sandbox.books.requests == 600
+        plan.is_done(sandbox.books)
+    plan.is_known(disk / "ledger")
+
+
+def test_a_ledger_deleted_under_a_run_costs_requests_and_no_money(tmp_path, disk):
+    """Without the file its log is not believed; with neither, all goes out again under the same keys."""
+    plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
+    with Sandbox(duplicates="error-400", faults=At(100, (disk / "ledger").unlink)) as sandbox:
+        ended(process(sandbox, tmp_path, *command), Exit.STOPPED)
+        sent = sandbox.books.requests
+        _, said = ended(process(sandbox, tmp_path, *command), Exit.USAGE)
+        assert "empty, but its log ledger-wal is not" in said and sandbox.books.requests == sent
+        for file in disk.iterdir():
+            file.unlink()
+        ended(process(sandbox, tmp_path, *command))
+        plan.is_done(sandbox.books)
+    plan.is_known(disk / "ledger")
