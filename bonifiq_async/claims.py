@@ -112,7 +112,7 @@ class Claims:
             if not await _done(flight.landed, deadline - loop.time()):
                 raise OutcomeUnknownError(
                     f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
-                    "or may not be applied: await that call, or repeat with the same key.",
+                    f"or may not be applied: await that call{', or repeat with the same key' * repeatable}.",
                     change_key=intent.key,
                 )
             delivered = flight.landed.result()

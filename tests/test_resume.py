@@ -21,7 +21,7 @@ from bonifiq_async.cli import apply as applying
 from bonifiq_async.cli import examine as examining
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.outcome_file import OutcomeFile
-from bonifiq_async.cli.rows import FileChange, Source
+from bonifiq_async.cli.rows import Problem, Source
 from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.entry import Entry, put
@@ -284,7 +284,7 @@ def _record(path: Path, source: Source) -> None:
     with contextlib.closing(schema.opened(path)) as database:
         database.execute("BEGIN")
         for row in source.rows():
-            assert isinstance(row, FileChange)
+            assert not isinstance(row, Problem)
             stands = Row(
                 request_digest(row), State.APPLIED, False, 1, "", 0.0, 0.0, row.customer_id, row.value
             )

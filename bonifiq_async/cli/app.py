@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bonifiq_async.cli import bookkeeping, one_call
-from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed, interruptible
+from bonifiq_async.cli.dialogue import AsJson, FileFormat, From, Out, Yes, concluded, confirmed, interruptible
+from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bonifiq_async.cli.examine import Plan
+    from bonifiq_async.cli.providers import Side
     from bonifiq_async.cli.rows import Problem, Source
     from bonifiq_async.ledger.look import LedgerFile
 
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
-    "BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and, if need be, BONIFIQ_BASE_URL.",
+    f"{ENVIRONMENT}.",
     epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
     "3 some refused; 4 some unknown; 5 stopped early, run the same command again; 130 interrupted, "
     "likewise; 1 a bug.",
@@ -86,11 +88,11 @@ def demo(
 
 
 @app.command()
-def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
+def check(file: File, provider: From = MEANT, format: Format = None, as_json: AsJson = False) -> None:
     """Validate every row; send nothing."""
     from bonifiq_async.cli.report import console, plan_json, plan_table
 
-    with _source(file, format) as source:
+    with _source(file, format, chosen(provider)) as source:
         plan = _examined(source, skip_invalid=True)
         if as_json:
             print(plan_json(plan).decode(), end="")
@@ -104,6 +106,7 @@ def check(file: File, format: Format = None, as_json: AsJson = False) -> None:
 @app.command()
 def apply(
     file: File,
+    provider: From = MEANT,
     format: Format = None,
     out: Out = None,
     ledger: Annotated[
@@ -125,19 +128,25 @@ def apply(
 ) -> None:
     """Apply every row once."""
     from bonifiq_async.batch import FlowControl
-    from bonifiq_async.bonifiq.client import BonifiQClient
     from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
     kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
+    side = chosen(provider)
+    if kept is None and side.forgets and not dry_run:
+        raise typer.BadParameter(
+            f"{side.name} de-duplicates nothing: without a ledger, a second run would apply everything again",
+            param_hint="--no-ledger" if no_ledger else "--ledger",
+        )
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     record: LedgerFile | None = None
+    make_client = client_from_env(side, max_in_flight)
     if not dry_run:
-        account = BonifiQClient.from_env().account  # what is missing is said before a long file is read
+        account = make_client(None).account  # what is missing is said before a long file is read
         record = None if kept is None else LedgerFile(kept, account)
-    with _source(file, format) as source:
+    with _source(file, format, side) as source:
         plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
         print(f"{source.name} asks for:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
@@ -153,9 +162,9 @@ def apply(
         ending = run_apply(
             plan,
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
-            client_from_env(max_in_flight),
+            make_client,
         )
-    raise typer.Exit(concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out))
+    raise typer.Exit(concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out, ledger=kept))
 
 
 app.command()(bookkeeping.status)
@@ -168,23 +177,25 @@ app.command("checkout-remove")(one_call.checkout_remove)
 
 @app.command()
 def sandbox(
+    provider: Annotated[Provider, typer.Option(help="Whose sandbox.")] = MEANT,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Repeats the faults exactly.")] = 1,
     duplicates: Annotated[
-        DuplicateAnswer, typer.Option(help="How a used key is answered.")
-    ] = DuplicateAnswer.error_400,
+        DuplicateAnswer | None,
+        typer.Option(help="How a used key is answered, where there are keys. Default: error-400."),
+    ] = None,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
     from bonifiq_async.cli.foreground import serve
 
-    serve(port, faults, seed, duplicates.value)
+    serve(chosen(provider), port, faults, seed, None if duplicates is None else duplicates.value)
 
 
-def _source(file: str, format: FileFormat | None) -> "AbstractContextManager[Source]":
+def _source(file: str, format: FileFormat | None, side: "Side") -> "AbstractContextManager[Source]":
     from bonifiq_async.cli.rows import opened
 
-    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None)
+    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None, side)
 
 
 def _apart(files: "dict[str, Path | None]") -> None:

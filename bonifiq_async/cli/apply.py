@@ -6,17 +6,17 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from attrs import field, frozen
 
 from bonifiq_async.batch import CashbackBatch, FlowControl
-from bonifiq_async.bonifiq.client import BonifiQClient
-from bonifiq_async.bonifiq.payloads import CustomerPoints
 from bonifiq_async.cli.examine import Plan
-from bonifiq_async.cli.outcome_file import OutcomeFile, Record, json_line, record
+from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, json_line, record
 from bonifiq_async.cli.progress import Display, display, say
+from bonifiq_async.cli.providers import Client, ClientSettings, FileChange, Side
 from bonifiq_async.cli.report import Ending
-from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.conclusion import WAY_OUT
 from bonifiq_async.errors import (
     AuthenticationError,
     BonifiQError,
@@ -27,6 +27,7 @@ from bonifiq_async.errors import (
 )
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import SqliteLedger
+from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Effect, Outcome
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
@@ -48,16 +49,18 @@ class Settings:
     ledger: Path | None = None
 
 
-def client_from_env(connections: int) -> Callable[[Ledger | None], BonifiQClient]:
+def client_from_env(side: Side, connections: int) -> Callable[[Ledger | None], Client]:
     """Return what makes a patient client of the environment's settings, with so many connections."""
     pool = PoolLimits(connections=connections)
-    return lambda ledger: BonifiQClient.from_env(retry=PATIENCE, timeouts=TIME, pool=pool, ledger=ledger)
+    return lambda ledger: side.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
 
 
-def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], BonifiQClient]) -> Ending:
+def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> Ending:
     """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(OutcomeFile(settings.out)) if settings.out is not None else None
+        out = None
+        if settings.out is not None:
+            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.side)))
         shown = stack.enter_context(display(plan.changes - plan.settled.changes))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             return runner.run(_apply(plan, settings, make_client, out, shown))
@@ -66,17 +69,17 @@ def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None],
 async def _apply(
     plan: Plan,
     settings: Settings,
-    make_client: Callable[[Ledger | None], BonifiQClient],
+    make_client: Callable[[Ledger | None], Client],
     out: OutcomeFile | None,
     shown: Display,
 ) -> Ending:
-    ending = Ending(planned=plan.changes)
+    ending = Ending(plan.source.side, planned=plan.changes)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
         client = await stack.enter_async_context(make_client(ledger))
-        batch: CashbackBatch[FileChange, CustomerPoints] = CashbackBatch(client, flow=settings.flow)
+        batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
         stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
         with _interrupts(ending, batch):
             outcomes = batch.run(plan.read())
@@ -92,7 +95,7 @@ async def _apply(
                     if isinstance(error, ConfigurationError) and not batch.summary.seen:
                         raise  # nothing has begun: a setting is wrong, as of a ledger of another account
                     ending.stopped = str(error)
-        for outcome in _cut_off(batch, client):
+        for outcome in _cut_off(batch, client, plan.source.side):
             out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
     if batch.stopped_by is not None:
@@ -101,9 +104,7 @@ async def _apply(
     return ending
 
 
-async def _keep_shown(
-    batch: CashbackBatch[FileChange, CustomerPoints], shown: Display, every: float = 0.2
-) -> None:
+async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
     """Show how far the run is, also while nothing ends."""
     while True:
         await asyncio.sleep(every)
@@ -111,16 +112,17 @@ async def _keep_shown(
 
 
 def _cut_off(
-    batch: CashbackBatch[FileChange, CustomerPoints], client: BonifiQClient
-) -> Iterator[Outcome[CustomerPoints]]:
+    batch: CashbackBatch[FileChange, object], client: Client, side: Side
+) -> Iterator[Outcome[object]]:
     """Yield what a run that was left early has not told yet, and what it was doing."""
     yield from batch.unheard
     doubts = set(client.in_doubt())
+    way_out = WAY_OUT[RepeatClass.NEVER if side.forgets else RepeatClass.KEYED]
     for change in batch.cut_off:
         if change.change_key in doubts:
             error: BonifiQError = OutcomeUnknownError(
                 f"Change {change.change_key} may or may not have been applied: the run was stopped while it "
-                "was in flight. Repeat it with the same key.",
+                f"was in flight. {way_out}",
                 change_key=change.change_key,
             )
         else:
@@ -133,7 +135,7 @@ def _cut_off(
 
 
 async def _account_for_settled(
-    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, CustomerPoints], out: OutcomeFile | None
+    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
 ) -> OutcomeFile | None:
     """Count what is applied already and write it down; return the file to write what follows to."""
     if out is None:
@@ -142,10 +144,10 @@ async def _account_for_settled(
         return None
     rows = plan.read_settled()
     while out is not None and (some := list(itertools.islice(rows, SETTLED_AT_ONCE))):
-        outcomes = [Outcome[CustomerPoints](row, Effect.ALREADY_APPLIED, None, ()) for row in some]
+        outcomes = [Outcome[object](row, Effect.ALREADY_APPLIED, None, ()) for row in some]
         for outcome in outcomes:
             ending.count(outcome)
-        out = _write([record(outcome) for outcome in outcomes], ending, batch, out)
+        out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
         await asyncio.sleep(0)  # an interrupt is heard
         if ending.interrupted:
             break
@@ -153,20 +155,24 @@ async def _account_for_settled(
 
 
 def _note(
-    outcome: Outcome[CustomerPoints],
+    outcome: Outcome[object],
     ending: Ending,
-    batch: CashbackBatch[FileChange, CustomerPoints],
+    batch: CashbackBatch[FileChange, object],
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
     """Count an outcome and write it down; return the file to write the next one to."""
     ending.count(outcome)
-    return _write([record(outcome)], ending, batch, out)
+    return _write([_recorded(outcome, ending)], ending, batch, out)
+
+
+def _recorded(outcome: Outcome[object], ending: Ending) -> Record:
+    return record(ending.side, cast(FileChange, outcome.change), outcome)
 
 
 def _write(
     records: Sequence[Record],
     ending: Ending,
-    batch: CashbackBatch[FileChange, CustomerPoints],
+    batch: CashbackBatch[FileChange, object],
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
     if out is not None:
@@ -184,7 +190,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, CustomerPoints]) -> Iterator[None]:
+def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 

@@ -7,15 +7,22 @@ from typing import Annotated
 
 import typer
 
-from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed
+from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed, interruptible
 
 
-def status(ledger: Path, as_json: AsJson = False) -> None:
-    """Say what a ledger knows: changes and sums by state, and the oldest in doubt."""
-    from bonifiq_async.cli.report import show_standing
-    from bonifiq_async.ledger.look import standing
+def status(
+    ledger: Path,
+    look: Annotated[
+        bool,
+        typer.Option("--look", help="Ask the provider for the balances and movements that are in doubt."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
+    from bonifiq_async.cli.doubts import show_standing
 
-    show_standing(standing(ledger), as_json=as_json)
+    with interruptible():
+        show_standing(ledger, look=look, as_json=as_json)
 
 
 class Word(StrEnum):
@@ -32,6 +39,7 @@ def export(
 ) -> None:
     """Print the changes of a ledger that ended so, as a file that can be applied again."""
     from bonifiq_async.cli.ledgers import export as run_export
+    from bonifiq_async.cli.ledgers import side_in
     from bonifiq_async.intent import State
 
     known = {state.value.replace(" ", "-"): state for state in State}
@@ -42,6 +50,12 @@ def export(
     if State.UNKNOWN in states:
         states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
     run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
+    if (side := side_in(ledger)).forgets:
+        print(
+            f"{side.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
+            "sent, and with no other.",
+            file=sys.stderr,
+        )
 
 
 def settle(
@@ -50,7 +64,8 @@ def settle(
     word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
     note: Annotated[str | None, typer.Option(help="How you know, and who you are.")] = None,
     all_by_repeating: Annotated[
-        bool, typer.Option("--all-by-repeating", help="Send all that is in doubt again, under the same keys.")
+        bool,
+        typer.Option("--all-by-repeating", help="Send again, under the same keys, what is in doubt."),
     ] = False,
     out: Out = None,
     yes: Yes = False,
@@ -76,17 +91,26 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.apply import Settings, apply, client_from_env
-    from bonifiq_async.cli.ledgers import in_doubt
+    from bonifiq_async.cli.ledgers import in_doubt, side_in
     from bonifiq_async.cli.report import console, plan_table
 
-    flow = FlowControl()
-    make_client = client_from_env(flow.max_in_flight)
-    with in_doubt(ledger) as plan:
+    flow, side = FlowControl(), side_in(ledger)
+    make_client = client_from_env(side, flow.max_in_flight)
+    with in_doubt(ledger, side) as found:
+        plan = found.plan
+        if found.unrepeatable:
+            print(
+                f"{found.unrepeatable:,} changes in doubt are not repeated, because {side.name} "
+                "de-duplicates none of them: settle each with --key, --as and --note.",
+                file=sys.stderr,
+            )
         if plan is None:
+            if found.unrepeatable:
+                return 2
             print(f"Nothing in {ledger} is in doubt.", file=sys.stderr)
             return 0
         print(f"In doubt in {ledger}, to be sent again under the same keys:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
         ending = apply(plan, Settings(flow, out, ledger), make_client)
-    return concluded(ending, skipped=False, as_json=as_json, out=out)
+    return concluded(ending, skipped=False, as_json=as_json, out=out, ledger=ledger)

@@ -6,10 +6,12 @@ import tempfile
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.cli.apply import PATIENCE, Settings, apply
 from bonifiq_async.cli.examine import Plan, examine
+from bonifiq_async.cli.providers import Client
 from bonifiq_async.cli.report import Comparison, Ending
 from bonifiq_async.cli.rows import Source
 from bonifiq_async.money import EXACT
@@ -29,8 +31,9 @@ def demo(changes: int, rate: float, seed: int) -> Comparison:
         ending = apply(
             plan,
             Settings(out=out, ledger=Path(folder) / "changes.csv.ledger"),
-            lambda ledger: BonifiQClient(
-                sandbox.credentials, base_url=sandbox.url, retry=PATIENCE, ledger=ledger
+            lambda ledger: cast(
+                Client,
+                BonifiQClient(sandbox.credentials, base_url=sandbox.url, retry=PATIENCE, ledger=ledger),
             ),
         )
         return _compare(plan, out, ending, sandbox)

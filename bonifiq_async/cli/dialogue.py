@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bonifiq_async.cli.providers import Provider
+
 if TYPE_CHECKING:
     from bonifiq_async.cli.examine import Plan
     from bonifiq_async.cli.report import Ending
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
+
+
+From = Annotated[Provider, typer.Option("--provider", help="Whose changes FILE has.")]
 
 
 class FileFormat(StrEnum):
@@ -39,11 +44,14 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         raise typer.Exit(2)
 
 
-def concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None) -> int:
+def concluded(
+    ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None, ledger: Path | None
+) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
     from bonifiq_async.cli.report import console, ending_json, ending_table
     from bonifiq_async.cli.rows import command_line
+    from bonifiq_async.outcome import Effect
 
     met = [effect for effect, count in ending.counts.items() if count]
     stopped = ending.stopped is not None
@@ -65,6 +73,12 @@ def concluded(ending: "Ending", *, skipped: bool, as_json: bool, out: Path | Non
     if code not in (Exit.DONE, Exit.REFUSED):
         print(
             f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
+            file=sys.stderr,
+        )
+    if ending.side.forgets and Effect.UNKNOWN in met:
+        print(
+            f"What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
+            f"bonifiq settle {ledger} takes your word for each.",
             file=sys.stderr,
         )
     return int(code)

@@ -8,7 +8,8 @@ from decimal import Decimal
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.keys import Keys
-from bonifiq_async.cli.rows import FileChange, Problem, Source
+from bonifiq_async.cli.providers import FileChange
+from bonifiq_async.cli.rows import Problem, Source
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.ledger.look import LedgerFile
 from bonifiq_async.money import Sums
@@ -69,7 +70,7 @@ class Plan:
 
     def _marked(self, mark: int) -> Iterator[FileChange]:
         rows = self.source.rows(self.marks.stands(mark))
-        return (row for row in rows if isinstance(row, FileChange))
+        return (row for row in rows if not isinstance(row, Problem))
 
 
 def examine(source: Source, on_problem: Callable[[Problem], None], ledger: LedgerFile | None = None) -> Plan:
@@ -81,7 +82,7 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
     or the ledger; a ledger that is not there yet has nothing in it.
     """
     with contextlib.ExitStack() as stack:
-        keys = stack.enter_context(contextlib.closing(Keys()))
+        keys = stack.enter_context(contextlib.closing(Keys(source.side)))
         marks, settled = Marks(), Settled()
         looks = ledger is not None and ledger.path.exists()
         if ledger is not None and looks:

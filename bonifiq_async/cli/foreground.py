@@ -3,24 +3,15 @@
 import signal
 import threading
 
-from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.cli.progress import say
+from bonifiq_async.cli.providers import Side
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.sandbox import FaultScript, Sandbox
-from bonifiq_async.sandbox.provider import Duplicates
-
-TOKEN, KEY = "sandbox", "sandbox"
-"""The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
+from bonifiq_async.sandbox import FaultScript
 
 
-def serve(port: int, rate: float, seed: int, duplicates: Duplicates) -> None:
+def serve(side: Side, port: int, rate: float, seed: int, duplicates: str | None) -> None:
     """Serve until SIGINT or SIGTERM, after printing the settings that point a client here."""
-    box = Sandbox(
-        duplicates=duplicates,
-        faults=FaultScript(rate=rate, seed=seed),
-        credentials=BasicCredentials(TOKEN, KEY),
-        port=port,
-    )
+    box = side.sandbox(FaultScript(rate=rate, seed=seed), port, duplicates)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
@@ -30,9 +21,8 @@ def serve(port: int, rate: float, seed: int, duplicates: Duplicates) -> None:
         raise ConfigurationError(
             f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
         ) from None
-    print(f"export BONIFIQ_BASE_URL={box.url}")
-    print(f"export BONIFIQ_API_TOKEN={TOKEN}")
-    print(f"export BONIFIQ_API_KEY={KEY}", flush=True)
+    for name, value in side.environment(box.url).items():
+        print(f"export {name}={value}", flush=True)
     say("The sandbox is running; set the lines above in another shell. Ctrl-C ends it.")
     over.wait()
     box.stop()

@@ -4,9 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 
-from bonifiq_async.bonifiq.customers import request_digest
-from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.ledger.look import APPLIED
 
 _AT_ONCE = 1000
@@ -19,7 +17,8 @@ class Keys:
     What is asked of it is asked once, in the order of the methods. Raises what sqlite3 raises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, side: Side) -> None:
+        self._digest, self._operations = side.digest, tuple(side.repeat)
         # Unnamed: on disk when large, and gone when closed.
         self.database = sqlite3.connect("", isolation_level=None, uri=True)
         self.database.execute("PRAGMA journal_mode = OFF")
@@ -31,7 +30,7 @@ class Keys:
     def note(self, row: FileChange) -> None:
         """Take in a row."""
         pending = self._pending
-        pending.append((row.line, row.change_key, request_digest(row), str(row.value), row.customer_id))
+        pending.append((row.line, row.change_key, self._digest(row), str(row.value), row.customer_id))
         if len(pending) == _AT_ONCE:
             self._flush()
 
@@ -80,8 +79,9 @@ class Keys:
         rows = self.database.execute(
             # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
             f"SELECT line, value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
-            " ON applied.operation = ? AND applied.key = seen.key AND applied.digest = seen.digest",
-            (CHANGE_CASHBACK.name,),
+            f" ON applied.operation IN ({', '.join('?' * len(self._operations))})"
+            " AND applied.key = seen.key AND applied.digest = seen.digest",
+            self._operations,
         )
         for line, value in rows:
             yield line, Decimal(value)

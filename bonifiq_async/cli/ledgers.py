@@ -7,55 +7,69 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from attrs import frozen
+
 from bonifiq_async.cli.examine import Plan, examine
 from bonifiq_async.cli.outcome_file import json_line
+from bonifiq_async.cli.providers import Side, chosen, side_of
 from bonifiq_async.cli.rows import Format, Source
-from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded
+from bonifiq_async.ledger.look import SETTLEABLE, provider_of, recorded
+from bonifiq_async.operation import RepeatClass
 
-COLUMNS = ("customer_id", "value", "reason", "change_key", "customer_reason")
-"""What `bonifiq apply` reads: an export can be applied again, under the same keys."""
+
+def side_in(ledger: Path) -> Side:
+    """Return whose changes a ledger holds. Raises `ConfigurationError` for one that nobody here knows."""
+    provider = provider_of(ledger)
+    side = chosen() if provider is None else side_of(provider)  # without a provider, there is no change
+    if side is None:
+        raise ConfigurationError(f"The ledger {ledger} holds changes of {provider}, which is not known here.")
+    return side
 
 
 def export(ledger: Path, states: Collection[State], format: Format) -> None:
-    """Print the changes that stand in one of `states` to standard output."""
-    rows = (_row(change) for change in recorded(ledger, states))
+    """Print the changes that stand in one of `states`, as a file of their provider has them."""
+    side = side_in(ledger)
+    rows = (side.cells(change) for change in recorded(ledger, states))
     if format == "jsonl":
         for row in rows:
-            sys.stdout.write(json_line(dict(row)).decode())
+            sys.stdout.write(json_line(dict(zip(side.exported, row, strict=True))).decode())
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow("" if value is None else value for _, value in row)
+    writer.writerow(side.exported)
+    writer.writerows(map(_cell, row) for row in rows)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, dict):
+        return json_line(value).decode().rstrip()
+    return "" if value is None else value
+
+
+@frozen
+class InDoubt:
+    """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not."""
+
+    plan: Plan | None
+    unrepeatable: int
 
 
 @contextlib.contextmanager
-def in_doubt(ledger: Path) -> Iterator[Plan | None]:
-    """Give what is in doubt in a ledger as a plan to apply again; None when nothing is."""
+def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
+    """Give what is in doubt in a ledger of `side`: as a plan to apply again what it de-duplicates."""
     with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=".jsonl") as copy:
-        count = 0
+        repeatable = unrepeatable = 0
         for change in recorded(ledger, SETTLEABLE):
-            copy.write(json_line(dict(_row(change))))
-            count += 1
+            if side.repeat.get(change.operation) is not RepeatClass.KEYED:
+                unrepeatable += 1
+                continue
+            copy.write(json_line(dict(zip(side.exported, side.cells(change), strict=True))))
+            repeatable += 1
         copy.flush()
-        yield examine(Source(Path(copy.name), str(ledger), "jsonl"), _refuse) if count else None
+        source = Source(Path(copy.name), str(ledger), "jsonl", side)
+        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable)
 
 
 def _refuse(problem: object) -> None:
     raise ConfigurationError(f"The ledger holds a change that cannot be read: {problem}. Nothing was sent.")
-
-
-def _row(change: Recorded) -> Iterator[tuple[str, object]]:
-    body = decode(change.body)
-    members = body if isinstance(body, dict) else {}
-    values = (
-        change.customer_id,
-        members.get("Value"),
-        members.get("Reason"),
-        change.key,
-        members.get("CustomerReason"),
-    )
-    return zip(COLUMNS, values, strict=True)

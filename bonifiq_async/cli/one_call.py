@@ -1,6 +1,6 @@
-"""The commands that make one call each."""
+"""The commands that make one call each, all of them to BonifiQ."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -14,19 +14,28 @@ T = TypeVar("T")
 
 
 def balance(customer: str, as_json: AsJson = False) -> None:
-    """Show a customer's balance."""
-    from bonifiq_async.cli.report import balance_rows, show
-
+    """Show a customer's balance (BonifiQ)."""
     points = _call(lambda client: client.customers.points(customer))
-    show(balance_rows(customer, points), as_json=as_json)
+    values = {
+        "customer_id": customer,
+        "customer_exists": points.customer_exists,
+        "cashback_balance": points.cashback_balance,
+        "points_balance": points.points_balance,
+        "name": points.name,
+    }
+    _show(values, as_json=as_json)
 
 
 def pending(customer: str, as_json: AsJson = False) -> None:
-    """Show what a customer has not been granted yet."""
-    from bonifiq_async.cli.report import pending_rows, show
-
+    """Show what a customer has not been granted yet (BonifiQ)."""
     found = _call(lambda client: client.customers.pending_points(customer))
-    show(pending_rows(customer, found), as_json=as_json)
+    values = {
+        "customer_id": customer,
+        "total_pending_points": found.total_pending_points,
+        "total_pending_cashback": found.total_pending_cashback,
+        "pending_orders": len(found.pending_orders),
+    }
+    _show(values, as_json=as_json)
 
 
 def checkout_remove(
@@ -35,13 +44,26 @@ def checkout_remove(
     total: Annotated[str | None, typer.Option(help="The checkout's current total, such as 99.90.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take the cashback off a checkout."""
-    from bonifiq_async.cli.report import removal_rows, show
+    """Take the cashback off a checkout (BonifiQ)."""
     from bonifiq_async.cli.rows import amount
 
     value = None if total is None else amount(total, "total")
     removal = _call(lambda client: client.checkout.remove_cashback(customer, checkout, total=value))
-    show(removal_rows(removal), as_json=as_json)
+    values = {
+        "removed": removal.removed,
+        "code": removal.code,
+        "code_name": removal.code_name,
+        "message": removal.customer_message,
+        "repeated": removal.repeated,
+    }
+    _show(values, as_json=as_json)
+
+
+def _show(values: Mapping[str, object], *, as_json: bool) -> None:
+    from bonifiq_async.cli.bonifiq_side import brl
+    from bonifiq_async.cli.report import show
+
+    show(values, brl, as_json=as_json)
 
 
 def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:

@@ -9,48 +9,40 @@ from typing import Self
 
 import msgspec
 
-from bonifiq_async.bonifiq.payloads import CustomerPoints
-from bonifiq_async.cli.rows import FORMATS, FileChange
+from bonifiq_async.cli.providers import FileChange, Side
+from bonifiq_async.cli.rows import FORMATS
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.outcome import Outcome
 
 Record = Mapping[str, object]
 
-COLUMNS = (
-    "line",
-    "customer_id",
-    "value",
-    "change_key",
-    "effect",
-    "attempts",
-    "status",
-    "code",
-    "code_name",
-    "cashback_balance",
-    "points_balance",
-    "error",
-)
-
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def record(outcome: Outcome[CustomerPoints]) -> Record:
-    """Return one outcome as plain values under `COLUMNS`."""
-    change, result, error = outcome.change, outcome.result, outcome.error
-    return {
-        "line": change.line if isinstance(change, FileChange) else None,
-        "customer_id": change.customer_id,
-        "value": change.value,
-        "change_key": change.change_key,
-        "effect": outcome.effect.name.lower(),
-        "attempts": len(outcome.attempts),
-        "status": outcome.attempts[-1].status if outcome.attempts else None,
-        "code": error.code if error is not None else None,
-        "code_name": error.code_name if error is not None else None,
-        "cashback_balance": result.cashback_balance if result is not None else None,
-        "points_balance": result.points_balance if result is not None else None,
-        "error": str(error) if error is not None else None,
-    }
+def columns(side: Side) -> tuple[str, ...]:
+    """Return what is said of an outcome."""
+    return ("line", *side.about, *_COMMON, *side.answered, "error")
+
+
+_COMMON = ("change_key", "effect", "attempts", "status", "code", "code_name")
+
+
+def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
+    """Return the outcome of `change` as plain values under `columns`."""
+    error, told, about = outcome.error, side.told(change, outcome.result), len(side.about)
+    values = (
+        change.line,
+        *told[:about],
+        change.change_key,
+        outcome.effect.name.lower(),
+        len(outcome.attempts),
+        outcome.attempts[-1].status if outcome.attempts else None,
+        error.code if error is not None else None,
+        error.code_name if error is not None else None,
+        *told[about:],
+        str(error) if error is not None else None,
+    )
+    return dict(zip(columns(side), values, strict=True))
 
 
 def json_line(values: Record) -> bytes:
@@ -61,10 +53,11 @@ def json_line(values: Record) -> bytes:
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
-    A run that goes on appends to the file of the run before. Opening raises `ConfigurationError`.
+    A run that goes on appends to the file of the run before, which has the same `columns`. Opening raises
+    `ConfigurationError`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         kind = FORMATS.get(path.suffix.lower())
         if kind is None:
             raise ConfigurationError(f"The outcome file {path} must end in .jsonl or .csv.")
@@ -72,10 +65,16 @@ class OutcomeFile:
             self._file = path.open("ab", buffering=0)
             self._size = path.stat().st_size
             self._csv = kind == "csv"
-            if self._size > 0 and not _ends_line(path):
+            head = _csv_line(columns) if self._csv else b""
+            if self._size == 0:
+                self._append(head)
+            elif not _begins_with(path, head):
+                self.close()
+                raise ConfigurationError(
+                    f"The outcome file {path} does not have the columns {','.join(columns)}; name another."
+                )
+            elif not _ends_line(path):
                 self._append(b"\n")
-            if self._csv and self._size == 0:
-                self._append(_csv_line(COLUMNS))
         except OSError as error:
             raise ConfigurationError(
                 f"The outcome file {path} cannot be written: {error.strerror}."
@@ -111,6 +110,11 @@ def _ends_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def _begins_with(path: Path, line: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(line)) == line
 
 
 def _csv_line(cells: Iterable[object]) -> bytes:

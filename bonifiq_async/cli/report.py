@@ -1,6 +1,6 @@
 """What a person reads: amounts, the plan, the closing table, balances."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bonifiq_async.batch import BatchSummary
-from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CustomerPoints, PendingPoints
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.rows import FileChange
+from bonifiq_async.cli.providers import Side
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import Standing
-from bonifiq_async.money import EXACT, Sums
+from bonifiq_async.money import Sums
 from bonifiq_async.outcome import Effect, Outcome
 
 K = TypeVar("K", Effect, State)
@@ -27,8 +26,9 @@ SHOWN_ERRORS = 10
 
 @define
 class Ending:
-    """How a run ended, counted and summed by effect."""
+    """How a run over changes of `side` ended, counted and summed by effect."""
 
+    side: Side
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
     sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
     summary: BatchSummary = field(factory=BatchSummary)
@@ -38,14 +38,14 @@ class Ending:
     refused_credentials: bool = False
     examples: dict[Effect, list[str]] = field(factory=dict)
 
-    def count(self, outcome: Outcome[CustomerPoints]) -> None:
+    def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""
         self.counts[outcome.effect] += 1
         self.sums[outcome.effect].put(outcome.change.value)
         shown = self.examples.setdefault(outcome.effect, [])
         if outcome.error is not None and len(shown) < SHOWN_ERRORS:
-            line = f"line {outcome.change.line}: " if isinstance(outcome.change, FileChange) else ""
-            shown.append(f"{line}{outcome.error}")
+            line: int = getattr(outcome.change, "line", 0)
+            shown.append(f"line {line}: {outcome.error}" if line else str(outcome.error))
 
     def shown(self) -> list[str]:
         """Return errors to show, those in doubt first."""
@@ -96,19 +96,16 @@ def comparison_table(found: Comparison) -> Table:
     return table
 
 
-def brl(amount: Decimal) -> str:
-    """Return an amount as people read it, with every digit that it has: `R$ 1,234.50`."""
-    return f"R$ {EXACT.add(amount, Decimal('0.00')):,f}"
-
-
 def plan_table(plan: Plan) -> Table:
     """Return what a file asks for."""
     table = Table(show_header=False)
+    side = plan.source.side
+    added, removed = side.sums
     rows = {
         "changes": f"{plan.changes:,}",
         "customers": f"{plan.customers:,}",
-        "added": brl(plan.added),
-        "removed": brl(plan.removed),
+        added: side.money(plan.added),
+        removed: side.money(plan.removed),
     }
     if plan.repeats:
         rows["rows said twice, sent once"] = f"{plan.repeats:,}"
@@ -125,15 +122,21 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def _by_kind(
-    column: str, counts: Mapping[K, int], sums: Mapping[K, Sums], *, title: str | None = None
+    side: Side | None,
+    column: str,
+    counts: Mapping[K, int],
+    sums: Mapping[K, Sums],
+    *,
+    title: str | None = None,
 ) -> Table:
     """Return a table of changes and sums, a row for each kind that occurs."""
     table = Table(title=title, title_justify="left")
-    for name in (column, "changes", "added", "removed"):
+    money = str if side is None else side.money
+    for name in (column, "changes", *(("added", "removed") if side is None else side.sums)):
         table.add_column(name, justify="left" if name == column else "right")
     for kind, count in counts.items():
         if count:
-            table.add_row(kind.value, f"{count:,}", brl(sums[kind].added), brl(sums[kind].removed))
+            table.add_row(kind.value, f"{count:,}", money(sums[kind].added), money(sums[kind].removed))
     return table
 
 
@@ -147,7 +150,7 @@ def _by_name(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Mapping[str, ob
 
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
-    table = _by_kind("effect", ending.counts, ending.sums, title="Changes by effect")
+    table = _by_kind(ending.side, "effect", ending.counts, ending.sums, title="Changes by effect")
     if ending.not_tried:
         table.add_row("not tried", f"{ending.not_tried:,}", "", "")
     return table
@@ -182,60 +185,35 @@ def plan_json(plan: Plan) -> bytes:
     )
 
 
-def balance_rows(customer_id: str, points: CustomerPoints) -> Mapping[str, object]:
-    """Return a balance as named values."""
-    return {
-        "customer_id": customer_id,
-        "customer_exists": points.customer_exists,
-        "cashback_balance": points.cashback_balance,
-        "points_balance": points.points_balance,
-        "name": points.name,
-    }
-
-
-def pending_rows(customer_id: str, pending: PendingPoints) -> Mapping[str, object]:
-    """Return pending points as named values."""
-    return {
-        "customer_id": customer_id,
-        "total_pending_points": pending.total_pending_points,
-        "total_pending_cashback": pending.total_pending_cashback,
-        "pending_orders": len(pending.pending_orders),
-    }
-
-
-def removal_rows(removal: CheckoutRemoval) -> Mapping[str, object]:
-    """Return what became of the cashback on a checkout as named values."""
-    return {
-        "removed": removal.removed,
-        "code": removal.code,
-        "code_name": removal.code_name,
-        "message": removal.customer_message,
-        "repeated": removal.repeated,
-    }
-
-
-def show(values: Mapping[str, object], *, as_json: bool) -> None:
+def show(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_json: bool) -> None:
     """Print named values to standard output, as a table or as a line of JSON."""
     if as_json:
         print(json_line(values).decode(), end="")
         return
     table = Table(show_header=False)
     for name, value in values.items():
-        shown = brl(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
+        shown = money(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
         table.add_row(name.replace("_", " "), shown)
     console().print(table)
 
 
-def show_standing(found: Standing, *, as_json: bool) -> None:
-    """Print what a ledger knows."""
-    since = None if found.oldest is None else datetime.fromtimestamp(found.oldest[1], UTC).isoformat()
-    if as_json:
-        oldest = None if found.oldest is None else {"change_key": found.oldest[0], "since": since}
-        print(
-            json_line({"states": _by_name(found.counts, found.sums), "oldest_in_doubt": oldest}).decode(),
-            end="",
-        )
-        return
-    console().print(_by_kind("state", found.counts, found.sums))
+def standing_table(found: Standing, side: Side | None) -> Table:
+    """Return what a ledger knows, by state."""
+    return _by_kind(side, "state", found.counts, found.sums)
+
+
+def standing_values(found: Standing) -> Mapping[str, object]:
+    """Return the same for machines."""
+    oldest = None
     if found.oldest is not None:
-        print(f"Longest in doubt: {found.oldest[0]}, since {since}")
+        oldest = {"change_key": found.oldest[0], "since": moment(found.oldest[1])}
+    return {
+        "provider": found.provider,
+        "states": _by_name(found.counts, found.sums),
+        "oldest_in_doubt": oldest,
+    }
+
+
+def moment(seconds: float) -> str:
+    """Return a time of the epoch as text, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

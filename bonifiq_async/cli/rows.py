@@ -12,34 +12,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
-from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.change_key import change_key_for
+from bonifiq_async.cli.providers import FileChange, Side, chosen
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError, PayloadError
 
 Format = Literal["csv", "jsonl"]
 
 FORMATS: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-REQUIRED = ("customer_id", "value", "reason")
-KEYS = ("change_key", "reference")
-COLUMNS = (*REQUIRED, *KEYS, "customer_reason")
 
 _AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 Wanted = Callable[[int], object]
 """Says of a line whether to read it on."""
-
-
-@frozen
-class FileChange(CashbackChange):
-    """A change and the line of the file that it came from, counted from 1."""
-
-    line: int = 0
 
 
 @frozen
@@ -56,11 +45,12 @@ class Problem:
 
 @frozen
 class Source:
-    """A file on disk that can be read twice. `name` is what the user calls it."""
+    """A file of changes of `side` that can be read twice. `name` is what the user calls it."""
 
     path: Path
     name: str
     format: Format
+    side: Side = field(factory=chosen)
 
     def ignored(self) -> tuple[str, ...]:
         """Return the columns of a CSV header that mean nothing here: perhaps misspelt."""
@@ -68,7 +58,9 @@ class Source:
             return ()
         with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
             header = next(csv.reader(text), [])
-        return tuple(name for cell in header if (name := cell.strip()) and name not in COLUMNS)
+        return tuple(
+            name for cell in header if (name := cell.strip()) and name not in self.side.columns.names
+        )
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
         """Yield each row as a change, or as what is wrong with it; of the lines `wanted` alone, if given.
@@ -76,12 +68,12 @@ class Source:
         Raises `ConfigurationError` for what concerns the whole file: it cannot be read, is empty, is
         not UTF-8, lacks a column, or is not CSV.
         """
-        reader = _csv_rows if self.format == "csv" else _json_rows
+        reader, row = _csv_rows if self.format == "csv" else _json_rows, self.side.row
         try:
             empty = True
             for line, cells in reader(self, wanted or _every):
                 empty = False
-                yield cells if isinstance(cells, Problem) else _change(line, cells)
+                yield cells if isinstance(cells, Problem) else row(line, cells)
         except UnicodeDecodeError:
             raise ConfigurationError(
                 f"{self.name}, line {_undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
@@ -96,8 +88,8 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(file: str, format: Format | None) -> Iterator[Source]:
-    """Give a copy of `file` as a source; `-` is standard input.
+def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
+    """Give a copy of `file` as a source of changes of `side`; `-` is standard input.
 
     What is sent is what was checked, whatever happens to the file meanwhile. Raises
     `ConfigurationError` when the format cannot be told or the file cannot be read.
@@ -120,11 +112,11 @@ def opened(file: str, format: Format | None) -> Iterator[Source]:
             raise ConfigurationError(
                 f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
             ) from None
-        yield Source(Path(copy.name), name, kind)
+        yield Source(Path(copy.name), name, kind, side)
 
 
 Cells = tuple[object, ...]
-"""What a row has under each of `COLUMNS`; an empty string where it has nothing."""
+"""What a row has under each of its side's columns; an empty string where it has nothing."""
 
 
 def _every(line: int) -> bool:
@@ -134,11 +126,11 @@ def _every(line: int) -> bool:
 def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
     with source.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
-        line = 1
+        line, names = 1, source.side.columns.names
         try:
             header = _header(source, next(reader, []))
             width = len(header)
-            pick = itemgetter(*(header.index(name) if name in header else width for name in COLUMNS))
+            pick = itemgetter(*(header.index(name) if name in header else width for name in names))
             line = reader.line_num + 1
             for cells in reader:
                 if len(cells) > width:
@@ -156,10 +148,9 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pro
 def _header(source: Source, cells: Sequence[str]) -> list[str]:
     if not cells:
         raise ConfigurationError(f"{source.name} is empty. Nothing was sent.")
-    names = [cell.strip() for cell in cells]
-    missing = [column for column in REQUIRED if column not in names]
-    if not set(KEYS) & set(names):
-        missing.append("change_key or reference")
+    names, columns = [cell.strip() for cell in cells], source.side.columns
+    missing = [column for column in columns.required if column not in names]
+    missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
     if missing and any(";" in name for name in names):
         raise ConfigurationError(
             f"{source.name}, line 1: the columns are parted by semicolons; part them by commas. "
@@ -170,7 +161,7 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
             f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has {', '.join(names)[:200]}. "
             "Nothing was sent."
         )
-    twice = sorted({name for name in names if names.count(name) > 1 and name in COLUMNS})
+    twice = sorted({name for name in names if names.count(name) > 1 and name in columns.names})
     if twice:
         raise ConfigurationError(
             f"{source.name}, line 1: the header has {', '.join(twice)} twice. Nothing was sent."
@@ -179,6 +170,7 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
 
 
 def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
+    names = source.side.columns.names
     with source.path.open("rb") as lines:
         for line, raw in enumerate(lines, 1):
             text = raw.removeprefix(b"\xef\xbb\xbf").strip() if line == 1 else raw.strip()
@@ -191,23 +183,9 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pr
                 yield line, Problem(line, "row", "not a JSON object")
                 continue
             if isinstance(row, dict):
-                yield line, tuple("" if (cell := row.get(name)) is None else cell for name in COLUMNS)
+                yield line, tuple("" if (cell := row.get(name)) is None else cell for name in names)
             else:
                 yield line, Problem(line, "row", "not a JSON object")
-
-
-def _change(line: int, cells: Cells) -> FileChange | Problem:
-    # What has another type than text is refused below, by name.
-    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
-    try:
-        value = amount(None if given == "" else given, "value")
-        if (change_key == "") == (reference == ""):
-            raise PayloadError("give exactly one of change_key and reference", path="change_key")
-        key = change_key if reference == "" else change_key_for(customer_id, value, reference)
-        said = None if customer_reason == "" else customer_reason
-        return FileChange(customer_id, value, reason, key, said, line)
-    except PayloadError as error:
-        return Problem(line, error.path, str(error))
 
 
 def amount(cell: object, field: str) -> Decimal:

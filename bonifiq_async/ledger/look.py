@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -12,7 +13,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
 from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put
 from bonifiq_async.ledger.owner import has_gone
-from bonifiq_async.ledger.schema import bound, fault_of, opened, unusable
+from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -21,11 +22,15 @@ SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 
 @frozen
 class Standing:
-    """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds)."""
+    """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
+
+    `provider` is whose changes these are, None when nothing was sent yet.
+    """
 
     counts: Mapping[State, int]
     sums: Mapping[State, Sums]
     oldest: tuple[str, float] | None = field(default=None)
+    provider: str | None = None
 
 
 def standing(path: Path) -> Standing:
@@ -37,13 +42,14 @@ def standing(path: Path) -> Standing:
     counts, sums = dict.fromkeys(State, 0), {state: Sums() for state in State}
     oldest: tuple[str, float] | None = None
     with _existing(path) as connection:
+        provider = provider_in(connection)
         for entry in every(connection):
             state = _state(entry.row)
             counts[state] += 1
             sums[state].put(entry.row.value)
             if state in SETTLEABLE and oldest is None:
                 oldest = (entry.key, entry.row.first_sent)
-    return Standing(counts, sums, oldest)
+    return Standing(counts, sums, oldest, provider)
 
 
 APPLIED = "applied"
@@ -85,13 +91,20 @@ class LedgerFile:
 
 @frozen
 class Recorded:
-    """One change as it stands: its request's body, and what is known of its end."""
+    """One change as it stands: its request's body, and what is known of its end.
+
+    `first_sent` and `last_sent` are seconds since the epoch: from when to when it may have been acted on.
+    """
 
     key: str
     state: State
     customer_id: str
     body: bytes
     error: str | None
+    operation: str
+    value: Decimal
+    first_sent: float
+    last_sent: float
 
 
 def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
@@ -100,7 +113,24 @@ def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
         for entry in every(connection):
             state = _state(entry.row)
             if state in states:
-                yield Recorded(entry.key, state, entry.row.customer_id, entry.body, entry.error)
+                row = entry.row
+                yield Recorded(
+                    entry.key,
+                    state,
+                    row.customer_id,
+                    entry.body,
+                    entry.error,
+                    entry.operation,
+                    row.value,
+                    row.first_sent,
+                    entry.last_sent,
+                )
+
+
+def provider_of(path: Path) -> str | None:
+    """Return whose changes a ledger holds, None when nothing was sent yet. Raises as `standing`."""
+    with _existing(path) as connection:
+        return provider_in(connection)
 
 
 def settle(path: Path, key: str, state: State, note: str) -> None:

@@ -22,7 +22,7 @@ TABLES = {
 
 _GO_ON = (
     "keep the file for what it holds, and go on with an earlier copy or a new ledger: the same keys go out "
-    "again, which does no harm as long as the provider remembers them."
+    "again, which does no harm only where the provider de-duplicates them, and as long as it remembers them."
 )
 
 # What is no text any more is read all the same: the seal says that it is not what was written.
@@ -130,6 +130,12 @@ def bound(connection: sqlite3.Connection, path: Path, account: tuple[str, str]) 
             "Nothing was sent; name another ledger."
         )
     return row is not None
+
+
+def provider_in(connection: sqlite3.Connection) -> str | None:
+    """Return the provider that the ledger is bound to, None when to none yet."""
+    row = connection.execute("SELECT provider FROM account").fetchone()
+    return None if row is None else str(row[0])
 
 
 def unusable(path: Path, error: Exception) -> ConfigurationError:

@@ -212,8 +212,7 @@ class Cashback:
         return result
 
     async def _earn(self, change: Earn, terms: Terms) -> Outcome[CashbackEarned]:
-        request = prepare(EARN, self._base_url, {}, EarnRequest.of(change), key=change.change_key)
-        return await self._once(change, EARN, request, self._reader.read, terms)
+        return await self._once(change, EARN, _request_of(change, self._base_url), self._reader.read, terms)
 
     async def _redeem(self, change: Redeem, terms: Terms) -> Outcome[CashbackRedeemed]:
         secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
@@ -229,8 +228,7 @@ class Cashback:
         return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, terms)
 
     async def _refund(self, change: Refund, terms: Terms) -> Outcome[CashbackRefunded]:
-        request = prepare(REFUND, self._base_url, {}, RefundRequest.of(change), key=change.change_key)
-        return await self._once(change, REFUND, request, self._reader.read, terms)
+        return await self._once(change, REFUND, _request_of(change, self._base_url), self._reader.read, terms)
 
     async def _once(
         self,
@@ -241,6 +239,17 @@ class Cashback:
         terms: Terms,
     ) -> Outcome[T]:
         return await self._calls.outcome(change, operation, request, reader, terms=terms)
+
+
+def request_digest(change: Earn | Refund) -> bytes:
+    """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
+    return _request_of(change, "").digest
+
+
+def _request_of(change: Earn | Refund, base_url: str) -> PreparedRequest:
+    if isinstance(change, Earn):
+        return prepare(EARN, base_url, {}, EarnRequest.of(change), key=change.change_key)
+    return prepare(REFUND, base_url, {}, RefundRequest.of(change), key=change.change_key)
 
 
 def _applied(outcome: Outcome[T]) -> Outcome[T]:

@@ -107,9 +107,8 @@ class Raba7niClient:
             trust_env=trust_env,
         )
         delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
-        self._claims = Claims(
-            MemoryLedger() if ledger is None else ledger, "raba7ni", credentials.fingerprint(), runtime.sleep
-        )
+        self._account = ("raba7ni", credentials.fingerprint())
+        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader((Secret(credentials.api_key),))
         self.cashback = Cashback(calls, address, reader)
@@ -149,6 +148,11 @@ class Raba7niClient:
             trust_env=trust_env,
             runtime=runtime,
         )
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """Whose changes these are: the provider, and the application's fingerprint, as a ledger has them."""
+        return self._account
 
     async def outcome_of(
         self,

@@ -1,0 +1,103 @@
+"""BonifiQ at the command line."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import cast
+
+from attrs import frozen
+
+from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
+from bonifiq_async.bonifiq.customers import request_digest
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
+from bonifiq_async.change_key import change_key_for
+from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side
+from bonifiq_async.cli.rows import Cells, Problem, amount
+from bonifiq_async.converters import decode
+from bonifiq_async.errors import PayloadError
+from bonifiq_async.ledger.look import Recorded
+from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox.provider import Duplicates
+
+TOKEN, KEY = "sandbox", "sandbox"
+"""The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
+
+_KEYS = ("change_key", "reference")
+_REQUIRED = ("customer_id", "value", "reason")
+
+
+@frozen
+class CustomerRow(CashbackChange):
+    """A change and its line."""
+
+    line: int = 0
+
+
+def _row(line: int, cells: Cells) -> FileChange | Problem:
+    # What has another type than text is refused below, by name.
+    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
+    try:
+        value = amount(None if given == "" else given, "value")
+        if (change_key == "") == (reference == ""):
+            raise PayloadError("give exactly one of change_key and reference", path="change_key")
+        key = change_key if reference == "" else change_key_for(customer_id, value, reference)
+        said = None if customer_reason == "" else customer_reason
+        return CustomerRow(customer_id, value, reason, key, said, line)
+    except PayloadError as error:
+        return Problem(line, error.path, str(error))
+
+
+def _connect(settings: ClientSettings) -> Client:
+    client = BonifiQClient.from_env(
+        retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
+    )
+    return cast(Client, client)  # what it is given are rows of this side
+
+
+def _told(change: FileChange, result: object) -> Sequence[object]:
+    points = result if isinstance(result, CustomerPoints) else CustomerPoints()
+    return change.customer_id, change.value, points.cashback_balance, points.points_balance
+
+
+def _cells(change: Recorded) -> Iterable[object]:
+    body = decode(change.body)
+    said = body if isinstance(body, dict) else {}
+    return change.customer_id, said.get("Value"), said.get("Reason"), change.key, said.get("CustomerReason")
+
+
+def brl(amount: Decimal) -> str:
+    """Return an amount as people read it, with every digit that it has: `R$ 1,234.50`."""
+    return f"R$ {EXACT.add(amount, Decimal('0.00')):,f}"
+
+
+def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
+    return Sandbox(
+        duplicates=cast(Duplicates, duplicates or "error-400"),
+        faults=faults,
+        credentials=BasicCredentials(TOKEN, KEY),
+        port=port,
+    )
+
+
+def _environment(url: str) -> Mapping[str, str]:
+    return {"BONIFIQ_BASE_URL": url, "BONIFIQ_API_TOKEN": TOKEN, "BONIFIQ_API_KEY": KEY}
+
+
+SIDE = Side(
+    name="bonifiq",
+    columns=Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,)),
+    row=_row,
+    digest=cast(Callable[[FileChange], bytes], request_digest),
+    repeat={CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat},
+    connect=_connect,
+    about=("customer_id", "value"),
+    answered=("cashback_balance", "points_balance"),
+    told=_told,
+    exported=(*_REQUIRED, "change_key", "customer_reason"),
+    cells=_cells,
+    money=brl,
+    sums=("added", "removed"),
+    sandbox=_sandbox,
+    environment=_environment,
+)

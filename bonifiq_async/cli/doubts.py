@@ -1,0 +1,101 @@
+"""What a ledger has in doubt, one by one, and what its provider shows of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from bonifiq_async.cli.outcome_file import json_line
+from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
+from bonifiq_async.cli.report import console, moment, standing_table, standing_values
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, standing
+from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.session import PoolLimits, Timeouts
+
+LISTED = 100
+"""Changes in doubt that are shown one by one, those longest in doubt first; an export has them all."""
+
+Sights = Mapping[int, Sight]
+"""What was seen of the changes in doubt, by their place."""
+
+
+def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
+    """Print what a ledger knows; with `look`, ask its provider for what helps to decide on what is in doubt.
+
+    Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
+    """
+    found = standing(ledger)
+    side = None if found.provider is None else side_of(found.provider)
+    doubts = list(islice(recorded(ledger, SETTLEABLE), LISTED))
+    sights = asyncio.run(_looked(side, found.provider, doubts)) if look else {}
+    if as_json:
+        listed = [_values(doubt, sights.get(place)) for place, doubt in enumerate(doubts)]
+        print(json_line({**standing_values(found), "in_doubt": listed}).decode(), end="")
+        return
+    print(f"Provider: {found.provider or 'none yet'}")
+    console().print(standing_table(found, side))
+    for place, doubt in enumerate(doubts):
+        for line in _lines(doubt, side, sights.get(place)):
+            print(line)
+    unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)
+    if unlisted > 0:
+        print(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
+    if doubts:
+        print(_way_out(ledger, side))
+
+
+async def _looked(side: Side | None, provider: str | None, doubts: Sequence[Recorded]) -> Sights:
+    if side is None or side.look is None:
+        raise ConfigurationError(
+            f"There is nothing to look up for changes of {provider}: "
+            "bonifiq settle LEDGER --all-by-repeating settles them under their keys."
+        )
+    if not doubts:
+        return {}
+    async with side.connect(ClientSettings(RetryPolicy(), Timeouts(), PoolLimits())) as client:
+        return {place: await side.look(client, doubt) for place, doubt in enumerate(doubts)}
+
+
+def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[str]:
+    money = str if side is None else side.money
+    lines = [
+        (
+            f"In doubt: {doubt.key}: {_kind(doubt)} {money(doubt.value)} for {doubt.customer_id}, "
+            f"sent {moment(doubt.first_sent)}"
+        )
+    ]
+    if sight is not None:
+        now = "" if sight.balance is None else f"balance now {money(sight.balance)}; "
+        lines.append(f"    {now}{sight.note}")
+        lines += [f"    {when}  {what}  {money(moved)}" for when, what, moved in sight.movements]
+        if sight.balance is not None and not sight.movements:
+            lines.append("    no movement at that time")
+    return lines
+
+
+def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
+    values: dict[str, object] = {
+        "change_key": doubt.key,
+        "operation": _kind(doubt),
+        "customer_id": doubt.customer_id,
+        "value": doubt.value,
+        "since": moment(doubt.first_sent),
+    }
+    if sight is not None:
+        moved = [dict(zip(("at", "event", "amount"), each, strict=True)) for each in sight.movements]
+        values |= {"balance": sight.balance, "movements": moved, "note": sight.note}
+    return values
+
+
+def _kind(doubt: Recorded) -> str:
+    return doubt.operation.rpartition(".")[2]
+
+
+def _way_out(ledger: Path, side: Side | None) -> str:
+    if side is not None and not side.forgets:
+        return f"To settle them: bonifiq settle {ledger} --all-by-repeating sends them again under their keys"
+    return (
+        "They are not sent again. When you have found out what became of one: bonifiq settle "
+        f"{ledger} --key KEY --as applied (or not-applied) --note ..."
+    )

@@ -1,0 +1,265 @@
+"""Raba7ni at the command line: what is earned and refunded. A redemption needs its member's sign-in."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import cast
+
+from attrs import frozen
+
+from bonifiq_async import door
+from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side, Sight
+from bonifiq_async.cli.rows import Cells, Problem, amount
+from bonifiq_async.converters import decode
+from bonifiq_async.errors import AuthenticationError, ConfigurationError, PayloadError, RefusedError
+from bonifiq_async.ledger.look import Recorded
+from bonifiq_async.money import EXACT
+from bonifiq_async.raba7ni.cashback import request_digest
+from bonifiq_async.raba7ni.changes import Earn, Refund
+from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
+from bonifiq_async.raba7ni.member import Member
+from bonifiq_async.raba7ni.operations import EARN, REDEEM, REFUND
+from bonifiq_async.raba7ni.payloads import (
+    CashbackBalance,
+    CashbackEarned,
+    CashbackRefunded,
+    CashbackTransaction,
+)
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
+
+APP_ID, KEY = "app_sandbox", "test_sandbox"
+"""The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
+
+NEAR = timedelta(minutes=15)
+"""How far the provider's clock may be from this one's for a movement to be of the time of a change."""
+ANYWHERE = timedelta(hours=26)
+"""The same for a time without a zone: two places are never further apart."""
+MOST_MOVEMENTS = 2_000
+"""Lines of a history that are read for one change."""
+
+_MEMBER = ("member_id", "email", "phone")
+_LABELS = ("reference", "key")
+_REQUIRED = ("operation", "card_id", "amount")
+_COLUMNS = (*_REQUIRED, *_MEMBER, *_LABELS, "member_name", "cashback_to_deduct", "metadata")
+
+
+@frozen(kw_only=True)
+class EarnRow(Earn):
+    """A purchase and its line."""
+
+    line: int = 0
+
+
+@frozen(kw_only=True)
+class RefundRow(Refund):
+    """A refund and its line."""
+
+    line: int = 0
+
+
+def _row(line: int, cells: Cells) -> FileChange | Problem:
+    operation, card, given, number, email, phone, reference, key, name, deducted, metadata = map(_said, cells)
+    try:
+        if operation not in ("earn", "refund"):
+            raise PayloadError(_no_operation(operation), path="operation")
+        card_id, value = (
+            _whole(card, "card_id"),
+            door.amount(amount(given, "amount"), "amount", positive=True),
+        )
+        member = Member(
+            id=None if number is None else _whole(number, "member_id"),
+            email=cast("str | None", email),  # what is no text is refused there, by name
+            phone=cast("str | None", phone),
+        )
+        labels = cast("tuple[str | None, str | None]", (reference, key))
+        if operation == "refund":
+            _only_for("earn", member_name=name, metadata=metadata)
+            taken = None if deducted is None else amount(deducted, "cashback_to_deduct")
+            return RefundRow(
+                card_id=card_id,
+                member=member,
+                refund_amount=value,
+                cashback_to_deduct=taken,
+                reference=labels[0],
+                key=labels[1],
+                line=line,
+            )
+        _only_for("refund", cashback_to_deduct=deducted)
+        return EarnRow(
+            card_id=card_id,
+            member=member,
+            purchase_amount=value,
+            reference=labels[0],
+            key=labels[1],
+            member_name=cast("str | None", name),
+            metadata=_object(metadata),
+            line=line,
+        )
+    except PayloadError as error:
+        return Problem(line, error.path, str(error))
+
+
+def _said(cell: object) -> object:
+    return None if cell == "" else cell
+
+
+def _no_operation(operation: object) -> str:
+    if operation == "redeem":
+        return "operation is 'redeem', which needs the member's sign-in: redeem from a program"
+    return f"operation is {'empty' if operation is None else repr(operation)[:40]}; write earn or refund"
+
+
+def _only_for(operation: str, **cells: object) -> None:
+    for name, cell in cells.items():
+        if cell is not None:
+            raise PayloadError(f"{name} belongs to the operation {operation} alone", path=name)
+
+
+def _whole(cell: object, field: str) -> int:
+    if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) <= door.MAX_DIGITS:
+        cell = int(cell)
+    if type(cell) is not int:
+        shown = "empty" if cell is None else repr(cell)[:40]
+        raise PayloadError(f"{field} is {shown}; write a whole number", path=field)
+    return door.number(cell, field)
+
+
+def _object(cell: object) -> Mapping[str, object] | None:
+    """Return metadata, which stands in CSV as the text of a JSON object."""
+    if isinstance(cell, str):
+        try:
+            cell = decode(cell.encode())
+        except (PayloadError, UnicodeEncodeError):
+            cell = ()
+    if cell is not None and not isinstance(cell, dict):
+        raise PayloadError("metadata is no JSON object", path="metadata")
+    return cell
+
+
+def _connect(settings: ClientSettings) -> Client:
+    client = Raba7niClient.from_env(
+        retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
+    )
+    return cast(Client, client)  # what it is given are rows of this side
+
+
+def _told(change: FileChange, result: object) -> Sequence[object]:
+    made = cast("EarnRow | RefundRow", change)
+    operation = "earn" if isinstance(made, Earn) else "refund"
+    about = (operation, made.card_id, str(made.member), made.value.copy_abs())
+    if isinstance(result, CashbackEarned):
+        return *about, result.transaction_id, result.cashback_earned, result.new_balance, result.member_id
+    if isinstance(result, CashbackRefunded):
+        return *about, result.transaction_id, result.cashback_deducted, result.new_balance, result.member_id
+    return *about, None, None, None, None
+
+
+def _cells(change: Recorded) -> Iterable[object]:
+    """Return the cells of a change; a redemption has some, too, though no file can make one."""
+    body = decode(change.body)
+    said = body if isinstance(body, dict) else {}
+    operation = change.operation.rpartition(".")[2]
+    value = next(
+        (said[name] for name in ("purchase_amount", "refund_amount", "amount") if name in said), None
+    )
+    kind, _, name = str(said.get("member", "")).partition(":")
+    who = said if "member" not in said else {{"id": "member_id"}.get(kind, kind): name}
+    return (
+        operation,
+        said.get("card_id"),
+        value,
+        *map(who.get, _MEMBER),
+        said.get("reference"),
+        change.key,
+        said.get("member_name"),
+        said.get("cashback_to_deduct"),
+        said.get("metadata"),
+    )
+
+
+def _plain(amount: Decimal) -> str:
+    """Return an amount with every digit that it has; in which currency, the card alone knows."""
+    return f"{amount:,f}"
+
+
+def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
+    if duplicates is not None:
+        raise ConfigurationError("raba7ni knows no keys, so that none is used twice: leave out --duplicates.")
+    return Raba7niSandbox(faults=faults, credentials=Raba7niCredentials(APP_ID, KEY), port=port)
+
+
+def _environment(url: str) -> Mapping[str, str]:
+    return {"RABA7NI_BASE_URL": url, "RABA7NI_APP_ID": APP_ID, "RABA7NI_API_KEY": KEY}
+
+
+async def _look(client: Client, doubt: Recorded) -> Sight:
+    """Read the balance now, and what moved it at the time in the direction of the change."""
+    cashback = cast(Raba7niClient, client).cashback
+    card, _, member = doubt.customer_id.partition(":")
+    kind, _, number = member.partition(":")
+    if kind != "id":
+        return Sight(f"the provider shows balance and history by member id, and this is {member}")
+    try:
+        balance = await cashback.balance(int(card), int(number))
+        movements, read = [], 0
+        async for line in cashback.history(int(card), int(number)):
+            read += 1
+            if _may_be(doubt, line):
+                movements.append((str(line.created_at or "-"), str(line.event or line.type), line.amount))
+            if read == MOST_MOVEMENTS:
+                break
+    except AuthenticationError:
+        raise
+    except RefusedError as error:
+        return Sight(str(error))
+    note = f"{_expected(doubt, balance)}; {read} movements were read"
+    if read == MOST_MOVEMENTS:
+        note += ", and there may be more"
+    shown = tuple((when, what, moved) for when, what, moved in movements if moved is not None)
+    return Sight(note, balance.cashback_balance, shown)
+
+
+def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
+    if line.amount is None or (line.amount > 0) != (doubt.value > 0):
+        return False
+    if line.created_at is None:
+        return True
+    zoned = line.created_at.tzinfo is not None
+    moment = line.created_at if zoned else line.created_at.replace(tzinfo=UTC)
+    first, last = (datetime.fromtimestamp(sent, UTC) for sent in (doubt.first_sent, doubt.last_sent))
+    margin = NEAR if zoned else ANYWHERE
+    return first - margin <= moment <= last + margin
+
+
+def _expected(doubt: Recorded, balance: CashbackBalance) -> str:
+    """Say by how much the balance moves if the change took effect."""
+    body = decode(doubt.body)
+    deducted = body.get("cashback_to_deduct") if isinstance(body, dict) else None
+    if isinstance(deducted, Decimal | int):
+        return f"it takes {_plain(Decimal(deducted))} if it took effect"
+    if doubt.operation == REDEEM.name:
+        return f"it takes {_plain(abs(doubt.value))} if it took effect"
+    if balance.cashback_percentage is None:
+        return "by how much it moves the balance, the card does not say"
+    share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
+    return f"it moves about {_plain(share)} ({balance.cashback_percentage}%) if it took effect"
+
+
+SIDE = Side(
+    name="raba7ni",
+    columns=Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS)),
+    row=_row,
+    digest=cast(Callable[[FileChange], bytes], request_digest),
+    repeat={operation.name: operation.repeat for operation in (EARN, REFUND)} | {REDEEM.name: REDEEM.repeat},
+    connect=_connect,
+    about=("operation", "card_id", "member", "amount"),
+    answered=("transaction_id", "cashback", "new_balance", "member_id"),
+    told=_told,
+    exported=_COLUMNS,
+    cells=_cells,
+    money=_plain,
+    sums=("purchases", "refunds, redemptions"),
+    sandbox=_sandbox,
+    environment=_environment,
+    look=_look,
+)
