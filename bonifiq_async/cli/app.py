@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bonifiq_async.cli.examine import Plan
     from bonifiq_async.cli.rows import Problem, Source
+    from bonifiq_async.sandbox import FaultScript
 
 T = TypeVar("T")
 
@@ -45,6 +46,10 @@ File = Annotated[
 Format = Annotated[
     FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
 ]
+Script = Annotated[
+    Path | None,
+    typer.Option(help="A fault script, TOML or Python: what each request meets; in place of --faults."),
+]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 
 
@@ -70,12 +75,13 @@ def demo(
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 2000,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Repeats a run exactly.")] = 1,
+    script: Script = None,
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
     from bonifiq_async.cli.demo import demo as run_demo
     from bonifiq_async.cli.report import comparison_table, console, ending_table
 
-    result = run_demo(changes, faults, seed)
+    result = run_demo(changes, seed, _faults(faults, seed, script))
     console().print(ending_table(result.ending))
     console().print(comparison_table(result))
     print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
@@ -168,11 +174,19 @@ def sandbox(
     duplicates: Annotated[
         DuplicateAnswer, typer.Option(help="How a used key is answered.")
     ] = DuplicateAnswer.error_400,
+    script: Script = None,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
     from bonifiq_async.cli.foreground import serve
 
-    serve(port, faults, seed, duplicates.value)
+    serve(port, _faults(faults, seed, script), duplicates.value)
+
+
+def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":
+    """Return what requests meet: a script, or chance."""
+    from bonifiq_async.sandbox import FaultScript
+
+    return FaultScript(rate=rate, seed=seed) if script is None else FaultScript.from_file(script)
 
 
 def _source(file: str, format: FileFormat | None) -> "AbstractContextManager[Source]":

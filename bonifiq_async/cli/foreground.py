@@ -13,11 +13,11 @@ TOKEN, KEY = "sandbox", "sandbox"
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
 
 
-def serve(port: int, rate: float, seed: int, duplicates: Duplicates) -> None:
+def serve(port: int, faults: FaultScript, duplicates: Duplicates) -> None:
     """Serve until SIGINT or SIGTERM, after printing the settings that point a client here."""
     box = Sandbox(
         duplicates=duplicates,
-        faults=FaultScript(rate=rate, seed=seed),
+        faults=faults,
         credentials=BasicCredentials(TOKEN, KEY),
         port=port,
     )

@@ -28,6 +28,14 @@ class Request:
 
 
 @frozen
+class Names:
+    """The key and the customer that a request names, None where it names none."""
+
+    key: str | None = None
+    customer: str | None = None
+
+
+@frozen
 class Reply:
     """A status and a JSON value."""
 
@@ -44,8 +52,8 @@ class Speaks(Protocol):
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return method and path of each operation, and who answers it."""
 
-    def arrived(self, path: str, request: Request) -> None:
-        """Count a request for `path`, a path of `routes`, under its key."""
+    def arrived(self, path: str, request: Request) -> Names:
+        """Count a request for `path`, a path of `routes`, under its key, and return what it names."""
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """Return the answer to who may not do this, None for who may."""

@@ -14,7 +14,9 @@ import msgspec
 from aiohttp import web
 
 from bonifiq_async.sandbox.exchange import Reply, Request, Route, Speaks
-from bonifiq_async.sandbox.faults import Act, Fault, FaultScript
+from bonifiq_async.sandbox.faults import Act, Fault
+from bonifiq_async.sandbox.rules import Arrival, Meeting
+from bonifiq_async.sandbox.script import FaultScript
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
@@ -28,6 +30,8 @@ class Server:
         self.port = port
         self._provider = provider
         self._running: _Running | None = None
+        self._requests = self._at_once = 0
+        self._began: float | None = None
 
     @property
     def url(self) -> str:
@@ -82,32 +86,53 @@ class Server:
         async def handle(arriving: web.Request) -> web.StreamResponse:
             body = await arriving.read()
             request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
-            self._provider.arrived(path, request)
-            fault = self.faults.draw()
-            if fault is None:
-                response: web.StreamResponse = _json(answer(request))
-            else:
-                reply = answer(request) if fault.applies else Reply(200, self._provider.failure(200))
-                response = await self._misbehave(arriving, reply, fault)
+            self._at_once += 1
+            try:
+                response = await self._answered(arriving, request, self._meet(path, request), answer)
+            finally:
+                self._at_once -= 1
+            if response is None:
+                await asyncio.Event().wait()  # silence takes no place: nothing is being done
+                raise AssertionError("an event that nobody sets")
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
 
         return handle
 
-    async def _misbehave(self, request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
-        transport = request.transport
-        if transport is None:
+    def _meet(self, path: str, request: Request) -> Meeting:
+        """Count a request, and return what it meets."""
+        names, now = self._provider.arrived(path, request), time.monotonic()
+        self._began = now if self._began is None else self._began
+        self._requests += 1
+        return self.faults.meet(
+            Arrival(self._requests, names.key, names.customer, request.body, now - self._began, self._at_once)
+        )
+
+    async def _answered(
+        self, arriving: web.Request, request: Request, met: Meeting, answer: Callable[[Request], Reply]
+    ) -> web.StreamResponse | None:
+        """Let the request take effect if it may, and answer it; None is silence."""
+        fault = met.fault
+        applies = fault is None or fault.applies
+        reply = answer(request) if applies else Reply(200, self._provider.failure(200))
+        if met.late > 0:
+            await asyncio.sleep(met.late)
+        return _json(reply) if fault is None else await self._misbehave(arriving, reply, met)
+
+    async def _misbehave(self, request: web.Request, reply: Reply, met: Meeting) -> web.StreamResponse | None:
+        transport, fault = request.transport, met.fault
+        if transport is None or fault is None:
             raise ConnectionResetError("the client has gone")
         if fault.act is Act.STATUS:
-            return self._status(fault)
+            return self._status(fault, met.retry_after)
         if fault.act is Act.HTML:
             return web.Response(text="<html><body>It works!</body></html>", content_type="text/html")
         if fault.act is Act.SLOW:
             await asyncio.sleep(fault.seconds)
             return _json(reply)
         if fault.act is Act.SILENCE:
-            await asyncio.Event().wait()
+            return None
         payload = _encode(reply.value)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
         if fault.act is Act.HALF_HEAD:
@@ -122,12 +147,12 @@ class Server:
         gone.force_close()
         return gone
 
-    def _status(self, fault: Fault) -> web.Response:
+    def _status(self, fault: Fault, seconds: int) -> web.Response:
         headers = {}
         if fault.retry_after == "date":
-            headers["Retry-After"] = email.utils.formatdate(time.time() + self.faults.seconds, usegmt=True)
+            headers["Retry-After"] = email.utils.formatdate(time.time() + seconds, usegmt=True)
         elif fault.retry_after is not None:
-            headers["Retry-After"] = str(_LONG if fault.retry_after == "long" else self.faults.seconds)
+            headers["Retry-After"] = str(_LONG if fault.retry_after == "long" else seconds)
         body = _encode(self._provider.failure(fault.status))
         return web.Response(status=fault.status, headers=headers, body=body, content_type="application/json")
 
