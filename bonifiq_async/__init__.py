@@ -18,6 +18,7 @@ The rooms, in the order in which a change passes through them:
     intent, ledger/     what was meant and what came of it: in memory, or durable in a file
     batch/              many of these ways side by side
     sandbox/            a server to try it all against
+    laboratory/         what is promised, tried against it
     cli/                the console command
 """
 

@@ -40,7 +40,7 @@ ROWS = {
     ],
     "providers": ["bonifiq", "raba7ni"],
     "many": ["batch"],
-    "edges": ["sandbox", "cli", "pytest_plugin", "__main__"],
+    "edges": ["sandbox", "laboratory", "cli", "pytest_plugin", "__main__"],
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])

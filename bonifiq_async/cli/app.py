@@ -31,6 +31,15 @@ app = typer.Typer(
 )
 
 
+class Size(StrEnum):
+    """How much a proof tries."""
+
+    tiny = "tiny"
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
 class DuplicateAnswer(StrEnum):
     """How the sandbox answers a used key."""
 
@@ -180,6 +189,26 @@ def sandbox(
     from bonifiq_async.cli.foreground import serve
 
     serve(port, _faults(faults, seed, script), duplicates.value)
+
+
+@app.command()
+def prove(
+    scale: Annotated[Size, typer.Option(help="How much is tried: large has 100,000 changes.")] = Size.small,
+    seed: Annotated[int, typer.Option(help="Repeats changes, faults and kills.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(metavar="CLAIM", help="Try this claim alone.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold."""
+    from bonifiq_async.cli import prove as room
+
+    with interruptible():
+        proven = room.run(scale.value, seed, only or (), html)
+    if as_json:
+        print(room.as_json(proven), end="")
+    else:
+        room.show(proven)
+    raise typer.Exit(0 if proven.holds else 1)
 
 
 def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":

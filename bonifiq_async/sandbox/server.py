@@ -123,7 +123,7 @@ class Server:
     async def _misbehave(self, request: web.Request, reply: Reply, met: Meeting) -> web.StreamResponse | None:
         transport, fault = request.transport, met.fault
         if transport is None or fault is None:
-            raise ConnectionResetError("the client has gone")
+            return _gone()  # the client has left before its answer was due
         if fault.act is Act.STATUS:
             return self._status(fault, met.retry_after)
         if fault.act is Act.HTML:
@@ -143,9 +143,7 @@ class Server:
             connection = transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.close()
-        gone = web.Response()
-        gone.force_close()
-        return gone
+        return _gone()
 
     def _status(self, fault: Fault, seconds: int) -> web.Response:
         headers = {}
@@ -238,6 +236,13 @@ def _bound(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     return listener
+
+
+def _gone() -> web.Response:
+    """Return the answer that nobody reads."""
+    gone = web.Response()
+    gone.force_close()
+    return gone
 
 
 def _json(reply: Reply) -> web.Response:
