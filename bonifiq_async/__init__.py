@@ -20,6 +20,7 @@ The rooms, in the order in which a change passes through them:
     sandbox/            a server to try it all against
     virtual_time, pytest_plugin
                         tests of what uses it: waits that pass at once, fixtures over the sandbox
+    laboratory/         what is promised, tried against it
     cli/                the console command
 """
 

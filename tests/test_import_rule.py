@@ -41,7 +41,7 @@ ROWS = {
     ],
     "providers": ["bonifiq", "raba7ni"],
     "many": ["batch"],
-    "edges": ["virtual_time", "sandbox", "cli", "pytest_plugin", "__main__"],
+    "edges": ["virtual_time", "sandbox", "laboratory", "cli", "pytest_plugin", "__main__"],
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])

@@ -42,7 +42,7 @@ def sandbox(monkeypatch):
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
     assert [kind for kind, _ in BLOCKS].count("python") == 7
-    assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv"}
+    assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv", "toml"}
 
 
 async def test_the_web_service_answers_each_effect(sandbox):

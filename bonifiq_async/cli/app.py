@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bonifiq_async.cli.providers import Side
     from bonifiq_async.cli.rows import Problem, Source
     from bonifiq_async.ledger.look import LedgerFile
+    from bonifiq_async.sandbox import FaultScript
 
 T = TypeVar("T")
 
@@ -31,6 +32,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class Size(StrEnum):
+    """How much a proof tries."""
+
+    tiny = "tiny"
+    small = "small"
+    medium = "medium"
+    large = "large"
 
 
 class DuplicateAnswer(StrEnum):
@@ -47,6 +57,10 @@ File = Annotated[
 ]
 Format = Annotated[
     FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
+]
+Script = Annotated[
+    Path | None,
+    typer.Option(help="A fault script, TOML or Python: what each request meets; in place of --faults."),
 ]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 
@@ -73,12 +87,13 @@ def demo(
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 2000,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Repeats a run exactly.")] = 1,
+    script: Script = None,
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
     from bonifiq_async.cli.demo import demo as run_demo
     from bonifiq_async.cli.report import comparison_table, console, ending_table
 
-    result = run_demo(changes, faults, seed)
+    result = run_demo(changes, seed, _faults(faults, seed, script))
     console().print(ending_table(result.ending))
     console().print(comparison_table(result))
     print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
@@ -185,11 +200,40 @@ def sandbox(
         DuplicateAnswer | None,
         typer.Option(help="How a used key is answered, where there are keys. Default: error-400."),
     ] = None,
+    script: Script = None,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
     from bonifiq_async.cli.foreground import serve
 
-    serve(chosen(provider), port, faults, seed, None if duplicates is None else duplicates.value)
+    which = None if duplicates is None else duplicates.value
+    serve(chosen(provider), port, _faults(faults, seed, script), which)
+
+
+@app.command()
+def prove(
+    scale: Annotated[Size, typer.Option(help="How much is tried: large has 100,000 changes.")] = Size.small,
+    seed: Annotated[int, typer.Option(help="Repeats changes, faults and kills.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(metavar="CLAIM", help="Try this claim alone.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold."""
+    from bonifiq_async.cli import prove as room
+
+    with interruptible():
+        proven = room.run(scale.value, seed, only or (), html)
+    if as_json:
+        print(room.as_json(proven), end="")
+    else:
+        room.show(proven)
+    raise typer.Exit(0 if proven.holds else 1)
+
+
+def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":
+    """Return what requests meet: a script, or chance."""
+    from bonifiq_async.sandbox import FaultScript
+
+    return FaultScript(rate=rate, seed=seed) if script is None else FaultScript.from_file(script)
 
 
 def _source(file: str, format: FileFormat | None, side: "Side") -> "AbstractContextManager[Source]":

@@ -21,9 +21,8 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 CHANGES_PER_CUSTOMER = 5
 
 
-def demo(changes: int, rate: float, seed: int) -> Comparison:
-    """Apply `changes` made-up changes while `rate` of the requests fail, and compare the books."""
-    faults = FaultScript(rate=rate, seed=seed)
+def demo(changes: int, seed: int, faults: FaultScript) -> Comparison:
+    """Apply `changes` made-up changes while requests fail as `faults` say, and compare the books."""
     with tempfile.TemporaryDirectory() as folder, Sandbox(duplicates="error-400", faults=faults) as sandbox:
         source = Source(_made_up(Path(folder) / "changes.csv", changes, seed), "changes.csv", "csv")
         plan = examine(source, lambda problem: None)

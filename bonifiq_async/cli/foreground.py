@@ -9,9 +9,9 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.sandbox import FaultScript
 
 
-def serve(side: Side, port: int, rate: float, seed: int, duplicates: str | None) -> None:
+def serve(side: Side, port: int, faults: FaultScript, duplicates: str | None) -> None:
     """Serve until SIGINT or SIGTERM, after printing the settings that point a client here."""
-    box = side.sandbox(FaultScript(rate=rate, seed=seed), port, duplicates)
+    box = side.sandbox(faults, port, duplicates)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())

@@ -37,6 +37,7 @@ class Books:
         self.opened: Mapping[str, Decimal] = _opened(customers or ())
         self._balances = dict(self.opened)
         self._effects: dict[str, list[Effected]] = {}
+        self._history: list[Effected] = []
         self._keys_seen: Counter[str] = Counter()
         self._checkouts: dict[tuple[str, str], Decimal | None] = {}
         self._answered: set[str] = set()
@@ -60,6 +61,11 @@ class Books:
         """Return what took effect under `key`: one, or none; two would be money moved twice."""
         with self._lock:
             return tuple(self._effects.get(key, ()))
+
+    def history(self) -> tuple[Effected, ...]:
+        """Return all that took effect, oldest first."""
+        with self._lock:
+            return tuple(self._history)
 
     def requests_for(self, key: str) -> int:
         """Return how many requests came with `key`."""
@@ -92,7 +98,9 @@ class Books:
         """Move money, and write it down."""
         with self._lock:
             self._balances[customer_id] = EXACT.add(self.balance(customer_id), value)
-            self._effects.setdefault(key, []).append(Effected(customer_id, value, key))
+            effected = Effected(customer_id, value, key)
+            self._effects.setdefault(key, []).append(effected)
+            self._history.append(effected)
 
     def put_checkout(self, customer_id: str, checkout_id: str, amount: Decimal) -> None:
         """Open a checkout that has `amount` of the customer's cashback applied."""

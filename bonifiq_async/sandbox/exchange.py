@@ -28,6 +28,14 @@ class Request:
 
 
 @frozen
+class Names:
+    """The key and the customer that a request names, None where it names none."""
+
+    key: str | None = None
+    customer: str | None = None
+
+
+@frozen
 class Reply:
     """A status and a JSON value."""
 
@@ -44,8 +52,8 @@ class Speaks(Protocol):
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return method and path of each operation, and who answers it."""
 
-    def arrived(self, path: str, request: Request) -> str | None:
-        """Count a request for `path`, a path of `routes`, under its key; return the key as it is shown."""
+    def arrived(self, path: str, request: Request) -> Names:
+        """Count a request for `path`, a path of `routes`, under its key, and return what it names."""
 
     def answered(self, key: str | None) -> None:
         """Note that a request under `key`, as `arrived` gave it, met no fault."""

@@ -1,8 +1,6 @@
-"""What can go wrong with a request, as a table, and which request meets which fault."""
+"""What can go wrong with a request, as a table."""
 
 import enum
-import random
-from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from attrs import frozen
@@ -76,54 +74,10 @@ TRANSIENT = tuple(
 """The faults that a repeat can cure, without those that take long; the usual choice for chance."""
 
 
-class FaultScript:
-    """Decides for each request whether it fails, and how: an exact sequence first, then chance.
-
-    `sequence` names faults for the requests in order of arrival ("" leaves one alone). After it, each
-    request fails with probability `rate`, drawn with `seed` from `among`. `seconds` is what a
-    Retry-After asks for. Raises `ConfigurationError` for a name that is not in `FAULTS`.
-    """
-
-    def __init__(
-        self,
-        sequence: Iterable[str] = (),
-        *,
-        rate: float = 0.0,
-        seed: int = 0,
-        among: Iterable[str] = TRANSIENT,
-        seconds: int = 1,
-    ) -> None:
-        self._sequence = deque(sequence)
-        self._among = tuple(among)
-        unknown = sorted({*self._sequence, *self._among} - {*FAULTS, ""})
-        if unknown:
-            raise ConfigurationError(
-                f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}."
-            )
-        self._rate = rate
-        self._random = random.Random(seed)
-        self.seconds = seconds
-        self.met: Counter[str] = Counter()
-
-    @property
-    def left(self) -> tuple[str, ...]:
-        """The part of the sequence that no request has met yet."""
-        return tuple(self._sequence)
-
-    @property
-    def next_in_sequence(self) -> str:
-        """The fault that the sequence holds for the next request, "" if none."""
-        return self._sequence[0] if self._sequence else ""
-
-    def draw(self) -> Fault | None:
-        """Return the fault of the next request, None if it goes well."""
-        if self._sequence:
-            name = self._sequence.popleft()
-        elif self._rate and self._random.random() < self._rate:
-            name = self._random.choice(self._among)
-        else:
-            return None
-        if not name:
-            return None
-        self.met[name] += 1
-        return FAULTS[name]
+def known(names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names` if each is in `FAULTS`, else raise `ConfigurationError`."""
+    given = tuple(names)
+    unknown = sorted({*given} - {*FAULTS})
+    if unknown:
+        raise ConfigurationError(f"No fault is called {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
+    return given

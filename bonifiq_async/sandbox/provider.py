@@ -1,6 +1,7 @@
 """BonifiQ's side: reads a request, moves money in the books, and says what came of it."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -8,7 +9,8 @@ from attrs import define, field
 
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.sandbox.books import Books
-from bonifiq_async.sandbox.exchange import Reply, Request, Route
+from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
+from bonifiq_async.sandbox.load import Retention
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
@@ -21,14 +23,17 @@ class Provider:
     """BonifiQ's four operations over `books`. Points are cents of cashback here, rounded down.
 
     With `old_envelope` answers have only the older documentation's four members. `authorization` is the
-    header that is let in.
+    header that is let in. `retention` says for how long a used ChangeKey is known.
     """
 
     books: Books
     authorization: str
     duplicates: Duplicates = "replay"
     old_envelope: bool = False
+    retention: Retention = field(factory=Retention)
+    clock: Callable[[], float] = time.monotonic
     _first: dict[str, Reply] = field(factory=dict)
+    _used: dict[str, tuple[float, int]] = field(factory=dict)
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """See `Speaks.routes`."""
@@ -39,12 +44,13 @@ class Provider:
             ("POST", "/v1/pvt/Checkout/redeem/remove"): self.remove_checkout_cashback,
         }
 
-    def arrived(self, path: str, request: Request) -> str | None:
+    def arrived(self, path: str, request: Request) -> Names:
         """See `Speaks.arrived`; the key is the ChangeKey of the body."""
-        given = request.members().get("ChangeKey") if request.body else None
-        key = given if isinstance(given, str) else None
-        self.books.arrived(key)
-        return key
+        members = request.members() if request.body else {}
+        key, customer = members.get("ChangeKey"), request.parameters.get("id") or members.get("CustomerId")
+        names = Names(key if isinstance(key, str) else None, customer if isinstance(customer, str) else None)
+        self.books.arrived(names.key)
+        return names
 
     def answered(self, key: str | None) -> None:
         """See `Speaks.answered`."""
@@ -80,11 +86,12 @@ class Provider:
             return self._refusal(400, "OperationType does not fit the sign of Value", 9, "OperationMismatch")
         if not isinstance(key, str) or not key or not body.get("Reason"):
             return self._refusal(400, "Reason and ChangeKey are required", 7, "FieldCannotBeNullOrBlank")
-        if self.books.used(key):
+        if self._remembers(key):
             return self._duplicate(key)
         if not self.books.knows(customer_id):
             return self._refusal(400, "The customer was not found", None, "Customer_NotFound")
         self.books.apply(customer_id, Decimal(value), key)
+        self._used[key] = (self.clock(), self.books.requests)
         reply = self._envelope(200, {**self._points(customer_id), "RedeemKey": key, "Error": None})
         if self.duplicates == "replay":
             self._first[key] = reply
@@ -103,6 +110,12 @@ class Provider:
         result = {"Success": code == "07", "CustomerMessage": name}
         status = 400 if severity == 2 else 200
         return self._envelope(status, result, message=message, code=code, name=name, severity=severity)
+
+    def _remembers(self, key: str) -> bool:
+        used = self._used.get(key)
+        return used is not None and self.retention.remembers(
+            self.clock() - used[0], self.books.requests - used[1]
+        )
 
     def _duplicate(self, key: str) -> Reply:
         if self.duplicates == "replay":

@@ -28,7 +28,7 @@ from bonifiq_async.raba7ni.operations import (
     VERIFY_OTP,
     SignInPaths,
 )
-from bonifiq_async.sandbox.exchange import Reply, Request, Route
+from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
 from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
 
 T = TypeVar("T")
@@ -83,13 +83,13 @@ class Raba7ni:
         }
         return {place: self._enveloped(answer) for place, answer in answers.items()}
 
-    def arrived(self, path: str, request: Request) -> str | None:
-        """See `Speaks.arrived`; the key is operation and reference."""
-        operation = _WRITES.get(path)
-        given = request.members().get("reference") if operation is not None else None
-        reference = given if isinstance(given, str) else None
+    def arrived(self, path: str, request: Request) -> Names:
+        """See `Speaks.arrived`; the key is the reference, the customer the member as the request names it."""
+        operation, members = _WRITES.get(path), request.members() if request.body else request.query
+        reference = _text(members.get("reference")) if operation is not None else None
         self.books.arrived(operation, reference)
-        return None if operation is None else f"{operation} {reference}"
+        named = next((members[name] for name in ("member_id", "email", "phone") if members.get(name)), None)
+        return Names(reference, None if named is None else str(named))
 
     def answered(self, key: str | None) -> None:
         """See `Speaks.answered`. Nothing is counted: nobody asks again for what may be done."""

@@ -10,10 +10,11 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.sandbox.books import Books
-from bonifiq_async.sandbox.faults import FaultScript
+from bonifiq_async.sandbox.load import Retention
 from bonifiq_async.sandbox.provider import Duplicates, Provider
 from bonifiq_async.sandbox.raba7ni import SCOPES, Raba7ni
 from bonifiq_async.sandbox.report import Account, Under, holds, once, report
+from bonifiq_async.sandbox.script import FaultScript
 from bonifiq_async.sandbox.server import Server
 from bonifiq_async.sandbox.wallets import Wallets
 
@@ -42,7 +43,8 @@ class Sandbox(Server):
             )
         self.books = Books(customers)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
-        provider = Provider(self.books, self.credentials.header(), duplicates, old_envelope)
+        faults = FaultScript() if faults is None else faults
+        provider = Provider(self.books, self.credentials.header(), duplicates, old_envelope, faults.retention)
         super().__init__(provider, faults=faults, port=port)
 
     def environment(self) -> dict[str, str]:
@@ -100,6 +102,8 @@ class Raba7niSandbox(Server):
         credentials: Raba7niCredentials | None = None,
         port: int = 0,
     ) -> None:
+        if faults is not None and faults.retention != Retention():
+            raise ConfigurationError("Raba7ni knows no keys: no script can say when one is forgotten.")
         self.books = Wallets({10: 5} if cards is None else cards, members)
         self.credentials = credentials or Raba7niCredentials("app_sandbox", f"test_{secrets.token_hex(8)}")
         provider = Raba7ni(self.books, self.credentials.headers(), frozenset(scopes))

@@ -13,9 +13,11 @@ from typing import Self, cast
 import msgspec
 from aiohttp import web
 
-from bonifiq_async.sandbox.exchange import Reply, Request, Route, Speaks
-from bonifiq_async.sandbox.faults import Act, Fault, FaultScript
-from bonifiq_async.sandbox.journal import Journal, name_of
+from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, Speaks
+from bonifiq_async.sandbox.faults import Act, Fault
+from bonifiq_async.sandbox.journal import Journal, Line, name_of
+from bonifiq_async.sandbox.rules import Arrival, Meeting
+from bonifiq_async.sandbox.script import FaultScript
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
@@ -33,6 +35,8 @@ class Server:
         self.port = port
         self._provider = provider
         self._running: _Running | None = None
+        self._requests = self._at_once = 0
+        self._began: float | None = None
 
     @property
     def url(self) -> str:
@@ -92,37 +96,63 @@ class Server:
             with self.journal.request(arriving.method, arriving.rel_url.raw_path) as line:
                 body = await arriving.read()
                 request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
-                line.key = self._provider.arrived(path, request)
-                fault = self.faults.draw()
-                if fault is None or fault.applies:
-                    reply = answer(request)
-                else:
-                    reply = Reply(200, self._provider.failure(200))
-                line.came = str(reply.status) if fault is None else name_of(fault)
-                if fault is None:
-                    self._provider.answered(line.key)
-                    response: web.StreamResponse = _json(reply)
-                elif fault.act is not Act.SILENCE:
-                    response = await self._misbehave(arriving, reply, fault)
-            if fault is not None and fault.act is Act.SILENCE:
-                await asyncio.Event().wait()
+                names = self._provider.arrived(path, request)
+                line.key = names.key
+                self._at_once += 1
+                try:
+                    response = await self._answered(arriving, request, self._meet(names, body), answer, line)
+                finally:
+                    self._at_once -= 1
+            if response is None:
+                await asyncio.Event().wait()  # silence takes no place: nothing is being done
+                raise AssertionError("an event that nobody sets")
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
 
         return handle
 
-    async def _misbehave(self, request: web.Request, reply: Reply, fault: Fault) -> web.StreamResponse:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("the client has gone")
+    def _meet(self, names: Names, body: bytes) -> Meeting:
+        """Count a request, and return what it meets."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        self._requests += 1
+        return self.faults.meet(
+            Arrival(self._requests, names.key, names.customer, body, now - self._began, self._at_once)
+        )
+
+    async def _answered(
+        self,
+        arriving: web.Request,
+        request: Request,
+        met: Meeting,
+        answer: Callable[[Request], Reply],
+        line: Line,
+    ) -> web.StreamResponse | None:
+        """Let the request take effect if it may, and answer it; None is silence."""
+        fault = met.fault
+        applies = fault is None or fault.applies
+        reply = answer(request) if applies else Reply(200, self._provider.failure(200))
+        line.came = str(reply.status) if fault is None else met.name or name_of(fault)
+        if fault is None:
+            self._provider.answered(line.key)
+        if met.late > 0:
+            await asyncio.sleep(met.late)
+        return _json(reply) if fault is None else await self._misbehave(arriving, reply, met)
+
+    async def _misbehave(self, request: web.Request, reply: Reply, met: Meeting) -> web.StreamResponse | None:
+        transport, fault = request.transport, met.fault
+        if transport is None or fault is None:
+            return _gone()  # the client has left before its answer was due
         if fault.act is Act.STATUS:
-            return self._status(fault)
+            return self._status(fault, met.retry_after)
         if fault.act is Act.HTML:
             return web.Response(text="<html><body>It works!</body></html>", content_type="text/html")
         if fault.act is Act.SLOW:
             await asyncio.sleep(fault.seconds)
             return _json(reply)
+        if fault.act is Act.SILENCE:
+            return None
         payload = _encode(reply.value)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
         if fault.act is Act.HALF_HEAD:
@@ -133,16 +163,14 @@ class Server:
             connection = transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.close()
-        gone = web.Response()
-        gone.force_close()
-        return gone
+        return _gone()
 
-    def _status(self, fault: Fault) -> web.Response:
+    def _status(self, fault: Fault, seconds: int) -> web.Response:
         headers = {}
         if fault.retry_after == "date":
-            headers["Retry-After"] = email.utils.formatdate(time.time() + self.faults.seconds, usegmt=True)
+            headers["Retry-After"] = email.utils.formatdate(time.time() + seconds, usegmt=True)
         elif fault.retry_after is not None:
-            headers["Retry-After"] = str(_LONG if fault.retry_after == "long" else self.faults.seconds)
+            headers["Retry-After"] = str(_LONG if fault.retry_after == "long" else seconds)
         body = _encode(self._provider.failure(fault.status))
         return web.Response(status=fault.status, headers=headers, body=body, content_type="application/json")
 
@@ -228,6 +256,13 @@ def _bound(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     return listener
+
+
+def _gone() -> web.Response:
+    """Return the answer that nobody reads."""
+    gone = web.Response()
+    gone.force_close()
+    return gone
 
 
 def _json(reply: Reply) -> web.Response:

@@ -1,0 +1,104 @@
+"""`bonifiq prove`: what is promised, tried against the sandbox, claim by claim with figures."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+from attrs import frozen
+from rich.table import Table
+
+from bonifiq_async.cli.outcome_file import json_line
+from bonifiq_async.cli.progress import say
+from bonifiq_async.cli.report import console
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.laboratory import SCALES, Proof, Timeline, prove
+from bonifiq_async.laboratory.page import COLUMNS, Head, page
+
+
+@frozen
+class Proven:
+    """What came of a run."""
+
+    head: Head
+    proofs: Sequence[Proof]
+    timelines: Sequence[Timeline]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(proof.holds for proof in self.proofs)
+
+
+def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven:
+    """Try the claims, saying on standard error how far it is, and write the page if one is asked for."""
+    if html is not None:
+        _write(html, "")  # a file that cannot be written is said before the work
+    began, proofs, timelines = time.monotonic(), list[Proof](), list[Timeline]()
+    for conducted in prove(SCALES[scale], seed, say, only):
+        proofs.extend(conducted.proofs)
+        timelines.extend([] if conducted.timeline is None else [conducted.timeline])
+        for proof in conducted.proofs:
+            say(f"{proof.name}: {'holds' if proof.holds else 'FAILS'}")
+        say(f"{conducted.seconds:.0f} s")
+    chosen = "".join(f" --only {name}" for name in only)
+    command = f"bonifiq prove --scale {scale} --seed {seed}{chosen}"
+    proven = Proven(Head(scale, seed, time.monotonic() - began, command), proofs, timelines)
+    if html is not None:
+        _write(html, page(proven.head, proofs, timelines))
+    return proven
+
+
+def show(proven: Proven) -> None:
+    """Print the table, what is wrong, and how to repeat it."""
+    title = "What is promised, tried against the sandbox"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("claim", no_wrap=True)
+    table.add_column("")
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for proof in proven.proofs:
+        values = (getattr(proof.finding.figures, name) for name in COLUMNS)
+        cells = ("" if value is None else f"{value:,}" for value in values)
+        table.add_row(proof.name, "holds" if proof.holds else "FAILS", *cells)
+    console().print(table)
+    for timeline in proven.timelines:
+        kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(timeline.kinds.items()))
+        print(f"{timeline.name}, faults by kind: {kinds}.")
+    for proof in proven.proofs:
+        print(f"{proof.name}: {proof.says} ({'; '.join(filter(None, (proof.provider, proof.finding.note)))})")
+        for problem in proof.finding.problems:
+            print(f"  {problem}")
+    failed = [proof.name for proof in proven.proofs if not proof.holds]
+    head = proven.head
+    print(
+        f"{len(proven.proofs) - len(failed)} of {len(proven.proofs)} claims hold, in {head.seconds:,.0f} s."
+    )
+    if failed:
+        print(f"Seed {head.seed} repeats it: {head.command}")
+
+
+def as_json(proven: Proven) -> str:
+    """Return the same as one line of JSON."""
+    claims = [
+        {
+            "claim": proof.name,
+            "says": proof.says,
+            "provider": proof.provider,
+            "holds": proof.holds,
+            **attrs.asdict(proof.finding.figures),
+            "note": proof.finding.note,
+            "problems": proof.finding.problems,
+        }
+        for proof in proven.proofs
+    ]
+    faults = {timeline.name: timeline.kinds for timeline in proven.timelines}
+    head = attrs.asdict(proven.head)
+    return json_line({**head, "holds": proven.holds, "claims": claims, "faults": faults}).decode()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"The page {path} cannot be written: {error.strerror}.") from None

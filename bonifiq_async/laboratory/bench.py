@@ -1,0 +1,263 @@
+"""The provider of an experiment: a sandbox in a process of its own, which writes down all that arrives."""
+
+import asyncio
+import hashlib
+import multiprocessing
+import os
+import secrets
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar, cast
+
+from attrs import field, frozen
+
+from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.laboratory.finding import Timeline
+from bonifiq_async.raba7ni.client import Raba7niCredentials
+from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
+
+T = TypeVar("T")
+
+Kind = Literal["bonifiq", "raba7ni"]
+TOLD = 3.0
+"""Seconds between two lines that say how far it is."""
+BINS = 120
+"""Steps of a timeline."""
+
+
+class Seen(NamedTuple):
+    """A request as the provider saw it, at `moment` (monotonic seconds, the same for every process).
+
+    `digest` stands for its body. `fault` is what it met, "" if nothing. It was asked to wait until
+    `until`, 0 if it was not. `claimed` is whether its key stood in the ledger, None if nobody looked.
+    """
+
+    moment: float
+    key: str | None
+    customer: str | None
+    digest: bytes
+    fault: str
+    until: float
+    claimed: bool | None
+
+
+@frozen
+class Closed:
+    """All that the provider knows: what arrived, and what took effect, in order: customer, value and key."""
+
+    seen: Sequence[Seen]
+    history: Sequence[tuple[str, Decimal, str]]
+    balances: Mapping[str, Decimal]
+    faults: Mapping[str, int]
+
+    def effects(self) -> Counter[str]:
+        """Return how often something took effect, by key."""
+        return Counter(key for _, _, key in self.history)
+
+    def timeline(self, name: str, kills: Sequence[float] = ()) -> Timeline:
+        """Return what arrived when."""
+        began = self.seen[0].moment if self.seen else 0.0
+        lasted = (self.seen[-1].moment - began if self.seen else 0.0) or 1.0
+        requests, faults = Counter[int](), Counter[int]()
+        for each in self.seen:
+            at = min(BINS - 1, int((each.moment - began) / lasted * BINS))
+            requests[at] += 1
+            faults[at] += bool(each.fault)
+        return Timeline(
+            name,
+            lasted / BINS,
+            tuple(requests[at] for at in range(BINS)),
+            tuple(faults[at] for at in range(BINS)),
+            tuple(kill - began for kill in kills),
+            dict(self.faults),
+        )
+
+
+@frozen
+class Bench:
+    """A provider that runs. Requests are counted by group: the customer's name up to its first hyphen."""
+
+    url: str
+    basic: BasicCredentials
+    raba7ni: Raba7niCredentials
+    _line: Connection = field(repr=False)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a child that is a client of this provider."""
+        return {
+            **os.environ,
+            "BONIFIQ_BASE_URL": self.url,
+            "BONIFIQ_API_TOKEN": self.basic.token,
+            "BONIFIQ_API_KEY": self.basic.key,
+            "RABA7NI_BASE_URL": self.url,
+            "RABA7NI_APP_ID": self.raba7ni.app_id,
+            "RABA7NI_API_KEY": self.raba7ni.api_key,
+        }
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must appear nowhere."""
+        return (self.basic.token, self.basic.key, self.basic.header().split()[-1], self.raba7ni.api_key)
+
+    def arrived(self, group: str | None = None) -> int:
+        """Return how many requests have arrived: of a group, or all."""
+        counts = cast("Mapping[str, int]", self._ask("arrived"))
+        return sum(counts.values()) if group is None else counts.get(group, 0)
+
+    def effects(self) -> Mapping[str, int]:
+        """Return how often something has taken effect so far, by key."""
+        return cast("Mapping[str, int]", self._ask("effects"))
+
+    def killed(self, group: str | None) -> None:
+        """Note that the client of a group was killed: nobody must hold its ledger open."""
+        if group is not None:
+            self._ask("killed", group)
+
+    def close(self) -> Closed:
+        """Stop serving, and return what is known. Once."""
+        return cast(Closed, self._ask("close"))
+
+    def _ask(self, *question: str) -> object:
+        self._line.send(question)
+        return self._line.recv()
+
+
+@contextmanager
+def bench(kind: Kind, script: str, *, ledgers: Path | None = None) -> Iterator[Bench]:
+    """Serve as `kind` does, failing as `script` (TOML) says, for as long as the block lasts.
+
+    With `ledgers`, a folder, it looks at every arrival whether its key is in the ledger `GROUP.csv.ledger`.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    basic = BasicCredentials(secrets.token_hex(12), secrets.token_hex(12))
+    signed = Raba7niCredentials(f"app_{secrets.token_hex(4)}", f"test_{secrets.token_hex(12)}")
+    here, there = spawn.Pipe()
+    process = spawn.Process(
+        target=_provide,
+        args=(there, kind, script, ledgers, (basic.token, basic.key), (signed.app_id, signed.api_key)),
+        daemon=True,
+    )
+    process.start()
+    there.close()
+    try:
+        yield Bench(cast(str, here.recv()), basic, signed, here)
+    finally:
+        here.close()
+        process.join(10)
+        process.kill()
+        process.join()
+        process.close()
+
+
+class _Witness(FaultScript):
+    """A script that writes down what it is asked, and looks into the clients' ledgers meanwhile."""
+
+    def watch(self, ledgers: Path | None) -> None:
+        """Begin."""
+        self.seen: list[Seen] = []
+        self.arrived: Counter[str] = Counter()
+        self.killed: set[str] = set()
+        self._ledgers = ledgers
+        self._open: dict[str, sqlite3.Connection] = {}
+
+    def meet(self, arrival: Arrival) -> Meeting:
+        """See `FaultScript.meet`."""
+        moment, group = time.monotonic(), (arrival.customer or "").partition("-")[0]
+        claimed = None
+        if self._ledgers is not None and arrival.key is not None:
+            claimed = self._claimed(self._ledgers / f"{group}.csv.ledger", group, arrival.key)
+        met = super().meet(arrival)
+        until = 0.0
+        if met.fault is not None and met.fault.retry_after is not None:
+            wall, asked = time.time(), float(met.retry_after)
+            if met.fault.retry_after == "date":
+                asked = int(wall + asked) - wall  # a date has whole seconds
+            until = moment + asked
+        digest = hashlib.blake2b(arrival.body, digest_size=8).digest()
+        self.seen.append(Seen(moment, arrival.key, arrival.customer, digest, met.name, until, claimed))
+        self.arrived[group] += 1
+        return met
+
+    def _claimed(self, path: Path, group: str, key: str) -> bool:
+        if group in self.killed:
+            self.killed.discard(group)
+            self._open.pop(group).close()
+        if group not in self._open:
+            if not path.exists():
+                return False
+            self._open[group] = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        query = "SELECT 1 FROM change WHERE operation = ? AND key = ?"
+        try:
+            return self._open[group].execute(query, (CHANGE_CASHBACK.name, key)).fetchone() is not None
+        except sqlite3.OperationalError:
+            return False  # a ledger without its tables has no claim in it
+
+
+def _provide(
+    line: Connection,
+    kind: Kind,
+    script: str,
+    ledgers: Path | None,
+    basic: tuple[str, str],
+    signed: tuple[str, str],
+) -> None:
+    """Run the provider until the line says so, or ends."""
+    witness = _Witness.from_toml(script)
+    witness.watch(ledgers)
+    server: Sandbox | Raba7niSandbox
+    if kind == "bonifiq":
+        server = Sandbox(duplicates="error-400", faults=witness, credentials=BasicCredentials(*basic))
+    else:
+        server = Raba7niSandbox(faults=witness, credentials=Raba7niCredentials(*signed))
+    try:
+        with server:
+            line.send(server.url)
+            while (question := line.recv())[0] != "close":
+                if question[0] == "arrived":
+                    line.send(dict(witness.arrived))
+                elif question[0] == "effects":
+                    line.send(dict(Counter(key for _, _, key in _history(server))))
+                else:
+                    witness.killed.add(question[1])
+                    line.send(None)
+    except (EOFError, KeyboardInterrupt):
+        return
+    line.send(Closed(witness.seen, _history(server), _balances(server), dict(witness.met)))
+
+
+def _history(server: Sandbox | Raba7niSandbox) -> list[tuple[str, Decimal, str]]:
+    if isinstance(server, Sandbox):
+        return [(each.customer_id, each.value, each.key) for each in server.books.history()]
+    return [
+        (str(moved.member_id), moved.amount, moved.reference or "")
+        for operation, reference in server.books.references()
+        for moved in server.books.effects(operation, reference)
+    ]
+
+
+def _balances(server: Sandbox | Raba7niSandbox) -> dict[str, Decimal]:
+    if isinstance(server, Sandbox):
+        return server.books.balances()
+    return {str(member): balance for (_, member), balance in server.books.balances().items()}
+
+
+@contextmanager
+def counting(bench: Bench, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell every few seconds how many requests have arrived, for as long as the block lasts."""
+
+    async def count() -> None:
+        while True:
+            await asyncio.sleep(TOLD)
+            tell(f"{bench.arrived():,} requests")
+
+    telling = asyncio.create_task(count())
+    try:
+        yield
+    finally:
+        telling.cancel()

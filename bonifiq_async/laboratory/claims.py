@@ -1,0 +1,56 @@
+"""The published list of claims, and how they are held against the sandbox one experiment after another."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from attrs import evolve
+
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.laboratory.doubt import DOUBT
+from bonifiq_async.laboratory.finding import Conducted, Experiment, Lab
+from bonifiq_async.laboratory.keys import KEYS
+from bonifiq_async.laboratory.killed import KILLED
+from bonifiq_async.laboratory.memory import MEMORY
+from bonifiq_async.laboratory.never import NEVER
+from bonifiq_async.laboratory.scale import Scale
+from bonifiq_async.laboratory.time_limits import limits
+
+EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, MEMORY, NEVER)
+"""All that is tried; each bears the claims that it names."""
+NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)
+"""The names of all claims."""
+
+
+def prove(
+    scale: Scale, seed: int, tell: Callable[[str], None], only: Collection[str] = ()
+) -> Iterator[Conducted]:
+    """Try every claim, or `only` those named, and yield what was found, one experiment after another.
+
+    `tell` hears how far it is. Raises `ConfigurationError` for a name that no claim has.
+    """
+    unknown = sorted({*only} - {*NAMES})
+    if unknown:
+        raise ConfigurationError(f"No claim is called {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+    for each in EXPERIMENTS:
+        wanted = set(only or NAMES) & set(each.claims)
+        if wanted:
+            yield _conducted(each, wanted, scale, seed, tell)
+
+
+def _conducted(
+    each: Experiment, wanted: Collection[str], scale: Scale, seed: int, tell: Callable[[str], None]
+) -> Conducted:
+    began = time.monotonic()
+    tell(f"{each.name}: begun, about {', '.join(name for name in each.claims if name in wanted)}")
+    with tempfile.TemporaryDirectory(prefix="bonifiq-prove-") as folder:
+        lab = Lab(Path(folder), scale, seed, lambda text: tell(f"{each.name}: {text}"))
+        conducted = asyncio.run(_conduct(each, lab))
+    proofs = tuple(proof for proof in conducted.proofs if proof.name in wanted)
+    return evolve(conducted, proofs=proofs, seconds=time.monotonic() - began)
+
+
+async def _conduct(each: Experiment, lab: Lab) -> Conducted:
+    return await each.conduct(lab)
