@@ -12,7 +12,18 @@ from typing import Self
 from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import TRANSITIONS, Ending, Granted, Intent, Row, Ruling, State, rule
+from bonifiq_async.intent import (
+    DOUBTFUL,
+    FIRST,
+    TRANSITIONS,
+    Ending,
+    Granted,
+    Intent,
+    Row,
+    Ruling,
+    State,
+    rule,
+)
 from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
@@ -21,17 +32,23 @@ _ROW = (
     "SELECT digest, state, in_doubt, fence, owner, lease_until, first_sent, customer_id, value"
     " FROM change WHERE operation = ? AND key = ?"
 )
-_CLAIM = (
-    "INSERT INTO change VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?)"
-    " ON CONFLICT (operation, key) DO UPDATE SET digest = excluded.digest, state = 'claimed',"
-    " in_doubt = excluded.in_doubt, fence = excluded.fence, owner = excluded.owner,"
-    " lease_until = excluded.lease_until, last_sent = excluded.last_sent, customer_id = excluded.customer_id,"
-    " value = excluded.value, path = excluded.path, body = excluded.body"
+# A change that was never seen, as most are, is looked for and claimed at once (see `FIRST`).
+_NEW = (
+    "INSERT INTO change (state, in_doubt, fence, attempts, owner, lease_until, first_sent, last_sent,"
+    " digest, customer_id, value, path, body, operation, key)"
+    " VALUES ('claimed', 0, 1, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_AGAIN = (
+    "UPDATE change SET state = 'claimed', in_doubt = ?, fence = ?, owner = ?, lease_until = ?,"
+    " first_sent = ?, last_sent = ?, digest = ?, customer_id = ?, value = ?, path = ?, body = ?"
+    " WHERE operation = ? AND key = ?"
 )
 _END = (
     "UPDATE change SET state = ?, in_doubt = ?, attempts = attempts + ?, answer = ?, error = ?, last_sent = ?"
     " WHERE operation = ? AND key = ? AND fence = ? AND state = 'claimed'"
 )
+_ENDED = {state: (state.value, state in DOUBTFUL) for state in TRANSITIONS[State.CLAIMED]}
+"""What `_END` writes of a state, and whether it is in doubt."""
 
 
 class SqliteLedger:
@@ -69,11 +86,15 @@ class SqliteLedger:
 
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
         """See `Ledger.claim`."""
-        claiming = self._opened().submit(lambda database: self._claim(database, intent, lease, repeatable))
+        claiming = self._opened().submit(
+            lambda database: self._claim(database, intent, lease, repeatable),
+            lambda ruling: self._give_back(intent, ruling),
+        )
         try:
-            return await asyncio.shield(claiming)
+            return await claiming
         except asyncio.CancelledError:
-            claiming.add_done_callback(lambda claimed: self._give_back(intent, claimed))
+            if not claiming.cancelled() and claiming.exception() is None:
+                self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
@@ -85,56 +106,39 @@ class SqliteLedger:
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
 
-    def _give_back(self, intent: Intent, claimed: "asyncio.Future[Ruling]") -> None:
+    def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
-        if not claimed.cancelled() and claimed.exception() is None:
-            ruling = claimed.result()
-            if isinstance(ruling, Granted):
-                state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
-                self.leave(intent, ruling.fence, Ending(state))
+        if isinstance(ruling, Granted):
+            state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
+            self.leave(intent, ruling.fence, Ending(state))
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
-        found = database.execute(_ROW, (intent.operation, intent.key)).fetchone()
-        row = None if found is None else _row(found)
-        now = self._clock()
-        if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
+        place, now = (intent.operation, intent.key), self._clock()
+        what = (intent.digest, intent.customer_id, str(intent.value), intent.path, intent.body)
+        if database.execute(_NEW, (self._owner, now + lease, now, now, *what, *place)).rowcount:
+            self._live.add(place)
+            return FIRST
+        row = _row(database.execute(_ROW, place).fetchone())
+        if row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
             row = evolve(row, lease_until=now)
-        place = (intent.operation, intent.key)
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
             self._live.add(place)
-            first_sent = row.first_sent if row is not None and ruling.in_doubt else now
-            database.execute(
-                _CLAIM,
-                (
-                    intent.operation,
-                    intent.key,
-                    intent.digest,
-                    ruling.in_doubt,
-                    ruling.fence,
-                    self._owner,
-                    now + lease,
-                    first_sent,
-                    now,
-                    intent.customer_id,
-                    str(intent.value),
-                    intent.path,
-                    intent.body,
-                ),
-            )
+            first_sent = row.first_sent if ruling.in_doubt else now
+            terms = (ruling.in_doubt, ruling.fence, self._owner, now + lease, first_sent, now)
+            database.execute(_AGAIN, (*terms, *what, *place))
         return ruling
 
     def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
-        if ending.state not in TRANSITIONS[State.CLAIMED]:
+        stands = _ENDED.get(ending.state)
+        if stands is None:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         self._live.discard((intent.operation, intent.key))
-        doubtful = ending.state in (State.IN_DOUBT, State.UNKNOWN)
         updated = database.execute(
             _END,
             (
-                ending.state.value,
-                doubtful,
+                *stands,
                 ending.attempts,
                 ending.answer,
                 ending.error,
