@@ -90,6 +90,10 @@ class Granted:
     in_doubt: bool
 
 
+FIRST = Granted(fence=1, in_doubt=False)
+"""What is answered for a change that the ledger has never seen."""
+
+
 @frozen
 class Settled:
     """It is applied already; send nothing."""
@@ -163,7 +167,7 @@ def rule(
     `retention` is for how many seconds the provider remembers a key.
     """
     if row is None:
-        return Granted(1, False)
+        return FIRST
     free = row.state in (State.REFUSED, State.NOT_APPLIED)
     if free:
         return Granted(row.fence + 1, row.in_doubt)

@@ -35,6 +35,7 @@ from bonifiq_async.intent import (
 )
 from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.look import standing
+from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}")
@@ -176,6 +177,45 @@ async def test_a_claim_given_up_before_it_was_answered_is_free_again(tmp_path):
             while standing(tmp_path / "l").counts[State.NOT_APPLIED] == 0:
                 await asyncio.sleep(0)
         assert (await claimed(ledger)).in_doubt is False
+
+
+async def test_a_claim_given_up_just_as_it_is_answered_is_free_again(tmp_path, monkeypatch):
+    """The answer was there, and nobody acted on it."""
+    original = Writer.submit
+
+    def submit(self, *work):
+        future = original(self, *work)
+        future.add_done_callback(lambda _: claiming.cancel())
+        return future
+
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "submit", submit)
+            claiming = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=True))
+            await asyncio.wait([claiming])
+        assert claiming.cancelled()
+        async with asyncio.timeout(5):
+            while standing(tmp_path / "l").counts[State.NOT_APPLIED] == 0:
+                await asyncio.sleep(0)
+        assert (await claimed(ledger)).in_doubt is False
+
+
+async def test_a_change_that_was_refused_begins_anew(tmp_path):
+    """With the terms and the time of the new claim: what the provider remembers counts from there."""
+    now = [0.0]
+    async with SqliteLedger(tmp_path / "l", key_retention=1000, clock=lambda: now[0]) as ledger:
+        first = await claimed(ledger)
+        await ledger.end(INTENT, first.fence, Ending(State.REFUSED, 1))
+        now[0] = 2000
+        assert await claimed(ledger, OTHER) == Granted(2, False)
+        assert await ledger.claim(INTENT, lease=60, repeatable=True) == Conflict("bia", Decimal(5))
+        await ledger.end(OTHER, 2, Ending(State.UNKNOWN, 1))
+        now[0] = 2900
+        assert await claimed(ledger, OTHER) == Granted(3, True)
+        await ledger.end(OTHER, 3, Ending(State.UNKNOWN, 1))
+        now[0] = 3001
+        assert isinstance(await ledger.claim(OTHER, lease=60, repeatable=True), Unsettled)
 
 
 async def test_commits_are_shared(tmp_path):

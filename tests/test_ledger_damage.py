@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from bonifiq_async import (
     SqliteLedger,
 )
 from bonifiq_async.intent import Intent, State
-from bonifiq_async.ledger.entry import Entry, every, put
+from bonifiq_async.ledger.entry import Entry, add, close, every, put
 from bonifiq_async.ledger.look import recorded, settle, standing
 from bonifiq_async.ledger.schema import opened
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -57,16 +57,23 @@ def written(tmp_path_factory) -> Iterator[Written]:
         yield asyncio.run(_write(server, tmp_path_factory.mktemp("written")))
 
 
+Write = Callable[[sqlite3.Connection, Entry], bool | None]
+
+
 async def _write(server: Sandbox, folder: Path) -> Written:
     history: defaultdict[str, set[Entry]] = defaultdict(set)
 
-    def remember(database: sqlite3.Connection, entry: Entry) -> None:
-        history[entry.key].add(entry)
-        put(database, entry)
+    def remembering(write: Write) -> Write:
+        def remember(database: sqlite3.Connection, entry: Entry) -> bool | None:
+            history[entry.key].add(entry)
+            return write(database, entry)
+
+        return remember
 
     path = folder / "ledger"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bonifiq_async.ledger.sqlite.put", remember)
+        for write in (add, put, close):
+            patch.setattr(f"bonifiq_async.ledger.sqlite.{write.__name__}", remembering(write))
         async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
             for begin in range(0, len(CHANGES), 10):
                 *sent, unsent = CHANGES[begin : begin + 10]

@@ -39,10 +39,14 @@ TABLE = (
     "PRIMARY KEY (operation, key)) WITHOUT ROWID"
 )
 
-_PUT = (
-    f"INSERT INTO change VALUES ({', '.join('?' * len(COLUMNS))})"
-    " ON CONFLICT (operation, key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key"))
+_ADD = f"INSERT INTO change VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (operation, key) DO "
+_NEW = f"{_ADD} NOTHING"
+_PUT = f"{_ADD} UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key")
+)
+_CLOSE = (
+    "UPDATE change SET state = ?, in_doubt = ?, last_sent = ?, attempts = ?, answer = ?, error = ?, seal = ?"
+    " WHERE operation = ? AND key = ? AND fence = ? AND state = 'claimed'"
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,10 +83,36 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
     return map(_entry, database.execute("SELECT * FROM change ORDER BY first_sent, key"))
 
 
+def add(database: sqlite3.Connection, entry: Entry) -> bool:
+    """Write a change down that was never seen; False when something stands under its operation and key."""
+    cells = _cells(entry)
+    return database.execute(_NEW, (*cells, _seal(cells))).rowcount == 1
+
+
 def put(database: sqlite3.Connection, entry: Entry) -> None:
     """Write a change down, over what stood under its operation and key."""
+    cells = _cells(entry)
+    database.execute(_PUT, (*cells, _seal(cells)))
+
+
+def close(database: sqlite3.Connection, entry: Entry) -> bool:
+    """Write down how a claim ended; False when it stands no more, as when somebody else has claimed it."""
+    cells, row = _cells(entry), entry.row
+    ended = (
+        row.state.value,
+        int(row.in_doubt),
+        float(entry.last_sent),
+        entry.attempts,
+        entry.answer,
+        entry.error,
+    )
+    place = (entry.operation, entry.key, row.fence)
+    return database.execute(_CLOSE, (*ended, _seal(cells), *place)).rowcount == 1
+
+
+def _cells(entry: Entry) -> tuple[object, ...]:
     row = entry.row
-    cells = (
+    return (
         entry.operation,
         entry.key,
         row.digest,
@@ -101,7 +131,6 @@ def put(database: sqlite3.Connection, entry: Entry) -> None:
         entry.answer,
         entry.error,
     )
-    database.execute(_PUT, (*cells, _seal(cells)))
 
 
 _Found = tuple[

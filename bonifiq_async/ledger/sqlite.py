@@ -11,8 +11,19 @@ from typing import Self
 from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import DOUBTFUL, TRANSITIONS, Ending, Granted, Intent, Row, Ruling, State, rule
-from bonifiq_async.ledger.entry import Entry, find, put
+from bonifiq_async.intent import (
+    DOUBTFUL,
+    FIRST,
+    TRANSITIONS,
+    Ending,
+    Granted,
+    Intent,
+    Row,
+    Ruling,
+    State,
+    rule,
+)
+from bonifiq_async.ledger.entry import Entry, add, close, find, put
 from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
@@ -39,7 +50,7 @@ class SqliteLedger:
         self._clock = clock
         self._owner = ""
         self._pid = 0
-        self._live: dict[tuple[str, str], int] = {}
+        self._live: dict[tuple[str, str], Entry] = {}
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
@@ -53,11 +64,15 @@ class SqliteLedger:
 
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
         """See `Ledger.claim`."""
-        claiming = self._opened().submit(lambda database: self._claim(database, intent, lease, repeatable))
+        claiming = self._opened().submit(
+            lambda database: self._claim(database, intent, lease, repeatable),
+            lambda ruling: self._give_back(intent, ruling),
+        )
         try:
-            return await asyncio.shield(claiming)
+            return await claiming
         except asyncio.CancelledError:
-            claiming.add_done_callback(lambda claimed: self._give_back(intent, claimed))
+            if not claiming.cancelled() and claiming.exception() is None:
+                self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
@@ -69,62 +84,67 @@ class SqliteLedger:
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
 
-    def _give_back(self, intent: Intent, claimed: "asyncio.Future[Ruling]") -> None:
+    def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
-        if not claimed.cancelled() and claimed.exception() is None:
-            ruling = claimed.result()
-            if isinstance(ruling, Granted):
-                state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
-                self.leave(intent, ruling.fence, Ending(state))
+        if isinstance(ruling, Granted):
+            state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
+            self.leave(intent, ruling.fence, Ending(state))
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
-        place = (intent.operation, intent.key)
-        entry, now = find(database, *place), self._clock()
+        place, now = (intent.operation, intent.key), self._clock()
+        claimed = Row(
+            intent.digest,
+            State.CLAIMED,
+            False,
+            FIRST.fence,
+            self._owner,
+            now + lease,
+            now,
+            intent.customer_id,
+            intent.value,
+        )
+        sent = Entry(*place, claimed, intent.path, intent.body, now)
+        if add(database, sent):  # most changes were never seen: they are looked for and claimed at once
+            self._live[place] = sent
+            return FIRST
+        entry = find(database, *place)
         row = None if entry is None else entry.row
         if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
             row = evolve(row, lease_until=now)
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
-            self._live[place] = ruling.fence
-            claimed = Row(
-                digest=intent.digest,
-                state=State.CLAIMED,
-                in_doubt=ruling.in_doubt,
-                fence=ruling.fence,
-                owner=self._owner,
-                lease_until=now + lease,
-                first_sent=row.first_sent if row is not None and ruling.in_doubt else now,
-                customer_id=intent.customer_id,
-                value=intent.value,
-            )
-            sent = Entry(*place, claimed, intent.path, intent.body, now)
+            first_sent = row.first_sent if row is not None and ruling.in_doubt else now
+            claimed = evolve(claimed, in_doubt=ruling.in_doubt, fence=ruling.fence, first_sent=first_sent)
+            sent = evolve(sent, row=claimed)
             if entry is not None:
                 sent = evolve(sent, attempts=entry.attempts, answer=entry.answer, error=entry.error)
             put(database, sent)
+            self._live[place] = sent
         return ruling
 
     def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
-        if self._live.get(place) == fence:
+        sent = self._live.get(place)
+        if sent is None or sent.row.fence != fence:
+            sent = find(database, *place)
+            if sent is None or sent.row.fence != fence:
+                return False
+        else:
             del self._live[place]
-        entry = find(database, *place)
-        if entry is None or (entry.row.state, entry.row.fence) != (State.CLAIMED, fence):
-            return False
-        put(
+        return close(
             database,
             evolve(
-                entry,
-                row=evolve(entry.row, state=ending.state, in_doubt=ending.state in DOUBTFUL),
+                sent,
+                row=evolve(sent.row, state=ending.state, in_doubt=ending.state in DOUBTFUL),
                 last_sent=self._clock(),
-                attempts=entry.attempts + ending.attempts,
+                attempts=sent.attempts + ending.attempts,
                 answer=ending.answer,
                 error=ending.error,
             ),
         )
-        return True
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use."""

@@ -9,12 +9,11 @@ import os
 import queue
 import sqlite3
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from attrs import frozen
+from attrs import define, field
 
 from bonifiq_async.errors import BonifiQError
 from bonifiq_async.ledger.schema import fault_of
@@ -24,14 +23,24 @@ T = TypeVar("T")
 LARGEST_GROUP = 1024
 
 
-@frozen
+@define
 class _Job(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[T]"
+    unheard: Callable[[T], None] | None
+    error: BonifiQError | None = None
+    answer: T = field(init=False)
 
-
-_Answer = tuple[_Job[object], object, BonifiQError | None]
+    def tell(self) -> None:
+        """Hand over what came of it, in its own loop."""
+        if self.done.done():
+            if self.error is None and self.unheard is not None:
+                self.unheard(self.answer)
+        elif self.error is None:
+            self.done.set_result(self.answer)
+        else:
+            self.done.set_exception(self.error)
 
 
 class Writer:
@@ -54,10 +63,15 @@ class Writer:
         if self._fault is not None:
             raise self._fault
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
-        """Have `work` done in the next commit; the future is done when it is on disk."""
+    def submit(
+        self, work: Callable[[sqlite3.Connection], T], unheard: Callable[[T], None] | None = None
+    ) -> "asyncio.Future[T]":
+        """Have `work` done in the next commit; the future is done when it is on disk.
+
+        The work is done also when the future is cancelled; then `unheard` gets what came of it.
+        """
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        job = _Job(work, loop, loop.create_future(), unheard)
         self._jobs.put(cast("_Job[object]", job))
         return job.done
 
@@ -77,7 +91,8 @@ class Writer:
             self._opened.set()
         try:
             while (jobs := self._next_group()) is not None:
-                _tell(self._commit(connection, jobs))
+                self._commit(connection, jobs)
+                _tell(jobs)
         finally:
             connection.close()
 
@@ -91,59 +106,47 @@ class Writer:
         if first is None:
             return None
         group = [first]
-        while len(group) < LARGEST_GROUP:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
+        for _ in range(min(self._jobs.qsize(), LARGEST_GROUP - 1)):  # nobody else takes from it
+            job = self._jobs.get_nowait()
             if job is None:
                 self._jobs.put(None)
                 break
             group.append(job)
         return group
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> list[_Answer]:
-        answers: list[_Answer] = []
+    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
         try:
             if self._identity() != self._file:
                 raise sqlite3.OperationalError("the file was replaced by another one")
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
-                    answers.append((job, job.work(connection), None))
+                    job.answer = job.work(connection)
                 except BonifiQError as error:
-                    answers.append((job, None, error))
+                    job.error = error
                 except (sqlite3.OperationalError, OSError):
                     raise
-                except Exception as error:  # one bad job must not end the others, nor the thread
+                except Exception as error:
                     if type(error) is sqlite3.DatabaseError:
                         raise  # pages that make no sense: nothing more is written to them
-                    answers.append((job, None, fault_of(self._path, error)))
+                    job.error = fault_of(self._path, error)
             connection.execute("COMMIT")
             self.commits += 1
-            return answers
         except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             fault = fault_of(self._path, error)
-            return [(job, None, fault) for job in jobs]
+            for job in jobs:
+                job.error = fault
 
 
-def _tell(answers: list[_Answer]) -> None:
+def _tell(jobs: list[_Job[object]]) -> None:
     """Hand the answers to the loops that asked, with one wake-up each."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
-    for answer in answers:
-        by_loop[answer[0].loop].append(answer)
-    for loop, group in by_loop.items():
+    for loop in {job.loop for job in jobs}:
         with contextlib.suppress(RuntimeError):  # that loop is closed: nobody is left to tell
-            loop.call_soon_threadsafe(_resolve, group)
+            loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
 
 
-def _resolve(answers: list[_Answer]) -> None:
-    for job, value, error in answers:
-        if job.done.done():
-            continue
-        if error is None:
-            job.done.set_result(value)
-        else:
-            job.done.set_exception(error)
+def _resolve(jobs: list[_Job[object]]) -> None:
+    for job in jobs:
+        job.tell()

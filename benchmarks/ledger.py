@@ -1,0 +1,141 @@
+"""What a ledger on disk costs: claims and outcomes by changes in flight, over a ledger in memory; look-ups.
+
+One process, one loop: every change is claimed, and its outcome written down, with nothing in between. The
+more are in flight, the more share a commit. The CPU is that of the whole process, the ledger's thread
+included; what the ledger in memory takes for the same is taken off. Runs alternate; the median counts.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from attrs import asdict, frozen
+
+from bonifiq_async import Ledger, MemoryLedger, SqliteLedger
+from bonifiq_async.intent import Ending, Granted, Intent, Settled, State
+
+APPLIED = Ending(State.APPLIED, 1, "cashback_balance=10.5 points_balance=1050")
+
+
+@frozen
+class Cost:
+    """Of a change: microseconds of wall and of CPU."""
+
+    wall: float
+    cpu: float
+
+
+@frozen
+class Line:
+    """What the table says of one number of changes in flight."""
+
+    in_flight: int
+    records_per_commit: float
+    changes_per_second: float
+    cpu: float
+    cpu_in_memory: float
+    cpu_more: float
+    look_ups_per_second: float
+
+
+def intents(count: int) -> list[Intent]:
+    """Return so many changes, as the client makes them."""
+    made = []
+    for number in range(count):
+        customer, key = f"c{number % 20_000}", f"ADD-c{number % 20_000}-10.5-order%2D{number}"
+        body = b'{"Value":10.50,"OperationType":0,"Reason":"campaign","ChangeKey":"%s"}' % key.encode()
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        path = f"/v1/pvt/Customer/{customer}/cashback"
+        made.append(
+            Intent("bonifiq.customer.change_cashback", key, digest, customer, Decimal("10.50"), path, body)
+        )
+    return made
+
+
+async def spread(changes: Sequence[Intent], in_flight: int, ledger: Ledger, *, known: bool) -> Cost:
+    """Claim all of them and write down their outcomes; where they are `known`, only ask."""
+    left = iter(changes)
+
+    async def work(some: Iterable[Intent]) -> None:
+        for intent in some:
+            ruling = await ledger.claim(intent, lease=90, repeatable=True)
+            assert isinstance(ruling, Settled if known else Granted)
+            if isinstance(ruling, Granted):
+                await asyncio.sleep(0)  # as a send would, it gives the others a turn
+                assert await ledger.end(intent, ruling.fence, APPLIED)
+
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(work(left) for _ in range(in_flight)))
+    scale = 1e6 / len(changes)
+    return Cost(scale * (time.perf_counter() - began), scale * (time.process_time() - cpu))
+
+
+async def once(changes: Sequence[Intent], in_flight: int, folder: Path) -> tuple[Cost, Cost, Cost, int]:
+    """Return what memory, disk and a look-up cost, and the commits on disk."""
+    async with MemoryLedger(capacity=len(changes)) as memory:
+        in_memory = await spread(changes, in_flight, memory, known=False)
+    async with SqliteLedger(folder / f"{time.monotonic_ns()}") as ledger:
+        await ledger.bind("provider", "account")
+        writer = ledger._opened()
+        before = writer.commits
+        on_disk = await spread(changes, in_flight, ledger, known=False)
+        commits = writer.commits - before
+        looked_up = await spread(changes, in_flight, ledger, known=True)
+    return in_memory, on_disk, looked_up, commits
+
+
+def line(in_flight: int, changes: Sequence[Intent], runs: int, folder: Path) -> Line:
+    """Measure one number of changes in flight."""
+    asyncio.run(once(changes[: len(changes) // 10], in_flight, folder))  # warms up
+    found = [asyncio.run(once(changes, in_flight, folder)) for _ in range(runs)]
+    middle = statistics.median
+    return Line(
+        in_flight,
+        records_per_commit=2 * len(changes) / middle(commits for _, _, _, commits in found),
+        changes_per_second=1e6 / middle(disk.wall for _, disk, _, _ in found),
+        cpu=middle(disk.cpu for _, disk, _, _ in found),
+        cpu_in_memory=middle(memory.cpu for memory, _, _, _ in found),
+        cpu_more=middle(disk.cpu - memory.cpu for memory, disk, _, _ in found),
+        look_ups_per_second=1e6 / middle(asked.wall for _, _, asked, _ in found),
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--changes", type=int, default=20_000)
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 16, 64, 256, 1024])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="Where the ledgers lie: the disk that is measured.")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    lines = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for in_flight in options.in_flight:
+            # One at a time, each waits for the disk twice: fewer of them tell as much.
+            count = options.changes if in_flight > 1 else options.changes // 20
+            lines.append(line(in_flight, intents(count), options.runs, Path(folder)))
+    if options.json:
+        print(json.dumps([asdict(each) for each in lines]))
+        return
+    print("                                     us CPU a change")
+    print("in flight  records/commit  changes/s  disk  memory  more  look-ups/s")
+    for each in lines:
+        print(
+            f"{each.in_flight:9}  {each.records_per_commit:14.1f}  {each.changes_per_second:9,.0f}"
+            f"  {each.cpu:4.1f}  {each.cpu_in_memory:6.1f}  {each.cpu_more:4.1f}"
+            f"  {each.look_ups_per_second:10,.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
