@@ -26,7 +26,7 @@ from bonifiq_async import (
     SqliteLedger,
 )
 from bonifiq_async.intent import Intent, State
-from bonifiq_async.ledger.entry import Entry, add, close, every, put
+from bonifiq_async.ledger.entry import Cells, Entry, add, cells_of, close, every, find, put
 from bonifiq_async.ledger.look import recorded, settle, standing
 from bonifiq_async.ledger.schema import opened
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -57,16 +57,18 @@ def written(tmp_path_factory) -> Iterator[Written]:
         yield asyncio.run(_write(server, tmp_path_factory.mktemp("written")))
 
 
-Write = Callable[[sqlite3.Connection, Entry], bool | None]
-
-
 async def _write(server: Sandbox, folder: Path) -> Written:
     history: defaultdict[str, set[Entry]] = defaultdict(set)
 
-    def remembering(write: Write) -> Write:
-        def remember(database: sqlite3.Connection, entry: Entry) -> bool | None:
-            history[entry.key].add(entry)
-            return write(database, entry)
+    def noted(database: sqlite3.Connection, cells: Cells) -> None:
+        entry = find(database, cells[0], cells[1])
+        history[cells[1]].add(entry)
+
+    def remembering(write: Callable[..., object]) -> Callable[..., object]:
+        def remember(database: sqlite3.Connection, what: Cells | Entry, *more: object) -> object:
+            done = write(database, what, *more)
+            noted(database, cells_of(what) if isinstance(what, Entry) else what)
+            return done
 
         return remember
 

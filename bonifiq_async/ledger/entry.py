@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 from attrs import frozen
 
-from bonifiq_async.intent import Row, State
+from bonifiq_async.intent import DOUBTFUL, Ending, Intent, Row, State
 
 COLUMNS = {
     "operation": "TEXT NOT NULL",
@@ -52,6 +52,28 @@ _CLOSE = (
 _encode = msgspec.msgpack.Encoder().encode
 
 
+Cells = tuple[
+    str,
+    str,
+    bytes,
+    str,
+    int,
+    int,
+    str,
+    float,
+    float,
+    str,
+    str,
+    str,
+    bytes,
+    float,
+    int,
+    str | None,
+    str | None,
+]
+"""A change as it lies in the file: the types of `COLUMNS`, without the seal that vouches for them."""
+
+
 class Damaged(sqlite3.DatabaseError):
     """What is read is not what was written."""
 
@@ -83,34 +105,52 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
     return map(_entry, database.execute("SELECT * FROM change ORDER BY first_sent, key"))
 
 
-def add(database: sqlite3.Connection, entry: Entry) -> bool:
+def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> Cells:
+    """Return the cells of a change that is claimed for the first time."""
+    return (
+        intent.operation,
+        intent.key,
+        intent.digest,
+        "claimed",
+        0,
+        fence,
+        owner,
+        float(lease_until),
+        float(now),
+        intent.customer_id,
+        str(intent.value),
+        intent.path,
+        intent.body,
+        float(now),
+        0,
+        None,
+        None,
+    )
+
+
+def add(database: sqlite3.Connection, cells: Cells) -> bool:
     """Write a change down that was never seen; False when something stands under its operation and key."""
-    cells = _cells(entry)
     return database.execute(_NEW, (*cells, _seal(cells))).rowcount == 1
 
 
-def put(database: sqlite3.Connection, entry: Entry) -> None:
-    """Write a change down, over what stood under its operation and key."""
-    cells = _cells(entry)
+def put(database: sqlite3.Connection, entry: Entry) -> Cells:
+    """Write a change down, over what stood under its operation and key, and return its cells."""
+    cells = cells_of(entry)
     database.execute(_PUT, (*cells, _seal(cells)))
+    return cells
 
 
-def close(database: sqlite3.Connection, entry: Entry) -> bool:
-    """Write down how a claim ended; False when it stands no more, as when somebody else has claimed it."""
-    cells, row = _cells(entry), entry.row
-    ended = (
-        row.state.value,
-        int(row.in_doubt),
-        float(entry.last_sent),
-        entry.attempts,
-        entry.answer,
-        entry.error,
-    )
-    place = (entry.operation, entry.key, row.fence)
-    return database.execute(_CLOSE, (*ended, _seal(cells), *place)).rowcount == 1
+def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float) -> bool:
+    """Write down how the claim in `cells` ended; False when it stands no more: another has claimed it."""
+    attempts = cells[14] + ending.attempts
+    ended = (float(now), attempts, ending.answer, ending.error)
+    state = (ending.state.value, int(ending.state in DOUBTFUL))
+    seal = _seal((*cells[:3], *state, *cells[5:13], *ended))
+    return database.execute(_CLOSE, (*state, *ended, seal, cells[0], cells[1], cells[5])).rowcount == 1
 
 
-def _cells(entry: Entry) -> tuple[object, ...]:
+def cells_of(entry: Entry) -> Cells:
+    """Return a change as it lies in the file, without its seal."""
     row = entry.row
     return (
         entry.operation,
@@ -133,30 +173,7 @@ def _cells(entry: Entry) -> tuple[object, ...]:
     )
 
 
-_Found = tuple[
-    str,
-    str,
-    bytes,
-    str,
-    int,
-    int,
-    str,
-    float,
-    float,
-    str,
-    str,
-    str,
-    bytes,
-    float,
-    int,
-    str | None,
-    str | None,
-    int,
-]
-"""The types of `COLUMNS`, for which the seal vouches."""
-
-
-def _entry(found: _Found) -> Entry:
+def _entry(found: tuple[*Cells, int]) -> Entry:
     if _seal(found[:-1]) != found[-1]:
         raise Damaged(f"what stands under the key {found[1]!r:.60} is not what was written")
     row = Row(

@@ -12,7 +12,6 @@ from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import (
-    DOUBTFUL,
     FIRST,
     TRANSITIONS,
     Ending,
@@ -23,7 +22,7 @@ from bonifiq_async.intent import (
     State,
     rule,
 )
-from bonifiq_async.ledger.entry import Entry, add, close, find, put
+from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
 from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
@@ -50,7 +49,7 @@ class SqliteLedger:
         self._clock = clock
         self._owner = ""
         self._pid = 0
-        self._live: dict[tuple[str, str], Entry] = {}
+        self._live: dict[tuple[str, str], Cells] = {}
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
@@ -92,18 +91,7 @@ class SqliteLedger:
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()
-        claimed = Row(
-            intent.digest,
-            State.CLAIMED,
-            False,
-            FIRST.fence,
-            self._owner,
-            now + lease,
-            now,
-            intent.customer_id,
-            intent.value,
-        )
-        sent = Entry(*place, claimed, intent.path, intent.body, now)
+        sent = fresh(intent, FIRST.fence, self._owner, now + lease, now)
         if add(database, sent):  # most changes were never seen: they are looked for and claimed at once
             self._live[place] = sent
             return FIRST
@@ -115,12 +103,21 @@ class SqliteLedger:
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
             first_sent = row.first_sent if row is not None and ruling.in_doubt else now
-            claimed = evolve(claimed, in_doubt=ruling.in_doubt, fence=ruling.fence, first_sent=first_sent)
-            sent = evolve(sent, row=claimed)
+            claimed = Row(
+                intent.digest,
+                State.CLAIMED,
+                ruling.in_doubt,
+                ruling.fence,
+                self._owner,
+                now + lease,
+                first_sent,
+                intent.customer_id,
+                intent.value,
+            )
+            again = Entry(*place, claimed, intent.path, intent.body, now)
             if entry is not None:
-                sent = evolve(sent, attempts=entry.attempts, answer=entry.answer, error=entry.error)
-            put(database, sent)
-            self._live[place] = sent
+                again = evolve(again, attempts=entry.attempts, answer=entry.answer, error=entry.error)
+            self._live[place] = put(database, again)
         return ruling
 
     def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
@@ -128,23 +125,10 @@ class SqliteLedger:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
         sent = self._live.get(place)
-        if sent is None or sent.row.fence != fence:
-            sent = find(database, *place)
-            if sent is None or sent.row.fence != fence:
-                return False
-        else:
-            del self._live[place]
-        return close(
-            database,
-            evolve(
-                sent,
-                row=evolve(sent.row, state=ending.state, in_doubt=ending.state in DOUBTFUL),
-                last_sent=self._clock(),
-                attempts=sent.attempts + ending.attempts,
-                answer=ending.answer,
-                error=ending.error,
-            ),
-        )
+        if sent is None or sent[5] != fence:
+            return False  # whoever has claimed it since, here or elsewhere, says how it ends
+        del self._live[place]
+        return close(database, sent, ending, self._clock())
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use."""
