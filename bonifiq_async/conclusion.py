@@ -63,6 +63,13 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
             f"{subject} was refused: the provider does not accept the credentials ({what}). "
             "Nothing changed; check the credentials and what they are allowed to do."
         )
+    if refusal is Refusal.SIGN_IN:
+        error = AuthenticationError(
+            f"{subject} was refused: the provider does not accept the sign-in of this call, or not the "
+            f"credentials ({what}). Nothing changed; sign in again, else check the credentials."
+        )
+        error.shared = False
+        return error
     if refusal is Refusal.CUSTOMER:
         return CustomerNotFound(
             f"{subject} was refused: the provider does not know the customer ({what}). Nothing changed."
@@ -96,7 +103,9 @@ def _doubt(delivered: Delivered[T]) -> str:
     if reason is StopReason.UNREADABLE:
         problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
         return f"the answer does not fit the contract ({problem})"
+    last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
+    doubtful += delivered.attempts[-1:] if last_counts else ()
     cause = "an earlier call with this key ended unknown"
     if doubtful:
         said = reading.said if reading is not None and doubtful[-1] is delivered.attempts[-1] else None

@@ -78,6 +78,8 @@ class Refusal(Kind):
 
     OTHER = "other"
     CREDENTIALS = "credentials"
+    SIGN_IN = "sign-in"
+    """The credentials, or what signs one person in for this call alone: the answer does not say which."""
     CUSTOMER = "customer not found"
 
 

@@ -7,7 +7,7 @@ or both, is unreadable, never guessed.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bonifiq_async.converters import decode, structure
 from bonifiq_async.errors import PayloadError
@@ -42,6 +42,11 @@ class AnswerReader:
         if isinstance(answer, Reading):
             return answer
         return _structured(operation, answer.get("data"), "$.data", self._request_id(answer))
+
+    def read_redeem(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
+        """Read the answer to a call with a member token: a 401 or 403 may be about that alone."""
+        reading = self.read(operation, evidence)
+        return evolve(reading, refusal=Refusal.SIGN_IN) if reading.refusal is Refusal.CREDENTIALS else reading
 
     def read_card(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read a card, which stands in `data` or one level below: the documentation shows no sample."""
