@@ -63,6 +63,13 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
             f"{subject} was refused: the provider does not accept the credentials ({what}). "
             "Nothing changed; check the credentials and what they are allowed to do."
         )
+    if refusal is Refusal.SIGN_IN:
+        error = AuthenticationError(
+            f"{subject} was refused: the provider does not accept the sign-in of this call, or not the "
+            f"credentials ({what}). Nothing changed; sign in again, else check the credentials."
+        )
+        error.shared = False
+        return error
     if refusal is Refusal.CUSTOMER:
         return CustomerNotFound(
             f"{subject} was refused: the provider does not know the customer ({what}). Nothing changed."
@@ -96,8 +103,13 @@ def _doubt(delivered: Delivered[T]) -> str:
     if reason is StopReason.UNREADABLE:
         problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
         return f"the answer does not fit the contract ({problem})"
+    last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
-    cause = f"attempt {_attempt(doubtful[-1])}" if doubtful else "an earlier call with this key ended unknown"
+    doubtful += delivered.attempts[-1:] if last_counts else ()
+    cause = "an earlier call with this key ended unknown"
+    if doubtful:
+        said = reading.said if reading is not None and doubtful[-1] is delivered.attempts[-1] else None
+        cause = f"attempt {_attempt(doubtful[-1])}{_in_brackets(said)}"
     if reason is StopReason.ANSWERED:
         return f"{cause}, and its repeat was refused ({_said(reading.said if reading else None)})"
     if reason is StopReason.NO_SAFE_REPEAT:
@@ -114,7 +126,8 @@ def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T])
     last = ""
     if delivered.attempts:
         why = f" ({delivered.evidence.detail})" if delivered.evidence and delivered.evidence.detail else ""
-        last = f" (last: attempt {_attempt(delivered.attempts[-1])}{why})"
+        said = _in_brackets(delivered.reading.said if delivered.reading is not None else None)
+        last = f" (last: attempt {_attempt(delivered.attempts[-1])}{said}{why})"
     meaning = "Nothing changed" if operation.writes else "It only reads"
     return kind(f"{subject} was given up: {_ending(delivered)}{last}. {meaning}; it may be made again.")
 
@@ -156,12 +169,21 @@ def _said(said: ErrorAnswer | None) -> str:
     """Return the provider's own words, short and on one line."""
     if said is None:
         return "no reason given"
-    parts = [f"status {said.status}"]
-    code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
-    parts += [_plain(text) for text in (code, said.message) if text]
+    parts = [f"status {said.status}", *_words(said)]
     if said.status == 404 and len(parts) == 1:
         parts.append("is the base URL right?")
     return ", ".join(parts)
+
+
+def _in_brackets(said: ErrorAnswer | None) -> str:
+    """Return the provider's words beside a status that is named already."""
+    words = _words(said) if said is not None else []
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _words(said: ErrorAnswer) -> list[str]:
+    code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
+    return [_plain(text) for text in (code, said.message) if text]
 
 
 def _plain(text: str) -> str:

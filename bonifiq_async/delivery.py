@@ -82,7 +82,7 @@ class Delivery:
             now, wall = self._runtime.monotonic(), self._runtime.wall()
             verdict, reading = _judge(operation, evidence, read, wall)
             last = (reading, evidence)
-            _record(history, verdict, evidence, wall, waited=now - since - evidence.elapsed)
+            _record(history, verdict, evidence, reading, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
             if slot is not None:
                 slot.saw(_sample(verdict, evidence, asked))
@@ -212,16 +212,28 @@ def _judge(
     if verdict is None:
         reading = read(operation, evidence)
         return reading.verdict, reading
-    if verdict is Verdict.BROKEN and operation.repeat is RepeatClass.KEYED:
+    if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
+        return verdict, None
+    reading = read(operation, evidence)
+    used = reading.verdict is Verdict.DUPLICATE and verdict is Verdict.BROKEN
+    if used and operation.repeat is RepeatClass.KEYED:
         # Some servers report a used key as a 5xx; repeating that would never end.
-        reading = read(operation, evidence)
-        if reading.verdict is Verdict.DUPLICATE:
-            return reading.verdict, reading
-    return verdict, None
+        return reading.verdict, reading
+    # The status decides; of the body only what it says of the failure is kept, for the error.
+    return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
 
 
-def _record(history: History, verdict: Verdict, evidence: Evidence, wall: float, *, waited: float) -> None:
-    request_id = evidence.header("x-request-id")
+def _record(
+    history: History,
+    verdict: Verdict,
+    evidence: Evidence,
+    reading: Reading[T] | None,
+    wall: float,
+    *,
+    waited: float,
+) -> None:
+    named = evidence.header("x-request-id")
+    request_id = named[0] if named else None if reading is None else reading.request_id
     history.attempts.append(
         Attempt(
             number=len(history.attempts) + 1,
@@ -231,7 +243,7 @@ def _record(history: History, verdict: Verdict, evidence: Evidence, wall: float,
             started_at=datetime.fromtimestamp(wall - evidence.elapsed, UTC),
             elapsed=evidence.elapsed,
             waited=max(0.0, waited),
-            request_id=request_id[0] if request_id else None,
+            request_id=request_id,
             requests=evidence.requests,
         )
     )

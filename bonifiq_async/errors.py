@@ -92,7 +92,13 @@ class RefusedError(BonifiQError):
 
 
 class AuthenticationError(RefusedError):
-    """The provider does not accept the credentials (401), or not for this (403). Nothing changed."""
+    """The provider does not accept the credentials (401), or not for this (403). Nothing changed.
+
+    `shared` is false when the call had a sign-in of its own, which may be what was refused: other calls
+    may still be accepted.
+    """
+
+    shared = True
 
 
 class CustomerNotFound(RefusedError):

@@ -78,6 +78,8 @@ class Refusal(Kind):
 
     OTHER = "other"
     CREDENTIALS = "credentials"
+    SIGN_IN = "sign-in"
+    """The credentials, or what signs one person in for this call alone: the answer does not say which."""
     CUSTOMER = "customer not found"
 
 
@@ -86,7 +88,9 @@ class Reading(Generic[T]):
     """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED` and `UNREADABLE`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
-    when the answer does not fit the contract.
+    when the answer does not fit the contract; `request_id` when its body names the request.
+
+    Of an answer that the status alone judged, `verdict` is that judgement, and `said` what the body said.
     """
 
     verdict: Verdict
@@ -95,3 +99,4 @@ class Reading(Generic[T]):
     refusal: Refusal = Refusal.OTHER
     path: str | None = None
     problem: str | None = None
+    request_id: str | None = None

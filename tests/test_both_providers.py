@@ -388,7 +388,7 @@ class SecretsBehaviour(Behaviour):
             options = {"ledger": ledger, "retry": fast(max_attempts=2), "timeouts": limits}
             async with self.side.client(server, **options) as client:
                 outcome = await self.side.make(client, self.side.change_with_secrets())
-                rooms = vars(client).values()
+                rooms = [room for room in vars(client).values() if hasattr(room, "__dict__")]
                 shown = [repr(each) for each in (outcome, client, vars(client), *map(vars, rooms))]
                 files += [path.read_bytes() for path in tmp_path.iterdir()]  # with what is in the -wal
         files += [path.read_bytes() for path in tmp_path.iterdir()]

@@ -23,6 +23,7 @@ from bonifiq_async import (
     PayloadError,
     Raba7niClient,
     Raba7niCredentials,
+    Redeem,
     Refund,
     RefusedError,
     SignInPaths,
@@ -479,6 +480,58 @@ async def test_a_batch_takes_every_kind_of_change(raba7ni) -> None:
         assert len(moved) <= 1 and (len(moved) == 1 or outcome.effect is not Effect.APPLIED)
         effects[outcome.effect] += 1
     assert min(effects.values()) > 50 and sum(effects.values()) == len(changes)
+
+
+async def test_an_expired_sign_in_refuses_its_own_redemption_alone(raba7ni) -> None:
+    """The batch goes on, since nobody else has that token; the other redemptions go through."""
+    server = raba7ni()
+    server.books.move("gift", None, 10, 123, Decimal(1000))
+    tokens = [MemberToken("expired") if number % 3 == 0 else server.sign_in(123) for number in range(60)]
+    changes = [
+        Redeem(card_id=10, amount=Decimal(1), member_token=token, reference=str(number))
+        for number, token in enumerate(tokens)
+    ]
+    async with raba7ni_client_for(server) as client:
+        batch = CashbackBatch(client, flow=FlowControl(max_in_flight=4))
+        outcomes = {outcome.position: outcome async for outcome in batch.run(changes)}
+    assert batch.stopped_by is None
+    assert server.books.balance(10, 123) == 960
+    for number in range(60):
+        assert outcomes[number].effect is (Effect.REFUSED if number % 3 == 0 else Effect.APPLIED)
+    assert isinstance(outcomes[0].error, AuthenticationError)
+    assert not outcomes[0].error.shared and "sign in again" in str(outcomes[0].error)
+
+
+async def test_a_refused_key_stops_a_batch_at_once(raba7ni) -> None:
+    """Every other change would be refused, too."""
+    server = raba7ni()
+    changes = (Earn(card_id=10, member=ANA, purchase_amount=Decimal(1), key=str(n)) for n in range(500))
+    async with Raba7niClient(CREDENTIALS, base_url=server.url, retry=fast()) as client:
+        batch = CashbackBatch(client, flow=FlowControl(max_in_flight=4))
+        outcomes = [outcome async for outcome in batch.run(changes)]
+    assert isinstance(batch.stopped_by, AuthenticationError) and batch.stopped_by.shared
+    assert len(outcomes) == server.books.requests <= 12
+
+
+@pytest.mark.parametrize("fault", ["429", "429-seconds", "500-after", "503-before", "503-seconds", "400"])
+async def test_an_error_has_the_words_of_the_answer(fault: str, raba7ni) -> None:
+    """Code, message and request id, also where the status alone decides what it means."""
+    server = raba7ni(faults=FaultScript([fault]))
+    async with raba7ni_client_for(server) as client:
+        outcome = await client.outcome_of(
+            Earn(card_id=10, member=ANA, purchase_amount=Decimal(1), reference="r")
+        )
+    assert outcome.effect is (Effect.REFUSED if fault == "400" else Effect.UNKNOWN)
+    assert (outcome.error.code, outcome.result) == ("fault", None)
+    assert "fault, Fault" in str(outcome.error)
+    assert outcome.error.request_id == outcome.attempts[0].request_id
+    assert outcome.error.request_id.startswith("req_")
+
+
+async def test_an_attempt_has_the_request_id_of_the_body(client) -> None:
+    """Of a success, too, for who asks the provider about it."""
+    outcome = await client.cashback.earn(card_id=10, member=ANA, purchase_amount=Decimal(1), reference="r")
+    assert outcome.attempts[0].request_id == "req_1"
 
 
 # The client itself.

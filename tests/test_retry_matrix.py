@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from conftest import Clock, change, claims_of, fast, http, read_request
+from conftest import Clock, change, claims_of, client_for, fast, http, read_request
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.answers import AnswerReader
@@ -374,6 +374,16 @@ async def test_a_used_key_that_is_reported_as_a_server_error(first: str, raw_ser
         outcome = await client.customers.change_cashback(CHANGE)
     assert (outcome.effect, outcome.attempts[-1].verdict) == (Effect.ALREADY_APPLIED, Verdict.DUPLICATE)
     assert bodies == [bodies[0]] * 2
+
+
+async def test_the_words_of_the_last_failure_are_in_the_error(sandbox) -> None:
+    """Where it is certain that nothing changed, and where it is not."""
+    for fault, effect in (("429", Effect.NOT_APPLIED), ("500-before", Effect.UNKNOWN)):
+        server = sandbox(faults=FaultScript([fault]))
+        async with client_for(server, retry=fast(max_attempts=1)) as client:
+            outcome = await client.outcome_of(CHANGE)
+        assert (outcome.effect, outcome.result) == (effect, None)
+        assert f"status {fault[:3]} (Fault {fault[:3]})" in str(outcome.error)
 
 
 def test_the_table_meets_every_fault_and_mode() -> None:

@@ -12,7 +12,7 @@ from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.lanes import Lanes
 from bonifiq_async.batch.summary import BatchSummary, Tally
-from bonifiq_async.errors import BonifiQError, ConfigurationError
+from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome
 from bonifiq_async.runtime import Runtime
@@ -48,7 +48,7 @@ class CashbackBatch(Generic[C, T]):
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
     `stop` lets it end first. A refused credential stops the run at once, as an outage does in the end
-    (`stopped_by` is the error). After a run that
+    (`stopped_by` is the error); not so where a change has a sign-in of its own. After a run that
     was left early, `unheard` are the outcomes that nobody took, and `cut_off` the changes that were in
     flight: the client's `in_doubt` says which of them may have been applied. The same after a fault.
     """
@@ -114,7 +114,7 @@ class CashbackBatch(Generic[C, T]):
             run.start()
             while (outcome := await run.ended.get()) is not None:
                 self._tally.count(outcome)
-                if outcome.error is not None and outcome.error.status in CREDENTIALS_REFUSED:
+                if outcome.error is not None and _concerns_all(outcome.error):
                     self.stopped_by = self.stopped_by or outcome.error
                     self.stop()
                 yield outcome
@@ -294,6 +294,12 @@ class _Run(Generic[C, T]):
         """Note that nobody saw the change end; what earlier rounds came to is no longer true."""
         self.cut_off.append(lap.change)
         lap.outcome = None
+
+
+def _concerns_all(error: BonifiQError) -> bool:
+    """Say whether the credentials were refused that every change is sent with."""
+    own = isinstance(error, AuthenticationError) and not error.shared
+    return error.status in CREDENTIALS_REFUSED and not own
 
 
 def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:

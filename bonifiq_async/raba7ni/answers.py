@@ -7,7 +7,7 @@ or both, is unreadable, never guessed.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bonifiq_async.converters import decode, structure
 from bonifiq_async.errors import PayloadError
@@ -44,7 +44,12 @@ class AnswerReader:
         answer: Members | Reading[T] = self._opened(evidence)
         if isinstance(answer, Reading):
             return answer
-        return _structured(operation, answer.get("data"), "$.data")
+        return _structured(operation, answer.get("data"), "$.data", self._request_id(answer))
+
+    def read_redeem(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
+        """Read the answer to a call with a member token: a 401 or 403 may be about that alone."""
+        reading = self.read(operation, evidence)
+        return evolve(reading, refusal=Refusal.SIGN_IN) if reading.refusal is Refusal.CREDENTIALS else reading
 
     def read_card(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read a card, which stands in `data` or one level below: the documentation shows no sample."""
@@ -57,7 +62,7 @@ class AnswerReader:
             if len(inner) != 1:
                 return _unreadable("no card with an id is in it", path)
             data, path = data[inner[0]], f"{path}.{inner[0]}"
-        return _structured(operation, data, path)
+        return _structured(operation, data, path, self._request_id(answer))
 
     def read_sign_in(self, _: Operation[SignedIn], evidence: Evidence) -> Reading[SignedIn]:
         """Keep the answer of a sign-in as it is."""
@@ -79,23 +84,27 @@ class AnswerReader:
             return _unreadable(str(error), error.path)
         success = answer.get("success")
         if success is True and status >= 400:
-            return _unreadable(f"success is true and the status is {status}", "$.success")
+            problem = f"success is true and the status is {status}"
+            return _unreadable(problem, "$.success", self._request_id(answer))
         if success is True:
             return answer
         if success is False or status >= 400:
             return _refused(self._said(answer, status))
-        return _unreadable("it says neither success nor failure", "$.success")
+        return _unreadable("it says neither success nor failure", "$.success", self._request_id(answer))
 
     def _said(self, answer: Members, status: int) -> ErrorAnswer:
         """Read what an error body says; little is documented of it, so nothing is required."""
-        error, meta = _members(answer.get("error")), _members(answer.get("meta"))
+        error = _members(answer.get("error"))
         message = _text(error.get("message")) or _text(answer.get("message")) or _text(answer.get("error"))
         return ErrorAnswer(
             status,
             code=self._blotted(_text(error.get("code"))),
             message=self._blotted(message),
-            request_id=self._blotted(_text(meta.get("request_id"))),
+            request_id=self._request_id(answer),
         )
+
+    def _request_id(self, answer: Members) -> str | None:
+        return self._blotted(_text(_members(answer.get("meta")).get("request_id")))
 
     def _blotted(self, text: str | None) -> str | None:
         for secret in self.hidden:
@@ -103,18 +112,20 @@ class AnswerReader:
         return text
 
 
-def _structured(operation: Operation[T], data: object, path: str) -> Reading[T]:
+def _structured(operation: Operation[T], data: object, path: str, request_id: str | None) -> Reading[T]:
     try:
-        return Reading(Verdict.ACCEPTED, structure(data, operation.result, path=path, names=operation.names))
+        value = structure(data, operation.result, path=path, names=operation.names)
     except PayloadError as error:
-        return _unreadable(str(error), error.path)
+        return _unreadable(str(error), error.path, request_id)
+    return Reading(Verdict.ACCEPTED, value, request_id=request_id)
 
 
 def _refused(said: ErrorAnswer) -> Reading[T]:
     if said.status in CREDENTIALS_REFUSED:
-        return Reading(Verdict.REFUSED, said=said, refusal=Refusal.CREDENTIALS)
-    refusal = Refusal.CUSTOMER if said.code == MEMBER_NOT_FOUND else Refusal.OTHER
-    return Reading(Verdict.REFUSED, said=said, refusal=refusal)
+        refusal = Refusal.CREDENTIALS
+    else:
+        refusal = Refusal.CUSTOMER if said.code == MEMBER_NOT_FOUND else Refusal.OTHER
+    return Reading(Verdict.REFUSED, said=said, refusal=refusal, request_id=said.request_id)
 
 
 def _members(value: object) -> Members:
@@ -127,5 +138,5 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _unreadable(problem: str, path: str) -> Reading[T]:
-    return Reading(Verdict.UNREADABLE, problem=problem, path=path)
+def _unreadable(problem: str, path: str, request_id: str | None = None) -> Reading[T]:
+    return Reading(Verdict.UNREADABLE, problem=problem, path=path, request_id=request_id)

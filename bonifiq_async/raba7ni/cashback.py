@@ -225,7 +225,7 @@ class Cashback:
             headers=((MEMBER_TOKEN, change.member_token),),
             record=RedeemRecord.of(change),
         )
-        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read, terms)
+        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read_redeem, terms)
 
     async def _refund(self, change: Refund, terms: Terms) -> Outcome[CashbackRefunded]:
         return await self._once(change, REFUND, _request_of(change, self._base_url), self._reader.read, terms)
