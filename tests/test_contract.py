@@ -130,7 +130,7 @@ class Talk:
 
 
 def meant(schema: object) -> object:
-    """Return a schema in which `nullable` beside `allOf` says what is meant: OpenAPI 3.0 makes nothing of it."""
+    """Return a schema in which `nullable` beside `allOf` says what is meant: by itself it says nothing."""
     if isinstance(schema, list):
         return [meant(each) for each in schema]
     if not isinstance(schema, dict):
