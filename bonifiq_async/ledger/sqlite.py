@@ -131,12 +131,14 @@ class SqliteLedger:
         return close(database, sent, ending, self._clock())
 
     def _opened(self) -> Writer:
-        """Return the writer, opening the file at the first use."""
+        """Return the writer, opening the file at the first use; the loop does not wait for it."""
+        if self._writer is not None and self._writer.failed:
+            self._writer.stop()
+            self._writer = None
         if self._writer is None:
             self._owner, self._pid = this_process(), os.getpid()
-            writer = Writer(self.path, lambda: opened(self.path))
-            writer.start()
-            self._writer = writer
+            self._writer = Writer(self.path, lambda: opened(self.path))
+            self._writer.start()
         elif self._pid != os.getpid():
             raise ConfigurationError(
                 "The ledger was opened before this process was forked. Nothing was sent; open one in each."
@@ -147,10 +149,14 @@ class SqliteLedger:
         """Commit what is left and close the file. Idempotent."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.stop()
+            await asyncio.to_thread(writer.stop)
 
     async def __aenter__(self) -> Self:
-        self._opened()
+        try:
+            await asyncio.to_thread(self._opened().wait)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

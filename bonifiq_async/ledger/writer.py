@@ -57,11 +57,19 @@ class Writer:
         self.commits = 0
 
     def start(self) -> None:
-        """Start the thread; raise what opening the file raised."""
+        """Start the thread, which opens the file. Whoever has work done is told when it cannot."""
         self._thread.start()
+
+    def wait(self) -> None:
+        """Block until the file is open; raise what opening it raised."""
         self._opened.wait()
         if self._fault is not None:
             raise self._fault
+
+    @property
+    def failed(self) -> bool:
+        """Whether the file could not be opened: nothing will be done."""
+        return self._fault is not None
 
     def submit(
         self, work: Callable[[sqlite3.Connection], T], unheard: Callable[[T], None] | None = None
@@ -76,25 +84,34 @@ class Writer:
         return job.done
 
     def stop(self) -> None:
-        """Commit what is left, close the file and end the thread."""
+        """Block until what is left is committed, the file closed and the thread ended."""
         self._jobs.put(None)
         self._thread.join()
 
     def _run(self) -> None:
+        connection = self._open()
+        try:
+            while (jobs := self._next_group()) is not None:
+                if connection is None:
+                    for job in jobs:
+                        job.error = self._fault
+                else:
+                    self._commit(connection, jobs)
+                _tell(jobs)
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection | None:
         try:
             connection = self._connect()
             self._file = self._identity()
-        except Exception as error:  # noqa: BLE001 - raised where the ledger is opened
+            return connection
+        except Exception as error:  # noqa: BLE001 - raised where the ledger is used
             self._fault = error if isinstance(error, BonifiQError) else fault_of(self._path, error)
-            return
+            return None
         finally:
             self._opened.set()
-        try:
-            while (jobs := self._next_group()) is not None:
-                self._commit(connection, jobs)
-                _tell(jobs)
-        finally:
-            connection.close()
 
     def _identity(self) -> tuple[int, int]:
         status = os.stat(self._path)

@@ -1,0 +1,281 @@
+"""Event loops: none is blocked, none is left with anything open, and each thread and process has its own."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import change, client_for
+
+from bonifiq_async import CashbackBatch, ConfigurationError, Effect, LedgerError, SqliteLedger
+from bonifiq_async.ledger import sqlite, writer
+from bonifiq_async.sandbox import FaultScript
+
+LONGEST = 0.05
+"""Seconds that one step of the loop may take."""
+
+
+class Watch:
+    """Notes for how long, at the most, the loop did not come round."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    @contextlib.asynccontextmanager
+    async def __call__(self):
+        task = asyncio.create_task(self._tick())
+        await asyncio.sleep(0)
+        try:
+            yield self
+        finally:
+            await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _tick(self) -> None:
+        while True:
+            begun = time.thread_time(), time.perf_counter()
+            await asyncio.sleep(0.001)
+            self.longest = max(self.longest, time.perf_counter() - begun[1])
+
+
+@pytest.fixture
+def slow_disk(monkeypatch) -> float:
+    """A disk that takes 0.2 s to open a file, to commit, and to close: whoever waits there is seen."""
+    seconds = 0.2
+    opened, commit = sqlite.opened, writer.Writer._commit
+
+    class Slow:
+        """A connection that is slow to close."""
+
+        def __init__(self, connection: object) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._connection, name)
+
+        def close(self) -> None:
+            time.sleep(seconds)
+            self._connection.close()
+
+    def slow_open(path: Path) -> Slow:
+        time.sleep(seconds)
+        return Slow(opened(path))
+
+    def slow_commit(self: writer.Writer, *args: object) -> object:
+        time.sleep(seconds)
+        return commit(self, *args)
+
+    monkeypatch.setattr(sqlite, "opened", slow_open)
+    monkeypatch.setattr(writer.Writer, "_commit", slow_commit)
+    return seconds
+
+
+async def test_a_slow_disk_does_not_block_the_loop(slow_disk, sandbox, tmp_path) -> None:
+    """Not when the ledger is opened, not when it commits, and not when it is closed."""
+    server = sandbox()
+    async with Watch()() as watch:
+        begun = time.perf_counter()
+        async with SqliteLedger(tmp_path / "a") as ledger, client_for(server, ledger=ledger) as client:
+            assert (await client.customers.change_cashback(change())).effect is Effect.APPLIED
+        lazy = SqliteLedger(tmp_path / "b")
+        async with client_for(server, ledger=lazy) as client:
+            assert (await client.customers.change_cashback(change("other"))).effect is Effect.APPLIED
+        await lazy.aclose()
+        took = time.perf_counter() - begun
+    assert took > 8 * slow_disk  # open, two or three commits, close; twice
+    assert watch.longest < slow_disk
+
+
+async def test_a_batch_with_a_ledger_does_not_block_the_loop(sandbox, tmp_path) -> None:
+    """Five hundred changes with faults, fsync included: no step of the loop takes longer than 50 ms."""
+    server = sandbox(faults=FaultScript(rate=0.2, seed=1, among=["500-after", "429", "reset-before"]))
+    stalls = []
+    for attempt in range(3):  # a machine that is busy with something else can stall anybody once
+        async with SqliteLedger(tmp_path / str(attempt)) as ledger, client_for(server) as client:
+            batch = CashbackBatch(client, ledger=ledger)
+            changes = [change(f"{attempt}-{number}", customer=f"c{number % 50}") for number in range(500)]
+            async with Watch()() as watch:
+                outcomes = [outcome async for outcome in batch.run(changes)]
+        assert len(outcomes) == 500
+        assert {outcome.effect for outcome in outcomes} <= {Effect.APPLIED, Effect.ALREADY_APPLIED}
+        stalls.append(watch.longest)
+        if stalls[-1] < LONGEST:
+            return
+    raise AssertionError(f"the loop stood still for {stalls} s")
+
+
+async def test_a_ledger_that_cannot_be_opened_says_so_and_can_be_opened_later(sandbox, tmp_path) -> None:
+    """At the first use as at the door; what was wrong may be mended meanwhile."""
+    path = tmp_path / "missing" / "ledger"
+    ledger = SqliteLedger(path)
+    server = sandbox()
+    async with client_for(server, ledger=ledger) as client:
+        for _ in range(2):
+            with pytest.raises((LedgerError, ConfigurationError)):
+                await client.customers.change_cashback(change())
+        with pytest.raises((LedgerError, ConfigurationError)):
+            async with SqliteLedger(path):
+                raise AssertionError("it must not open")
+        assert server.books.requests == 0
+        path.parent.mkdir()
+        assert (await client.customers.change_cashback(change())).effect is Effect.APPLIED
+    await ledger.aclose()
+    assert [each.name for each in threading.enumerate() if each.name == "ledger"] == []
+
+
+# --- one process, and what is left of it ---
+
+APPLIES = """
+import asyncio  # in debug mode, by -X dev
+import logging
+from decimal import Decimal
+from bonifiq_async import BasicCredentials, BonifiQClient, CashbackBatch, CashbackChange, SqliteLedger
+from bonifiq_async.sandbox import Sandbox
+
+logging.disable()  # what the library says of changes in doubt is no fault here
+
+def changes(run, count=20):
+    return [CashbackChange(f"c{n % 5}", Decimal(1), "r", f"{run}-{n}") for n in range(count)]
+
+async def applied(sandbox, run, path=None):
+    ledger = None if path is None else SqliteLedger(path)
+    client = BonifiQClient(sandbox.credentials, base_url=sandbox.url, ledger=ledger)
+    async with client:
+        outcomes = [each async for each in CashbackBatch(client).run(changes(run))]
+        await client.customers.points("c1")
+    if ledger is not None:
+        await ledger.aclose()
+    return len([each for each in outcomes if each.error is None])
+"""
+
+
+def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a script as a user would, with everything that Python can find wrong being said."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "dev",
+            "-X",
+            "tracemalloc",
+            "-W",
+            "error",
+            "-c",
+            APPLIES + textwrap.dedent(script),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+SCRIPTS = {
+    "a batch, two loops in a row": """
+        import gc
+        with Sandbox() as sandbox:
+            for run in range(2):
+                print(asyncio.run(applied(sandbox, run, "ledger")))
+                gc.collect()
+        """,
+    "a batch left in the middle": """
+        async def left():
+            async with BonifiQClient(sandbox.credentials, base_url=sandbox.url) as client:
+                async for _ in CashbackBatch(client).run(changes("left", 200)):
+                    break
+            return 20
+        with Sandbox() as sandbox:
+            print(asyncio.run(left()))
+            print(asyncio.run(applied(sandbox, 2)))
+        """,
+    "calls that are cancelled": """
+        from bonifiq_async.sandbox import FaultScript
+        async def cancelled():
+            async with BonifiQClient(sandbox.credentials, base_url=sandbox.url) as client:
+                calls = [asyncio.create_task(client.outcome_of(each)) for each in changes("c")]
+                while sandbox.books.requests < 20:
+                    await asyncio.sleep(0.01)
+                for call in calls:
+                    call.cancel()
+                return len([each for each in await asyncio.gather(*calls, return_exceptions=True)])
+        with Sandbox(faults=FaultScript(rate=1.0, among=["silence-after"])) as sandbox:
+            print(asyncio.run(cancelled()))
+        with Sandbox() as sandbox:
+            print(asyncio.run(applied(sandbox, 2)))
+        """,
+    "a thread for each loop": """
+        import threading
+        done = []
+        with Sandbox() as sandbox:
+            def work(run):
+                done.append(asyncio.run(applied(sandbox, run, f"ledger-{run}")))
+            threads = [threading.Thread(target=work, args=(run,)) for run in range(4)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            assert sum(sandbox.books.balances().values()) == 80
+        assert done == [20] * 4
+        print(20)
+        print(20)
+        """,
+    "a fork after the import": """
+        import multiprocessing, os, sys
+        async def warmed_up():  # the parent has used loop, client and ledger before
+            return await applied(sandbox, "parent", "ledger")
+        def child(run, say):
+            say.put(asyncio.run(applied(sandbox, run, "ledger")))
+        sandbox = Sandbox().start()
+        print(asyncio.run(warmed_up()))
+        context = multiprocessing.get_context("fork")
+        say = context.SimpleQueue()
+        children = [context.Process(target=child, args=(run, say)) for run in range(3)]
+        for each in children: each.start()
+        for each in children: each.join(20)
+        assert [each.exitcode for each in children] == [0] * 3
+        counts = [say.get() for _ in children]
+        assert counts == [20] * 3
+        assert sum(sandbox.books.balances().values()) == 80
+        sandbox.stop()
+        say.close()
+        print(20)
+        """,
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_nothing_is_left_open(script: str, tmp_path: Path) -> None:
+    """No socket, file, task or thread; nothing on standard error, where Python would say so."""
+    done = run(script, tmp_path)
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert said == []  # what debug mode says of slow steps is looked at above, on a clock of its own
+    assert (done.returncode, done.stdout.split()) == (0, ["20", "20"])
+
+
+def test_what_is_left_open_would_be_seen(tmp_path: Path) -> None:
+    """The check above can fail: a client that nobody closes is named."""
+    script = """
+        async def forgets():
+            client = BonifiQClient(sandbox.credentials, base_url=sandbox.url)
+            await client.customers.points("c1")
+        with Sandbox() as sandbox:
+            asyncio.run(forgets())
+        """
+    assert "ResourceWarning" in run(script, tmp_path).stderr
+
+
+async def test_a_client_of_before_the_fork_is_refused_its_ledger(sandbox, tmp_path) -> None:
+    """Nothing is sent in a child by a ledger that its parent opened."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system does not fork")
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        ledger._pid -= 1  # as it is in a child
+        async with client_for(sandbox(), ledger=ledger) as client:
+            with pytest.raises(ConfigurationError, match="forked"):
+                await client.customers.change_cashback(change())
+        ledger._pid += 1
