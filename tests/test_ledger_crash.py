@@ -28,6 +28,7 @@ from bonifiq_async.converters import decode
 from bonifiq_async.intent import DONE, State
 from bonifiq_async.ledger.look import recorded
 from bonifiq_async.sandbox import Books, FaultScript, Sandbox
+from bonifiq_async.sandbox.rules import Arrival, Meeting
 
 KILLS = int(os.environ.get("KILLS", "40"))
 IN_FLIGHT = 32
@@ -257,10 +258,11 @@ class At(FaultScript):
         super().__init__()
         self._until, self._act = number, act
 
-    def draw(self) -> None:
+    def meet(self, arrival: Arrival) -> Meeting:
         self._until -= 1
         if self._until == 0:
             self._act()
+        return super().meet(arrival)
 
 
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))"
