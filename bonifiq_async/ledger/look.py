@@ -62,8 +62,8 @@ class LedgerFile:
         """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
 
         It sees what stands there when it looks, while others write, and writes nothing there itself.
-        Raises as `standing`, and `ConfigurationError` for another account's ledger or a damaged one,
-        also when that shows within.
+        Raises `ConfigurationError` for what is no ledger that can be used, is another account's, or turns
+        out to be damaged within.
         """
         done = ", ".join(f"'{state.value}'" for state in DONE)
         with closing(opened(self.path)) as connection:
