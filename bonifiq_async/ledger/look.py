@@ -69,8 +69,8 @@ class LedgerFile:
 
         It sees what stands there when it looks, while others write, and writes nothing there itself. What
         is not as it was written is not seen: its claim will tell.
-        Raises as `standing`, and `ConfigurationError` for another account's ledger or a damaged one,
-        also when that shows within.
+        Raises `ConfigurationError` for what is no ledger that can be used, is another account's, or turns
+        out to be damaged within.
         """
         done = ", ".join(f"'{state.value}'" for state in DONE)
         with contextlib.closing(opened(self.path)) as connection:
