@@ -4,37 +4,32 @@ Pure: time comes with each sample. A 429 speaks of a rate (RFC 6585, section 4) 
 a timeout and rising latency speak of load (RFC 9110, section 15.6.4) and lower the limit in flight.
 """
 
-import math
 from collections import deque
 
 from attrs import define, field
 
 from bonifiq_async.admission import Sample
+from bonifiq_async.batch.share import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
 from bonifiq_async.outcome import Verdict
 
 DOUBLING = 0.25
-"""Seconds in which a ceiling doubles that has never fallen."""
+"""Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two
+below take as many times longer: what a rise does is not seen before."""
 RECOVERY = 5.0
 """Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438)."""
 PROBE = 1.25
 """Factor by which it rises in each second after that: what was found once need not be true for ever."""
 FARTHEST = 300.0
 """Seconds of such a rise after which it is beyond anything that could be asked for."""
-LOAD_FALL = 0.9
 PACE_FALL = 0.95
-"""Shares that are left after a fall: of the limit, and of the rate that the provider was seen to take."""
+"""Share that is left after a fall of the rate that the provider was seen to take."""
 QUICK_FALL, MEASURED = 0.85, 2.0
 """The same when the sign comes within so many seconds of going on; the rate is measured over as many."""
-WORST_FALL = 0.5
-"""No single sign halves more than once."""
-EPOCH, EPOCH_SECONDS = 10, 0.25
-"""Answers, at least, and seconds over which a sign is read; never fewer answers than there are in flight."""
-LEARNING = 500
-"""Answers over which the share of failures that have nothing to do with load is learnt."""
+EPOCH, LONGEST_EPOCH, EPOCH_SECONDS = 10, 50, 0.25
+"""Answers, at least, and as many when they leave doubt, and seconds over which a sign is read; never fewer
+answers than there are in flight."""
 LATENCY_FACTOR, LATENCY_MARGIN = 2.0, 0.1
 """Latency is a sign when it is both so many times and so many seconds above the lowest seen."""
-TRIAL, WORSE = 0.6, 3.0
-"""Share of a ceiling at which it is judged whether its falls have helped; what counts as a new trouble."""
 LONGEST_REST = 1.0
 """Seconds that the place of a request rests that was turned away."""
 TICK = 0.05
@@ -78,63 +73,11 @@ class Ceiling:
         """Begin anew, as if nothing were known, from `at` at the most."""
         self.value, self.wall = min(self.value, at), None
 
-    @property
-    def below_the_wall(self) -> bool:
-        """Whether it lies clearly below where it last fell from: what fails here is not for load."""
-        return self.wall is None or self.value < 0.95 * self.wall
-
     def _path(self, wall: float) -> float:
         over = min(self.risen - RECOVERY, FARTHEST)
         if over < 0:
             return wall + (wall - self.floor) * float((over / RECOVERY) ** 3)
         return wall * float(PROBE**over) + over
-
-
-@define
-class Share:
-    """The share of answers that are failures of one kind, and what of it is always there.
-
-    `trial` is the share at which a ceiling began to fall, and where the ceiling was then.
-    """
-
-    background: float = 0.0
-    trial: tuple[float, float] | None = None
-    failed: int = 0
-    seen: int = 0
-
-    def count(self, failed: bool) -> None:
-        """Count an answer since the last fall."""
-        self.failed += failed
-        self.seen += 1
-
-    def is_a_sign(self, failed: int, seen: int) -> bool:
-        """Say whether so many failures are more than chance (three sigma) and background explain."""
-        expected = self.background * seen
-        return failed > 1 + expected + 3 * math.sqrt(expected)
-
-    def learn(self, failed: int, seen: int) -> None:
-        """Take what was seen under little load as what is always there, and end the trial."""
-        self.background += (failed / seen - self.background) * min(1.0, seen / LEARNING)
-        self.trial = None
-
-    def falls_for_nothing(self, at: float) -> float | None:
-        """Judge the falls so far, the ceiling being `at`; return where they began if they have not helped.
-
-        Were the failures for load, there would be none of what is above the load that was taken.
-        """
-        share, self.failed, self.seen = self.failed / self.seen, 0, 0
-        if self.trial is None or share > self.trial[0] * WORSE:
-            self.trial = (share, at)  # it begins, or something new has come
-            return None
-        before, began = self.trial
-        if at > began * TRIAL and at >= 2:
-            return None
-        for_load = max(0.0, 1 - (1 - before) * began / at)
-        if share <= (before + for_load) / 2:
-            self.trial = (share, at)
-            return None
-        self.background, self.trial = share, None
-        return began
 
 
 class Throughput:
@@ -207,17 +150,18 @@ class Adaptation:
         if sample.status != 429:
             self._throughput.count(now)
         if now - sample.elapsed >= self._fell:  # what was sent before a fall says nothing of the time after
-            self._note(sample)
+            self._note(sample, now)
             if sample.asked is not None and sample.verdict is Verdict.THROTTLED:
                 self._asked_to_wait(sample.status, sample.asked, now)
             elif self._is_over(now):
                 self._conclude(now)
         if sample.verdict in GOOD:
-            self._latency += (sample.elapsed - self._latency) / 16
+            self._latency += (sample.elapsed - self._latency) / (16 if self._latency else 1)
+            turns = elapsed / max(1.0, self._latency / DOUBLING)
             if full:
-                self.limit.rise(elapsed)
+                self.limit.rise(turns)
             if paced:
-                self.pace.rise(elapsed)
+                self.pace.rise(turns)
 
     def rest(self, sample: Sample) -> float:
         """Return for how many seconds the place of a request is not used again.
@@ -229,21 +173,22 @@ class Adaptation:
         return 0.0
 
     def restart(self, now: float) -> None:
-        """Begin anew with few in flight, after an outage."""
+        """Begin anew with few in flight after an outage, which tells nothing of the time after it."""
         self.limit.restart(self.initial)
+        self._throttling, self._overload = Share(), Share()
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        self._epoch, self._fell = _Epoch(now), now
+        """Begin to look anew, at what is sent when all that is in flight now has ended."""
+        self._fell = now + self._latency
+        self._epoch = _Epoch(self._fell)
 
-    def _note(self, sample: Sample) -> None:
-        epoch, throttled = self._epoch, sample.status == 429
-        overloaded = sample.status == 503 or sample.timed_out
-        self._throttling.count(throttled)
-        self._overload.count(overloaded)
+    def _note(self, sample: Sample, now: float) -> None:
+        epoch = self._epoch
+        epoch.began = max(epoch.began, now - sample.elapsed) if epoch.seen == 0 else epoch.began
         epoch.seen += 1
-        epoch.throttled += throttled
-        epoch.overloaded += overloaded
+        epoch.throttled += sample.status == 429
+        epoch.overloaded += sample.status == 503 or sample.timed_out
         if sample.verdict in GOOD:
             epoch.good += 1
             epoch.seconds += sample.elapsed
@@ -256,41 +201,52 @@ class Adaptation:
             self._give_way(now, LOAD_FALL)
 
     def _conclude(self, now: float) -> None:
-        epoch, throttling, overload = self._epoch, self._throttling, self._overload
-        if throttling.is_a_sign(epoch.throttled, epoch.seen):
-            began = throttling.falls_for_nothing(self.pace.value)
-            if began is None:
-                return self._slow_down(now)
-            self.pace.back_to(began)
-        elif self.pace.below_the_wall:
-            throttling.learn(epoch.throttled, epoch.seen)
-        if overload.is_a_sign(epoch.overloaded, epoch.seen):
-            share = epoch.overloaded / epoch.seen
-            began = overload.falls_for_nothing(self.limit.value)
-            if began is None:
-                return self._give_way(now, max(WORST_FALL, min(LOAD_FALL, 1 - share)))
-            self.limit.back_to(began)
-        elif self.limit.below_the_wall:
-            overload.learn(epoch.overloaded, epoch.seen)
-        if self._is_slow():
-            return self._give_way(now, LOAD_FALL)
+        epoch, throttled, overloaded = self._epoch, self._throttled(now), self._overloaded()
         self._epoch = _Epoch(now)
+        found = self._throttling.judge(throttled)
+        if isinstance(found, Back):
+            self.pace.back_to(found.to)
+        elif found is not None:
+            return self._slow_down(now, left=found.left if found.trial else None)
+        found = self._overload.judge(overloaded)
+        if isinstance(found, Back):
+            self.limit.back_to(found.to)
+        elif found is not None:
+            return self._give_way(now, found.left)
+        if self._is_slow(epoch):
+            self._give_way(now, LOAD_FALL)
 
     def _is_over(self, now: float) -> bool:
-        """Say whether an epoch has seen enough: answers and time, or a sign before that."""
-        epoch = self._epoch
-        if epoch.seen < EPOCH:
+        """Say whether an epoch has seen enough: answers, and time for those to come that go well."""
+        epoch, lasted = self._epoch, now - self._epoch.began
+        if epoch.seen < EPOCH or lasted < self._latency:
             return False
-        if self._throttling.is_a_sign(epoch.throttled, epoch.seen):
-            return True
-        if self._overload.is_a_sign(epoch.overloaded, epoch.seen):
-            return True
-        return epoch.seen >= int(self.limit.value) and now - epoch.began >= EPOCH_SECONDS
+        failed = max(epoch.throttled, epoch.overloaded)
+        enough = epoch.seen >= int(self.limit.value) and lasted >= EPOCH_SECONDS
+        if not failed or (enough and epoch.seen >= LONGEST_EPOCH):
+            return enough
+        if not enough and failed <= MOST * epoch.seen:
+            return False
+        throttled, overloaded = self._throttled(now), self._overloaded()
+        if not enough:
+            return throttled.is_more_than(MOST) or overloaded.is_more_than(MOST)
+        return not (self._throttling.wonders(throttled) or self._overload.wonders(overloaded))
 
-    def _is_slow(self) -> bool:
-        if not self._epoch.good:
+    def _throttled(self, now: float) -> Reading:
+        epoch, pace = self._epoch, self.pace
+        met, taken = pace.wall is not None, self._taken(now)
+        return Reading(epoch.throttled, epoch.seen, pace.value, taken, pace.lowest, met)
+
+    def _overloaded(self) -> Reading:
+        epoch, limit = self._epoch, self.limit
+        places = float(int(limit.value))
+        carried = places * min(1.0, 1 - epoch.overloaded / epoch.seen + self._overload.background)
+        return Reading(epoch.overloaded, epoch.seen, places, carried, limit.lowest, limit.wall is not None)
+
+    def _is_slow(self, epoch: _Epoch) -> bool:
+        if not epoch.good:
             return False
-        latency = self._epoch.seconds / self._epoch.good
+        latency = epoch.seconds / epoch.good
         if self.limit.value <= self.initial:
             self._lowest_latency = latency  # so few do not queue: this is how long it takes now
         self._lowest_latency = lowest = min(latency, self._lowest_latency)
@@ -301,12 +257,15 @@ class Adaptation:
         self.limit.fall(wall * left, wall)
         self._begin(now)
 
-    def _slow_down(self, now: float, asked: float = 0.0) -> None:
+    def _taken(self, now: float) -> float:
+        """Return the requests a second that the provider has taken of late."""
         going = now - self._resumed
-        taken = min(
-            self.pace.value, self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
-        )
-        left = PACE_FALL if going > MEASURED else QUICK_FALL
+        rate = self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
+        return min(self.pace.value, rate)
+
+    def _slow_down(self, now: float, asked: float = 0.0, left: float | None = None) -> None:
+        taken = self._taken(now)
+        left = left or (PACE_FALL if now - self._resumed > MEASURED else QUICK_FALL)
         first = self.pace.value == float("inf")
         lowest = 0.0 if first else self.pace.value * WORST_FALL
         measured = not first or self._throughput.total >= EPOCH

@@ -1,0 +1,151 @@
+"""Which failures tell of load, and which are always there.
+
+Pure: told how many of some answers failed, it says whether to ask for less. A provider may fail some
+requests at any load; to ask it for less and less on that account would bring a run to a standstill.
+"""
+
+import math
+
+from attrs import define, frozen
+
+LOAD_FALL, WORST_FALL = 0.9, 0.5
+"""Shares that are left of a ceiling after a sign: at the most, and at the least."""
+TRIAL, PROOF, SELDOM = 0.6, 4.0, 0.003
+"""Share of a ceiling at which it is tried whether a fall helps. That is decided when one is e ** `PROOF`
+times as likely as the other, taking it that `SELDOM` fail below the limit."""
+SAFE = 0.97
+"""Share of what was carried when a fall was due up to which failures have nothing to do with load."""
+MOST = 0.5
+"""Of a provider that fails more than this share, less is asked, whatever the reason."""
+BANG = 0.05
+"""Share of failures that is no sign while a ceiling doubles: it meets its limit with more."""
+LEARNING = 500
+"""Answers over which the share of failures is learnt that are always there."""
+
+
+@frozen
+class Reading:
+    """Of `seen` answers `failed` failed, under a ceiling that stands `at`, and cannot go below `lowest`.
+
+    `carried` is how much of it was good for something; `met` says that it has met its limit before.
+    """
+
+    failed: int
+    seen: int
+    at: float
+    carried: float
+    lowest: float
+    met: bool
+
+    def is_more_than(self, share: float) -> bool:
+        """Say whether more failed than chance (three sigma) and `share` explain."""
+        expected = share * self.seen
+        return self.failed > 2 + expected + 3 * math.sqrt(expected)
+
+
+@frozen
+class Fall:
+    """Leave `left` of the ceiling; `trial` says that it is for a moment, to see what comes of it."""
+
+    left: float
+    trial: bool = False
+
+
+@frozen
+class Back:
+    """Go back to `to`: the falls from there were for nothing."""
+
+    to: float
+
+
+@define
+class Trial:
+    """A ceiling was lowered from `at`, where `share` failed: were that for load, less would fail now.
+
+    `began` is where the falls began. `proof` is the logarithm of how much likelier it is that the
+    failures have nothing to do with load.
+    """
+
+    share: float
+    at: float
+    began: float
+    failed: int = 0
+    seen: int = 0
+    proof: float = 0.0
+
+    def weigh(self, reading: Reading) -> None:
+        """Take in what was seen below."""
+        always = min(self.share, 1 - SELDOM)
+        for_load = min(always, max(SELDOM, 1 - (1 - always) * self.at / reading.at))
+        good = reading.seen - reading.failed
+        self.proof += reading.failed * math.log(always / for_load)
+        self.proof += good * math.log((1 - always) / (1 - for_load))
+        self.failed, self.seen = self.failed + reading.failed, self.seen + reading.seen
+
+    def is_open(self, reading: Reading) -> bool:
+        """Say whether nothing is decided yet, and may be: the ceiling has not risen, nor all got worse."""
+        low = reading.at < SAFE * self.at and not reading.is_more_than(self.share)
+        return low and abs(self.proof) < PROOF
+
+    @property
+    def was_for_nothing(self) -> bool:
+        """Whether the failures have nothing to do with load."""
+        return self.proof >= PROOF and self.failed <= MOST * self.seen
+
+
+@define
+class Share:
+    """The share of answers that are failures of one kind, and what of it is always there: `background`.
+
+    `safe` is up to where failures have nothing to do with load. `fell_from` is where the ceiling was
+    before a fall, until it is known whether that helped; `trial` is how that is found out, and `fresh` says
+    that it has just shown what is always there.
+    """
+
+    background: float = 0.0
+    learnt: int = 0
+    fresh: bool = False
+    safe: float = float("inf")
+    fell_from: float | None = None
+    trial: Trial | None = None
+
+    def judge(self, reading: Reading) -> Fall | Back | None:
+        """Say what follows: a fall as deep as the share of failures; where that has not helped, a trial."""
+        trial = self.trial
+        if trial is not None:
+            trial.weigh(reading)
+            if trial.is_open(reading):
+                return None
+            self.trial = None
+            if trial.was_for_nothing:
+                self.background, self.fresh = trial.failed / trial.seen, True
+                return Back(trial.began)
+        at, lowest = reading.at, reading.at <= reading.lowest
+        if self.fresh and reading.is_more_than(self.background):
+            self.background = 0.0  # more fails at the old height, so it is for load after all
+        self.fresh = False
+        if lowest or not reading.is_more_than(self._usual(reading)):
+            self.fell_from = None
+            if lowest or at < self.safe:
+                self._learn(reading)
+            return None
+        share = reading.failed / reading.seen
+        self.safe = SAFE * reading.carried
+        if self.fell_from is None or share > MOST:
+            self.fell_from = self.fell_from or at
+            return Fall(max(WORST_FALL, min(LOAD_FALL, 1 - share)))
+        self.trial, self.fell_from = Trial(share, at, self.fell_from), None
+        return Fall(TRIAL, trial=True)
+
+    def wonders(self, reading: Reading) -> bool:
+        """Say whether more failed than usual, but too few to be sure."""
+        usual = self._usual(reading)
+        return reading.failed > usual * reading.seen and not reading.is_more_than(usual)
+
+    def _usual(self, reading: Reading) -> float:
+        return self.background if reading.met else max(self.background, BANG)
+
+    def _learn(self, reading: Reading) -> None:
+        self.learnt = min(LEARNING, self.learnt + reading.seen)
+        news = reading.failed / reading.seen - self.background
+        self.background = min(MOST, self.background + news * min(1.0, reading.seen / self.learnt))
