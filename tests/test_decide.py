@@ -386,8 +386,14 @@ REACHED = {
     StopReason.QUOTA_SPENT: lambda: decision(Verdict.LOST, quota_left=0),
     StopReason.RETRY_AFTER_TOO_LONG: lambda: decision(Verdict.THROTTLED, asked=3600.0),
 }
-ELSEWHERE = {StopReason.CLOSED, StopReason.REMEMBERED, StopReason.HELD, StopReason.UNSETTLED}
-"""Reasons that `decide` does not know: the client was closed, or answers from memory (tests below)."""
+ELSEWHERE = {
+    StopReason.CLOSED,
+    StopReason.REMEMBERED,
+    StopReason.HELD,
+    StopReason.UNSETTLED,
+    StopReason.OUTAGE,
+}
+"""Reasons that `decide` does not know: the client was closed, answers from memory, or a batch ended."""
 
 
 def test_every_reason_is_reached() -> None:
