@@ -13,17 +13,18 @@ from decimal import Decimal
 from itertools import repeat
 
 import pytest
+from attrs import frozen
 from conftest import CHANGED, POINTS, change, fast, read_request
 from conftest import http as answer
 
 from bonifiq_async import (
+    Attempt,
     BasicCredentials,
     BonifiQClient,
     BonifiQError,
     Earn,
     Effect,
     Member,
-    Outcome,
     Raba7niClient,
     Raba7niCredentials,
     Timeouts,
@@ -34,16 +35,17 @@ pytestmark = pytest.mark.usefixtures("way")
 """Everything that is sent here is sent directly and by aiohttp's session."""
 
 MEGABYTE = 1_048_576
-PROMPT = Timeouts(connect=2.0, attempt=0.4, call=2.0)
-"""Time for an honest answer, and not for one that never ends."""
+PROMPT = 0.4
+"""Seconds for an answer that never ends."""
+PATIENT = Timeouts(connect=5.0, attempt=20.0, call=20.0)
 NEXT = POINTS.replace(b"10", b"77")
 """A balance that the hostile answers do not have."""
 
 
-def to(url: str, timeouts: Timeouts = PROMPT) -> BonifiQClient:
+def to(url: str) -> BonifiQClient:
     """Return a client that tries once: the first answer decides."""
     credentials = BasicCredentials("token", "secret")
-    return BonifiQClient(credentials, base_url=url, retry=fast(max_attempts=1), timeouts=timeouts)
+    return BonifiQClient(credentials, base_url=url, retry=fast(max_attempts=1), timeouts=PATIENT)
 
 
 class Hostile:
@@ -81,19 +83,29 @@ class Hostile:
         await writer.drain()
 
 
-async def outcome(
-    server: Callable[..., object], raw_server: Callable, timeouts: Timeouts = PROMPT
-) -> Outcome:
+@frozen
+class Ended:
+    """How a change ended."""
+
+    effect: Effect
+    attempts: tuple[Attempt, ...]
+
+
+async def outcome(server: Hostile, raw_server: Callable) -> Ended:
     """Make a change, then read a balance: the answer to the first must not be taken for the second's."""
-    async with to(await raw_server(server), timeouts) as client:
-        async with asyncio.timeout(PROMPT.call + 1):
-            result = await client.outcome_of(change())
-            with contextlib.suppress(BonifiQError):  # its connection may have been the spoilt one
-                assert (await client.customers.points("ANA")).cashback_balance == 77
+    async with to(await raw_server(server)) as client:
+        begun = time.perf_counter()
+        try:
+            applied = await client.customers.change_cashback(change(), deadline=PROMPT)
+            ended = Ended(applied.effect, applied.attempts)
+        except BonifiQError as error:
+            ended = Ended(error.effect, error.attempts)
+        assert time.perf_counter() - begun < PROMPT + 5  # a busy machine has its own hangs
+        with contextlib.suppress(BonifiQError):  # its connection may have been the spoilt one
             assert (await client.customers.points("ANA")).cashback_balance == 77
-        assert result.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED) or result.error is not None
-        assert (client.in_doubt() == ()) is (result.effect is not Effect.UNKNOWN)
-    return result
+        assert (await client.customers.points("ANA")).cashback_balance == 77
+        assert (client.in_doubt() == ()) is (ended.effect is not Effect.UNKNOWN)
+    return ended
 
 
 # --- framing ---
@@ -255,14 +267,12 @@ async def test_a_flood_is_refused_in_bounded_memory_and_time(flood: Callable, ra
     server = Hostile(flood())
     tracemalloc.start(1)
     try:
-        begun = time.perf_counter()
         result = await outcome(server, raw_server)
-        took, peak = time.perf_counter() - begun, tracemalloc.get_traced_memory()[1]
+        peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert result.effect is Effect.UNKNOWN
     assert peak < 32 * MEGABYTE
-    assert took < PROMPT.attempt + 1.5  # and the balance that is read afterwards
 
 
 async def _dripping(whole: bytes) -> AsyncIterator[bytes]:
@@ -280,10 +290,8 @@ async def test_a_dripping_answer_ends_with_the_attempt(at: int, raw_server) -> N
         async for part in _dripping(answer(CHANGED)[at:]):
             yield part
 
-    begun = time.perf_counter()
     result = await outcome(Hostile(drips()), raw_server)
     assert (result.effect, result.attempts[0].verdict) == (Effect.UNKNOWN, Verdict.LOST)
-    assert time.perf_counter() - begun < PROMPT.attempt + 1
 
 
 # --- damage on the way ---
@@ -363,7 +371,7 @@ async def test_a_write_without_a_key_is_sent_once(raw: bytes, effect: Effect, ra
     swapped = swapped.replace(LENGTH, f"Content-Length: {len(yes)}\r\n".encode())
     server = Hostile(swapped)
     credentials = Raba7niCredentials("app_1", "test_1")
-    async with Raba7niClient(credentials, base_url=await raw_server(server), timeouts=PROMPT) as client:
+    async with Raba7niClient(credentials, base_url=await raw_server(server), timeouts=PATIENT) as client:
         earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(50), reference="r")
         assert (await client.outcome_of(earn)).effect is effect
     assert len(server.bodies) == 1
