@@ -79,6 +79,11 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
     return map(_entry, database.execute("SELECT * FROM change ORDER BY first_sent, key"))
 
 
+def under(database: sqlite3.Connection, key: str) -> list[Entry]:
+    """Return the changes of every operation under a key. Raises `Damaged`."""
+    return list(map(_entry, database.execute("SELECT * FROM change WHERE key = ?", (key,))))
+
+
 def put(database: sqlite3.Connection, entry: Entry) -> None:
     """Write a change down, over what stood under its operation and key."""
     row = entry.row
