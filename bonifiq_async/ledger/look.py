@@ -149,7 +149,8 @@ def settle(path: Path, key: str, state: State, note: str) -> None:
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
     if len(doubtful) != 1:
-        raise ConfigurationError(f"No change under the key {key} is in doubt in {path}. Nothing was settled.")
+        found = f"{len(doubtful)} changes are" if doubtful else "No change is"
+        raise ConfigurationError(f"{found} in doubt under the key {key} in {path}. Nothing was settled.")
 
 
 @contextlib.contextmanager
