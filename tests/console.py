@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 
 from bonifiq_async.cli import main
-from bonifiq_async.sandbox import Sandbox
+from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
 
 @frozen
@@ -33,7 +33,9 @@ class Console:
         self.folder = folder
         monkeypatch.chdir(folder)
 
-    def __call__(self, *args: str, sandbox: Sandbox | None = None, stdin: bytes = b"", **env: str) -> Ended:
+    def __call__(
+        self, *args: str, sandbox: Sandbox | Raba7niSandbox | None = None, stdin: bytes = b"", **env: str
+    ) -> Ended:
         for name, value in {**settings(sandbox), **env}.items():
             self._monkeypatch.setenv(name, value)
         self._monkeypatch.setattr(sys, "argv", ["bonifiq", *args])
@@ -50,10 +52,16 @@ class Console:
         return path
 
 
-def settings(sandbox: Sandbox | None) -> dict[str, str]:
+def settings(sandbox: Sandbox | Raba7niSandbox | None) -> dict[str, str]:
     """Return the environment that points to a sandbox."""
     if sandbox is None:
         return {}
+    if isinstance(sandbox, Raba7niSandbox):
+        return {
+            "RABA7NI_BASE_URL": sandbox.url,
+            "RABA7NI_APP_ID": sandbox.credentials.app_id,
+            "RABA7NI_API_KEY": sandbox.credentials.api_key,
+        }
     return {
         "BONIFIQ_BASE_URL": sandbox.url,
         "BONIFIQ_API_TOKEN": sandbox.credentials.token,
@@ -61,7 +69,9 @@ def settings(sandbox: Sandbox | None) -> dict[str, str]:
     }
 
 
-def process(sandbox: Sandbox, folder: Path, *args: str, prelude: str = "") -> "subprocess.Popen[str]":
+def process(
+    sandbox: Sandbox | Raba7niSandbox, folder: Path, *args: str, prelude: str = ""
+) -> "subprocess.Popen[str]":
     """Start the command as a real process; `prelude` is Python run in it first."""
     script = f"import sys; sys.argv[0] = 'bonifiq'; {prelude}\nfrom bonifiq_async.cli import main; main()"
     return subprocess.Popen(

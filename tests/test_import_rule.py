@@ -187,6 +187,23 @@ def test_no_provider_is_known_where_all_are_served(module: str) -> None:
     assert {room(target) for target in GRAPH[module]} & PROVIDERS == set()
 
 
+SIDES = {"cli.bonifiq_side": {"bonifiq"}, "cli.raba7ni_side": {"raba7ni"}}
+BONIFIQS = {"cli.one_call": {"bonifiq"}, "cli.demo": {"bonifiq"}}
+"""Commands of one provider alone."""
+
+
+def test_the_command_line_knows_a_provider_by_its_side_alone() -> None:
+    """What serves every file serves those of the next provider, too."""
+    known = {
+        module: {room(target) for target in GRAPH[module]} & PROVIDERS
+        for module in MODULES
+        if room(module) == "cli"
+    }
+    assert {module: providers for module, providers in known.items() if providers} == SIDES | BONIFIQS
+    importing = {module for module in known if GRAPH[module] & SIDES.keys()}
+    assert importing == {"cli.one_call"}
+
+
 # Both names as they may stand anywhere: the package's own, its command's, and that of its errors.
 OWN_NAMES = re.compile(r"bonifiq[_-]async|BonifiQError", re.IGNORECASE)
 

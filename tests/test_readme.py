@@ -166,6 +166,17 @@ def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
         assert line in README
 
 
+def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
+    """It moves what the books say."""
+    console = Console(monkeypatch, capsys, tmp_path)
+    example = next(code for kind, code in BLOCKS if kind == "csv" and code.startswith("operation"))
+    console.write("changes.csv", example.rstrip())
+    with Raba7niSandbox() as raba7ni:
+        ended = console("apply", "changes.csv", "--provider", "raba7ni", "--yes", sandbox=raba7ni)
+        assert (ended.code, "mean nothing" in ended.err) == (0, False)
+        assert sorted(raba7ni.books.balances().values()) == [Decimal("1.025"), Decimal("1.250")]
+
+
 def test_the_first_command_ends_as_shown():
     """The demo at its full size; setting up is the continuous check's part."""
     command = next(code for kind, code in BLOCKS if kind == "sh").strip()

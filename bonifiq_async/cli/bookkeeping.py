@@ -14,7 +14,9 @@ def status(
     ledger: Path,
     look: Annotated[
         bool,
-        typer.Option("--look", help="Ask the provider for the balances and movements that are in doubt."),
+        typer.Option(
+            "--look", help="Ask the provider for what helps to decide: the balance now, movements then."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from attrs import frozen
 
 from bonifiq_async import door
+from bonifiq_async.change_key import canonical_amount
 from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side, Sight
 from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
@@ -242,7 +243,8 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> str:
     if balance.cashback_percentage is None:
         return "by how much it moves the balance, the card does not say"
     share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-    return f"it moves about {_plain(share)} ({balance.cashback_percentage}%) if it took effect"
+    spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
+    return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect"
 
 
 SIDE = Side(

@@ -105,6 +105,11 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
     return map(_entry, database.execute("SELECT * FROM change ORDER BY first_sent, key"))
 
 
+def under(database: sqlite3.Connection, key: str) -> list[Entry]:
+    """Return the changes of every operation under a key. Raises `Damaged`."""
+    return list(map(_entry, database.execute("SELECT * FROM change WHERE key = ?", (key,))))
+
+
 def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> Cells:
     """Return the cells of a change that is claimed for the first time."""
     return (

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
-from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put
+from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put, under
 from bonifiq_async.ledger.owner import has_gone
 from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
@@ -142,15 +142,15 @@ def settle(path: Path, key: str, state: State, note: str) -> None:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        found = [entry for entry in every(connection) if entry.key == key]
-        doubtful = [entry for entry in found if _state(entry.row) in SETTLEABLE]
+        doubtful = [entry for entry in under(connection, key) if _state(entry.row) in SETTLEABLE]
         if len(doubtful) == 1:
             [entry] = doubtful
             row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
     if len(doubtful) != 1:
-        raise ConfigurationError(f"No change under the key {key} is in doubt in {path}. Nothing was settled.")
+        found = f"{len(doubtful)} changes are" if doubtful else "No change is"
+        raise ConfigurationError(f"{found} in doubt under the key {key} in {path}. Nothing was settled.")
 
 
 @contextlib.contextmanager
