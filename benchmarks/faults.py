@@ -121,6 +121,8 @@ def shares(options: argparse.Namespace) -> dict[tuple[str, float], list[Run]]:
 
 def outages(options: argparse.Namespace) -> dict[str, Run]:
     """Measure an outage in both ways."""
+    if not options.outage:
+        return {}
     total = Faults(((0.0, 1.0),), outright=True)
     passing = Faults(((0.0, 1.0), (options.outage, 0.0)), outright=True)
     return {way: run(way, passing if way == "batch" else total, options) for way in WAYS}
