@@ -12,8 +12,10 @@ from method import machine, provider, said
 from overhead import Cell, Turns, round_robin
 from table import Table
 
-LIMITS = {"this client, single calls": 9.0, "this client, batch with SQLite ledger": 9.0}
+LIMITS = {"this client, single calls": 1.35, "this client, batch with SQLite ledger": 1.65}
 """A quarter above what was measured when they were set."""
+TRIES = 3
+"""A process can be unlucky for its whole life, as with its memory: what fails is measured in new ones."""
 WIDTH, LOOP = 64, "asyncio"
 
 
@@ -34,24 +36,35 @@ def ratios(turns: Turns) -> dict[str, Cell]:
     return {name: Cell.of(runs[name], runs[MEASURE]) for name in LIMITS}
 
 
+def passed(cells: dict[str, Cell], strictness: float) -> list[str]:
+    """Return a sentence for each limit that is passed."""
+    return [
+        f"{name}: {cell.ratio.low:.2f} of bare aiohttp's CPU, the limit is {limit:.2f}."
+        for name, cell in cells.items()
+        if cell.ratio.low > (limit := LIMITS[name] / strictness)
+    ]
+
+
+def table(cells: dict[str, Cell], seen: dict[str, object]) -> Table:
+    """Return what was measured."""
+    rows = [
+        (name, f"{cell.ratio.low:.2f}", f"{cell.ratio.median:.2f}", f"{LIMITS[name]:.2f}")
+        for name, cell in cells.items()
+    ]
+    title = f"CPU of a change in that of bare aiohttp, {WIDTH} in flight, {LOOP}"
+    return Table(title, ("client", "lowest ratio", "median", "limit"), rows, [said(seen)])
+
+
 def main() -> None:
-    """Measure, print the table, and fail when a limit is passed."""
+    """Measure, print the table, and fail when a limit is passed in every try."""
     options = parser().parse_args()
-    seen = machine("aiohttp")
-    cells = ratios(Turns(options.runs, options.seconds))
-    rows, passed = [], []
-    for name, cell in cells.items():
-        limit, lowest = LIMITS[name] / options.strictness, cell.ratio.low
-        rows.append((name, f"{lowest:.2f}", f"{cell.ratio.median:.2f}", f"{limit:.2f}"))
-        if lowest > limit:
-            passed.append(f"{name}: {lowest:.2f} of bare aiohttp's CPU, the limit is {limit:.2f}.")
-    columns = ("client", "lowest ratio", "median", "limit")
-    table = Table(
-        f"CPU of a change in that of bare aiohttp, {WIDTH} in flight, {LOOP}", columns, rows, [said(seen)]
-    )
-    print(table.text())
-    if passed:
-        sys.exit("\n".join(["A change has become dearer.", *passed]))
+    for _ in range(TRIES):
+        seen = machine("aiohttp")
+        cells = ratios(Turns(options.runs, options.seconds))
+        print(table(cells, seen).text(), flush=True)
+        if not (over := passed(cells, options.strictness)):
+            return
+    sys.exit("\n".join([f"A change has become dearer, {TRIES} times out of {TRIES}.", *over]))
 
 
 if __name__ == "__main__":

@@ -85,12 +85,14 @@ def main() -> None:
     every = list(BENCHMARKS)
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=f"of {', '.join(every)}")
     parser.add_argument("--million", action="store_true", help="`batch` with 1,000,000 changes, too")
+    parser.add_argument("--runs", type=int, help="of each, where there are several (default: each its own)")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(every)):
         sys.exit(f"There is no {', '.join(unknown)}; there are {', '.join(every)}.")
     sizes = ["--sizes", "10000", "100000", "1000000"] if options.million else []
+    runs = [] if options.runs is None else ["--runs", str(options.runs)]
     for name in options.names:
-        own = sizes if name == "batch" else []
+        own = sizes if name == "batch" else runs
         measured = BENCHMARKS[name](own)
         (HERE / f"{name}.svg").write_text(measured.chart, "utf-8")
         for section, text in sections(name, measured.tables, own).items():

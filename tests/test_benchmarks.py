@@ -57,7 +57,7 @@ def test_the_gate_fails_when_a_limit_is_passed():
     """And says which change has become dearer."""
     done = run("regression", "--runs", "1", "--seconds", "0", "--strictness", "100")
     assert done.returncode == 1
-    assert done.stderr.startswith("A change has become dearer.\nthis client, single calls: ")
+    assert done.stderr.startswith("A change has become dearer, 3 times out of 3.\nthis client, single")
 
 
 def test_a_noisy_figure_is_marked(loaded):
