@@ -1,7 +1,7 @@
 """The gate: fails when a change has become clearly dearer than it was, in CPU of bare aiohttp's call.
 
-Short runs in turns, in one go. What disturbs a machine makes single runs dearer, never cheaper, so the
-lowest of the ratios is compared with the limit.
+Short runs in turns, in one go. What disturbs a machine makes runs dearer, never cheaper, so the cheapest
+run of each is compared: their ratio is held against the limit.
 """
 
 import argparse
@@ -9,11 +9,11 @@ import sys
 
 from contestants import BY_NAME, MEASURE
 from method import machine, provider, said
-from overhead import Cell, Turns, round_robin
+from overhead import Turns, round_robin
 from table import Table
 
-LIMITS = {"this client, single calls": 1.35, "this client, batch with SQLite ledger": 1.65}
-"""A quarter above what was measured when they were set."""
+LIMITS = {"this client, single calls": 1.5, "this client, batch with SQLite ledger": 1.95}
+"""A quarter and more above what was measured when they were set: 1.20 and 1.51, on a busy machine."""
 TRIES = 3
 """A process can be unlucky for its whole life, as with its memory: what fails is measured in new ones."""
 WIDTH, LOOP = 64, "asyncio"
@@ -28,41 +28,39 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def ratios(turns: Turns) -> dict[str, Cell]:
-    """Measure what has a limit, and bare aiohttp."""
+def ratios(turns: Turns) -> dict[str, float]:
+    """Measure what has a limit, in that of bare aiohttp."""
     contestants = [BY_NAME[name] for name in (MEASURE, *LIMITS)]
     with provider() as server:
         runs = round_robin(contestants, server, (LOOP, WIDTH), turns, [])
-    return {name: Cell.of(runs[name], runs[MEASURE]) for name in LIMITS}
+    cheapest = {name: min(run.cpu for run in made) for name, made in runs.items()}
+    return {name: cheapest[name] / cheapest[MEASURE] for name in LIMITS}
 
 
-def passed(cells: dict[str, Cell], strictness: float) -> list[str]:
+def passed(found: dict[str, float], limits: dict[str, float]) -> list[str]:
     """Return a sentence for each limit that is passed."""
     return [
-        f"{name}: {cell.ratio.low:.2f} of bare aiohttp's CPU, the limit is {limit:.2f}."
-        for name, cell in cells.items()
-        if cell.ratio.low > (limit := LIMITS[name] / strictness)
+        f"{name}: {ratio:.2f} of bare aiohttp's CPU, the limit is {limits[name]:.2f}."
+        for name, ratio in found.items()
+        if ratio > limits[name]
     ]
 
 
-def table(cells: dict[str, Cell], seen: dict[str, object]) -> Table:
+def table(found: dict[str, float], limits: dict[str, float], seen: dict[str, object]) -> Table:
     """Return what was measured."""
-    rows = [
-        (name, f"{cell.ratio.low:.2f}", f"{cell.ratio.median:.2f}", f"{LIMITS[name]:.2f}")
-        for name, cell in cells.items()
-    ]
-    title = f"CPU of a change in that of bare aiohttp, {WIDTH} in flight, {LOOP}"
-    return Table(title, ("client", "lowest ratio", "median", "limit"), rows, [said(seen)])
+    rows = [(name, f"{ratio:.2f}", f"{limits[name]:.2f}") for name, ratio in found.items()]
+    title = f"CPU of a change in that of bare aiohttp, {WIDTH} in flight, {LOOP}: the cheapest runs"
+    return Table(title, ("client", "ratio", "limit"), rows, [said(seen)])
 
 
 def main() -> None:
     """Measure, print the table, and fail when a limit is passed in every try."""
     options = parser().parse_args()
+    limits = {name: limit / options.strictness for name, limit in LIMITS.items()}
     for _ in range(TRIES):
-        seen = machine("aiohttp")
-        cells = ratios(Turns(options.runs, options.seconds))
-        print(table(cells, seen).text(), flush=True)
-        if not (over := passed(cells, options.strictness)):
+        seen, found = machine("aiohttp"), ratios(Turns(options.runs, options.seconds))
+        print(table(found, limits, seen).text(), flush=True)
+        if not (over := passed(found, limits)):
             return
     sys.exit("\n".join([f"A change has become dearer, {TRIES} times out of {TRIES}.", *over]))
 
