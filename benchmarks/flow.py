@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from attrs import define, field, frozen
+from chart import Bar, bars
 from provider import REPLY, Requests
 
 from bonifiq_async import (
@@ -235,9 +237,10 @@ def main() -> None:
     parser.add_argument("--fixed", type=int, nargs="*", default=[8, 64, 256], help="fixed limits to compare")
     parser.add_argument("--only", default="", help="providers whose name has this in it")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw a chart there")
     options = parser.parse_args()
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
-    rows = []
+    rows, drawn = [], []
     for case in cases(options.seconds):
         if options.only not in case.name:
             continue
@@ -245,6 +248,10 @@ def main() -> None:
             found = measure(case, options.seconds, fixed)
             limit = "adaptive" if fixed is None else f"fixed {fixed}"
             rows.append({"provider": case.name, "limit": limit, "used": found.used})
+            text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
+            drawn.append(
+                Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
+            )
             rows[-1] |= {"turned_away": found.turned_away, "after_steps": found.after_steps}
             if not options.json:
                 steps = ", ".join(f"{share:.0%}" for share in found.after_steps)
@@ -253,6 +260,12 @@ def main() -> None:
                     f"turned away {found.turned_away:6.2%}{', after the steps ' if steps else ''}{steps}",
                     flush=True,
                 )
+    if options.svg is not None:
+        title, note = (
+            "How much of what a provider allows is used",
+            "one run each; a bar of ours adapts its limit",
+        )
+        options.svg.write_text(bars(title, note, drawn), "utf-8")
     if options.json:
         print(json.dumps({"seconds": options.seconds, "rows": rows}))
 

@@ -1,113 +1,221 @@
-"""Client CPU of one cashback change against bare aiohttp: alternating runs, medians, and their ratio.
+"""Client CPU of one cashback change, in this client and in others, against bare aiohttp.
 
-The server is a process of its own that sends a canned answer, so that its work is not counted.
+Ours is typed, keyed, retried, deadline-bound and recorded in a ledger; bare aiohttp is a post and
+`await response.json()`. All run in turns, each in a process of its own, against one provider with a
+canned answer. What is not installed is left out, with a sentence.
 """
 
 import argparse
-import asyncio
-import json
-import multiprocessing
-import os
-import statistics
-import time
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
-from multiprocessing.connection import Connection
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-import aiohttp
-from provider import REPLY, Requests
+from attrs import define, evolve, field, frozen
+from chart import Bar, bars
+from contestants import BY_NAME, CONTESTANTS, MEASURE, Contestant, measure
+from generated import CONTRACT, generate
+from method import MARKED, Figure, Provider, Reading, Worker, loops, machine, provider, said
+from table import Table, arguments, show
 
-from bonifiq_async import BasicCredentials, BonifiQClient, CashbackChange
+FEWEST = 100
+"""Changes of the first run, which is not counted: it warms up, and tells how many make a run."""
+PACKAGES = ["aiohttp", "uvloop", "backoff", "aiohttp-retry", "httpx"]
+PACKAGES += ["openapi-generator-cli", "openapi-python-client"]
+CHARTED = 64
+COST = "Client CPU of one cashback change, and times bare aiohttp's"
+SPEED = "Changes a second, the client on one core and the provider on another"
 
 
-def serve(ready: Connection) -> None:
-    """Serve until killed."""
+@frozen
+class Cell:
+    """One contestant, with so many calls in flight on one event loop."""
 
-    async def forever() -> None:
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Requests(lambda each: each.reply(REPLY)), "127.0.0.1", 0
+    cpu: Figure
+    ratio: Figure
+    rate: Figure
+
+    @classmethod
+    def of(cls, runs: Sequence[Reading], against: Sequence[Reading]) -> "Cell":
+        """Sum up: microseconds of CPU, its ratio to the measure in the same round, changes a second."""
+        ratios = (one.cpu / other.cpu for one, other in zip(runs, against, strict=True))
+        return cls(
+            Figure.of(1e6 * run.cpu for run in runs),
+            Figure.of(ratios),
+            Figure.of(1 / run.elapsed for run in runs),
         )
-        ready.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
 
-    asyncio.run(forever())
-
-
-async def spread(calls: int, in_flight: int, call: Callable[[int], Awaitable[object]]) -> float:
-    """Make `calls` calls, `in_flight` at once, and return the CPU seconds of this process for each."""
-    numbers = iter(range(calls))
-
-    async def work() -> None:
-        for number in numbers:
-            await call(number)
-
-    began = time.process_time()
-    await asyncio.gather(*(work() for _ in range(in_flight)))
-    return (time.process_time() - began) / calls
+    def values(self) -> dict[str, object]:
+        """Return what a program reads."""
+        return {"cpu_us": self.cpu.values(), "ratio": self.ratio.values(), "rate": self.rate.values()}
 
 
-async def ours(url: str, calls: int, in_flight: int) -> float:
-    """One change through the client."""
-    async with BonifiQClient(BasicCredentials("t", "k"), base_url=url) as client:
+@define
+class Found:
+    """All that was measured: cells by contestant, event loop and calls in flight."""
 
-        async def call(number: int) -> None:
-            change = CashbackChange.add(
-                f"c{number}", Decimal("10.50"), reason="r", reference=f"{run}-{number}"
-            )
-            await client.customers.change_cashback(change)
+    machine: dict[str, object]
+    cells: dict[tuple[str, str, int], Cell] = field(factory=dict)
+    skipped: list[str] = field(factory=list)
 
-        run = time.monotonic_ns()
-        return await spread(calls, in_flight, call)
+    def data(self) -> dict[str, object]:
+        """Return what a program reads."""
+        rows = [
+            {"client": name, "loop": loop, "in_flight": width} | cell.values()
+            for (name, loop, width), cell in self.cells.items()
+        ]
+        return {"machine": self.machine, "rows": rows, "skipped": self.skipped}
+
+    @property
+    def names(self) -> list[str]:
+        """The contestants."""
+        return list(dict.fromkeys(name for name, _, _ in self.cells))
+
+    @property
+    def loops(self) -> list[str]:
+        """The event loops."""
+        return list(dict.fromkeys(loop for _, loop, _ in self.cells))
+
+    @property
+    def widths(self) -> list[int]:
+        """How many were in flight."""
+        return list(dict.fromkeys(width for _, _, width in self.cells))
 
 
-async def bare(url: str, calls: int, in_flight: int) -> float:
-    """The same request by hand."""
-    headers = {"Authorization": "Basic dDpr"}
-    async with aiohttp.ClientSession(url, headers=headers) as session:
+def parser() -> argparse.ArgumentParser:
+    """Return the options."""
+    made = arguments(__doc__)
+    made.add_argument("--in-flight", type=int, nargs="+", default=[1, 8, 64, 256], metavar="N")
+    made.add_argument("--loops", nargs="+", default=["asyncio", "uvloop"], choices=["asyncio", "uvloop"])
+    made.add_argument("--runs", type=int, default=7, help="of each, in turns")
+    made.add_argument("--seconds", type=float, default=0.4, help="of CPU for each run, about")
+    made.add_argument("--only", nargs="+", default=[""], metavar="PART", help="clients with this in the name")
+    made.add_argument("--contract", type=Path, default=CONTRACT, help="what clients are generated from")
+    return made
 
-        async def call(number: int) -> None:
-            body = {
-                "Value": 10.5,
-                "OperationType": 0,
-                "Reason": "r",
-                "ChangeKey": f"ADD-c{number}-10.5-{number}",
-            }
-            async with session.post(f"/v1/pvt/Customer/c{number}/cashback", json=body) as response:
-                await response.json()
 
-        return await spread(calls, in_flight, call)
+def found(options: argparse.Namespace) -> Found:
+    """Measure everything."""
+    result, turns = Found(machine(*PACKAGES)), Turns(options.runs, options.seconds)
+    wanted = [
+        each
+        for each in CONTESTANTS
+        if each.name == MEASURE or any(part in each.name for part in options.only)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        here = [each for each in wanted if _is_here(each, options.contract, Path(folder), result.skipped)]
+        with provider() as server:
+            for loop in options.loops:
+                if loop not in loops():
+                    result.skipped.append(f"{loop} is left out: it is not installed.")
+                    continue
+                for width in options.in_flight:
+                    runs = round_robin(here, server, (loop, width), turns, result.skipped, folder)
+                    for name, readings in runs.items():
+                        result.cells[name, loop, width] = Cell.of(readings, runs[MEASURE])
+    return result
+
+
+def _is_here(each: Contestant, contract: Path, folder: Path, skipped: list[str]) -> bool:
+    missing = [need for need in each.needs if importlib.util.find_spec(need) is None]
+    sentence = f"{', '.join(missing)} is not installed (extra bench)." if missing else None
+    if not missing and each.generated_by is not None:
+        sentence = generate(each.generated_by, contract, folder)
+    if sentence is not None:
+        skipped.append(f"{each.name} is left out: {sentence}")
+    return sentence is None
+
+
+@frozen
+class Turns:
+    """How runs are made: how many of each, and about how many seconds of CPU for one."""
+
+    runs: int
+    seconds: float
+
+
+def round_robin(
+    contestants: Sequence[Contestant],
+    server: Provider,
+    place: tuple[str, int],
+    turns: Turns,
+    skipped: list[str],
+    folder: str | None = None,
+) -> dict[str, list[Reading]]:
+    """Measure the contestants in turns, each in its own process, and return the runs of each.
+
+    `place` is the event loop and the calls in flight, `folder` is where generated clients are. Another's
+    client that fails is left out, with a sentence in `skipped`.
+    """
+    loop, width = place
+    runs: dict[str, list[Reading]] = {}
+    sizes: dict[str, int] = {}
+    with ExitStack() as stack:
+        workers = {each.name: stack.enter_context(Worker(folder)) for each in contestants}
+        for name, worker in workers.items():
+            try:
+                first = worker.run(measure, name, server.url, width, loop, max(FEWEST, width))
+            except RuntimeError as error:
+                if BY_NAME[name].ours or name == MEASURE:
+                    raise
+                last = str(error).strip().splitlines()[-1]
+                skipped.append(f"{name} is left out, {width} in flight on {loop}: it failed ({last}).")
+                continue
+            sizes[name] = max(FEWEST, width, int(turns.seconds / first.cpu))
+        for _ in range(turns.runs):
+            for name, size in sizes.items():
+                before = server.requests()
+                reading = workers[name].run(measure, name, server.url, width, loop, size)
+                if server.requests() - before != size + width:
+                    raise AssertionError(f"{name}: {size} changes were not as many requests")
+                runs.setdefault(name, []).append(reading)
+    return runs
+
+
+def tables(result: Found) -> list[Table]:
+    """Return the tables: CPU for each event loop, then throughput."""
+    columns = ["client", *(f"{width} in flight" for width in result.widths)]
+    made = [
+        Table(f"{title}, {loop}", columns, [[name, *row] for name, row in _rows(result, loop, told)])
+        for title, told in ((COST, _cost), (SPEED, _speed))
+        for loop in result.loops
+    ]
+    notes = (said(result.machine), MARKED, *result.skipped)
+    return [*made[:-1], evolve(made[-1], notes=notes)]
+
+
+def _rows(result: Found, loop: str, told: Callable[[Cell], str]) -> Iterator[tuple[str, list[str]]]:
+    for name in result.names:
+        cells = (result.cells.get((name, loop, width)) for width in result.widths)
+        yield name, ["" if cell is None else told(cell) for cell in cells]
+
+
+def _cost(cell: Cell) -> str:
+    return f"{cell.cpu.median:,.0f} us, {cell.ratio.median:.2f}{cell.cpu.mark}"
+
+
+def _speed(cell: Cell) -> str:
+    return f"{cell.rate.median:,.0f}{cell.rate.mark}"
+
+
+def chart(result: Found) -> str:
+    """Return the chart: one event loop, 64 in flight or what comes next to it."""
+    loop, width = result.loops[0], min(result.widths, key=lambda each: abs(each - CHARTED))
+    rows = []
+    for name in result.names:
+        if (cell := result.cells.get((name, loop, width))) is not None:
+            cpu = cell.cpu
+            rows.append(Bar(name, cpu.median, _cost(cell), cpu.low, cpu.high, BY_NAME[name].ours))
+    note = f"{loop}, {width} in flight: the median of the runs, and their spread"
+    return bars(COST, note, rows)
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=5000)
-    parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    server.start()
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(server.pid or 0, {1})
-        os.sched_setaffinity(0, {0})
-    url = f"http://127.0.0.1:{here.recv()}"
-    figures: dict[str, list[float]] = {"ours": [], "bare": []}
-    for _ in range(options.runs + 1):  # the first run of each warms up and is not counted
-        for name, measure in (("ours", ours), ("bare", bare)):
-            figures[name].append(1e6 * asyncio.run(measure(url, options.calls, options.in_flight)))
-    server.terminate()
-    ratios = [one / other for one, other in zip(figures["ours"][1:], figures["bare"][1:], strict=True)]
-    rows = {name: values[1:] for name, values in figures.items()} | {"ratio": ratios}
-    result = {name: (min(v), statistics.median(v), max(v)) for name, v in rows.items()}
-    if options.json:
-        print(json.dumps({"in_flight": options.in_flight, "calls": options.calls, **result}))
-        return
-    print(f"{options.calls} calls, {options.in_flight} in flight, {options.runs} runs: min, median, max")
-    for name, (low, median, high) in result.items():
-        unit = "" if name == "ratio" else " us CPU a call"
-        print(f"{name:6} {low:8.2f} {median:8.2f} {high:8.2f}{unit}")
+    """Measure, and print the tables."""
+    options = parser().parse_args()
+    result = found(options)
+    show(options, result.data(), tables(result), chart(result))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import cast
 
 ANSWER = json.dumps(
     {
@@ -34,7 +35,7 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 
 
 class Requests(asyncio.Protocol):
-    """Calls `arrived` with itself for every whole POST; `reply` sends the answer."""
+    """Calls `arrived` with itself for every whole POST; `reply` sends the answer, `close` none."""
 
     def __init__(self, arrived: "Callable[[Requests], None]") -> None:
         self._arrived = arrived
@@ -42,8 +43,7 @@ class Requests(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one in all but its class
 
     def data_received(self, data: bytes) -> None:
         self._seen += data
@@ -57,3 +57,8 @@ class Requests(asyncio.Protocol):
         """Send an answer."""
         if self._transport is not None:
             self._transport.write(answer)
+
+    def close(self) -> None:
+        """Close the connection without an answer."""
+        if self._transport is not None:
+            self._transport.close()

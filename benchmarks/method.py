@@ -1,0 +1,317 @@
+"""The method that the benchmarks share: who runs where, in which order, and what is said of the runs.
+
+The provider is a process of its own on one core, the client another one on another core. What is compared
+runs in turns (A B A B), so that what disturbs the machine disturbs all. The first figure is the CPU time
+of the client's process, all its threads included; a waiting process has none.
+"""
+
+import asyncio
+import gc
+import importlib.util
+import multiprocessing
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
+from typing import IO, TypeVar
+
+from attrs import frozen
+from provider import REPLY, Requests
+
+T = TypeVar("T")
+
+NOISY = 0.15
+"""A figure whose runs lie further apart than this share of their median is marked."""
+MARK = "~"
+MARKED = f"{MARK} marks a noisy figure: its runs lie more than {NOISY:.0%} of their median apart."
+MAXRSS = 1 if sys.platform == "darwin" else 1024
+"""Bytes of a unit of ru_maxrss."""
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@frozen
+class Figure:
+    """The median of some runs, and the lowest and the highest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Figure":
+        """Sum up the runs."""
+        runs = list(values)
+        return cls(statistics.median(runs), min(runs), max(runs))
+
+    @property
+    def spread(self) -> float:
+        """How far the runs lie apart, as a share of the median."""
+        return (self.high - self.low) / self.median if self.median else 0.0
+
+    @property
+    def mark(self) -> str:
+        """A sign for a noisy figure, else nothing."""
+        return f" {MARK}" if self.spread > NOISY else ""
+
+    def values(self) -> dict[str, float]:
+        """Return what a program reads."""
+        return {"median": self.median, "low": self.low, "high": self.high, "spread": self.spread}
+
+
+def client_core() -> int | None:
+    """Return the core of the client's process, None where processes cannot be kept apart."""
+    cores = _cores()
+    return cores[0] if len(cores) > 1 else None
+
+
+def server_core() -> int | None:
+    """Return the core of the provider's process."""
+    cores = _cores()
+    return cores[-1] if len(cores) > 1 else None
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def pin(core: int | None) -> None:
+    """Keep this process, and those it starts, on one core."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+def machine(*packages: str) -> dict[str, object]:
+    """Return what a reader must know of the machine, the load on it included."""
+    found: dict[str, object] = {"python": platform.python_version(), "cpus": os.cpu_count()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    load = tuple(round(each, 1) for each in os.getloadavg()) if hasattr(os, "getloadavg") else None
+    return found | {"load": load, "pinned": client_core() is not None}
+
+
+def said(found: dict[str, object]) -> str:
+    """Return `machine` as a sentence."""
+    load, pinned, cpus = found["load"], found["pinned"], found["cpus"]
+    versions = ", ".join(
+        f"{name} {value}" for name, value in found.items() if value and name not in ("load", "pinned", "cpus")
+    )
+    apart = (
+        "client and provider on a core each" if pinned else "client and provider NOT on cores of their own"
+    )
+    return f"{versions}; {cpus} cores, {apart}; load averages at the start {load}."
+
+
+@frozen
+class Ended:
+    """A command that has ended: its exit code, seconds of CPU and of time, and bytes of peak memory."""
+
+    code: int
+    cpu: float
+    elapsed: float
+    peak: int
+
+
+def command(
+    line: Sequence[str], *, to: IO[bytes] | int, environment: Mapping[str, str] | None = None
+) -> Ended:
+    """Run a command on the client's core, its standard output sent `to` there."""
+    began = time.perf_counter()
+    process = subprocess.Popen(line, stdout=to, stderr=subprocess.DEVNULL, env=environment)
+    if (core := client_core()) is not None:
+        os.sched_setaffinity(process.pid, {core})
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    elapsed = time.perf_counter() - began
+    return Ended(process.returncode, used.ru_utime + used.ru_stime, elapsed, used.ru_maxrss * MAXRSS)
+
+
+@frozen
+class Faults:
+    """How many requests fail: from so many seconds after the first request on, such a share.
+
+    Half of them are answered with 503, half are read and never answered: the connection is closed.
+    `outright` makes all of them 503.
+    """
+
+    steps: tuple[tuple[float, float], ...] = ()
+    outright: bool = False
+
+
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+
+def _serve(line: Connection, faults: Faults, core: int | None) -> None:
+    """Serve until `line` closes; answer it with the number of requests whenever it speaks."""
+    pin(core)
+    chance, seen = random.Random(1).random, 0
+    began = 0.0
+
+    def healthy(each: Requests) -> None:
+        nonlocal seen
+        seen += 1
+        each.reply(REPLY)
+
+    def faulty(each: Requests) -> None:
+        nonlocal seen, began
+        seen += 1
+        now = time.monotonic()
+        began = began or now
+        share = next(share for since, share in reversed(faults.steps) if now - began >= since)
+        if chance() >= share:
+            each.reply(REPLY)
+        elif faults.outright or chance() < 0.5:
+            each.reply(UNAVAILABLE)
+        else:
+            each.close()
+
+    async def until_told() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def asked() -> None:
+            try:
+                line.recv()
+                line.send(seen)
+            except EOFError:
+                loop.remove_reader(line.fileno())
+                over.set()
+
+        arrived = faulty if faults.steps else healthy
+        server = await loop.create_server(lambda: Requests(arrived), "127.0.0.1", 0, backlog=1024)
+        line.send(server.sockets[0].getsockname()[1])
+        loop.add_reader(line.fileno(), asked)
+        await over.wait()
+
+    with asyncio.Runner(loop_factory=loops().get("uvloop")) as runner:
+        runner.run(until_told())
+
+
+@frozen
+class Provider:
+    """A provider that runs: where it is, and how many requests it has seen."""
+
+    url: str
+    line: Connection
+
+    def requests(self) -> int:
+        """Return how many requests have arrived."""
+        self.line.send(None)
+        count: int = self.line.recv()
+        return count
+
+
+@contextmanager
+def provider(faults: Faults = Faults()) -> Iterator[Provider]:
+    """Run a provider in a process of its own."""
+    here, there = SPAWN.Pipe()
+    server = SPAWN.Process(target=_serve, args=(there, faults, server_core()), daemon=True)
+    server.start()
+    there.close()
+    try:
+        yield Provider(f"http://127.0.0.1:{here.recv()}", here)
+    finally:
+        here.close()
+        server.join(5)
+        server.terminate()
+
+
+def _work(line: Connection, core: int | None) -> None:
+    pin(core)
+    while (told := line.recv()) is not None:
+        function, args = told
+        try:
+            line.send((True, function(*args)))
+        except Exception:  # noqa: BLE001 - it is raised again where it was asked for
+            line.send((False, traceback.format_exc()))
+
+
+def _find_in(folder: str) -> None:
+    sys.path.append(folder)
+
+
+class Worker:
+    """A process of its own on the client's core: it does what it is told, one thing at a time.
+
+    `folder` is where it finds modules besides the installed ones.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._line, there = SPAWN.Pipe()
+        self._process = SPAWN.Process(target=_work, args=(there, client_core()), daemon=True)
+        self._process.start()
+        there.close()
+        if folder is not None:
+            self.run(_find_in, folder)
+
+    def run(self, function: Callable[..., T], *args: object) -> T:
+        """Return what `function` returns there. Raises `RuntimeError` with its traceback if it fails."""
+        self._line.send((function, args))
+        done, result = self._line.recv()
+        if not done:
+            raise RuntimeError(result)
+        answer: T = result
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._line.send(None)
+        self._process.join(5)
+        self._process.terminate()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def loops() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return what makes each event loop that is here, by name."""
+    found: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if importlib.util.find_spec("uvloop") is not None:
+        import uvloop
+
+        found["uvloop"] = uvloop.new_event_loop
+    return found
+
+
+@frozen
+class Reading:
+    """One run: seconds of CPU and of time for each change."""
+
+    cpu: float
+    elapsed: float
+
+
+Drive = Callable[[int], Awaitable[None]]
+"""Makes so many changes, and returns when all have ended."""
+
+
+async def read(drive: Drive, changes: int, warm_up: int) -> Reading:
+    """Measure so many changes, after some that open the connections and are not counted."""
+    await drive(warm_up)
+    gc.collect()
+    began, cpu = time.perf_counter(), time.process_time()
+    await drive(changes)
+    return Reading((time.process_time() - cpu) / changes, (time.perf_counter() - began) / changes)
+
+
+async def spread_over(width: int, changes: int, call: Callable[[int], Awaitable[object]]) -> None:
+    """Make so many calls, `width` at once."""
+    numbers = iter(range(changes))
+
+    async def work() -> None:
+        for number in numbers:
+            await call(number)
+
+    await asyncio.gather(*(work() for _ in range(width)))

@@ -1,0 +1,105 @@
+"""Measure everything anew, and put the figures where they are shown: both READMEs, and the charts here.
+
+Takes about a quarter of an hour on a quiet machine. What stands between `<!-- figures: NAME -->` and
+`<!-- end -->` is replaced.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import batch
+import faults
+import overhead
+import start
+from attrs import frozen
+from method import machine
+from table import Table
+
+HERE = Path(__file__).parent
+PAGES = (HERE / "README.md", HERE.parent / "README.md")
+SHOWN_FIRST = "overhead, in short"
+"""The first table alone."""
+
+
+@frozen
+class Measured:
+    """The tables of a benchmark, and its chart."""
+
+    tables: Sequence[Table]
+    chart: str
+
+
+def _overhead(options: Sequence[str]) -> Measured:
+    found = overhead.found(overhead.parser().parse_args(options))
+    return Measured(overhead.tables(found), overhead.chart(found))
+
+
+def _batch(options: Sequence[str]) -> Measured:
+    seen, runs = machine("aiohttp", "uvloop"), batch.found(batch.parser().parse_args(options))
+    return Measured(batch.tables(runs, seen), batch.chart(runs))
+
+
+def _start(options: Sequence[str]) -> Measured:
+    seen, starts = machine("aiohttp", "typer"), start.found(start.parser().parse_args(options))
+    return Measured(start.tables(starts, seen), start.chart(starts))
+
+
+def _faults(options: Sequence[str]) -> Measured:
+    asked, seen = faults.parser().parse_args(options), machine("aiohttp")
+    by_share, in_outage = faults.shares(asked), faults.outages(asked)
+    return Measured(faults.tables(by_share, in_outage, seen), faults.chart(by_share))
+
+
+BENCHMARKS: Mapping[str, Callable[[Sequence[str]], Measured]] = {
+    "overhead": _overhead,
+    "batch": _batch,
+    "start": _start,
+    "faults": _faults,
+}
+
+
+def sections(name: str, tables: Sequence[Table], options: Sequence[str]) -> dict[str, str]:
+    """Return the text of each section that shows these tables, with the command that made them."""
+    command = f"`{' '.join(['python', f'benchmarks/{name}.py', *options])}`"
+    whole = "\n\n".join([command, *(table.text() for table in tables)])
+    if name != "overhead":
+        return {name: whole}
+    notes = list(tables[-1].notes)
+    return {name: whole, SHOWN_FIRST: "\n\n".join([tables[0].text(), *notes, command])}
+
+
+def put(page: str, name: str, text: str) -> str:
+    """Return `page` with `text` in the section of that name, if it has one."""
+    between = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    return between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page)
+
+
+def main() -> None:
+    """Measure, and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    every = list(BENCHMARKS)
+    parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=f"of {', '.join(every)}")
+    parser.add_argument("--million", action="store_true", help="`batch` with 1,000,000 changes, too")
+    parser.add_argument("--runs", type=int, help="of each, where there are several (default: each its own)")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(every)):
+        sys.exit(f"There is no {', '.join(unknown)}; there are {', '.join(every)}.")
+    sizes = ["--sizes", "10000", "100000", "1000000"] if options.million else []
+    runs = [] if options.runs is None else ["--runs", str(options.runs)]
+    for name in options.names:
+        own = sizes if name == "batch" else runs
+        measured = BENCHMARKS[name](own)
+        (HERE / f"{name}.svg").write_text(measured.chart, "utf-8")
+        for section, text in sections(name, measured.tables, own).items():
+            for page in PAGES:
+                page.write_text(put(page.read_text("utf-8"), section, text), "utf-8")
+        print("\n\n".join(table.text() for table in measured.tables), flush=True)
+
+
+if __name__ == "__main__":
+    main()

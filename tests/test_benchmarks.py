@@ -1,0 +1,84 @@
+"""The benchmarks run, and say what they measured; how much that is, no test judges."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a benchmark."""
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Loads a module of the benchmarks."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+SMALL = {
+    "overhead": ["--in-flight", "2", "--loops", "asyncio", "--runs", "1", "--seconds", "0", "--only", "this"],
+    "batch": ["--sizes", "50"],
+    "start": ["--runs", "1"],
+    "faults": ["--runs", "1", "--changes", "40", "--shares", "0.3", "--outage", "0"],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_says_what_it_measured(name, tmp_path):
+    """As JSON, with a chart that is well-formed and has a bar for each row."""
+    done = run(name, *SMALL[name], "--json", "--svg", str(tmp_path / "chart.svg"))
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    rows = data.get("rows") or data["shares"]
+    drawn = ElementTree.parse(tmp_path / "chart.svg").iter("{http://www.w3.org/2000/svg}rect")
+    assert len([bar for bar in drawn if bar.get("class") in ("bar", "ours")]) == len(rows) > 0
+
+
+def test_the_gate_fails_when_a_limit_is_passed():
+    """And says which change has become dearer."""
+    done = run("regression", "--runs", "1", "--seconds", "0", "--strictness", "100")
+    assert done.returncode == 1
+    assert done.stderr.startswith("A change has become dearer, 3 times out of 3.\nthis client, single")
+
+
+def test_a_noisy_figure_is_marked(loaded):
+    """One whose runs lie further apart than the method allows, and no other."""
+    figure = loaded("method").Figure
+    assert figure.of([100, 90, 104]).mark == ""
+    assert figure.of([100, 90, 106]).mark == " ~"
+    assert figure.of([100, 90, 106]).median == 100
+
+
+def test_only_the_section_of_that_name_is_renewed(loaded):
+    """What stands around it, and sections of other names, stay."""
+    page = (
+        "a\n<!-- figures: x -->\nold\n<!-- end -->\nb\n<!-- figures: x, in short -->\nkept\n<!-- end -->\nc\n"
+    )
+    renewed = loaded("renew").put(page, "x", r"new \1")
+    assert renewed == page.replace("old", "\nnew \\1\n")
+
+
+def test_a_label_cannot_break_the_chart(loaded):
+    """Names are text, whatever is in them."""
+    chart = loaded("chart")
+    drawn = chart.bars("a & b", "<note>", [chart.Bar('<"x">', 0.0, "0 & 1", 0.0, 0.0)])
+    assert '<"x">' in [text.text for text in ElementTree.fromstring(drawn).iter()]
