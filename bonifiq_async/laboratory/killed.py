@@ -206,7 +206,9 @@ def order(record: Record) -> Finding:
     place = {key: at for at, key in enumerate(record.meant)}
     last, problems, followed = dict[str, int](), list[str](), 0
     for customer, _, key in record.closed.history:
-        here = place.get(key, -1)
+        here = place.get(key)
+        if here is None:
+            continue  # nobody meant it, which other claims are about
         if here < last.get(customer, -1):
             problems.append(f"{key} of {customer} came after a later change")
         followed += customer in last

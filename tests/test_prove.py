@@ -1,0 +1,390 @@
+"""The laboratory: all claims hold, and each fails where the library breaks what it says."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from attrs import evolve
+
+from bonifiq_async import CashbackChange
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.laboratory import NAMES, SCALES, Figures, Finding, Proof, Timeline, killed, never
+from bonifiq_async.laboratory.bench import Closed, Seen
+from bonifiq_async.laboratory.finding import SHOWN, found
+from bonifiq_async.laboratory.killing import Course, Killed, moments
+from bonifiq_async.laboratory.page import Head, page
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+# What is broken in every interpreter of a run, and the claims that must fail for it.
+BREAKS = {
+    "a new key on each attempt": (
+        ("once", "fixed-once"),
+        """
+        import re, uuid
+        from attrs import evolve
+        from bonifiq_async.session import SessionManager
+        good = SessionManager.attempt
+        async def attempt(self, request, *more):
+            new = b'"ChangeKey":"%s"' % uuid.uuid4().hex.encode()
+            body = re.sub(rb'"ChangeKey":"[^"]*"', new, request.body)
+            return await good(self, evolve(request, body=body), *more)
+        SessionManager.attempt = attempt
+        """,
+    ),
+    "no claim before the send": (
+        ("claim-first",),
+        """
+        from bonifiq_async.intent import Granted
+        from bonifiq_async.ledger import SqliteLedger
+        claim, end = SqliteLedger.claim, SqliteLedger.end
+        async def grant(self, intent, **_):
+            return Granted(1, False)
+        async def late(self, intent, fence, ending):
+            ruling = await claim(self, intent, lease=60, repeatable=True)
+            return await end(self, intent, getattr(ruling, "fence", 0), ending)
+        SqliteLedger.claim, SqliteLedger.end = grant, late
+        """,
+    ),
+    "an outcome told before it is on disk": (
+        ("durable",),
+        """
+        import asyncio
+        from bonifiq_async.ledger import SqliteLedger
+        end, later = SqliteLedger.end, set()
+        async def slowly(*told):
+            await asyncio.sleep(1)
+            await end(*told)
+        async def early(*told):
+            later.add(asyncio.create_task(slowly(*told)))
+            return True
+        SqliteLedger.end = early
+        """,
+    ),
+    "a ledger that does not remember what is applied": (
+        ("resume", "one-key"),
+        """
+        from bonifiq_async.intent import Granted
+        from bonifiq_async.ledger import sqlite
+        good = sqlite.rule
+        def rule(row, intent, **more):
+            return Granted(1 if row is None else row.fence + 1, False)
+        sqlite.rule = rule
+        """,
+    ),
+    "no order within a customer": (
+        ("order",),
+        """
+        from bonifiq_async.batch import run
+        run.Lanes.enter = lambda self, customer, item: True
+        run.Lanes.leave = lambda self, customer: None
+        """,
+    ),
+    "credentials in the output": (
+        ("secrets", "raba7ni-secrets"),
+        """
+        import os, sys
+        print(os.environ.get("BONIFIQ_API_KEY"), os.environ.get("RABA7NI_API_KEY"), file=sys.stderr)
+        """,
+    ),
+    "a doubt that is forgotten": (
+        ("worst-effect",),
+        """
+        from bonifiq_async import delivery
+        good = delivery.decide
+        delivery.decide = lambda *given, in_doubt, **more: good(*given, in_doubt=False, **more)
+        """,
+    ),
+    "a transport that sends again by itself": (
+        ("wire-true",),
+        """
+        from bonifiq_async.session import SessionManager
+        good = SessionManager.attempt
+        async def attempt(*given):
+            evidence = await good(*given)
+            return evidence if evidence.failure is None else await good(*given)
+        SessionManager.attempt = attempt
+        """,
+    ),
+    "a Retry-After that nobody reads": (
+        ("retry-after",),
+        """
+        from bonifiq_async import delivery
+        delivery.asked_wait = lambda *given, **more: None
+        """,
+    ),
+    "a deadline that is not kept": (
+        ("deadline",),
+        """
+        from bonifiq_async.budget import Deadline
+        good = Deadline.remaining
+        Deadline.remaining = lambda self, now: good(self, now) + 2
+        """,
+    ),
+    "outcomes that are kept": (
+        ("memory",),
+        """
+        from bonifiq_async.batch.summary import Tally
+        good, kept = Tally.count, []
+        def count(self, outcome):
+            kept.append(b"x" * 100_000)
+            good(self, outcome)
+        Tally.count = count
+        """,
+    ),
+    "a write repeated that nobody de-duplicates": (
+        ("never-twice", "no-blind-repeat"),
+        """
+        from bonifiq_async.operation import RepeatClass
+        from bonifiq_async.outcome import Verdict
+        from bonifiq_async.retry import ACTIONS, Action
+        for verdict in (Verdict.BROKEN, Verdict.LOST):
+            ACTIONS[verdict][RepeatClass.NEVER] = Action.AGAIN
+        """,
+    ),
+}
+
+
+def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
+    (folder / "sitecustomize.py").write_text(textwrap.dedent(prelude))
+    paths = [str(folder), str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return subprocess.run(
+        [sys.executable, "-m", "bonifiq_async", "prove", "--scale", "tiny", "--json", *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+Runs = dict[str, "Future[subprocess.CompletedProcess[str]]"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Iterator[Runs]:
+    """Every run of this file, begun at once: most of their time is waiting."""
+    with ThreadPoolExecutor(3) as pool:
+
+        def begun(name: str, *args: str, prelude: str = "") -> "Future[subprocess.CompletedProcess[str]]":
+            return pool.submit(command, tmp_path_factory.mktemp("prove"), *args, prelude=prelude)
+
+        yield {
+            "": begun("", "--seed", "3", "--html", "page.html"),
+            **{
+                name: begun(name, *(arg for claim in claims for arg in ("--only", claim)), prelude=prelude)
+                for name, (claims, prelude) in BREAKS.items()
+            },
+        }
+
+
+def test_all_claims_hold(runs):
+    """At the smallest size, every one with something that it is about."""
+    ended = runs[""].result()
+    assert (ended.returncode, ended.stdout.count("\n")) == (0, 1), ended.stderr
+    told = msgspec.json.decode(ended.stdout)
+    assert [each["claim"] for each in told["claims"]] == list(NAMES)
+    assert all(each["holds"] for each in told["claims"])
+    (once,) = (each for each in told["claims"] if each["claim"] == "once")
+    size = SCALES["tiny"]
+    assert (once["changes"], once["kills"], once["doubled"], once["lost"]) == (size.changes, size.kills, 0, 0)
+    assert once["requests"] > once["changes"] > once["faults"] > 0
+    assert sum(told["faults"]["bonifiq apply, killed and run again"].values()) == once["faults"]
+    assert re.search(r"^killed: begun", ended.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_claim_fails_when_the_library_breaks_it(name, runs):
+    """The very claims, with an example, the exit code 1 and the seed."""
+    ended = runs[name].result()
+    assert ended.returncode == Exit.BUG, ended.stderr
+    told = msgspec.json.decode(ended.stdout)
+    assert {each["claim"]: each["holds"] for each in told["claims"]} == dict.fromkeys(BREAKS[name][0], False)
+    assert all(each["wrong"] > 0 and each["problems"] for each in told["claims"])
+    assert "--seed 1 --only" in told["command"]
+
+
+def test_every_claim_is_seen_to_fail():
+    """One that nothing can break would prove nothing."""
+    assert {claim for claims, _ in BREAKS.values() for claim in claims} == set(NAMES)
+
+
+def test_what_never_happened_proves_nothing():
+    """A run without a wait says nothing of waits."""
+    assert found(Figures(), [], met=0).problems
+    assert found(Figures(), [], met=1) == Finding(Figures())
+
+
+def test_a_claim_shows_a_few_of_many_problems_and_counts_all():
+    """The figure is the number, not the length of the list."""
+    finding = found(Figures(changes=3), map(str, range(100)), met=1)
+    assert (len(finding.problems), finding.figures) == (SHOWN, Figures(changes=3, wrong=100))
+
+
+def test_every_kill_comes_before_the_work_is_done():
+    """So that as many are killed as were asked for."""
+    import random
+
+    for seed in range(100):
+        kills = moments(random.Random(seed), 1000, 20)
+        assert len(kills) == 20 and kills == sorted(kills) and kills[0] > 0 and kills[-1] < 950
+
+
+def change(number: int, customer: str = "f0-1") -> CashbackChange:
+    """A change of a record."""
+    return CashbackChange(customer, Decimal(number), "r", f"k{number}")
+
+
+def arrival(key: str, moment: float = 1.0, body: bytes = b"b", **more: object) -> Seen:
+    """A request of a record."""
+    return Seen(**{**Seen(moment, key, "f0-1", body, "", 0.0, True)._asdict(), **more})
+
+
+GOOD = killed.Record(
+    {f"k{number}": change(number) for number in (1, 2, 3)},
+    [Course((Killed(5.0, {"k1": "applied"}),), 0, {f"k{n}": "applied" for n in (1, 2, 3)})],
+    Closed(
+        [arrival("k1"), arrival("k2", 2.0), arrival("k2", 6.0), arrival("k3", 7.0)],
+        [("f0-1", Decimal(number), f"k{number}") for number in (1, 2, 3)],
+        {"f0-1": Decimal(6)},
+        {"close-before": 1},
+    ),
+    [],
+    [],
+    4,
+)
+CLAIMS = (
+    killed.once,
+    killed.resume,
+    killed.claim_first,
+    killed.durable,
+    killed.fixed,
+    killed.order,
+    killed.secret,
+)
+
+
+def books(*numbers: int, balance: int) -> Closed:
+    """Books in which these changes took effect."""
+    moved = [("f0-1", Decimal(number), f"k{number}") for number in numbers]
+    return evolve(GOOD.closed, history=moved, balances={"f0-1": Decimal(balance)})
+
+
+def course(**told: str) -> list[Course]:
+    """A course that ended with these words."""
+    return [evolve(GOOD.courses[0], told={**GOOD.courses[0].told, **told})]
+
+
+BAD = {
+    "twice": (killed.once, evolve(GOOD, closed=books(1, 2, 3, 3, balance=9))),
+    "lost": (killed.once, evolve(GOOD, closed=books(1, 2, balance=3))),
+    "meant by nobody": (killed.once, evolve(GOOD, closed=books(1, 2, 3, 4, balance=10))),
+    "an amount": (killed.once, evolve(GOOD, closed=books(1, 2, 3, balance=7))),
+    "not ended": (killed.resume, evolve(GOOD, courses=course(k3="unknown"))),
+    "sent again": (
+        killed.resume,
+        evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k1", 6.0)])),
+    ),
+    "unclaimed": (
+        killed.claim_first,
+        evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k3", claimed=False)])),
+    ),
+    "early": (killed.durable, evolve(GOOD, early=["k1"])),
+    "two bodies": (
+        killed.fixed,
+        evolve(GOOD, closed=evolve(GOOD.closed, seen=[arrival("k1"), arrival("k1", body=b"c")])),
+    ),
+    "another key": (
+        killed.fixed,
+        evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k9")])),
+    ),
+    "out of order": (killed.order, evolve(GOOD, closed=books(1, 3, 2, balance=6))),
+    "a credential": (killed.secret, evolve(GOOD, leaks=["f0.err"])),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_good_record_bears_every_claim(claim):
+    """Else the bad ones would show nothing."""
+    assert claim(GOOD).problems == ()
+
+
+@pytest.mark.parametrize(("claim", "record"), BAD.values(), ids=BAD)
+def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
+    """That one, and no other."""
+    assert [each for each in CLAIMS if each(record).figures.wrong] == [claim]
+
+
+def test_an_earning_that_moved_and_was_denied_is_wrong():
+    """Also where it moved once alone."""
+    closed = Closed([arrival("o-1")], [("7", Decimal(1), "o-1")], {}, {})
+    told = never.Record(1, Course((), 0, {"o-1": "REFUSED"}), closed, ())
+    assert never.never_twice(told).figures.wrong == 1
+    assert never.never_twice(evolve(told, course=Course((), 0, {"o-1": "UNKNOWN"}))).problems == ()
+
+
+class Reader(HTMLParser):
+    """Collects what a page has in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.links += [name for name, _ in attrs if name in ("src", "href", "srcset", "action")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_needs_nothing_from_outside():
+    """No script, no link; a bar for every step in which something arrived, a line for every kill."""
+    finding = Finding(Figures(changes=1234, wrong=1), ("<b>k1</b> & more",))
+    timeline = Timeline("killed", 0.5, (4, 0, 6), (1, 0, 6), (0.2, 1.4), {"close-after": 7})
+    made = page(
+        Head("tiny", 3, 9.0, "bonifiq prove --seed 3"),
+        [Proof("once", "says", "BonifiQ", finding)],
+        [timeline],
+    )
+    reader = Reader()
+    reader.feed(made)
+    assert not {"script", "link", "img", "iframe", "b>k1"} & set(reader.tags) and reader.links == []
+    assert "url(" not in made and "@import" not in made
+    assert (reader.tags["svg"], reader.tags["rect"], reader.tags["line"]) == (1, 4, 3)
+    for words in ("0 of 1 claims hold", "1,234", "<b>k1</b> & more", "close-after 7", "12 a second"):
+        assert words in reader.text
+    assert reader.tags["b"] == 1
+
+
+def test_a_claim_that_is_not_there_is_refused(tmp_path):
+    """Before anything is tried; so is a page that cannot be written."""
+    for args, sentence in (
+        (("--only", "twice"), "No claim is called twice. There are: once"),
+        (("--html", "gone/page.html"), "The page gone/page.html cannot be written"),
+    ):
+        ended = command(tmp_path, *args)
+        assert (ended.returncode, ended.stdout) == (Exit.USAGE, "")
+        assert sentence in ended.stderr and "begun" not in ended.stderr
+
+
+def test_the_readme_names_every_claim():
+    """In the table of a real run."""
+    blocks = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (shown,) = (text for text in blocks if "claim-first" in text)
+    assert re.findall(r"^([a-z0-9-]+) +holds", shown, re.MULTILINE) == list(NAMES)
