@@ -166,7 +166,7 @@ def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.Complete
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -177,7 +177,7 @@ Runs = dict[str, "Future[subprocess.CompletedProcess[str]]"]
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Iterator[Runs]:
     """Every run of this file, begun at once: most of their time is waiting."""
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(3) as pool:
 
         def begun(name: str, *args: str, prelude: str = "") -> "Future[subprocess.CompletedProcess[str]]":
             return pool.submit(command, tmp_path_factory.mktemp("prove"), *args, prelude=prelude)

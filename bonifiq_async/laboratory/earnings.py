@@ -1,6 +1,7 @@
 """A child of the laboratory: earnings at Raba7ni, one line an outcome; `python -m` runs it."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -42,4 +43,5 @@ async def earn(count: int, ledger: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())  # the outcomes say the same
     asyncio.run(earn(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))

@@ -79,5 +79,5 @@ def known(names: Iterable[str]) -> tuple[str, ...]:
     given = tuple(names)
     unknown = sorted({*given} - {*FAULTS})
     if unknown:
-        raise ConfigurationError(f"No fault is called {', '.join(unknown)}. There are: {', '.join(FAULTS)}.")
+        raise ConfigurationError(f"No fault is called {', '.join(unknown)}; there are: {', '.join(FAULTS)}.")
     return given
