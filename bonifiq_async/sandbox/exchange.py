@@ -29,10 +29,11 @@ class Request:
 
 @frozen
 class Names:
-    """The key and the customer that a request names, None where it names none."""
+    """The key and the customer that a request names, None where it names none; `shown` is a longer key."""
 
     key: str | None = None
     customer: str | None = None
+    shown: str | None = None
 
 
 @frozen

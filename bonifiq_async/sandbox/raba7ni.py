@@ -89,7 +89,8 @@ class Raba7ni:
         reference = _text(members.get("reference")) if operation is not None else None
         self.books.arrived(operation, reference)
         named = next((members[name] for name in ("member_id", "email", "phone") if members.get(name)), None)
-        return Names(reference, None if named is None else str(named))
+        shown = None if operation is None else f"{operation} {reference}"
+        return Names(reference, None if named is None else str(named), shown)
 
     def answered(self, key: str | None) -> None:
         """See `Speaks.answered`. Nothing is counted: nobody asks again for what may be done."""

@@ -97,10 +97,12 @@ class Server:
                 body = await arriving.read()
                 request = Request(dict(arriving.match_info), dict(arriving.query), arriving.headers, body)
                 names = self._provider.arrived(path, request)
-                line.key = names.key
+                line.key = names.shown or names.key
                 self._at_once += 1
                 try:
-                    response = await self._answered(arriving, request, self._meet(names, body), answer, line)
+                    response = await self._answered(
+                        arriving, request, names, self._meet(names, body), answer, line
+                    )
                 finally:
                     self._at_once -= 1
             if response is None:
@@ -125,6 +127,7 @@ class Server:
         self,
         arriving: web.Request,
         request: Request,
+        names: Names,
         met: Meeting,
         answer: Callable[[Request], Reply],
         line: Line,
@@ -135,7 +138,7 @@ class Server:
         reply = answer(request) if applies else Reply(200, self._provider.failure(200))
         line.came = str(reply.status) if fault is None else met.name or name_of(fault)
         if fault is None:
-            self._provider.answered(line.key)
+            self._provider.answered(names.key)
         if met.late > 0:
             await asyncio.sleep(met.late)
         return _json(reply) if fault is None else await self._misbehave(arriving, reply, met)
