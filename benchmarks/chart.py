@@ -6,7 +6,7 @@ from html import escape
 from attrs import frozen
 
 WIDTH = 760
-LEFT, RIGHT, TOP, ROW, BAR = 270, 150, 64, 26, 14
+LEFT, RIGHT, TOP, ROW, BAR = 270, 170, 64, 26, 14
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .page { fill: #ffffff } .bar { fill: #8c959f } .ours { fill: #0969da } .runs { stroke: #1f2328 }

@@ -263,7 +263,7 @@ def main() -> None:
     if options.svg is not None:
         title, note = (
             "How much of what a provider allows is used",
-            "one run each; a bar of ours adapts its limit",
+            "one run each; blue is the limit that adapts",
         )
         options.svg.write_text(bars(title, note, drawn), "utf-8")
     if options.json:
