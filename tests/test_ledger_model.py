@@ -126,13 +126,26 @@ class Machine(RuleBasedStateMachine):
     @rule(target=claims, owner=OWNERS, key=KEYS, number=CHANGES, lease=LEASES, repeatable=REPEATABLE)
     def ask(self, owner: int, key: str, number: int, lease: float, repeatable: bool) -> object:
         """Ask for a change, and hold the ruling against what is true."""
-        asked = intent(key, number)
+        return self.claimed(owner, intent(key, number), lease, repeatable)
+
+    @rule(target=claims, owner=OWNERS, claim=claims, late=st.none() | ENDS)
+    def overtake(self, owner: int, claim: Claim, late: State | None) -> object:
+        """Ask for the same in the moment in which a lease ends; its owner may say `late` how that went."""
+        self.now = max(self.now, claim.until)
+        made = self.claimed(owner, claim.intent, 90.0, True)
+        if late is not None:
+            self.ends(claim, late, soon=False)
+        return made
+
+    def claimed(self, owner: int, asked: Intent, lease: float, repeatable: bool) -> object:
+        """Claim, and return the claim if it was granted."""
         ruling = self.run(self.ledger(owner).claim(asked, lease=lease, repeatable=repeatable))
-        self.judge(self.known[key], number, ruling, repeatable)
+        known = self.known[asked.key]
+        self.judge(known, asked.digest[0], ruling, repeatable)
         if not isinstance(ruling, Granted):
             return multiple()
         claim = Claim(owner, self.lives[owner], asked, ruling.fence, self.now + lease)
-        self.known[key].granted(claim, self.now)
+        known.granted(claim, self.now)
         return claim
 
     def judge(self, known: Known, number: int, ruling: Ruling, repeatable: bool) -> None:
@@ -159,7 +172,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(claim=claims, state=ENDS, soon=st.booleans())
     def end(self, claim: Claim, state: State, soon: bool) -> None:
-        """Say how a sending ended, perhaps late or for the second time: only the latest sending counts."""
+        """Say how a sending ended, perhaps late or for the second time."""
+        self.ends(claim, state, soon)
+
+    def ends(self, claim: Claim, state: State, soon: bool) -> None:
+        """Tell the ledger an end: only that of the latest sending counts, and only once."""
         if claim.life != self.lives[claim.owner]:
             return  # its owner has crashed, and says nothing more
         ledger, known = self.ledger(claim.owner), self.known[claim.intent.key]
@@ -174,11 +191,6 @@ class Machine(RuleBasedStateMachine):
     async def _leaves(self, ledger: MemoryLedger | SqliteLedger, claim: Claim, state: State) -> None:
         ledger.leave(claim.intent, claim.fence, Ending(state, 1))
         await ledger.bind("provider", "account")  # what is asked for after it is done after it
-
-    @rule(claim=claims)
-    def outlast(self, claim: Claim) -> None:
-        """Let just this lease end."""
-        self.now = max(self.now, claim.until)
 
     @rule(seconds=WAITS)
     def wait(self, seconds: float) -> None:
