@@ -14,6 +14,7 @@ from bonifiq_async import (
     ChangeKeyConflict,
     ConfigurationError,
     CustomerNotFound,
+    CustomerPoints,
     Effect,
     LedgerError,
     NotAppliedError,
@@ -24,6 +25,11 @@ from bonifiq_async import (
     Verdict,
     errors,
 )
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.conclusion import error_of
+from bonifiq_async.evidence import Reading
+from bonifiq_async.history import Delivered
+from bonifiq_async.outcome import StopReason
 
 # Class, its parent, and the effect where none is given.
 TREE: list[tuple[type[BonifiQError], type[Exception], Effect]] = [
@@ -162,3 +168,14 @@ def test_answer_of_an_unknown_outcome_is_none_unless_kept() -> None:
 def test_error_is_raised_and_caught_as_its_kin(kind: type[BonifiQError]) -> None:
     with pytest.raises(BonifiQError, match="words"):
         raise bare(kind)
+
+
+def test_a_refusal_without_a_word_is_said_as_one() -> None:
+    """A provider need not give its reasons; what it means for the money is said all the same."""
+    attempt = Attempt(1, Verdict.REFUSED, 400, True, datetime(2024, 7, 1, tzinfo=UTC), 0.1, 0.0)
+    reading: Reading[CustomerPoints] = Reading(Verdict.REFUSED)
+    error = error_of(
+        CHANGE_CASHBACK, Delivered(Effect.REFUSED, StopReason.ANSWERED, (attempt,), reading), "K"
+    )
+    assert isinstance(error, RefusedError)
+    assert "no reason given" in str(error) and "Nothing changed" in str(error)
