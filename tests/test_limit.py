@@ -1,167 +1,547 @@
-"""How a batch learns what the provider takes: pure decisions on samples, with time as an argument."""
+"""How much a run asks for: ceilings that fall and rise, failures for load and others, and both at work."""
 
-import random
+import math
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import Bucket, Model, Queue, Seats, Simulation, failing
 
 from bonifiq_async.admission import Sample
+from bonifiq_async.batch.flow import Pacer
 from bonifiq_async.batch.limit import (
-    EPOCH,
-    EPOCH_SECONDS,
-    LOAD_FALL,
+    DOUBLING,
+    LONGEST_REST,
+    MEASURED,
     RECOVERY,
-    WORST_FALL,
     Adaptation,
     Ceiling,
-    Share,
+    Throughput,
 )
+from bonifiq_async.batch.share import LEARNING, MOST, TRIAL, Back, Fall, Reading, Share
 from bonifiq_async.outcome import Verdict
 
-INITIAL, MOST = 8, 256
-QUICK = 0.01
-GOOD = Sample(Verdict.ACCEPTED, 200, QUICK)
-OVERLOAD = Sample(Verdict.BROKEN, 503, QUICK)
-RATE = Sample(Verdict.THROTTLED, 429, QUICK)
+INFINITE = float("inf")
+YES = Sample(Verdict.ACCEPTED, 200, 0.05)
+BUSY = Sample(Verdict.BROKEN, 503, 0.05)
 
 
-class Run:
-    """A run whose answers come one after the other, `gap` seconds apart."""
-
-    def __init__(self) -> None:
-        self.state, self.now = Adaptation.of(INITIAL, MOST), 100.0
-
-    def see(self, *samples: Sample, times: int = 1, gap: float = 0.01, full: bool = True) -> None:
-        """Take in `samples`, `times` times over."""
-        for _ in range(times):
-            for sample in samples:
-                self.now += gap
-                self.state.saw(sample, self.now, full=full, paced=full)
-
-    @property
-    def limit(self) -> float:
-        """Requests in flight, at the most."""
-        return self.state.limit.value
-
-    @property
-    def pace(self) -> float:
-        """Requests a second, at the most."""
-        return self.state.pace.value
+# Ceilings
 
 
-def test_a_limit_that_is_in_use_doubles_until_it_is_reached() -> None:
-    """And no further than allowed; where nobody waits for it, it stays."""
-    run = Run()
-    run.see(GOOD, times=30, full=False)
-    assert run.limit == INITIAL
-    run.see(GOOD, times=30)
-    assert INITIAL < run.limit < MOST
-    run.see(GOOD, times=300)
-    assert run.limit == MOST
+numbers = st.floats(0.0, 10_000.0)
+moves = st.one_of(
+    st.tuples(st.just("fall"), numbers, st.none() | numbers),
+    st.tuples(st.just("rise"), st.floats(0.0, 1.0)),
+    st.tuples(st.just("back_to"), st.floats(1.0, 10_000.0)),
+    st.tuples(st.just("restart"), st.floats(1.0, 300.0)),
+)
 
 
-@pytest.mark.parametrize(("status", "falls"), [(429, "pace"), (503, "limit")])
-def test_one_retry_after_is_enough(status: int, falls: str) -> None:
-    """A 429 speaks of the rate, a 503 of the load."""
-    run = Run()
-    run.see(GOOD, times=30)
-    before = run.limit
-    run.see(Sample(Verdict.THROTTLED, status, QUICK, asked=1.0))
-    assert (run.pace < float("inf")) is (falls == "pace")
-    assert run.limit == (before * LOAD_FALL if falls == "limit" else before)
+@given(st.floats(1.0, 256.0), st.lists(moves, max_size=40))
+def test_a_ceiling_stays_between_its_bounds(value: float, steps: list[tuple]) -> None:
+    """Whatever happens to it; and nothing but a fall and a beginning anew lowers it."""
+    ceiling = Ceiling(value, 1.0, 256.0)
+    for name, *args in steps:
+        before = ceiling.value
+        getattr(ceiling, name)(*args)
+        assert 1.0 <= ceiling.value <= 256.0
+        assert ceiling.value >= before or name != "rise"
 
 
-def test_rising_latency_is_a_sign_of_load() -> None:
-    """Twice as slow as ever, and a tenth of a second: the limit gives way."""
-    run = Run()
-    run.see(GOOD, times=100)
-    before = run.limit
-    run.see(Sample(Verdict.ACCEPTED, 200, 0.5), times=MOST * 2, full=False)
-    assert run.limit < before
+def test_a_ceiling_that_never_fell_doubles() -> None:
+    """In steps of any size."""
+    ceiling = Ceiling(8.0, 1.0, 256.0)
+    for _ in range(30):
+        ceiling.rise(DOUBLING / 10)
+    assert ceiling.value == pytest.approx(64.0)
 
 
-def test_an_epoch_without_a_good_answer_says_nothing_of_latency() -> None:
-    """Lost answers are no sign of load by themselves."""
-    run = Run()
-    run.see(Sample(Verdict.LOST, None, 5.0), times=EPOCH * 10, gap=EPOCH_SECONDS)
-    assert (run.limit, run.pace) == (INITIAL, float("inf"))
+@pytest.mark.parametrize("step", [0.001, 0.1, 1.0], ids=str)
+@pytest.mark.parametrize("left", [0.5, 0.9], ids=str)
+def test_a_ceiling_is_back_at_the_wall_in_time(step: float, left: float) -> None:
+    """Not earlier, halfway after a second, and then beyond it."""
+    ceiling = Ceiling(100.0, 1.0, 256.0)
+    ceiling.fall(100.0 * left, 100.0)
+    heights = []
+    for _ in range(round((RECOVERY + 2.0) / step)):
+        ceiling.rise(step)
+        heights.append(ceiling.value)
+    gap = 100.0 * (1 - left)
+    assert heights[round(1.0 / step) - 1] == pytest.approx(100 - gap * 0.8**3)
+    assert heights[round(RECOVERY / step) - 1] == pytest.approx(100.0)
+    assert 100.0 < heights[round((RECOVERY + 1) / step) - 1] < 135.0
+    assert heights == sorted(heights)
 
 
-def test_overload_that_goes_with_the_load_is_obeyed() -> None:
-    """The limit falls at the sign, by no more than half, and further while falling helps."""
-    run = Run()
-    run.see(GOOD, times=200)
-    before = run.limit
-    run.see(*[OVERLOAD] * 9, GOOD)
-    run.see(OVERLOAD)
-    assert before * WORST_FALL <= run.limit < before
-    chance = random.Random(1)
-    for _ in range(1_000):  # what is above two hundred in flight is turned away
-        run.see(GOOD if chance.random() < 200 / run.limit else OVERLOAD, full=False)
-    assert run.limit < 210
+@pytest.mark.parametrize(("seconds", "least"), [(6, 2), (10, 8), (15, 19), (20, 43), (30, 256)], ids=str)
+def test_no_ceiling_sticks_at_one(seconds: int, least: int) -> None:
+    """However often it fell there: after so many seconds of good answers it is here again."""
+    ceiling = Ceiling(1.0, 1.0, 256.0)
+    for _ in range(50):
+        ceiling.fall(0.0, 1.0)
+    for _ in range(seconds * 10):
+        ceiling.rise(0.1)
+    assert ceiling.value >= least
 
 
-def test_failures_that_have_nothing_to_do_with_load_are_learnt() -> None:
-    """Where falling does not help, the limit goes back to where it was, and falls no more for them."""
-    run = Run()
-    run.see(GOOD, times=200)
-    run.see(OVERLOAD, GOOD, GOOD, times=600, full=False)
-    assert run.limit == MOST
-    run.see(OVERLOAD, GOOD, GOOD, times=600, full=False)
-    assert run.limit == MOST
+@pytest.mark.parametrize("highest", [256.0, INFINITE], ids=["limit", "pace"])
+def test_a_ceiling_rises_for_days(highest: float) -> None:
+    """Its height is a power of the time, which no float holds after an hour."""
+    ceiling = Ceiling(200.0, 1.0, highest)
+    ceiling.fall(100.0, 200.0)
+    for _ in range(200_000):
+        ceiling.rise(1.0)
+    assert 256.0 <= ceiling.value < 1e40
 
 
-def test_throttling_that_is_always_there_is_learnt_too() -> None:
-    """The pace goes back where its falls were for nothing."""
-    run = Run()
-    run.see(GOOD, times=200)
-    run.see(RATE, GOOD, GOOD, times=2_000, full=False)
-    assert run.state._throttling.background == pytest.approx(1 / 3, abs=0.1)
+# What fails for load
 
 
-def test_after_an_outage_it_begins_anew() -> None:
-    """With few in flight, as if nothing were known; what was sent before says nothing any more."""
-    run = Run()
-    run.see(GOOD, times=300)
-    run.state.restart(run.now)
-    assert (run.limit, run.state.limit.wall) == (INITIAL, None)
-    run.see(Sample(Verdict.THROTTLED, 503, elapsed=10.0, asked=1.0))
-    assert run.limit == INITIAL
+def reading(
+    failed: int, seen: int = 100, at: float = 100.0, *, lowest: float = 1.0, met: bool = True
+) -> Reading:
+    """Return what was seen under a ceiling, of which what did not fail was carried."""
+    return Reading(failed, seen, at, at * (1 - failed / seen), lowest, met)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_quick_no_rests_its_place_as_long_as_an_answer_takes(status: int) -> None:
-    """Used again at once, it would meet many noes; where the provider names a time, that counts."""
-    run = Run()
-    run.see(Sample(Verdict.ACCEPTED, 200, 0.4), times=200)
-    no = Sample(Verdict.BROKEN, status, 0.1)
-    assert run.state.rest(no) == pytest.approx(0.3, abs=0.01)
-    assert run.state.rest(Sample(Verdict.THROTTLED, status, 0.1, asked=1.0)) == 0
-    assert run.state.rest(GOOD) == 0
+MORE = {
+    "none of none": (0, 0, 0.0, False),
+    "two are chance": (2, 10, 0.0, False),
+    "three are not": (3, 10, 0.0, True),
+    "as usual": (30, 1000, 0.03, False),
+    "within three sigma": (48, 1000, 0.03, False),
+    "beyond": (49, 1000, 0.03, True),
+    "all of few, where half is usual": (20, 20, 0.5, False),
+    "all of more": (30, 30, 0.5, True),
+}
 
 
-def test_a_ceiling_comes_back_to_its_wall_and_probes_beyond() -> None:
-    """Fast, then slow, then faster again: what was found once need not be true for ever."""
-    ceiling = Ceiling(100.0, 1.0, 1_000.0)
-    ceiling.fall(50.0, 100.0)
-    assert ceiling.below_the_wall
-    values = []
-    for _ in range(14):
-        ceiling.rise(RECOVERY / 7)
-        values.append(ceiling.value)
-    assert values == sorted(values)
-    assert values[6] == pytest.approx(100.0)
-    assert values[0] - 50 > values[6] - values[5]
-    assert values[13] > 200
-    assert not ceiling.below_the_wall
+@pytest.mark.parametrize(("failed", "seen", "share", "more"), MORE.values(), ids=MORE)
+def test_chance_is_no_sign(failed: int, seen: int, share: float, more: bool) -> None:
+    """Up to three standard deviations, and two to spare."""
+    assert Reading(failed, seen, 1.0, 1.0, 1.0, True).is_more_than(share) is more
 
 
-def test_a_trial_that_helps_goes_on() -> None:
-    """Half of the failures that load would explain are gone: it is load."""
+DEPTHS = {5: 0.9, 20: 0.8, 40: 0.6, 50: 0.5, 75: 0.5, 100: 0.5}
+
+
+@pytest.mark.parametrize(("failed", "left"), DEPTHS.items(), ids=str)
+def test_a_first_fall_is_as_deep_as_the_share_of_failures(failed: int, left: float) -> None:
+    """A tenth at least, a half at most."""
+    assert Share().judge(reading(failed)) == Fall(pytest.approx(left))
+
+
+def test_a_fall_that_helped_is_all() -> None:
+    """What comes after it, at the same place, begins anew."""
     share = Share()
-    assert share.falls_for_nothing(0.5, 100.0) is None
-    assert share.falls_for_nothing(0.5, 90.0) is None  # too early to say
-    assert share.falls_for_nothing(0.1, 50.0) is None
-    assert share.trial == (0.1, 50.0)
-    assert share.background == 0
-    assert share.falls_for_nothing(0.1, 30.0) == 50.0
-    assert (share.background, share.trial) == (0.1, None)
+    for _ in range(5):
+        assert share.judge(reading(20)) == Fall(0.8)
+        assert share.judge(reading(0, at=80.0)) is None
+    assert (share.trial, share.background) == (None, 0.0)
+
+
+@pytest.mark.parametrize("failed", [3, 10, 30, 50], ids=str)
+def test_falls_for_nothing_are_undone(failed: int) -> None:
+    """When as many fail at any height: first a fall, then a trial, then back, and no sign any more."""
+    share = Share()
+    assert isinstance(share.judge(reading(failed)), Fall)
+    assert share.judge(reading(failed, at=90.0)) == Fall(TRIAL, trial=True)
+    found = [share.judge(reading(failed, at=54.0)) for _ in range(3)]
+    assert Back(100.0) in found
+    assert share.background == pytest.approx(failed / 100)
+    assert share.judge(reading(failed)) is None
+    assert share.judge(reading(min(100, failed + 40))) is not None
+
+
+@pytest.mark.parametrize("places", [80, 60, 50, 30, 20], ids=str)
+def test_a_trial_that_helps_shows_load(places: int) -> None:
+    """No height that a smaller provider cannot carry is ever gone back to."""
+    share, at = Share(), 100.0
+    for _ in range(30):
+        seen = 400
+        failed = round(seen * max(0.0, 1 - places / at))
+        found = share.judge(reading(failed, seen, at))
+        assert not isinstance(found, Back)
+        if isinstance(found, Fall):
+            at *= found.left
+    assert at <= places
+    assert share.background < 0.01
+
+
+def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
+    """Few failed in the epoch that saw it begin, all in the next: that is worse, not the same."""
+    share = Share()
+    assert isinstance(share.judge(reading(3, at=64.0)), Fall)
+    assert isinstance(share.judge(reading(12, at=58.0)), Fall)
+    assert share.judge(reading(85, at=35.0)) == Fall(0.5)
+    assert share.background == 0.0
+
+
+def test_of_a_provider_that_fails_most_less_is_asked() -> None:
+    """Without a trial, until nothing is left to give."""
+    share, at = Share(), 256.0
+    while at > 1:
+        assert share.judge(reading(80, at=at)) == Fall(0.5)
+        at = max(1.0, at / 2)
+    assert share.judge(reading(80, at=1.0)) is None
+    assert share.background == MOST
+
+
+def test_with_one_in_flight_nothing_fails_for_load() -> None:
+    """It is learnt as what is always there."""
+    share = Share()
+    for _ in range(20):
+        assert share.judge(reading(30, at=1.0)) is None
+    assert share.background == pytest.approx(0.3)
+    assert share.judge(reading(30, at=2.0)) is None
+
+
+def test_what_is_always_there_is_learnt_where_there_is_little_load() -> None:
+    """Below what was carried when the ceiling fell, never near it."""
+    share = Share()
+    share.judge(reading(20))
+    for _ in range(LEARNING // 50):
+        share.judge(reading(2, at=75.0))
+    assert share.background == pytest.approx(0.02)
+    before = share.background
+    for _ in range(20):
+        share.judge(reading(5, at=99.0))
+    assert share.background == before
+
+
+def test_while_a_ceiling_doubles_few_failures_are_no_sign() -> None:
+    """One chance failure must not end it: it meets its limit with a bang."""
+    assert Share().judge(reading(8, met=False)) is None
+    assert Share().judge(reading(8, met=True)) is not None
+    assert Share().judge(reading(50, met=False)) == Fall(0.5)
+
+
+@pytest.mark.parametrize(("failed", "wonders"), [(0, False), (1, True), (2, True), (3, False)], ids=str)
+def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
+    """More than usual, but not enough for a sign."""
+    assert Share().wonders(reading(failed, 10)) is wonders
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda share, seen, at, met: reading(round(seen * share), seen, at, met=met),
+            st.floats(0, 1),
+            st.integers(10, 500),
+            st.floats(1.0, 256.0),
+            st.booleans(),
+        ),
+        max_size=60,
+    )
+)
+def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(readings: list[Reading]) -> None:
+    """Whatever is seen."""
+    share = Share()
+    for each in readings:
+        found = share.judge(each)
+        assert not isinstance(found, Fall) or 0.5 <= found.left <= 0.9
+        assert not isinstance(found, Back) or 1.0 <= found.to <= 256.0
+        assert 0.0 <= share.background <= MOST
+
+
+# The rate that is taken
+
+
+@pytest.mark.parametrize("rate", [3, 40, 900], ids=str)
+def test_throughput(rate: int) -> None:
+    """To a few percent, over the last seconds alone."""
+    throughput = Throughput()
+    for number in range(rate * 3):
+        throughput.count(10.0 + number / rate)
+    for number in range(rate * 3):
+        throughput.count(13.0 + number / rate / 2)
+    now = 14.5
+    assert throughput.rate(now, now - 1.0) == pytest.approx(2 * rate, rel=0.11, abs=1.5)
+    assert throughput.rate(now, now - MEASURED) == pytest.approx(1.75 * rate, rel=0.11, abs=1.5)
+    assert len(throughput._counts) <= 2 + MEASURED / 0.05
+
+
+# Both ceilings
+
+
+def seen(
+    adaptation: Adaptation,
+    sample: Sample,
+    times: int,
+    now: float = 0.0,
+    *,
+    every: float = 0.01,
+    full: bool = True,
+    paced: bool = False,
+) -> float:
+    """Show so many samples, and return the time of the last."""
+    for _ in range(times):
+        now += every
+        adaptation.saw(sample, now, full=full, paced=paced)
+    return now
+
+
+def grown(limit: float = 64.0) -> tuple[Adaptation, float]:
+    """Return an adaptation that has found its limit, and the time."""
+    adaptation = Adaptation.of(8, 256)
+    now = seen(adaptation, YES, 100, full=False)
+    adaptation.limit.value = limit
+    return adaptation, now
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["used", "not used"])
+def test_the_limit_grows_only_while_it_is_used(full: bool) -> None:
+    """From the initial to the highest, or not at all."""
+    adaptation = Adaptation.of(8, 256)
+    seen(adaptation, YES, 300, full=full)
+    assert adaptation.limit.value == (256 if full else 8)
+    assert adaptation.pace.value == INFINITE
+
+
+@pytest.mark.parametrize("paced", [True, False], ids=["used", "not used"])
+def test_the_pace_grows_only_while_it_is_used(paced: bool) -> None:
+    """Once there is one."""
+    adaptation, now = grown()
+    now = seen(adaptation, Sample(Verdict.THROTTLED, 429, 0.05, 1.0), 1, now)
+    fell_to = adaptation.pace.value
+    seen(adaptation, YES, 1_000, now, paced=paced, full=False)
+    assert (adaptation.pace.value > fell_to) is paced
+
+
+def test_a_slow_provider_is_given_time() -> None:
+    """The limit doubles once in the time that an answer takes, not four times before one is there."""
+    slow = Sample(Verdict.ACCEPTED, 200, 1.0)
+    adaptation = Adaptation.of(8, 256)
+    seen(adaptation, slow, 11, every=0.1)
+    assert adaptation.limit.value == pytest.approx(16.0)
+
+
+SIGNS = {
+    "429 with Retry-After": (Sample(Verdict.THROTTLED, 429, 0.05, 1.0), 1, "pace"),
+    "503 with Retry-After": (Sample(Verdict.THROTTLED, 503, 0.05, 1.0), 1, "limit"),
+    "429": (Sample(Verdict.THROTTLED, 429, 0.05), 100, "pace"),
+    "503": (BUSY, 100, "limit"),
+    "timeouts": (Sample(Verdict.LOST, None, 0.05, timed_out=True), 100, "limit"),
+    "latency": (Sample(Verdict.ACCEPTED, 200, 0.4), 100, "limit"),
+    "500": (Sample(Verdict.BROKEN, 500, 0.05), 100, None),
+    "no connection": (Sample(Verdict.NOT_SENT, None, 0.05), 100, None),
+    "a refusal": (Sample(Verdict.REFUSED, 422, 0.05), 100, None),
+    "a little more latency": (Sample(Verdict.ACCEPTED, 200, 0.14), 100, None),
+}
+
+
+@pytest.mark.parametrize(("sample", "times", "falls"), SIGNS.values(), ids=SIGNS)
+def test_what_is_a_sign_and_of_what(sample: Sample, times: int, falls: str | None) -> None:
+    """A 429 lowers the pace, what speaks of load the limit, anything else nothing."""
+    adaptation, now = grown()
+    seen(adaptation, sample, times, now, full=False)
+    fell = {"limit": adaptation.limit.value < 64, "pace": adaptation.pace.value < INFINITE}
+    assert {name for name, value in fell.items() if value} == ({falls} if falls else set())
+
+
+@pytest.mark.parametrize("status", [429, 503], ids=str)
+@pytest.mark.parametrize("asked", [None, 1.0], ids=["", "with Retry-After"])
+def test_what_was_sent_before_a_fall_does_not_count(status: int, asked: float | None) -> None:
+    """A hundred noes to what was in flight are one sign."""
+    adaptation, now = grown()
+    no = Sample(Verdict.THROTTLED if asked or status == 429 else Verdict.BROKEN, status, 0.05, asked)
+    while adaptation.limit.value == 64 and adaptation.pace.value == INFINITE:
+        now = seen(adaptation, no, 1, now, full=False)
+    after = (adaptation.limit.value, adaptation.pace.value)
+    seen(adaptation, no, 100, now, every=0.0001, full=False)
+    assert (adaptation.limit.value, adaptation.pace.value) == after
+
+
+def test_the_pace_falls_to_what_was_taken() -> None:
+    """A little below: by more when the sign comes soon after going on."""
+    adaptation, now = grown()
+    no = Sample(Verdict.THROTTLED, 429, 0.0, 1.0)
+    now = seen(adaptation, YES, 400, now, full=False)  # a hundred a second
+    seen(adaptation, no, 1, now, full=False)
+    assert adaptation.pace.value == pytest.approx(95.0, rel=0.05)
+    now = seen(adaptation, YES, 50, now + 1.0, full=False)
+    seen(adaptation, no, 1, now, full=False)
+    assert adaptation.pace.value == pytest.approx(85.0 * 0.95, rel=0.15)
+
+
+def test_a_first_429_before_anything_was_taken_is_no_measure() -> None:
+    """The pace begins low and doubles: what was never measured is not remembered as a wall."""
+    adaptation = Adaptation.of(8, 256)
+    now = seen(adaptation, Sample(Verdict.THROTTLED, 429, 0.05, 1.0), 8, every=0.001)
+    assert adaptation.pace.value < 10
+    seen(adaptation, YES, 40, now + 1.0, every=0.1, paced=True)
+    assert adaptation.pace.value > 200
+
+
+RESTS = {
+    "a quick 503": (BUSY, 0.0),
+    "a quicker one": (Sample(Verdict.BROKEN, 503, 0.01), 0.04),
+    "a quick 429": (Sample(Verdict.THROTTLED, 429, 0.02), 0.03),
+    "one that asks to wait": (Sample(Verdict.THROTTLED, 429, 0.0, 1.0), 0.0),
+    "another failure": (Sample(Verdict.BROKEN, 500, 0.0), 0.0),
+    "a slow one": (Sample(Verdict.BROKEN, 503, 3.0), 0.0),
+}
+
+
+@pytest.mark.parametrize(("sample", "rest"), RESTS.values(), ids=RESTS)
+def test_the_place_of_a_quick_no_rests(sample: Sample, rest: float) -> None:
+    """For as long as a yes would have taken, so that a no does not come faster than a yes."""
+    adaptation, _ = grown()
+    assert max(0.0, adaptation.rest(sample)) == pytest.approx(rest)
+
+
+def test_no_place_rests_long() -> None:
+    """However slow the provider is."""
+    adaptation = Adaptation.of(8, 256)
+    seen(adaptation, Sample(Verdict.ACCEPTED, 200, 60.0), 100)
+    assert adaptation.rest(Sample(Verdict.BROKEN, 503, 0.0)) == LONGEST_REST
+
+
+def test_after_an_outage_all_begins_anew() -> None:
+    """Few in flight, which double; and what failed in the outage is not taken for what always does."""
+    adaptation, now = grown()
+    now = seen(adaptation, BUSY, 2_000, now)
+    assert adaptation.limit.value == 1
+    adaptation.limit.value = 100.0
+    adaptation.restart(now)
+    assert adaptation.limit.value == 8
+    now = seen(adaptation, YES, 100, now + 1.0)
+    assert adaptation.limit.value > 100
+    before = adaptation.limit.value
+    seen(adaptation, BUSY, 200, now, every=0.002, full=False)
+    assert adaptation.limit.value < before
+
+
+numbers_of_samples = st.lists(
+    st.tuples(
+        st.sampled_from([YES, BUSY, *(sample for sample, _, _ in SIGNS.values())]),
+        st.floats(0.0001, 3.0),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=300,
+)
+
+
+@given(st.integers(1, 64), st.integers(1, 256), numbers_of_samples)
+def test_whatever_is_seen_the_limits_stay_within_their_bounds(initial: int, most: int, samples) -> None:
+    """At least one in flight, at most what was set, and some pace."""
+    adaptation, now = Adaptation.of(initial, most), 0.0
+    for sample, after, full, paced in samples:
+        now += after
+        adaptation.saw(sample, now, full=full, paced=paced)
+        assert 1.0 <= adaptation.limit.value <= most
+        assert adaptation.pace.value >= 0.5
+        assert adaptation.rest(sample) <= LONGEST_REST
+        assert not math.isnan(adaptation.pace.value)
+
+
+# The pacer
+
+
+@pytest.mark.parametrize("late", [0.0, 0.01, 0.5], ids=["on time", "a little late", "late"])
+def test_the_pacer_makes_up_for_a_little_and_never_bursts(late: float) -> None:
+    """A hundred a second, asked for in rounds that come late."""
+    pacer, now, moments = Pacer(100.0), 50.0, []
+    while now < 60.0:
+        while pacer.wait(now) == 0:
+            pacer.took(now, INFINITE)
+            moments.append(now)
+        now += pacer.wait(now) + late
+    for start in moments:
+        assert sum(start <= moment < start + 1.0 for moment in moments) <= 100 * 1.02 + 1
+    assert len(moments) >= (990 if late < 0.1 else 10)
+
+
+RATES = {
+    "none": (None, INFINITE, None, False),
+    "the one set": (50.0, INFINITE, 50.0, False),
+    "the one found": (None, 7.0, 7.0, True),
+    "the lower": (50.0, 20.0, 20.0, True),
+    "the lower, set": (20.0, 50.0, 20.0, False),
+}
+
+
+@pytest.mark.parametrize(("own", "pace", "rate", "follows"), RATES.values(), ids=RATES)
+def test_the_lower_rate_is_in_force(own, pace, rate, follows) -> None:
+    """The one that was set, or the one that was found."""
+    assert (Pacer(own).rate(pace), Pacer(own).follows(pace)) == (rate, follows)
+
+
+# At work
+
+
+WORK: dict[str, tuple[Callable[[], Model], float, float]] = {
+    "200/s, 429 beyond": (lambda: Bucket(200, 1.0), 0.9, 0.02),
+    "200/s, 429 beyond, empty at first": (lambda: Bucket(200, 1.0, full=False), 0.9, 0.02),
+    "200/s, 429 beyond, no burst": (lambda: Bucket(200, 0.1), 0.75, 0.02),
+    "200/s, 429 without Retry-After": (lambda: Bucket(200, 1.0, asks=None), 0.9, 0.03),
+    "32 at once, 503 beyond": (lambda: Seats(32), 0.9, 0.02),
+    "one at once, 503 beyond": (lambda: Seats(1), 0.9, 0.06),
+    "32 at once, a second each": (lambda: Seats(32, 1.0), 0.9, 0.05),
+    "latency rises beyond 32": (lambda: Queue(32), 0.9, 0.0),
+}
+
+
+@pytest.mark.parametrize(("model", "used", "away"), WORK.values(), ids=WORK)
+def test_the_limit_of_a_provider_is_found(model: Callable[[], Model], used: float, away: float) -> None:
+    """After three seconds nearly all is used that it takes, and hardly anything is turned away."""
+    simulation = Simulation(model()).run(30)
+    assert simulation.used(3, 30) >= used
+    assert simulation.turned_away(3, 30) <= away
+
+
+STEPS: dict[str, Callable[[], Model]] = {
+    "503": lambda: Seats(32),
+    "429": lambda: Bucket(200, 1.0),
+    "latency": lambda: Queue(32),
+}
+
+
+@pytest.mark.parametrize("model", STEPS.values(), ids=STEPS)
+def test_a_step_is_followed(model: Callable[[], Model]) -> None:
+    """Half the capacity goes and comes back: ten seconds later the rate is within 15 % of it."""
+    simulation = Simulation(model(), steps=((0, 1.0), (15, 0.5), (35, 1.0))).run(50)
+    assert simulation.used(3, 50) >= 0.9
+    assert simulation.turned_away(3, 50) <= 0.02
+    assert simulation.used(25, 30) == pytest.approx(1.0, abs=0.15)
+    assert simulation.used(45, 50) == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize("status", [503, 429], ids=str)
+@pytest.mark.parametrize(("share", "used"), [(0.005, 0.95), (0.03, 0.95), (0.2, 0.45)], ids="{:.1%}".format)
+def test_what_always_fails_brings_no_run_to_a_standstill(status: int, share: float, used: float) -> None:
+    """A provider that takes anything and fails some of it by chance is asked for all the same."""
+    for seed in range(3):
+        simulation = Simulation(Seats(1_000), noise=failing(status, share), most=64, seed=seed).run(12)
+        assert simulation.used(3, 12) * 1_000 / 64 >= used * (1 - share)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03], ids="{:.0%}".format)
+def test_a_fall_of_capacity_is_not_taken_for_chance(share: float) -> None:
+    """From 64 at once to 8 and back, with failures by chance or without."""
+    for seed in range(2):
+        simulation = Simulation(
+            Seats(64), steps=((0, 1.0), (8, 0.125), (18, 1.0)), noise=failing(503, share), seed=seed
+        ).run(40)
+        assert simulation.turned_away(9, 18) <= 0.10 + share
+        assert simulation.used(9, 18) >= 0.85
+        assert simulation.limits[170] <= 12
+        assert max(simulation.limits[180:]) >= 50  # and up again
+
+
+def test_a_limit_of_one_is_left_again() -> None:
+    """A provider that took one at once for a while takes 64 again."""
+    simulation = Simulation(Seats(64), steps=((0, 1 / 64), (10, 1.0))).run(35)
+    assert simulation.limits[95] < 4
+    assert max(simulation.limits) >= 60
+
+
+def test_a_rate_that_was_set_is_kept_and_does_not_hide_the_other() -> None:
+    """After a minute at a rate below what the provider takes, it takes less: that is noticed at once."""
+    steps = ((0, 4.0), (30, 0.5))
+    simulation = Simulation(Bucket(200, 1.0, full=False), steps=steps, max_rate=150).run(45)
+    assert max(simulation.taken[second] for second in range(45)) <= 150 * 1.02 + 1
+    assert simulation.turned_away(33, 45) <= 0.03

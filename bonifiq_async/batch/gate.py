@@ -232,7 +232,7 @@ class Gate:
     def _call_doorkeeper(self, looks_at: float) -> None:
         """Have the doorkeeper look at `looks_at` at the latest."""
         if self._doorkeeper is not None and not self._doorkeeper.done():
-            if self._looks_at <= looks_at:
+            if self._looks_at <= looks_at + EARLIEST:
                 return
             self._doorkeeper.cancel()
         self._looks_at = looks_at

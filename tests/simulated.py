@@ -1,0 +1,184 @@
+"""Providers, and a run against them without tasks and sockets: what the gate does, in virtual time."""
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Protocol, Self
+
+from attrs import define, field
+
+from bonifiq_async.admission import Sample
+from bonifiq_async.batch.flow import Pacer
+from bonifiq_async.batch.limit import Adaptation
+from bonifiq_async.outcome import Verdict
+
+Answer = tuple[int, float | None, float]
+"""Status, Retry-After and seconds."""
+AT_ONCE = 0.001
+
+
+class Model(Protocol):
+    """A provider that has the `share` of its capacity."""
+
+    def answer(self, now: float, at_once: int, share: float) -> Answer: ...
+
+    def allows(self, share: float) -> float: ...
+
+
+@define
+class Bucket:
+    """Takes `rate` a second, with `burst` seconds' worth saved up; 429 beyond, with a Retry-After or not."""
+
+    rate: float
+    burst: float
+    asks: float | None = 1.0
+    full: bool = True
+    tokens: float = 0.0
+    last: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self.tokens = self.rate * self.burst if self.full else 0.0
+
+    def answer(self, now: float, at_once: int, share: float) -> Answer:
+        rate = self.rate * share
+        self.tokens = min(rate * self.burst, self.tokens + (now - self.last) * rate)
+        self.last = now
+        if self.tokens < 1:
+            return 429, self.asks, AT_ONCE
+        self.tokens -= 1
+        return 200, None, 0.02
+
+    def allows(self, share: float) -> float:
+        return self.rate * share
+
+
+@define
+class Seats:
+    """Takes so many at once; 503 beyond."""
+
+    seats: int
+    takes: float = 0.05
+
+    def answer(self, now: float, at_once: int, share: float) -> Answer:
+        return (503, None, AT_ONCE) if at_once > self.seats * share else (200, None, self.takes)
+
+    def allows(self, share: float) -> float:
+        return self.seats * share / self.takes
+
+
+class Queue(Seats):
+    """Takes any number at once, the slower the more there are."""
+
+    def answer(self, now: float, at_once: int, share: float) -> Answer:
+        return 200, None, self.takes * max(1.0, at_once / (self.seats * share))
+
+
+Noise = Callable[[float], Answer | None]
+"""Given a number from 0 up to 1, the failure of a request that has nothing to do with load, if it is one."""
+
+
+def failing(status: int, share: float) -> Noise:
+    """Return what fails so many requests with `status`."""
+    return lambda chance: (status, None, 0.02) if chance < share else None
+
+
+@define(slots=False)
+class Simulation:
+    """A run with changes without end. `steps` says since when there is which share of capacity.
+
+    `taken` and `away` are counts by second, `limits` what the limit was each tenth of a second.
+    """
+
+    model: Model
+    steps: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    noise: Noise = lambda chance: None
+    most: int = 256
+    max_rate: float | None = None
+    seed: int = 1
+    taken: Counter[int] = field(factory=Counter)
+    away: Counter[int] = field(factory=Counter)
+    limits: list[float] = field(factory=list)
+    _now: float = 0.0
+    _in_flight: int = 0
+    _held: float = -1.0
+    _wakes: float = -1.0
+    _full: bool = False
+    _paced: bool = False
+    _resting: list[float] = field(factory=list)
+    _events: list[tuple[float, int, Sample | None]] = field(factory=list)
+    _count: Iterator[int] = field(factory=count)
+
+    def __attrs_post_init__(self) -> None:
+        self._adaptation, self._pacer = Adaptation.of(8, self.most), Pacer(self.max_rate)
+        self._chance = random.Random(self.seed)
+
+    def run(self, seconds: float) -> Self:
+        """Simulate so many seconds."""
+        self._let_in()
+        while self._events and self._events[0][0] < seconds:
+            self._now, _, sample = heapq.heappop(self._events)
+            if sample is not None:
+                self._end(sample)
+            self._let_in()
+            while len(self.limits) < self._now * 10:
+                self.limits.append(self._adaptation.limit.value)
+        return self
+
+    def used(self, since: int, until: int) -> float:
+        """Return what was taken in those seconds, as a share of what the provider would have taken."""
+        seconds = range(since, until)
+        allowed = sum(self.model.allows(self._share(second)) for second in seconds)
+        return sum(self.taken[second] for second in seconds) / allowed
+
+    def turned_away(self, since: int, until: int) -> float:
+        """Return what was turned away in those seconds, as a share of all requests."""
+        seconds = range(since, until)
+        away = sum(self.away[second] for second in seconds)
+        return away / max(1, away + sum(self.taken[second] for second in seconds))
+
+    def _share(self, now: float) -> float:
+        return next(share for since, share in reversed(self.steps) if now >= since)
+
+    def _end(self, sample: Sample) -> None:
+        rest = self._adaptation.rest(sample)
+        if rest > 0:
+            heapq.heappush(self._resting, self._now + rest)
+        self._adaptation.saw(sample, self._now, full=self._full, paced=self._paced)
+        self._full = self._paced = False
+        if sample.asked is not None:
+            self._held = max(self._held, self._now + sample.asked)
+        self._in_flight -= 1
+
+    def _let_in(self) -> None:
+        while (wait := self._wait()) == 0:
+            self._in_flight += 1
+            answer = self.noise(self._chance.random())
+            if answer is None:
+                answer = self.model.answer(self._now, self._in_flight, self._share(self._now))
+            status, asked, seconds = answer
+            seconds *= 0.8 + 0.4 * self._chance.random()
+            (self.taken if status == 200 else self.away)[int(self._now)] += 1
+            verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
+            verdict = Verdict.THROTTLED if status == 429 else verdict
+            self._push(self._now + seconds, Sample(verdict, status, seconds, asked))
+            self._pacer.took(self._now, self._adaptation.pace.value)
+        if wait is not None and not self._now < self._wakes <= self._now + wait:
+            self._wakes = self._now + wait
+            self._push(self._wakes, None)
+
+    def _wait(self) -> float | None:
+        if self._held > self._now:
+            return self._held - self._now
+        while self._resting and self._resting[0] <= self._now:
+            heapq.heappop(self._resting)
+        if self._in_flight + len(self._resting) >= int(self._adaptation.limit.value):
+            self._full = True
+            return self._resting[0] - self._now if self._resting else None
+        wait = self._pacer.wait(self._now)
+        self._paced = self._paced or (wait > 0 and self._pacer.follows(self._adaptation.pace.value))
+        return wait
+
+    def _push(self, moment: float, sample: Sample | None) -> None:
+        heapq.heappush(self._events, (moment, next(self._count), sample))

@@ -1,0 +1,194 @@
+"""Virtual time: a loop whose clock passes only while everybody waits, and a provider that lives in it."""
+
+import asyncio
+import functools
+import random
+import selectors
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from typing import ParamSpec
+
+from attrs import evolve
+from conftest import CHANGED, EPOCH, change
+
+from bonifiq_async import CashbackChange, FlowControl, Outcome, RetryPolicy, Runtime, Timeouts
+from bonifiq_async.bonifiq import operations
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.calls import Calls
+from bonifiq_async.claims import Claims
+from bonifiq_async.delivery import Delivery
+from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.request import PreparedRequest
+
+P = ParamSpec("P")
+POLICY = RetryPolicy()
+
+
+class Stuck(BaseException):
+    """Everybody waits, and nothing will ever wake anybody."""
+
+
+class _Instant(selectors.SelectSelector):
+    """Waits for no file; what it should have waited is added to the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000.0
+
+    def select(self, timeout: float | None = None) -> list:
+        if timeout is None:
+            raise Stuck
+        self.now += max(0.0, timeout)
+        return []
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Its clock is that of its selector, so that timeouts and sleeps come at once, in order."""
+
+    def __init__(self) -> None:
+        self._instant = _Instant()
+        super().__init__(self._instant)
+
+    def time(self) -> float:
+        return self._instant.now
+
+
+def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run an async test in virtual time; a wake-up that is lost raises `Stuck`, a task left over fails."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def whole() -> None:
+            await test(*args, **kwargs)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left, f"tasks left over: {left}"
+
+        with asyncio.Runner(loop_factory=_Loop) as runner:
+            runner.run(whole())
+
+    return run
+
+
+def now() -> float:
+    """Return the time of the running loop."""
+    return asyncio.get_running_loop().time()
+
+
+def runtime(seed: int = 7) -> Runtime:
+    """Return the running loop's time as what a client takes from its surroundings."""
+    loop = asyncio.get_running_loop()
+    return Runtime(loop.time, lambda: EPOCH + loop.time(), asyncio.sleep, random.Random(seed).random)
+
+
+def many(count: int, customers: int = 1_000_000) -> Iterator[CashbackChange]:
+    """Yield changes with keys 0, 1, 2..."""
+    return (change(str(number), customer=f"c{number % customers}") for number in range(count))
+
+
+def wide(width: int, **more: object) -> FlowControl:
+    """Return the control of a run that has `width` changes in flight from the start."""
+    return FlowControl(max_in_flight=width, initial=width, **more)
+
+
+USED = b'{"HasError":true,"Severity":2,"CodeName":"ChangeKeyAlreadyUsed","ErrorMessage":"used","Result":null}'
+GOOD = Evidence(sent=True, requests=1, status=200, body=CHANGED)
+"""It is applied."""
+DOWN = Evidence(sent=False, requests=0, failure=Failure.CONNECT)
+"""Nobody listens."""
+SILENT = Evidence(sent=True, requests=1, failure=Failure.TIMEOUT)
+"""The request was heard, and is answered by nothing for as long as is waited."""
+
+
+def status(code: int, asked: float | None = None) -> Evidence:
+    """Return an answer that says no; `asked` is its Retry-After."""
+    headers = () if asked is None else (("Retry-After", str(asked)),)
+    return Evidence(sent=True, requests=1, status=code, headers=headers, body=b"{}")
+
+
+Answers = Callable[["Provider", str], Evidence]
+
+
+class Provider:
+    """Stands where the session stands, with books: `answers` is asked for each request.
+
+    `arrivals` are the times and keys of the requests on the wire, `tried` those of all attempts;
+    `applied` counts effects by key. Answers take `takes` seconds, give or take a half.
+    """
+
+    closed = False
+
+    def __init__(
+        self, answers: Answers = lambda *_: GOOD, *, takes: float = 0.02, capacity: int = 10_000
+    ) -> None:
+        self.capacity = capacity
+        self.takes = takes
+        self.tried: list[tuple[float, str]] = []
+        self.arrivals: list[tuple[float, str]] = []
+        self.applied: Counter[str] = Counter()
+        self.at_once = 0
+        self._answers = answers
+        self._chance = random.Random(11)
+
+    def ready(self) -> None:
+        """It is always ready."""
+
+    async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
+        """Answer a request."""
+        key, began = request.key or "", now()
+        self.tried.append((began, key))
+        self.at_once += 1
+        try:
+            answer = self._answers(self, key)
+            if not answer.sent:
+                return answer
+            hand_over.done = True
+            self.arrivals.append((began, key))
+            if answer is GOOD:
+                if self.applied[key]:
+                    answer = evolve(status(409), body=USED)
+                else:
+                    self.applied[key] += 1
+            await asyncio.sleep(seconds if answer is SILENT else self.takes * (0.5 + self._chance.random()))
+            return evolve(answer, elapsed=now() - began)
+        finally:
+            self.at_once -= 1
+
+
+class Client:
+    """The real delivery, claims and ledger, over a provider in virtual time; `call` is the deadline."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        policy: RetryPolicy = POLICY,
+        call: float = 60.0,
+        ledger: MemoryLedger | None = None,
+    ) -> None:
+        times, limits = runtime(), Timeouts(attempt=20.0, call=call)
+        self.delivery = Delivery(provider, policy=policy, timeouts=limits, runtime=times)
+        self.ledger = ledger or MemoryLedger(clock=times.wall)
+        self.claims = Claims(self.ledger, "provider", "account", times.sleep)
+        self.calls = Calls(self.delivery, self.claims, limits)
+
+    async def outcome_of(
+        self,
+        body: CashbackChange,
+        *,
+        deadline: float | None = None,
+        slot: object = None,
+        ledger: object = None,
+    ) -> Outcome:
+        """See `CashbackBatch`."""
+        key = body.change_key
+        request = PreparedRequest("POST", "https://provider", "/change", key.encode(), key)
+        return await self.calls.outcome(
+            body,
+            operations.CHANGE_CASHBACK,
+            request,
+            AnswerReader().read,
+            deadline=deadline,
+            slot=slot,
+            ledger=ledger,
+        )
