@@ -5,13 +5,21 @@ import functools
 import random
 import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import ParamSpec
 
 from attrs import evolve
 from conftest import CHANGED, EPOCH, change
 
-from bonifiq_async import CashbackChange, FlowControl, Outcome, RetryPolicy, Runtime, Timeouts
+from bonifiq_async import (
+    CashbackBatch,
+    CashbackChange,
+    FlowControl,
+    Outcome,
+    RetryPolicy,
+    Runtime,
+    Timeouts,
+)
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.calls import Calls
@@ -89,6 +97,11 @@ def many(count: int, customers: int = 1_000_000) -> Iterator[CashbackChange]:
 def wide(width: int, **more: object) -> FlowControl:
     """Return the control of a run that has `width` changes in flight from the start."""
     return FlowControl(max_in_flight=width, initial=width, **more)
+
+
+async def all_of(batch: CashbackBatch, changes: Iterable[CashbackChange]) -> list[Outcome]:
+    """Run to the end."""
+    return [outcome async for outcome in batch.run(changes)]
 
 
 USED = b'{"HasError":true,"Severity":2,"CodeName":"ChangeKeyAlreadyUsed","ErrorMessage":"used","Result":null}'
