@@ -5,21 +5,30 @@ import functools
 import random
 import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import ParamSpec
 
 from attrs import evolve
-from conftest import CHANGED, EPOCH, change
+from conftest import CHANGED, change
 
-from bonifiq_async import CashbackChange, FlowControl, Outcome, RetryPolicy, Runtime, Timeouts
+from bonifiq_async import (
+    CashbackBatch,
+    CashbackChange,
+    FlowControl,
+    Outcome,
+    RetryPolicy,
+    Runtime,
+    Timeouts,
+)
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.calls import Calls
+from bonifiq_async.calls import Calls, Terms
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.virtual_time import EPOCH
 
 P = ParamSpec("P")
 POLICY = RetryPolicy()
@@ -89,6 +98,11 @@ def many(count: int, customers: int = 1_000_000) -> Iterator[CashbackChange]:
 def wide(width: int, **more: object) -> FlowControl:
     """Return the control of a run that has `width` changes in flight from the start."""
     return FlowControl(max_in_flight=width, initial=width, **more)
+
+
+async def all_of(batch: CashbackBatch, changes: Iterable[CashbackChange]) -> list[Outcome]:
+    """Run to the end."""
+    return [outcome async for outcome in batch.run(changes)]
 
 
 USED = b'{"HasError":true,"Severity":2,"CodeName":"ChangeKeyAlreadyUsed","ErrorMessage":"used","Result":null}'
@@ -188,7 +202,5 @@ class Client:
             operations.CHANGE_CASHBACK,
             request,
             AnswerReader().read,
-            deadline=deadline,
-            slot=slot,
-            ledger=ledger,
+            terms=Terms(deadline, slot, ledger),
         )

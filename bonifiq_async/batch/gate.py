@@ -24,18 +24,11 @@ LOOK = 1.0
 T = TypeVar("T")
 
 ROUNDS = 3
-"""How often a change is begun that others overtake: between outages, or while it waits for its turn."""
+"""How often a change is begun while it is not plain that the provider is out: when it is overtaken by others
+between outages, waits too long for its turn, or fails when few others are tried."""
 
-GIVEN_UP = frozenset(
-    {
-        StopReason.ATTEMPTS_SPENT,
-        StopReason.DEADLINE,
-        StopReason.QUOTA_SPENT,
-        StopReason.RETRY_AFTER_TOO_LONG,
-        StopReason.OUTAGE,
-    }
-)
-"""Ends that are the provider's condition and not the change's."""
+GIVEN_UP = frozenset({StopReason.ATTEMPTS_SPENT, StopReason.DEADLINE, StopReason.QUOTA_SPENT})
+"""Ends that may be for the provider's condition and not for the change's."""
 
 
 class Gate:
@@ -56,6 +49,7 @@ class Gate:
         self._looks_at = float("inf")
         self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
+        self._spared_since: float | None = None
         self._stopped = False
         self.fault: NotAppliedError | None = None
 
@@ -75,14 +69,15 @@ class Gate:
     def _paused(self) -> bool:
         return self._outage.probe_at is not None
 
-    async def start(self) -> "Passage | None":
-        """Wait until a change may begin, and return its place; None when the run begins no more."""
+    async def start(self, again: "Passage | None" = None) -> "Passage | None":
+        """Wait until a change may begin, or begin `again`; return its place, None when none may any more."""
         if self._stopped:
             return None
-        passage = Passage(self, self._runtime.monotonic())
-        reason = await self._enter(self._beginnings, passage)
-        passage.began = self._runtime.monotonic()
-        return passage if reason is None else None
+        passage = Passage(self) if again is None else again
+        if await self._enter(self._beginnings, passage) is not None:
+            return None
+        passage.begin(self._runtime.monotonic())
+        return passage
 
     async def repeat(self, passage: "Passage") -> StopReason | None:
         """Wait until the next attempt of a change may go out; return why it may not, if so."""
@@ -134,31 +129,38 @@ class Gate:
             self._outage.failed(passage, now, probe=passage is self._prober)
             if self._stopped and self._paused:
                 self._turn_away(self._repeats)
-        elif self._outage.succeeded(now, self._active):
-            self._prober = None
-            self._adaptation.restart(now)
+        else:
+            self._spared_since = None
+            if self._outage.succeeded(now, self._active):
+                self._prober = None
+                self._adaptation.restart(now)
         self._let_in()
 
-    def outlived(self, passage: "Passage", outcome: Outcome[T], began: float, rounds: int) -> bool:
-        """Say whether a change failed for the provider's condition alone, so that it is begun once more.
-
-        `outcome` is that of the `rounds` that it has had, the last with `passage`, the first from `began`.
-        """
-        if outcome.reason not in GIVEN_UP or self._stopped or self.fault is not None:
+    def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
+        """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
+        if self._stopped or self.fault is not None:
             return False
-        now, good_at = self._runtime.monotonic(), self._outage.good_at
+        now = self._runtime.monotonic()
+        if not self._is_spared(passage, outcome, now):
+            self._spared_since = None
+            return False
+        self._spared_since = now if self._spared_since is None else self._spared_since
+        if now - self._spared_since >= self._flow.give_up_after:
+            self._give_up(f"Nothing has succeeded for {now - self._spared_since:,.0f} s")
+        return self.fault is None
+
+    def _is_spared(self, passage: "Passage", outcome: Outcome[T], now: float) -> bool:
         if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
             asked = None if outcome.error is None else outcome.error.retry_after
             self._hold(now, asked or 0.0)  # it may have been said to another call of the client
-        else:
-            alone = good_at <= began and bool(outcome.attempts or self._paused)
-            kept = (self._paused or passage.late) and rounds < ROUNDS
-            if not (alone or kept):
-                return False
-        failing = now - max(began, good_at)
-        if failing >= self._flow.give_up_after:
-            self._give_up(f"Nothing has succeeded for {failing:,.0f} s")
-        return self.fault is None
+            return self.fault is None
+        if outcome.reason not in GIVEN_UP:
+            return False
+        overtaken = self._outage.good_at > passage.began
+        if (self._paused or (self._outage.never and outcome.attempts)) and not overtaken:
+            return True
+        alone = not overtaken and bool(outcome.attempts)
+        return (self._paused or alone or passage.late) and passage.rounds < ROUNDS
 
     def _hold(self, now: float, asked: float) -> None:
         self._held.extend(now + asked + EARLIEST, asked)
@@ -253,16 +255,22 @@ class Gate:
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
-    `late` says that its time was over before it was let in again.
+    The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
+    before it was let in again.
     """
 
-    __slots__ = ("_gate", "began", "held", "late")
+    __slots__ = ("_gate", "began", "held", "late", "rounds")
 
-    def __init__(self, gate: Gate, began: float) -> None:
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.began = began
+        self.began = float("inf")
+        self.rounds = 0
         self.held = False
         self.late = False
+
+    def begin(self, now: float) -> None:
+        """Begin a round."""
+        self.began, self.rounds, self.late = min(self.began, now), self.rounds + 1, False
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """See `Slot.acquire`."""

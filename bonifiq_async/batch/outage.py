@@ -1,28 +1,31 @@
 """Whether the provider is out, and when to try it again.
 
-Pure: time comes with each answer. One change that fails alone is no outage, however often it fails:
-the provider may be well, and only that change be beyond it.
+Pure: time comes with each answer. A few changes that fail alone are no outage, however often they fail:
+the provider may be well, and only these be beyond it.
 """
 
-from attrs import define
+from attrs import define, field
 
-OUTAGE, A_WHILE = 10, 5.0
-"""Failures in a row, of more than one change, and seconds without a success, from which on only probes
-go out. Less time is enough when the failures are twice as many as were in flight."""
+OUTAGE, CHANGES, A_WHILE = 10, 4, 5.0
+"""Failures in a row, of so many changes, and seconds without a success, from which on only probes go out.
+Less time is enough when the failures are twice as many as were in flight."""
 FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 """Seconds from one probe's failure to the next, doubled from the first to the last."""
 
 
 @define
 class Outage:
-    """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage."""
+    """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage.
+
+    `never` says that nothing has succeeded yet; `good_at` is the beginning then.
+    """
 
     good_at: float
+    never: bool = True
     probe_at: float | None = None
     _since: float = 0.0
     _failures: int = 0
-    _failed: object = None
-    _several: bool = False
+    _failed: list[object] = field(factory=list)
     _most: int = 0
     _interval: float = FIRST_PROBE
 
@@ -37,23 +40,26 @@ class Outage:
     def succeeded(self, now: float, in_flight: int) -> bool:
         """Take in a good answer, and say whether it ends an outage."""
         over = self.probe_at is not None
-        self.probe_at, self._failed, self._several = None, None, False
+        self.probe_at, self.good_at, self.never = None, now, False
         self._failures, self._most, self._interval = 0, in_flight, FIRST_PROBE
-        self.good_at = now
+        self._failed.clear()
         return over
 
     def failed(self, change: object, now: float, *, probe: bool) -> None:
         """Take in a failure of `change`, which was the `probe` or not."""
         self._failures += 1
-        self._several = self._several or self._failed not in (None, change)
-        self._failed = change
+        if len(self._failed) < CHANGES and not any(change is each for each in self._failed):
+            self._failed.append(change)
         if self.probe_at is None:
-            if not self._several or self._failures < OUTAGE:
-                return
-            if self._failures < 2 * self._most and now - self.good_at < A_WHILE:
+            if not self._is_one(now):
                 return
             self._since = now
         elif not probe:
             return  # it left before, and says nothing of now
         self.probe_at = now + self._interval
         self._interval = min(LAST_PROBE, self._interval * 2)
+
+    def _is_one(self, now: float) -> bool:
+        if len(self._failed) < CHANGES or self._failures < OUTAGE:
+            return False
+        return self._failures >= 2 * self._most or now - self.good_at >= A_WHILE

@@ -43,14 +43,16 @@ class CashbackBatch(Generic[C, T]):
     """Applies many changes through `client`: as fast as the provider takes them, in order per customer.
 
     `flow` bounds what is in flight. `ledger` records the changes instead of the client's own; it is
-    shared, never closed here. An outage pauses the run: a change that failed while nothing else
-    succeeded is begun once more when the provider is back, and after `flow.give_up_after` the run stops.
+    shared, never closed here. An outage pauses the run: what fails in it is begun again, under the same
+    key and behind the others, when the provider is back; after `flow.give_up_after` the run stops. A few
+    changes that fail alone are no outage: they end as they do, after some rounds.
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
-    `stop` lets it end first. A refused credential stops the run at once, as an outage does in the end
-    (`stopped_by` is the error); not so where a change has a sign-in of its own. After a run that
-    was left early, `unheard` are the outcomes that nobody took, and `cut_off` the changes that were in
-    flight: the client's `in_doubt` says which of them may have been applied. The same after a fault.
+    `stop` lets it end first, but waits for no provider that is out. A refused credential stops the run at
+    once, as an outage does in the end (`stopped_by` is the error); not so where a change has a sign-in of
+    its own. After a run that was left early, `unheard` are the outcomes that nobody took, and `cut_off`
+    the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
+    same after a fault.
     """
 
     def __init__(
@@ -130,18 +132,15 @@ class CashbackBatch(Generic[C, T]):
 
 @define(eq=False)
 class _Lap(Generic[C, T]):
-    """A change on its way: when it first began, how many rounds it has had, and what they came to."""
+    """A change on its way: its place at the gate, and what its rounds so far came to."""
 
     position: int
     change: C
-    began: float = float("inf")
-    rounds: int = 0
+    passage: Passage | None = None
     outcome: Outcome[T] | None = None
 
-    def take(self, later: Outcome[T], began: float) -> Outcome[T]:
+    def take(self, later: Outcome[T]) -> Outcome[T]:
         """Take in the outcome of one more round, and return that of all."""
-        self.began = min(self.began, began)
-        self.rounds += 1
         self.outcome = attrs.evolve(_joined(self.outcome, later), position=self.position)
         return self.outcome
 
@@ -261,7 +260,7 @@ class _Run(Generic[C, T]):
 
     async def _deliver(self, lap: _Lap[C, T]) -> bool:
         """Deliver a change; say whether it failed for the provider's condition alone: it is due once more."""
-        passage = await self.gate.start()
+        passage = lap.passage = await self.gate.start(lap.passage)
         again = False
         if passage is not None:
             try:
@@ -269,8 +268,7 @@ class _Run(Generic[C, T]):
             finally:
                 passage.release()
             if outcome is not None:
-                joined = lap.take(outcome, passage.began)
-                again = self.gate.outlived(passage, joined, lap.began, lap.rounds)
+                again = self.gate.outlived(passage, lap.take(outcome))
         if self.gate.fault is not None:
             self.stop()
         return again

@@ -105,9 +105,12 @@ async def _apply(
 
 
 async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
-    """Show how far the run is, also while nothing ends."""
-    while True:
-        await asyncio.sleep(every)
+    """Show how far the run is, also while nothing ends; at last, how it ended."""
+    try:
+        while True:
+            await asyncio.sleep(every)
+            shown.show(batch.summary, batch.flow_state)
+    finally:
         shown.show(batch.summary, batch.flow_state)
 
 

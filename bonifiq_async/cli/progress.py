@@ -92,7 +92,7 @@ def flow_text(flow: FlowState | None) -> str:
         return "0 in flight"
     words = [f"{flow.in_flight} of {flow.limit} in flight"]
     if flow.rate is not None:
-        words.append(f"at most {flow.rate:,.0f}/s")
+        words.append(f"at most {flow.rate:,.0f}/s" if flow.rate >= 10 else f"at most {flow.rate:.2g}/s")
     if flow.held > 0:
         words.append(f"held until {_clock(flow.held)}")
     if flow.paused is not None:

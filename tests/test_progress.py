@@ -1,0 +1,111 @@
+"""What is shown of a run while it goes on, and while nothing does."""
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, status, virtual, wide
+
+from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
+from bonifiq_async.cli import progress
+from bonifiq_async.cli.apply import _keep_shown
+from bonifiq_async.cli.progress import display, flow_text
+
+TEXTS = {
+    "nothing runs": (None, "0 in flight"),
+    "no rate": (FlowState(12, 64, None, 0.0, None), "12 of 64 in flight"),
+    "a rate": (FlowState(12, 64, 1180.4, 0.0, None), "12 of 64 in flight, at most 1,180/s"),
+    "a slow rate": (FlowState(1, 8, 0.5, 0.0, None), "1 of 8 in flight, at most 0.5/s"),
+    "held": (FlowState(0, 8, None, 30.0, None), "0 of 8 in flight, held until 12:00:30"),
+    "paused": (
+        FlowState(1, 8, None, 0.0, 90.0),
+        "1 of 8 in flight, paused: nothing has succeeded since 11:58:30, probing",
+    ),
+    "paused just now": (
+        FlowState(0, 8, None, 0.0, 0.0),
+        "0 of 8 in flight, paused: nothing has succeeded since 12:00:00, probing",
+    ),
+    "held and paused": (
+        FlowState(1, 8, None, 61.0, 60.0),
+        "1 of 8 in flight, held until 12:01:01, paused: nothing has succeeded since 11:59:00, probing",
+    ),
+}
+
+
+class Noon(datetime):
+    """A clock that stands."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2026, 11, 20, 12, 0, 0)
+
+
+@pytest.mark.parametrize(("flow", "text"), TEXTS.values(), ids=TEXTS)
+def test_what_is_let_through_in_words(flow: FlowState | None, text: str, monkeypatch) -> None:
+    """And why no more."""
+    monkeypatch.setattr(progress, "datetime", Noon)
+    assert flow_text(flow) == text
+
+
+def test_the_time_of_day_is_the_real_one() -> None:
+    """To the second."""
+    shown = flow_text(FlowState(0, 8, None, 60.0, None))
+    due = {(datetime.now() + timedelta(seconds=60 + late)).strftime("%H:%M:%S") for late in (-1, 0)}
+    assert shown.removeprefix("0 of 8 in flight, held until ") in due
+
+
+class Seen:
+    """A display that notes what it is shown, and when."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[float, int, str]] = []
+
+    def show(self, done: BatchSummary, flow: FlowState | None) -> None:
+        self.shown.append((now(), done.seen, flow_text(flow)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(DOWN, "paused: nothing has succeeded since"), (status(503, 100.0), "held until")],
+    ids=["outage", "hold"],
+)
+@virtual
+async def test_the_display_goes_on_while_nothing_ends(answer, said: str) -> None:
+    """For minutes, five times a second."""
+    began, seen = now(), Seen()
+    provider = Provider(lambda *_: answer if 1.0 < now() - began < 1.0 + sick else GOOD)
+    sick = 100.0 if answer is DOWN else 0.02
+    batch = CashbackBatch(Client(provider, call=60.0), flow=wide(16), runtime=runtime())
+    showing = asyncio.create_task(_keep_shown(batch, seen))
+    await all_of(batch, many(1_500))
+    showing.cancel()
+    await asyncio.wait([showing])
+    meanwhile = [(done, text) for at, done, text in seen.shown if 10.0 < at - began < 90.0]
+    assert len(meanwhile) >= 5 * 80 - 5
+    assert len({done for done, _ in meanwhile}) == 1
+    assert all(said in text for _, text in meanwhile)
+    assert not any(said in text for at, _, text in seen.shown if at - began < 0.9)
+
+
+@virtual
+async def test_the_end_is_shown() -> None:
+    """Also of a run that is over before it was time to show anything."""
+    seen = Seen()
+    batch = CashbackBatch(Client(Provider()), flow=wide(16), runtime=runtime())
+    showing = asyncio.create_task(_keep_shown(batch, seen))
+    await all_of(batch, many(20))
+    showing.cancel()
+    await asyncio.wait([showing])
+    assert [done for _, done, _ in seen.shown] == [20]
+
+
+def test_without_a_terminal_a_line_is_said_every_few_seconds(monkeypatch, capsys) -> None:
+    """With what is let through, and the retries."""
+    times = iter([0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 6.0, 7.0, 7.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    with display(100) as shown:
+        for seen in (20, 60, 70):
+            shown.show(BatchSummary(seen=seen, attempts=seen + 5), FlowState(3, 8, None, 0.0, None))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"60 of 100 changes, 10/s, 4 s left, 5 retries, 3 of 8 in flight", line)
