@@ -179,6 +179,25 @@ def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
     assert share.background == 0.0
 
 
+def test_a_trial_in_which_more_fails_is_over() -> None:
+    """What fails more below than above has nothing to do with what was tried; it is a new sign."""
+    share = Share()
+    share.judge(reading(12))
+    assert share.judge(reading(12, at=88.0)) == Fall(TRIAL, trial=True)
+    assert share.judge(reading(40, at=53.0)) == Fall(0.6)
+    assert (share.trial, share.background) == (None, 0.0)
+
+
+def test_what_fails_more_at_the_old_height_was_for_load_after_all() -> None:
+    """A step between two epochs looked like chance: going back shows that it was none."""
+    share = Share()
+    share.judge(reading(20))
+    share.judge(reading(20, at=80.0))
+    assert share.judge(reading(20, at=48.0)) == Back(100.0)
+    assert share.judge(reading(55)) == Fall(0.5)
+    assert share.background == 0.0
+
+
 def test_of_a_provider_that_fails_most_less_is_asked() -> None:
     """Without a trial, until nothing is left to give."""
     share, at = Share(), 256.0
@@ -410,8 +429,25 @@ def test_after_an_outage_all_begins_anew() -> None:
     now = seen(adaptation, YES, 100, now + 1.0)
     assert adaptation.limit.value > 100
     before = adaptation.limit.value
-    seen(adaptation, BUSY, 200, now, every=0.002, full=False)
+    for _ in range(100):
+        now = seen(adaptation, YES, 2, now, every=0.002, full=False)
+        now = seen(adaptation, BUSY, 1, now, every=0.002, full=False)
     assert adaptation.limit.value < before
+
+
+def test_quick_noes_before_any_yes_can_have_come_tell_nothing() -> None:
+    """A no takes a moment, a yes a second: before that, all answers are noes."""
+    adaptation = Adaptation.of(8, 256)
+    now = seen(adaptation, Sample(Verdict.ACCEPTED, 200, 1.0), 50, every=0.1, full=False)
+    adaptation.limit.value = 64.0
+    now = seen(adaptation, BUSY, 1, now, full=False)  # an epoch begins, as after a fall
+    adaptation._begin(now)
+    now += 1.0
+    no = Sample(Verdict.BROKEN, 503, 0.001)
+    now = seen(adaptation, no, 100, now, every=0.005, full=False)
+    assert adaptation.limit.value == 64
+    seen(adaptation, no, 100, now, every=0.01, full=False)
+    assert adaptation.limit.value < 64
 
 
 numbers_of_samples = st.lists(

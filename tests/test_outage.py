@@ -40,7 +40,7 @@ from bonifiq_async.batch.gate import ROUNDS, Gate
 from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, Outage
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.evidence import Evidence
-from bonifiq_async.intent import Ending, Intent, Ruling
+from bonifiq_async.intent import Intent, Ruling
 from bonifiq_async.outcome import Verdict
 
 DONE = {Effect.APPLIED, Effect.ALREADY_APPLIED}
@@ -432,6 +432,53 @@ async def test_a_row_without_an_attempt_is_not_begun_again() -> None:
     await other
 
 
+SPARED = {
+    # reason, attempts, overtaken, paused, late, again in round 1, again in the last
+    "attempts spent, nothing has got through since": ("ATTEMPTS_SPENT", 1, False, False, False, True, False),
+    "attempts spent, others got through": ("ATTEMPTS_SPENT", 1, True, False, False, False, False),
+    "attempts spent in an outage": ("ATTEMPTS_SPENT", 1, False, True, False, True, True),
+    "attempts spent in another outage": ("ATTEMPTS_SPENT", 1, True, True, False, True, False),
+    "no time, others got through": ("DEADLINE", 1, True, False, False, False, False),
+    "no time, it waited too long for its turn": ("DEADLINE", 1, True, False, True, True, False),
+    "no time, nothing tried": ("DEADLINE", 0, False, False, False, False, False),
+    "no time, nothing tried, in an outage": ("DEADLINE", 0, False, True, False, True, True),
+    "quota spent in an outage": ("QUOTA_SPENT", 1, True, True, False, True, False),
+    "asked to wait longer than allowed": ("RETRY_AFTER_TOO_LONG", 1, True, False, False, True, True),
+    "answered": ("ANSWERED", 1, False, True, True, False, False),
+    "unreadable": ("UNREADABLE", 1, False, True, True, False, False),
+    "no safe repeat": ("NO_SAFE_REPEAT", 1, False, True, True, False, False),
+    "closed": ("CLOSED", 1, False, True, True, False, False),
+    "held by another process": ("HELD", 0, False, True, True, False, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("reason", "attempts", "overtaken", "paused", "late", "first", "last"), SPARED.values(), ids=SPARED
+)
+@virtual
+async def test_what_is_begun_again(reason, attempts, overtaken, paused, late, first, last) -> None:
+    """What failed for the provider's condition; a few times when that is not plain."""
+    gate = Gate(FlowControl(64, initial=64), runtime())
+    *failing, passage = [await gate.start() for _ in range(CHANGES + 1)]
+    gate.saw(Sample(Verdict.ACCEPTED, 200, 0.01), failing[0])
+    if not overtaken:
+        passage.began = now()
+    else:
+        passage.began = now() - 1.0
+    if paused:
+        for number in range(100):
+            gate.saw(NO, failing[number % CHANGES])
+    passage.late = late
+    outcome = Outcome(change(), Effect.UNKNOWN, None, ("attempt",) * attempts, None, 0, StopReason[reason])
+    found = []
+    for passage.rounds in (1, ROUNDS):
+        found.append(gate.outlived(passage, outcome))
+    assert found == [first, last]
+    gate.stop()
+    assert gate.outlived(passage, outcome) is False
+    await gate.close()
+
+
 # Giving up
 
 
@@ -506,6 +553,19 @@ async def test_waits_one_after_another_with_no_success_are_given_up() -> None:
 
 
 @virtual
+async def test_outages_are_not_added_up() -> None:
+    """Each is shorter than what the run gives up after, all together are longer."""
+    began = now()
+    provider = Provider(lambda *_: DOWN if (now() - began) % 600.0 > 50.0 else GOOD, takes=1.0)
+    policy = RetryPolicy(max_attempts=12)
+    batch = batch_over(provider, wide(8, give_up_after=700.0, max_rate=5.0), policy=policy, call=20.0)
+    outcomes = await all_of(batch, many(600))
+    assert batch.stopped_by is None
+    assert len(outcomes) == 600
+    assert now() - began > 1_200.0
+
+
+@virtual
 async def test_time_in_which_nothing_was_asked_for_is_no_outage() -> None:
     """An hour without work, and then a minute of failures: the run goes on."""
     began = now()
@@ -527,15 +587,18 @@ async def test_time_in_which_nothing_was_asked_for_is_no_outage() -> None:
 # Stopping and leaving
 
 
+@pytest.mark.parametrize("back_off", [0.01, 8.0], ids="back-off of {:.2f} s".format)
 @virtual
-async def test_stop_in_an_outage_ends_soon() -> None:
-    """What waits for the provider is given up; it does not wait for its deadline."""
+async def test_stop_in_an_outage_ends_soon(back_off: float) -> None:
+    """What waits for the provider is given up, and not tried again when its back-off ends."""
     began = now()
     provider = out(DOWN, 1.0, FOR_EVER)
-    batch = batch_over(provider, wide(8), call=180.0)
+    policy = RetryPolicy(max_attempts=1_000, base=back_off, cap=back_off)
+    batch = batch_over(provider, wide(8), call=180.0, policy=policy)
     asyncio.get_running_loop().call_later(30.0, batch.stop)
     outcomes = await all_of(batch, many(5_000))
-    assert 30.0 <= now() - began <= 40.0
+    assert 30.0 <= now() - began <= 30.0 + back_off
+    assert max(at - began for at, _ in provider.tried) <= 30.0
     keys = [outcome.change.change_key for outcome in outcomes]
     assert len(keys) == len(set(keys))
     failed_ones = [outcome for outcome in outcomes if outcome.effect not in DONE]
@@ -548,13 +611,15 @@ async def test_stop_in_an_outage_ends_soon() -> None:
 async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
     """Nobody waits for a provider that is out, once one has been asked to stop."""
     began = now()
-    provider = out(DOWN, 5.0, FOR_EVER)
-    batch = batch_over(provider, wide(8), call=180.0, policy=RetryPolicy(max_attempts=1_000, cap=1.0))
-    asyncio.get_running_loop().call_later(4.999, batch.stop)
-    provider.takes = 2.0
+    provider = out(DOWN, 4.0, FOR_EVER)
+    policy = RetryPolicy(max_attempts=1_000, base=0.5, cap=0.5)
+    batch = batch_over(provider, wide(8, max_rate=20.0), call=180.0, policy=policy)
+    asyncio.get_running_loop().call_later(4.4, batch.stop)
     outcomes = await all_of(batch, many(5_000))
-    assert now() - began <= 20.0
-    assert {outcome.effect for outcome in outcomes} <= {Effect.APPLIED, Effect.NOT_APPLIED}
+    failures = [at for at, _ in provider.tried if at > began + 4.0]
+    assert OUTAGE <= len(failures) <= 2 * 8 + 2
+    assert now() - began <= 10.0
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED, Effect.NOT_APPLIED}
 
 
 @pytest.mark.parametrize("after", [1.2, 10.0, 100.0, 170.0], ids="{:.0f} s".format)
@@ -596,17 +661,14 @@ async def test_a_fault_in_a_later_round_does_not_tell_a_row_twice() -> None:
                 raise LedgerError("The ledger cannot be written.")
             return await super().claim(intent, lease=lease, repeatable=repeatable)
 
-        async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
-            return await super().end(intent, fence, ending)
-
     broken = now() + 65.0
-    provider = out(SILENT, 1.0, FOR_EVER)
+    provider = out(SILENT, -1.0, FOR_EVER)
     client = Client(provider, call=30.0, ledger=Failing())
     batch = CashbackBatch(client, flow=wide(8), runtime=runtime())
     told = []
 
     async def take() -> None:
-        async for outcome in batch.run(many(5_000)):
+        async for outcome in batch.run(many(8)):
             told.append(outcome)
 
     with pytest.raises(LedgerError):

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import random
 import selectors
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import ParamSpec
@@ -34,8 +35,12 @@ P = ParamSpec("P")
 POLICY = RetryPolicy()
 
 
+LONGEST = 60
+"""Seconds, of this world, that a test in virtual time may take: one that spins must not hang the others."""
+
+
 class Stuck(BaseException):
-    """Everybody waits, and nothing will ever wake anybody."""
+    """Everybody waits, and nothing will ever wake anybody; or somebody never waits at all."""
 
 
 class _Instant(selectors.SelectSelector):
@@ -73,8 +78,17 @@ def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"tasks left over: {left}"
 
-        with asyncio.Runner(loop_factory=_Loop) as runner:
-            runner.run(whole())
+        def spins(*_: object) -> None:
+            raise Stuck
+
+        former = signal.signal(signal.SIGALRM, spins)
+        signal.alarm(LONGEST)
+        try:
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(whole())
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, former)
 
     return run
 

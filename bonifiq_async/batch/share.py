@@ -83,9 +83,8 @@ class Trial:
         self.failed, self.seen = self.failed + reading.failed, self.seen + reading.seen
 
     def is_open(self, reading: Reading) -> bool:
-        """Say whether nothing is decided yet, and may be: the ceiling has not risen, nor all got worse."""
-        low = reading.at < SAFE * self.at and not reading.is_more_than(self.share)
-        return low and abs(self.proof) < PROOF
+        """Say whether nothing is decided yet, and may be while the ceiling is so low."""
+        return abs(self.proof) < PROOF and reading.at < SAFE * self.at
 
     @property
     def was_for_nothing(self) -> bool:
@@ -112,7 +111,9 @@ class Share:
     def judge(self, reading: Reading) -> Fall | Back | None:
         """Say what follows: a fall as deep as the share of failures; where that has not helped, a trial."""
         trial = self.trial
-        if trial is not None:
+        if trial is not None and reading.is_more_than(trial.share):
+            self.trial = None  # it got worse meanwhile, which has nothing to do with the trial
+        elif trial is not None:
             trial.weigh(reading)
             if trial.is_open(reading):
                 return None
