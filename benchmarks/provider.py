@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import cast
 
 ANSWER = json.dumps(
@@ -62,3 +63,15 @@ class Requests(asyncio.Protocol):
         """Close the connection without an answer."""
         if self._transport is not None:
             self._transport.close()
+
+
+def serve(ready: Connection) -> None:
+    """Answer every request until killed; tell `ready` the port."""
+
+    async def forever() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Requests(lambda each: each.reply(REPLY)), "127.0.0.1", 0)
+        ready.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(forever())

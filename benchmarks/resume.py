@@ -15,16 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import asdict, frozen
-from overhead import serve
+from provider import serve
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.cli.rows import FileChange, Source
+from bonifiq_async.cli.rows import Problem, Source
+from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
+from bonifiq_async.ledger.entry import Entry, put
 
 TOKEN, KEY = "t", "k"
 CUSTOMERS = 20_000
@@ -72,24 +74,17 @@ def fill(file: Path, ledger: Path) -> None:
     """Make a ledger in which every row of `file` is applied."""
     client = BonifiQClient(BasicCredentials(TOKEN, KEY), base_url="http://127.0.0.1")
 
-    def cells() -> Iterator[tuple[object, ...]]:
-        owner = "process 12345 on a-host [0123abcd/4026531836 1234567 abcdef01]"
-        for row in Source(file, file.name, "csv").rows():
-            assert isinstance(row, FileChange)
-            request = client.customers.prepared(row)
-            yield (
-                CHANGE_CASHBACK.name,
-                row.change_key,
-                request.digest,
-                *("applied", 0, 1, owner, 1e9, 1e9, 1e9, 1),
-                *("cashback_balance=10.5 points_balance=1050", None, row.customer_id, str(row.value)),
-                *(request.path, request.body),
-            )
-
+    owner = "process 12345 on a-host [0123abcd/4026531836 1234567 abcdef01]"
+    answer = "cashback_balance=10.5 points_balance=1050"
     with contextlib.closing(schema.opened(ledger)) as database:
         database.execute("BEGIN")
         database.execute("INSERT INTO account VALUES (?, ?)", client.account)
-        database.executemany(f"INSERT INTO change VALUES ({', '.join('?' * 17)})", cells())
+        for row in Source(file, file.name, "csv").rows():
+            assert not isinstance(row, Problem)
+            request = client.customers.prepared(row)
+            stands = Row(request.digest, State.APPLIED, False, 1, owner, 1e9, 1e9, row.customer_id, row.value)
+            place = (CHANGE_CASHBACK.name, row.change_key)
+            put(database, Entry(*place, stands, request.path, request.body or b"", 1e9, 1, answer))
         database.execute("COMMIT")
 
 
