@@ -35,18 +35,22 @@ COLUMNS = {
     "seal": "INTEGER NOT NULL",
 }
 TABLE = (
-    f"CREATE TABLE change ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())}, "
-    "PRIMARY KEY (operation, key)) WITHOUT ROWID"
+    # In the order in which they come: kept in the order of the keys, each would touch a page of its own.
+    f"CREATE TABLE change (id INTEGER PRIMARY KEY, "
+    f"{', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())}, UNIQUE (key, operation))"
 )
 
-_ADD = f"INSERT INTO change VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (operation, key) DO "
+_ALL = ", ".join(COLUMNS)
+_ADD = (
+    f"INSERT INTO change ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (key, operation) DO "
+)
 _NEW = f"{_ADD} NOTHING"
 _PUT = f"{_ADD} UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key")
 )
 _CLOSE = (
     "UPDATE change SET state = ?, in_doubt = ?, last_sent = ?, attempts = ?, answer = ?, error = ?, seal = ?"
-    " WHERE operation = ? AND key = ? AND fence = ? AND state = 'claimed'"
+    " WHERE key = ? AND operation = ? AND fence = ? AND state = 'claimed'"
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,18 +100,18 @@ class Entry:
 def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None:
     """Return what stands under an operation and key, if anything. Raises `Damaged`."""
     place = (operation, key)
-    found = database.execute("SELECT * FROM change WHERE operation = ? AND key = ?", place).fetchone()
+    found = database.execute(f"SELECT {_ALL} FROM change WHERE operation = ? AND key = ?", place).fetchone()
     return None if found is None else _entry(found)
 
 
 def every(database: sqlite3.Connection) -> Iterator[Entry]:
     """Yield all changes, the first sent first. Raises `Damaged`."""
-    return map(_entry, database.execute("SELECT * FROM change ORDER BY first_sent, key"))
+    return map(_entry, database.execute(f"SELECT {_ALL} FROM change ORDER BY first_sent, key"))
 
 
 def under(database: sqlite3.Connection, key: str) -> list[Entry]:
     """Return the changes of every operation under a key. Raises `Damaged`."""
-    return list(map(_entry, database.execute("SELECT * FROM change WHERE key = ?", (key,))))
+    return list(map(_entry, database.execute(f"SELECT {_ALL} FROM change WHERE key = ?", (key,))))
 
 
 def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> Cells:
@@ -151,7 +155,7 @@ def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float
     ended = (float(now), attempts, ending.answer, ending.error)
     state = (ending.state.value, int(ending.state in DOUBTFUL))
     seal = _seal((*cells[:3], *state, *cells[5:13], *ended))
-    return database.execute(_CLOSE, (*state, *ended, seal, cells[0], cells[1], cells[5])).rowcount == 1
+    return database.execute(_CLOSE, (*state, *ended, seal, cells[1], cells[0], cells[5])).rowcount == 1
 
 
 def cells_of(entry: Entry) -> Cells:

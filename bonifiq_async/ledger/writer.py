@@ -9,6 +9,7 @@ import os
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -50,7 +51,9 @@ class Writer:
         self._path = path
         self._file = (0, 0)
         self._connect = connect
-        self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job[object]] = deque()
+        self._woken: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._waking: set[asyncio.AbstractEventLoop] = set()
         self._opened = threading.Event()
         self._fault: BonifiQError | None = None
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -80,24 +83,34 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future(), unheard)
-        self._jobs.put(cast("_Job[object]", job))
+        self._jobs.append(cast("_Job[object]", job))
+        if loop not in self._waking:  # one call of the thread for all that this turn of the loop brings
+            self._waking.add(loop)
+            loop.call_soon(self._wake, loop)
         return job.done
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._waking.discard(loop)
+        self._woken.put(True)
 
     def stop(self) -> None:
         """Block until what is left is committed, the file closed and the thread ended."""
-        self._jobs.put(None)
+        self._woken.put(False)
         self._thread.join()
 
     def _run(self) -> None:
         connection = self._open()
         try:
-            while (jobs := self._next_group()) is not None:
-                if connection is None:
-                    for job in jobs:
-                        job.error = self._fault
-                else:
-                    self._commit(connection, jobs)
-                _tell(jobs)
+            goes_on = True
+            while goes_on:
+                goes_on = self._woken.get()
+                while jobs := self._next_group():
+                    if connection is None:
+                        for job in jobs:
+                            job.error = self._fault
+                    else:
+                        self._commit(connection, jobs)
+                    _tell(jobs)
         finally:
             if connection is not None:
                 connection.close()
@@ -117,19 +130,9 @@ class Writer:
         status = os.stat(self._path)
         return status.st_dev, status.st_ino
 
-    def _next_group(self) -> list[_Job[object]] | None:
-        """Return what is to be done, waiting for the first; None when all is done and it is time to stop."""
-        first = self._jobs.get()
-        if first is None:
-            return None
-        group = [first]
-        for _ in range(min(self._jobs.qsize(), LARGEST_GROUP - 1)):  # nobody else takes from it
-            job = self._jobs.get_nowait()
-            if job is None:
-                self._jobs.put(None)
-                break
-            group.append(job)
-        return group
+    def _next_group(self) -> list[_Job[object]]:
+        """Return what is to be done, the eldest first."""
+        return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
         try:
