@@ -25,7 +25,9 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
     size = value.copy_abs()
-    digits = format(size, "f") if has_exponent(size) else str(size)
+    digits = str(size)
+    if has_exponent(digits):
+        digits = format(size, "f")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

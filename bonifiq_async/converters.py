@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from enum import IntEnum
 from typing import TypeVar, Union, cast, get_args, get_origin
 
@@ -62,8 +63,10 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
         value = cast(object, _decoder.decode(body))
-        if any(body.count(name) > 1 for name in decisive):
-            json.loads(body, object_pairs_hook=_once(decisive))
+        for name in decisive:
+            if body.count(name) > 1:
+                json.loads(body, object_pairs_hook=_once(decisive))
+                break
         return value
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
@@ -82,7 +85,7 @@ def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], N
 
 def encode(payload: object, names: Names = Names.PASCAL) -> bytes:
     """Return the JSON bytes of an attrs payload; None is left out, decimals are exact JSON numbers."""
-    return _encoder.encode(_requests[names].unstructure(payload))
+    return _encoder.encode(_unhook(type(payload), names)(payload))
 
 
 def structure(value: object, kind: type[T], *, path: str = "$", names: Names = Names.PASCAL) -> T:
@@ -91,7 +94,7 @@ def structure(value: object, kind: type[T], *, path: str = "$", names: Names = N
     Raises `PayloadError` naming the first place under `path` that has a wrong type.
     """
     try:
-        return _answers[names].structure(value, kind)
+        return cast(T, _hook(kind, names)(value, kind))
     except (ValueError, TypeError, AttributeError):
         where, problem = _locate(value, kind, path, names)
     raise PayloadError(f"{where} does not fit the contract: {problem}", path=where)
@@ -286,7 +289,7 @@ def _request_converter(names: Names) -> Converter:
     converter = Converter()
     converter.register_unstructure_hook_func(_is_secret, lambda value: value.reveal())
     converter.register_unstructure_hook(
-        Decimal, lambda value: Decimal(format(value, "f")) if has_exponent(value) else value
+        Decimal, lambda value: Decimal(format(value, "f")) if has_exponent(str(value)) else value
     )
     converter.register_unstructure_hook(IntEnum, int)
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
@@ -294,6 +297,16 @@ def _request_converter(names: Names) -> Converter:
         attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind, names))
     )
     return converter
+
+
+@cache
+def _hook(kind: type[object], names: Names) -> Callable[[object, object], object]:
+    return _answers[names].get_structure_hook(kind)
+
+
+@cache
+def _unhook(kind: type[object], names: Names) -> Callable[[object], object]:
+    return _requests[names].get_unstructure_hook(kind)
 
 
 _answers = {names: _answer_converter(names, in_detail=False) for names in Names}

@@ -56,7 +56,8 @@ def amount(value: object, field: str, *, positive: bool = False) -> Decimal:
     if not number:
         raise PayloadError(f"{field} is zero; a change must change something", path=field)
     # Written out in few characters, it has few digits: most amounts are not taken apart.
-    if (len(str(number)) > MAX_DIGITS or has_exponent(number)) and _digits(number) > MAX_DIGITS:
+    spelled = str(number)
+    if (len(spelled) > MAX_DIGITS or has_exponent(spelled)) and _digits(number) > MAX_DIGITS:
         raise PayloadError(f"{field} has more than {MAX_DIGITS} digits", path=field)
     if positive and number < 0:
         raise PayloadError(f"{field} is below zero; give the amount without a sign", path=field)

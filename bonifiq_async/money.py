@@ -11,9 +11,8 @@ from attrs import define
 EXACT = Context(prec=100, traps=[Inexact])
 
 
-def has_exponent(value: Decimal) -> bool:
-    """Say whether an amount is spelled with an exponent, as 1E+3 is; few are."""
-    spelled = str(value)
+def has_exponent(spelled: str) -> bool:
+    """Say whether an amount, as `str` spells it, has an exponent, as 1E+3 has; few have."""
     return "E" in spelled or "e" in spelled  # a small letter in a decimal context of capitals=0
 
 

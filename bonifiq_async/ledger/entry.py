@@ -199,11 +199,6 @@ def _entry(found: tuple[*Cells, int]) -> Entry:
     return Entry(found[0], found[1], row, *found[11:17])
 
 
-def is_sealed(*found: object) -> bool:
-    """Say whether the cells of a change, in the order of `COLUMNS`, are what was written."""
-    return _seal(found[:-1]) == found[-1]
-
-
 def _seal(cells: tuple[object, ...]) -> int:
     """CRC-32 finds every burst of up to 32 bits, and all but one in 4 thousand million of other damages."""
     return zlib.crc32(_encode(cells))

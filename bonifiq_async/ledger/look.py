@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
-from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put, under
+from bonifiq_async.ledger.entry import every, put, under
 from bonifiq_async.ledger.owner import has_gone
 from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
@@ -67,8 +67,8 @@ class LedgerFile:
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
         """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
 
-        It sees what stands there when it looks, while others write, and writes nothing there itself. What
-        is not as it was written is not seen: its claim will tell.
+        It sees what stands there when it looks, while others write, and writes nothing there itself. No seal
+        is asked: who finds the digest of a change there finds what only writing it can have put there.
         Raises `ConfigurationError` for what is no ledger that can be used, is another account's, or turns
         out to be damaged within.
         """
@@ -77,10 +77,9 @@ class LedgerFile:
             try:
                 bound(connection, self.path, self.account)
                 database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
-                database.create_function("sealed", len(COLUMNS), is_sealed, deterministic=True)
                 database.execute(
                     f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest FROM ledger.change"
-                    f" WHERE state IN ({done}) AND sealed({', '.join(COLUMNS)})"
+                    f" WHERE state IN ({done})"
                 )
                 yield
                 database.execute(f"DROP VIEW {APPLIED}")
