@@ -11,7 +11,6 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from enum import IntEnum
 from typing import TypeVar, Union, cast, get_args, get_origin
 
@@ -85,7 +84,7 @@ def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], N
 
 def encode(payload: object, names: Names = Names.PASCAL) -> bytes:
     """Return the JSON bytes of an attrs payload; None is left out, decimals are exact JSON numbers."""
-    return _encoder.encode(_unhook(type(payload), names)(payload))
+    return _encoder.encode(_requests[names].unstructure(payload))
 
 
 def structure(value: object, kind: type[T], *, path: str = "$", names: Names = Names.PASCAL) -> T:
@@ -94,7 +93,7 @@ def structure(value: object, kind: type[T], *, path: str = "$", names: Names = N
     Raises `PayloadError` naming the first place under `path` that has a wrong type.
     """
     try:
-        return cast(T, _hook(kind, names)(value, kind))
+        return _answers[names].structure(value, kind)
     except (ValueError, TypeError, AttributeError):
         where, problem = _locate(value, kind, path, names)
     raise PayloadError(f"{where} does not fit the contract: {problem}", path=where)
@@ -297,16 +296,6 @@ def _request_converter(names: Names) -> Converter:
         attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind, names))
     )
     return converter
-
-
-@cache
-def _hook(kind: type[object], names: Names) -> Callable[[object, object], object]:
-    return _answers[names].get_structure_hook(kind)
-
-
-@cache
-def _unhook(kind: type[object], names: Names) -> Callable[[object], object]:
-    return _requests[names].get_unstructure_hook(kind)
 
 
 _answers = {names: _answer_converter(names, in_detail=False) for names in Names}
