@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import aiohttp
 from aiohttp import client
+from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
 from bonifiq_async.evidence import Failure
@@ -46,6 +47,7 @@ class Direct:
         self._timeout = timeout
         self._base_url: str | None = None
         self._template: aiohttp.ClientRequest
+        self._key: ConnectionKey
         self._prefix = ""
         self._head = self._head_of_json = b""
 
@@ -56,7 +58,7 @@ class Direct:
         if request.base_url != self._base_url:
             self._learn(request.base_url)
         head = self._head_of(request)
-        connection = await self._connector.kept(self._template)
+        connection = await self._connector.kept(self._key)
         if connection is None:
             async with self._under_way.limit(seconds):
                 connection = await self._connector.connect(self._template, [], self._timeout)
@@ -98,7 +100,8 @@ class Direct:
             "GET", url, headers=self._headers, loop=asyncio.get_running_loop(), session=self._session
         )
         lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
-        self._template, self._prefix = template, url.raw_path.rstrip("/")
+        self._template, self._key = template, template.connection_key
+        self._prefix = url.raw_path.rstrip("/")
         self._head = f" HTTP/1.1\r\n{''.join(lines)}".encode()
         self._head_of_json = self._head + b"Content-Type: application/json\r\n"
         self._base_url = base_url

@@ -18,6 +18,7 @@ from bonifiq_async.evidence import Failure, HandOver
 from bonifiq_async.request import PreparedRequest
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.tracing import Trace
 
 ANSWER_LIMIT = 8 * 1024 * 1024
@@ -86,9 +87,9 @@ class FreshConnector(aiohttp.TCPConnector):
                 return connection
             connection.close()
 
-    async def kept(self, request: aiohttp.ClientRequest) -> Connection | None:
-        """Return a kept connection for `request` at once, if there is one."""
-        while (connection := await self._get(request.connection_key, [])) is not None:
+    async def kept(self, key: "ConnectionKey") -> Connection | None:
+        """Return a kept connection to `key` at once, if there is one."""
+        while (connection := await self._get(key, [])) is not None:
             if connection.protocol is not None and not connection.protocol.should_close:
                 return connection
             connection.close()
@@ -180,4 +181,6 @@ async def read_within(content: aiohttp.StreamReader, limit: int) -> tuple[bytes,
             chunks.append(chunk[: limit - size])
             return b"".join(chunks), False
         chunks.append(chunk)
+        if content.at_eof():  # most answers come in one piece
+            break
     return b"".join(chunks), True
