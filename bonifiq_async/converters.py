@@ -32,7 +32,14 @@ LARGE = 262_144
 MOST_VALUES = 262_144
 """Values of an answer that are read at the most: a bracket of two bytes costs fifty in memory."""
 
+PIECE = 4_096
+"""Bytes of a large answer that are decoded at once: the interpreter runs nothing else meanwhile."""
+DEEPEST = 6
+"""Levels of a large answer that are taken apart; each reads all that is below it once more."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_by_member = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_by_item = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -61,7 +68,7 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
     if len(body) > LARGE and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
-        value = cast(object, _decoder.decode(body))
+        value = _in_pieces(body.strip()) if len(body) > LARGE else cast(object, _decoder.decode(body))
         for name in decisive:
             if body.count(name) > 1:
                 json.loads(body, object_pairs_hook=_once(decisive))
@@ -69,6 +76,16 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         return value
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
+
+
+def _in_pieces(raw: bytes | msgspec.Raw | memoryview, depth: int = 0) -> object:
+    view = memoryview(raw)
+    opening = bytes(view[:1])
+    if len(view) > PIECE and depth < DEEPEST and opening in (b"{", b"["):
+        if opening == b"{":
+            return {name: _in_pieces(value, depth + 1) for name, value in _by_member.decode(raw).items()}
+        return [_in_pieces(item, depth + 1) for item in _by_item.decode(raw)]
+    return cast(object, _decoder.decode(raw))
 
 
 def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], None]:

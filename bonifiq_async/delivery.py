@@ -4,6 +4,7 @@ The only loop that sleeps between attempts. It holds a connection slot during an
 during a wait.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from bonifiq_async.admission import Admission, Sample, Slot
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
+from bonifiq_async.converters import LARGE
 from bonifiq_async.evidence import Evidence, Failure, HandOver, Reading
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.operation import Operation, RepeatClass
@@ -80,7 +82,10 @@ class Delivery:
                 return self._given_up(history, barred, *last, asked=held)
             evidence = await self._attempt(request, deadline, history)
             now, wall = self._runtime.monotonic(), self._runtime.wall()
-            verdict, reading = _judge(operation, evidence, read, wall)
+            if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
+                verdict, reading = await asyncio.to_thread(_judge, operation, evidence, read, wall)
+            else:
+                verdict, reading = _judge(operation, evidence, read, wall)
             last = (reading, evidence)
             _record(history, verdict, evidence, reading, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None

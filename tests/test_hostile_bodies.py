@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async import PayloadError
+from bonifiq_async import PayloadError, converters
 from bonifiq_async.bonifiq import operations as bonifiq
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.converters import LARGE, MOST_VALUES, decode
@@ -257,6 +257,35 @@ _json = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def decoded(body: bytes) -> object:
+    """Return the value of a body; a number that JSON does not have is refused."""
+    try:
+        return decode(body)
+    except PayloadError:
+        return PayloadError
+
+
+@given(value=_json, indent=st.none() | st.just(2))
+def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, indent: int | None) -> None:
+    """A large answer is taken apart, level by level; here every answer of more than three bytes is."""
+    body = b" " + json.dumps(value, indent=indent).encode() + b"\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converters, "LARGE", 0)
+        patch.setattr(converters, "PIECE", 3)
+        in_pieces = decoded(body)
+    assert in_pieces == decoded(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": [1, 2}', b"[1, 2", b'{"a": [{"b": 01}]}', b'{"a": 1} x', b"[" * 3000]
+)
+def test_a_large_body_that_is_not_json(body: bytes, monkeypatch) -> None:
+    monkeypatch.setattr(converters, "LARGE", 0)
+    monkeypatch.setattr(converters, "PIECE", 3)
+    with pytest.raises(PayloadError, match="not JSON"):
+        decode(body)
 
 
 @given(answer=_json, status=st.integers(200, 499))

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import random
 import socket
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async.admission import Admission
-from bonifiq_async.bonifiq import operations
+from bonifiq_async.bonifiq import answers, operations
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT
 from bonifiq_async.request import prepare
@@ -286,6 +287,31 @@ async def test_an_answer_just_within_the_limit_is_read(app_server) -> None:
     async with to(await app_server(answer)) as client:
         outcome = await client.customers.change_cashback(CHANGE)
     assert outcome.result.cashback_balance == Decimal(10)
+
+
+async def test_a_large_history_is_read_beside_the_loop(app_server, monkeypatch) -> None:
+    """Whoever reads it waits for the loop to come round: in the loop, that would be never."""
+    loop, came_round = asyncio.get_running_loop(), []
+    line = {"Id": 1, "Amount": 10, "DateReceived": "2026-01-01T00:00:00Z", "BranchName": "Rua 1"}
+    points = {"CustomerExists": True, "PointHistory": [line | {"Id": number} for number in range(10_000)]}
+
+    def structure(*args: object, **named: object) -> object:
+        turned = threading.Event()
+        loop.call_soon_threadsafe(turned.set)
+        came_round.append(turned.wait(5))
+        return structured(*args, **named)
+
+    structured = answers.structure
+    monkeypatch.setattr(answers, "structure", structure)
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(points)
+
+    async with to(await app_server(answer)) as client:
+        read = await client.customers.points("ANA")
+    assert [line.id for line in read.point_history] == list(range(10_000))
+    assert came_round
+    assert all(came_round)
 
 
 @pytest.mark.parametrize(
