@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from typing import IO, TypeVar
 
 from attrs import frozen
-from provider import REPLY, Requests
+from provider import REPLY, Requests, history
 
 T = TypeVar("T")
 
@@ -154,13 +154,13 @@ UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 def _serve(line: Connection, faults: Faults, core: int | None) -> None:
     """Serve until `line` closes; answer it with the number of requests whenever it speaks."""
     pin(core)
-    chance, seen = random.Random(1).random, 0
+    chance, seen, long = random.Random(1).random, 0, history()
     began = 0.0
 
     def healthy(each: Requests) -> None:
         nonlocal seen
         seen += 1
-        each.reply(REPLY)
+        each.reply(long if each.reads else REPLY)
 
     def faulty(each: Requests) -> None:
         nonlocal seen, began

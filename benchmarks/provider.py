@@ -33,14 +33,41 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
     ANSWER,
 )
 """A yes to a change, and a balance."""
+LINES = 10_000
+"""Lines of a point history."""
+
+
+def history() -> bytes:
+    """Return the answer to who asks for a balance: a long history, enveloped as contracted."""
+    line = {
+        "IsCanceled": False,
+        "DateReceived": "2026-01-01T00:00:00Z",
+        "ExpirationDate": "2027-01-01T00:00:00Z",
+        "Amount": 10,
+        "CashbackAmount": 10.5,
+        "BranchId": "b-1",
+        "BranchName": "Rua Augusta",
+        "OrderOrigin": 1,
+        "OrderOriginDescription": "API",
+        "PointType": 1,
+        "PointTypeDescription": "Purchase",
+    }
+    lines = [{"Id": number, **line} for number in range(LINES)]
+    answer = json.dumps({"CustomerExists": True, "CashbackBalance": 10.5, "PointHistory": lines}).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer)
+    return head + answer
 
 
 class Requests(asyncio.Protocol):
-    """Calls `arrived` with itself for every whole POST; `reply` sends the answer, `close` none."""
+    """Calls `arrived` with itself for every whole request; `reply` sends the answer, `close` none.
+
+    `reads` says whether it was a GET.
+    """
 
     def __init__(self, arrived: "Callable[[Requests], None]") -> None:
         self._arrived = arrived
         self._seen = b""
+        self.reads = False
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,7 +78,7 @@ class Requests(asyncio.Protocol):
         head, parted, body = self._seen.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0) if parted else 0
         if parted and len(body) >= length:
-            self._seen = b""
+            self._seen, self.reads = b"", head.startswith(b"GET ")
             self._arrived(self)
 
     def reply(self, answer: bytes) -> None:

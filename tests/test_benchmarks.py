@@ -38,6 +38,7 @@ SMALL = {
     "overhead": ["--in-flight", "2", "--loops", "asyncio", "--runs", "1", "--seconds", "0", "--only", "this"],
     "batch": ["--sizes", "50"],
     "start": ["--runs", "1"],
+    "delay": ["--changes", "50", "--in-flight", "2"],
     "faults": ["--runs", "1", "--changes", "40", "--shares", "0.3", "--outage", "0"],
 }
 
