@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def table(found: dict[str, Lateness], options: argparse.Namespace, seen: dict[str, object]) -> Table:
+def table(runs: dict[str, Lateness], options: argparse.Namespace, seen: dict[str, object]) -> Table:
     """Return what was measured."""
     rows = [
         (
@@ -102,30 +102,40 @@ def table(found: dict[str, Lateness], options: argparse.Namespace, seen: dict[st
             *(f"{1000 * each:.1f} ms" for each in (run.median, run.p99, run.p999, run.most)),
             f"{run.looks:,}",
         )
-        for name, run in found.items()
+        for name, run in runs.items()
     ]
     title = f"How late the loop is: {options.changes:,} changes, {options.in_flight} in flight, asyncio"
-    read = found[HISTORIES].histories if HISTORIES in found else 0
+    read = runs[HISTORIES].histories
     note = f"One run each. {read:,} histories were read beside the last."
     return Table(title, ("way", "median", "99 %", "99.9 %", "most", "looks"), rows, [said(seen), note])
 
 
-def main() -> None:
-    """Measure each way, and print the table."""
-    options = parser().parse_args()
-    seen, found = machine("aiohttp"), dict[str, Lateness]()
+def found(options: argparse.Namespace) -> dict[str, Lateness]:
+    """Measure each way."""
+    runs = dict[str, Lateness]()
     with provider() as server:
         for name in (MEASURE, BATCH, HISTORIES):
             with Worker() as worker:
-                found[name] = worker.run(measured, name, server.url, options.changes, options.in_flight)
-    rows = [{"name": name, **asdict(run)} for name, run in found.items()]
-    drawn = [
+                runs[name] = worker.run(measured, name, server.url, options.changes, options.in_flight)
+    return runs
+
+
+def chart(runs: dict[str, Lateness]) -> str:
+    """Return the chart."""
+    rows = [
         Bar(name, run.p999, f"{1000 * run.p999:.1f} ms", run.p999, run.p999, name != MEASURE)
-        for name, run in found.items()
+        for name, run in runs.items()
     ]
-    chart = bars("How late the event loop is", "99.9 % of the time at the most", drawn)
+    return bars("How late the event loop is", "99.9 % of the time at the most", rows)
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    options = parser().parse_args()
+    seen, runs = machine("aiohttp"), found(options)
+    rows = [{"name": name, **asdict(run)} for name, run in runs.items()]
     counts = {"changes": options.changes, "in_flight": options.in_flight}
-    show(options, {"machine": seen, **counts, "rows": rows}, [table(found, options, seen)], chart)
+    show(options, {"machine": seen, **counts, "rows": rows}, [table(runs, options, seen)], chart(runs))
 
 
 if __name__ == "__main__":

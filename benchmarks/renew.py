@@ -6,11 +6,13 @@ Takes about a quarter of an hour on a quiet machine. What stands between `<!-- f
 
 import argparse
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import batch
+import delay
 import faults
 import overhead
 import start
@@ -53,12 +55,30 @@ def _faults(options: Sequence[str]) -> Measured:
     return Measured(faults.tables(by_share, in_outage, seen), faults.chart(by_share))
 
 
+def _delay(options: Sequence[str]) -> Measured:
+    asked, seen = delay.parser().parse_args(options), machine("aiohttp")
+    runs = delay.found(asked)
+    return Measured([delay.table(runs, asked, seen)], delay.chart(runs))
+
+
+def _printed(name: str, options: Sequence[str]) -> str:
+    command = [sys.executable, str(HERE / f"{name}.py"), *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    asked = " ".join(["python", f"benchmarks/{name}.py", *options])
+    return f"`{asked}`\n\n```text\n{done.stdout.rstrip()}\n```"
+
+
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], Measured]] = {
     "overhead": _overhead,
     "batch": _batch,
     "start": _start,
     "faults": _faults,
+    "delay": _delay,
 }
+ONE_RUN = ("batch", "delay")
+"""Benchmarks that make one run of each."""
+PRINTED = ("ledger", "resume", "flow")
+"""Benchmarks that are shown as they print themselves."""
 
 
 def sections(name: str, tables: Sequence[Table], options: Sequence[str]) -> dict[str, str]:
@@ -82,9 +102,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    every = list(BENCHMARKS)
+    every = [*BENCHMARKS, *PRINTED]
     parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=f"of {', '.join(every)}")
-    parser.add_argument("--million", action="store_true", help="`batch` with 1,000,000 changes, too")
+    parser.add_argument(
+        "--million", action="store_true", help="`batch` and `resume` with 1,000,000 changes, too"
+    )
     parser.add_argument("--runs", type=int, help="of each, where there are several (default: each its own)")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(every)):
@@ -92,13 +114,18 @@ def main() -> None:
     sizes = ["--sizes", "10000", "100000", "1000000"] if options.million else []
     runs = [] if options.runs is None else ["--runs", str(options.runs)]
     for name in options.names:
-        own = sizes if name == "batch" else runs
-        measured = BENCHMARKS[name](own)
-        (HERE / f"{name}.svg").write_text(measured.chart, "utf-8")
-        for section, text in sections(name, measured.tables, own).items():
+        if name in PRINTED:
+            own = ["--rows", "10000", "1000000"] if name == "resume" and options.million else []
+            shown = {name: _printed(name, own)}
+        else:
+            own = (sizes if name == "batch" else []) if name in ONE_RUN else runs
+            measured = BENCHMARKS[name](own)
+            (HERE / f"{name}.svg").write_text(measured.chart, "utf-8")
+            shown = sections(name, measured.tables, own)
+        for section, text in shown.items():
             for page in PAGES:
                 page.write_text(put(page.read_text("utf-8"), section, text), "utf-8")
-        print("\n\n".join(table.text() for table in measured.tables), flush=True)
+        print(shown[name], flush=True)
 
 
 if __name__ == "__main__":
