@@ -391,6 +391,44 @@ async def test_left_early_leaves_no_task_and_no_running_change() -> None:
     assert (batch.in_flight, provider.running) == (0, set())
 
 
+@pytest.mark.parametrize("times", [1, 2, 3, 8])
+async def test_cancelled_again_while_it_ends_it_still_says_what_was_in_flight(times: int) -> None:
+    """However often: the tasks end, nothing is forgotten, the cancellation is heard, and it may run again."""
+    batch = CashbackBatch(Provider(wait=asyncio.Event().wait), flow=wide(8))
+    running = asyncio.create_task(all_of(batch, many(100)))
+    while batch.in_flight < 8:
+        await asyncio.sleep(0)
+    for _ in range(times):
+        running.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert len(batch.cut_off) == 8
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert (batch.in_flight, batch.flow_state) == (0, None)
+    assert await all_of(batch, []) == []
+
+
+async def test_a_client_that_makes_a_fault_of_its_cancellation_hangs_nothing() -> None:
+    """As when the ledger is lost in that moment."""
+
+    class Strange(Provider):
+        async def outcome_of(self, body, **more):
+            try:
+                return await super().outcome_of(body, **more)
+            except asyncio.CancelledError:
+                raise ConfigurationError("lost") from None
+
+    batch = CashbackBatch(Strange(wait=asyncio.Event().wait), flow=wide(2))
+    running = asyncio.create_task(all_of(batch, many(10)))
+    while batch.in_flight < 2:
+        await asyncio.sleep(0)
+    running.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.wait([running])
+    assert len(batch.cut_off) == 2
+
+
 @pytest.mark.parametrize("rate", [0.5, 10.0, 250.0])
 @pytest.mark.parametrize("takes", [0.0, 3.0], ids=["quick", "slow"])
 async def test_the_rate_is_kept(rate: float, takes: float, clock: Clock) -> None:

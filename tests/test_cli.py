@@ -1,5 +1,6 @@
 """The console command: what it sends, says, writes and exits with."""
 
+import asyncio
 import csv
 import json
 import signal
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 from console import Console, process
 
+from bonifiq_async.batch import CashbackBatch
+from bonifiq_async.cli.apply import _interrupts
 from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
+from bonifiq_async.cli.report import Ending
 from bonifiq_async.outcome import Effect
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -225,6 +229,34 @@ def test_a_change_cut_off_in_flight_is_unknown_never_not_tried(tmp_path):
         written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
         assert {row["change_key"] for row in written} == set(sandbox.books.keys())
         assert {row["effect"] for row in written} == {"unknown"}
+
+
+async def test_after_the_second_interrupt_no_other_counts(capsys):
+    """The first stops the batch, the second cancels; a third disturbs nothing that is told after that."""
+    told: list[str] = []
+    batch = CashbackBatch(None)
+    batch.stop = lambda: told.append("stop")
+    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    async def apply() -> tuple[bool, ...]:
+        with _interrupts(Ending(None), batch):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told.append("cancelled")
+                await go_on.wait()
+        return tuple(loop.remove_signal_handler(number) for number in numbers)
+
+    applying = asyncio.create_task(apply())
+    await asyncio.sleep(0)
+    for number in (*numbers, signal.SIGINT):
+        signal.raise_signal(number)
+        for _ in range(5):
+            await asyncio.sleep(0)  # the loop hears of a signal through a socket
+    go_on.set()
+    assert await applying == (True, True)
+    assert (told, applying.cancelling()) == (["stop", "cancelled"], 1)
 
 
 def test_a_reader_who_goes_does_not_end_a_run(tmp_path):

@@ -125,9 +125,11 @@ class CashbackBatch(Generic[C, T]):
             if run.fault is not None:
                 raise run.fault
         finally:
-            await run.close()
-            self.unheard, self.cut_off = run.left(), tuple(run.cut_off)
-            self._running, self._ended = None, self._runtime.monotonic()
+            try:
+                await run.close()
+            finally:
+                self.unheard, self.cut_off = run.left(), tuple(run.cut_off)
+                self._running, self._ended = None, self._runtime.monotonic()
 
 
 @define(eq=False)
@@ -194,15 +196,17 @@ class _Run(Generic[C, T]):
         return tuple(outcome for outcome in waiting if outcome is not None)
 
     async def close(self) -> None:
-        """End all tasks, whatever they do."""
+        """End all tasks, whatever they do; a cancellation meanwhile is raised when they have ended."""
         self._closing = True
         tasks = [task for task in (self._feeder, *self._workers) if task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.gate.close()
+        cancelled = await _all_ended(tasks)
+        cancelled = await _all_ended([asyncio.create_task(self.gate.close())]) or cancelled
         for _ in range(self._ready.qsize()):
             self._tell(self._ready.get_nowait())
+        if cancelled is not None:
+            raise cancelled
 
     async def _feed(self) -> None:
         position = 0
@@ -228,7 +232,7 @@ class _Run(Generic[C, T]):
             self.ended.put_nowait(None)
 
     async def _work(self) -> None:
-        while True:
+        while not self._closing:  # a client may make something else of its cancellation
             lap = await self._ready.get()
             again = False
             try:
@@ -292,6 +296,17 @@ class _Run(Generic[C, T]):
         """Note that nobody saw the change end; what earlier rounds came to is no longer true."""
         self.cut_off.append(lap.change)
         lap.outcome = None
+
+
+async def _all_ended(tasks: Iterable["asyncio.Task[None]"]) -> asyncio.CancelledError | None:
+    """Wait until all have ended, and return the last cancellation that came meanwhile."""
+    cancelled = None
+    while under_way := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(under_way)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 def _concerns_all(error: BonifiQError) -> bool:

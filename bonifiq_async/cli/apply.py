@@ -194,12 +194,16 @@ def _write(
 
 @contextlib.contextmanager
 def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once."""
+    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    cancelled = False
 
     def interrupt() -> None:
-        if ending.interrupted and task is not None:
-            task.cancel()
+        nonlocal cancelled
+        if ending.interrupted:
+            if task is not None and not cancelled:
+                task.cancel()
+            cancelled = True
             return
         ending.interrupted = True
         batch.stop()
@@ -214,7 +218,7 @@ def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Ite
     try:
         yield
     finally:
-        for number in signals:
+        for number in () if cancelled else signals:  # what was in flight is still to be told
             loop.remove_signal_handler(number)
 
 
