@@ -110,7 +110,12 @@ def stock(_: object, attribute: "Attribute[int]", value: object) -> None:
 
 
 def _number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
 
 
 def _check(name: str, fits: bool, wanted: str, value: object) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 
 import pytest
+from hypothesis import settings
 
 from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts, direct
 from bonifiq_async.claims import Claims
@@ -19,6 +20,9 @@ from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 from bonifiq_async.virtual_time import VirtualClock as Clock
+
+settings.register_profile("few", max_examples=20)
+"""Enough where each example need only be one of its kind: `.ci/run` counts branches with it."""
 
 
 def fast(**settings: object) -> RetryPolicy:

@@ -238,6 +238,7 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
             assert said("GET", f"{MOVES}/{name}?card_id=10&member_id=1&{more}") == 200
             assert said("GET", f"{MOVES}/{name}?card_id=10&member_id=99&{more}") == 404
             assert said("GET", f"{MOVES}/{name}?card_id=x&{more}") == 404
+            assert said("GET", f"{MOVES}/{name}?card_id=10&member_id={'9' * 19}&{more}") == 422
         for path in ("", "/10", "/20/rewards"):
             assert said("GET", f"/api/v1/cashback/cards{path}") == 200
         for path in ("/11", "/x", "/11/rewards"):
@@ -452,3 +453,72 @@ def test_nothing_that_is_sent_breaks_a_sandbox(name: str) -> None:
                     assert response.status_code < 500, case.as_curl_command()
 
                 ask()
+
+
+NINES = "9" * 5000
+TOO_MUCH = ["1e999999", "1e60", "1e28", "-1e60", f"0.{'1' * 120}", "1e-999999", NINES, f"{NINES}.5"]
+CASHBACK = "/api/v1/cashback/cashback"
+
+
+def status(server: Sandbox | Raba7niSandbox, method: str, path: str, body: str | None = None) -> int:
+    """Send a request, and return the status of the answer."""
+    headers = (bonifiq(server) if isinstance(server, Sandbox) else raba7ni(server)).headers
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request(method, path, body, dict(headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("amount", TOO_MUCH, ids=lambda text: text[:12])
+def test_an_amount_that_no_decimal_holds_is_refused_and_moves_nothing(amount: str) -> None:
+    with Sandbox() as server:
+        kind = int(amount.startswith("-"))
+        change = f'{{"Value":{amount},"OperationType":{kind},"Reason":"r","ChangeKey":"k"}}'
+        assert status(server, "POST", "/v1/pvt/Customer/ana/cashback", change) == 400
+        assert status(server, "GET", "/v1/pvt/Customer/ana/points") == 200
+        server.assert_balance("ana", 0)
+    with Raba7niSandbox() as server:
+        for what, field, more in [
+            ("earn", "purchase_amount", ""),
+            ("refund", "refund_amount", ""),
+            ("refund", "cashback_to_deduct", ',"refund_amount":1'),
+        ]:
+            body = f'{{"card_id":10,"member_id":1,"{field}":{amount}{more}}}'
+            assert status(server, "POST", f"{CASHBACK}/{what}", body) in (404, 422)
+        server.assert_balance(10, 1, 0)
+
+
+@pytest.mark.parametrize("number", [NINES, "9" * 19, "99999999999999999999999999"], ids=len)
+def test_a_number_that_no_id_can_be_is_refused(number: str) -> None:
+    with Raba7niSandbox() as server:
+        for path in (
+            f"{CASHBACK}/balance?card_id=10&member_id={number}",
+            f"{CASHBACK}/balance?card_id={number}&member_id=1",
+            f"{CASHBACK}/history?card_id=10&member_id=1&limit={number}",
+            f"{CASHBACK}/history?card_id=10&member_id=1&offset={number}",
+            f"/api/v1/cashback/cards/{number}",
+        ):
+            assert status(server, "GET", path) == 422, path
+        body = f'{{"card_id":10,"member_id":{number},"purchase_amount":1}}'
+        assert 400 <= status(server, "POST", f"{CASHBACK}/earn", body) < 500
+
+
+def test_the_largest_that_is_allowed_is_answered() -> None:
+    """Points are 32 bits in the contract; a balance of cashback may have more."""
+    with Sandbox(customers={"ana": Decimal(10) ** 27}) as server:
+        for key in "ab":
+            change = f'{{"Value":{"9" * 28},"OperationType":0,"Reason":"r","ChangeKey":"{key}"}}'
+            assert status(server, "POST", "/v1/pvt/Customer/ana/cashback", change) == 200
+        assert status(server, "GET", "/v1/pvt/Customer/ana/points") == 200
+    with Raba7niSandbox() as server:
+        body = f'{{"card_id":10,"member_id":{"9" * 18},"purchase_amount":{"9" * 28}}}'
+        assert status(server, "POST", f"{CASHBACK}/earn", body) == 200
+
+
+def test_a_movement_of_another_name_stands_in_the_history() -> None:
+    """As a test opens a balance."""
+    with Raba7niSandbox() as server:
+        server.books.move("gift", None, 10, 1, Decimal(100))
+        assert status(server, "GET", f"{CASHBACK}/history?card_id=10&member_id=1") == 200

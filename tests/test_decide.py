@@ -572,3 +572,18 @@ def test_schedule_doubles_up_to_its_cap(max_attempts: int, base: float, cap: flo
 def test_invalid_setting_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises((ConfigurationError, ValueError)):
         RetryPolicy(**setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+@pytest.mark.parametrize("done", [True, False])
+def test_what_was_handed_over_may_have_changed(in_doubt: bool, done: bool) -> None:
+    """Also when the attempt never ended: a cancelled call is judged by it."""
+    history = History(in_doubt)
+    history.hand_over.done = done
+    assert history.may_have_changed is (in_doubt or done)
+
+
+def test_only_what_was_read_has_a_result() -> None:
+    accepted = Delivered(Effect.APPLIED, StopReason.ANSWERED, reading=Reading(Verdict.ACCEPTED, result=7))
+    assert accepted.result == 7
+    assert Delivered(Effect.UNKNOWN, StopReason.DEADLINE).result is None

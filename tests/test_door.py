@@ -12,7 +12,7 @@ from yarl import URL
 
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
-from bonifiq_async.door import total
+from bonifiq_async.door import number, total
 from bonifiq_async.operation import Operation
 from bonifiq_async.request import checked_base_url, is_loopback, prepare
 
@@ -346,3 +346,11 @@ def test_base_url_is_refused(given: str) -> None:
 )
 def test_loopback(host: str, here: bool) -> None:
     assert is_loopback(host) is here
+
+
+@pytest.mark.parametrize("given", [True, "1", 1.0, None, 0, -1])
+def test_an_id_is_a_whole_number_above_zero(given: object) -> None:
+    with pytest.raises(PayloadError) as caught:
+        number(given, "card_id")
+    assert caught.value.path == "card_id"
+    assert number(1, "card_id") == 1

@@ -1,6 +1,7 @@
 """Who may import whom: the real import graph, held against the table of the architecture."""
 
 import ast
+import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,17 @@ def test_module_imports_nothing_above_it(module: str) -> None:
 @pytest.mark.parametrize("module", DECISIONS)
 def test_decision_imports_no_input_or_output(module: str, package: str) -> None:
     assert {reach for reach in reached(module) if uses(reach, package)} == set()
+
+
+def test_every_branch_of_a_decision_is_demanded() -> None:
+    """The check of `.ci/run` covers the whole row, and what else decides over money."""
+    covered = configparser.ConfigParser()
+    covered.read(PACKAGE.parent / ".ci" / "decisions.ini", "utf-8")
+    names = {name_of(PACKAGE.parent / line) for line in covered["run"]["include"].split()}
+    others = {"evidence", "history", "door", "intent", "money"}
+    others |= {f"batch.{module}" for module in ("limit", "share", "outage", "lanes")}
+    assert names == {*DECISIONS} | others
+    assert covered.getboolean("run", "branch") and covered.getint("report", "fail_under") == 100
 
 
 def test_only_the_session_uses_the_http_client() -> None:

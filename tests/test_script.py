@@ -214,6 +214,24 @@ WRONG = {
     "one where there are several": ('[fault]\nfault = "429"\n', 1, "write [[fault]]"),
     "several where there is one": ("seed = 1\n[[limit]]\nat_once = 1\n", 2, "A table is needed"),
     "inline": ("seed = 1\nlatency = { second = 1 }\n", 2, "second means nothing"),
+    "many digits": (f"rate = 0\n\nseed = {'9' * 5000}\n", 3, "This is too much to be read"),
+    "many brackets": (f"rate = 0\n\nsequence = {'[' * 5000}{']' * 5000}\n", 3, "This is too much to be read"),
+    "a table in a table": ("rate = 0\n\n[latency.sub]\nseconds = 1\n", 3, "sub means nothing"),
+    "a table in one of several": ("rate = 0\n\n[fault.sub]\nfault = '429'\n", 3, "write [[fault]]"),
+    "another end of a line in a comment": ("# a\u2028b\nrat = 1\n", 2, "rat means nothing"),
+    "a text like a table": (
+        "[[fault]]\nfault = '429'\nkey = '''\n[latency]\ntims = 2\n'''\ntims = 1\n",
+        7,
+        "tims",
+    ),
+    "after lines that are one": ("sequence = [\n'429',\n]\nrat = 1\n", 4, "rat means nothing"),
+    "a number beyond any float": (f"[latency]\nseconds = 1{'0' * 400}\n", 2, "seconds must be"),
+    "a rate beyond any float": (f"[limit]\nper_second = 1{'0' * 400}\n", 2, "per_second must be"),
+    "a wait beyond any date": (f"seed = 1\nseconds = 1{'0' * 400}\n", 2, "seconds must be"),
+    "an outage of nothing": ("[[outage]]\nfrom = 1\nfor = 1\nfault = 'nope'\n", 4, "No fault is called nope"),
+    "an outage of several": ("[[outage]]\nfrom = 1\nfor = 1\nfault = ['429']\n", 4, "No fault is called"),
+    "an outage of a number": ("[[outage]]\nfrom = 1\nfor = 1\nfault = 5\n", 4, "No fault is called 5"),
+    "a rate among none": ("rate = 0.5\n\namong = []\n", 3, "among is empty"),
     "dotted": ("seed = 1\nkeys.forgotten = 1\n", 2, "forgotten means nothing"),
 }
 
@@ -232,16 +250,58 @@ def test_an_error_in_a_file_is_told_by_its_line(text, line, problem, tmp_path):
 WRONG_PYTHON = {
     "syntax": ("x = 1\nscript = (\n", 2),
     "a fault": ("from bonifiq_async.sandbox import FaultScript\n\nscript = FaultScript(['clsoe'])\n", 3),
+    "a setting": ("from bonifiq_async.sandbox import FaultScript\nscript = FaultScript(rate=30)\n", 2),
+    "the syntax of another file": ("\nimport torn\n", 2),
+    "an error of syntax that is raised": ("x = 1\n\nraise SyntaxError('own')\n", 3),
+    "an end": ("import sys\nsys.exit(0)\n", 2),
 }
 
 
 @pytest.mark.parametrize(("text", "line"), WRONG_PYTHON.values(), ids=WRONG_PYTHON)
-def test_an_error_in_python_is_told_by_its_line(text, line, tmp_path):
+def test_an_error_in_python_is_told_by_its_line(text, line, tmp_path, monkeypatch):
     """The line of the file, not of what it called."""
     path = tmp_path / "faults.py"
+    (tmp_path / "torn.py").write_text("\n" * 6 + "def (:\n")
+    monkeypatch.syspath_prepend(tmp_path)
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=re.escape(f"{path}, line {line}: ")):
         FaultScript.from_file(path)
+
+
+def test_an_error_without_a_line_is_told_of_the_file(tmp_path):
+    """A null byte is in no line that Python names."""
+    path = tmp_path / "faults.py"
+    path.write_text("x = 1\n\0\n")
+    with pytest.raises(ConfigurationError, match=r"faults\.py(, line \d+)?: .*null bytes"):
+        FaultScript.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rate": 30},
+        {"rate": "x"},
+        {"rate": 0.5, "among": []},
+        {"seconds": -1},
+        {"seconds": 10**400},
+        {"seed": "x"},
+        {"sequence": "429"},
+        {"sequence": {"429": 1}},
+        {"sequence": 5},
+        {"among": "429"},
+        {"rules": [{"fault": "429"}]},
+        {"rules": Rule("429")},
+        {"outages": [(0, 1)]},
+        {"latency": 0.5},
+        {"limit": {"per_second": 1}},
+        {"retention": 5},
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_meant_is_refused_in_python_too(settings):
+    """Before a server could stumble over it."""
+    with pytest.raises(ConfigurationError):
+        FaultScript(**settings)
 
 
 def test_a_python_file_gives_a_script(tmp_path):

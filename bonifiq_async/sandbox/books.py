@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async import door
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.money import EXACT
 from bonifiq_async.sandbox.report import exact
@@ -127,4 +128,10 @@ def _opened(customers: Iterable[str] | Mapping[str, Decimal | int]) -> dict[str,
         raise PayloadError("customers must be several names, not one string", path="customers")
     if not isinstance(customers, Mapping):
         return dict.fromkeys(customers, Decimal(0))
-    return {name: exact(amount, f"customers[{name!r}]") for name, amount in customers.items()}
+    return {name: _balance(amount, f"customers[{name!r}]") for name, amount in customers.items()}
+
+
+def _balance(amount: Decimal | int, field: str) -> Decimal:
+    balance = exact(amount, field)
+    door.total(balance.copy_abs(), field)
+    return balance

@@ -6,6 +6,8 @@ Frozen values that are asked with numbers: no clock and no random source inside.
 from attrs import define, field, frozen, validators
 
 from bonifiq_async import door
+from bonifiq_async.sandbox.faults import known
+from bonifiq_async.sandbox.rules import wait
 
 
 @frozen
@@ -34,7 +36,7 @@ class Limit:
 
     per_second: float | None = field(default=None, validator=validators.optional(door.setting))
     burst: float = field(default=1.0, validator=door.setting)
-    retry_after: int = field(default=1, validator=door.count)
+    retry_after: int = field(default=1, validator=wait)
     at_once: int | None = field(default=None, validator=validators.optional(door.count))
 
 
@@ -60,13 +62,17 @@ class Bucket:
         return True
 
 
+def _fault(name: object) -> str:
+    return known([str(name)])[0]
+
+
 @frozen
 class Outage:
     """Every request meets `fault` from `begins` for `lasts` seconds, counted from the first request."""
 
     begins: float = field(validator=door.limit)
     lasts: float = field(validator=door.setting)
-    fault: str = "503-before"
+    fault: str = field(default="503-before", converter=_fault)
 
     def covers(self, elapsed: float) -> bool:
         """Say whether it lasts `elapsed` seconds after the first request."""

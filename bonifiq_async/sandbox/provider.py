@@ -7,7 +7,10 @@ from typing import Literal
 
 from attrs import define, field
 
+from bonifiq_async import door
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
+from bonifiq_async.errors import PayloadError
+from bonifiq_async.money import EXACT
 from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
 from bonifiq_async.sandbox.load import Retention
@@ -15,12 +18,14 @@ from bonifiq_async.sandbox.load import Retention
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
 
+_MOST_POINTS = 2**31 - 1
+"""The contract's `format: int32`."""
 _SEVERITY = {"01": 2, "02": 2, "03": 1, "04": 1, "07": 0}
 
 
 @define
 class Provider:
-    """BonifiQ's four operations over `books`. Points are cents of cashback here, rounded down.
+    """BonifiQ's four operations over `books`. Points are cents of cashback here, as far as they go.
 
     With `old_envelope` answers have only the older documentation's four members. `authorization` is the
     header that is let in. `retention` says for how long a used ChangeKey is known.
@@ -80,9 +85,11 @@ class Provider:
         """Change a balance once for a ChangeKey."""
         customer_id, body = request.parameters["id"], request.members()
         value, kind, key = body.get("Value"), body.get("OperationType"), body.get("ChangeKey")
-        if isinstance(value, bool) or not isinstance(value, Decimal | int) or value == 0:
+        try:
+            amount = door.amount(value, "Value")
+        except PayloadError:
             return self._refusal(400, "Value is not an amount", 16, "Points_PointsCannotBeZero")
-        if kind != (0 if value > 0 else 1):
+        if kind != (0 if amount > 0 else 1):
             return self._refusal(400, "OperationType does not fit the sign of Value", 9, "OperationMismatch")
         if not isinstance(key, str) or not key or not body.get("Reason"):
             return self._refusal(400, "Reason and ChangeKey are required", 7, "FieldCannotBeNullOrBlank")
@@ -90,7 +97,7 @@ class Provider:
             return self._duplicate(key)
         if not self.books.knows(customer_id):
             return self._refusal(400, "The customer was not found", None, "Customer_NotFound")
-        self.books.apply(customer_id, Decimal(value), key)
+        self.books.apply(customer_id, amount, key)
         self._used[key] = (self.clock(), self.books.requests)
         reply = self._envelope(200, {**self._points(customer_id), "RedeemKey": key, "Error": None})
         if self.duplicates == "replay":
@@ -128,7 +135,7 @@ class Provider:
         return {
             "CustomerExists": self.books.knows(customer_id),
             "InternalId": f"sandbox-{customer_id}",
-            "PointsBalance": int(balance * 100),
+            "PointsBalance": max(-_MOST_POINTS, min(int(EXACT.multiply(balance, 100)), _MOST_POINTS)),
             "PointsToExpire": [],
             "CashbackBalance": balance,
             "RedeemKey": None,

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from attrs import define, field
 
+from bonifiq_async import door
+from bonifiq_async.errors import PayloadError
 from bonifiq_async.operation import Operation
 from bonifiq_async.raba7ni.operations import (
     BALANCE,
@@ -45,6 +47,8 @@ _NEEDED = {
     **dict.fromkeys((BALANCE.path.partition("?")[0], HISTORY.path.partition("?")[0]), _READ),
     **dict.fromkeys((CARDS.path, CARD.path, REWARDS.path), _CARDS),
 }
+_LONGEST = 18
+"""Digits of a number that 64 bits surely hold."""
 _LABELS = {"earn": "earning", "redeem": "redemption", "refund": "refund"}
 
 
@@ -309,7 +313,7 @@ class Raba7ni:
     def _person(self, body: Mapping[str, object], *, new: bool = False) -> Person:
         number, email, phone = body.get("member_id"), _text(body.get("email")), _text(body.get("phone"))
         if type(number) is int:
-            found = self.books.person(number)
+            found = self.books.person(_number(str(number)) or 0)
         else:
             found = self.books.find(email=email, phone=phone)
         if found is None and new and number is None and (email or phone):
@@ -347,7 +351,7 @@ def _at(operation: Operation[T]) -> tuple[str, str]:
 def _line(moved: Moved) -> Mapping[str, object]:
     return {
         "id": moved.id,
-        "type": _LABELS[moved.operation],
+        "type": _LABELS.get(moved.operation, moved.operation),
         "amount": moved.amount,
         "points": 0,
         "event": f"cashback_{moved.operation}ed",
@@ -364,13 +368,18 @@ def _stars(text: str | None) -> str | None:
 
 
 def _amount(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, Decimal | int) or value <= 0:
-        raise _Refused(422, "invalid_amount")
-    return Decimal(value)
+    try:
+        return door.amount(value, "amount", positive=True)
+    except PayloadError:
+        raise _Refused(422, "invalid_amount") from None
 
 
 def _number(value: str | None) -> int | None:
-    return int(value) if value is not None and value.isascii() and value.isdigit() else None
+    if value is None or not (value.isascii() and value.isdigit()):
+        return None
+    if len(value) > _LONGEST:
+        raise _Refused(422, "invalid_number")
+    return int(value)
 
 
 def _text(value: object) -> str | None:

@@ -61,6 +61,18 @@ def share(_: object, attribute: "Attribute[float]", value: object) -> None:
         raise ConfigurationError(f"{attribute.name} must be a number from 0 to 1, not {value!r}.")
 
 
+MOST_SECONDS = 10**9
+"""The longest wait that a date can say."""
+
+
+def wait(_: object, attribute: "Attribute[int]", value: object) -> None:
+    """Check, as an attrs validator, that a setting is a wait in whole seconds; raises as `share`."""
+    if type(value) is not int or not 1 <= value <= MOST_SECONDS:
+        raise ConfigurationError(
+            f"{attribute.name} must be a whole number of seconds above zero and at most {MOST_SECONDS}."
+        )
+
+
 _count = validators.optional(door.count)
 
 
@@ -82,7 +94,7 @@ class Rule:
     rate: float = field(default=1.0, validator=share)
     times: int | None = field(default=None, validator=_count)
     times_per_key: int | None = field(default=None, validator=_count)
-    retry_after: int | None = field(default=None, validator=_count)
+    retry_after: int | None = field(default=None, validator=validators.optional(wait))
 
     def fits(self, arrival: Arrival, chance: float, *, struck: int, struck_key: int) -> bool:
         """Say whether `arrival` meets the fault; `chance` is from 0 up to 1.

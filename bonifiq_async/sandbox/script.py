@@ -2,21 +2,59 @@
 
 import random
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+from attrs import field, frozen
+
+from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.sandbox.faults import FAULTS, TRANSIENT, Act, Fault, known
 from bonifiq_async.sandbox.load import Bucket, Latency, Limit, Outage, Retention
-from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule
+from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule, share, wait
 
+T = TypeVar("T")
 RATE_LIMIT, AT_ONCE = "rate limit", "at once"
 """The names under which requests beyond a limit are counted."""
 _BEYOND = {
     RATE_LIMIT: Fault(Act.STATUS, False, 429, retry_after="seconds"),
     AT_ONCE: Fault(Act.STATUS, False, 503),
 }
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"A list of names of faults is needed, not {value!r}.")
+    names = tuple(map(str, value))
+    known(filter(None, names))
+    return names
+
+
+@frozen
+class Chosen:
+    """What a script says without a rule: names in order, and chance."""
+
+    seed: int = field(default=0, validator=door.stock)
+    rate: float = field(default=0.0, validator=share)
+    among: tuple[str, ...] = field(default=TRANSIENT, converter=_listed)
+    seconds: int = field(default=1, validator=wait)
+    sequence: tuple[str, ...] = field(default=(), converter=_listed)
+
+    def __attrs_post_init__(self) -> None:
+        if self.rate and not self.among:
+            raise ConfigurationError("among is empty: a rate needs faults to draw from.")
+
+
+def _all(kind: type[T], values: Iterable[T], name: str) -> tuple[T, ...]:
+    """Return `values` if each is of a kind, else raise `ConfigurationError`."""
+    if not isinstance(values, Iterable):
+        raise ConfigurationError(f"{name} must be a list, not {values!r}.")
+    given = tuple(values)
+    for value in given:
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be made with {kind.__name__}(...), not {value!r}.")
+    return given
 
 
 class FaultScript:
@@ -26,7 +64,8 @@ class FaultScript:
     order of arrival ("" leaves one alone); then `outages`; what is beyond `limit`; the first of `rules`
     that fits; and chance: each request fails with probability `rate`, drawn with `seed` from `among`.
     `seconds` is what a Retry-After asks for. `latency` delays every answer, `retention` says for how long
-    a used key is known. Raises `ConfigurationError` for a name that is not in `FAULTS`.
+    a used key is known. Raises `ConfigurationError` for a name that is not in `FAULTS`, and for a setting
+    that cannot be meant.
     """
 
     def __init__(
@@ -43,16 +82,15 @@ class FaultScript:
         outages: Iterable[Outage] = (),
         retention: Retention = Retention(),
     ) -> None:
-        self._sequence = deque(sequence)
-        self._among = tuple(among)
-        self._outages = tuple(outages)
-        known([*filter(None, self._sequence), *self._among, *(outage.fault for outage in self._outages)])
-        if rate and not self._among:
-            raise ConfigurationError("A rate needs faults to draw from: among is empty.")
-        self._rate = rate
+        chosen = Chosen(seed, rate, among, seconds, sequence)
+        self._sequence, self._among = deque(chosen.sequence), chosen.among
+        self._rate, self.seconds = chosen.rate, chosen.seconds
         self._random = random.Random(seed)
-        self.seconds = seconds
-        self._rules = tuple(rules)
+        self._outages = _all(Outage, outages, "outages")
+        self._rules = _all(Rule, rules, "rules")
+        _all(Latency, (latency,), "latency")
+        _all(Limit, (limit,), "limit")
+        _all(Retention, (retention,), "retention")
         # Each has a source of its own, so that one more rule does not change what the others draw.
         self._chances = [random.Random(f"{seed} rule {at}") for at in range(len(self._rules))]
         self._struck: list[Counter[str | None]] = [Counter() for _ in self._rules]

@@ -4,6 +4,7 @@ import re
 import runpy
 import tomllib
 import traceback
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypedDict, cast
@@ -11,11 +12,10 @@ from typing import TypedDict, cast
 import attrs
 from attrs import field, frozen
 
-from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.sandbox.faults import TRANSIENT, known
 from bonifiq_async.sandbox.load import Latency, Limit, Outage, Retention
-from bonifiq_async.sandbox.rules import Rule, share
+from bonifiq_async.sandbox.rules import Rule
+from bonifiq_async.sandbox.script import Chosen
 
 
 class Parts(TypedDict):
@@ -31,24 +31,6 @@ class Parts(TypedDict):
     limit: Limit
     outages: tuple[Outage, ...]
     retention: Retention
-
-
-def _listed(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple):
-        raise ConfigurationError(f"A list of names of faults is needed, not {value!r}.")
-    known(str(name) for name in value if name != "")
-    return tuple(map(str, value))
-
-
-@frozen
-class _Top:
-    """What stands before the first table."""
-
-    seed: int = field(default=0, validator=door.stock)
-    rate: float = field(default=0.0, validator=share)
-    among: tuple[str, ...] = field(default=TRANSIENT, converter=_listed)
-    seconds: int = field(default=1, validator=door.count)
-    sequence: tuple[str, ...] = field(default=(), converter=_listed)
 
 
 @frozen
@@ -84,21 +66,28 @@ def parts_of(source: str | Path) -> Parts:
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         raise refuse(int(at[1]) if at else text.count("\n") + 1, f"This is not TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise refuse(_breaking_line(text), f"This is too much to be read: {error}.") from None
 
-    def one(table: str, at: int, values: object) -> object:
-        shape = _TABLES.get(table, _Table(_Top))
+    def one(kind: _Table, values: object, *place: str | int) -> object:
         try:
-            return _made(shape, values)
+            return _made(kind, values)
         except _Wrong as wrong:
-            raise refuse(line_of(text, table, at, wrong.member), wrong.problem) from None
+            member = () if wrong.member is None else (wrong.member,)
+            raise refuse(line_of(text, *place, *member), wrong.problem) from None
 
     def many(table: str) -> tuple[object, ...]:
         given = found.get(table, [])
         if not isinstance(given, list):
-            raise refuse(line_of(text, table, 0, None), f"There may be several: write [[{table}]].")
-        return tuple(one(table, at, values) for at, values in enumerate(given))
+            raise refuse(line_of(text, table), f"There may be several: write [[{table}]].")
+        return tuple(one(_TABLES[table], values, table, at) for at, values in enumerate(given))
 
-    top = cast(_Top, one("", 0, {name: value for name, value in found.items() if name not in _TABLES}))
+    def single(table: str) -> object:
+        return one(_TABLES[table], found.get(table, {}), table)
+
+    top = cast(
+        Chosen, one(_Table(Chosen), {name: value for name, value in found.items() if name not in _TABLES})
+    )
     return Parts(
         sequence=top.sequence,
         rate=top.rate,
@@ -107,9 +96,9 @@ def parts_of(source: str | Path) -> Parts:
         seconds=top.seconds,
         rules=cast("tuple[Rule, ...]", many("fault")),
         outages=cast("tuple[Outage, ...]", many("outage")),
-        latency=cast(Latency, one("latency", 0, found.get("latency", {}))),
-        limit=cast(Limit, one("limit", 0, found.get("limit", {}))),
-        retention=cast(Retention, one("keys", 0, found.get("keys", {}))),
+        latency=cast(Latency, single("latency")),
+        limit=cast(Limit, single("limit")),
+        retention=cast(Retention, single("keys")),
     )
 
 
@@ -121,12 +110,20 @@ def script_in(path: Path) -> object:
         raise ConfigurationError(
             f"The fault script {path} cannot be read: {error.strerror}. Nothing was started."
         ) from None
-    except Exception as error:  # noqa: BLE001 - whatever the file does wrong is told by its line
-        lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does wrong is told by its line
+        line = _line_in(path, error)
+        place, what = (f"{path}, line {line}", "line") if line else (path, "file")
         raise ConfigurationError(
-            f"{path}, line {line}: {type(error).__name__}: {error} Nothing was started; mend the line."
+            f"{place}: {type(error).__name__}: {error} Nothing was started; mend the {what}."
         ) from None
+
+
+def _line_in(path: Path, error: BaseException) -> int | None:
+    """Return the line of a Python file that an error came of, None where none is known."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == str(path)]
+    return lines[-1] if lines else None
 
 
 def _text_of(source: str | Path) -> tuple[str, str]:
@@ -176,34 +173,52 @@ def _made(shape: _Table, values: object) -> object:
     for name, attribute in fields.items():
         if attribute.default is attrs.NOTHING and name not in arguments:
             raise _Wrong(None, f"{named.get(name, name)} is missing.")
-    return cast("Callable[..., object]", shape.kind)(**arguments)
+    try:
+        return cast("Callable[..., object]", shape.kind)(**arguments)
+    except ConfigurationError as error:  # two members that do not go together; the first word names one
+        member = str(error).split()[0]
+        raise _Wrong(member if member in values else None, str(error)) from None
 
 
-_HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?")
+def line_of(text: str, *place: str | int) -> int:
+    """Return the line, counted from 1, where what stands at `place` begins: names, and places in lists.
 
-
-def line_of(text: str, table: str, at: int, member: str | None) -> int:
-    """Return the line, counted from 1, of a member in the `at`-th table of that name; "" is the top.
-
-    Without a member, or where it is not found (an inline table), that of the table's head.
+    Asked of TOML itself: it is in the first beginning of the text that holds it, after the one before.
     """
-    here, seen, head = "", -1, 0
-    mentions = re.compile(rf"\s*[\"']?{re.escape(table)}[\"']?\s*[.=]") if table else None
-    member_here = re.compile(rf"\s*[\"']?{re.escape(member)}[\"']?\s*[.=]") if member else None
-    for number, line in enumerate(text.splitlines(), 1):
-        if found := _HEADER.match(line):
-            here = found[1].strip("\"'")
-            if here == table:
-                seen += 1
-                head = number if seen == at else head
-            continue
-        if (
-            member_here is not None
-            and here == table
-            and (not table or seen == at)
-            and member_here.match(line)
-        ):
-            return number
-        if not head and here == "" and mentions is not None and mentions.match(line):
-            head = number
-    return head or 1
+    lines = text.split("\n")
+
+    def whole(count: int) -> tuple[int, object]:
+        """Return how many of the first `count` lines are whole, and what they say."""
+        while True:
+            try:
+                return count, tomllib.loads("\n".join(lines[:count]))
+            except tomllib.TOMLDecodeError:
+                count -= 1
+
+    end = bisect_left(range(len(lines)), True, key=lambda count: _holds(whole(count)[1], place))
+    return whole(end - 1)[0] + 1
+
+
+def _holds(found: object, place: tuple[str | int, ...]) -> bool:
+    for step in place:
+        try:
+            found = cast("dict[str | int, object]", found)[step]
+        except (LookupError, TypeError):
+            return False
+    return True
+
+
+def _breaking_line(text: str) -> int:
+    """Return the line from which on a text is too much to be read."""
+    lines = text.split("\n")
+
+    def breaks(count: int) -> bool:
+        try:
+            tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            return False
+        except (ValueError, RecursionError):
+            return True
+        return False
+
+    return bisect_left(range(len(lines)), True, key=breaks)

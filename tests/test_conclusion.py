@@ -1,0 +1,229 @@
+"""The error of a delivery, without a delivery: which kind it is, and that it says what is known."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from bonifiq_async import (
+    AuthenticationError,
+    BonifiQError,
+    CustomerNotFound,
+    Effect,
+    NotAppliedError,
+    OutcomeUnknownError,
+    PayloadError,
+    RefusedError,
+    RetryAfterTooLong,
+    StopReason,
+    Verdict,
+)
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS
+from bonifiq_async.conclusion import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of
+from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
+from bonifiq_async.history import Delivered
+from bonifiq_async.operation import RepeatClass
+from bonifiq_async.outcome import Attempt
+
+KEY = "ADD-ANA-10-1"
+UNKEYED = evolve(CHANGE_CASHBACK, repeat=RepeatClass.NEVER)
+
+
+def attempt(verdict: Verdict, status: int | None = None, number: int = 1, **more: Any) -> Attempt:
+    return Attempt(number, verdict, status, True, datetime(2026, 1, 2, tzinfo=UTC), 0.1, 0.0, **more)
+
+
+LOST = attempt(Verdict.LOST)
+THROTTLED = attempt(Verdict.THROTTLED, 429, 2)
+NO = attempt(Verdict.REFUSED, 400, 2)
+
+
+def no(refusal: Refusal = Refusal.OTHER, **said: Any) -> Reading[Any]:
+    return Reading(Verdict.REFUSED, refusal=refusal, said=ErrorAnswer(**{"status": 400} | said))
+
+
+def refused(reading: Reading[Any] | None, *attempts: Attempt, **more: Any) -> Delivered[Any]:
+    return Delivered(Effect.REFUSED, StopReason.ANSWERED, attempts or (NO,), reading, **more)
+
+
+def unknown(reason: StopReason, *attempts: Attempt, **more: Any) -> Delivered[Any]:
+    return Delivered(Effect.UNKNOWN, reason, attempts, **more)
+
+
+def given_up(reason: StopReason, *attempts: Attempt, **more: Any) -> Delivered[Any]:
+    return Delivered(Effect.NOT_APPLIED, reason, attempts, **more)
+
+
+def error(delivered: Delivered[Any], operation: Any = CHANGE_CASHBACK, key: str | None = KEY) -> BonifiQError:
+    found = error_of(operation, delivered, key)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("effect", [Effect.APPLIED, Effect.ALREADY_APPLIED])
+def test_a_success_has_none(effect: Effect) -> None:
+    assert error_of(CHANGE_CASHBACK, Delivered(effect, StopReason.ANSWERED), KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind", "shared"),
+    [
+        (None, RefusedError, None),
+        (no(), RefusedError, None),
+        (no(Refusal.CUSTOMER), CustomerNotFound, None),
+        (no(Refusal.CREDENTIALS), AuthenticationError, True),
+        (no(Refusal.SIGN_IN), AuthenticationError, False),
+    ],
+)
+def test_a_refusal_changed_nothing(
+    reading: Reading[Any] | None, kind: type[BonifiQError], shared: bool | None
+) -> None:
+    found = error(refused(reading))
+    assert type(found) is kind
+    assert found.effect is Effect.REFUSED
+    assert "Nothing changed" in str(found) and KEY in str(found)
+    assert getattr(found, "shared", None) is shared
+
+
+@pytest.mark.parametrize(
+    ("reading", "words"),
+    [
+        (None, "(no reason given)"),
+        (no(code="07", message="Not\x07 \n now"), "(status 400, 07, Not now)"),
+        (no(code="07", code_name="Customer_Blocked"), "(status 400, Customer_Blocked)"),
+        (no(error_code=0), "(status 400, 0)"),
+        (no(status=404), "(status 404, is the base URL right?)"),
+        (no(status=404, message="gone"), "(status 404, gone)"),
+    ],
+)
+def test_what_the_provider_said_stands_on_one_line(reading: Reading[Any] | None, words: str) -> None:
+    assert words in str(error(refused(reading)))
+
+
+def test_it_carries_what_the_answer_said() -> None:
+    reading = no(code="07", code_name="Blocked", request_id="of the body")
+    found = error(refused(reading, NO, asked=3.0))
+    assert (found.change_key, found.status, found.code, found.code_name, found.retry_after) == (
+        KEY,
+        400,
+        "07",
+        "Blocked",
+        3.0,
+    )
+    assert found.request_id == "of the body"
+    assert found.attempts == (NO,)
+    named = attempt(Verdict.REFUSED, 400, request_id="of the head")
+    assert error(refused(reading, named)).request_id == "of the head"
+
+
+@pytest.mark.parametrize(
+    ("delivered", "words"),
+    [
+        (unknown(StopReason.NO_SAFE_REPEAT, LOST), "attempt 1 was sent and got no whole answer."),
+        (unknown(StopReason.NO_SAFE_REPEAT, THROTTLED), "attempt 2 was throttled with status 429."),
+        (
+            unknown(StopReason.DEADLINE, LOST, THROTTLED),
+            "attempt 1 was sent and got no whole answer, and",
+        ),
+        (unknown(StopReason.DEADLINE, note="3 s"), "ended unknown, and the deadline leaves no time (3 s)."),
+        (unknown(StopReason.ANSWERED, LOST, NO, reading=no(code="07")), "refused (status 400, 07)."),
+        (unknown(StopReason.ANSWERED, LOST, NO), "its repeat was refused (no reason given)."),
+        (unknown(StopReason.HELD, note="pid 7"), "applied: somebody else is sending it (pid 7)."),
+        (unknown(StopReason.UNSETTLED), "left it in doubt, and it must not be sent again."),
+        (unknown(StopReason.UNREADABLE, LOST), "(it is not what was asked)"),
+        (
+            unknown(StopReason.UNREADABLE, LOST, reading=Reading(Verdict.UNREADABLE, problem="no JSON")),
+            "(no JSON)",
+        ),
+        (unknown(StopReason.RETRY_AFTER_TOO_LONG, LOST, asked=90.0), "asks to wait 90 s"),
+        (unknown(StopReason.RETRY_AFTER_TOO_LONG, LOST), "asks to wait longer than allowed"),
+        (
+            unknown(StopReason.NO_SAFE_REPEAT, attempt(Verdict.BROKEN, 500), reading=no(message="oh")),
+            "failed at the provider with status 500 (oh).",
+        ),
+    ],
+)
+def test_a_doubt_is_told_with_its_cause(delivered: Delivered[Any], words: str) -> None:
+    found = error(delivered)
+    assert type(found) is OutcomeUnknownError
+    assert found.effect is Effect.UNKNOWN
+    assert words in str(found) and WAY_OUT[RepeatClass.KEYED] in str(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "way_out"), [(None, WITHOUT_KEY), (KEY, WAY_OUT[RepeatClass.NEVER])], ids=["bare", "named"]
+)
+def test_nobody_is_told_to_repeat_what_nobody_de_duplicates(key: str | None, way_out: str) -> None:
+    assert str(error(unknown(StopReason.NO_SAFE_REPEAT, LOST), UNKEYED, key)).endswith(way_out)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "answer"),
+    [
+        (
+            unknown(StopReason.UNREADABLE, LOST, evidence=Evidence(True, 1, body=b"x" * 9999)),
+            b"x" * KEPT_ANSWER,
+        ),
+        (unknown(StopReason.UNREADABLE, LOST), None),
+        (unknown(StopReason.DEADLINE, LOST, evidence=Evidence(True, 1, body=b"x")), None),
+    ],
+    ids=["unreadable", "without evidence", "readable"],
+)
+def test_the_beginning_of_an_unreadable_answer_is_kept(delivered: Delivered[Any], answer: bytes) -> None:
+    assert error(delivered).answer == answer  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "words"),
+    [
+        (given_up(StopReason.CLOSED), "given up: the client was closed."),
+        (given_up(StopReason.ATTEMPTS_SPENT, THROTTLED), "(last: attempt 2 was throttled with status 429)"),
+        (
+            given_up(
+                StopReason.DEADLINE,
+                attempt(Verdict.NOT_SENT),
+                evidence=Evidence(False, 0, detail="no route"),
+                reading=no(message="slow"),
+            ),
+            "(last: attempt 1 was never sent (slow) (no route))",
+        ),
+        (
+            given_up(StopReason.DEADLINE, attempt(Verdict.ACCEPTED), evidence=Evidence(True, 1)),
+            "1 accepted)",
+        ),
+    ],
+)
+def test_what_was_given_up_may_be_made_again(delivered: Delivered[Any], words: str) -> None:
+    found = error(delivered)
+    assert type(found) is NotAppliedError
+    assert words in str(found) and "Nothing changed; it may be made again." in str(found)
+
+
+def test_a_wait_that_is_too_long_has_a_kind_of_its_own() -> None:
+    found = error(given_up(StopReason.RETRY_AFTER_TOO_LONG, THROTTLED, asked=900.0))
+    assert type(found) is RetryAfterTooLong
+    assert found.retry_after == 900.0
+
+
+def test_a_read_changes_nothing_whatever_becomes_of_it() -> None:
+    """It is given up, refused or not to be read, never unknown."""
+    lost = error(unknown(StopReason.ATTEMPTS_SPENT, LOST), POINTS, None)
+    assert type(lost) is NotAppliedError
+    assert "It only reads" in str(lost) and f"The call {POINTS.name}" in str(lost)
+    assert type(error(unknown(StopReason.ANSWERED, LOST, NO, reading=no()), POINTS, None)) is RefusedError
+
+
+@pytest.mark.parametrize(
+    ("reading", "path", "words"),
+    [
+        (None, "$", "it is not what was asked"),
+        (Reading(Verdict.UNREADABLE), "$", "it is not what was asked"),
+        (Reading(Verdict.UNREADABLE, path="$.Name", problem="a number"), "$.Name", "a number"),
+    ],
+)
+def test_a_read_that_cannot_be_understood(reading: Reading[Any] | None, path: str, words: str) -> None:
+    found = error(unknown(StopReason.UNREADABLE, LOST, reading=reading), POINTS, None)
+    assert isinstance(found, PayloadError)
+    assert (found.path, found.effect) == (path, Effect.NOT_APPLIED)
+    assert words in str(found)

@@ -1,0 +1,40 @@
+"""Sums of money, exact to the last digit."""
+
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bonifiq_async.door import MAX_DIGITS
+from bonifiq_async.money import Sums, has_exponent
+
+AMOUNTS = st.decimals(min_value=-(10**20), max_value=10**20, places=4)
+HUGE, TINY = Decimal("9" * MAX_DIGITS), Decimal(1).scaleb(-MAX_DIGITS)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_no_digit_is_lost_between_the_largest_and_the_smallest(sign: int) -> None:
+    sums = Sums()
+    sums.put(HUGE * sign)
+    sums.put(TINY * sign)
+    with localcontext(prec=100):
+        assert (sums.added, sums.removed) == ((HUGE + TINY, 0) if sign > 0 else (0, HUGE + TINY))
+    sums.take_back(HUGE * sign)
+    assert (sums.added, sums.removed) == ((TINY, 0) if sign > 0 else (0, TINY))
+
+
+@given(st.lists(AMOUNTS))
+def test_what_is_put_and_taken_back_leaves_nothing(values: list[Decimal]) -> None:
+    sums = Sums()
+    for value in values:
+        sums.put(value)
+    assert sums.added >= 0 and sums.removed >= 0
+    for value in values:
+        sums.take_back(value)
+    assert sums == Sums()
+
+
+@pytest.mark.parametrize(("spelled", "has"), [("1E+3", True), ("1e3", True), ("1000", False)])
+def test_an_exponent_is_seen(spelled: str, has: bool) -> None:
+    assert has_exponent(spelled) is has
