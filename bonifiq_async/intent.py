@@ -84,10 +84,14 @@ class Row:
 
 @frozen
 class Granted:
-    """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it."""
+    """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it.
+
+    `cleared` says that the ledger knows of an earlier run, and that it did not apply it.
+    """
 
     fence: int
     in_doubt: bool
+    cleared: bool = False
 
 
 FIRST = Granted(fence=1, in_doubt=False)
@@ -170,7 +174,7 @@ def rule(
         return FIRST
     free = row.state in (State.REFUSED, State.NOT_APPLIED)
     if free:
-        return Granted(row.fence + 1, row.in_doubt)
+        return Granted(row.fence + 1, row.in_doubt, cleared=True)
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:

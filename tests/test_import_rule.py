@@ -27,7 +27,16 @@ ROWS = {
         "secret",
         "kind",
     ],
-    "decisions": ["retry", "verdict", "budget", "request", "change_key", "retry_after", "conclusion"],
+    "decisions": [
+        "retry",
+        "verdict",
+        "budget",
+        "request",
+        "change_key",
+        "retry_after",
+        "conclusion",
+        "doubts",
+    ],
     "input/output": [
         "runtime",
         "admission",
