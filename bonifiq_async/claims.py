@@ -152,8 +152,8 @@ class Claims:
     ) -> Delivered[T]:
         try:
             ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
-        except BaseException:
-            self._note(intent, Why.UNREAD, ledger)  # an earlier run or another process may have applied it
+        except BaseException as error:
+            self._unread(ledger, intent, error)
             raise
         if isinstance(ruling, Granted) and self._in_doubt:
             ruling = await self._doubted(ledger, intent, ruling, repeatable)
@@ -243,6 +243,16 @@ class Claims:
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
         return landed
+
+    def _unread(self, ledger: Ledger, intent: Intent, error: BaseException) -> None:
+        """Take note of a claim that failed: an earlier run or another process may have applied the change."""
+        if isinstance(error, LedgerError):
+            error.change_key = intent.key
+            if self._in_doubt.get((intent.operation, intent.key)) is not None:
+                error.effect = Effect.UNKNOWN
+            if error.effect is Effect.NOT_APPLIED:
+                return
+        self._note(intent, Why.UNREAD, ledger)
 
     def _took(self, ledger: Ledger, intent: Intent, state: State) -> None:
         """Take note of how a sending ended."""

@@ -143,7 +143,7 @@ class Ledger(Protocol):
     """The durable record of intents and outcomes.
 
     A claim is durable before `claim` returns, an outcome before `end` does. All raise `LedgerError`
-    when the record cannot be kept.
+    when the record cannot be kept; its effect is `NOT_APPLIED` only where the change was surely never sent.
     """
 
     async def bind(self, provider: str, account: str) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 
 from attrs import evolve
 
-from bonifiq_async.errors import ConfigurationError, LedgerError
+from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
     FIRST,
     TRANSITIONS,
@@ -26,6 +26,7 @@ from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, pu
 from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bound, opened
 from bonifiq_async.ledger.writer import Writer
+from bonifiq_async.outcome import Effect
 
 
 class SqliteLedger:
@@ -66,6 +67,7 @@ class SqliteLedger:
         claiming = self._opened().submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
+            lambda database, _, error: self._look_up(database, intent, error),
         )
         try:
             return await claiming
@@ -88,6 +90,11 @@ class SqliteLedger:
         if isinstance(ruling, Granted):
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
             self.leave(intent, ruling.fence, Ending(state))
+
+    def _look_up(self, database: sqlite3.Connection, intent: Intent, error: BonifiQError) -> None:
+        """Say that a change was not sent whose claim failed, where it was never seen."""
+        if find(database, intent.operation, intent.key) is None:
+            error.effect = Effect.NOT_APPLIED
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()
