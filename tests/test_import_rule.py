@@ -26,6 +26,7 @@ ROWS = {
         "intent",
         "secret",
         "kind",
+        "account",
     ],
     "decisions": [
         "retry",

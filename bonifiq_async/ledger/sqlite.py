@@ -10,6 +10,7 @@ from typing import Self
 
 from attrs import evolve
 
+from bonifiq_async.account import another
 from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
     FIRST,
@@ -24,7 +25,7 @@ from bonifiq_async.intent import (
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
 from bonifiq_async.ledger.owner import has_gone, this_process
-from bonifiq_async.ledger.schema import bound, opened
+from bonifiq_async.ledger.schema import bind, bound, opened
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.outcome import Effect
 
@@ -51,14 +52,20 @@ class SqliteLedger:
         self._owner = ""
         self._pid = 0
         self._live: dict[tuple[str, str], Cells] = {}
+        self._account: tuple[str, str] | None = None
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
+        asked = (provider, account)
 
         def work(database: sqlite3.Connection) -> None:
-            if not bound(database, self.path, (provider, account)):
-                database.execute("INSERT INTO account VALUES (?, ?)", (provider, account))
+            held = self._account or asked
+            if held != asked:  # it has clients of that account, who may send in a moment
+                raise ConfigurationError(another(f"The ledger {self.path}", held, asked))
+            if not bound(database, self.path, asked):
+                bind(database, asked)
+            self._account = asked
 
         await self._opened().submit(work)
 
