@@ -29,6 +29,8 @@ from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.entry import Entry, put
 
 TOKEN, KEY = "t", "k"
+NOWHERE = "http://127.0.0.1:9"
+"""Where nothing listens: what is applied is not sent."""
 CUSTOMERS = 20_000
 CHILD = """
 import atexit, pathlib, resource, sys
@@ -72,7 +74,7 @@ def written(path: Path, rows: int) -> Path:
 
 def fill(file: Path, ledger: Path) -> None:
     """Make a ledger in which every row of `file` is applied."""
-    client = BonifiQClient(BasicCredentials(TOKEN, KEY), base_url="http://127.0.0.1")
+    client = BonifiQClient(BasicCredentials(TOKEN, KEY), base_url=NOWHERE)
 
     owner = "process 12345 on a-host [0123abcd/4026531836 1234567 abcdef01]"
     answer = "cashback_balance=10.5 points_balance=1050"
@@ -88,7 +90,7 @@ def fill(file: Path, ledger: Path) -> None:
         database.execute("COMMIT")
 
 
-def run(rows: int, *command: str | Path, url: str = "http://127.0.0.1:9") -> Run:
+def run(rows: int, *command: str | Path, url: str = NOWHERE) -> Run:
     """Run the command, which must end well, in a process of its own."""
     with tempfile.NamedTemporaryFile() as told:
         settings = {"BONIFIQ_BASE_URL": url, "BONIFIQ_API_TOKEN": TOKEN, "BONIFIQ_API_KEY": KEY}

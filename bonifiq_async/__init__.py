@@ -8,6 +8,7 @@ The rooms, in the order in which a change passes through them:
     bonifiq/, raba7ni/  the providers as data: operations, payloads, how an answer is read
     request             URL and bytes are fixed once
     calls, claims       one key is one change: joined in flight, remembered after
+    doubts              what one client has in doubt, whichever ledger is asked
     delivery            the loop: admission, one attempt, verdict, decision, wait
     runtime             the clock, the sleep and the random source
     admission           the queue in front of the connections

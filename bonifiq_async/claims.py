@@ -7,14 +7,14 @@ before anybody is told.
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from attrs import evolve
 
 from bonifiq_async.admission import Slot
+from bonifiq_async.doubts import Doubts, Why
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import (
@@ -47,13 +47,18 @@ IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
 
+UNTOLD = "this client has sent it before and got no answer, and this ledger knows nothing of that"
+"""Why a change is not sent again that is in doubt under another ledger."""
+
+
 class _Flight:
-    """A change on its way. `landed` is made by the first listener: most have none."""
+    """A change on its way, claimed in `ledger`. `landed` is made by the first listener: most have none."""
 
-    __slots__ = ("digest", "landed")
+    __slots__ = ("digest", "landed", "ledger")
 
-    def __init__(self, digest: bytes) -> None:
+    def __init__(self, digest: bytes, ledger: Ledger) -> None:
         self.digest = digest
+        self.ledger = ledger
         self.landed: asyncio.Future[Delivered[object] | None] | None = None
 
 
@@ -72,11 +77,10 @@ class Claims:
         self._ledger = ledger
         self._provider, self._account = provider, account
         self._sleep = sleep
-        self._shown = shown
         self._bound: WeakSet[Ledger] = WeakSet()
         self._latest: Ledger | None = None
         self._flights: dict[tuple[str, str], _Flight] = {}
-        self._in_doubt: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._in_doubt = Doubts(shown)
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys that this client left in doubt, oldest first."""
@@ -102,6 +106,8 @@ class Claims:
         """
         loop, place = asyncio.get_running_loop(), (intent.operation, intent.key)
         deadline = loop.time() + seconds
+        record = self._ledger if ledger is None else ledger
+        elsewhere: Delivered[T] | None = None
         while (flight := self._flights.get(place)) is not None:
             if flight.digest != intent.digest:
                 raise _conflict(intent, "another change, which is in flight")
@@ -118,11 +124,14 @@ class Claims:
             delivered = flight.landed.result()
             if delivered is None or (delivered.reason is StopReason.DEADLINE and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
-            return cast(Delivered[T], delivered)
-        flight = self._flights[place] = _Flight(intent.digest)
+            if flight.ledger is record:
+                return cast(Delivered[T], delivered)
+            elsewhere = cast(Delivered[T], delivered)
+        if elsewhere is not None:  # it is written down in this ledger too, before anybody is told
+            deliver = _adopting(elsewhere, deliver)
+        flight = self._flights[place] = _Flight(intent.digest, record)
         landed: Delivered[T] | None = None
         try:
-            record = self._ledger if ledger is None else ledger
             landed = await self._lead(record, intent, deliver, sum_up, deadline, repeatable, slot)
             return landed
         finally:
@@ -141,23 +150,24 @@ class Claims:
         repeatable: bool,
         slot: Slot | None,
     ) -> Delivered[T]:
-        doubted = (intent.operation, intent.key) in self._in_doubt
         try:
             ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
-        except BaseException:
-            self._note(intent, State.IN_DOUBT)  # an earlier run or another process may have applied it
+        except BaseException as error:
+            self._unread(ledger, intent, error)
             raise
+        if isinstance(ruling, Granted) and self._in_doubt:
+            ruling = await self._doubted(ledger, intent, ruling, repeatable)
         if not isinstance(ruling, Granted):
-            return self._not_sent(intent, ruling, doubted)
-        if doubted or ruling.in_doubt:
-            self._note(intent, State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED)
+            return self._not_sent(ledger, intent, ruling)
+        if ruling.in_doubt:
+            self._note(intent, Why.SENT, ledger)
         history = History(in_doubt=ruling.in_doubt)
         try:
             delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
         except BaseException:
             state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
-            self._note(intent, state)
+            self._took(ledger, intent, state)
             raise
         landed = await self._end(ledger, intent, ruling.fence, sum_up(delivered))
         if landed or delivered.effect not in UNCHANGED:
@@ -166,21 +176,35 @@ class Claims:
         note = "since the claim of this call ran out"
         return evolve(delivered, effect=Effect.UNKNOWN, reason=StopReason.HELD, note=note)
 
+    async def _doubted(
+        self, ledger: Ledger, intent: Intent, granted: Granted, repeatable: bool
+    ) -> Granted | Unsettled:
+        """Return what becomes of a grant when this client knows of a doubt that the ledger does not."""
+        doubt = self._in_doubt.get((intent.operation, intent.key))
+        if doubt is None or granted.in_doubt or not doubt.outlives(granted, _book(ledger)):
+            return granted
+        if doubt.digest != intent.digest:
+            ledger.leave(intent, granted.fence, Ending(State.NOT_APPLIED))
+            raise _conflict(intent, "another change, which is in doubt")
+        if repeatable:
+            return evolve(granted, in_doubt=True)
+        await self._end(ledger, intent, granted.fence, Ending(State.IN_DOUBT, error=UNTOLD))
+        return Unsettled(UNTOLD)
+
     def _not_sent(
-        self, intent: Intent, ruling: Settled | Conflict | Held | Unsettled, doubted: bool
+        self, ledger: Ledger, intent: Intent, ruling: Settled | Conflict | Held | Unsettled
     ) -> Delivered[T]:
         """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
         if isinstance(ruling, Conflict):
-            if doubted:
-                self._note(intent, State.IN_DOUBT)
             raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
         if isinstance(ruling, Settled):
-            self._note(intent, State.APPLIED)
+            self._took(ledger, intent, State.APPLIED)
             return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
-        self._note(intent, State.IN_DOUBT)
         if isinstance(ruling, Held):
+            self._note(intent, Why.HELD, ledger)
             note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
             return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
+        self._note(intent, Why.SENT, ledger)
         return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
 
     async def _claimed(
@@ -208,25 +232,54 @@ class Claims:
             landed = await ledger.end(intent, fence, ending)
         except BaseException as error:
             if ending.state not in (State.REFUSED, State.NOT_APPLIED):
-                self._note(intent, State.IN_DOUBT)  # until the outcome is on disk
+                self._note(intent, Why.SENT, ledger)  # until the outcome is on disk
             if isinstance(error, LedgerError):
                 error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise
-        if not landed and ending.state not in DONE:
-            self._note(intent, State.IN_DOUBT)
-        elif ending.state in DOUBTFUL or self._in_doubt:
-            self._note(intent, ending.state)
+        if landed or ending.state in DONE or ending.state in DOUBTFUL:
+            self._took(ledger, intent, ending.state)
+        else:
+            self._note(intent, Why.HELD, ledger)
         if not landed:
             logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
         return landed
 
-    def _note(self, intent: Intent, state: State) -> None:
-        place = (intent.operation, intent.key)
-        self._in_doubt.pop(place, None)
+    def _unread(self, ledger: Ledger, intent: Intent, error: BaseException) -> None:
+        """Take note of a claim that failed: an earlier run or another process may have applied the change."""
+        if isinstance(error, LedgerError):
+            error.change_key = intent.key
+            if self._in_doubt.get((intent.operation, intent.key)) is not None:
+                error.effect = Effect.UNKNOWN
+            if error.effect is Effect.NOT_APPLIED:
+                return
+        self._note(intent, Why.UNREAD, ledger)
+
+    def _took(self, ledger: Ledger, intent: Intent, state: State) -> None:
+        """Take note of how a sending ended."""
         if state in DOUBTFUL:
-            self._in_doubt[place] = None
-            if len(self._in_doubt) > self._shown:
-                self._in_doubt.popitem(last=False)
+            self._note(intent, Why.SENT, ledger)
+        elif self._in_doubt:
+            self._in_doubt.clear((intent.operation, intent.key))
+
+    def _note(self, intent: Intent, why: Why, ledger: Ledger) -> None:
+        self._in_doubt.note((intent.operation, intent.key), why, intent.digest, _book(ledger))
+
+
+def _book(ledger: Ledger) -> object:
+    """Return what tells a ledger from another one: its file, where it has one."""
+    path: object = getattr(ledger, "path", None)
+    return ref(ledger) if path is None else path
+
+
+def _adopting(
+    landed: Delivered[T], deliver: Callable[[History, float], Awaitable[Delivered[T]]]
+) -> Callable[[History, float], Awaitable[Delivered[T]]]:
+    """Return a delivery that ended as `landed` did, unless a doubt asks for a repeat."""
+
+    async def adopted(history: History, left: float) -> Delivered[T]:
+        return await deliver(history, left) if history.in_doubt and landed.effect in UNCHANGED else landed
+
+    return adopted
 
 
 async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:

@@ -124,7 +124,13 @@ class OutcomeUnknownError(BonifiQError):
 
 
 class LedgerError(BonifiQError):
-    """The ledger is damaged or takes no more. `effect`: `NOT_APPLIED` if nothing was sent, `UNKNOWN` else."""
+    """The ledger is damaged or takes no more.
+
+    `effect` is `NOT_APPLIED` where it shows that the change was never sent, else `UNKNOWN`: an earlier run
+    may have applied what cannot be looked up.
+    """
+
+    default_effect = Effect.UNKNOWN
 
 
 def _rebuild(kind: type[BonifiQError], message: str, state: Mapping[str, object]) -> BonifiQError:

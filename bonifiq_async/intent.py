@@ -47,6 +47,8 @@ CLOCK_TOLERANCE = 60.0
 """Seconds by which the clock may go back before it says nothing of how long ago a change was sent."""
 DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
 """States in which the balance may have changed, unless the one who sends is still at it."""
+FREE = frozenset({State.REFUSED, State.NOT_APPLIED})
+"""States in which the balance has not changed, and nobody is at it."""
 DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
 """States in which the balance has changed."""
 
@@ -84,10 +86,14 @@ class Row:
 
 @frozen
 class Granted:
-    """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it."""
+    """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it.
+
+    `cleared` says that the ledger knows of an earlier run, and that it did not apply it.
+    """
 
     fence: int
     in_doubt: bool
+    cleared: bool = False
 
 
 FIRST = Granted(fence=1, in_doubt=False)
@@ -139,11 +145,14 @@ class Ledger(Protocol):
     """The durable record of intents and outcomes.
 
     A claim is durable before `claim` returns, an outcome before `end` does. All raise `LedgerError`
-    when the record cannot be kept.
+    when the record cannot be kept; its effect is `NOT_APPLIED` only where the change was surely never sent.
     """
 
     async def bind(self, provider: str, account: str) -> None:
-        """Say whose changes these are; a ledger of another account refuses with `ConfigurationError`."""
+        """Say whose changes these are; a ledger of another account refuses with `ConfigurationError`.
+
+        An account whose changes were all refused or not applied gives way to another one.
+        """
 
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
         """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm."""
@@ -168,9 +177,8 @@ def rule(
     """
     if row is None:
         return FIRST
-    free = row.state in (State.REFUSED, State.NOT_APPLIED)
-    if free:
-        return Granted(row.fence + 1, row.in_doubt)
+    if row.state in FREE:
+        return Granted(row.fence + 1, row.in_doubt, cleared=True)
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:

@@ -43,7 +43,7 @@ TREE: list[tuple[type[BonifiQError], type[Exception], Effect]] = [
     (NotAppliedError, BonifiQError, Effect.NOT_APPLIED),
     (RetryAfterTooLong, NotAppliedError, Effect.NOT_APPLIED),
     (OutcomeUnknownError, BonifiQError, Effect.UNKNOWN),
-    (LedgerError, BonifiQError, Effect.NOT_APPLIED),
+    (LedgerError, BonifiQError, Effect.UNKNOWN),
 ]
 KINDS = [kind for kind, _, _ in TREE]
 ATTEMPTS = (

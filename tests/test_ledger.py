@@ -56,12 +56,12 @@ RULINGS = {
     "unknown": (row(State.UNKNOWN), INTENT, 50, Granted(4, True)),
     "applied": (row(State.APPLIED), INTENT, 50, Settled()),
     "already applied": (row(State.ALREADY_APPLIED), INTENT, 50, Settled()),
-    "refused": (row(State.REFUSED), INTENT, 50, Granted(4, False)),
-    "not applied": (row(State.NOT_APPLIED), INTENT, 50, Granted(4, False)),
+    "refused": (row(State.REFUSED), INTENT, 50, Granted(4, False, cleared=True)),
+    "not applied": (row(State.NOT_APPLIED), INTENT, 50, Granted(4, False, cleared=True)),
     "another change, applied": (row(State.APPLIED), OTHER, 50, Conflict("ana", Decimal(10))),
     "another change, in doubt": (row(State.IN_DOUBT), OTHER, 50, Conflict("ana", Decimal(10))),
     "another change, claimed": (row(State.CLAIMED), OTHER, 50, Conflict("ana", Decimal(10))),
-    "another change, refused": (row(State.REFUSED), OTHER, 50, Granted(4, False)),
+    "another change, refused": (row(State.REFUSED), OTHER, 50, Granted(4, False, cleared=True)),
 }
 
 
@@ -208,7 +208,7 @@ async def test_a_change_that_was_refused_begins_anew(tmp_path):
         first = await claimed(ledger)
         await ledger.end(INTENT, first.fence, Ending(State.REFUSED, 1))
         now[0] = 2000
-        assert await claimed(ledger, OTHER) == Granted(2, False)
+        assert await claimed(ledger, OTHER) == Granted(2, False, cleared=True)
         assert await ledger.claim(INTENT, lease=60, repeatable=True) == Conflict("bia", Decimal(5))
         await ledger.end(OTHER, 2, Ending(State.UNKNOWN, 1))
         now[0] = 2900

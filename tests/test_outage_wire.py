@@ -14,6 +14,7 @@ from virtual import all_of, many, wide
 
 from bonifiq_async import AuthenticationError, CashbackBatch, Effect, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.intent import Intent
 from bonifiq_async.ledger.look import standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -99,6 +100,8 @@ async def test_two_batches_of_one_client_keep_their_ledgers_apart(sandbox, tmp_p
     path = tmp_path / "other.ledger"
     async with SqliteLedger(path) as other:
         await other.bind("bonifiq", "another account")
+        begun = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}")
+        await other.claim(begun, lease=60, repeatable=True)
     async with client_for(server) as client, SqliteLedger(path) as other:
         with pytest.raises(Exception, match="another account"):
             await all_of(CashbackBatch(client, ledger=other), many(5))

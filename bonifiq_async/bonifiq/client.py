@@ -10,6 +10,7 @@ import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async import door
+from bonifiq_async.account import account_text
 from bonifiq_async.admission import Slot
 from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
 from bonifiq_async.bonifiq.checkout import Checkout
@@ -111,7 +112,7 @@ class BonifiQClient:
             trust_env=trust_env,
         )
         delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
-        self._account = ("bonifiq", credentials.fingerprint())
+        self._account = ("bonifiq", account_text("API token", credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader(duplicate_rule)
@@ -154,7 +155,7 @@ class BonifiQClient:
 
     @property
     def account(self) -> tuple[str, str]:
-        """Whose changes these are: the provider, and the account's fingerprint, as a ledger has them."""
+        """Whose changes these are, as a ledger has them: the provider, the account, and where it is."""
         return self._account
 
     async def outcome_of(

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
 
+from bonifiq_async.account import another
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import (
     DONE,
@@ -47,8 +48,8 @@ class MemoryLedger:
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
-        if self._account not in (None, (provider, account)):
-            raise ConfigurationError("This ledger holds the changes of another account. Nothing was sent.")
+        if self._account is not None and self._account != (provider, account):
+            raise ConfigurationError(another("The ledger in memory", self._account, (provider, account)))
         self._account = (provider, account)
 
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:

@@ -5,8 +5,10 @@ import sqlite3
 from functools import partial
 from pathlib import Path
 
+from bonifiq_async.account import another
 from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.ledger.entry import TABLE, Damaged
+from bonifiq_async.intent import FREE
+from bonifiq_async.ledger.entry import TABLE, Damaged, every
 
 APPLICATION = 0x426F6E69
 """`Boni`: marks the file as a ledger (SQLite's application_id)."""
@@ -119,17 +121,24 @@ def _refuse_headless(path: Path) -> None:
 
 
 def bound(connection: sqlite3.Connection, path: Path, account: tuple[str, str]) -> bool:
-    """Say whether the ledger is bound to `account`, its provider and fingerprint; False when to none yet.
+    """Say whether the ledger is bound to `account`, its provider and fingerprint; False if it may be.
 
-    Raises `ConfigurationError` when it is bound to another one.
+    That is when it is bound to none yet, or to one under which nothing has changed.
+    Raises `ConfigurationError` when it is bound to another one, and `Damaged`.
     """
-    row = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
-    if row not in (None, account):
-        raise ConfigurationError(
-            f"The ledger {path} holds the changes of another account (provider {row[0]}). "
-            "Nothing was sent; name another ledger."
-        )
-    return row is not None
+    row: tuple[str, str] | None = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
+    if row is None or row == account:
+        return row is not None
+    # A row of another provider would not be understood, whatever its state.
+    if any(row[0] != account[0] or entry.row.state not in FREE for entry in every(connection)):
+        raise ConfigurationError(another(f"The ledger {path}", row, account))
+    return False
+
+
+def bind(connection: sqlite3.Connection, account: tuple[str, str]) -> None:
+    """Say whose changes the ledger holds from now on."""
+    connection.execute("DELETE FROM account")
+    connection.execute("INSERT INTO account VALUES (?, ?)", account)
 
 
 def provider_in(connection: sqlite3.Connection) -> str | None:

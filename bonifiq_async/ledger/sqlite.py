@@ -10,7 +10,8 @@ from typing import Self
 
 from attrs import evolve
 
-from bonifiq_async.errors import ConfigurationError, LedgerError
+from bonifiq_async.account import another
+from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
     FIRST,
     TRANSITIONS,
@@ -24,8 +25,9 @@ from bonifiq_async.intent import (
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
 from bonifiq_async.ledger.owner import has_gone, this_process
-from bonifiq_async.ledger.schema import bound, opened
+from bonifiq_async.ledger.schema import bind, bound, opened
 from bonifiq_async.ledger.writer import Writer
+from bonifiq_async.outcome import Effect
 
 
 class SqliteLedger:
@@ -50,14 +52,20 @@ class SqliteLedger:
         self._owner = ""
         self._pid = 0
         self._live: dict[tuple[str, str], Cells] = {}
+        self._account: tuple[str, str] | None = None
         self._writer: Writer | None = None
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
+        asked = (provider, account)
 
         def work(database: sqlite3.Connection) -> None:
-            if not bound(database, self.path, (provider, account)):
-                database.execute("INSERT INTO account VALUES (?, ?)", (provider, account))
+            held = self._account or asked
+            if held != asked:  # it has clients of that account, who may send in a moment
+                raise ConfigurationError(another(f"The ledger {self.path}", held, asked))
+            if not bound(database, self.path, asked):
+                bind(database, asked)
+            self._account = asked
 
         await self._opened().submit(work)
 
@@ -66,6 +74,7 @@ class SqliteLedger:
         claiming = self._opened().submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
+            lambda database, _, error: self._look_up(database, intent, error),
         )
         try:
             return await claiming
@@ -88,6 +97,11 @@ class SqliteLedger:
         if isinstance(ruling, Granted):
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
             self.leave(intent, ruling.fence, Ending(state))
+
+    def _look_up(self, database: sqlite3.Connection, intent: Intent, error: BonifiQError) -> None:
+        """Say that a change was not sent whose claim failed, where it was never seen."""
+        if find(database, intent.operation, intent.key) is None:
+            error.effect = Effect.NOT_APPLIED
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()

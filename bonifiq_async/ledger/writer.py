@@ -5,6 +5,7 @@ While one commit waits for the disk, the next pieces gather: the slower the disk
 
 import asyncio
 import contextlib
+import copy
 import os
 import queue
 import sqlite3
@@ -21,6 +22,9 @@ from bonifiq_async.ledger.schema import fault_of
 
 T = TypeVar("T")
 
+Failed = Callable[[sqlite3.Connection, T | None, BonifiQError], None]
+"""Is given what the work answered, None if it came to nothing, and the error that will be raised."""
+
 LARGEST_GROUP = 1024
 
 
@@ -30,8 +34,16 @@ class _Job(Generic[T]):
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[T]"
     unheard: Callable[[T], None] | None
+    failed: "Failed[T] | None"
     error: BonifiQError | None = None
     answer: T = field(init=False)
+
+    def fail(self, error: BonifiQError, connection: sqlite3.Connection | None = None) -> None:
+        """Take note that nothing of it is on disk; `connection` is given where that can be asked."""
+        self.error = error
+        if self.failed is not None and connection is not None:
+            with contextlib.suppress(Exception):  # it was asked only for what can be said of the error
+                self.failed(connection, getattr(self, "answer", None), error)
 
     def tell(self) -> None:
         """Hand over what came of it, in its own loop."""
@@ -75,14 +87,18 @@ class Writer:
         return self._fault is not None
 
     def submit(
-        self, work: Callable[[sqlite3.Connection], T], unheard: Callable[[T], None] | None = None
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        unheard: Callable[[T], None] | None = None,
+        failed: Failed[T] | None = None,
     ) -> "asyncio.Future[T]":
         """Have `work` done in the next commit; the future is done when it is on disk.
 
-        The work is done also when the future is cancelled; then `unheard` gets what came of it.
+        The work is done also when the future is cancelled; then `unheard` gets what came of it. When it
+        does not get there, `failed` is called in the thread.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future(), unheard)
+        job = _Job(work, loop, loop.create_future(), unheard, failed)
         self._jobs.append(cast("_Job[object]", job))
         if loop not in self._waking:  # one call of the thread for all that this turn of the loop brings
             self._waking.add(loop)
@@ -107,7 +123,7 @@ class Writer:
                 while jobs := self._next_group():
                     if connection is None:
                         for job in jobs:
-                            job.error = self._fault
+                            job.error = copy.copy(self._fault)  # each caller adds its key
                     else:
                         self._commit(connection, jobs)
                     _tell(jobs)
@@ -135,9 +151,11 @@ class Writer:
         return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
+        same = False
         try:
             if self._identity() != self._file:
                 raise sqlite3.OperationalError("the file was replaced by another one")
+            same = True
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
@@ -149,15 +167,14 @@ class Writer:
                 except Exception as error:
                     if type(error) is sqlite3.DatabaseError:
                         raise  # pages that make no sense: nothing more is written to them
-                    job.error = fault_of(self._path, error)
+                    job.fail(fault_of(self._path, error), connection)
             connection.execute("COMMIT")
             self.commits += 1
         except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            fault = fault_of(self._path, error)
             for job in jobs:
-                job.error = fault
+                job.fail(fault_of(self._path, error), connection if same else None)
 
 
 def _tell(jobs: list[_Job[object]]) -> None:

@@ -9,6 +9,7 @@ import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async import door
+from bonifiq_async.account import account_text
 from bonifiq_async.admission import Slot
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
@@ -107,7 +108,7 @@ class Raba7niClient:
             trust_env=trust_env,
         )
         delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
-        self._account = ("raba7ni", credentials.fingerprint())
+        self._account = ("raba7ni", account_text("app id", credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader((Secret(credentials.api_key),))
@@ -151,7 +152,7 @@ class Raba7niClient:
 
     @property
     def account(self) -> tuple[str, str]:
-        """Whose changes these are: the provider, and the application's fingerprint, as a ledger has them."""
+        """Whose changes these are, as a ledger has them: the provider, the application, and where it is."""
         return self._account
 
     async def outcome_of(

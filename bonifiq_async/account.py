@@ -1,0 +1,40 @@
+"""Words: whose changes a ledger holds, as a text that tells which setting makes two of them differ.
+
+The text has a line for each setting, `name=value`. Its values are no secrets: a digest, a base URL.
+"""
+
+from urllib.parse import urlsplit
+
+BASE_URL = "base URL"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def account_text(credential: str, digest: str, base_url: str) -> str:
+    """Return what tells an account from another: what the `credential` is called, its digest, and where."""
+    parts = urlsplit(base_url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{credential}={digest}\n{BASE_URL}={parts.scheme}://{host}{port}{parts.path}"
+
+
+def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
+    """Return what is said of `ledger`, that of the provider and text `held`, to who asks for `asked`."""
+    begin = f"{ledger} is of another account: it was written"
+    if held[0] != asked[0]:
+        return f"{begin} for {held[0]}, not for {asked[0]}. Nothing was sent; name another ledger."
+    before, now = _settings(held[1]), _settings(asked[1])
+    differing = [name for name in now if before.get(name) != now[name]]
+    told = " and ".join(_told(name, before.get(name), now[name]) for name in differing)
+    return (
+        f"{begin} with {told}. Nothing was sent; mend the {' and the '.join(differing)}, or name another "
+        "ledger if this is meant: everything goes out again there, also what is applied already."
+    )
+
+
+def _settings(text: str) -> dict[str, str]:
+    lines = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in lines} if "=" in text else {"account": text}
+
+
+def _told(name: str, before: str | None, now: str) -> str:
+    return f"the {name} {before}, not {now}" if name == BASE_URL and before else f"another {name}"

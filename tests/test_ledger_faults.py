@@ -1,0 +1,95 @@
+"""A ledger that fails for a while: what its callers are told, and what is left of it afterwards."""
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from attrs import define
+from conftest import change, client_for, fast
+
+from bonifiq_async import Effect, LedgerError, SqliteLedger
+from bonifiq_async.ledger import sqlite
+from bonifiq_async.sandbox import FaultScript
+
+
+@define
+class Failing:
+    """A connection whose next statement that begins with `words` raises `error`, if there is one."""
+
+    connection: sqlite3.Connection
+    words: str = "COMMIT"
+    error: BaseException | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.connection, name)
+
+    def execute(self, statement: str, *more: object) -> sqlite3.Cursor:
+        """Execute it, or fail."""
+        if self.error is not None and statement.startswith(self.words):
+            raise self.error
+        return self.connection.execute(statement, *more)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Failing]:
+    """The connection that was opened last."""
+    made: list[Failing] = []
+    original = sqlite.opened
+
+    def opened(path: object) -> Failing:
+        made.append(Failing(original(path)))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite, "opened", opened)
+    return lambda: made[-1]
+
+
+FULL = sqlite3.OperationalError("database or disk is full")
+
+
+async def test_an_error_says_not_applied_only_of_what_was_surely_never_sent(failing, tmp_path, sandbox):
+    """What an earlier run may have applied is unknown; what the file does not know was not sent."""
+    server = sandbox(faults=FaultScript(["close-after"]))
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        async with client_for(server, ledger=ledger, retry=fast(max_attempts=1)) as client:
+            await client.outcome_of(change("lost"))
+        async with client_for(server, ledger=ledger) as client:
+            await client.outcome_of(change("applied"))
+            failing().error = FULL
+            errors = {}
+            for key in ("lost", "applied", "new"):
+                with pytest.raises(LedgerError, match="disk is full") as caught:
+                    await client.customers.change_cashback(change(key))
+                errors[key] = caught.value
+            assert {error.change_key: error.effect for error in errors.values()} == {
+                "lost": Effect.UNKNOWN,
+                "applied": Effect.UNKNOWN,
+                "new": Effect.NOT_APPLIED,
+            }
+            assert client.in_doubt() == ("lost", "applied")
+    assert server.books.requests == 2
+
+
+async def test_a_doubt_under_another_ledger_makes_an_error_unknown(failing, tmp_path, sandbox):
+    """The client knows what this ledger does not."""
+    server = sandbox(faults=FaultScript(["close-after"]))
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        client_for(server, retry=fast(max_attempts=1)) as client,
+    ):
+        await client.outcome_of(change("key"))
+        await client.outcome_of(change("other"), ledger=ledger)
+        failing().error = FULL
+        with pytest.raises(LedgerError) as caught:
+            await client.outcome_of(change("key"), ledger=ledger)
+    assert (caught.value.effect, client.in_doubt()) == (Effect.UNKNOWN, ("key",))
+
+
+async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, sandbox):
+    """It is not the one in which the change would stand."""
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(sandbox(), ledger=ledger) as client:
+        await client.outcome_of(change("a"))
+        (tmp_path / "l").rename(tmp_path / "moved")
+        with pytest.raises(LedgerError) as caught:
+            await client.outcome_of(change("b"))
+    assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, "b")
