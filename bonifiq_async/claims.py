@@ -32,6 +32,7 @@ from bonifiq_async.intent import (
     Unsettled,
 )
 from bonifiq_async.outcome import Effect, StopReason
+from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -43,6 +44,11 @@ POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
+BY_WHOM = (
+    "for whom is not recorded; if for somebody else, give this change a key of its own, and say whose it is "
+    "(member=) from the start"
+)
+"""What is said of a key that is applied, where only a secret told whose change it was."""
 IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
@@ -50,10 +56,11 @@ IN_DOUBT_SHOWN = 100_000
 class _Flight:
     """A change on its way. `landed` is made by the first listener: most have none."""
 
-    __slots__ = ("digest", "landed")
+    __slots__ = ("bearer", "digest", "landed")
 
-    def __init__(self, digest: bytes) -> None:
+    def __init__(self, digest: bytes, bearer: Secret | None) -> None:
         self.digest = digest
+        self.bearer = bearer
         self.landed: asyncio.Future[Delivered[object] | None] | None = None
 
 
@@ -103,7 +110,7 @@ class Claims:
         loop, place = asyncio.get_running_loop(), (intent.operation, intent.key)
         deadline = loop.time() + seconds
         while (flight := self._flights.get(place)) is not None:
-            if flight.digest != intent.digest:
+            if flight.digest != intent.digest or flight.bearer != intent.bearer:
                 raise _conflict(intent, "another change, which is in flight")
             if slot is not None:
                 slot.release()
@@ -119,7 +126,7 @@ class Claims:
             if delivered is None or (delivered.reason is StopReason.DEADLINE and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
             return cast(Delivered[T], delivered)
-        flight = self._flights[place] = _Flight(intent.digest)
+        flight = self._flights[place] = _Flight(intent.digest, intent.bearer)
         landed: Delivered[T] | None = None
         try:
             record = self._ledger if ledger is None else ledger
@@ -174,6 +181,9 @@ class Claims:
             if doubted:
                 self._note(intent, State.IN_DOUBT)
             raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
+        if isinstance(ruling, Settled) and intent.bearer is not None:
+            self._note(intent, State.IN_DOUBT)
+            return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
         if isinstance(ruling, Settled):
             self._note(intent, State.APPLIED)
             return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
