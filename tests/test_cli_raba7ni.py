@@ -307,6 +307,23 @@ def test_what_is_settled_by_hand_is_sent_or_not(console, doubtful):
     assert [len(doubtful.books.effects("earn", f"o{n}")) for n in range(5)] == [1] * 5
 
 
+def test_two_doubts_under_one_key_are_settled_one_by_one(console, raba7ni):
+    """The operation tells which."""
+    server = raba7ni(faults=FaultScript(["close-after"] * 2))
+    for row in ("earn,10,1,,,100,,k,,", "refund,10,1,,,100,,k,,1"):
+        console.write("changes.csv", HEADER, row)
+        assert console(*COMMAND, sandbox=server).code == Exit.UNKNOWN
+    word = ("settle", "raba7ni.ledger", "--key", "k", "--note", "history, ana", "--as")
+    both = console(*word, "applied")
+    assert (both.code, "--operation earn or refund. Nothing was settled" in both.err) == (Exit.USAGE, True)
+    assert console(*word, "not-applied", "--operation", "refund").code == 0
+    none = console(*word, "applied", "--operation", "refund")
+    assert (none.code, "No refund is in doubt" in none.err) == (Exit.USAGE, True)
+    assert console(*word, "applied").code == 0
+    states = {each.operation: each.state for each in recorded(Path("raba7ni.ledger"), set(State))}
+    assert [*states.values()] == [State.APPLIED, State.NOT_APPLIED] and next(iter(states)).endswith("earn")
+
+
 def test_nothing_is_settled_by_repeating(console, doubtful):
     """One sentence says why, and nothing is sent."""
     ended = console("settle", "raba7ni.ledger", "--all-by-repeating", "--yes", sandbox=doubtful)
