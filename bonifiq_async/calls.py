@@ -83,6 +83,7 @@ class Calls:
             change.value,
             request.path,
             request.kept,
+            request.bearer,
         )
         begun: History | None = None
 

@@ -32,6 +32,7 @@ from bonifiq_async.intent import (
     Unsettled,
 )
 from bonifiq_async.outcome import Effect, StopReason
+from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -43,6 +44,11 @@ POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
+BY_WHOM = (
+    "for whom is not recorded; if for somebody else, give this change a key of its own, and say whose it is "
+    "(member=) from the start"
+)
+"""What is said of a key that is applied, where only a secret told whose change it was."""
 IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
 
@@ -54,10 +60,11 @@ UNTOLD = "this client has sent it before and got no answer, and this ledger know
 class _Flight:
     """A change on its way, claimed in `ledger`. `landed` is made by the first listener: most have none."""
 
-    __slots__ = ("digest", "landed", "ledger")
+    __slots__ = ("bearer", "digest", "landed", "ledger")
 
-    def __init__(self, digest: bytes, ledger: Ledger) -> None:
+    def __init__(self, digest: bytes, bearer: Secret | None, ledger: Ledger) -> None:
         self.digest = digest
+        self.bearer = bearer
         self.ledger = ledger
         self.landed: asyncio.Future[Delivered[object] | None] | None = None
 
@@ -109,7 +116,7 @@ class Claims:
         record = self._ledger if ledger is None else ledger
         elsewhere: Delivered[T] | None = None
         while (flight := self._flights.get(place)) is not None:
-            if flight.digest != intent.digest:
+            if flight.digest != intent.digest or flight.bearer != intent.bearer:
                 raise _conflict(intent, "another change, which is in flight")
             if slot is not None:
                 slot.release()
@@ -129,7 +136,7 @@ class Claims:
             elsewhere = cast(Delivered[T], delivered)
         if elsewhere is not None:  # it is written down in this ledger too, before anybody is told
             deliver = _adopting(elsewhere, deliver)
-        flight = self._flights[place] = _Flight(intent.digest, record)
+        flight = self._flights[place] = _Flight(intent.digest, intent.bearer, record)
         landed: Delivered[T] | None = None
         try:
             landed = await self._lead(record, intent, deliver, sum_up, deadline, repeatable, slot)
@@ -197,6 +204,9 @@ class Claims:
         """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
         if isinstance(ruling, Conflict):
             raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
+        if isinstance(ruling, Settled) and intent.bearer is not None:
+            self._note(intent, Why.SENT, ledger)
+            return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
         if isinstance(ruling, Settled):
             self._took(ledger, intent, State.APPLIED)
             return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)

@@ -114,7 +114,7 @@ def _doubt(delivered: Delivered[T]) -> str:
         return f"{cause}, and its repeat was refused ({_said(reading.said if reading else None)})"
     if reason is StopReason.NO_SAFE_REPEAT:
         return cause
-    if reason is StopReason.HELD:
+    if reason in (StopReason.HELD, StopReason.REMEMBERED):
         return _ending(delivered)
     if reason is StopReason.UNSETTLED:
         return f"an earlier run left it in doubt, and {_ending(delivered)}"

@@ -215,17 +215,26 @@ def _judge(
     """Return the verdict of an attempt, and the answer where there is a whole one."""
     verdict = transport_verdict(evidence, now=wall)
     if verdict is None:
-        reading = read(operation, evidence)
+        reading = _read(operation, evidence, read)
         return reading.verdict, reading
     if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
         return verdict, None
-    reading = read(operation, evidence)
+    reading = _read(operation, evidence, read)
     used = reading.verdict is Verdict.DUPLICATE and verdict is Verdict.BROKEN
     if used and operation.repeat is RepeatClass.KEYED:
         # Some servers report a used key as a 5xx; repeating that would never end.
         return reading.verdict, reading
     # The status decides; of the body only what it says of the failure is kept, for the error.
     return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
+
+
+def _read(operation: Operation[T], evidence: Evidence, read: Reader[T]) -> Reading[T]:
+    """Read an answer; what a reader cannot bear is unreadable: the request has left, so it must be said."""
+    try:
+        return read(operation, evidence)
+    except Exception as error:  # noqa: BLE001 - the request has left: it must be said, not raised
+        # Its text and its frames may have the answer in them.
+        return Reading(Verdict.UNREADABLE, path="$", problem=f"reading it failed with {type(error).__name__}")
 
 
 def _record(

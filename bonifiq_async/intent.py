@@ -11,6 +11,7 @@ from attrs import frozen
 
 from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Effect
+from bonifiq_async.secret import Secret
 
 
 class State(Kind):
@@ -58,6 +59,7 @@ class Intent:
     """One change, and the request that makes it: enough to send it again, byte for byte.
 
     `body` leaves out what is secret; a request with a secret in it is sent again by who has the secret.
+    `bearer` tells whose change it is where nothing else does; it is in no ledger.
     """
 
     operation: str
@@ -67,6 +69,7 @@ class Intent:
     value: Decimal
     path: str
     body: bytes
+    bearer: Secret | None = None
 
 
 @frozen

@@ -23,7 +23,8 @@ class PreparedRequest:
     `path` is percent-encoded and follows `base_url`. `body` is None for a read. `key` is the
     provider's idempotency key, or one of our own. `headers` are those of this request alone. `record`
     is what a ledger keeps of a body that has a secret in it, and what the digest is made of: nothing
-    that is written down lets a short secret be guessed.
+    that is written down lets a short secret be guessed. `bearer` is the one of `headers` that tells whose
+    change it is, where neither record nor key does.
     """
 
     method: str
@@ -33,6 +34,7 @@ class PreparedRequest:
     key: str | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     record: bytes | None = field(default=None, repr=False)
+    bearer: Secret | None = None
 
     @property
     def kept(self) -> bytes:
@@ -60,16 +62,17 @@ def prepare(
     key: str | None = None,
     headers: tuple[tuple[str, Secret], ...] = (),
     record: object = None,
+    bearer: Secret | None = None,
 ) -> PreparedRequest:
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
 
-    `record` is the payload without its secrets, where it has any.
+    `record` is the payload without its secrets, where it has any; `bearer` is as in the result.
     """
     segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
     where = operation.path.format_map(segments)
-    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept)
+    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, bearer)
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}

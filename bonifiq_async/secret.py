@@ -40,6 +40,13 @@ class Secret:
         del value
         return cls(given.pop())  # type: ignore[arg-type]  # anything but a text is refused there
 
+    @classmethod
+    def kept(cls, text: str) -> Self:
+        """Return `text` sealed as it came, line feeds and all: it is not to be sent."""
+        secret = cls.__new__(cls)
+        secret._text = text
+        return secret
+
     def reveal(self) -> str:
         """Return the text. Raises `ConfigurationError` when it was left behind by a pickle."""
         if self._text is None:

@@ -208,6 +208,30 @@ def test_without_a_ledger_nothing_is_sent(console, sandbox, options):
     assert sandbox.books.requests == 0
 
 
+def test_one_ledger_serves_the_files_of_a_folder(console, sandbox):
+    """A copy under another name is not sent again; another purchase under a key is refused."""
+    console.write("a.csv", *earns(3))
+    console.write("b.csv", *earns(4))
+    first = console("apply", "a.csv", *COMMAND[2:], "--json", sandbox=sandbox)
+    assert "recorded in raba7ni.ledger, with all other files beside it" in first.err
+    again = console("apply", "b.csv", *COMMAND[2:], "--json", sandbox=sandbox)
+    assert (again.code, effects(again)) == (0, {"applied": 1, "already_applied": 3})
+    console.write("c.csv", *(line.replace("20.000", "30") for line in earns(1)))
+    other = console("apply", str(Path("c.csv").absolute()), *COMMAND[2:], sandbox=sandbox)
+    assert other.code != 0 and "stands for the change of 20.000" in other.err
+    assert sandbox.books.requests == 4
+
+
+def test_a_ledger_of_the_file_alone_is_not_passed_over(console, sandbox):
+    """Whoever had one would have all of it sent again."""
+    console.write("changes.csv", *earns(1))
+    assert console(*COMMAND, "--ledger", "changes.csv.ledger", sandbox=sandbox).code == 0
+    ended = console(*COMMAND, sandbox=sandbox)
+    assert (ended.code, "say which one it is with --ledger" in ended.err) == (Exit.USAGE, True)
+    assert console(*COMMAND, "--ledger", "raba7ni.ledger", sandbox=sandbox).code == 0  # it was said
+    assert sandbox.books.requests == 2 and Path("raba7ni.ledger").exists()
+
+
 def test_missing_settings_are_named_before_the_file_is_read(console, monkeypatch):
     """Those of the provider that was named."""
     for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY"):
@@ -227,7 +251,7 @@ def test_a_ledger_or_an_outcome_file_of_the_other_provider_is_refused(console, s
         assert console(*bonifiqs, "--out", "other-out.csv", sandbox=bonifiq).code == 0
         assert console(*COMMAND, "--out", "out.csv", sandbox=sandbox).code == 0
         requests = (bonifiq.books.requests, sandbox.books.requests)
-        for command, ledger in ((COMMAND, "other.csv.ledger"), (bonifiqs, "changes.csv.ledger")):
+        for command, ledger in ((COMMAND, "other.csv.ledger"), (bonifiqs, "raba7ni.ledger")):
             ended = console(*command, "--ledger", ledger, sandbox=sandbox)
             assert (ended.code, "another account" in ended.err) == (Exit.USAGE, True)
         for command, out in ((COMMAND, "other-out.csv"), (bonifiqs, "out.csv")):
@@ -257,7 +281,7 @@ def test_what_is_in_doubt_is_not_sent_again(console, doubtful):
     assert "bonifiq apply changes.csv --provider raba7ni --yes --max-in-flight 1" in first.err
     for told in (first.err, Path("out.csv").read_text()):
         assert "Do not repeat it" in told and "same key" not in told
-    assert "bonifiq status changes.csv.ledger --look" in first.err
+    assert "bonifiq status raba7ni.ledger --look" in first.err
     console.write("changes.csv", *earns(7))
     second = console(*COMMAND, "--json", "--out", "out.csv", sandbox=doubtful)
     assert (second.code, effects(second)) == (
@@ -276,16 +300,33 @@ def test_what_is_in_doubt_is_not_sent_again(console, doubtful):
 def test_what_is_settled_by_hand_is_sent_or_not(console, doubtful):
     """As the person said; then the file is done."""
     for key, word in (("EARN-10-o0", "applied"), ("EARN-10-o1", "not-applied")):
-        said = console("settle", "changes.csv.ledger", "--key", key, "--as", word, "--note", "history, ana")
+        said = console("settle", "raba7ni.ledger", "--key", key, "--as", word, "--note", "history, ana")
         assert said.code == 0
     ended = console(*COMMAND, "--json", sandbox=doubtful)
     assert (ended.code, effects(ended)) == (0, {"applied": 1, "already_applied": 4})
     assert [len(doubtful.books.effects("earn", f"o{n}")) for n in range(5)] == [1] * 5
 
 
+def test_two_doubts_under_one_key_are_settled_one_by_one(console, raba7ni):
+    """The operation tells which."""
+    server = raba7ni(faults=FaultScript(["close-after"] * 2))
+    for row in ("earn,10,1,,,100,,k,,", "refund,10,1,,,100,,k,,1"):
+        console.write("changes.csv", HEADER, row)
+        assert console(*COMMAND, sandbox=server).code == Exit.UNKNOWN
+    word = ("settle", "raba7ni.ledger", "--key", "k", "--note", "history, ana", "--as")
+    both = console(*word, "applied")
+    assert (both.code, "--operation earn or refund. Nothing was settled" in both.err) == (Exit.USAGE, True)
+    assert console(*word, "not-applied", "--operation", "refund").code == 0
+    none = console(*word, "applied", "--operation", "refund")
+    assert (none.code, "No refund is in doubt" in none.err) == (Exit.USAGE, True)
+    assert console(*word, "applied").code == 0
+    states = {each.operation: each.state for each in recorded(Path("raba7ni.ledger"), set(State))}
+    assert [*states.values()] == [State.APPLIED, State.NOT_APPLIED] and next(iter(states)).endswith("earn")
+
+
 def test_nothing_is_settled_by_repeating(console, doubtful):
     """One sentence says why, and nothing is sent."""
-    ended = console("settle", "changes.csv.ledger", "--all-by-repeating", "--yes", sandbox=doubtful)
+    ended = console("settle", "raba7ni.ledger", "--all-by-repeating", "--yes", sandbox=doubtful)
     assert ended.code == Exit.USAGE
     assert ended.err.startswith("2 changes in doubt are not repeated, because raba7ni de-duplicates none")
     assert doubtful.books.requests == 5
@@ -293,12 +334,12 @@ def test_nothing_is_settled_by_repeating(console, doubtful):
 
 def test_status_names_the_provider_and_lists_what_is_in_doubt(console, doubtful):
     """With key, amount, member and time; for machines, too."""
-    shown = console("status", "changes.csv.ledger").out
+    shown = console("status", "raba7ni.ledger").out
     assert "Provider: raba7ni" in shown and "R$" not in shown
     assert "In doubt: EARN-10-o0: earn 20.000 for 10:id:1, sent 20" in shown
     assert "In doubt: EARN-10-o1: earn 20.000 for 10:id:2, sent 20" in shown
     assert "They are not sent again" in shown and "--all-by-repeating" not in shown
-    told = json.loads(console("status", "changes.csv.ledger", "--json").out)
+    told = json.loads(console("status", "raba7ni.ledger", "--json").out)
     assert (told["provider"], told["states"]["unknown"]["added"]) == ("raba7ni", 40)
     assert [(row["change_key"], row["value"], row["customer_id"]) for row in told["in_doubt"]] == [
         ("EARN-10-o0", 20, "10:id:1"),
@@ -311,12 +352,12 @@ def test_a_look_shows_balance_and_movements_of_what_is_in_doubt(console, doubtfu
     """What took effect has a movement of the expected amount at the time, what did not has none."""
     books = doubtful.books
     books.move("redeem", None, 10, 2, Decimal(-1))  # the other direction: not the earn
-    shown = console("status", "changes.csv.ledger", "--look", sandbox=doubtful).out
+    shown = console("status", "raba7ni.ledger", "--look", sandbox=doubtful).out
     first, second = shown.split("In doubt: ")[1:]
     assert "balance now 1.000; it moves about 1 (5%) if it took effect; 1 movements were read" in first
     assert "cashback_earned  1.000" in first and "no movement" not in first
     assert "balance now -1; it moves about 1 (5%)" in second and "no movement at that time" in second
-    told = json.loads(console("status", "changes.csv.ledger", "--look", "--json").out)["in_doubt"]
+    told = json.loads(console("status", "raba7ni.ledger", "--look", "--json").out)["in_doubt"]
     assert [(row["balance"], len(row["movements"])) for row in told] == [(1, 1), (-1, 0)]
     assert told[0]["movements"][0]["amount"] == 1
     assert doubtful.books.requests_for("earn", "o0") == 1
@@ -512,7 +553,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path):
         {"applied", "already_applied", "unknown"},
     )
 
-    books, path = server.books, tmp_path / "changes.csv.ledger"
+    books, path = server.books, tmp_path / "raba7ni.ledger"
     happened = {name: books.effects("earn", name) for name in amounts}
     assert max(books.requests_for("earn", name) for name in amounts) == 1
     assert max(map(len, happened.values())) == 1

@@ -375,3 +375,26 @@ async def test_a_write_without_a_key_is_sent_once(raw: bytes, effect: Effect, ra
         earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(50), reference="r")
         assert (await client.outcome_of(earn)).effect is effect
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(("status", "requests"), [("409 No", 1), ("500 No", 2)])
+async def test_a_rule_that_cannot_bear_an_answer_leaves_a_doubt(
+    status: str, requests: int, raw_server
+) -> None:
+    """The request has left: whatever reading its answer raises, the change is in doubt and says so."""
+    asked = 0
+
+    async def no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while True:
+            await read_request(reader)
+            asked += 1
+            writer.write(answer(b"{}", status=status))
+
+    options = {"base_url": await raw_server(no), "retry": fast(max_attempts=2), "timeouts": PATIENT}
+    credentials = BasicCredentials("a", "b")
+    async with BonifiQClient(credentials, duplicate_rule=lambda _: {}["canary"], **options) as client:
+        ended = await client.outcome_of(change())
+        assert client.in_doubt() == (change().change_key,)
+    assert (ended.effect, len(ended.attempts), asked) == (Effect.UNKNOWN, requests, requests)
+    assert "canary" not in str(ended.error)

@@ -128,6 +128,22 @@ async def test_an_outcome_lands_once_and_only_under_its_fence(ledger):
     assert await ledger.claim(INTENT, lease=60, repeatable=True) == Settled()
 
 
+async def test_a_memory_forgets_the_oldest_of_what_may_be_repeated_alone():
+    """Two applied and two in doubt of that; the other kind stays whatever comes after it."""
+    ledger = MemoryLedger(capacity=2)
+    lasting = evolve(INTENT, operation="never")
+    granted = await ledger.claim(lasting, lease=60, repeatable=False)
+    assert await ledger.end(lasting, granted.fence, Ending(State.UNKNOWN))
+    for state in (State.APPLIED, State.UNKNOWN):
+        for key in "abc":
+            intent = evolve(INTENT, key=f"{key} {state.value}")
+            assert await ledger.end(intent, (await claimed(ledger, intent)).fence, Ending(state))
+    assert await claimed(ledger, evolve(INTENT, key="a applied")) == Granted(8, False)
+    assert await claimed(ledger, evolve(INTENT, key="a unknown")) == Granted(9, False)
+    assert await claimed(ledger, evolve(INTENT, key="b unknown")) == Granted(10, True)
+    assert isinstance(await ledger.claim(lasting, lease=60, repeatable=False), Unsettled)
+
+
 async def test_a_late_end_does_not_free_the_claim_of_the_next(ledger):
     """Not even within one process, nor after the key was free in between."""
     first = await claimed(ledger, lease=0)

@@ -17,7 +17,9 @@ from test_cancellation import CancelledAt
 from bonifiq_async import (
     Earn,
     Effect,
+    LedgerError,
     Member,
+    MemoryLedger,
     NotAppliedError,
     Outcome,
     OutcomeUnknownError,
@@ -403,3 +405,25 @@ async def test_a_pin_can_not_be_found_by_trying(raba7ni, tmp_path) -> None:
         (row,) = recorded(tmp_path / str(number), set(State))
         kept.append((row.key, row.customer_id, row.body))
     assert kept == [("REDEEM-10-r", "10:by token", b'{"card_id":10,"amount":5,"reference":"r"}')] * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "again"), [(None, Effect.ALREADY_APPLIED), ("close-after", Effect.UNKNOWN)]
+)
+async def test_a_full_memory_takes_no_more_and_forgets_nothing(
+    fault: str | None, again: Effect, raba7ni
+) -> None:
+    """What it forgot would be sent twice; what was refused makes room."""
+    server = raba7ni(faults=FaultScript(["422", fault, fault]))
+    earns = [
+        Earn(card_id=10, member=ANA, purchase_amount=Decimal(100), reference=name)
+        for name in ("refused", "1", "2", "3")
+    ]
+    async with raba7ni_client_for(server, ledger=MemoryLedger(capacity=2)) as client:
+        for earn in earns[:3]:
+            await client.outcome_of(earn)
+        with pytest.raises(LedgerError, match=r"full.*Nothing was sent.*SqliteLedger") as caught:
+            await client.outcome_of(earns[3])
+        assert caught.value.effect is Effect.NOT_APPLIED
+        assert [(await client.outcome_of(earn)).effect for earn in earns[1:3]] == [again, again]
+    assert [len(server.books.effects("earn", name)) for name in "123"] == [1, 1, 0]

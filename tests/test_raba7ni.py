@@ -1,5 +1,6 @@
 """Raba7ni's client against its sandbox: what each call does, and what is read from each answer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -574,3 +575,44 @@ async def test_reads_are_repeated(raba7ni) -> None:
         assert server.books.requests == 4
         with pytest.raises(NotAppliedError):
             await client.cards.list(deadline=0)
+
+
+def _spends(server: Raba7niSandbox, who: int, **more: object) -> Redeem:
+    given = {"card_id": 10, "amount": Decimal(5), "reference": "ORDER"} | more
+    return Redeem(member_token=server.sign_in(who), **given)
+
+
+@pytest.fixture
+def rich(server) -> Raba7niSandbox:
+    """Two members with a balance."""
+    for member in (1, 2):
+        server.books.move("gift", None, 10, member, Decimal(100))
+    return server
+
+
+async def test_one_order_of_two_members_is_not_taken_for_one(client, rich) -> None:
+    """Only the token tells them apart, and it is not written down: what is not known is said."""
+    first, second = [await client.outcome_of(_spends(rich, member)) for member in (1, 2)]
+    assert (first.effect, second.effect) == (Effect.APPLIED, Effect.UNKNOWN)
+    assert "for whom is not recorded" in str(second.error) and "(member=)" in str(second.error)
+    assert client.in_doubt() == ("REDEEM-10-ORDER",)
+    own = await client.outcome_of(_spends(rich, 2, key="ORDER of 2"))
+    assert own.effect is Effect.APPLIED and rich.books.balance(10, 2) == 95
+
+
+@pytest.mark.parametrize("more", [{"key": "k"}, {"member": Member.by_id(1)}], ids=["a key", "a member"])
+async def test_a_redemption_that_says_whose_it_is_is_remembered(client, rich, more: dict) -> None:
+    """With a newer token, too; at once, it is one request."""
+    made = await asyncio.gather(*(client.outcome_of(_spends(rich, 1, **more)) for _ in range(2)))
+    assert [each.effect for each in made] == [Effect.APPLIED] * 2
+    assert (await client.outcome_of(_spends(rich, 1, **more))).effect is Effect.ALREADY_APPLIED
+    assert rich.books.balance(10, 1) == 95
+
+
+async def test_two_tokens_at_once_under_one_order_are_a_conflict(client, rich) -> None:
+    """One token twice is one request with two listeners."""
+    mine = _spends(rich, 1)
+    made = await asyncio.gather(*map(client.outcome_of, (mine, mine, _spends(rich, 2))))
+    assert [each.effect for each in made] == [Effect.APPLIED, Effect.APPLIED, Effect.NOT_APPLIED]
+    assert isinstance(made[2].error, ChangeKeyConflict)
+    assert (rich.books.balance(10, 1), rich.books.balance(10, 2)) == (95, 100)

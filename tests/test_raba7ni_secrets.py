@@ -180,6 +180,23 @@ async def test_codes_and_tokens_in_answers_are_masked(client_at) -> None:
     assert isinstance(pickle.loads(pickle.dumps(signed_in)), SignedIn)
 
 
+SPELT = {
+    "indented": json.dumps(SIGNED_IN, indent=2),
+    "with CRLF": json.dumps(SIGNED_IN, indent=2).replace("\n", "\r\n"),
+    "with tabs": json.dumps(SIGNED_IN, indent="\t"),
+    "with a line feed at its end": json.dumps(SIGNED_IN) + "\n",
+}
+
+
+@pytest.mark.parametrize("body", SPELT.values(), ids=SPELT.keys())
+async def test_a_sign_in_is_kept_however_it_is_spelt(body: str, client_at) -> None:
+    """The code is used up: the token in the answer must not be lost to a line feed."""
+    async with await client_at("200 OK", body) as client:
+        signed_in = await client.members.verify_otp({"otp": CODE})
+    assert signed_in.token("data.token") == MemberToken(TOKEN)
+    assert leaks(repr(signed_in)) == [] and leaks(pickle.dumps(signed_in)) == []
+
+
 UNREADABLE = {
     "no success": {"data": {"otp_code": CODE, "token": TOKEN}},
     "a wrong type": {"success": True, "data": {"otp_code": 7, "message": CODE, "token": TOKEN}},

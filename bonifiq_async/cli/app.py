@@ -125,7 +125,10 @@ def apply(
     format: Format = None,
     out: Out = None,
     ledger: Annotated[
-        Path | None, typer.Option(help="Where it is written what was sent. Default: FILE.ledger.")
+        Path | None,
+        typer.Option(
+            help="Where it is written what was sent. Default: FILE.ledger, or raba7ni.ledger beside it."
+        ),
     ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
     max_in_flight: Annotated[
@@ -145,11 +148,13 @@ def apply(
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
+    from bonifiq_async.cli.ledgers import default_ledger
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
-    kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
     side = chosen(provider)
+    unkept = no_ledger or (ledger is None and file == "-")
+    kept = None if unkept else ledger or default_ledger(file, side)
     if kept is None and side.forgets and not dry_run:
         raise typer.BadParameter(
             f"{side.name} de-duplicates nothing: without a ledger, a second run would apply everything again",
@@ -173,7 +178,11 @@ def apply(
             print(f"{plan.settled.changes:,} of them are applied already, says {kept}.", file=sys.stderr)
         confirmed(plan, yes=yes, from_stdin=file == "-")
         if kept is not None:
-            print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
+            shared = ", with all other files beside it" if side.forgets and ledger is None else ""
+            print(
+                f"What is sent is recorded in {kept}{shared}; the same command goes on there.",
+                file=sys.stderr,
+            )
         ending = run_apply(
             plan,
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),

@@ -65,6 +65,9 @@ def settle(
     key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
     word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
     note: Annotated[str | None, typer.Option(help="How you know, and who you are.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="Such as earn, where several changes in doubt share the key.")
+    ] = None,
     all_by_repeating: Annotated[
         bool,
         typer.Option("--all-by-repeating", help="Send again, under the same keys, what is in doubt."),
@@ -75,9 +78,9 @@ def settle(
 ) -> None:
     """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them."""
     if all_by_repeating:
-        if key is not None or word is not None or note is not None:
+        if (key, word, note, operation) != (None,) * 4:
             raise typer.BadParameter(
-                "stands alone, without --key, --as and --note", param_hint="--all-by-repeating"
+                "stands alone, without --key, --as, --note and --operation", param_hint="--all-by-repeating"
             )
         raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json))
     if key is None or word is None or note is None:
@@ -85,7 +88,7 @@ def settle(
     from bonifiq_async.intent import State
     from bonifiq_async.ledger.look import settle as run_settle
 
-    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note)
+    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note, operation)
     print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
 from bonifiq_async.cli.report import console, moment, standing_table, standing_values
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, standing
+from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, short, standing
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
 
@@ -61,7 +61,7 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
     money = str if side is None else side.money
     lines = [
         (
-            f"In doubt: {doubt.key}: {_kind(doubt)} {money(doubt.value)} for {doubt.customer_id}, "
+            f"In doubt: {doubt.key}: {short(doubt.operation)} {money(doubt.value)} for {doubt.customer_id}, "
             f"sent {moment(doubt.first_sent)}"
         )
     ]
@@ -77,7 +77,7 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
 def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
     values: dict[str, object] = {
         "change_key": doubt.key,
-        "operation": _kind(doubt),
+        "operation": short(doubt.operation),
         "customer_id": doubt.customer_id,
         "value": doubt.value,
         "since": moment(doubt.first_sent),
@@ -86,10 +86,6 @@ def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
         moved = [dict(zip(("at", "event", "amount"), each, strict=True)) for each in sight.movements]
         values |= {"balance": sight.balance, "movements": moved, "note": sight.note}
     return values
-
-
-def _kind(doubt: Recorded) -> str:
-    return doubt.operation.rpartition(".")[2]
 
 
 def _way_out(ledger: Path, side: Side | None) -> str:

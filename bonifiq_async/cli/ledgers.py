@@ -47,6 +47,24 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
+def default_ledger(file: str, side: Side) -> Path:
+    """Return where it is written what is sent of `file`, when nobody says where.
+
+    That is `FILE.ledger`; where nobody de-duplicates, it is one for the folder: a copy of the file under
+    another name would else be applied again. Raises `ConfigurationError` when both could be meant.
+    """
+    own = Path(f"{file}.ledger")
+    if not side.forgets:
+        return own
+    shared = own.with_name(f"{side.name}.ledger")
+    if own.exists() and not shared.exists():
+        raise ConfigurationError(
+            f"{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "
+            "say which one it is with --ledger."
+        )
+    return shared
+
+
 @frozen
 class InDoubt:
     """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not."""

@@ -132,24 +132,38 @@ def provider_of(path: Path) -> str | None:
         return provider_in(connection)
 
 
-def settle(path: Path, key: str, state: State, note: str) -> None:
+def settle(path: Path, key: str, state: State, note: str, operation: str | None = None) -> None:
     """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
 
-    Raises `ConfigurationError` when no change under the key is in doubt: nothing is overwritten.
+    `operation`, such as `earn`, tells which where several share the key. Raises `ConfigurationError` when
+    not exactly one is in doubt: nothing is overwritten.
     """
     if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        doubtful = [entry for entry in under(connection, key) if _state(entry.row) in SETTLEABLE]
+        doubtful = [
+            entry
+            for entry in under(connection, key)
+            if _state(entry.row) in SETTLEABLE and operation in (None, short(entry.operation))
+        ]
         if len(doubtful) == 1:
             [entry] = doubtful
             row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
     if len(doubtful) != 1:
-        found = f"{len(doubtful)} changes are" if doubtful else "No change is"
-        raise ConfigurationError(f"{found} in doubt under the key {key} in {path}. Nothing was settled.")
+        kind = "No change is" if operation is None else f"No {operation} is"
+        found = f"{len(doubtful)} changes are" if doubtful else kind
+        which = f": say which with --operation {' or '.join(short(each.operation) for each in doubtful)}"
+        raise ConfigurationError(
+            f"{found} in doubt under the key {key} in {path}{which if doubtful else ''}. Nothing was settled."
+        )
+
+
+def short(operation: str) -> str:
+    """Return what people call an operation: `earn`."""
+    return operation.rpartition(".")[2]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from bonifiq_async.account import another
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import (
     DONE,
     DOUBTFUL,
@@ -21,13 +21,15 @@ from bonifiq_async.intent import (
 )
 
 CAPACITY = 100_000
-"""Keys remembered of each kind (applied, in doubt); the oldest are forgotten first."""
+"""Keys remembered of each kind: applied, in doubt, and those that nobody else remembers."""
 
 
 class MemoryLedger:
-    """Remembers the last `capacity` applied changes, and as many in doubt.
+    """Remembers the last `capacity` applied changes, and as many in doubt; the oldest are forgotten first.
 
-    `key_retention` is for how many seconds the provider remembers a key.
+    What nobody else de-duplicates is never forgotten: when there are `capacity` of that, a claim of one more
+    raises `LedgerError`: give a `SqliteLedger`. `key_retention` is for how many seconds the provider
+    remembers a key.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class MemoryLedger:
         self._rows: dict[tuple[str, str], Row] = {}
         self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
         self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
+        self._lasting: dict[tuple[str, str], Row | None] = {}
+        """What a repeat would apply twice; None while it is being sent."""
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
@@ -55,12 +59,15 @@ class MemoryLedger:
     async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
         """See `Ledger.claim`."""
         place, now = (intent.operation, intent.key), self._clock()
-        row = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
+        row = self._rows.get(place) or self._done.get(place)
+        row = row or self._doubtful.get(place) or self._lasting.get(place)
         # A claim that stands here is being worked on: whoever gives it up says so.
         ruling = rule(
             row, intent, now=now, owner="another call", repeatable=repeatable, retention=self._retention
         )
         if isinstance(ruling, Granted):
+            if not repeatable:
+                self._last(place)
             # What was refused is forgotten here, its fence included: a late end must not meet it again.
             self._fence += 1
             ruling = Granted(self._fence, ruling.in_doubt)
@@ -79,6 +86,15 @@ class MemoryLedger:
             )
         return ruling
 
+    def _last(self, place: tuple[str, str]) -> None:
+        """Make room for a change that is never to be forgotten."""
+        if len(self._lasting) >= self._capacity and place not in self._lasting:
+            raise LedgerError(
+                f"The ledger in memory is full: it forgets none of the {self._capacity} changes that nobody "
+                "else remembers. Nothing was sent; give a SqliteLedger, which has room for more."
+            )
+        self._lasting[place] = None
+
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
         return self._end(intent, fence, ending)
@@ -94,20 +110,26 @@ class MemoryLedger:
             return False
         del self._rows[place]
         kind = self._done if ending.state in DONE else self._doubtful if ending.state in DOUBTFUL else None
-        if kind is not None:
-            kind[place] = Row(
-                row.digest,
-                ending.state,
-                row.in_doubt,
-                row.fence,
-                row.owner,
-                row.lease_until,
-                row.first_sent,
-                row.customer_id,
-                row.value,
-            )
-            if len(kind) > self._capacity:
-                kind.popitem(last=False)
+        if kind is None:
+            self._lasting.pop(place, None)
+            return True
+        ended = Row(
+            row.digest,
+            ending.state,
+            row.in_doubt,
+            row.fence,
+            row.owner,
+            row.lease_until,
+            row.first_sent,
+            row.customer_id,
+            row.value,
+        )
+        if place in self._lasting:
+            self._lasting[place] = ended
+            return True
+        kind[place] = ended
+        if len(kind) > self._capacity:
+            kind.popitem(last=False)
         return True
 
     async def __aenter__(self) -> Self:

@@ -69,7 +69,7 @@ class AnswerReader:
         answer: Members | Reading[SignedIn] = self._opened(evidence)
         if isinstance(answer, Reading):
             return answer
-        return Reading(Verdict.ACCEPTED, SignedIn(Secret(evidence.body.decode())))
+        return Reading(Verdict.ACCEPTED, SignedIn(Secret.kept(evidence.body.decode())))
 
     def _opened(self, evidence: Evidence) -> Members | Reading[T]:
         """Return the members of a success, or a reading that is final."""

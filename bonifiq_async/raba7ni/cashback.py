@@ -224,6 +224,7 @@ class Cashback:
             key=change.change_key,
             headers=((MEMBER_TOKEN, change.member_token),),
             record=RedeemRecord.of(change),
+            bearer=change.bearer,
         )
         return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read_redeem, terms)
 

@@ -174,9 +174,10 @@ class Redeem:
 
     The request names its member by the token alone. `member` is not sent: it says here whose balance it
     is, so that a key used for two members is noticed, for the order in a batch, and for who reads a
-    ledger. Without it all redemptions of a card wait for one another in a batch. Token and `pin` are
-    secrets: they are in no comparison, key or ledger, so that the same redemption with a newer token is
-    the same change. The rest is as in `Earn`; `value` is the amount below zero.
+    ledger. Without it all redemptions of a card wait for one another in a batch, and a derived key that
+    is applied already answers `UNKNOWN`: it may be another member's. Token and `pin` are secrets: they are
+    in no comparison, key or ledger, so that the same redemption with a newer token is the same change. The
+    rest is as in `Earn`; `value` is the amount below zero.
     """
 
     card_id: int
@@ -230,6 +231,11 @@ class Redeem:
     def change_key(self) -> str:
         """The key, given or derived."""
         return _key("REDEEM", self.card_id, self.reference, self.key)
+
+    @property
+    def bearer(self) -> MemberToken | None:
+        """The token, where neither `member` nor a key that was given tells this change from another's."""
+        return self.member_token if self.member is None and self.key is None else None
 
 
 CashbackWrite = Earn | Redeem | Refund

@@ -68,8 +68,9 @@ class Raba7niClient:
 
     One client serves one event loop and any number of tasks; they share its connections (`pool`), its
     retry quota and the wait that the provider asks for. `timeouts.call` is the deadline of a call.
-    `ledger` records what was meant and what came of it (none: in memory, for this client alone): give a
-    durable one, since what is in doubt must never be sent again. It is shared, never closed here.
+    `ledger` records what was meant and what came of it (none: in memory, for this client alone, up to
+    100,000 changes): give a durable one, since what is in doubt must never be sent again. It is shared,
+    never closed here.
     `sign_in_paths` says which of the two documented families of paths serves one-time codes. A `session`
     that is given is used and never closed. `trust_env` lets the environment name a proxy. `runtime` is the
     clock, the sleep and the random source.
