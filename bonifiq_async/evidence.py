@@ -85,10 +85,11 @@ class Refusal(Kind):
 
 @frozen
 class Reading(Generic[T]):
-    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED` and `UNREADABLE`.
+    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE` and `BROKEN`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
-    when the answer does not fit the contract; `request_id` when its body names the request.
+    when the answer does not fit the contract; `request_id` when its body names the request. `BROKEN`
+    is an answer that settles nothing yet, such as that an earlier request is still being worked on.
 
     Of an answer that the status alone judged, `verdict` is that judgement, and `said` what the body said.
     """

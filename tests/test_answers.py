@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import pytest
 
 from bonifiq_async import CheckoutRemoval, CustomerPoints, ErrorAnswer, PendingPoints, Severity, Verdict
-from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
+from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import (
     CHANGE_CASHBACK,
     PENDING_POINTS,
     POINTS,
     REMOVE_CHECKOUT_CASHBACK,
 )
+from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.evidence import Evidence, Reading, Refusal
 from bonifiq_async.operation import Operation
 
@@ -437,6 +438,78 @@ def test_message_of_a_used_key(message: str, used: bool) -> None:
 )
 def test_code_name_of_a_used_key(name: str, used: bool) -> None:
     assert reports_used_key(ErrorAnswer(400, code_name=name)) is used
+
+
+IN_PROGRESS = [
+    "This ChangeKey is already in use by a request that is still being processed",
+    "ChangeKey already in use: request in progress, try again later",
+    "A requisição com esta ChangeKey já existe e está em processamento",
+    "A request with this ChangeKey already exists and is pending approval",
+    "duplicate ChangeKey: the first request is in progress",
+    "ChangeKey already used, queued for approval",
+    "Esta chave já foi utilizada; operação em andamento",
+    "Chave já existe: aguardando processamento",
+    "The key is currently in use",
+    "Another operation of this customer is in progress",
+    "Já há uma requisição em andamento para este cliente",
+]
+IN_PROGRESS_NAMES = [
+    "ChangeKeyInProgress",
+    "CHANGE_KEY_PENDING",
+    "RequestInProgress",
+    "ChangeKey_BeingProcessed",
+]
+OPEN = [
+    "The ChangeKey was already used in a rejected operation",
+    "ChangeKey already used by a cancelled change",
+    "ChangeKey já utilizada em uma operação recusada",
+    "ChangeKey já utilizada em operação estornada",
+    "ChangeKey already used for customer 999",
+    "ChangeKey já utilizada pelo cliente 999",
+    "ChangeKey already used with amount 20",
+    "The ChangeKey has expired: it was already used",
+    "ChangeKey already used. The change was reverted",
+    "Request failed: ChangeKey already used",
+    "Conflict: this ChangeKey already exists",
+    "Invalid request: duplicate ChangeKey",
+]
+NEITHER = [
+    "Customer registration pending",
+    "Pedido pendente",
+    "An error occurred while processing your request",
+    "The request could not be processed",
+    "ChangeKey is required",
+    "A ChangeKey já foi cancelada",
+    "This change key was already used with a different amount",
+    "ChangeKey already used by another customer",
+]
+SAID = {
+    Verdict.DUPLICATE: USED,
+    Verdict.BROKEN: IN_PROGRESS,
+    Verdict.UNREADABLE: OPEN,
+    Verdict.REFUSED: NEITHER,
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 422])
+@pytest.mark.parametrize(
+    ("message", "verdict"), [(text, verdict) for verdict, texts in SAID.items() for text in texts]
+)
+def test_what_is_said_of_a_key_decides(message: str, verdict: Verdict, status: int) -> None:
+    """A key whose request is still worked on is asked again; one whose end is open is never a success."""
+    reading = read_change(NEW | {"HasError": True, "ErrorMessage": message}, status)
+    assert (reading.verdict, reading.result) == (verdict, None)
+    assert reading.said is not None and reading.said.message == message
+
+
+@pytest.mark.parametrize("name", IN_PROGRESS_NAMES)
+def test_code_name_of_a_key_in_progress(name: str) -> None:
+    assert read_change(NEW | {"HasError": True, "CodeName": name}, 409).verdict is Verdict.BROKEN
+
+
+def test_a_key_in_progress_is_no_duplicate_by_its_code_name() -> None:
+    answer = NEW | {"HasError": True, "CodeName": "ChangeKeyInUse", "ErrorMessage": IN_PROGRESS[0]}
+    assert read_change(answer, 409).verdict is Verdict.BROKEN
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])

@@ -5,8 +5,6 @@ change, or a status from 400 on. A warning is not a failure. What says neither s
 unreadable, never guessed.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
@@ -14,6 +12,7 @@ import attrs
 from attrs import frozen
 
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemoved, CustomerPoints, Severity
+from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
 from bonifiq_async.converters import decode, structure, wire_name
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
@@ -39,48 +38,7 @@ _DECISIVE = (
 
 _REMOVAL_ERRORS = ("01", "02")
 
-_KEY = r"\b(change ?key|chave|(this|the|same) key)\b"
-_WITHIN = r"(?:[^.;]|\.(?!\s|$)){0,160}?"  # to the end of the sentence; amounts have points, too
-_DONE = (
-    r"\b(already (been )?(used|processed|applied|exists?)|already in use|more than once|mais de uma vez"
-    r"|is (a )?duplicated?|ja (existe\w*|(foi )?(utilizad|usad|processad|aplicad)[ao]))\b"
-)
-_USED_KEY = re.compile(
-    r"(duplicated?|already|used|repeated)_?change_?key"
-    r"|change_?key_?(is_?|was_?)?(already|duplicated?|in_?use|used|repeated)"
-    rf"|{_KEY}{_WITHIN}{_DONE}"
-    rf"|\b(already exists?|ja existe){_WITHIN}\b(this|same|esta|mesma) (change ?key|chave)\b"
-    rf"|{_KEY}( informada)?( esta| foi| was)? duplica(ted|d[ao])\b"
-    r"|\b(already (been )?used|duplicated?|duplicad[ao]|ja (utilizad|usad)[ao]) (change ?key|chave)\b"
-)
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_ANOTHER = re.compile(
-    r"different|differs|other(?!wise)|mismatch|conflict|\boutr[ao]|diferente|divergente|unused|invalid"
-    r"|\b(failed|falhou)\b|(key|chave) (de|da|do) (api|acesso|pix)|api ?key|budget"
-)
-"""What makes a used key not this change's: success must not be read from it."""
-_NOT = re.compile(r"\b(not|never|nao|nunca)\b")
-
-
-def reports_used_key(answer: ErrorAnswer) -> bool:
-    """Say whether an error answer means that the ChangeKey was used before: the default rule.
-
-    The provider does not document the answer to a reused key, so this reads code name and message,
-    in English and Portuguese, and takes nothing for a duplicate that does not speak of the key, or that
-    speaks of another change under it.
-    """
-    texts = (answer.code_name, answer.message)
-    plain = [_plain(text) for text in texts if text]
-    if any(_ANOTHER.search(text) for text in plain):
-        return False
-    found = (_USED_KEY.search(text) for text in plain)
-    return any(match is not None and not _NOT.search(match[0]) for match in found)
-
-
-def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text[:500].casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(_QUOTED.sub("", bare).split())  # what is quoted is a key, not a statement
+_NOT_WHOSE = "it says that the key was used, not that this change was applied"
 
 
 @frozen
@@ -181,6 +139,10 @@ class AnswerReader:
             return Reading(Verdict.REFUSED, said=said, refusal=Refusal.CREDENTIALS)
         if operation.writes and self.duplicate_rule(said):
             return Reading(Verdict.DUPLICATE, said=said)
+        if operation.writes and is_in_progress(said):
+            return Reading(Verdict.BROKEN, said=said)
+        if operation.writes and leaves_open(said):
+            return Reading(Verdict.UNREADABLE, said=said, path="$.ErrorMessage", problem=_NOT_WHOSE)
         name = said.code_name or operation.codes.get(said.code or "")
         unknown_customer = name in CUSTOMER_NOT_FOUND
         refusal = Refusal.CUSTOMER if unknown_customer else Refusal.OTHER

@@ -11,10 +11,11 @@ from attrs import field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.admission import Slot
-from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
+from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
+from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
