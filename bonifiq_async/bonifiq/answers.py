@@ -1,8 +1,8 @@
 """How BonifiQ's answers are read: two generations of envelope, bare objects, and five places for a failure.
 
 A failure is `HasError`, `Severity` 2, an `Error` text inside `Result`, `CustomerExists` false on a
-change, or a status from 400 on. A warning is not a failure. What says neither success nor failure is
-unreadable, never guessed.
+change, or a status from 400 on. A warning is not a failure. What says neither success nor failure, or
+both, is unreadable, never guessed.
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,10 @@ _DECISIVE = (
 )
 """What tells success from failure: said twice, it is a contradiction."""
 
+_NO_FAILURE = (Severity.SUCCESS, Severity.WARNING)
 _REMOVAL_ERRORS = ("01", "02")
 
+_BOTH = "it says success and failure at once"
 _NOT_WHOSE = "it says that the key was used, not that this change was applied"
 
 
@@ -113,7 +115,9 @@ class AnswerReader:
         """Return the envelope (None for a bare answer) and the payload; or a reading that is final."""
         status = _status(evidence)
         if status >= 400:
-            return self._failure(operation, _lenient(evidence.body, status)), None
+            members = _object(evidence.body)
+            failed = self._failure(operation, _lenient(members, status), succeeds=_succeeds(members, status))
+            return failed, None
         try:
             answer = decode(evidence.body, decisive=_DECISIVE)
             if not isinstance(answer, dict):
@@ -129,20 +133,26 @@ class AnswerReader:
             return _unreadable(str(error), error.path), None
         inner = _inner(result)
         if envelope.has_error or envelope.severity == Severity.ERROR or inner:
-            return self._failure(operation, envelope.said(status, inner)), None
-        if envelope.has_error is None and envelope.severity not in (Severity.SUCCESS, Severity.WARNING):
+            said = envelope.said(status, inner)
+            return self._failure(operation, said, succeeds=_succeeds(answer, status)), None
+        if envelope.has_error is None and envelope.severity not in _NO_FAILURE:
             return _unreadable("it says neither success nor failure", "$.HasError"), None
         return envelope, result
 
-    def _failure(self, operation: Operation[T], said: ErrorAnswer) -> Reading[T]:
-        if said.status in CREDENTIALS_REFUSED:
+    def _failure(self, operation: Operation[T], said: ErrorAnswer, *, succeeds: bool) -> Reading[T]:
+        """Read what failed; `succeeds` says that the same answer speaks of a success, too."""
+        no_entry = said.status in CREDENTIALS_REFUSED
+        if no_entry and not succeeds:
             return Reading(Verdict.REFUSED, said=said, refusal=Refusal.CREDENTIALS)
-        if operation.writes and self.duplicate_rule(said):
+        keyed = operation.writes and not no_entry
+        if keyed and self.duplicate_rule(said):
             return Reading(Verdict.DUPLICATE, said=said)
-        if operation.writes and is_in_progress(said):
+        if keyed and is_in_progress(said):
             return Reading(Verdict.BROKEN, said=said)
-        if operation.writes and leaves_open(said):
+        if keyed and leaves_open(said):
             return Reading(Verdict.UNREADABLE, said=said, path="$.ErrorMessage", problem=_NOT_WHOSE)
+        if succeeds:
+            return Reading(Verdict.UNREADABLE, said=said, path="$.HasError", problem=_BOTH)
         name = said.code_name or operation.codes.get(said.code or "")
         unknown_customer = name in CUSTOMER_NOT_FOUND
         refusal = Refusal.CUSTOMER if unknown_customer else Refusal.OTHER
@@ -170,9 +180,18 @@ def _object(body: bytes) -> Mapping[str, object]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _lenient(body: bytes, status: int) -> ErrorAnswer:
+def _succeeds(answer: Mapping[str, object], status: int) -> bool:
+    """Say whether an answer that reports a failure names a success as well, with what came of it."""
+    result, no_error = answer.get("Result"), answer.get("HasError")
+    says_so = no_error is False or answer.get("Severity") in _NO_FAILURE
+    if not says_so or (status >= 400 and no_error is True) or not isinstance(result, dict):
+        return False
+    failed = result.get("CustomerExists") is False or result.get("Success") is False
+    return not failed and any(value is not None for name, value in result.items() if name != "Error")
+
+
+def _lenient(answer: Mapping[str, object], status: int) -> ErrorAnswer:
     """Read what an error body says; no shape is documented for errors, so nothing is required of it."""
-    answer = _object(body)
     number = answer.get("ErrorCode")
     return ErrorAnswer(
         status,
