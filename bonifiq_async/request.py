@@ -23,7 +23,7 @@ class PreparedRequest:
     `path` is percent-encoded and follows `base_url`. `body` is None for a read. `key` is the
     provider's idempotency key, or one of our own. `headers` are those of this request alone. `record`
     is what a ledger keeps of a body that has a secret in it, and what the digest is made of: nothing
-    that is written down lets a short secret be guessed.
+    that is written down lets a short secret be guessed. `secrets` are those of the body.
     """
 
     method: str
@@ -33,6 +33,7 @@ class PreparedRequest:
     key: str | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     record: bytes | None = field(default=None, repr=False)
+    secrets: tuple[Secret, ...] = ()
 
     @property
     def kept(self) -> bytes:
@@ -60,16 +61,17 @@ def prepare(
     key: str | None = None,
     headers: tuple[tuple[str, Secret], ...] = (),
     record: object = None,
+    secrets: tuple[Secret, ...] = (),
 ) -> PreparedRequest:
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
 
-    `record` is the payload without its secrets, where it has any.
+    `record` is the payload without its `secrets`, where it has any.
     """
     segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
     where = operation.path.format_map(segments)
-    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept)
+    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, secrets)
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}

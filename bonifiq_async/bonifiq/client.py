@@ -66,7 +66,14 @@ class BasicCredentials:
 
     def header(self) -> str:
         """Return the value of the Authorization header."""
-        return "Basic " + base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
+        return f"Basic {self._encoded()}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not come back: both, and the two in the header, with its padding or without."""
+        return self.token, self.key, self._encoded(), self._encoded().rstrip("=")
+
+    def _encoded(self) -> str:
+        return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
 
 
 class BonifiQClient:
@@ -111,7 +118,9 @@ class BonifiQClient:
             borrowed=session,
             trust_env=trust_env,
         )
-        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        delivery = Delivery(
+            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=credentials.secrets()
+        )
         self._account = ("bonifiq", credentials.fingerprint())
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)

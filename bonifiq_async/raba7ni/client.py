@@ -27,7 +27,7 @@ from bonifiq_async.raba7ni.payloads import CashbackAnswer
 from bonifiq_async.request import checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Secret, masked
+from bonifiq_async.secret import masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
@@ -106,11 +106,13 @@ class Raba7niClient:
             borrowed=session,
             trust_env=trust_env,
         )
-        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        delivery = Delivery(
+            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=(credentials.api_key,)
+        )
         self._account = ("raba7ni", credentials.fingerprint())
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
-        reader = AnswerReader((Secret(credentials.api_key),))
+        reader = AnswerReader()
         self.cashback = Cashback(calls, address, reader)
         self.cards = Cards(calls, address, reader)
         self.members = Members(calls, address, reader, sign_in_paths)
