@@ -71,7 +71,7 @@ def prepare(
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
     where = operation.path.format_map(segments)
-    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, secrets)
+    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, secrets=secrets)
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}

@@ -1,0 +1,88 @@
+"""The console command in corners: what is settled from a ledger, what it says when it cannot go on."""
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from conftest import client_for
+from console import Console, Ended
+
+from bonifiq_async import CashbackChange, Effect, SqliteLedger
+from bonifiq_async.cli import bonifiq_side
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+HEADER = "customer_id,value,reason,reference"
+
+
+@pytest.fixture
+def console(monkeypatch, capsys, tmp_path):
+    """A console in an empty folder."""
+    return Console(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox that answers a used key with an error."""
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+def rows(count: int) -> list[str]:
+    """A file of `count` changes of 1.00 each for ten customers."""
+    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
+
+
+def _in_doubt(path: Path, sandbox: Sandbox, **texts: str) -> None:
+    """Leave a change in doubt in a ledger, as a program does that gives what no CSV file can."""
+
+    async def leave() -> None:
+        async with SqliteLedger(path) as ledger, client_for(sandbox, ledger=ledger) as client:
+            made = CashbackChange.add("c", Decimal(1), change_key="k", **texts)
+            assert (await client.outcome_of(made)).effect is Effect.UNKNOWN
+
+    asyncio.run(leave())
+
+
+TEXTS = {
+    "no customer reason": {"reason": "r"},
+    "an empty customer reason": {"reason": "r", "customer_reason": ""},
+    "a blank customer reason": {"reason": "r", "customer_reason": "  "},
+    "blanks around": {"reason": " r", "customer_reason": " c "},
+}
+
+
+@pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
+def test_what_a_program_left_in_doubt_is_settled_with_the_same_bytes(console, texts):
+    """Also from an export as JSON lines; an export as CSV says what it does not keep."""
+    with Sandbox(faults=FaultScript(["html-before", "html-before"])) as sandbox:
+        for name in ("l", "m"):
+            _in_doubt(console.folder / name, sandbox, **texts)
+        assert console("settle", "l", "--all-by-repeating", "--yes", sandbox=sandbox).code == 0
+        exported = console("export", "m", "--effect", "unknown", "--format", "jsonl").out
+        console.write("m.jsonl", *exported.splitlines())
+        assert console("apply", "m.jsonl", "--ledger", "m", "--yes").code == 0
+        assert len(sandbox.books.effects("k")) == 1
+        told = console("export", "m", "--effect", "applied").err
+        assert ("1 of them have" in told) is (len(texts) > 1)
+
+
+def test_a_change_that_cannot_be_repeated_stays_in_doubt(console, monkeypatch):
+    """Its row does not come back as it was sent: nothing is sent, and nothing is said to be settled."""
+    with Sandbox(faults=FaultScript(["html-after"])) as sandbox:
+        _in_doubt(console.folder / "l", sandbox, reason="r")
+        changed = evolve(bonifiq_side.SIDE, cells=lambda _: ("c", Decimal(1), "another", "k", None))
+        monkeypatch.setattr(bonifiq_side, "SIDE", changed)
+        ended = console("settle", "l", "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
+        assert (ended.code, effect_counts(ended)) == (Exit.UNKNOWN, {"unknown": 1})
+        assert "stays in doubt" in ended.err
+        assert sandbox.books.requests == 1
+
+
+def effect_counts(ended: Ended) -> dict[str, int]:
+    """Return how many changes of a run had each effect, where any had."""
+    found = json.loads(ended.out)["effects"]
+    return {name: of["changes"] for name, of in found.items() if of["changes"]}
