@@ -86,3 +86,31 @@ def effect_counts(ended: Ended) -> dict[str, int]:
     """Return how many changes of a run had each effect, where any had."""
     found = json.loads(ended.out)["effects"]
     return {name: of["changes"] for name, of in found.items() if of["changes"]}
+
+
+URLS = {
+    "": "set but empty",
+    "  ": "set but empty",
+    "127.0.0.1:8080": "no scheme",
+    "http://example.org": "encryption",
+}
+
+
+@pytest.mark.parametrize("name", ["BONIFIQ_BASE_URL", "RABA7NI_BASE_URL"])
+@pytest.mark.parametrize(("url", "said"), URLS.items())
+def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, said):
+    """One that is set and empty, above all: it would be the provider's real address."""
+    provider, _, _ = name.partition("_")
+    given = {
+        name: url,
+        "BONIFIQ_API_TOKEN": "t",
+        "BONIFIQ_API_KEY": "k",
+        "RABA7NI_APP_ID": "a",
+        "RABA7NI_API_KEY": "k",
+    }
+    console.write("changes.csv", *rows(1))
+    command = ("apply", "changes.csv", "--yes", "--provider", provider.lower())
+    ended = console(*command, **given)
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert name in ended.err and said in ended.err and ended.err.count("Nothing was sent") == 1
+    assert not Path("changes.csv.ledger").exists()

@@ -24,7 +24,7 @@ from bonifiq_async.evidence import DuplicateRule
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.outcome import Outcome
-from bonifiq_async.request import checked_base_url
+from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
@@ -144,14 +144,16 @@ class BonifiQClient:
     ) -> Self:
         """Return a client made from BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and BONIFIQ_BASE_URL (optional).
 
-        The arguments are those of the class. Raises `ConfigurationError` naming what is missing.
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
         missing = [name for name in ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY") if not os.environ.get(name)]
         if missing:
             raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        if base_url is None:
+            base_url = base_url_of("BONIFIQ_BASE_URL", os.environ.get("BONIFIQ_BASE_URL"), BASE_URL)
         return cls(
             BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
-            base_url=base_url or os.environ.get("BONIFIQ_BASE_URL") or BASE_URL,
+            base_url=base_url,
             retry=retry,
             timeouts=timeouts,
             pool=pool,
