@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from conftest import client_for
-from console import Console, Ended
+from console import Console, Ended, settings
 
 from bonifiq_async import CashbackChange, Effect, SqliteLedger
 from bonifiq_async.cli import bonifiq_side
@@ -114,3 +117,28 @@ def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, 
     assert (ended.code, ended.out) == (Exit.USAGE, "")
     assert name in ended.err and said in ended.err and ended.err.count("Nothing was sent") == 1
     assert not Path("changes.csv.ledger").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+@pytest.mark.parametrize("nobody", ["reader gone", "full"])
+@pytest.mark.parametrize(("faults", "code"), [([], 0), (["400"], Exit.REFUSED)], ids=["applied", "refused"])
+def test_a_run_keeps_its_exit_code_when_nobody_takes_its_words(tmp_path, options, nobody, faults, code):
+    """Nothing of it is "a bug" (1), and nothing is left to fail at the end of the process (120)."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(3)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    out = os.open("/dev/full", os.O_WRONLY) if nobody == "full" else writing
+    with Sandbox(faults=FaultScript(faults)) as sandbox:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bonifiq_async", "apply", "changes.csv", "--yes", *options],
+            cwd=tmp_path,
+            env={**os.environ, **settings(sandbox)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+        assert sandbox.books.requests == 3
+    os.close(writing)
+    assert ended.returncode == code, ended.stderr
+    assert b"could not be printed" in ended.stderr and b"Traceback" not in ended.stderr

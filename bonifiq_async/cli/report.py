@@ -116,9 +116,14 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # to who knows what has been done meanwhile; rich would end the process with 1
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return where tables are printed; ids and names in them are never taken for markup."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def _by_kind(
