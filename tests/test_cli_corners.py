@@ -142,3 +142,10 @@ def test_a_run_keeps_its_exit_code_when_nobody_takes_its_words(tmp_path, options
     os.close(writing)
     assert ended.returncode == code, ended.stderr
     assert b"could not be printed" in ended.stderr and b"Traceback" not in ended.stderr
+
+
+def test_a_ledger_and_none_at_once_is_refused(console, sandbox):
+    """Neither of the two is guessed to be meant."""
+    console.write("changes.csv", *rows(1))
+    ended = console("apply", "changes.csv", "--yes", "--no-ledger", "--ledger", "l", sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests, Path("l").exists()) == (Exit.USAGE, 0, False)

@@ -148,6 +148,8 @@ def apply(
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
+    if no_ledger and ledger is not None:
+        raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
     kept = None if no_ledger or (ledger is None and file == "-") else ledger or Path(f"{file}.ledger")
     side = chosen(provider)
     if kept is None and side.forgets and not dry_run:
