@@ -149,3 +149,16 @@ def test_a_ledger_and_none_at_once_is_refused(console, sandbox):
     console.write("changes.csv", *rows(1))
     ended = console("apply", "changes.csv", "--yes", "--no-ledger", "--ledger", "l", sandbox=sandbox)
     assert (ended.code, sandbox.books.requests, Path("l").exists()) == (Exit.USAGE, 0, False)
+
+
+def test_standard_input_keeps_a_record_or_is_told_to_keep_none(console, sandbox):
+    """Silently without one, a run that is cut off could not be gone on with."""
+    text = "\n".join(rows(2)).encode()
+    command = ("apply", "-", "--format", "csv", "--yes")
+    ended = console(*command, sandbox=sandbox, stdin=text)
+    assert (ended.code, sandbox.books.requests) == (Exit.USAGE, 0)
+    assert "--ledger" in ended.err and "--no-ledger" in ended.err
+    assert console(*command, "--dry-run", sandbox=sandbox, stdin=text).code == 0
+    assert console(*command, "--no-ledger", sandbox=sandbox, stdin=text).code == 0
+    assert console(*command, "--ledger", "l", sandbox=sandbox, stdin=text).code == 0
+    assert Path("l").exists()

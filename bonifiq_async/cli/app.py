@@ -157,6 +157,12 @@ def apply(
             f"{side.name} de-duplicates nothing: without a ledger, a second run would apply everything again",
             param_hint="--no-ledger" if no_ledger else "--ledger",
         )
+    if kept is None and not no_ledger and not dry_run:
+        raise typer.BadParameter(
+            "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
+            "for none",
+            param_hint="--ledger",
+        )
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     record: LedgerFile | None = None
     make_client = client_from_env(side, max_in_flight)
