@@ -102,7 +102,8 @@ def _doubt(delivered: Delivered[T]) -> str:
     reading, reason = delivered.reading, delivered.reason
     if reason is StopReason.UNREADABLE:
         problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
-        return f"the answer does not fit the contract ({problem})"
+        words = _words(reading.said) if reading is not None and reading.said is not None else []
+        return f"the answer does not fit the contract ({': '.join([problem, *words])})"
     last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
     doubtful += delivered.attempts[-1:] if last_counts else ()

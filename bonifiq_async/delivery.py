@@ -6,9 +6,11 @@ during a wait.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
+
+from attrs import evolve
 
 from bonifiq_async.admission import Admission, Sample, Slot
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
@@ -20,6 +22,7 @@ from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
 from bonifiq_async.runtime import Runtime
+from bonifiq_async.secret import Blotter
 from bonifiq_async.session import SessionManager, Timeouts
 from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
 
@@ -38,10 +41,19 @@ Reader = Callable[[Operation[T], Evidence], Reading[T]]
 
 
 class Delivery:
-    """Sends requests of one provider and account: they share slots, quota and hold."""
+    """Sends requests of one provider and account: they share slots, quota and hold.
+
+    `secrets` are the account's, which no error may repeat.
+    """
 
     def __init__(
-        self, session: SessionManager, *, policy: RetryPolicy, timeouts: Timeouts, runtime: Runtime
+        self,
+        session: SessionManager,
+        *,
+        policy: RetryPolicy,
+        timeouts: Timeouts,
+        runtime: Runtime,
+        secrets: Iterable[str] = (),
     ) -> None:
         self.session = session
         self.admission = Admission(session.capacity)
@@ -50,6 +62,7 @@ class Delivery:
         self._policy = policy
         self._timeouts = timeouts
         self._runtime = runtime
+        self._blotter = Blotter(secrets)
 
     async def deliver(
         self,
@@ -72,6 +85,9 @@ class Delivery:
         self.session.ready()
         limit = self._timeouts.call if seconds is None else seconds
         deadline = Deadline(self._runtime.monotonic() + limit)
+        blotter = self._blotter
+        if request.headers or request.secrets:
+            blotter = blotter.and_of((*(value for _, value in request.headers), *request.secrets))
         paid, wait = FIRST_TRY_REFUND, 0.0
         last: tuple[Reading[T] | None, Evidence | None] = (None, None)
         while True:
@@ -86,8 +102,11 @@ class Delivery:
                 verdict, reading = await asyncio.to_thread(_judge, operation, evidence, read, wall)
             else:
                 verdict, reading = _judge(operation, evidence, read, wall)
+            if verdict is not Verdict.ACCEPTED:
+                reading, evidence = _blotted(blotter, reading, evidence)
             last = (reading, evidence)
-            _record(history, verdict, evidence, reading, wall, waited=now - since - evidence.elapsed)
+            request_id = _request_id(blotter, reading, evidence)
+            _record(history, verdict, evidence, request_id, wall, waited=now - since - evidence.elapsed)
             asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
             if slot is not None:
                 slot.saw(_sample(verdict, evidence, asked))
@@ -237,17 +256,30 @@ def _read(operation: Operation[T], evidence: Evidence, read: Reader[T]) -> Readi
         return Reading(Verdict.UNREADABLE, path="$", problem=f"reading it failed with {type(error).__name__}")
 
 
+def _blotted(
+    blotter: Blotter, reading: Reading[T] | None, evidence: Evidence
+) -> tuple[Reading[T] | None, Evidence]:
+    """Return what may be told of an attempt that failed: nothing of the secrets that went out with it."""
+    headers = tuple([(name, blotter.text(value)) for name, value in evidence.headers])
+    evidence = evolve(evidence, headers=headers, body=blotter.body(evidence.body))
+    return None if reading is None else reading.without(blotter), evidence
+
+
+def _request_id(blotter: Blotter, reading: Reading[T] | None, evidence: Evidence) -> str | None:
+    named = evidence.header("x-request-id")
+    request_id = named[0] if named else None if reading is None else reading.request_id
+    return None if request_id is None else blotter.text(request_id)
+
+
 def _record(
     history: History,
     verdict: Verdict,
     evidence: Evidence,
-    reading: Reading[T] | None,
+    request_id: str | None,
     wall: float,
     *,
     waited: float,
 ) -> None:
-    named = evidence.header("x-request-id")
-    request_id = named[0] if named else None if reading is None else reading.request_id
     history.attempts.append(
         Attempt(
             number=len(history.attempts) + 1,

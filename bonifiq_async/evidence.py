@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Verdict
+from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
 
@@ -68,6 +69,12 @@ class ErrorAnswer:
     message: str | None = None
     request_id: str | None = None
 
+    def without(self, blotter: Blotter) -> "ErrorAnswer":
+        """Return the same with its secrets blotted out."""
+        texts = (self.code, self.code_name, self.message, self.request_id)
+        code, code_name, message, request_id = (text and blotter.text(text) for text in texts)
+        return ErrorAnswer(self.status, code, code_name, self.error_code, message, request_id)
+
 
 DuplicateRule = Callable[[ErrorAnswer], bool]
 """Says whether a provider's error means that the key was used before."""
@@ -85,10 +92,11 @@ class Refusal(Kind):
 
 @frozen
 class Reading(Generic[T]):
-    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED` and `UNREADABLE`.
+    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE` and `BROKEN`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
-    when the answer does not fit the contract; `request_id` when its body names the request.
+    when the answer does not fit the contract; `request_id` when its body names the request. `BROKEN`
+    is an answer that settles nothing yet, such as that an earlier request is still being worked on.
 
     Of an answer that the status alone judged, `verdict` is that judgement, and `said` what the body said.
     """
@@ -100,3 +108,11 @@ class Reading(Generic[T]):
     path: str | None = None
     problem: str | None = None
     request_id: str | None = None
+
+    def without(self, blotter: Blotter) -> "Reading[T]":
+        """Return the same with the secrets in its texts blotted out."""
+        path, problem, request_id = (
+            text and blotter.text(text) for text in (self.path, self.problem, self.request_id)
+        )
+        said = None if self.said is None else self.said.without(blotter)
+        return evolve(self, said=said, path=path, problem=problem, request_id=request_id)

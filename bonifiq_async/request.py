@@ -24,7 +24,7 @@ class PreparedRequest:
     provider's idempotency key, or one of our own. `headers` are those of this request alone. `record`
     is what a ledger keeps of a body that has a secret in it, and what the digest is made of: nothing
     that is written down lets a short secret be guessed. `bearer` is the one of `headers` that tells whose
-    change it is, where neither record nor key does.
+    change it is, where neither record nor key does. `secrets` are those of the body.
     """
 
     method: str
@@ -35,6 +35,7 @@ class PreparedRequest:
     headers: tuple[tuple[str, Secret], ...] = ()
     record: bytes | None = field(default=None, repr=False)
     bearer: Secret | None = None
+    secrets: tuple[Secret, ...] = ()
 
     @property
     def kept(self) -> bytes:
@@ -63,16 +64,17 @@ def prepare(
     headers: tuple[tuple[str, Secret], ...] = (),
     record: object = None,
     bearer: Secret | None = None,
+    secrets: tuple[Secret, ...] = (),
 ) -> PreparedRequest:
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
 
-    `record` is the payload without its secrets, where it has any; `bearer` is as in the result.
+    `record` is the payload without its `secrets`, where it has any; `bearer` is as in the result.
     """
     segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
     where = operation.path.format_map(segments)
-    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, bearer)
+    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, bearer, secrets)
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
@@ -81,6 +83,9 @@ _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
 def _segment(value: str) -> str:
     """Return `value` percent-encoded (RFC 3986, section 2.1); most ids need no more than a table."""
     return value.translate(_ENCODED) if value.isascii() else quote(value, safe="")
+
+
+_GIVE = "give one such as https://host. Nothing was sent."
 
 
 def checked_base_url(url: str) -> str:
@@ -93,20 +98,43 @@ def checked_base_url(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError("The base URL cannot be read; give one such as https://host.") from None
+        raise ConfigurationError(f"The base URL cannot be read; {_GIVE}") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigurationError("The base URL has no scheme or no host; give one such as https://host.")
+        raise ConfigurationError(f"The base URL has no scheme or no host; {_GIVE}")
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("The base URL holds user information; give credentials apart from it.")
+        raise ConfigurationError(
+            "The base URL holds user information; give credentials apart from it. Nothing was sent."
+        )
     if "?" in url or "#" in url:
-        raise ConfigurationError("The base URL has a query or a fragment; give scheme, host and path only.")
+        raise ConfigurationError(
+            "The base URL has a query or a fragment; give scheme, host and path only. Nothing was sent."
+        )
     if any(char.isspace() or not char.isprintable() for char in url) or "\\" in url:
-        raise ConfigurationError("The base URL has a space, a backslash or a control character in it.")
+        raise ConfigurationError(
+            "The base URL has a space, a backslash or a control character in it. Nothing was sent."
+        )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             f"The base URL sends credentials to {host} without encryption; use https. Nothing was sent."
         )
     return url.rstrip("/")
+
+
+def base_url_of(setting: str, value: str | None, default: str) -> str:
+    """Return the base URL that the environment has under `setting`; `default` where it is not set.
+
+    Raises `ConfigurationError` naming the setting, also where it is set and empty: a script whose variable
+    got lost must not reach the provider's real address.
+    """
+    if value is None:
+        return default
+    if not value.strip():
+        raise ConfigurationError(f"{setting} is set but empty; unset it, or {_GIVE}")
+    try:
+        return checked_base_url(value)
+    except ConfigurationError as error:
+        del value  # it may hold what a traceback must not show
+        raise ConfigurationError(f"{setting}: {error.with_traceback(None)}") from None
 
 
 def is_loopback(host: str) -> bool:

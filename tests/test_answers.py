@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import pytest
 
 from bonifiq_async import CheckoutRemoval, CustomerPoints, ErrorAnswer, PendingPoints, Severity, Verdict
-from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
+from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import (
     CHANGE_CASHBACK,
     PENDING_POINTS,
     POINTS,
     REMOVE_CHECKOUT_CASHBACK,
 )
+from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.evidence import Evidence, Reading, Refusal
 from bonifiq_async.operation import Operation
 
@@ -47,23 +48,61 @@ def test_change_is_accepted(envelope: Json) -> None:
     assert reading == Reading(Verdict.ACCEPTED, CustomerPoints(customer_exists=True, points_balance=1000))
 
 
+EMPTY = {"CustomerExists": None, "PointsBalance": None}
+
+
 @pytest.mark.parametrize("envelope", ENVELOPES)
 @pytest.mark.parametrize(
     "failure",
     [
         pytest.param({"HasError": True}, id="HasError"),
-        pytest.param({"HasError": True, "Result": BALANCE}, id="HasError with a Result"),
+        pytest.param({"HasError": True, "Severity": 2, "Result": BALANCE}, id="HasError with a Result"),
+        pytest.param({"HasError": True, "Severity": None, "Result": BALANCE}, id="HasError, no Severity"),
+        pytest.param({"HasError": True, "Result": {"CustomerExists": False}}, id="HasError, no customer"),
+        pytest.param({"HasError": True, "Result": EMPTY}, id="HasError with an empty Result"),
         pytest.param({"HasError": True, "Severity": 0}, id="HasError against Severity"),
         pytest.param({"Severity": 2}, id="Severity 2"),
-        pytest.param({"Severity": 2, "HasError": False, "Result": BALANCE}, id="Severity 2 against HasError"),
         pytest.param({"Severity": 2, "HasError": None}, id="Severity 2 alone"),
-        pytest.param({"Result": BALANCE | {"Error": "No balance"}}, id="Error inside Result"),
+        pytest.param({"Severity": 2, "Result": {"Error": "No balance"}}, id="Error and Severity 2"),
+        pytest.param({"Result": EMPTY | {"Error": "No balance"}}, id="Error beside nothing"),
         pytest.param({"Result": {"Error": "No balance"}}, id="Error alone in Result"),
     ],
 )
 def test_failure_of_a_change_is_refused(envelope: Json, failure: Json) -> None:
     reading = read_change({**envelope, **failure})
     assert (reading.verdict, reading.refusal, reading.result) == (Verdict.REFUSED, Refusal.OTHER, None)
+
+
+BOTH = {
+    "Severity 2 against HasError": (200, {"HasError": False, "Severity": 2, "Result": BALANCE}),
+    "HasError against Severity 0": (200, {"HasError": True, "Severity": 0, "Result": BALANCE}),
+    "HasError against a warning": (200, {"HasError": True, "Severity": 1, "Result": BALANCE}),
+    "Error beside a balance": (200, {"HasError": False, "Result": BALANCE | {"Error": "No history"}}),
+    "404 against HasError": (404, {"HasError": False, "Severity": 0, "Result": BALANCE}),
+    "401 against HasError": (
+        401,
+        {"HasError": False, "Result": BALANCE, "ErrorMessage": "Duplicate ChangeKey"},
+    ),
+    "400 against Severity": (400, {"Severity": 0, "Result": BALANCE}),
+    "422 against HasError": (422, {"HasError": False, "ErrorMessage": "no", "Result": BALANCE}),
+}
+
+
+@pytest.mark.parametrize(("status", "answer"), BOTH.values(), ids=BOTH.keys())
+def test_answer_that_says_success_and_failure_proves_neither(status: int, answer: Json) -> None:
+    reading = read_change(answer, status)
+    assert (reading.verdict, reading.path, reading.result) == (Verdict.UNREADABLE, "$.HasError", None)
+
+
+@pytest.mark.parametrize("answer", [{"HasError": True, "Severity": 0, "Result": BALANCE}, NEW, {}])
+def test_status_and_error_of_one_mind_are_a_refusal(answer: Json) -> None:
+    assert read_change(answer, 400).verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_used_key_is_a_duplicate_beside_a_balance(status: int) -> None:
+    answer = {"HasError": status == 200, "Severity": 0, "ErrorMessage": "ChangeKey already used"}
+    assert read_change(answer | {"Result": BALANCE}, status).verdict is Verdict.DUPLICATE
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES)
@@ -156,7 +195,8 @@ BODIES = [
     pytest.param(b'"no"', id="string"),
     pytest.param(b'{"title":"Bad Request","status":400}', id="problem details"),
     pytest.param(b'{"ErrorMessage":1,"ErrorCode":"x","Code":4,"CodeName":[],"Result":7}', id="wrong types"),
-    pytest.param(b'{"HasError":false,"Result":{"CustomerExists":true}}', id="an envelope that says success"),
+    pytest.param(b'{"HasError":false,"Result":null}', id="an envelope that says no error"),
+    pytest.param(b'{"HasError":false,"Result":{"Success":false}}', id="a result that is no success"),
     pytest.param(b'{"ErrorCode":1E99999999999999999999}', id="a number beyond any"),
 ]
 
@@ -306,7 +346,7 @@ def test_removal_errors(code: str, name: str, refusal: Refusal, status: int, nam
     ],
 )
 def test_contradiction_is_never_a_result(answer: Json) -> None:
-    assert read_removal({**NEW, **answer}).verdict in (Verdict.UNREADABLE, Verdict.REFUSED)
+    assert read_removal({**NEW, **answer}).verdict is Verdict.UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -437,6 +477,78 @@ def test_message_of_a_used_key(message: str, used: bool) -> None:
 )
 def test_code_name_of_a_used_key(name: str, used: bool) -> None:
     assert reports_used_key(ErrorAnswer(400, code_name=name)) is used
+
+
+IN_PROGRESS = [
+    "This ChangeKey is already in use by a request that is still being processed",
+    "ChangeKey already in use: request in progress, try again later",
+    "A requisição com esta ChangeKey já existe e está em processamento",
+    "A request with this ChangeKey already exists and is pending approval",
+    "duplicate ChangeKey: the first request is in progress",
+    "ChangeKey already used, queued for approval",
+    "Esta chave já foi utilizada; operação em andamento",
+    "Chave já existe: aguardando processamento",
+    "The key is currently in use",
+    "Another operation of this customer is in progress",
+    "Já há uma requisição em andamento para este cliente",
+]
+IN_PROGRESS_NAMES = [
+    "ChangeKeyInProgress",
+    "CHANGE_KEY_PENDING",
+    "RequestInProgress",
+    "ChangeKey_BeingProcessed",
+]
+OPEN = [
+    "The ChangeKey was already used in a rejected operation",
+    "ChangeKey already used by a cancelled change",
+    "ChangeKey já utilizada em uma operação recusada",
+    "ChangeKey já utilizada em operação estornada",
+    "ChangeKey already used for customer 999",
+    "ChangeKey já utilizada pelo cliente 999",
+    "ChangeKey already used with amount 20",
+    "The ChangeKey has expired: it was already used",
+    "ChangeKey already used. The change was reverted",
+    "Request failed: ChangeKey already used",
+    "Conflict: this ChangeKey already exists",
+    "Invalid request: duplicate ChangeKey",
+]
+NEITHER = [
+    "Customer registration pending",
+    "Pedido pendente",
+    "An error occurred while processing your request",
+    "The request could not be processed",
+    "ChangeKey is required",
+    "A ChangeKey já foi cancelada",
+    "This change key was already used with a different amount",
+    "ChangeKey already used by another customer",
+]
+SAID = {
+    Verdict.DUPLICATE: USED,
+    Verdict.BROKEN: IN_PROGRESS,
+    Verdict.UNREADABLE: OPEN,
+    Verdict.REFUSED: NEITHER,
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 422])
+@pytest.mark.parametrize(
+    ("message", "verdict"), [(text, verdict) for verdict, texts in SAID.items() for text in texts]
+)
+def test_what_is_said_of_a_key_decides(message: str, verdict: Verdict, status: int) -> None:
+    """A key whose request is still worked on is asked again; one whose end is open is never a success."""
+    reading = read_change(NEW | {"HasError": True, "ErrorMessage": message}, status)
+    assert (reading.verdict, reading.result) == (verdict, None)
+    assert reading.said is not None and reading.said.message == message
+
+
+@pytest.mark.parametrize("name", IN_PROGRESS_NAMES)
+def test_code_name_of_a_key_in_progress(name: str) -> None:
+    assert read_change(NEW | {"HasError": True, "CodeName": name}, 409).verdict is Verdict.BROKEN
+
+
+def test_a_key_in_progress_is_no_duplicate_by_its_code_name() -> None:
+    answer = NEW | {"HasError": True, "CodeName": "ChangeKeyInUse", "ErrorMessage": IN_PROGRESS[0]}
+    assert read_change(answer, 409).verdict is Verdict.BROKEN
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])

@@ -133,7 +133,7 @@ def test_a_key_said_twice_counts_once_and_a_torn_key_counts_not_at_all(console, 
 def test_standard_input_is_checked_whole_before_anything_is_sent(console, sandbox):
     """A bad last row stops the good first one, also when the rows come through a pipe."""
     rows = b"customer_id,value,reason,reference\na,1,r,o1\nb,x,r,o2\n"
-    ended = console("apply", "-", "--format", "csv", "--yes", sandbox=sandbox, stdin=rows)
+    ended = console("apply", "-", "--format", "csv", "--yes", "--no-ledger", sandbox=sandbox, stdin=rows)
     assert ended.code == Exit.USAGE
     assert "standard input, line 3: value is 'x'" in ended.err
     assert sandbox.books.requests == 0

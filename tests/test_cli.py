@@ -270,7 +270,7 @@ def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
             assert running.poll() is None
         running.stderr.close()
         running.stdout.close()
-        running.wait(timeout=60)
+        assert running.wait(timeout=60) == Exit.REFUSED
         assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 100
 
 

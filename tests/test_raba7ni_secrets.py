@@ -64,6 +64,7 @@ ANSWERS = {
     "echoes them as the error": ("401 No", {"error": ALL}),
     "says no with 200": ("200 OK", {"success": False, "error": {"message": ALL}}),
     "a page": ("200 OK", {}),
+    "a page that echoes all": ("200 OK", {"data": ALL, "meta": {"request_id": ALL}}),
     "broken": ("500 No", {"message": ALL}),
     "throttled": ("429 No", {"message": ALL}),
 }

@@ -4,16 +4,17 @@ import asyncio
 import base64
 import copy
 import io
+import json
 import logging
 import pickle
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from urllib.parse import quote
 
 import aiohttp
 import attrs
 import pytest
-from conftest import change, client_for, delivery_of, fast
+from conftest import CHANGED, change, client_for, delivery_of, fast, http, read_request
 from rich.console import Console
 from rich.traceback import Traceback
 
@@ -24,6 +25,7 @@ from bonifiq_async import (
     CashbackBatch,
     ConfigurationError,
     OutcomeUnknownError,
+    SqliteLedger,
     Timeouts,
 )
 from bonifiq_async.sandbox import FaultScript
@@ -247,15 +249,67 @@ async def test_outcomes_pickle_and_hold_no_secret(faults: list[str], sandbox) ->
     assert (str(kept.error), kept.error.__dict__) == (str(outcome.error), outcome.error.__dict__)
 
 
-async def test_an_answer_that_echoes_the_credentials_is_the_only_way_back(raw_server) -> None:
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        page = b"<html>" + head + b"</html>"
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
-        with suppress(ConnectionError):
-            await writer.drain()
+SLASHED = BasicCredentials("canary???token", "canary-key-7319~~~?")
+"""Its header has a slash, which JSON may write in two ways."""
 
-    async with BonifiQClient(CREDENTIALS, base_url=await raw_server(echo), timeouts=QUICK) as client:
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await client.customers.change_cashback(CHANGE)
-        assert leaks(str(caught.value) + repr(caught.value)) == []
+
+def _no(head: str) -> bytes:
+    named = {"ErrorMessage": head, "Code": head, "CodeName": head, "Result": {"Error": head}}
+    return json.dumps({"HasError": True} | named).encode()
+
+
+ECHOES = {
+    "a page": ("200 OK", lambda head: f"<html>{head}</html>".encode()),
+    "a refusal": ("400 Bad", _no),
+    "a refusal with 200": ("200 OK", _no),
+    "credentials refused": ("401 No", _no),
+    "broken": ("500 No", _no),
+    "throttled": ("429 No", _no),
+    "a wrong type": ("200 OK", lambda head: json.dumps({"HasError": head}).encode()),
+    "slashes escaped": ("200 OK", lambda head: json.dumps({"HasError": head}).replace("/", "\\/").encode()),
+    "in a URL": ("200 OK", lambda head: quote(head).encode()),
+    "a success": ("200 OK", lambda _: CHANGED),
+}
+
+
+@pytest.mark.parametrize("credentials", [CREDENTIALS, SLASHED], ids=["plain", "with a slash"])
+@pytest.mark.parametrize(("status", "body"), ECHOES.values(), ids=ECHOES.keys())
+async def test_an_answer_that_echoes_the_credentials_is_blotted(
+    credentials: BasicCredentials,
+    status: str,
+    body: Callable[[str], bytes],
+    raw_server,
+    tmp_path,
+    caplog,
+) -> None:
+    """In the error and what it keeps, the attempts, the pickle, the log and the ledger."""
+    caplog.set_level(logging.DEBUG)
+
+    assert "/" in SLASHED.header()
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            told = f"{head.decode()} {credentials.token} {credentials.key}"
+            encoded = credentials.header().removeprefix("Basic ")
+            assert encoded in told
+            writer.write(http(body(told), f"X-Request-Id: {encoded} {credentials.key}", status=status))
+
+    url, ledger = await raw_server(echo), SqliteLedger(tmp_path / "l")
+    async with (
+        ledger,
+        BonifiQClient(
+            credentials, base_url=url, timeouts=QUICK, retry=fast(max_attempts=2), ledger=ledger
+        ) as client,
+    ):
+        outcome = await client.outcome_of(CHANGE)
+        held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    error = outcome.error
+    shown = [repr(outcome), str(error), repr(vars(error) if error else None), caplog.text]
+    told = "".join(shown) + held.decode("latin-1") + pickle.dumps(outcome).decode("latin-1")
+    secrets = (credentials.token, credentials.key, credentials.header()[6:].rstrip("="))
+    forms = {form for text in secrets for form in (text, text.replace("/", "\\/"), quote(text, ""))}
+    assert [form for form in forms if form in told] == []
+    assert outcome.attempts[-1].request_id == "*** ***"
+    if isinstance(error, OutcomeUnknownError) and status == "200 OK":
+        assert b"***" in error.answer

@@ -1,12 +1,10 @@
 """How BonifiQ's answers are read: two generations of envelope, bare objects, and five places for a failure.
 
 A failure is `HasError`, `Severity` 2, an `Error` text inside `Result`, `CustomerExists` false on a
-change, or a status from 400 on. A warning is not a failure. What says neither success nor failure is
-unreadable, never guessed.
+change, or a status from 400 on. A warning is not a failure. What says neither success nor failure, or
+both, is unreadable, never guessed.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
@@ -14,6 +12,7 @@ import attrs
 from attrs import frozen
 
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemoved, CustomerPoints, Severity
+from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
 from bonifiq_async.converters import decode, structure, wire_name
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
@@ -37,50 +36,11 @@ _DECISIVE = (
 )
 """What tells success from failure: said twice, it is a contradiction."""
 
+_NO_FAILURE = (Severity.SUCCESS, Severity.WARNING)
 _REMOVAL_ERRORS = ("01", "02")
 
-_KEY = r"\b(change ?key|chave|(this|the|same) key)\b"
-_WITHIN = r"(?:[^.;]|\.(?!\s|$)){0,160}?"  # to the end of the sentence; amounts have points, too
-_DONE = (
-    r"\b(already (been )?(used|processed|applied|exists?)|already in use|more than once|mais de uma vez"
-    r"|is (a )?duplicated?|ja (existe\w*|(foi )?(utilizad|usad|processad|aplicad)[ao]))\b"
-)
-_USED_KEY = re.compile(
-    r"(duplicated?|already|used|repeated)_?change_?key"
-    r"|change_?key_?(is_?|was_?)?(already|duplicated?|in_?use|used|repeated)"
-    rf"|{_KEY}{_WITHIN}{_DONE}"
-    rf"|\b(already exists?|ja existe){_WITHIN}\b(this|same|esta|mesma) (change ?key|chave)\b"
-    rf"|{_KEY}( informada)?( esta| foi| was)? duplica(ted|d[ao])\b"
-    r"|\b(already (been )?used|duplicated?|duplicad[ao]|ja (utilizad|usad)[ao]) (change ?key|chave)\b"
-)
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_ANOTHER = re.compile(
-    r"different|differs|other(?!wise)|mismatch|conflict|\boutr[ao]|diferente|divergente|unused|invalid"
-    r"|\b(failed|falhou)\b|(key|chave) (de|da|do) (api|acesso|pix)|api ?key|budget"
-)
-"""What makes a used key not this change's: success must not be read from it."""
-_NOT = re.compile(r"\b(not|never|nao|nunca)\b")
-
-
-def reports_used_key(answer: ErrorAnswer) -> bool:
-    """Say whether an error answer means that the ChangeKey was used before: the default rule.
-
-    The provider does not document the answer to a reused key, so this reads code name and message,
-    in English and Portuguese, and takes nothing for a duplicate that does not speak of the key, or that
-    speaks of another change under it.
-    """
-    texts = (answer.code_name, answer.message)
-    plain = [_plain(text) for text in texts if text]
-    if any(_ANOTHER.search(text) for text in plain):
-        return False
-    found = (_USED_KEY.search(text) for text in plain)
-    return any(match is not None and not _NOT.search(match[0]) for match in found)
-
-
-def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text[:500].casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(_QUOTED.sub("", bare).split())  # what is quoted is a key, not a statement
+_BOTH = "it says success and failure at once"
+_NOT_WHOSE = "it says that the key was used, not that this change was applied"
 
 
 @frozen
@@ -155,7 +115,9 @@ class AnswerReader:
         """Return the envelope (None for a bare answer) and the payload; or a reading that is final."""
         status = _status(evidence)
         if status >= 400:
-            return self._failure(operation, _lenient(evidence.body, status)), None
+            members = _object(evidence.body)
+            failed = self._failure(operation, _lenient(members, status), succeeds=_succeeds(members, status))
+            return failed, None
         try:
             answer = decode(evidence.body, decisive=_DECISIVE)
             if not isinstance(answer, dict):
@@ -171,16 +133,26 @@ class AnswerReader:
             return _unreadable(str(error), error.path), None
         inner = _inner(result)
         if envelope.has_error or envelope.severity == Severity.ERROR or inner:
-            return self._failure(operation, envelope.said(status, inner)), None
-        if envelope.has_error is None and envelope.severity not in (Severity.SUCCESS, Severity.WARNING):
+            said = envelope.said(status, inner)
+            return self._failure(operation, said, succeeds=_succeeds(answer, status)), None
+        if envelope.has_error is None and envelope.severity not in _NO_FAILURE:
             return _unreadable("it says neither success nor failure", "$.HasError"), None
         return envelope, result
 
-    def _failure(self, operation: Operation[T], said: ErrorAnswer) -> Reading[T]:
-        if said.status in CREDENTIALS_REFUSED:
+    def _failure(self, operation: Operation[T], said: ErrorAnswer, *, succeeds: bool) -> Reading[T]:
+        """Read what failed; `succeeds` says that the same answer speaks of a success, too."""
+        no_entry = said.status in CREDENTIALS_REFUSED
+        if no_entry and not succeeds:
             return Reading(Verdict.REFUSED, said=said, refusal=Refusal.CREDENTIALS)
-        if operation.writes and self.duplicate_rule(said):
+        keyed = operation.writes and not no_entry
+        if keyed and self.duplicate_rule(said):
             return Reading(Verdict.DUPLICATE, said=said)
+        if keyed and is_in_progress(said):
+            return Reading(Verdict.BROKEN, said=said)
+        if keyed and leaves_open(said):
+            return Reading(Verdict.UNREADABLE, said=said, path="$.ErrorMessage", problem=_NOT_WHOSE)
+        if succeeds:
+            return Reading(Verdict.UNREADABLE, said=said, path="$.HasError", problem=_BOTH)
         name = said.code_name or operation.codes.get(said.code or "")
         unknown_customer = name in CUSTOMER_NOT_FOUND
         refusal = Refusal.CUSTOMER if unknown_customer else Refusal.OTHER
@@ -208,9 +180,18 @@ def _object(body: bytes) -> Mapping[str, object]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _lenient(body: bytes, status: int) -> ErrorAnswer:
+def _succeeds(answer: Mapping[str, object], status: int) -> bool:
+    """Say whether an answer that reports a failure names a success as well, with what came of it."""
+    result, no_error = answer.get("Result"), answer.get("HasError")
+    says_so = no_error is False or answer.get("Severity") in _NO_FAILURE
+    if not says_so or (status >= 400 and no_error is True) or not isinstance(result, dict):
+        return False
+    failed = result.get("CustomerExists") is False or result.get("Success") is False
+    return not failed and any(value is not None for name, value in result.items() if name != "Error")
+
+
+def _lenient(answer: Mapping[str, object], status: int) -> ErrorAnswer:
     """Read what an error body says; no shape is documented for errors, so nothing is required of it."""
-    answer = _object(body)
     number = answer.get("ErrorCode")
     return ErrorAnswer(
         status,

@@ -12,10 +12,11 @@ from attrs import field, frozen
 from bonifiq_async import door
 from bonifiq_async.account import account_text
 from bonifiq_async.admission import Slot
-from bonifiq_async.bonifiq.answers import AnswerReader, reports_used_key
+from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
+from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
@@ -24,7 +25,7 @@ from bonifiq_async.evidence import DuplicateRule
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger import MemoryLedger
 from bonifiq_async.outcome import Outcome
-from bonifiq_async.request import checked_base_url
+from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
@@ -66,7 +67,14 @@ class BasicCredentials:
 
     def header(self) -> str:
         """Return the value of the Authorization header."""
-        return "Basic " + base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
+        return f"Basic {self._encoded()}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not come back: both, and the two in the header, with its padding or without."""
+        return self.token, self.key, self._encoded(), self._encoded().rstrip("=")
+
+    def _encoded(self) -> str:
+        return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
 
 
 class BonifiQClient:
@@ -111,7 +119,9 @@ class BonifiQClient:
             borrowed=session,
             trust_env=trust_env,
         )
-        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        delivery = Delivery(
+            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=credentials.secrets()
+        )
         self._account = ("bonifiq", account_text("API token", credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
@@ -135,14 +145,16 @@ class BonifiQClient:
     ) -> Self:
         """Return a client made from BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and BONIFIQ_BASE_URL (optional).
 
-        The arguments are those of the class. Raises `ConfigurationError` naming what is missing.
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
         missing = [name for name in ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY") if not os.environ.get(name)]
         if missing:
             raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        if base_url is None:
+            base_url = base_url_of("BONIFIQ_BASE_URL", os.environ.get("BONIFIQ_BASE_URL"), BASE_URL)
         return cls(
             BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
-            base_url=base_url or os.environ.get("BONIFIQ_BASE_URL") or BASE_URL,
+            base_url=base_url,
             retry=retry,
             timeouts=timeouts,
             pool=pool,

@@ -26,8 +26,8 @@ app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
     f"{ENVIRONMENT}.",
     epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
-    "3 some refused; 4 some unknown; 5 stopped early, run the same command again; 130 interrupted, "
-    "likewise; 1 a bug.",
+    "3 some refused or left out; 4 some unknown; 5 stopped early, run the same command again; 130 "
+    "interrupted, likewise; 1 a bug.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -152,6 +152,8 @@ def apply(
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
+    if no_ledger and ledger is not None:
+        raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
     side = chosen(provider)
     unkept = no_ledger or (ledger is None and file == "-")
     kept = None if unkept else ledger or default_ledger(file, side)
@@ -159,6 +161,12 @@ def apply(
         raise typer.BadParameter(
             f"{side.name} de-duplicates nothing: without a ledger, a second run would apply everything again",
             param_hint="--no-ledger" if no_ledger else "--ledger",
+        )
+    if kept is None and not no_ledger and not dry_run:
+        raise typer.BadParameter(
+            "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
+            "for none",
+            param_hint="--ledger",
         )
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     record: LedgerFile | None = None
@@ -188,7 +196,7 @@ def apply(
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
             make_client,
         )
-    raise typer.Exit(concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out, ledger=kept))
+    raise typer.Exit(concluded(ending, as_json=as_json, out=out, ledger=kept))
 
 
 app.command()(bookkeeping.status)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.examine import Plan
@@ -20,6 +20,7 @@ from bonifiq_async.conclusion import WAY_OUT
 from bonifiq_async.errors import (
     AuthenticationError,
     BonifiQError,
+    ChangeKeyConflict,
     ConfigurationError,
     LedgerError,
     NotAppliedError,
@@ -42,11 +43,12 @@ SETTLED_AT_ONCE = 200
 
 @frozen
 class Settings:
-    """How a file is applied."""
+    """How a file is applied; `settles` says that all of it is in doubt already."""
 
     flow: FlowControl = field(factory=FlowControl)
     out: Path | None = None
     ledger: Path | None = None
+    settles: bool = False
 
 
 def client_from_env(side: Side, connections: int) -> Callable[[Ledger | None], Client]:
@@ -73,7 +75,7 @@ async def _apply(
     out: OutcomeFile | None,
     shown: Display,
 ) -> Ending:
-    ending = Ending(plan.source.side, planned=plan.changes)
+    ending = Ending(plan.source.side, planned=plan.changes, left_out=plan.problems)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
@@ -87,6 +89,8 @@ async def _apply(
                 try:
                     out = await _account_for_settled(plan, ending, batch, out)
                     async for outcome in outcomes:
+                        if settings.settles:
+                            outcome = _still_in_doubt(outcome)
                         out = _note(outcome, ending, batch, out)
                 except asyncio.CancelledError:
                     if not ending.interrupted:
@@ -112,6 +116,19 @@ async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, 
             shown.show(batch.summary, batch.flow_state)
     finally:
         shown.show(batch.summary, batch.flow_state)
+
+
+def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
+    """Return what a conflict means for a change that was in doubt before: it still is."""
+    if not isinstance(outcome.error, ChangeKeyConflict):
+        return outcome
+    key = outcome.change.change_key
+    error = OutcomeUnknownError(
+        f"Change {key} stays in doubt: it cannot be repeated as it was first sent. Nothing was sent now; "
+        "settle it with --key, --as and --note.",
+        change_key=key,
+    )
+    return evolve(outcome, effect=error.effect, error=error)
 
 
 def _cut_off(

@@ -35,15 +35,17 @@ class CustomerRow(CashbackChange):
 
 
 def _row(line: int, cells: Cells) -> FileChange | Problem:
+    *others, customer_reason = cells
     # What has another type than text is refused below, by name.
-    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
+    texts = cast(Iterable[str], ("" if cell is None else cell for cell in others))
+    customer_id, given, reason, change_key, reference = texts
     try:
         value = amount(None if given == "" else given, "value")
         if (change_key == "") == (reference == ""):
             raise PayloadError("give exactly one of change_key and reference", path="change_key")
         key = change_key if reference == "" else change_key_for(customer_id, value, reference)
-        said = None if customer_reason == "" else customer_reason
-        return CustomerRow(customer_id, value, reason, key, said, line)
+        # One that is empty is sent as it is: without it, it would be another change.
+        return CustomerRow(customer_id, value, reason, key, cast("str | None", customer_reason), line)
     except PayloadError as error:
         return Problem(line, error.path, str(error))
 

@@ -117,5 +117,5 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
         print(f"In doubt in {ledger}, to be sent again under the same keys:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
-        ending = apply(plan, Settings(flow, out, ledger), make_client)
-    return concluded(ending, skipped=False, as_json=as_json, out=out, ledger=ledger)
+        ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
+    return concluded(ending, as_json=as_json, out=out, ledger=ledger)

@@ -1,11 +1,12 @@
 """What every command asks, how it is interrupted, and how a run ends in words and a code."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -44,24 +45,31 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         raise typer.Exit(2)
 
 
-def concluded(
-    ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None, ledger: Path | None
-) -> int:
+def concluded(ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path | None) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
     from bonifiq_async.cli.report import console, ending_json, ending_table
-    from bonifiq_async.cli.rows import command_line
-    from bonifiq_async.outcome import Effect
 
     met = [effect for effect, count in ending.counts.items() if count]
     stopped = ending.stopped is not None
-    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=skipped)
+    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=ending.left_out > 0)
     if ending.refused_credentials and not ending.interrupted:
         code = Exit.USAGE
-    if as_json:
-        print(ending_json(ending, code).decode(), end="")
-    else:
-        console().print(ending_table(ending))
+    with _whoever_reads(sys.stdout):
+        if as_json:
+            print(ending_json(ending, code).decode(), end="")
+        else:
+            console().print(ending_table(ending))
+    with _whoever_reads(sys.stderr):
+        _say_how_to_go_on(ending, code, out, ledger)
+    return int(code)
+
+
+def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Path | None) -> None:
+    from bonifiq_async.cli.exit_codes import Exit
+    from bonifiq_async.cli.rows import command_line
+    from bonifiq_async.outcome import Effect
+
     shown = [] if ending.refused_credentials else ending.shown()
     for text in shown:
         print(text, file=sys.stderr)
@@ -70,18 +78,33 @@ def concluded(
         print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
-    if code not in (Exit.DONE, Exit.REFUSED):
+    over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))
+    if code not in over:  # else each was tried, and none of them may be sent again
         print(
             f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
             file=sys.stderr,
         )
-    if ending.side.forgets and Effect.UNKNOWN in met:
+    if ending.side.forgets and ending.counts[Effect.UNKNOWN]:
         print(
             f"What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
             f"bonifiq settle {ledger} takes your word for each.",
             file=sys.stderr,
         )
-    return int(code)
+
+
+@contextlib.contextmanager
+def _whoever_reads(stream: TextIO) -> Iterator[None]:
+    """Let a run that is over keep its exit code, though nobody takes what is printed of it."""
+    from bonifiq_async.cli.progress import say
+
+    try:
+        yield
+        stream.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            # What is left in the buffer would be tried again at the very end, and fail the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        say(f"What came of the run could not be printed ({error.strerror}); the exit code says how it ended.")
 
 
 @contextlib.contextmanager

@@ -38,7 +38,16 @@ def export(ledger: Path, states: Collection[State], format: Format) -> None:
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(side.exported)
-    writer.writerows(map(_cell, row) for row in rows)
+    unlike = 0
+    for row in map(tuple, rows):
+        writer.writerow(map(_cell, row))
+        unlike += any(isinstance(cell, str) and (cell == "" or cell != cell.strip()) for cell in row)
+    if unlike:
+        print(
+            f"{unlike:,} of them have an empty text or outer blanks, which CSV does not keep: applied from "
+            "it, they are refused as other changes. Use --format jsonl.",
+            file=sys.stderr,
+        )
 
 
 def _cell(value: object) -> object:

@@ -26,13 +26,17 @@ SHOWN_ERRORS = 10
 
 @define
 class Ending:
-    """How a run over changes of `side` ended, counted and summed by effect."""
+    """How a run over changes of `side` ended, counted and summed by effect.
+
+    `planned` changes were to be made; `left_out` rows were not valid and were none.
+    """
 
     side: Side
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
     sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
     summary: BatchSummary = field(factory=BatchSummary)
     planned: int = 0
+    left_out: int = 0
     interrupted: bool = False
     stopped: str | None = None
     refused_credentials: bool = False
@@ -116,9 +120,14 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # to who knows what has been done meanwhile; rich would end the process with 1
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return where tables are printed; ids and names in them are never taken for markup."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def _by_kind(
@@ -151,8 +160,9 @@ def _by_name(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Mapping[str, ob
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
     table = _by_kind(ending.side, "effect", ending.counts, ending.sums, title="Changes by effect")
-    if ending.not_tried:
-        table.add_row("not tried", f"{ending.not_tried:,}", "", "")
+    for name, number in (("not tried", ending.not_tried), ("not valid, left out", ending.left_out)):
+        if number:
+            table.add_row(name, f"{number:,}", "", "")
     return table
 
 
@@ -162,6 +172,7 @@ def ending_json(ending: Ending, exit_code: int) -> bytes:
         {
             "effects": _by_name(ending.counts, ending.sums),
             "not_tried": ending.not_tried,
+            "left_out": ending.left_out,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
             "interrupted": ending.interrupted,

@@ -116,7 +116,7 @@ def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
 
 
 Cells = tuple[object, ...]
-"""What a row has under each of its side's columns; an empty string where it has nothing."""
+"""What a row has under each of its side's columns; None where it has nothing, as an empty cell of CSV has."""
 
 
 def _every(line: int) -> bool:
@@ -137,7 +137,7 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pro
                     yield line, Problem(line, "row", f"{len(cells)} cells, but the header has {width}")
                 elif any(cells) and wanted(line):
                     cells += ("",) * (width + 1 - len(cells))  # what a short row lacks, and an absent column
-                    yield line, tuple(map(str.strip, pick(cells)))
+                    yield line, tuple([cell.strip() or None for cell in pick(cells)])
                 line = reader.line_num + 1
         except csv.Error as error:
             raise ConfigurationError(
@@ -183,7 +183,7 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pr
                 yield line, Problem(line, "row", "not a JSON object")
                 continue
             if isinstance(row, dict):
-                yield line, tuple("" if (cell := row.get(name)) is None else cell for name in names)
+                yield line, tuple(map(row.get, names))
             else:
                 yield line, Problem(line, "row", "not a JSON object")
 

@@ -15,7 +15,7 @@ from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.raba7ni.sign_in import SignedIn
-from bonifiq_async.secret import MASK, Secret
+from bonifiq_async.secret import Secret
 from bonifiq_async.verdict import CREDENTIALS_REFUSED
 
 T = TypeVar("T")
@@ -31,13 +31,7 @@ MEMBER_NOT_FOUND = "member_not_found"
 
 @frozen
 class AnswerReader:
-    """Reads complete answers; blots out `hidden` where an error of the provider repeats it."""
-
-    hidden: tuple[Secret, ...] = ()
-
-    def hiding(self, *secrets: Secret) -> "AnswerReader":
-        """Return a reader that hides `secrets`, too."""
-        return AnswerReader((*self.hidden, *secrets))
+    """Reads complete answers."""
 
     def read(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read an answer whose `data` is the operation's `result`."""
@@ -98,18 +92,13 @@ class AnswerReader:
         message = _text(error.get("message")) or _text(answer.get("message")) or _text(answer.get("error"))
         return ErrorAnswer(
             status,
-            code=self._blotted(_text(error.get("code"))),
-            message=self._blotted(message),
+            code=_text(error.get("code")),
+            message=message,
             request_id=self._request_id(answer),
         )
 
     def _request_id(self, answer: Members) -> str | None:
-        return self._blotted(_text(_members(answer.get("meta")).get("request_id")))
-
-    def _blotted(self, text: str | None) -> str | None:
-        for secret in self.hidden:
-            text = text and text.replace(secret.reveal(), MASK)
-        return text
+        return _text(_members(answer.get("meta")).get("request_id"))
 
 
 def _structured(operation: Operation[T], data: object, path: str, request_id: str | None) -> Reading[T]:

@@ -30,7 +30,6 @@ from bonifiq_async.raba7ni.payloads import (
     RefundRequest,
 )
 from bonifiq_async.request import PreparedRequest, prepare
-from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -215,7 +214,6 @@ class Cashback:
         return await self._once(change, EARN, _request_of(change, self._base_url), self._reader.read, terms)
 
     async def _redeem(self, change: Redeem, terms: Terms) -> Outcome[CashbackRedeemed]:
-        secrets: tuple[Secret, ...] = (change.member_token, *([change.pin] if change.pin else []))
         request = prepare(
             REDEEM,
             self._base_url,
@@ -225,8 +223,9 @@ class Cashback:
             headers=((MEMBER_TOKEN, change.member_token),),
             record=RedeemRecord.of(change),
             bearer=change.bearer,
+            secrets=() if change.pin is None else (change.pin,),
         )
-        return await self._once(change, REDEEM, request, self._reader.hiding(*secrets).read_redeem, terms)
+        return await self._once(change, REDEEM, request, self._reader.read_redeem, terms)
 
     async def _refund(self, change: Refund, terms: Terms) -> Outcome[CashbackRefunded]:
         return await self._once(change, REFUND, _request_of(change, self._base_url), self._reader.read, terms)

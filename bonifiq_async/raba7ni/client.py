@@ -25,10 +25,10 @@ from bonifiq_async.raba7ni.changes import CashbackWrite
 from bonifiq_async.raba7ni.members import Members
 from bonifiq_async.raba7ni.operations import SignInPaths
 from bonifiq_async.raba7ni.payloads import CashbackAnswer
-from bonifiq_async.request import checked_base_url
+from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Secret, masked
+from bonifiq_async.secret import masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
@@ -108,11 +108,13 @@ class Raba7niClient:
             borrowed=session,
             trust_env=trust_env,
         )
-        delivery = Delivery(self._session, policy=retry, timeouts=timeouts, runtime=runtime)
+        delivery = Delivery(
+            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=(credentials.api_key,)
+        )
         self._account = ("raba7ni", account_text("app id", credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
         calls = Calls(delivery, self._claims, timeouts)
-        reader = AnswerReader((Secret(credentials.api_key),))
+        reader = AnswerReader()
         self.cashback = Cashback(calls, address, reader)
         self.cards = Cards(calls, address, reader)
         self.members = Members(calls, address, reader, sign_in_paths)
@@ -133,14 +135,16 @@ class Raba7niClient:
     ) -> Self:
         """Return a client made from RABA7NI_APP_ID, RABA7NI_API_KEY and RABA7NI_BASE_URL (optional).
 
-        The arguments are those of the class. Raises `ConfigurationError` naming what is missing.
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
         missing = [name for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY") if not os.environ.get(name)]
         if missing:
             raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        if base_url is None:
+            base_url = base_url_of("RABA7NI_BASE_URL", os.environ.get("RABA7NI_BASE_URL"), BASE_URL)
         return cls(
             Raba7niCredentials(os.environ["RABA7NI_APP_ID"], os.environ["RABA7NI_API_KEY"]),
-            base_url=base_url or os.environ.get("RABA7NI_BASE_URL") or BASE_URL,
+            base_url=base_url,
             retry=retry,
             timeouts=timeouts,
             pool=pool,

@@ -95,13 +95,18 @@ class Members:
         if not sealed:
             raise PayloadError("body is empty", path="body")
         return await self._send(
-            VERIFY_OTP[self._paths], sealed, self._reader.hiding(*sealed.values()).read_sign_in, deadline
+            VERIFY_OTP[self._paths], sealed, self._reader.read_sign_in, deadline, tuple(sealed.values())
         )
 
     async def _send(
-        self, operation: Operation[T], body: object, reader: Reader[T], deadline: float | None
+        self,
+        operation: Operation[T],
+        body: object,
+        reader: Reader[T],
+        deadline: float | None,
+        secrets: tuple[Secret, ...] = (),
     ) -> T:
-        request = prepare(operation, self._base_url, {}, body)
+        request = prepare(operation, self._base_url, {}, body, secrets=secrets)
         result, _ = await self._calls.value(operation, request, reader, deadline=deadline)
         return result
 

@@ -1,0 +1,192 @@
+"""The console command in corners: what is settled from a ledger, what it says when it cannot go on."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from conftest import client_for
+from console import Console, Ended, settings
+
+from bonifiq_async import CashbackChange, Effect, SqliteLedger
+from bonifiq_async.cli import bonifiq_side
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+
+HEADER = "customer_id,value,reason,reference"
+
+
+@pytest.fixture
+def console(monkeypatch, capsys, tmp_path):
+    """A console in an empty folder."""
+    return Console(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox that answers a used key with an error."""
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+def rows(count: int) -> list[str]:
+    """A file of `count` changes of 1.00 each for ten customers."""
+    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
+
+
+def _in_doubt(path: Path, sandbox: Sandbox, **texts: str) -> None:
+    """Leave a change in doubt in a ledger, as a program does that gives what no CSV file can."""
+
+    async def leave() -> None:
+        async with SqliteLedger(path) as ledger, client_for(sandbox, ledger=ledger) as client:
+            made = CashbackChange.add("c", Decimal(1), change_key="k", **texts)
+            assert (await client.outcome_of(made)).effect is Effect.UNKNOWN
+
+    asyncio.run(leave())
+
+
+TEXTS = {
+    "no customer reason": {"reason": "r"},
+    "an empty customer reason": {"reason": "r", "customer_reason": ""},
+    "a blank customer reason": {"reason": "r", "customer_reason": "  "},
+    "blanks around": {"reason": " r", "customer_reason": " c "},
+}
+
+
+@pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
+def test_what_a_program_left_in_doubt_is_settled_with_the_same_bytes(console, texts):
+    """Also from an export as JSON lines; an export as CSV says what it does not keep."""
+    with Sandbox(faults=FaultScript(["html-before", "html-before"])) as sandbox:
+        for name in ("l", "m"):
+            _in_doubt(console.folder / name, sandbox, **texts)
+        assert console("settle", "l", "--all-by-repeating", "--yes", sandbox=sandbox).code == 0
+        exported = console("export", "m", "--effect", "unknown", "--format", "jsonl").out
+        console.write("m.jsonl", *exported.splitlines())
+        assert console("apply", "m.jsonl", "--ledger", "m", "--yes").code == 0
+        assert len(sandbox.books.effects("k")) == 1
+        told = console("export", "m", "--effect", "applied").err
+        assert ("1 of them have" in told) is (len(texts) > 1)
+
+
+def test_a_change_that_cannot_be_repeated_stays_in_doubt(console, monkeypatch):
+    """Its row does not come back as it was sent: nothing is sent, and nothing is said to be settled."""
+    with Sandbox(faults=FaultScript(["html-after"])) as sandbox:
+        _in_doubt(console.folder / "l", sandbox, reason="r")
+        changed = evolve(bonifiq_side.SIDE, cells=lambda _: ("c", Decimal(1), "another", "k", None))
+        monkeypatch.setattr(bonifiq_side, "SIDE", changed)
+        ended = console("settle", "l", "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
+        assert (ended.code, effect_counts(ended)) == (Exit.UNKNOWN, {"unknown": 1})
+        assert "stays in doubt" in ended.err
+        assert sandbox.books.requests == 1
+
+
+def effect_counts(ended: Ended) -> dict[str, int]:
+    """Return how many changes of a run had each effect, where any had."""
+    found = json.loads(ended.out)["effects"]
+    return {name: of["changes"] for name, of in found.items() if of["changes"]}
+
+
+URLS = {
+    "": "set but empty",
+    "  ": "set but empty",
+    "127.0.0.1:8080": "no scheme",
+    "http://example.org": "encryption",
+}
+
+
+@pytest.mark.parametrize("name", ["BONIFIQ_BASE_URL", "RABA7NI_BASE_URL"])
+@pytest.mark.parametrize(("url", "said"), URLS.items())
+def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, said):
+    """One that is set and empty, above all: it would be the provider's real address."""
+    provider, _, _ = name.partition("_")
+    given = {
+        name: url,
+        "BONIFIQ_API_TOKEN": "t",
+        "BONIFIQ_API_KEY": "k",
+        "RABA7NI_APP_ID": "a",
+        "RABA7NI_API_KEY": "k",
+    }
+    console.write("changes.csv", *rows(1))
+    command = ("apply", "changes.csv", "--yes", "--provider", provider.lower())
+    ended = console(*command, **given)
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert name in ended.err and said in ended.err and ended.err.count("Nothing was sent") == 1
+    assert not Path("changes.csv.ledger").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+@pytest.mark.parametrize("nobody", ["reader gone", "full"])
+@pytest.mark.parametrize(("faults", "code"), [([], 0), (["400"], Exit.REFUSED)], ids=["applied", "refused"])
+def test_a_run_keeps_its_exit_code_when_nobody_takes_its_words(tmp_path, options, nobody, faults, code):
+    """Nothing of it is "a bug" (1), and nothing is left to fail at the end of the process (120)."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(3)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    out = os.open("/dev/full", os.O_WRONLY) if nobody == "full" else writing
+    with Sandbox(faults=FaultScript(faults)) as sandbox:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bonifiq_async", "apply", "changes.csv", "--yes", *options],
+            cwd=tmp_path,
+            env={**os.environ, **settings(sandbox)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+        assert sandbox.books.requests == 3
+    os.close(writing)
+    assert ended.returncode == code, ended.stderr
+    assert b"could not be printed" in ended.stderr and b"Traceback" not in ended.stderr
+
+
+def test_a_ledger_and_none_at_once_is_refused(console, sandbox):
+    """Neither of the two is guessed to be meant."""
+    console.write("changes.csv", *rows(1))
+    ended = console("apply", "changes.csv", "--yes", "--no-ledger", "--ledger", "l", sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests, Path("l").exists()) == (Exit.USAGE, 0, False)
+
+
+def test_standard_input_keeps_a_record_or_is_told_to_keep_none(console, sandbox):
+    """Silently without one, a run that is cut off could not be gone on with."""
+    text = "\n".join(rows(2)).encode()
+    command = ("apply", "-", "--format", "csv", "--yes")
+    ended = console(*command, sandbox=sandbox, stdin=text)
+    assert (ended.code, sandbox.books.requests) == (Exit.USAGE, 0)
+    assert "--ledger" in ended.err and "--no-ledger" in ended.err
+    assert console(*command, "--dry-run", sandbox=sandbox, stdin=text).code == 0
+    assert console(*command, "--no-ledger", sandbox=sandbox, stdin=text).code == 0
+    assert console(*command, "--ledger", "l", sandbox=sandbox, stdin=text).code == 0
+    assert Path("l").exists()
+
+
+def test_rows_that_are_left_out_are_named_where_they_cost_the_exit_code(console, sandbox):
+    """Nothing was refused: what was left out is what 3 stands for."""
+    console.write("changes.csv", *rows(2), "c,x,r,o9", "c,,r,o10")
+    command = ("apply", "changes.csv", "--yes", "--skip-invalid")
+    ended = console(*command, sandbox=sandbox)
+    assert ended.code == Exit.REFUSED
+    assert "not valid, left out" in ended.out and "refused" not in ended.out
+    assert json.loads(console(*command, "--json", sandbox=sandbox).out)["left_out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "again"),
+    [(["close-after"], Exit.UNKNOWN, False), (["429-long"], Exit.STOPPED, True)],
+    ids=["all tried", "given up"],
+)
+def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code, again):
+    """Where each row was tried and nobody de-duplicates, a second run has nothing to do."""
+    console.write(
+        "changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a", "earn,10,5,8,b"
+    )
+    command = ("apply", "changes.csv", "--provider", "raba7ni", "--yes", "--max-in-flight", "1")
+    with Raba7niSandbox(faults=FaultScript(faults)) as raba7ni:
+        ended = console(*command, sandbox=raba7ni)
+    assert ended.code == code
+    assert ("run the same command again" in ended.err) is again
+    assert "bonifiq settle changes.csv.ledger" in ended.err
