@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     )
     from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
     from bonifiq_async.intent import Ledger
-    from bonifiq_async.ledger import MemoryLedger, SqliteLedger
+    from bonifiq_async.ledger.memory import MemoryLedger
+    from bonifiq_async.ledger.sqlite import SqliteLedger
     from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
     from bonifiq_async.raba7ni import (
         CardReward,
@@ -168,11 +169,13 @@ _ROOMS = (
     "runtime",
     "session",
     "intent",
-    "ledger",
+    "ledger.memory",
     "bonifiq",
-    "raba7ni",
     "batch",
+    "ledger.sqlite",
+    "raba7ni",
 )
+"""In the order in which they are asked: what most programs need comes first."""
 
 
 def __getattr__(name: str) -> object:

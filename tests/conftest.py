@@ -16,7 +16,7 @@ from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.history import Delivered
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent
-from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 from bonifiq_async.virtual_time import VirtualClock as Clock

@@ -46,7 +46,7 @@ BREAKS = {
         ("claim-first",),
         """
         from bonifiq_async.intent import Granted
-        from bonifiq_async.ledger import SqliteLedger
+        from bonifiq_async.ledger.sqlite import SqliteLedger
         claim, end = SqliteLedger.claim, SqliteLedger.end
         async def grant(self, intent, **_):
             return Granted(1, False)
@@ -60,7 +60,7 @@ BREAKS = {
         ("durable",),
         """
         import asyncio
-        from bonifiq_async.ledger import SqliteLedger
+        from bonifiq_async.ledger.sqlite import SqliteLedger
         end, later = SqliteLedger.end, set()
         async def slowly(*told):
             await asyncio.sleep(1)

@@ -27,7 +27,7 @@ from bonifiq_async.calls import Calls, Terms
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.virtual_time import EPOCH
 

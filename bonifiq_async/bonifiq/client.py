@@ -23,7 +23,7 @@ from bonifiq_async.delivery import Delivery
 from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.evidence import DuplicateRule
 from bonifiq_async.intent import Ledger
-from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy

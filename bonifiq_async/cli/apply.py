@@ -27,7 +27,7 @@ from bonifiq_async.errors import (
     OutcomeUnknownError,
 )
 from bonifiq_async.intent import Ledger
-from bonifiq_async.ledger import SqliteLedger
+from bonifiq_async.ledger.sqlite import SqliteLedger
 from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Effect, Outcome
 from bonifiq_async.retry import RetryPolicy

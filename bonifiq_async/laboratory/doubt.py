@@ -11,7 +11,7 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.laboratory.bench import Closed, bench
 from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.ledger import SqliteLedger
+from bonifiq_async.ledger.sqlite import SqliteLedger
 from bonifiq_async.outcome import Effect, Outcome
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.sandbox.faults import TRANSIENT

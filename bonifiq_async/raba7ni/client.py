@@ -16,7 +16,7 @@ from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.intent import Ledger
-from bonifiq_async.ledger import MemoryLedger
+from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.cards import Cards
