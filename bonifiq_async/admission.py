@@ -6,6 +6,7 @@ nothing was sent. aiohttp's own pool never has to queue, because no more are adm
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from attrs import frozen
@@ -83,6 +84,9 @@ class Slot(Protocol):
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """Take the place again, waiting up to `timeout` seconds; return why that cannot be, if so."""
+
+    async def rest(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> StopReason | None:
+        """Wait so long before the next attempt; return why there is none, as soon as that is known."""
 
     def release(self) -> None:
         """Give it back. Idempotent."""

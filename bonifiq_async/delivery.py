@@ -157,11 +157,11 @@ class Delivery:
 
     async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
-        clock, run = self._runtime.monotonic, self._runtime
+        clock = self._runtime.monotonic
         if wait <= 0 and slot is None and self.hold.until <= clock() < deadline.at and self.admission.take():
             return None  # nothing is in the way
-        if wait > 0:
-            await run.sleep(wait)
+        if wait > 0 and (barred := await self._rest(wait, slot)) is not None:
+            return barred
         while True:
             held = self.hold.remaining(clock())
             if held > 0:
@@ -170,7 +170,10 @@ class Delivery:
                 if held > self._policy.max_retry_after or not deadline.allows(held, clock()):
                     return StopReason.RETRY_AFTER_TOO_LONG
                 room = deadline.remaining(clock()) - held
-                await run.sleep(held + EARLIEST + min(self.hold.spread(), room / 2) * run.random())
+                over = held + EARLIEST + min(self.hold.spread(), room / 2) * self._runtime.random()
+                barred = await self._rest(over, slot)
+                if barred is not None:
+                    return barred
                 continue
             barred = await self._acquire(deadline, slot)
             if barred is None and self.session.closed:
@@ -181,6 +184,13 @@ class Delivery:
             if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
                 return None
             self._release(slot)
+
+    async def _rest(self, seconds: float, slot: Slot | None) -> StopReason | None:
+        """Wait without a place; or say, as a batch may, that there is nothing to wait for."""
+        if slot is not None:
+            return await slot.rest(seconds, self._runtime.sleep)
+        await self._runtime.sleep(seconds)
+        return None
 
     async def _acquire(self, deadline: Deadline, slot: Slot | None) -> StopReason | None:
         """Take the place among a batch's requests, then one among all of the client's."""

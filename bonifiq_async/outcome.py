@@ -63,6 +63,8 @@ class StopReason(Kind):
     UNSETTLED = "it must not be sent again"
     OUTAGE = "nothing has succeeded for too long"
     """The run gave up on the provider."""
+    STOPPED = "the run was stopped"
+    """It was asked to, and a further attempt was not worth waiting for."""
 
 
 @frozen

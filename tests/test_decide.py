@@ -392,6 +392,7 @@ ELSEWHERE = {
     StopReason.HELD,
     StopReason.UNSETTLED,
     StopReason.OUTAGE,
+    StopReason.STOPPED,
 }
 """Reasons that `decide` does not know: a closed client, a batch that gave up, answers from memory."""
 

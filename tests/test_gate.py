@@ -12,7 +12,7 @@ from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, st
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, MemoryLedger, RetryPolicy, StopReason
 from bonifiq_async.admission import Sample
-from bonifiq_async.batch.gate import Gate, Passage
+from bonifiq_async.batch.gate import LOOK, Gate, Passage
 from bonifiq_async.claims import LEASE_MARGIN, POLL
 from bonifiq_async.intent import Held, Intent, Ruling
 from bonifiq_async.outcome import Verdict
@@ -472,3 +472,31 @@ async def test_stop_in_a_hold_with_nothing_in_flight_ends_at_once() -> None:
     assert now() < began + 5.1
     assert {outcome.effect for outcome in outcomes} == {Effect.NOT_APPLIED}
     assert len(outcomes) == 1  # it was told to wait too long, and the gate with it
+
+
+@virtual
+async def test_stop_in_a_hold_gives_what_was_sent_a_trial_after_it() -> None:
+    """Though nothing has succeeded before: the provider itself named the time."""
+    began = now()
+    provider = Provider(lambda *_: status(503, 20.0) if now() - began < 10.0 else GOOD)
+    batch = CashbackBatch(Client(provider, call=180.0), flow=wide(8), runtime=runtime())
+    asyncio.get_running_loop().call_later(8.0, batch.stop)
+    outcomes = await all_of(batch, many(3))
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
+    assert 20.0 <= now() - began <= 25.0
+
+
+@virtual
+async def test_stop_while_a_hold_keeps_all_from_being_sent_ends_soon() -> None:
+    """Another call of the client was asked to wait, and these have begun: they are not sent afterwards."""
+    provider = Provider()
+    client = Client(provider, call=180.0)
+    client.delivery.hold.extend(now() + 100.0, 100.0)
+    batch, began = CashbackBatch(client, flow=wide(8), runtime=runtime()), now()
+    asyncio.get_running_loop().call_later(5.0, batch.stop)
+    outcomes = await all_of(batch, many(100))
+    assert now() <= began + 5.0 + LOOK
+    assert [(outcome.effect, outcome.reason) for outcome in outcomes] == [
+        (Effect.NOT_APPLIED, StopReason.STOPPED)
+    ] * 8
+    assert provider.tried == []

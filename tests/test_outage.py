@@ -1,6 +1,7 @@
 """A provider that is out, in virtual time: probes, giving up, going on, and no row lost or told twice."""
 
 import asyncio
+import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -36,7 +37,7 @@ from bonifiq_async import (
     StopReason,
 )
 from bonifiq_async.admission import Sample
-from bonifiq_async.batch.gate import ROUNDS, Gate
+from bonifiq_async.batch.gate import LOOK, ROUNDS, Gate
 from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, Outage
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.evidence import Evidence
@@ -109,6 +110,18 @@ def test_a_success_ends_it_and_begins_the_count_anew() -> None:
     assert outage.lasts(25.0) == 5.0
     assert outage.succeeded(30.0, 1) is True
     assert (outage.probe_at, outage.lasts(40.0), outage.good_at) == (None, 0.0, 30.0)
+
+
+def test_it_is_counted_from_when_the_first_that_failed_was_begun() -> None:
+    """But not from before the last success, and not from when nothing was asked for."""
+    outage = Outage(100.0)
+    assert outage.lasts(500.0) == 0.0
+    outage.failed("a", 520.0, probe=False, elapsed=20.0)
+    outage.failed("b", 530.0, probe=False, elapsed=90.0)
+    assert outage.lasts(560.0) == 60.0
+    outage.succeeded(600.0, 1)
+    outage.failed("a", 610.0, probe=False, elapsed=20.0)
+    assert outage.lasts(615.0) == 15.0
 
 
 def test_the_time_from_probe_to_probe_doubles() -> None:
@@ -584,7 +597,176 @@ async def test_time_in_which_nothing_was_asked_for_is_no_outage() -> None:
     assert now() - began > 3_660.0
 
 
+PATIENT = RetryPolicy(max_attempts=12, cap=15.0)
+"""As that of the command."""
+
+
+@pytest.mark.parametrize("good", [0, 3], ids="after {} that succeeded".format)
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 30])
+@pytest.mark.parametrize("answer", [DOWN, status(500), SILENT], ids=["nobody listens", "500", "silence"])
+@virtual
+async def test_however_few_rows_there_are_it_is_given_up_in_time(
+    answer: Evidence, count: int, good: int
+) -> None:
+    """Counted from the last success or the beginning; a request that is under way then ends first."""
+
+    async def source() -> AsyncIterator[CashbackChange]:
+        for each in many(good + count):
+            yield each
+            if each.change_key == str(good - 1):
+                await asyncio.sleep(1.0)
+
+    provider = Provider(lambda _, key: GOOD if int(key) < good else answer)
+    batch = batch_over(provider, FlowControl(give_up_after=25.0), policy=PATIENT, call=180.0)
+    outcomes = [outcome async for outcome in batch.run(source())]
+    assert 25.0 <= batch.summary.elapsed <= (46.0 if answer is SILENT else 29.0)
+    said = int(re.match(r"Nothing has succeeded for (\d+) s, so", str(batch.stopped_by))[1])
+    assert said == pytest.approx(batch.summary.elapsed, abs=2.5)
+    tried = {key for _, key in provider.tried}
+    assert {outcome.change.change_key for outcome in outcomes} == tried
+    failed_ones = [outcome for outcome in outcomes if outcome.change.change_key not in provider.applied]
+    assert {outcome.effect for outcome in failed_ones} == {
+        Effect.NOT_APPLIED if answer is DOWN else Effect.UNKNOWN
+    }
+    assert len(outcomes) == good + count or count == 30
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@virtual
+async def test_one_change_whose_time_is_over_gives_no_run_up_before_others_were_tried(width: int) -> None:
+    """It fails for longer than the run waits, while it keeps the only place: the others are applied."""
+    bad = {"0", "7", "8"}
+    provider = Provider(lambda _, key: status(500) if key in bad else GOOD)
+    batch = batch_over(provider, wide(width, give_up_after=5.0), policy=PATIENT, call=180.0)
+    outcomes = await all_of(batch, many(300))
+    assert set(provider.applied) == {str(number) for number in range(300)} - bad
+    assert {outcome.change.change_key for outcome in outcomes} == {str(number) for number in range(300)}
+    assert batch.summary.elapsed < 60.0
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@virtual
+async def test_in_an_outage_one_trial_of_a_few_others_is_enough(width: int) -> None:
+    """When the time of the first is over."""
+    provider = out(DOWN, -1.0, FOR_EVER)
+    batch = batch_over(provider, wide(width, give_up_after=20.0), policy=PATIENT, call=180.0)
+    outcomes = await all_of(batch, many(300))
+    assert 20.0 <= batch.summary.elapsed <= 24.0
+    assert CHANGES == len({key for _, key in provider.tried}) == len(outcomes)
+    assert batch.stopped_by is not None
+
+
+@virtual
+async def test_one_change_that_failed_while_others_succeeded_ends_alone_when_its_time_is_over() -> None:
+    """It stops no run, and what comes behind it of the same customer is still done."""
+    provider = Provider(lambda _, key: status(500) if key == "0" else GOOD)
+    batch = batch_over(provider, wide(2, give_up_after=10.0), policy=PATIENT, call=180.0)
+    outcomes = await all_of(batch, many(20, customers=10))
+    (bad,) = [outcome for outcome in outcomes if outcome.effect is not Effect.APPLIED]
+    assert (bad.change.change_key, bad.effect, bad.reason) == ("0", Effect.UNKNOWN, StopReason.OUTAGE)
+    assert (len(outcomes), batch.stopped_by) == (20, None)
+    assert 10.0 <= batch.summary.elapsed <= 11.5
+
+
+@virtual
+async def test_time_between_rows_that_failed_is_no_outage() -> None:
+    """A row ends by itself; an hour later the next one fails, for a moment."""
+    began = now()
+
+    async def source() -> AsyncIterator[CashbackChange]:
+        for each in many(4):
+            yield each
+            await asyncio.sleep(3_600.0)
+
+    def answers(_: Provider, key: str) -> Evidence:
+        passing = key == "2" and now() - began < 2 * 3_600.0 + 30.0
+        return status(500) if key == "1" or passing else GOOD
+
+    batch = batch_over(Provider(answers), wide(8), policy=PATIENT, call=180.0)
+    outcomes = [outcome async for outcome in batch.run(source())]
+    assert [outcome.effect for outcome in outcomes] == [
+        Effect.APPLIED,
+        Effect.UNKNOWN,
+        Effect.APPLIED,
+        Effect.APPLIED,
+    ]
+    assert batch.stopped_by is None
+
+
+@virtual
+async def test_what_is_known_as_applied_counts_as_a_success() -> None:
+    """A run that goes on may have much of it behind it, and asks for nothing meanwhile."""
+    gate = Gate(FlowControl(give_up_after=100.0), runtime())
+    bad = await gate.start()
+    for _ in range(5):
+        bad.saw(NO)
+        await asyncio.sleep(50.0)
+        assert gate.bars(bad) is None
+        remembered = Outcome(change(), Effect.ALREADY_APPLIED, None, (), None, 0, StopReason.REMEMBERED)
+        assert gate.outlived(await gate.start(), remembered) is False
+    bad.saw(NO)
+    await asyncio.sleep(100.0)
+    assert gate.bars(bad) is StopReason.OUTAGE
+
+
 # Stopping and leaving
+
+
+@pytest.mark.parametrize("after", [0.5, 12.0, 100.0], ids="{:.0f} s".format)
+@pytest.mark.parametrize("count", [1, 3])
+@virtual
+async def test_a_stopped_run_does_not_go_on_with_what_was_never_sent(count: int, after: float) -> None:
+    """Nobody listens: it is told so as soon as its waiting ends, which is cut short."""
+    began = now()
+    provider = out(DOWN, -1.0, FOR_EVER)
+    batch = batch_over(provider, FlowControl(), policy=PATIENT, call=180.0)
+    asyncio.get_running_loop().call_later(after, batch.stop)
+    outcomes = await all_of(batch, many(count))
+    assert now() - began <= after + LOOK
+    assert max(at for at, _ in provider.tried) <= began + after
+    assert [(outcome.effect, outcome.reason) for outcome in outcomes] == [
+        (Effect.NOT_APPLIED, StopReason.STOPPED)
+    ] * count
+    assert all("the run was stopped" in str(outcome.error) for outcome in outcomes)
+    assert batch.stopped_by is None
+
+
+@pytest.mark.parametrize(("after", "ends"), [(0.5, A_WHILE), (12.0, 12.0), (100.0, 100.0)], ids=str)
+@virtual
+async def test_a_stopped_run_waits_no_longer_for_what_was_sent_than_something_succeeds(
+    after: float, ends: float
+) -> None:
+    """It has a few seconds from the last success on, and is in doubt then."""
+    began = now()
+    provider = Provider(lambda _, key: status(500))
+    batch = batch_over(provider, FlowControl(), policy=PATIENT, call=180.0)
+    asyncio.get_running_loop().call_later(after, batch.stop)
+    outcomes = await all_of(batch, many(3))
+    assert ends <= now() - began <= ends + LOOK
+    assert max(at for at, _ in provider.tried) <= began + ends
+    assert [(outcome.effect, outcome.reason) for outcome in outcomes] == [
+        (Effect.UNKNOWN, StopReason.STOPPED)
+    ] * 3
+
+
+@virtual
+async def test_a_stopped_run_settles_what_is_in_doubt_while_something_succeeds() -> None:
+    """The answer of one change was lost: its repeat says that it is applied."""
+
+    def answers(at: Provider, key: str) -> Evidence:
+        if key != "5" or at.applied[key]:
+            return GOOD
+        at.applied[key] = 1
+        return status(500)
+
+    provider = Provider(answers)
+    policy = RetryPolicy(base=4.0, cap=4.0)
+    batch = batch_over(provider, wide(8), policy=policy)
+    asyncio.get_running_loop().call_later(0.1, batch.stop)
+    outcomes = await all_of(batch, many(1_000))
+    (settled,) = [outcome for outcome in outcomes if outcome.change.change_key == "5"]
+    assert settled.effect is Effect.ALREADY_APPLIED
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED, Effect.ALREADY_APPLIED}
 
 
 @pytest.mark.parametrize("back_off", [0.01, 8.0], ids="back-off of {:.2f} s".format)
@@ -611,7 +793,7 @@ async def test_stop_in_an_outage_ends_soon(back_off: float) -> None:
 async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
     """Nobody waits for a provider that is out, once one has been asked to stop."""
     began = now()
-    provider = out(DOWN, 4.0, FOR_EVER)
+    provider = out(status(500), 4.0, FOR_EVER)
     policy = RetryPolicy(max_attempts=1_000, base=0.5, cap=0.5)
     batch = batch_over(provider, wide(8, max_rate=20.0), call=180.0, policy=policy)
     asyncio.get_running_loop().call_later(4.4, batch.stop)
@@ -619,7 +801,7 @@ async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
     failures = [at for at, _ in provider.tried if at > began + 4.0]
     assert OUTAGE <= len(failures) <= 2 * 8 + 2
     assert now() - began <= 10.0
-    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED, Effect.NOT_APPLIED}
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED, Effect.UNKNOWN}
 
 
 @pytest.mark.parametrize("after", [1.2, 10.0, 100.0, 170.0], ids="{:.0f} s".format)

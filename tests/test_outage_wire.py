@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -110,9 +111,10 @@ async def test_two_batches_of_one_client_keep_their_ledgers_apart(sandbox, tmp_p
     assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
 
 
-def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(console, sandbox):
+@pytest.mark.parametrize("count", [1, 2, 60])
+def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(count, console, sandbox):
     """Exit code 5, what happened and the command to go on; run again when it is back, all is applied."""
-    console.write("changes.csv", *rows(60))
+    console.write("changes.csv", *rows(count))
     server = sandbox(duplicates="error-409")
     server.refuse_connections()
     command = ("apply", "changes.csv", "--yes", "--give-up-after", "1", "--json")
@@ -121,11 +123,27 @@ def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(console, 
     assert re.search(r"Nothing has succeeded for \d s, so the run was stopped\.", ended.err)
     assert "bonifiq apply changes.csv --yes --give-up-after 1 --json" in ended.err
     told = json.loads(ended.out)
-    assert told["not_tried"] + told["effects"]["not_applied"]["changes"] == 60
+    assert told["not_tried"] + told["effects"]["not_applied"]["changes"] == count
+    assert told["elapsed"] < 10.0
     assert told["effects"]["unknown"]["changes"] == 0
     server.accept_connections()
     assert console(*command, sandbox=server).code == 0
-    assert effects(server, 60) == {1: 60}
+    assert effects(server, count) == {1: count}
+
+
+def test_an_interrupt_does_not_wait_for_a_provider_that_is_down(sandbox, tmp_path):
+    """Of one row alone: it was never sent, and is not."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(1)))
+    server = sandbox()
+    server.refuse_connections()
+    running = process(server, tmp_path, "apply", "changes.csv", "--yes", "--json")
+    assert running.stderr is not None
+    while "1 to be sent again" not in (line := running.stderr.readline()):
+        assert line
+    running.send_signal(signal.SIGINT)
+    told, said = running.communicate(timeout=10)
+    assert running.returncode == Exit.INTERRUPTED, said
+    assert json.loads(told)["effects"]["not_applied"]["changes"] == 1
 
 
 def test_an_outage_in_the_middle_stops_the_command_which_goes_on_later(sandbox, tmp_path):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
+from bonifiq_async import RetryPolicy
 from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
 from bonifiq_async.cli import progress
 from bonifiq_async.cli.apply import _keep_shown
@@ -19,8 +20,12 @@ TEXTS = {
     "a slow rate": (FlowState(1, 8, 0.5, 0.0, None), "1 of 8 in flight, at most 0.5/s"),
     "held": (FlowState(0, 8, None, 30.0, None), "0 of 8 in flight, held until 12:00:30"),
     "paused": (
-        FlowState(1, 8, None, 0.0, 90.0),
+        FlowState(1, 8, None, 0.0, 90.0, 90.0),
         "1 of 8 in flight, paused: nothing has succeeded since 11:58:30, probing",
+    ),
+    "nothing succeeds": (
+        FlowState(0, 8, None, 0.0, None, 90.0, 2),
+        "0 of 8 in flight, 2 to be sent again, nothing has succeeded since 11:58:30",
     ),
     "paused just now": (
         FlowState(0, 8, None, 0.0, 0.0),
@@ -89,6 +94,33 @@ async def test_the_display_goes_on_while_nothing_ends(answer, said: str) -> None
 
 
 @virtual
+async def test_two_rows_that_fail_are_shown_with_the_reason_and_their_retries() -> None:
+    """Also before they end, and though they are no outage."""
+    began, seen = now(), []
+
+    class Live(Seen):
+        def show(self, done: BatchSummary, flow: FlowState | None) -> None:
+            seen.append((now() - began, done.repeats, done.attempts, flow))
+
+    provider = Provider(lambda *_: DOWN if now() - began < 40.0 else GOOD)
+    batch = CashbackBatch(
+        Client(provider, policy=RetryPolicy(max_attempts=30), call=180.0), flow=wide(8), runtime=runtime()
+    )
+    showing = asyncio.create_task(_keep_shown(batch, Live()))
+    await all_of(batch, many(2))
+    showing.cancel()
+    await asyncio.wait([showing])
+    for at, repeats, _, flow in seen[:-1]:
+        arrived = [key for when, key in provider.tried if when - began < at]
+        assert repeats == len(arrived) - len(set(arrived))
+        assert (flow.failing is not None) == (at >= 5.0)
+        assert (flow.in_flight, flow.waiting) == (0, 2) or at > 40.0
+    _, repeats, attempts, flow = seen[-1]
+    assert (repeats, flow) == (attempts - 2, None)
+    assert repeats > 6
+
+
+@virtual
 async def test_the_end_is_shown() -> None:
     """Also of a run that is over before it was time to show anything."""
     seen = Seen()
@@ -106,6 +138,6 @@ def test_without_a_terminal_a_line_is_said_every_few_seconds(monkeypatch, capsys
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
     with display(100) as shown:
         for seen in (20, 60, 70):
-            shown.show(BatchSummary(seen=seen, attempts=seen + 5), FlowState(3, 8, None, 0.0, None))
+            shown.show(BatchSummary(seen=seen, repeats=5), FlowState(3, 8, None, 0.0, None))
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"60 of 100 changes, 10/s, 4 s left, 5 retries, 3 of 8 in flight", line)

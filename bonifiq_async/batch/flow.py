@@ -11,7 +11,7 @@ class FlowControl:
 
     The number in flight begins at `initial` and adapts to what the provider takes, between 1 and
     `max_in_flight`; the client's pool (`PoolLimits.connections`) is a second limit. When nothing succeeds
-    for `give_up_after` seconds, the run stops.
+    for `give_up_after` seconds in which it is tried, the run stops.
     """
 
     max_in_flight: int = field(default=256, validator=door.count)
@@ -25,8 +25,9 @@ class FlowState:
     """What is going on in a run.
 
     `in_flight` requests of at most `limit`; `rate` is the pace in force, requests a second, if there is
-    one. `held` are the seconds that the provider still asks to wait; `paused` the seconds for which
-    nothing has succeeded, in an outage, else None.
+    one. `held` are the seconds that the provider still asks to wait. `failing` are the seconds for which
+    nothing has succeeded though it was tried, once these are some; `paused` the same in an outage, in which
+    only probes go out; else None. `waiting` changes failed, and wait to be sent again.
     """
 
     in_flight: int
@@ -34,6 +35,8 @@ class FlowState:
     rate: float | None
     held: float
     paused: float | None
+    failing: float | None = None
+    waiting: int = 0
 
 
 class Pacer:

@@ -7,15 +7,16 @@ outage lets one probe through at growing intervals until the provider is back or
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.limit import GOOD, Adaptation
-from bonifiq_async.batch.outage import Outage
+from bonifiq_async.batch.outage import A_WHILE, Outage
 from bonifiq_async.budget import EARLIEST, Hold
 from bonifiq_async.errors import NotAppliedError
-from bonifiq_async.outcome import Outcome, StopReason
+from bonifiq_async.outcome import Outcome, StopReason, Verdict
 from bonifiq_async.runtime import Runtime
 
 LOOK = 1.0
@@ -27,7 +28,9 @@ ROUNDS = 3
 """How often a change is begun while it is not plain that the provider is out: when it is overtaken by others
 between outages, waits too long for its turn, or fails when few others are tried."""
 
-GIVEN_UP = frozenset({StopReason.ATTEMPTS_SPENT, StopReason.DEADLINE, StopReason.QUOTA_SPENT})
+GIVEN_UP = frozenset(
+    {StopReason.ATTEMPTS_SPENT, StopReason.DEADLINE, StopReason.QUOTA_SPENT, StopReason.OUTAGE}
+)
 """Ends that may be for the provider's condition and not for the change's."""
 
 
@@ -49,20 +52,23 @@ class Gate:
         self._looks_at = float("inf")
         self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
-        self._spared_since: float | None = None
         self._stopped = False
+        self.resting = self.repeats = 0
         self.fault: NotAppliedError | None = None
 
     @property
     def state(self) -> FlowState:
         """What is going on now."""
         now = self._runtime.monotonic()
+        fails = self._outage.lasts(now)
         return FlowState(
             in_flight=self._active,
             limit=int(self._adaptation.limit.value),
             rate=self._pacer.rate(self._adaptation.pace.value),
             held=self._held.remaining(now),
-            paused=self._outage.lasts(now) if self._paused else None,
+            paused=fails if self._paused else None,
+            failing=fails if fails >= A_WHILE else None,
+            waiting=self.resting + sum(not waiter.done() for waiter, _ in self._repeats),
         )
 
     @property
@@ -74,6 +80,8 @@ class Gate:
         if self._stopped:
             return None
         passage = Passage(self) if again is None else again
+        if self._outage.since is not None and self._is_hopeless(passage):
+            return None
         if await self._enter(self._beginnings, passage) is not None:
             return None
         passage.begin(self._runtime.monotonic())
@@ -81,11 +89,32 @@ class Gate:
 
     async def repeat(self, passage: "Passage") -> StopReason | None:
         """Wait until the next attempt of a change may go out; return why it may not, if so."""
-        return await self._enter(self._repeats, passage)
+        barred = self.bars(passage)
+        return await self._enter(self._repeats, passage) if barred is None else barred
+
+    def bars(self, passage: "Passage") -> StopReason | None:
+        """Say why no further attempt of a change that has begun may go out, if so.
+
+        Is its time over, others are tried before the run gives up. A run that was stopped does not begin
+        what was never sent, and is done with trying soon after nothing succeeds.
+        """
+        if self.fault is not None:
+            return StopReason.OUTAGE
+        now = self._runtime.monotonic()
+        fails = self._outage.lasts(now)
+        if self._stopped:
+            in_vain = min(fails, now - self._held.until) >= A_WHILE
+            return StopReason.STOPPED if self._paused or in_vain or not passage.sent else None
+        return StopReason.OUTAGE if fails >= self._flow.give_up_after else None
+
+    def _is_hopeless(self, passage: "Passage | None") -> bool:
+        """Give up when nothing succeeds for too long and this change need not be tried to know it."""
+        fails = self._outage.lasts(self._runtime.monotonic())
+        if fails >= self._flow.give_up_after and self._outage.is_known_to(passage):
+            self._give_up(f"Nothing has succeeded for {fails:,.0f} s")
+        return self.fault is not None
 
     async def _enter(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
-        if self.fault is not None or (self._stopped and self._paused):
-            return StopReason.OUTAGE
         waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
         queue.append((waiter, passage))
         self._let_in()
@@ -103,11 +132,13 @@ class Gate:
         self._let_in()
 
     def stop(self) -> None:
-        """Let no more changes begin; those that have begun go on, unless nothing succeeds."""
+        """Let no more changes begin; those that were sent go on, unless nothing succeeds."""
         self._stopped = True
-        self._turn_away(self._beginnings)
-        if self._paused:
-            self._turn_away(self._repeats)
+        self._turn_away()
+
+    def idle(self) -> None:
+        """Note that there is nothing to be done: the time until there is does not count."""
+        self._outage.since = None
 
     async def close(self) -> None:
         """End the doorkeeper."""
@@ -123,35 +154,30 @@ class Gate:
             heapq.heappush(self._resting, now + rest)
         self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
         self._full = self._paced = False
+        self.repeats += passage.failed
         if sample.asked is not None:
             self._hold(now, sample.asked)
         if sample.verdict not in GOOD:
-            self._outage.failed(passage, now, probe=passage is self._prober)
-            if self._stopped and self._paused:
-                self._turn_away(self._repeats)
-        else:
-            self._spared_since = None
-            if self._outage.succeeded(now, self._active):
-                self._prober = None
-                self._adaptation.restart(now)
+            passage.failed = True
+            passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
+            self._outage.failed(passage, now, probe=passage is self._prober, elapsed=sample.elapsed)
+        elif self._outage.succeeded(now, self._active):
+            self._prober = None
+            self._adaptation.restart(now)
         self._let_in()
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
         """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
         if self._stopped or self.fault is not None:
             return False
-        now = self._runtime.monotonic()
-        if not self._is_spared(passage, outcome, now):
-            self._spared_since = None
-            return False
-        self._spared_since = now if self._spared_since is None else self._spared_since
-        if now - self._spared_since >= self._flow.give_up_after:
-            self._give_up(f"Nothing has succeeded for {now - self._spared_since:,.0f} s")
-        return self.fault is None
-
-    def _is_spared(self, passage: "Passage", outcome: Outcome[T], now: float) -> bool:
+        if outcome.error is None and not self._paused:
+            self._outage.since = None  # it may have been applied already, and nothing been sent
         if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
-            asked = None if outcome.error is None else outcome.error.retry_after
+            now, asked = (
+                self._runtime.monotonic(),
+                None if outcome.error is None else outcome.error.retry_after,
+            )
+            self._outage.held_up(passage, now)
             self._hold(now, asked or 0.0)  # it may have been said to another call of the client
             return self.fault is None
         if outcome.reason not in GIVEN_UP:
@@ -169,6 +195,8 @@ class Gate:
 
     def _let_in(self) -> None:
         """Let in whoever may go now, and have the doorkeeper come back when only time is missing."""
+        if self._stopped:
+            self._turn_away()
         while self._repeats or self._beginnings:
             queue = self._repeats or self._beginnings
             waiter, passage = queue[0]
@@ -197,12 +225,11 @@ class Gate:
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
+        if self._outage.since is not None and self._is_hopeless(None):
+            return None
         probe_at = self._outage.probe_at
         if probe_at is not None:
             if self._prober is not None:
-                return None
-            if self._outage.lasts(now) >= self._flow.give_up_after:
-                self._give_up(f"Nothing has succeeded for {self._outage.lasts(now):,.0f} s")
                 return None
             return max(0.0, probe_at - now, self._held.remaining(now), self._pacer.wait(now))
         if self._held.remaining(now) > 0:
@@ -218,18 +245,22 @@ class Gate:
         return wait
 
     def _give_up(self, why: str) -> None:
-        """End the run: who waits is turned away, and nobody begins."""
+        """End the run: who waits is turned away, and nobody begins or is tried again."""
         self.fault = NotAppliedError(
             f"{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent."
         )
-        self._turn_away(self._repeats)
         self.stop()
 
-    def _turn_away(self, queue: "deque[_Waiting]") -> None:
-        while queue:
-            waiter, _ = queue.popleft()
-            if not waiter.done():
-                waiter.set_result(StopReason.OUTAGE)
+    def _turn_away(self) -> None:
+        """Tell all that would begin, and of those that have begun who may not go any more."""
+        for queue in (self._beginnings, self._repeats):
+            for _ in range(len(queue)):
+                waiter, passage = queue.popleft()
+                barred = StopReason.STOPPED if queue is self._beginnings else self.bars(passage)
+                if barred is None:
+                    queue.append((waiter, passage))
+                elif not waiter.done():
+                    waiter.set_result(barred)
 
     def _call_doorkeeper(self, looks_at: float) -> None:
         """Have the doorkeeper look at `looks_at` at the latest."""
@@ -256,10 +287,10 @@ class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
-    before it was let in again.
+    before it was let in again; `failed` that it was tried, and `sent` that it left then.
     """
 
-    __slots__ = ("_gate", "began", "held", "late", "rounds")
+    __slots__ = ("_gate", "began", "failed", "held", "late", "rounds", "sent")
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -267,6 +298,8 @@ class Passage:
         self.rounds = 0
         self.held = False
         self.late = False
+        self.failed = False
+        self.sent = False
 
     def begin(self, now: float) -> None:
         """Begin a round."""
@@ -282,6 +315,17 @@ class Passage:
         except TimeoutError:
             self.late = True
             return StopReason.DEADLINE
+
+    async def rest(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> StopReason | None:
+        """See `Slot.rest`."""
+        self._gate.resting += 1
+        try:
+            while (barred := self._gate.bars(self)) is None and seconds > 0:
+                await sleep(min(seconds, LOOK))
+                seconds -= LOOK
+        finally:
+            self._gate.resting -= 1
+        return barred
 
     def release(self) -> None:
         """See `Slot.release`."""

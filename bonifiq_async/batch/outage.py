@@ -17,21 +17,22 @@ FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 class Outage:
     """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage.
 
-    `never` says that nothing has succeeded yet; `good_at` is the beginning then.
+    `since` is when the first of them was begun, None when nothing has failed. `never` says that nothing has
+    succeeded yet; `good_at` is the beginning then.
     """
 
     good_at: float
     never: bool = True
     probe_at: float | None = None
-    _since: float = 0.0
+    since: float | None = None
     _failures: int = 0
     _failed: list[object] = field(factory=list)
     _most: int = 0
     _interval: float = FIRST_PROBE
 
     def lasts(self, now: float) -> float:
-        """Return the seconds since it was noticed that nothing succeeds; 0 while something does."""
-        return 0.0 if self.probe_at is None else now - self._since
+        """Return the seconds for which nothing has succeeded though it was tried; 0 while something does."""
+        return 0.0 if self.since is None else now - self.since
 
     def sent(self, in_flight: int) -> None:
         """Note that so many requests are in flight."""
@@ -40,24 +41,33 @@ class Outage:
     def succeeded(self, now: float, in_flight: int) -> bool:
         """Take in a good answer, and say whether it ends an outage."""
         over = self.probe_at is not None
-        self.probe_at, self.good_at, self.never = None, now, False
+        self.probe_at, self.since, self.good_at, self.never = None, None, now, False
         self._failures, self._most, self._interval = 0, in_flight, FIRST_PROBE
         self._failed.clear()
         return over
 
-    def failed(self, change: object, now: float, *, probe: bool) -> None:
-        """Take in a failure of `change`, which was the `probe` or not."""
+    def failed(self, change: object, now: float, *, probe: bool, elapsed: float = 0.0) -> None:
+        """Take in a failure of `change` after `elapsed` seconds, which was the `probe` or not."""
         self._failures += 1
-        if len(self._failed) < CHANGES and not any(change is each for each in self._failed):
-            self._failed.append(change)
+        self.held_up(change, now - elapsed)
         if self.probe_at is None:
             if not self._is_one(now):
                 return
-            self._since = now
         elif not probe:
             return  # it left before, and says nothing of now
         self.probe_at = now + self._interval
         self._interval = min(LAST_PROBE, self._interval * 2)
+
+    def held_up(self, change: object, since: float) -> None:
+        """Take in that `change` has come to nothing, and was begun at `since`."""
+        if self.since is None:
+            self.since = max(self.good_at, since)
+        if not self.is_known_to(change):
+            self._failed.append(change)
+
+    def is_known_to(self, change: object) -> bool:
+        """Say whether `change` has failed since the last success, or so many that it need not be tried."""
+        return len(self._failed) >= CHANGES or any(change is each for each in self._failed)
 
     def _is_one(self, now: float) -> bool:
         if len(self._failed) < CHANGES or self._failures < OUTAGE:

@@ -48,11 +48,11 @@ class CashbackBatch(Generic[C, T]):
     changes that fail alone are no outage: they end as they do, after some rounds.
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
-    `stop` lets it end first, but waits for no provider that is out. A refused credential stops the run at
-    once, as an outage does in the end (`stopped_by` is the error); not so where a change has a sign-in of
-    its own. After a run that was left early, `unheard` are the outcomes that nobody took, and `cut_off`
-    the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
-    same after a fault.
+    `stop` lets it end first, but waits for no provider that is out, and sends nothing that never left. A
+    refused credential stops the run at once, as an outage does in the end (`stopped_by` is the error); not
+    so where a change has a sign-in of its own. After a run that was left early, `unheard` are the outcomes
+    that nobody took, and `cut_off` the changes that were in flight: the client's `in_doubt` says which of
+    them may have been applied. The same after a fault.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class CashbackBatch(Generic[C, T]):
     def summary(self) -> BatchSummary:
         """What has ended so far; may be read while the batch runs."""
         end = self._runtime.monotonic() if self._ended is None else self._ended
-        return self._tally.summary(0.0 if self._began is None else end - self._began)
+        repeats = self._running.gate.repeats if self._running is not None else 0
+        return self._tally.summary(0.0 if self._began is None else end - self._began, repeats)
 
     @property
     def in_flight(self) -> int:
@@ -129,6 +130,7 @@ class CashbackBatch(Generic[C, T]):
                 await run.close()
             finally:
                 self.unheard, self.cut_off = run.left(), tuple(run.cut_off)
+                self._tally.repeats += gate.repeats
                 self._running, self._ended = None, self._runtime.monotonic()
 
 
@@ -255,7 +257,9 @@ class _Run(Generic[C, T]):
         if following is not None:
             self._ready.put_nowait(following)
         self._unended -= 1
-        self._end_if_done()
+        if self._unended == 0:
+            self.gate.idle()
+            self._end_if_done()
 
     def _tell(self, lap: _Lap[C, T]) -> None:
         if lap.outcome is not None:

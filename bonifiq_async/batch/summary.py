@@ -15,8 +15,9 @@ T = TypeVar("T")
 class BatchSummary:
     """Counts of changes by effect; sums in the provider's currency of what this run applied.
 
-    `seen` counts the changes that ended. `attempts` counts requests, first tries and repeats.
-    `elapsed` is in seconds.
+    `seen` counts the changes that ended. `attempts` counts their requests, first tries and repeats;
+    `repeats` those that repeat an earlier one of this run, also of changes that have not ended. `elapsed` is
+    in seconds.
     """
 
     seen: int = 0
@@ -29,6 +30,7 @@ class BatchSummary:
     value_removed: Decimal = Decimal(0)
     attempts: int = 0
     elapsed: float = 0.0
+    repeats: int = 0
 
 
 @define
@@ -38,6 +40,7 @@ class Tally:
     counts: dict[Effect, int]
     sums: Sums = field(factory=Sums)
     attempts: int = 0
+    repeats: int = 0
 
     @classmethod
     def empty(cls) -> "Tally":
@@ -51,8 +54,8 @@ class Tally:
         if outcome.effect is Effect.APPLIED:
             self.sums.put(outcome.change.value)
 
-    def summary(self, elapsed: float) -> BatchSummary:
-        """Return what was counted, `elapsed` seconds after the start."""
+    def summary(self, elapsed: float, repeats: int) -> BatchSummary:
+        """Return what was counted, `elapsed` seconds after the start, with so many more repeats."""
         return BatchSummary(
             seen=sum(self.counts.values()),
             applied=self.counts[Effect.APPLIED],
@@ -64,4 +67,5 @@ class Tally:
             value_removed=self.sums.removed,
             attempts=self.attempts,
             elapsed=elapsed,
+            repeats=self.repeats + repeats,
         )

@@ -59,7 +59,7 @@ class _Bar:
             self._task,
             completed=done.seen,
             rate=f"{self._rate.now(done.seen):,.0f}/s",
-            retries=f"{_retries(done):,}",
+            retries=f"{done.repeats:,}",
             flow=flow_text(flow),
         )
 
@@ -78,12 +78,8 @@ class _Lines:
         left = f", {(self._total - done.seen) / rate:,.0f} s left" if rate else ""
         say(
             f"{done.seen:,} of {self._total:,} changes, {rate:,.0f}/s{left}, "
-            f"{_retries(done):,} retries, {flow_text(flow)}"
+            f"{done.repeats:,} retries, {flow_text(flow)}"
         )
-
-
-def _retries(done: BatchSummary) -> int:
-    return max(0, done.attempts - done.seen)
 
 
 def flow_text(flow: FlowState | None) -> str:
@@ -91,12 +87,16 @@ def flow_text(flow: FlowState | None) -> str:
     if flow is None:
         return "0 in flight"
     words = [f"{flow.in_flight} of {flow.limit} in flight"]
+    if flow.waiting:
+        words.append(f"{flow.waiting:,} to be sent again")
     if flow.rate is not None:
         words.append(f"at most {flow.rate:,.0f}/s" if flow.rate >= 10 else f"at most {flow.rate:.2g}/s")
     if flow.held > 0:
         words.append(f"held until {_clock(flow.held)}")
     if flow.paused is not None:
         words.append(f"paused: nothing has succeeded since {_clock(-flow.paused)}, probing")
+    elif flow.failing is not None:
+        words.append(f"nothing has succeeded since {_clock(-flow.failing)}")
     return ", ".join(words)
 
 
