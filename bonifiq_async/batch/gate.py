@@ -115,6 +115,11 @@ class Gate:
         return self.fault is not None
 
     async def _enter(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
+        if not (self._repeats or self._beginnings or self._stopped):
+            now = self._runtime.monotonic()
+            if self._wait(now) == 0:
+                self._admit(passage, now)
+                return None
         waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
         queue.append((waiter, passage))
         self._let_in()
@@ -212,11 +217,14 @@ class Gate:
                 return
             queue.popleft()
             waiter.set_result(None)
-            passage.held = True
-            self._active += 1
-            self._outage.sent(self._active)
-            self._prober = passage if self._paused else None
-            self._pacer.took(now, self._pace(now))
+            self._admit(passage, now)
+
+    def _admit(self, passage: "Passage", now: float) -> None:
+        passage.held = True
+        self._active += 1
+        self._outage.sent(self._active)
+        self._prober = passage if self._paused else None
+        self._pacer.took(now, self._pace(now))
 
     def _pace(self, now: float) -> float:
         """Return the requests a second that the provider takes now; after a hold not all leave at once."""
