@@ -1,6 +1,7 @@
 """Raba7ni's client against its sandbox: what each call does, and what is read from each answer."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -286,23 +287,53 @@ async def test_history_gives_each_row_once(pages, ids, raw_server) -> None:
     assert asked == [str(sum(map(len, pages[:number]))) for number in range(len(pages))]
 
 
+DEAF = {
+    "the same page": [[1, 2]],
+    "the same rows in another order": [[1, 2], [2, 1]],
+    "the same rows without ids": [[None, None]],
+    "rows with and without": [[1, None], [None, 1]],
+}
+
+
 @pytest.mark.parametrize("has_more", [True, False, None])
-async def test_a_history_that_never_ends_is_noticed(has_more, raw_server) -> None:
-    """A provider that ignores the offset: all there is, or an error where it says that there is more."""
+@pytest.mark.parametrize("pages", DEAF.values(), ids=DEAF.keys())
+async def test_a_history_that_never_ends_is_noticed(pages, has_more, raw_server) -> None:
+    """A provider that ignores the offset: all there is once, or an error where there may be more."""
+    asked = 0
+
+    async def answer(reader, writer) -> None:
+        nonlocal asked
+        while True:
+            await read_request(reader)
+            writer.write(http(_page(pages[asked % len(pages)], has_more=has_more)))
+            asked += 1
+
+    told = has_more is False or (has_more is None and None not in pages[0])
+    rows = []
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        with (
+            contextlib.nullcontext() if told else pytest.raises(PayloadError, match=r"nothing new|cannot be")
+        ):
+            async for row in client.cashback.history(10, 123):
+                rows.append(row.id)
+    assert rows == pages[0] and asked <= 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_rows_without_ids_are_not_lost_in_silence(size, raw_server) -> None:
+    """Movements may be equal: all of them come, or an error does."""
+    moved = [5, 5, 5, 5, 7]
 
     async def answer(reader, writer) -> None:
         while True:
-            await read_request(reader)
-            writer.write(http(_page([1, 2], has_more=has_more)))
+            head, _ = await read_request(reader)
+            offset = int(head.split(b" ")[1].partition(b"offset=")[2])
+            rows = [{"amount": amount} for amount in moved[offset : offset + size]]
+            writer.write(http(json.dumps({"success": True, "data": {"transactions": rows}}).encode()))
 
     async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
-        rows = []
-        if has_more:
-            with pytest.raises(PayloadError, match="same page"):
-                rows += [row.id async for row in client.cashback.history(10, 123)]
-        else:
-            rows += [row.id async for row in client.cashback.history(10, 123)]
-            assert rows == [1, 2]
+        with contextlib.nullcontext() if size == 3 else pytest.raises(PayloadError, match="without ids"):
+            assert [row.amount async for row in client.cashback.history(10, 123, page_size=size)] == moved
 
 
 # Answers.
