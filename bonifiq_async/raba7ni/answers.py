@@ -83,9 +83,11 @@ class AnswerReader:
                 return _refused(ErrorAnswer(status))
             return _unreadable(str(error), error.path)
         success = answer.get("success")
-        if success is True and status >= 400:
-            problem = f"success is true and the status is {status}"
-            return _unreadable(problem, "$.success", self._request_id(answer))
+        no = (
+            f"the status is {status}" if status >= 400 else "an error is named" if answer.get("error") else ""
+        )
+        if success is True and no:
+            return _unreadable(f"success is true and {no}", "$.success", self._request_id(answer))
         if success is True:
             return answer
         if success is False or status >= 400:
