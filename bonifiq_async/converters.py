@@ -63,8 +63,9 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
         value = cast(object, _decoder.decode(body))
+        spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
         for name in decisive:
-            if body.count(name) > 1:
+            if spelt_out or body.count(name) > 1:
                 json.loads(body, object_pairs_hook=_once(decisive))
                 break
         return value

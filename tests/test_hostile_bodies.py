@@ -185,6 +185,9 @@ TWICE: list[tuple[Operation[object], bytes]] = [
     ),
     (raba7ni.EARN, b'{"success":false,"success":true,"data":{}}'),
     (raba7ni.EARN, b'{"success":true,"success":false,"data":{}}'),
+    (raba7ni.EARN, b'{"success":true,"error":{"code":"no"},"error":null,"data":{}}'),
+    (raba7ni.EARN, b'{"success":false,"\\u0073uccess":true,"data":{}}'),
+    (bonifiq.CHANGE_CASHBACK, b'{"HasError":true,"Has\\u0045rror":false,"Result":{"CashbackBalance":1}}'),
     (raba7ni.EARN, b'{"success":true,"data":{"new_balance":1},"data":{"new_balance":2}}'),
 ]
 
@@ -204,6 +207,8 @@ def test_the_name_of_a_deciding_member_may_come_again_elsewhere() -> None:
         b'"Result":{"Name":"HasError","Code":"1","CashbackBalance":1}}'
     )
     assert read(bonifiq.CHANGE_CASHBACK, body).verdict is Verdict.ACCEPTED
+    accented = body.replace(b'"1"', b'"\\u00e9"')
+    assert read(bonifiq.CHANGE_CASHBACK, accented).verdict is Verdict.ACCEPTED
 
 
 COSTLY = {

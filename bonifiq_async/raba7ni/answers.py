@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 Members = Mapping[str, object]
 
-_DECISIVE = (b'"success"', b'"data"')
+_DECISIVE = (b'"success"', b'"error"', b'"data"')
 """What tells success from failure, and what came of it: said twice, it is a contradiction."""
 
 MEMBER_NOT_FOUND = "member_not_found"
