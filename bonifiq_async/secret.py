@@ -56,6 +56,10 @@ class Secret:
             )
         return self._text
 
+    def blotted(self, text: str) -> str:
+        """Return `text` without it."""
+        return text if self._text is None else text.replace(self._text, MASK)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented

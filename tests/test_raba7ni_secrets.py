@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from conftest import fast, http, read_request
 from test_secrets import rendered
 
@@ -157,8 +158,8 @@ async def test_a_redeem_shows_no_secret() -> None:
     assert hash(pickle.loads(pickle.dumps(made))) == hash(made)
 
 
-SENT = {"success": True, "data": {"message": "Sent", "otp_code": CODE, "member": {"email": "a***"}}}
-REGISTERED = {"success": True, "data": {"otp_code": CODE, "member": {"id": 1}}}
+SENT = {"success": True, "data": {"message": f"Your code is {CODE}.", "otp_code": CODE, "member": {"email": "a***"}}}
+REGISTERED = {"success": True, "data": {"message": CODE, "otp_code": CODE, "member": {"id": 1}}}
 SIGNED_IN = {"success": True, "data": {"token": TOKEN, "expires": 10}, "refresh": {"token": CODE}}
 
 
@@ -170,6 +171,8 @@ async def test_codes_and_tokens_in_answers_are_masked(client_at) -> None:
         registered = await client.members.register(name="a", email="a@b.example", phone="1")
     async with await client_at("200 OK", json.dumps(SIGNED_IN)) as client:
         signed_in = await client.members.verify_otp({"otp": CODE})
+    assert (sent.message, registered.message) == ("Your code is ***.", "***")
+    assert evolve(pickle.loads(pickle.dumps(sent))).message == sent.message
     assert sent.otp_code.reveal() == registered.otp_code.reveal() == CODE
     assert signed_in.names() == ("data.token", "refresh.token")
     assert signed_in.token("data.token") == MemberToken(TOKEN)
