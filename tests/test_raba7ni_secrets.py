@@ -1,6 +1,7 @@
 """Member tokens, PINs and one-time codes: given as arguments, and come back in answers, and shown nowhere."""
 
 import asyncio
+import copy
 import json
 import logging
 import pickle
@@ -15,7 +16,9 @@ from conftest import fast, http, read_request
 from test_secrets import rendered
 
 from bonifiq_async import (
+    BasicCredentials,
     BonifiQError,
+    ConfigurationError,
     MemberToken,
     OutcomeUnknownError,
     PayloadError,
@@ -140,6 +143,36 @@ async def test_what_is_refused_at_the_door_is_not_shown(call: Call, client_at) -
     assert [leaks(text) for text in texts] == [[]] * len(texts)
 
 
+WRONG = {
+    "a key with a line feed": lambda: Raba7niCredentials("app", f"{KEY}\n"),
+    "a basic key with a line feed": lambda: BasicCredentials("a", f"{KEY}\n"),
+    "a basic token with half a character": lambda: BasicCredentials(f"{TOKEN}\ud800", "b"),
+}
+
+
+@pytest.mark.parametrize("make", WRONG.values(), ids=WRONG.keys())
+def test_credentials_that_are_refused_hang_on_no_frame(make: Callable[[], object]) -> None:
+    """Not even on those of the error behind the error, which some tools print."""
+    with pytest.raises(ConfigurationError, match="Nothing was sent") as caught:
+        make()
+    error: BaseException | None = outside(caught.value)
+    while error is not None:
+        frames = traceback.walk_tb(error.__traceback__)
+        assert (
+            leaks(repr([frame.f_locals for frame, _ in frames if frame.f_code.co_name != "<lambda>"])) == []
+        )
+        error = error.__context__
+
+
+@pytest.mark.parametrize("made", [Raba7niCredentials("app", KEY), BasicCredentials(TOKEN, KEY)])
+def test_credentials_are_not_pickled(made: object) -> None:
+    """A copy stays in this process."""
+    with pytest.raises(ConfigurationError, match="not pickled") as caught:
+        pickle.dumps(made)
+    assert leaks("".join(shown(caught.value))) == []
+    assert copy.copy(made) == copy.deepcopy(made) == made
+
+
 def test_a_redeem_that_is_refused_shows_no_secret() -> None:
     """The class by itself, as a batch's source makes it."""
     for wrong in ({"card_id": 0}, {"amount": 1.5}, {"reference": None}, {"pin": f"{PIN}\n"}, {"member": 1}):
@@ -158,7 +191,10 @@ async def test_a_redeem_shows_no_secret() -> None:
     assert hash(pickle.loads(pickle.dumps(made))) == hash(made)
 
 
-SENT = {"success": True, "data": {"message": f"Your code is {CODE}.", "otp_code": CODE, "member": {"email": "a***"}}}
+SENT = {
+    "success": True,
+    "data": {"message": f"Your code is {CODE}.", "otp_code": CODE, "member": {"email": "a***"}},
+}
 REGISTERED = {"success": True, "data": {"message": CODE, "otp_code": CODE, "member": {"id": 1}}}
 SIGNED_IN = {"success": True, "data": {"token": TOKEN, "expires": 10}, "refresh": {"token": CODE}}
 

@@ -292,12 +292,13 @@ class MemberCheck:
 
 
 def _without(code: OneTimeCode | None, message: str | None) -> str | None:
+    """Return a provider's words without the code: these are printed."""
     return message if code is None or message is None else code.blotted(message)
 
 
 @frozen
 class MemberRegistration:
-    """A new member. A one-time code was sent to it; `otp_code` has it with a test key alone, `message` never."""
+    """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
 
     message: str | None = None
     member: MaskedMember | None = None
@@ -310,7 +311,7 @@ class MemberRegistration:
 
 @frozen
 class OneTimeCodeSent:
-    """A one-time code is on its way; `otp_code` has it with a test key alone, and `message` never."""
+    """A one-time code is on its way; `otp_code` has it, with a test key alone."""
 
     message: str | None = None
     expires_in_minutes: int | None = None
