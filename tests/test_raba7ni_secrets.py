@@ -59,6 +59,9 @@ DOOR: dict[str, Call] = {
         card_id=10, amount=Decimal(1), member_token=TOKEN, pin=PIN, reference="r"
     ),
     "a code with a line feed": lambda client: client.members.verify_otp({"a": CODE, "b": f"{CODE}\n"}),
+    "a body that is the code": lambda client: client.members.verify_otp(CODE),
+    "a body of pairs": lambda client: client.members.verify_otp([("otp", CODE)]),
+    "no body": lambda client: client.members.verify_otp(None),
     "a blank beside the code": lambda client: client.members.verify_otp({"a": CODE, "b": ""}),
 }
 ALL = " ".join(CANARIES)
