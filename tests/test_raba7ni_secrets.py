@@ -146,6 +146,17 @@ async def test_what_is_refused_at_the_door_is_not_shown(call: Call, client_at) -
     assert [leaks(text) for text in texts] == [[]] * len(texts)
 
 
+@pytest.mark.parametrize("left", ["member_token", "pin"])
+async def test_a_secret_out_of_a_pickle_is_said_at_once(left: str, client_at) -> None:
+    """Before anything is claimed or waited for: no repeat brings it back."""
+    secrets = {"member_token": MemberToken(TOKEN), "pin": Pin(PIN)}
+    secrets[left] = pickle.loads(pickle.dumps(secrets[left]))
+    async with await client_at("200 OK", "{}") as client:
+        with pytest.raises(ConfigurationError, match=r"pickled.*Nothing was sent"):
+            await client.outcome_of(Redeem(card_id=1, amount=1, reference="r", **secrets))
+        assert client.in_doubt() == ()
+
+
 WRONG = {
     "a key with a line feed": lambda: Raba7niCredentials("app", f"{KEY}\n"),
     "a basic key with a line feed": lambda: BasicCredentials("a", f"{KEY}\n"),
