@@ -32,6 +32,8 @@ LARGE = 262_144
 """Bytes of an answer from which on its values are counted before they are made."""
 MOST_VALUES = 262_144
 """Values of an answer that are read at the most: a bracket of two bytes costs fifty in memory."""
+LEVELS = 50
+"""Levels of what is kept as it comes: a copy takes several frames for each."""
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -184,8 +186,19 @@ def _secret(value: object, kind: type[Secret]) -> Secret:
 
 def _members(value: object, _: object) -> Mapping[str, object]:
     if type(value) is dict:
+        _shallow(value)
         return value
     raise _wrong(value, "an object")
+
+
+def _shallow(value: object, levels: int = LEVELS) -> object:
+    """Return what is kept as it comes, if it can be printed and pickled wherever it is."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise ValueError(f"more than {LEVELS} levels")
+        for item in value.values() if isinstance(value, dict) else value:
+            _shallow(item, levels - 1)
+    return value
 
 
 def _is_secret(kind: object) -> bool:
@@ -277,7 +290,7 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(Decimal, _exact)
     converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: _shallow(value))
     converter.register_structure_hook_func(_is_secret, _secret)
     converter.register_structure_hook_func(_is_mapping, _members)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _object_hook(kind, converter, names))
