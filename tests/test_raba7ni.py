@@ -29,7 +29,10 @@ from bonifiq_async import (
     Refund,
     RefusedError,
     SignInPaths,
+    SqliteLedger,
 )
+from bonifiq_async.ledger.entry import every
+from bonifiq_async.ledger.schema import opened
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 
 ANA = Member.by_id(123)
@@ -655,3 +658,25 @@ async def test_two_tokens_at_once_under_one_order_are_a_conflict(client, rich) -
     assert [each.effect for each in made] == [Effect.APPLIED, Effect.APPLIED, Effect.NOT_APPLIED]
     assert isinstance(made[2].error, ChangeKeyConflict)
     assert (rich.books.balance(10, 1), rich.books.balance(10, 2)) == (95, 100)
+
+
+async def test_a_ledger_keeps_of_an_answer_what_names_the_movement(rich, tmp_path) -> None:
+    """For who compares the two later: the provider's number of it, how much it was, and for whom."""
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        raba7ni_client_for(rich, ledger=ledger) as client,
+    ):
+        member = Member.by_id(1)
+        earned = await client.cashback.earn(
+            card_id=10, member=member, purchase_amount=Decimal(50), reference="o"
+        )
+        spent = await client.outcome_of(_spends(rich, 1))
+        taken = await client.cashback.refund(card_id=10, member=member, refund_amount=Decimal(10), key="r")
+    with contextlib.closing(opened(tmp_path / "l")) as database:
+        kept = {entry.operation.rpartition(".")[2]: entry.answer for entry in every(database)}
+    numbers = [each.result.transaction_id for each in (earned, spent, taken)]
+    assert None not in numbers and kept == {
+        "earn": f"transaction_id={numbers[0]} cashback_earned=2.500 new_balance=102.500 member_id=1",
+        "redeem": f"transaction_id={numbers[1]} amount_redeemed=5 new_balance=97.500 member_id=1",
+        "refund": f"transaction_id={numbers[2]} cashback_deducted=0.500 new_balance=97.000 member_id=1",
+    }
