@@ -31,6 +31,8 @@ LARGE = 262_144
 """Bytes of an answer from which on its values are counted before they are made."""
 MOST_VALUES = 262_144
 """Values of an answer that are read at the most: a bracket of two bytes costs fifty in memory."""
+LEVELS = 50
+"""Levels of what is kept as it comes: a copy takes several frames for each."""
 
 PIECE = 4_096
 """Bytes of a large answer that are decoded at once: the interpreter runs nothing else meanwhile."""
@@ -69,8 +71,9 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
         value = _in_pieces(body.strip()) if len(body) > LARGE else cast(object, _decoder.decode(body))
+        spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
         for name in decisive:
-            if body.count(name) > 1:
+            if spelt_out or body.count(name) > 1:
                 json.loads(body, object_pairs_hook=_once(decisive))
                 break
         return value
@@ -199,8 +202,19 @@ def _secret(value: object, kind: type[Secret]) -> Secret:
 
 def _members(value: object, _: object) -> Mapping[str, object]:
     if type(value) is dict:
+        _shallow(value)
         return value
     raise _wrong(value, "an object")
+
+
+def _shallow(value: object, levels: int = LEVELS) -> object:
+    """Return what is kept as it comes, if it can be printed and pickled wherever it is."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise ValueError(f"more than {LEVELS} levels")
+        for item in value.values() if isinstance(value, dict) else value:
+            _shallow(item, levels - 1)
+    return value
 
 
 def _is_secret(kind: object) -> bool:
@@ -292,7 +306,7 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(Decimal, _exact)
     converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: _shallow(value))
     converter.register_structure_hook_func(_is_secret, _secret)
     converter.register_structure_hook_func(_is_mapping, _members)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _object_hook(kind, converter, names))

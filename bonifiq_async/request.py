@@ -69,7 +69,10 @@ def prepare(
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
 
     `record` is the payload without its `secrets`, where it has any; `bearer` is as in the result.
+    Raises `ConfigurationError` for a secret that a pickle has left behind: it cannot be sent.
     """
+    for _, secret in headers:
+        secret.reveal()
     segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)

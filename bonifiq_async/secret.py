@@ -16,6 +16,37 @@ def masked(_: object) -> str:
     return repr(MASK)
 
 
+class Credentials:
+    """What signs a client in: it is checked and never shown, and stays in this process.
+
+    A copy is the same; a pickle is refused with `ConfigurationError`.
+    """
+
+    __slots__ = ()
+
+    def _checked(self, what: str, *names: str) -> None:
+        """Raise `ConfigurationError` for a text that is blank or could not be sent, without its value."""
+        problems = []
+        for name in names:
+            try:
+                door.text(getattr(self, name), name)
+            except PayloadError as error:
+                problems.append(f"The {what}{error}. Nothing was sent.")
+        if problems:  # raised out here: the frames of the other error have the value
+            raise ConfigurationError(problems[0])
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise ConfigurationError(
+            f"{type(self).__name__} are not pickled, which would show them. Make them where they are used."
+        )
+
+
 class Secret:
     """A text that no repr, log line, error, pickle or ledger shows; only `reveal` gives it out.
 
@@ -58,6 +89,10 @@ class Secret:
                 "give it again."
             )
         return self._text
+
+    def blotted(self, text: str) -> str:
+        """Return `text` without it."""
+        return text if self._text is None else text.replace(self._text, MASK)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):

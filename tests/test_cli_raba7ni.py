@@ -359,7 +359,13 @@ def test_a_look_shows_balance_and_movements_of_what_is_in_doubt(console, doubtfu
     assert "balance now -1; it moves about 1 (5%)" in second and "no movement at that time" in second
     told = json.loads(console("status", "raba7ni.ledger", "--look", "--json").out)["in_doubt"]
     assert [(row["balance"], len(row["movements"])) for row in told] == [(1, 1), (-1, 0)]
-    assert told[0]["movements"][0]["amount"] == 1
+    assert (told[0]["movements"][0]["amount"], told[0]["movements"][0]["expected"]) == (1, True)
+    books.move("earn", None, 10, 2, Decimal("0.99"))  # another purchase
+    books.move("earn", None, 10, 1, Decimal("0.995"))  # which a rounded share may be
+    shown = console("status", "raba7ni.ledger", "--look").out
+    first, second = shown.split("In doubt: ")[1:]
+    assert first.count("<- this much") == 2 and "no movement of that" not in first
+    assert "cashback_earned  0.99\n    no movement of that amount at that time" in second
     assert doubtful.books.requests_for("earn", "o0") == 1
 
 
@@ -402,10 +408,10 @@ def test_a_look_helps_with_every_kind_of_change(console, left):
     shown = console("status", "l", "--look", sandbox=left).out
     doubts = {part.partition(":")[0]: part for part in shown.split("In doubt: ")[1:]}
     for key, words in {
-        "e": ("it moves about 0.475 (5%)", "cashback_earned  0.475"),
+        "e": ("it moves about 0.475 (5%)", "cashback_earned  0.475  <- this much"),
         "mail": ("by member id, and this is email:a@b.c",),
-        "r": ("it takes 1 if", "cashback_refunded  -1"),
-        "named": ("it takes 2 if", "cashback_redeemed  -2"),
+        "r": ("it takes 1 if", "cashback_refunded  -1  <- this much"),
+        "named": ("it takes 2 if", "cashback_redeemed  -2  <- this much"),
         "by token": ("by member id, and this is by token",),
         "no card": ("card_not_found",),
     }.items():

@@ -1,10 +1,11 @@
 """Bodies that no honest server sends: read without a guess, an exception, or a pile of memory."""
 
+import copy
 import json
 import pickle
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 from bonifiq_async import PayloadError, converters
 from bonifiq_async.bonifiq import operations as bonifiq
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.converters import LARGE, MOST_VALUES, decode
+from bonifiq_async.converters import LARGE, LEVELS, MOST_VALUES, decode
 from bonifiq_async.evidence import Evidence, Reading
 from bonifiq_async.exchange import ANSWER_LIMIT
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.raba7ni import operations as raba7ni
 from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
+from bonifiq_async.raba7ni.sign_in import SignedIn
+from bonifiq_async.secret import Secret
 
 Json = dict[str, object]
 
@@ -185,6 +188,9 @@ TWICE: list[tuple[Operation[object], bytes]] = [
     ),
     (raba7ni.EARN, b'{"success":false,"success":true,"data":{}}'),
     (raba7ni.EARN, b'{"success":true,"success":false,"data":{}}'),
+    (raba7ni.EARN, b'{"success":true,"error":{"code":"no"},"error":null,"data":{}}'),
+    (raba7ni.EARN, b'{"success":false,"\\u0073uccess":true,"data":{}}'),
+    (bonifiq.CHANGE_CASHBACK, b'{"HasError":true,"Has\\u0045rror":false,"Result":{"CashbackBalance":1}}'),
     (raba7ni.EARN, b'{"success":true,"data":{"new_balance":1},"data":{"new_balance":2}}'),
 ]
 
@@ -204,6 +210,35 @@ def test_the_name_of_a_deciding_member_may_come_again_elsewhere() -> None:
         b'"Result":{"Name":"HasError","Code":"1","CashbackBalance":1}}'
     )
     assert read(bonifiq.CHANGE_CASHBACK, body).verdict is Verdict.ACCEPTED
+    accented = body.replace(b'"1"', b'"\\u00e9"')
+    assert read(bonifiq.CHANGE_CASHBACK, accented).verdict is Verdict.ACCEPTED
+
+
+DEEP = {
+    "arrays": lambda levels: b"[" * levels + b"]" * levels,
+    "objects": lambda levels: b'{"a":' * levels + b"1" + b"}" * levels,
+}
+
+
+@pytest.mark.parametrize("deep", DEEP.values(), ids=DEEP.keys())
+@pytest.mark.parametrize("levels", [2, LEVELS, LEVELS + 1, 900])
+def test_what_is_kept_as_it_comes_can_be_printed_and_copied(
+    levels: int, deep: Callable[[int], bytes]
+) -> None:
+    """Deeper than that it is unreadable: who prints it would run into the interpreter's limit."""
+    reading = read(raba7ni.REFUND, b'{"success":true,"data":{"balance_warning":%s}}' % deep(levels))
+    if levels > LEVELS:
+        assert reading.verdict is Verdict.UNREADABLE and "levels" in reading.problem
+        return
+    assert pickle.loads(pickle.dumps(reading.result)) == copy.deepcopy(reading.result) == reading.result
+    assert "balance_warning" in repr(reading.result)
+
+
+def test_a_deep_sign_in_names_what_can_be_reached() -> None:
+    """The token is not lost to what stands beside it."""
+    body = b'{"success":true,"token":"t","data":%s}' % DEEP["objects"](900).replace(b"1", b'"x"')
+    signed_in = SignedIn(Secret.kept(body.decode()))
+    assert signed_in.names() == ("token",) and signed_in.token("token").reveal() == "t"
 
 
 COSTLY = {

@@ -1,6 +1,7 @@
 """Raba7ni's client against its sandbox: what each call does, and what is read from each answer."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -28,7 +29,10 @@ from bonifiq_async import (
     Refund,
     RefusedError,
     SignInPaths,
+    SqliteLedger,
 )
+from bonifiq_async.ledger.entry import every
+from bonifiq_async.ledger.schema import opened
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 
 ANA = Member.by_id(123)
@@ -286,23 +290,53 @@ async def test_history_gives_each_row_once(pages, ids, raw_server) -> None:
     assert asked == [str(sum(map(len, pages[:number]))) for number in range(len(pages))]
 
 
+DEAF = {
+    "the same page": [[1, 2]],
+    "the same rows in another order": [[1, 2], [2, 1]],
+    "the same rows without ids": [[None, None]],
+    "rows with and without": [[1, None], [None, 1]],
+}
+
+
 @pytest.mark.parametrize("has_more", [True, False, None])
-async def test_a_history_that_never_ends_is_noticed(has_more, raw_server) -> None:
-    """A provider that ignores the offset: all there is, or an error where it says that there is more."""
+@pytest.mark.parametrize("pages", DEAF.values(), ids=DEAF.keys())
+async def test_a_history_that_never_ends_is_noticed(pages, has_more, raw_server) -> None:
+    """A provider that ignores the offset: all there is once, or an error where there may be more."""
+    asked = 0
+
+    async def answer(reader, writer) -> None:
+        nonlocal asked
+        while True:
+            await read_request(reader)
+            writer.write(http(_page(pages[asked % len(pages)], has_more=has_more)))
+            asked += 1
+
+    told = has_more is False or (has_more is None and None not in pages[0])
+    rows = []
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        with (
+            contextlib.nullcontext() if told else pytest.raises(PayloadError, match=r"nothing new|cannot be")
+        ):
+            async for row in client.cashback.history(10, 123):
+                rows.append(row.id)
+    assert rows == pages[0] and asked <= 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_rows_without_ids_are_not_lost_in_silence(size, raw_server) -> None:
+    """Movements may be equal: all of them come, or an error does."""
+    moved = [5, 5, 5, 5, 7]
 
     async def answer(reader, writer) -> None:
         while True:
-            await read_request(reader)
-            writer.write(http(_page([1, 2], has_more=has_more)))
+            head, _ = await read_request(reader)
+            offset = int(head.split(b" ")[1].partition(b"offset=")[2])
+            rows = [{"amount": amount} for amount in moved[offset : offset + size]]
+            writer.write(http(json.dumps({"success": True, "data": {"transactions": rows}}).encode()))
 
     async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
-        rows = []
-        if has_more:
-            with pytest.raises(PayloadError, match="same page"):
-                rows += [row.id async for row in client.cashback.history(10, 123)]
-        else:
-            rows += [row.id async for row in client.cashback.history(10, 123)]
-            assert rows == [1, 2]
+        with contextlib.nullcontext() if size == 3 else pytest.raises(PayloadError, match="without ids"):
+            assert [row.amount async for row in client.cashback.history(10, 123, page_size=size)] == moved
 
 
 # Answers.
@@ -320,6 +354,14 @@ ANSWERS = {
     "401": ("401 No", b'{"success":false}', AuthenticationError, None),
     "403": ("403 No", b"[]", AuthenticationError, None),
     "yes and 400": ("400 No", YES, OutcomeUnknownError, None),
+    "yes and an error": (
+        "200 OK",
+        b'{"success":true,"error":{"code":"insufficient_balance"},"data":{"new_balance":1}}',
+        OutcomeUnknownError,
+        None,
+    ),
+    "yes and no error": ("200 OK", b'{"success":true,"error":null,"data":{"new_balance":1}}', None, None),
+    "yes and an empty error": ("200 OK", b'{"success":true,"error":{},"data":{"new_balance":1}}', None, None),
     "no success": ("200 OK", b'{"data":{}}', OutcomeUnknownError, None),
     "success is a text": ("200 OK", b'{"success":"true","data":{}}', OutcomeUnknownError, None),
     "success is 1": ("200 OK", b'{"success":1,"data":{}}', OutcomeUnknownError, None),
@@ -616,3 +658,25 @@ async def test_two_tokens_at_once_under_one_order_are_a_conflict(client, rich) -
     assert [each.effect for each in made] == [Effect.APPLIED, Effect.APPLIED, Effect.NOT_APPLIED]
     assert isinstance(made[2].error, ChangeKeyConflict)
     assert (rich.books.balance(10, 1), rich.books.balance(10, 2)) == (95, 100)
+
+
+async def test_a_ledger_keeps_of_an_answer_what_names_the_movement(rich, tmp_path) -> None:
+    """For who compares the two later: the provider's number of it, how much it was, and for whom."""
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        raba7ni_client_for(rich, ledger=ledger) as client,
+    ):
+        member = Member.by_id(1)
+        earned = await client.cashback.earn(
+            card_id=10, member=member, purchase_amount=Decimal(50), reference="o"
+        )
+        spent = await client.outcome_of(_spends(rich, 1))
+        taken = await client.cashback.refund(card_id=10, member=member, refund_amount=Decimal(10), key="r")
+    with contextlib.closing(opened(tmp_path / "l")) as database:
+        kept = {entry.operation.rpartition(".")[2]: entry.answer for entry in every(database)}
+    numbers = [each.result.transaction_id for each in (earned, spent, taken)]
+    assert None not in numbers and kept == {
+        "earn": f"transaction_id={numbers[0]} cashback_earned=2.500 new_balance=102.500 member_id=1",
+        "redeem": f"transaction_id={numbers[1]} amount_redeemed=5 new_balance=97.500 member_id=1",
+        "refund": f"transaction_id={numbers[2]} cashback_deducted=0.500 new_balance=97.000 member_id=1",
+    }

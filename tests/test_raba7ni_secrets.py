@@ -1,6 +1,7 @@
 """Member tokens, PINs and one-time codes: given as arguments, and come back in answers, and shown nowhere."""
 
 import asyncio
+import copy
 import json
 import logging
 import pickle
@@ -10,11 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from conftest import fast, http, read_request
 from test_secrets import rendered
 
 from bonifiq_async import (
+    BasicCredentials,
     BonifiQError,
+    ConfigurationError,
     MemberToken,
     OutcomeUnknownError,
     PayloadError,
@@ -55,6 +59,9 @@ DOOR: dict[str, Call] = {
         card_id=10, amount=Decimal(1), member_token=TOKEN, pin=PIN, reference="r"
     ),
     "a code with a line feed": lambda client: client.members.verify_otp({"a": CODE, "b": f"{CODE}\n"}),
+    "a body that is the code": lambda client: client.members.verify_otp(CODE),
+    "a body of pairs": lambda client: client.members.verify_otp([("otp", CODE)]),
+    "no body": lambda client: client.members.verify_otp(None),
     "a blank beside the code": lambda client: client.members.verify_otp({"a": CODE, "b": ""}),
 }
 ALL = " ".join(CANARIES)
@@ -140,6 +147,47 @@ async def test_what_is_refused_at_the_door_is_not_shown(call: Call, client_at) -
     assert [leaks(text) for text in texts] == [[]] * len(texts)
 
 
+@pytest.mark.parametrize("left", ["member_token", "pin"])
+async def test_a_secret_out_of_a_pickle_is_said_at_once(left: str, client_at) -> None:
+    """Before anything is claimed or waited for: no repeat brings it back."""
+    secrets = {"member_token": MemberToken(TOKEN), "pin": Pin(PIN)}
+    secrets[left] = pickle.loads(pickle.dumps(secrets[left]))
+    async with await client_at("200 OK", "{}") as client:
+        with pytest.raises(ConfigurationError, match=r"pickled.*Nothing was sent"):
+            await client.outcome_of(Redeem(card_id=1, amount=1, reference="r", **secrets))
+        assert client.in_doubt() == ()
+
+
+WRONG = {
+    "a key with a line feed": lambda: Raba7niCredentials("app", f"{KEY}\n"),
+    "a basic key with a line feed": lambda: BasicCredentials("a", f"{KEY}\n"),
+    "a basic token with half a character": lambda: BasicCredentials(f"{TOKEN}\ud800", "b"),
+}
+
+
+@pytest.mark.parametrize("make", WRONG.values(), ids=WRONG.keys())
+def test_credentials_that_are_refused_hang_on_no_frame(make: Callable[[], object]) -> None:
+    """Not even on those of the error behind the error, which some tools print."""
+    with pytest.raises(ConfigurationError, match="Nothing was sent") as caught:
+        make()
+    error: BaseException | None = outside(caught.value)
+    while error is not None:
+        frames = traceback.walk_tb(error.__traceback__)
+        assert (
+            leaks(repr([frame.f_locals for frame, _ in frames if frame.f_code.co_name != "<lambda>"])) == []
+        )
+        error = error.__context__
+
+
+@pytest.mark.parametrize("made", [Raba7niCredentials("app", KEY), BasicCredentials(TOKEN, KEY)])
+def test_credentials_are_not_pickled(made: object) -> None:
+    """A copy stays in this process."""
+    with pytest.raises(ConfigurationError, match="not pickled") as caught:
+        pickle.dumps(made)
+    assert leaks("".join(shown(caught.value))) == []
+    assert copy.copy(made) == copy.deepcopy(made) == made
+
+
 def test_a_redeem_that_is_refused_shows_no_secret() -> None:
     """The class by itself, as a batch's source makes it."""
     for wrong in ({"card_id": 0}, {"amount": 1.5}, {"reference": None}, {"pin": f"{PIN}\n"}, {"member": 1}):
@@ -158,8 +206,11 @@ async def test_a_redeem_shows_no_secret() -> None:
     assert hash(pickle.loads(pickle.dumps(made))) == hash(made)
 
 
-SENT = {"success": True, "data": {"message": "Sent", "otp_code": CODE, "member": {"email": "a***"}}}
-REGISTERED = {"success": True, "data": {"otp_code": CODE, "member": {"id": 1}}}
+SENT = {
+    "success": True,
+    "data": {"message": f"Your code is {CODE}.", "otp_code": CODE, "member": {"email": "a***"}},
+}
+REGISTERED = {"success": True, "data": {"message": CODE, "otp_code": CODE, "member": {"id": 1}}}
 SIGNED_IN = {"success": True, "data": {"token": TOKEN, "expires": 10}, "refresh": {"token": CODE}}
 
 
@@ -171,6 +222,8 @@ async def test_codes_and_tokens_in_answers_are_masked(client_at) -> None:
         registered = await client.members.register(name="a", email="a@b.example", phone="1")
     async with await client_at("200 OK", json.dumps(SIGNED_IN)) as client:
         signed_in = await client.members.verify_otp({"otp": CODE})
+    assert (sent.message, registered.message) == ("Your code is ***.", "***")
+    assert evolve(pickle.loads(pickle.dumps(sent))).message == sent.message
     assert sent.otp_code.reveal() == registered.otp_code.reveal() == CODE
     assert signed_in.names() == ("data.token", "refresh.token")
     assert signed_in.token("data.token") == MemberToken(TOKEN)

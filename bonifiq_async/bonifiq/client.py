@@ -9,7 +9,6 @@ from typing import Self
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async import door
 from bonifiq_async.account import account_text
 from bonifiq_async.admission import Slot
 from bonifiq_async.bonifiq.answers import AnswerReader
@@ -20,7 +19,7 @@ from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
-from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import DuplicateRule
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger.memory import MemoryLedger
@@ -28,24 +27,21 @@ from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
+from bonifiq_async.secret import Credentials, masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://api.bonifiq.com.br"
 
 
-def _mask(_: object) -> str:
-    return "'***'"
-
-
 @frozen(init=False)
-class BasicCredentials:
-    """API token (user) and API key (password) of the private API (RFC 7617). The repr shows neither.
+class BasicCredentials(Credentials):
+    """API token (user) and API key (password) of the private API (RFC 7617). No repr or pickle shows them.
 
     Raises `ConfigurationError` when one is blank or could not be sent.
     """
 
-    token: str = field(repr=_mask)
-    key: str = field(repr=_mask)
+    token: str = field(repr=masked)
+    key: str = field(repr=masked)
 
     def __init__(self, token: str, key: str) -> None:
         self.__attrs_init__(token, key)
@@ -53,11 +49,7 @@ class BasicCredentials:
         self._check()
 
     def _check(self) -> None:
-        for name in ("token", "key"):
-            try:
-                door.text(getattr(self, name), name)
-            except PayloadError as error:
-                raise ConfigurationError(f"The API {error}. Nothing was sent.") from None
+        self._checked("API ", "token", "key")
         if ":" in self.token:
             raise ConfigurationError("The API token has a colon, which Basic sign-in cannot carry.")
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from attrs import asdict
+
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
 from bonifiq_async.cli.report import console, moment, standing_table, standing_values
@@ -68,7 +70,11 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
     if sight is not None:
         now = "" if sight.balance is None else f"balance now {money(sight.balance)}; "
         lines.append(f"    {now}{sight.note}")
-        lines += [f"    {when}  {what}  {money(moved)}" for when, what, moved in sight.movements]
+        for moved in sight.movements:
+            mark = "  <- this much" if moved.expected else ""
+            lines.append(f"    {moved.at}  {moved.event}  {money(moved.amount)}{mark}")
+        if {moved.expected for moved in sight.movements} == {False}:
+            lines.append("    no movement of that amount at that time")
         if sight.balance is not None and not sight.movements:
             lines.append("    no movement at that time")
     return lines
@@ -83,7 +89,7 @@ def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
         "since": moment(doubt.first_sent),
     }
     if sight is not None:
-        moved = [dict(zip(("at", "event", "amount"), each, strict=True)) for each in sight.movements]
+        moved = [asdict(each) for each in sight.movements]
         values |= {"balance": sight.balance, "movements": moved, "note": sight.note}
     return values
 

@@ -113,16 +113,28 @@ class ClientSettings:
 
 
 @frozen
+class Movement:
+    """What moved a balance: when, of which kind, by how much, and whether by what the change would move it.
+
+    `expected` is None where it is not known by how much that is.
+    """
+
+    at: str
+    event: str
+    amount: Decimal
+    expected: bool | None
+
+
+@frozen
 class Sight:
     """What a provider shows of the balance that a change in doubt is about: now, and what moved it then.
 
-    `movements` are time, kind and amount of those that may be the change. `note` says what could not be
-    seen, or how it was searched.
+    `movements` are those that may be the change. `note` says what could not be seen, or how it was searched.
     """
 
     note: str
     balance: Decimal | None = None
-    movements: tuple[tuple[str, str, Decimal], ...] = ()
+    movements: tuple[Movement, ...] = ()
 
 
 @frozen

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from bonifiq_async import door
 from bonifiq_async.change_key import canonical_amount
-from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side, Sight
+from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Movement, Side, Sight
 from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import AuthenticationError, ConfigurationError, PayloadError, RefusedError
@@ -35,6 +35,8 @@ NEAR = timedelta(minutes=15)
 """How far the provider's clock may be from this one's for a movement to be of the time of a change."""
 ANYWHERE = timedelta(hours=26)
 """The same for a time without a zone: two places are never further apart."""
+NEARLY = Decimal("0.01")
+"""By less than this a movement may be beside the share that the card gives: rounding is nobody's to say."""
 MOST_MOVEMENTS = 2_000
 """Lines of a history that are read for one change."""
 
@@ -202,22 +204,24 @@ async def _look(client: Client, doubt: Recorded) -> Sight:
         return Sight(f"the provider shows balance and history by member id, and this is {member}")
     try:
         balance = await cashback.balance(int(card), int(number))
+        said, expected = _expected(doubt, balance)
         movements, read = [], 0
         async for line in cashback.history(int(card), int(number)):
             read += 1
-            if _may_be(doubt, line):
-                movements.append((str(line.created_at or "-"), str(line.event or line.type), line.amount))
+            if line.amount is not None and _may_be(doubt, line):
+                fits = None if expected is None else abs(line.amount - expected) < NEARLY
+                what = str(line.event or line.type)
+                movements.append(Movement(str(line.created_at or "-"), what, line.amount, fits))
             if read == MOST_MOVEMENTS:
                 break
     except AuthenticationError:
         raise
     except RefusedError as error:
         return Sight(str(error))
-    note = f"{_expected(doubt, balance)}; {read} movements were read"
+    note = f"{said}; {read} movements were read"
     if read == MOST_MOVEMENTS:
         note += ", and there may be more"
-    shown = tuple((when, what, moved) for when, what, moved in movements if moved is not None)
-    return Sight(note, balance.cashback_balance, shown)
+    return Sight(note, balance.cashback_balance, tuple(movements))
 
 
 def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
@@ -232,19 +236,19 @@ def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
     return first - margin <= moment <= last + margin
 
 
-def _expected(doubt: Recorded, balance: CashbackBalance) -> str:
-    """Say by how much the balance moves if the change took effect."""
+def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal | None]:
+    """Say by how much the balance moves if the change took effect, in words and as an amount."""
     body = decode(doubt.body)
     deducted = body.get("cashback_to_deduct") if isinstance(body, dict) else None
     if isinstance(deducted, Decimal | int):
-        return f"it takes {_plain(Decimal(deducted))} if it took effect"
+        return f"it takes {_plain(Decimal(deducted))} if it took effect", -Decimal(deducted)
     if doubt.operation == REDEEM.name:
-        return f"it takes {_plain(abs(doubt.value))} if it took effect"
+        return f"it takes {_plain(abs(doubt.value))} if it took effect", doubt.value
     if balance.cashback_percentage is None:
-        return "by how much it moves the balance, the card does not say"
+        return "by how much it moves the balance, the card does not say", None
     share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
     spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
-    return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect"
+    return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect", share
 
 
 SIDE = Side(

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 Members = Mapping[str, object]
 
-_DECISIVE = (b'"success"', b'"data"')
+_DECISIVE = (b'"success"', b'"error"', b'"data"')
 """What tells success from failure, and what came of it: said twice, it is a contradiction."""
 
 MEMBER_NOT_FOUND = "member_not_found"
@@ -77,9 +77,11 @@ class AnswerReader:
                 return _refused(ErrorAnswer(status))
             return _unreadable(str(error), error.path)
         success = answer.get("success")
-        if success is True and status >= 400:
-            problem = f"success is true and the status is {status}"
-            return _unreadable(problem, "$.success", self._request_id(answer))
+        no = (
+            f"the status is {status}" if status >= 400 else "an error is named" if answer.get("error") else ""
+        )
+        if success is True and no:
+            return _unreadable(f"success is true and {no}", "$.success", self._request_id(answer))
         if success is True:
             return answer
         if success is False or status >= 400:

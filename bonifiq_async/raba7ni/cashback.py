@@ -182,25 +182,26 @@ class Cashback:
         """Yield a member's movements on a card in the provider's order, each id once, page by page.
 
         Ends at the first empty page. Movements that are added meanwhile shift the pages: what comes
-        again is left out. `deadline` is for each page. Raises as `balance`, and `PayloadError` when the
-        provider gives the same page for ever.
+        again is left out. `deadline` is for each page. Raises as `balance`, and `PayloadError` when pages
+        bring nothing new and promise more, or when that cannot be told because their rows have no ids.
         """
         place, size = _place(card_id, member_id), door.number(page_size, "page_size")
         seen: set[int] = set()
-        offset, before = 0, HistoryPage()
-        while (page := await self._page(place, size, offset, deadline)).transactions:
-            if page.transactions == before.transactions:
-                if page.pagination is None or page.pagination.has_more is not True:
-                    return
-                raise PayloadError(
-                    "the history gives the same page again and says there is more", path="$.data"
-                )
-            for row in page.transactions:
+        nameless: set[CashbackTransaction] = set()
+        offset, repeats, promised = 0, 0, None
+        while rows := (page := await self._page(place, size, offset, deadline)).transactions:
+            known = all(row in nameless if row.id is None else row.id in seen for row in rows)
+            repeats = repeats + 1 if known else 0
+            if known and _at_the_end(promised, repeats, bare=any(row.id is None for row in rows)):
+                return
+            for row in rows:
                 if row.id is None or row.id not in seen:
                     yield row
                 if row.id is not None:
                     seen.add(row.id)
-            offset, before = offset + len(page.transactions), page
+            nameless = {row for row in rows if row.id is None}
+            promised = None if page.pagination is None else page.pagination.has_more
+            offset += len(rows)
 
     async def _page(
         self, place: Mapping[str, str], size: int, offset: int, deadline: float | None
@@ -257,6 +258,24 @@ def _applied(outcome: Outcome[T]) -> Outcome[T]:
     if outcome.error is not None:
         raise outcome.error
     return outcome
+
+
+def _at_the_end(promised: bool | None, repeats: int, *, bare: bool) -> bool:
+    """Say whether a page of what is known ends a history; `promised` is what the page before it said.
+
+    One is what movements make that come in meanwhile, a second in a row is a provider that does not turn
+    the page; of rows that are `bare` of ids nobody knows whether they are the same. Raises `PayloadError`.
+    """
+    if promised is False or (promised is None and not bare):
+        return True
+    if bare:
+        raise PayloadError(
+            "the history gives the same rows again without ids: whether they are new cannot be told",
+            path="$.data",
+        )
+    if repeats > 1:
+        raise PayloadError("the history gives nothing new and says there is more", path="$.data")
+    return False
 
 
 def _place(card_id: int, member_id: int) -> Mapping[str, str]:

@@ -8,13 +8,12 @@ from typing import Self
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async import door
 from bonifiq_async.account import account_text
 from bonifiq_async.admission import Slot
 from bonifiq_async.calls import Calls
 from bonifiq_async.claims import Claims
 from bonifiq_async.delivery import Delivery
-from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.outcome import Outcome
@@ -28,15 +27,15 @@ from bonifiq_async.raba7ni.payloads import CashbackAnswer
 from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import masked
+from bonifiq_async.secret import Credentials, masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
 
 
 @frozen(init=False)
-class Raba7niCredentials:
-    """Application id (`app_...`) and API key (`test_...` or `prod_...`). The repr does not show the key.
+class Raba7niCredentials(Credentials):
+    """Application id (`app_...`) and API key (`test_...` or `prod_...`). No repr or pickle shows the key.
 
     A test key moves real balances: it only mutes the messages to members. Raises `ConfigurationError` when
     one is blank or could not be sent.
@@ -48,11 +47,7 @@ class Raba7niCredentials:
     def __init__(self, app_id: str, api_key: str) -> None:
         self.__attrs_init__(app_id, api_key)
         del app_id, api_key  # a traceback that shows locals must not have them
-        for name in ("app_id", "api_key"):
-            try:
-                door.text(getattr(self, name), name)
-            except PayloadError as error:
-                raise ConfigurationError(f"The {error}. Nothing was sent.") from None
+        self._checked("", "app_id", "api_key")
 
     def fingerprint(self) -> str:
         """Return what tells this application from another in a ledger."""

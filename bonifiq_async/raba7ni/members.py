@@ -87,7 +87,10 @@ class Members:
         `SignedIn.token` takes the member's token out of the answer.
         """
         sealed: dict[str, Secret] = {}
+        kind = None if isinstance(body, Mapping) else type(body).__name__
         try:
+            if kind is not None:
+                raise PayloadError(f"body must be a mapping of names to texts, not {kind}", path="body")
             for name in body:  # any of them may be the code
                 sealed[door.text(name, "a name in body")] = Secret.of(body[name])
         finally:

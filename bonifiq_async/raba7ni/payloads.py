@@ -291,21 +291,32 @@ class MemberCheck:
     registration_endpoint: str | None = None
 
 
+def _without(code: OneTimeCode | None, message: str | None) -> str | None:
+    """Return a provider's words without the code: these are printed."""
+    return message if code is None or message is None else code.blotted(message)
+
+
 @frozen
 class MemberRegistration:
-    """A new member. A one-time code was sent to it; `otp_code` has it with a test key alone."""
+    """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
 
     message: str | None = None
     member: MaskedMember | None = None
     otp_expires_in_minutes: int | None = None
     otp_code: OneTimeCode | None = None
 
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "message", _without(self.otp_code, self.message))
+
 
 @frozen
 class OneTimeCodeSent:
-    """A one-time code is on its way; `otp_code` has it with a test key alone."""
+    """A one-time code is on its way; `otp_code` has it, with a test key alone."""
 
     message: str | None = None
     expires_in_minutes: int | None = None
     member: MaskedMember | None = None
     otp_code: OneTimeCode | None = None
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "message", _without(self.otp_code, self.message))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
-from bonifiq_async.converters import decode
+from bonifiq_async.converters import LEVELS, decode
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.secret import Secret
@@ -34,9 +34,9 @@ class SignedIn:
         return dict(_leaves(decode(self.answer.reveal().encode()), ""))
 
 
-def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+def _leaves(value: object, path: str, levels: int = LEVELS) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and levels:
         for name, member in value.items():
-            yield from _leaves(member, f"{path}.{name}" if path else name)
+            yield from _leaves(member, f"{path}.{name}" if path else name, levels - 1)
     elif isinstance(value, str) and value.strip():
         yield path, value
