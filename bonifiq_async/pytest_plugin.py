@@ -6,7 +6,7 @@ plugin and loop scope, or not at all. Nothing else of the package is imported be
 
 from collections.abc import Generator, Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import pytest
 
@@ -187,9 +187,8 @@ def _settings(item: pytest.Item, name: str) -> dict[str, Any]:
             raise TypeError(f"{marker.args[0]!r} has no name; the options are {', '.join(_MARKERS[name])}")
         for option, value in marker.kwargs.items():
             if isinstance(value, Iterator):
-                marker.kwargs[option] = tuple(
-                    value
-                )  # it is read once, but looked at for each test, and twice
+                # It can be read once, but is looked at for each test, and twice.
+                cast("dict[str, Any]", marker.kwargs)[option] = tuple(value)
         settings |= marker.kwargs
     unknown = sorted(settings.keys() - _MARKERS[name])
     if unknown:

@@ -272,14 +272,19 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
 
     @pytest.mark.bonifiq(faults=["close-unread", "close-after"], duplicates="error-400")
     @pytest.mark.bonifiq(customers={"ana": 5, "eva": 1})
-    def test_fails(bonifiq_sandbox, bonifiq_client_kwargs, raba7ni_sandbox, raba7ni_client_kwargs):
+    def test_fails(
+        bonifiq_sandbox,
+        bonifiq_client_kwargs,
+        bonifiq_environment,
+        raba7ni_sandbox,
+        raba7ni_client_kwargs,
+        raba7ni_environment,
+    ):
         asyncio.run(pay(bonifiq_client_kwargs))
         asyncio.run(earn(raba7ni_client_kwargs))
         bonifiq_sandbox.books.apply("bia", Decimal(3), "ADD-ana-10.5-1")
-        secrets = bonifiq_sandbox.environment() | raba7ni_sandbox.environment()
         with open("secrets", "w") as file:
-            file.write(f"{secrets['BONIFIQ_API_KEY']} {secrets['RABA7NI_API_KEY']}")
-        del secrets
+            file.write(f"{bonifiq_environment['BONIFIQ_API_KEY']} {raba7ni_environment['RABA7NI_API_KEY']}")
         bonifiq_sandbox.assert_balance("ana", 0)
 
 
