@@ -6,11 +6,13 @@ plugin and loop scope, or not at all. Nothing else of the package is imported be
 
 from collections.abc import Generator, Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import pytest
 
 if TYPE_CHECKING:
+    import pluggy
+
     from bonifiq_async.bonifiq.client import BasicCredentials
     from bonifiq_async.raba7ni.client import Raba7niCredentials
     from bonifiq_async.retry import RetryPolicy
@@ -51,18 +53,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(problem, pytrace=False)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(hookwrapper=True)  # the older kind, which every pluggy knows: this loads in every session
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+) -> "Generator[None, pluggy.Result[pytest.TestReport], None]":
     """Show what the sandboxes of a test that failed have seen."""
-    report = yield
+    report = (yield).get_result()
     if report.failed:
         for sandbox in item.stash.get(_STARTED, []):
             report.sections.append((f"{type(sandbox).__name__} {sandbox.url}", sandbox.report()))
     if report.when == "teardown":
         item.stash[_STARTED] = []  # items live as long as the session; books need not
-    return report
 
 
 class BonifiQClientKwargs(TypedDict):
@@ -184,6 +185,10 @@ def _settings(item: pytest.Item, name: str) -> dict[str, Any]:
     for marker in reversed(list(item.iter_markers(name))):
         if marker.args:
             raise TypeError(f"{marker.args[0]!r} has no name; the options are {', '.join(_MARKERS[name])}")
+        for option, value in marker.kwargs.items():
+            if isinstance(value, Iterator):
+                # It can be read once, but is looked at for each test, and twice.
+                cast("dict[str, Any]", marker.kwargs)[option] = tuple(value)
         settings |= marker.kwargs
     unknown = sorted(settings.keys() - _MARKERS[name])
     if unknown:

@@ -125,6 +125,39 @@ BREAKS = {
         delivery.asked_wait = lambda *given, **more: None
         """,
     ),
+    "a few that do not keep to a Retry-After": (
+        ("retry-after",),
+        """
+        from bonifiq_async.budget import Hold
+        extend, remaining, left = Hold.extend, Hold.remaining, [0]
+        def heard(self, *given, **more):
+            left[0] = 12
+            return extend(self, *given, **more)
+        def forgotten(self, now):
+            if left[0] > 0 and remaining(self, now) > 0:
+                left[0] -= 1
+                return 0.0
+            return remaining(self, now)
+        Hold.extend, Hold.remaining = heard, forgotten
+        """,
+    ),
+    "another amount": (
+        ("never-twice",),
+        """
+        from decimal import Decimal
+        from bonifiq_async.raba7ni import payloads
+        payloads._spelt = lambda value: Decimal(1)
+        """,
+    ),
+    "a success that is told as a doubt": (
+        ("never-twice",),
+        """
+        from bonifiq_async import delivery
+        from bonifiq_async.outcome import Effect, StopReason
+        from bonifiq_async.retry import Stop
+        delivery.ACCEPTED = Stop(Effect.UNKNOWN, StopReason.NO_SAFE_REPEAT)
+        """,
+    ),
     "a deadline that is not kept": (
         ("deadline",),
         """
@@ -332,10 +365,34 @@ def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
 
 def test_an_earning_that_moved_and_was_denied_is_wrong():
     """Also where it moved once alone."""
-    closed = Closed([arrival("o-1")], [("7", Decimal(1), "o-1")], {}, {})
-    told = never.Record(1, Course((), 0, {"o-1": "REFUSED"}), closed, ())
+    closed = Closed([arrival("o-1", fault="500-after")], [("7", Decimal(1), "o-1")], {}, {})
+    told = never.Record({"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "REFUSED"}), closed, (), ())
     assert never.never_twice(told).figures.wrong == 1
-    assert never.never_twice(evolve(told, course=Course((), 0, {"o-1": "UNKNOWN"}))).problems == ()
+    unknown = evolve(told, course=Course((), 0, {"o-1": "UNKNOWN"}))
+    assert never.never_twice(unknown).problems == ()
+    for meant in ({"o-1": ("7", Decimal(2))}, {"o-1": ("8", Decimal(1))}):
+        assert never.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
+
+
+def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
+    """One that was answered well is told as applied, but for those in flight when somebody was killed."""
+    keys = [f"o-{number}" for number in range(never.IN_FLIGHT + 1)]
+    closed = Closed(list(map(arrival, keys)), [("7", Decimal(1), key) for key in keys], {}, {})
+    meant = dict.fromkeys(keys, ("7", Decimal(1)))
+    course = Course((Killed(1.0, {}),), 0, dict.fromkeys(keys, "UNKNOWN"))
+    record = never.Record(meant, course, closed, (), ())
+    assert never.never_twice(record).figures.wrong == 1
+    told = {**course.told, keys[0]: "APPLIED"}
+    assert never.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
+
+
+def test_no_credential_is_found_where_nothing_was_searched():
+    """Then the claim does not hold either."""
+    record = never.Record({}, Course((), 0, {}), Closed([], [], {}, {}), (never.LEDGER, never.OUT), ())
+    assert never.secret(record).problems == ()
+    assert never.secret(evolve(record, leaks=(never.OUT,))).figures.wrong == 1
+    for searched in ((), (never.LEDGER,)):
+        assert never.secret(evolve(record, searched=searched)).problems != ()
 
 
 class Reader(HTMLParser):

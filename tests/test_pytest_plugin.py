@@ -1,5 +1,6 @@
 """The plugin of pytest, run by pytest: under each async plugin, mode and loop scope, and on two workers."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -271,14 +272,19 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
 
     @pytest.mark.bonifiq(faults=["close-unread", "close-after"], duplicates="error-400")
     @pytest.mark.bonifiq(customers={"ana": 5, "eva": 1})
-    def test_fails(bonifiq_sandbox, bonifiq_client_kwargs, raba7ni_sandbox, raba7ni_client_kwargs):
+    def test_fails(
+        bonifiq_sandbox,
+        bonifiq_client_kwargs,
+        bonifiq_environment,
+        raba7ni_sandbox,
+        raba7ni_client_kwargs,
+        raba7ni_environment,
+    ):
         asyncio.run(pay(bonifiq_client_kwargs))
         asyncio.run(earn(raba7ni_client_kwargs))
         bonifiq_sandbox.books.apply("bia", Decimal(3), "ADD-ana-10.5-1")
-        secrets = bonifiq_sandbox.environment() | raba7ni_sandbox.environment()
         with open("secrets", "w") as file:
-            file.write(f"{secrets['BONIFIQ_API_KEY']} {secrets['RABA7NI_API_KEY']}")
-        del secrets
+            file.write(f"{bonifiq_environment['BONIFIQ_API_KEY']} {raba7ni_environment['RABA7NI_API_KEY']}")
         bonifiq_sandbox.assert_balance("ana", 0)
 
 
@@ -312,6 +318,31 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
     assert [secret for secret in secrets if secret in ended.stdout.str()] == []
     assert "\n  eva: " not in ended.stdout.str()
     assert "elsewhere" not in ended.stdout.str()
+
+
+def test_what_can_be_read_once_serves_every_test_of_a_marker(runs: Runs) -> None:
+    """Generators and other iterators, over the tests that share the marker."""
+    tests = """
+    @pytest.mark.parametrize("number", range(2))
+    @pytest.mark.bonifiq(customers=(name for name in ["ana"]), faults=iter(["close-after"]))
+    @pytest.mark.raba7ni(members=iter([123]), scopes=map(str.strip, ["card_read "]))
+    def test_it(number, bonifiq_sandbox, raba7ni_sandbox):
+        assert bonifiq_sandbox.books.knows("ana") and not bonifiq_sandbox.books.knows("eva")
+        assert bonifiq_sandbox.faults.left == ("close-after",)
+        assert raba7ni_sandbox.books.person(123) is not None and raba7ni_sandbox.books.person(1) is None
+        assert raba7ni_sandbox._provider.scopes == {"card_read"}
+    """
+    runs(PAY + tests).assert_outcomes(passed=2)
+
+
+def test_the_hooks_are_of_a_kind_that_every_pluggy_knows() -> None:
+    """A wrapper of the newer kind ends every session under an older pluggy, also where nobody uses this."""
+    plugin = importlib.import_module(MODULE)
+    marks = [getattr(hook, "pytest_impl", {}) for name, hook in vars(plugin).items() if name[:7] == "pytest_"]
+    assert {"hookwrapper": True} in [
+        {key: mark[key] for key in ("hookwrapper",) if key in mark} for mark in marks
+    ]
+    assert not any(mark.get("wrapper") for mark in marks)
 
 
 def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:

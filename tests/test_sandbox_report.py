@@ -1,5 +1,6 @@
 """What a sandbox tells people: assertions that say what was found, and a report that stays short."""
 
+import pprint
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ from conftest import change, client_for
 
 from bonifiq_async import PayloadError
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox import Arrival, FaultScript, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox.exchange import Reply, Request
 from bonifiq_async.sandbox.journal import REMEMBERED, Journal
 from bonifiq_async.sandbox.report import SHOWN
+from bonifiq_async.sandbox.wallets import Person
 
 KEY = "ADD-ANA-10-1"
 
@@ -120,3 +123,54 @@ def test_a_long_report_is_cut_but_not_what_moved_twice() -> None:
     assert report.count("  ... 6 before") == 2
     assert "\nkeys: none" not in report
     assert len(report.splitlines()) == 1 + 2 * (SHOWN + 2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scopes": "cashback_write"},
+        {"scopes": ["cashback-write"]},
+        {"scopes": 5},
+        {"members": "123"},
+        {"members": ["1"]},
+        {"members": [True]},
+        {"members": 5},
+        {"cards": {"10": 5}},
+        {"cards": [10]},
+        {"cards": {10: -1}},
+        {"cards": {10: Decimal("1e60")}},
+    ],
+    ids=str,
+)
+def test_members_cards_and_scopes_that_cannot_be_meant_are_refused(settings: dict[str, object]) -> None:
+    """In a sentence that names the setting, where they are given: later they would just not be there."""
+    with pytest.raises((ConfigurationError, PayloadError), match=next(iter(settings)).rstrip("s")):
+        Raba7niSandbox(**settings)
+
+
+@pytest.mark.parametrize("customers", [5, {"ana": Decimal("1e99")}, {"ana": Decimal("-1e99")}], ids=str)
+def test_customers_that_cannot_be_meant_are_refused(customers: object) -> None:
+    with pytest.raises(PayloadError, match="customers"):
+        Sandbox(customers=customers)
+
+
+def test_no_repr_shows_what_a_failing_test_must_not_print() -> None:
+    """Credentials, tokens, one-time codes and PINs; addresses may be seen."""
+    secret = "9431-secret"
+    server, other = Sandbox(), Raba7niSandbox()
+    environment = server.environment() | other.environment()
+    shown = [
+        Person(1, pin=secret),
+        Request({}, {}, {"X-Member-Token": secret}, secret.encode()),
+        Reply(200, {"member_token": secret}),
+        Arrival(1, body=secret.encode()),
+        server._provider,
+        other._provider,
+        server.environment(),
+        other.environment(),
+    ]
+    secrets = [secret, *(value for name, value in environment.items() if name.endswith("_KEY"))]
+    assert len(secrets) == 3
+    for value in shown:
+        assert [each for each in secrets if each in repr(value) or each in pprint.pformat(value)] == []
+    assert server.url in repr(server.environment()) and server.environment()["BONIFIQ_BASE_URL"] == server.url

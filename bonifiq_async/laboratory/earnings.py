@@ -16,6 +16,8 @@ from bonifiq_async.raba7ni.member import Member
 from bonifiq_async.raba7ni.payloads import CashbackAnswer
 
 MEMBERS = 200
+IN_FLIGHT = 32
+"""Earnings in flight at the most."""
 
 
 def earnings(count: int) -> Iterator[Earn]:
@@ -34,7 +36,7 @@ async def earn(count: int, ledger: Path, out: Path) -> None:
     """Earn, and append key and effect of each outcome to `out`."""
     async with SqliteLedger(ledger) as record, Raba7niClient.from_env(ledger=record) as client:
         batch: CashbackBatch[CashbackWrite, CashbackAnswer] = CashbackBatch(
-            client, flow=FlowControl(max_in_flight=32)
+            client, flow=FlowControl(max_in_flight=IN_FLIGHT)
         )
         with out.open("a", buffering=1) as file:
             async with aclosing(batch.run(earnings(count))) as outcomes:

@@ -183,7 +183,10 @@ def claim_first(record: Record) -> Finding:
 
 
 def durable(record: Record) -> Finding:
-    """Whatever had been told as applied when a run was killed stands so in the ledger."""
+    """Whatever had been told as applied when a run was killed stands so in the ledger.
+
+    What a killed process wrote is the system's, on the disk or not: the loss of power is not tried here.
+    """
     problems = [f"{key} was told as applied and is not so in the ledger" for key in record.early]
     kills = [kill for course in record.courses for kill in course.kills]
     met = sum(effect in APPLIED for kill in kills for effect in kill.told.values())
@@ -235,7 +238,10 @@ KILLED: Experiment = experiment(
         "once": ("a change takes effect once, whatever fails and whoever is killed", once),
         "resume": ("the same command goes on and brings every change to its end", resume),
         "claim-first": ("a change is in the ledger before its first byte leaves", claim_first),
-        "durable": ("an outcome is on disk before anybody hears of it", durable),
+        "durable": (
+            "an outcome is in the ledger before anybody hears of it, and a kill leaves it there",
+            durable,
+        ),
         "fixed-once": ("key and body are the same in every attempt of every process", fixed),
         "order": ("the changes of one customer are applied in input order", order),
         "secrets": ("no credential is in a ledger, an outcome file or an output", secret),

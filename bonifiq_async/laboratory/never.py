@@ -1,37 +1,47 @@
 """Raba7ni under faults and kills: nobody de-duplicates there, and still nothing moves twice."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from attrs import frozen
 
 from bonifiq_async.laboratory.bench import Closed, bench, counting
+from bonifiq_async.laboratory.earnings import IN_FLIGHT, earnings
 from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, Timeline, experiment, found
 from bonifiq_async.laboratory.killing import Course, moments, to_the_end
 from bonifiq_async.laboratory.scale import FAULT_RATE
+from bonifiq_async.money import EXACT
 from bonifiq_async.outcome import Effect
 from bonifiq_async.sandbox.faults import TRANSIENT
 
 MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
+LEDGER, OUT = "earned.ledger", "earned.txt"
+SHARE = Decimal("0.05")
+"""What the sandbox's card gives for a purchase."""
 FINAL = MOVED | {Effect.UNKNOWN.name}
 """What must not be sent again: it was applied, or nobody knows."""
 
 
 @frozen
 class Record:
-    """How many earnings were meant, how they came to their end, and what the provider saw."""
+    """What was meant (member and share by key), how it came to its end, and what the provider saw.
 
-    count: int
+    Of the files that were `searched` for credentials, `leaks` have one.
+    """
+
+    meant: Mapping[str, tuple[str, Decimal]]
     course: Course
     closed: Closed
+    searched: tuple[str, ...]
     leaks: tuple[str, ...]
 
     def figures(self) -> Figures:
         """Return what every claim on this run shows."""
         effects, told = self.closed.effects(), self.course.told
         return Figures(
-            changes=self.count,
+            changes=len(self.meant),
             requests=len(self.closed.seen),
             faults=sum(self.closed.faults.values()),
             kills=len(self.course.kills),
@@ -43,21 +53,26 @@ class Record:
 
 async def run(lab: Lab) -> Record:
     """Earn in a child that is killed at random moments and run again."""
-    size, out = lab.scale, lab.folder / "earned.txt"
+    size, out = lab.scale, lab.folder / OUT
     names = ", ".join(f'"{name}"' for name in (*TRANSIENT, "html-before", "html-after"))
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\namong = [{names}]\n"
-    command = ("-m", "bonifiq_async.laboratory.earnings", str(size.earnings), "earned.ledger", out.name)
+    command = ("-m", "bonifiq_async.laboratory.earnings", str(size.earnings), LEDGER, OUT)
     with bench("raba7ni", script) as provider:
         when = moments(lab.chance("earning kills"), size.earnings, size.earning_kills)
         with counting(provider, lab.tell):
             course = await to_the_end(provider, command, lab.folder / "earned", when, _reader(out))
         secrets = provider.secrets()
-        leaks = tuple(
-            path.name
-            for path in sorted(lab.folder.iterdir())
-            if any(secret.encode() in path.read_bytes() for secret in secrets)
-        )
-        return Record(size.earnings, course, provider.close(), leaks)
+        files = {path.name: path.read_bytes() for path in sorted(lab.folder.iterdir())}
+        searched = tuple(name for name, text in files.items() if text)
+        leaks = tuple(name for name in searched if any(each.encode() in files[name] for each in secrets))
+        return Record(_meant(size.earnings), course, provider.close(), searched, leaks)
+
+
+def _meant(count: int) -> dict[str, tuple[str, Decimal]]:
+    return {
+        each.change_key: (str(each.member.id), EXACT.multiply(each.purchase_amount, SHARE))
+        for each in earnings(count)
+    }
 
 
 def _reader(out: Path) -> Callable[[], dict[str, str]]:
@@ -69,18 +84,34 @@ def _reader(out: Path) -> Callable[[], dict[str, str]]:
 
 
 def never_twice(record: Record) -> Finding:
-    """Each earning took effect once at the most; what is told as applied is in the books."""
+    """Each earning took effect once at the most, as it was meant; what is told is what happened."""
     effects = record.closed.effects()
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
+    problems += [
+        f"{key} moved {amount} for member {member}, which nobody meant"
+        for member, amount, key in record.closed.history
+        if record.meant.get(key) != (member, amount)
+    ]
+    problems += _needless(record)
     for key, effect in record.course.told.items():
         if effect in MOVED and not effects[key]:
             problems.append(f"{key} was told as applied and is not in the books")
         if effect not in FINAL and effects[key]:
             problems.append(f"{key} took effect and was told as {effect}")
-    if len(record.course.told) != record.count or record.course.code != 0:
-        told, code = len(record.course.told), record.course.code
-        problems.append(f"{told} of {record.count} have an outcome; the last run ended with exit code {code}")
+    if len(record.course.told) != len(record.meant) or record.course.code != 0:
+        told, meant, code = len(record.course.told), len(record.meant), record.course.code
+        problems.append(f"{told} of {meant} have an outcome; the last run ended with exit code {code}")
     return found(record.figures(), problems, met=effects)
+
+
+def _needless(record: Record) -> list[str]:
+    """Name the doubts of well answered earnings beyond those that a kill can have met in flight."""
+    answered = {each.key for each in record.closed.seen if each.key and not each.fault}
+    doubts = sum(record.course.told.get(key) not in MOVED for key in answered)
+    excused = IN_FLIGHT * len(record.course.kills)
+    if doubts <= excused:
+        return []
+    return [f"{doubts} were answered well and not told as applied; kills explain {excused} at the most"]
 
 
 def no_blind_repeat(record: Record) -> Finding:
@@ -97,8 +128,11 @@ def no_blind_repeat(record: Record) -> Finding:
 
 
 def secret(record: Record) -> Finding:
-    """No credential is in the ledger or in an output."""
-    return found(record.figures(), [f"{name} holds a credential" for name in record.leaks], met=1)
+    """No credential is in the ledger or in an output, both of which there are."""
+    problems = [f"{name} holds a credential" for name in record.leaks]
+    problems += [f"{name} is empty or not there" for name in (LEDGER, OUT) if name not in record.searched]
+    note = f"{len(record.searched):,} files searched"
+    return found(record.figures(), problems, met=record.searched, note=note)
 
 
 def _timeline(record: Record) -> Timeline:
@@ -112,7 +146,10 @@ NEVER: Experiment = experiment(
     "Raba7ni",
     run,
     {
-        "never-twice": ("an earning takes effect once at the most, though nobody knows keys", never_twice),
+        "never-twice": (
+            "an earning takes effect once at the most, as it is meant and told; nobody knows keys",
+            never_twice,
+        ),
         "no-blind-repeat": ("what may have left is not sent again, by no process", no_blind_repeat),
         "raba7ni-secrets": ("no credential is in a ledger or an output", secret),
     },

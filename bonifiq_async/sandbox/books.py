@@ -10,7 +10,7 @@ from attrs import frozen
 from bonifiq_async import door
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.money import EXACT
-from bonifiq_async.sandbox.report import exact
+from bonifiq_async.sandbox.report import exact, several
 
 
 @frozen
@@ -127,7 +127,7 @@ def _opened(customers: Iterable[str] | Mapping[str, Decimal | int]) -> dict[str,
     if isinstance(customers, str):
         raise PayloadError("customers must be several names, not one string", path="customers")
     if not isinstance(customers, Mapping):
-        return dict.fromkeys(customers, Decimal(0))
+        return dict.fromkeys(several(customers, "customers"), Decimal(0))
     return {name: _balance(amount, f"customers[{name!r}]") for name, amount in customers.items()}
 
 

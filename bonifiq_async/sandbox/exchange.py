@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import PayloadError
@@ -11,12 +11,15 @@ from bonifiq_async.errors import PayloadError
 
 @frozen
 class Request:
-    """A request that was read. `parameters` are those of the path; names of `headers` ignore case."""
+    """A request that was read. `parameters` are those of the path; names of `headers` ignore case.
+
+    Its repr shows neither headers nor body: credentials, tokens and PINs stand there.
+    """
 
     parameters: Mapping[str, str]
     query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     def members(self) -> Mapping[str, object]:
         """Return the members of its JSON body, none when it is not an object."""
@@ -38,10 +41,10 @@ class Names:
 
 @frozen
 class Reply:
-    """A status and a JSON value."""
+    """A status and a JSON value, which may hold a token and is left out of the repr."""
 
     status: int
-    value: Mapping[str, object]
+    value: Mapping[str, object] = field(repr=False)
 
 
 Route = Callable[[Request], Reply]

@@ -14,6 +14,7 @@ from bonifiq_async.money import EXACT
 from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
 from bonifiq_async.sandbox.load import Retention
+from bonifiq_async.secret import masked
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
@@ -32,7 +33,7 @@ class Provider:
     """
 
     books: Books
-    authorization: str
+    authorization: str = field(repr=masked)
     duplicates: Duplicates = "replay"
     old_envelope: bool = False
     retention: Retention = field(factory=Retention)

@@ -32,6 +32,7 @@ from bonifiq_async.raba7ni.operations import (
 )
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
 from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
+from bonifiq_async.secret import masked
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Raba7ni:
     """Raba7ni's operations over `books`, for who sends `headers` and may do what `scopes` say."""
 
     books: Wallets
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=masked)
     scopes: frozenset[str]
     _ids: Iterator[int] = field(factory=lambda: itertools.count(1))
 

@@ -1,13 +1,16 @@
 """What a sandbox tells people: its last requests, what its books hold, and what in them was not expected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 from attrs import frozen
 
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.money import EXACT
 from bonifiq_async.sandbox.journal import Line
+
+T = TypeVar("T")
 
 SHOWN = 20
 """How many requests, balances and keys are shown of each."""
@@ -45,6 +48,13 @@ def counted(number: int, what: str) -> str:
 def shown(text: str) -> str:
     """Return `text` so that it stays on its line."""
     return text if text.isprintable() else ascii(text)
+
+
+def several(values: Iterable[T], field: str) -> tuple[T, ...]:
+    """Return `values`. Raises `PayloadError` for what is no list, a string among it."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise PayloadError(f"{field} must be several, in a list, not {values!r}", path=field)
+    return tuple(values)
 
 
 def exact(amount: object, field: str) -> Decimal:

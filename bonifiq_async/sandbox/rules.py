@@ -15,13 +15,13 @@ class Arrival:
     """A request that has come in: the `number`-th, counted from 1, with what it says.
 
     `key` and `customer` are None where it names none. `elapsed` are the seconds since the first request;
-    `at_once` is how many are being served, this one included.
+    `at_once` is how many are being served, this one included. The repr has no body: a PIN may be in it.
     """
 
     number: int
     key: str | None = None
     customer: str | None = None
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     elapsed: float = 0.0
     at_once: int = 1
 

@@ -13,10 +13,18 @@ from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.load import Retention
 from bonifiq_async.sandbox.provider import Duplicates, Provider
 from bonifiq_async.sandbox.raba7ni import SCOPES, Raba7ni
-from bonifiq_async.sandbox.report import Account, Under, holds, once, report
+from bonifiq_async.sandbox.report import Account, Under, holds, once, report, several
 from bonifiq_async.sandbox.script import FaultScript
 from bonifiq_async.sandbox.server import Server
 from bonifiq_async.sandbox.wallets import Wallets
+from bonifiq_async.secret import MASK
+
+
+class Environment(dict[str, str]):
+    """Variables by name. The repr, which a failing test prints, has the values of addresses alone."""
+
+    def __repr__(self) -> str:
+        return repr({name: value if name.endswith("_URL") else MASK for name, value in self.items()})
 
 
 class Sandbox(Server):
@@ -47,13 +55,13 @@ class Sandbox(Server):
         provider = Provider(self.books, self.credentials.header(), duplicates, old_envelope, faults.retention)
         super().__init__(provider, faults=faults, port=port)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Environment:
         """Return the settings with which `BonifiQClient.from_env()` comes here. The key is among them."""
-        return {
-            "BONIFIQ_BASE_URL": self.url,
-            "BONIFIQ_API_TOKEN": self.credentials.token,
-            "BONIFIQ_API_KEY": self.credentials.key,
-        }
+        return Environment(
+            BONIFIQ_BASE_URL=self.url,
+            BONIFIQ_API_TOKEN=self.credentials.token,
+            BONIFIQ_API_KEY=self.credentials.key,
+        )
 
     def assert_applied_once(self, key: str) -> None:
         """Raise `AssertionError` unless exactly one change took effect under `key`."""
@@ -90,6 +98,7 @@ class Raba7niSandbox(Server):
     `cards` are percentages by card id (default: card 10 gives 5). `members` (none: every id exists) are
     the ids that are known; e-mails and phones are known once they have earned or registered. `scopes` are
     those of the key. `faults` say what goes wrong. It listens on 127.0.0.1 alone; `port` 0 takes a free one.
+    Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
 
     def __init__(
@@ -102,24 +111,28 @@ class Raba7niSandbox(Server):
         credentials: Raba7niCredentials | None = None,
         port: int = 0,
     ) -> None:
+        allowed = several(scopes, "scopes")
+        for scope in allowed:
+            if scope not in SCOPES:
+                raise ConfigurationError(f"No scope is called {scope}; there are: {', '.join(SCOPES)}.")
         if faults is not None and faults.retention != Retention():
             raise ConfigurationError("Raba7ni knows no keys: no script can say when one is forgotten.")
         self.books = Wallets({10: 5} if cards is None else cards, members)
         self.credentials = credentials or Raba7niCredentials("app_sandbox", f"test_{secrets.token_hex(8)}")
-        provider = Raba7ni(self.books, self.credentials.headers(), frozenset(scopes))
+        provider = Raba7ni(self.books, self.credentials.headers(), frozenset(allowed))
         super().__init__(provider, faults=faults, port=port)
 
     def sign_in(self, member_id: int) -> MemberToken:
         """Return a token of a member, as a right one-time code yields it."""
         return MemberToken(self.books.token_for(member_id))
 
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Environment:
         """Return the settings with which `Raba7niClient.from_env()` comes here. The key is among them."""
-        return {
-            "RABA7NI_BASE_URL": self.url,
-            "RABA7NI_APP_ID": self.credentials.app_id,
-            "RABA7NI_API_KEY": self.credentials.api_key,
-        }
+        return Environment(
+            RABA7NI_BASE_URL=self.url,
+            RABA7NI_APP_ID=self.credentials.app_id,
+            RABA7NI_API_KEY=self.credentials.api_key,
+        )
 
     def assert_applied_once(self, operation: str, reference: str | None) -> None:
         """Raise `AssertionError` unless one `earn`, `redeem` or `refund` took effect under `reference`."""

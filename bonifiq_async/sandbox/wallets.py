@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
+from bonifiq_async import door
+from bonifiq_async.errors import PayloadError
 from bonifiq_async.money import EXACT
-from bonifiq_async.sandbox.report import exact
+from bonifiq_async.sandbox.report import exact, several
+from bonifiq_async.secret import masked
 
 THOUSANDTH = Decimal("0.001")
 """What a share of a purchase is rounded to: the dinar of the samples has three decimals."""
@@ -38,21 +41,21 @@ class Person:
     email: str | None = None
     phone: str | None = None
     name: str | None = None
-    pin: str | None = None
+    pin: str | None = field(default=None, repr=masked)
 
 
 class Wallets:
     """Cards, members, balances, and what took effect. Safe to read from any thread.
 
     `cards` are percentages by card id. Member ids are made on first use, or only `members` exist if they
-    are given. Raises `PayloadError` for a percentage that is no exact number.
+    are given. Raises `PayloadError` for an id that is no whole number and a percentage that is not exact.
     """
 
     def __init__(self, cards: Mapping[int, Decimal | int], members: Iterable[int] | None = None) -> None:
-        self.cards = {card: exact(percentage, f"cards[{card!r}]") for card, percentage in cards.items()}
+        self.cards = _percentages(cards)
         self._lock = threading.RLock()
         self._open = members is None
-        self._people = {number: Person(number) for number in members or ()}
+        self._people = {number: Person(number) for number in _ids(members or ())}
         self._balances: dict[tuple[int, int], Decimal] = {}
         self._moved: list[Moved] = []
         self._effects: dict[tuple[str, str | None], list[Moved]] = {}
@@ -173,3 +176,22 @@ class Wallets:
         if right:
             del self._codes[member_id]
         return right
+
+
+def _percentages(cards: Mapping[int, Decimal | int]) -> dict[int, Decimal]:
+    if not isinstance(cards, Mapping):
+        raise PayloadError(
+            f"cards must give percentages by card id, as {{10: 5}}, not {cards!r}", path="cards"
+        )
+    for card in _ids(cards, "cards"):
+        door.total(exact(cards[card], f"cards[{card!r}]"), f"cards[{card!r}]")
+    return {card: Decimal(percentage) for card, percentage in cards.items()}
+
+
+def _ids(numbers: Iterable[int], field: str = "members") -> tuple[int, ...]:
+    """Return `numbers` if each can be an id."""
+    given = several(numbers, field)
+    for number in given:
+        if type(number) is not int:
+            raise PayloadError(f"{field} has {number!r}; an id is a whole number", path=field)
+    return given
