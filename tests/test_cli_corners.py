@@ -16,7 +16,7 @@ from console import Console, Ended, settings
 from bonifiq_async import CashbackChange, Effect, SqliteLedger
 from bonifiq_async.cli import bonifiq_side
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 HEADER = "customer_id,value,reason,reference"
 
@@ -162,3 +162,31 @@ def test_standard_input_keeps_a_record_or_is_told_to_keep_none(console, sandbox)
     assert console(*command, "--no-ledger", sandbox=sandbox, stdin=text).code == 0
     assert console(*command, "--ledger", "l", sandbox=sandbox, stdin=text).code == 0
     assert Path("l").exists()
+
+
+def test_rows_that_are_left_out_are_named_where_they_cost_the_exit_code(console, sandbox):
+    """Nothing was refused: what was left out is what 3 stands for."""
+    console.write("changes.csv", *rows(2), "c,x,r,o9", "c,,r,o10")
+    command = ("apply", "changes.csv", "--yes", "--skip-invalid")
+    ended = console(*command, sandbox=sandbox)
+    assert ended.code == Exit.REFUSED
+    assert "not valid, left out" in ended.out and "refused" not in ended.out
+    assert json.loads(console(*command, "--json", sandbox=sandbox).out)["left_out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "again"),
+    [(["close-after"], Exit.UNKNOWN, False), (["429-long"], Exit.STOPPED, True)],
+    ids=["all tried", "given up"],
+)
+def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code, again):
+    """Where each row was tried and nobody de-duplicates, a second run has nothing to do."""
+    console.write(
+        "changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a", "earn,10,5,8,b"
+    )
+    command = ("apply", "changes.csv", "--provider", "raba7ni", "--yes", "--max-in-flight", "1")
+    with Raba7niSandbox(faults=FaultScript(faults)) as raba7ni:
+        ended = console(*command, sandbox=raba7ni)
+    assert ended.code == code
+    assert ("run the same command again" in ended.err) is again
+    assert "bonifiq settle changes.csv.ledger" in ended.err

@@ -26,8 +26,8 @@ app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
     f"{ENVIRONMENT}.",
     epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
-    "3 some refused; 4 some unknown; 5 stopped early, run the same command again; 130 interrupted, "
-    "likewise; 1 a bug.",
+    "3 some refused or left out; 4 some unknown; 5 stopped early, run the same command again; 130 "
+    "interrupted, likewise; 1 a bug.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -187,7 +187,7 @@ def apply(
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
             make_client,
         )
-    raise typer.Exit(concluded(ending, skipped=plan.problems > 0, as_json=as_json, out=out, ledger=kept))
+    raise typer.Exit(concluded(ending, as_json=as_json, out=out, ledger=kept))
 
 
 app.command()(bookkeeping.status)

@@ -75,7 +75,7 @@ async def _apply(
     out: OutcomeFile | None,
     shown: Display,
 ) -> Ending:
-    ending = Ending(plan.source.side, planned=plan.changes)
+    ending = Ending(plan.source.side, planned=plan.changes, left_out=plan.problems)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:

@@ -115,4 +115,4 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
         console(stderr=True).print(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
         ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
-    return concluded(ending, skipped=False, as_json=as_json, out=out, ledger=ledger)
+    return concluded(ending, as_json=as_json, out=out, ledger=ledger)

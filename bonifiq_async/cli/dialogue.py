@@ -45,16 +45,14 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         raise typer.Exit(2)
 
 
-def concluded(
-    ending: "Ending", *, skipped: bool, as_json: bool, out: Path | None, ledger: Path | None
-) -> int:
+def concluded(ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path | None) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
     from bonifiq_async.cli.report import console, ending_json, ending_table
 
     met = [effect for effect, count in ending.counts.items() if count]
     stopped = ending.stopped is not None
-    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=skipped)
+    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=ending.left_out > 0)
     if ending.refused_credentials and not ending.interrupted:
         code = Exit.USAGE
     with _whoever_reads(sys.stdout):
@@ -80,7 +78,8 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
         print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
-    if code not in (Exit.DONE, Exit.REFUSED):
+    over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))
+    if code not in over:  # else each was tried, and none of them may be sent again
         print(
             f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
             file=sys.stderr,

@@ -29,7 +29,7 @@ MEANING = {
     Exit.DONE: "every change is applied, now or before",
     Exit.BUG: "a bug",
     Exit.USAGE: "usage, configuration, credentials or an invalid file",
-    Exit.REFUSED: "finished; some changes were refused",
+    Exit.REFUSED: "finished; some changes were refused, or rows that are not valid were left out",
     Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied",
     Exit.STOPPED: "stopped early or gave some up; the same command goes on",
     Exit.INTERRUPTED: "interrupted; the same command goes on",

@@ -26,13 +26,17 @@ SHOWN_ERRORS = 10
 
 @define
 class Ending:
-    """How a run over changes of `side` ended, counted and summed by effect."""
+    """How a run over changes of `side` ended, counted and summed by effect.
+
+    `planned` changes were to be made; `left_out` rows were not valid and were none.
+    """
 
     side: Side
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
     sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
     summary: BatchSummary = field(factory=BatchSummary)
     planned: int = 0
+    left_out: int = 0
     interrupted: bool = False
     stopped: str | None = None
     refused_credentials: bool = False
@@ -156,8 +160,9 @@ def _by_name(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Mapping[str, ob
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
     table = _by_kind(ending.side, "effect", ending.counts, ending.sums, title="Changes by effect")
-    if ending.not_tried:
-        table.add_row("not tried", f"{ending.not_tried:,}", "", "")
+    for name, number in (("not tried", ending.not_tried), ("not valid, left out", ending.left_out)):
+        if number:
+            table.add_row(name, f"{number:,}", "", "")
     return table
 
 
@@ -167,6 +172,7 @@ def ending_json(ending: Ending, exit_code: int) -> bytes:
         {
             "effects": _by_name(ending.counts, ending.sums),
             "not_tried": ending.not_tried,
+            "left_out": ending.left_out,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
             "interrupted": ending.interrupted,
