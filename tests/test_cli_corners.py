@@ -190,3 +190,14 @@ def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code
     assert ended.code == code
     assert ("run the same command again" in ended.err) is again
     assert "bonifiq settle changes.csv.ledger" in ended.err
+
+
+@pytest.mark.parametrize(
+    "more", ["", "customer_id,value,reason,reference"], ids=["none known", "beside the known"]
+)
+def test_a_header_reaches_the_terminal_without_control_characters(console, more):
+    """Whoever made the file does not steer the terminal of who reads it."""
+    console.write("esc.csv", f"a\x1b[31mred\x07,b\x9b2J,{more}", "1,2,c,1,r,o")
+    told = console("check", "esc.csv")
+    assert "a?[31mred?" in told.err and "b?2J" in told.err
+    assert [char for char in told.err + told.out if not char.isprintable() and char != "\n"] == []
