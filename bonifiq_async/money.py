@@ -9,12 +9,21 @@ from decimal import Context, Decimal, Inexact
 from attrs import define
 
 EXACT = Context(prec=100, traps=[Inexact])
+_LONGEST = 100
+"""Characters of an amount that a person is shown at the most; an answer may have any."""
 
 
 def has_exponent(value: Decimal) -> bool:
     """Say whether an amount is spelled with an exponent, as 1E+3 is; few are."""
     spelled = str(value)
     return "E" in spelled or "e" in spelled  # a small letter in a decimal context of capitals=0
+
+
+def spelled(amount: Decimal) -> str:
+    """Return an amount with every digit that it has, in groups; one beyond all money as it came."""
+    if len(str(amount)) <= _LONGEST and abs(amount.adjusted()) <= _LONGEST:
+        return f"{amount:,f}"
+    return str(amount) if len(str(amount)) <= _LONGEST else f"about {amount:.12E}"
 
 
 @define

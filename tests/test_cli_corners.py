@@ -7,15 +7,18 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
-from conftest import client_for
+from conftest import client_for, http, read_request
 from console import Console, Ended, settings
 
 from bonifiq_async import CashbackChange, Effect, SqliteLedger
-from bonifiq_async.cli import bonifiq_side
+from bonifiq_async.cli import bonifiq_side, raba7ni_side
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.money import spelled
+from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 HEADER = "customer_id,value,reason,reference"
@@ -213,3 +216,43 @@ def test_a_new_outcome_file_is_for_its_owner_alone(console, sandbox):
         assert console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox).code == 0
     modes = [Path(name).stat().st_mode & 0o777 for name in ("new.jsonl", "changes.csv.ledger", "given.csv")]
     assert modes == [0o600, 0o600, 0o644]
+
+
+AMOUNTS = {
+    "1E+1000000": "1E+1000000",
+    "-1E-1000000": "-1E-1000000",
+    "1." + "3" * 150: "about 1.333333333333E+0",
+    "-1234567.5": "-1,234,567.5",
+    "1E+5": "100,000",
+    "0": "0",
+}
+
+
+@pytest.mark.parametrize(("amount", "shown"), AMOUNTS.items())
+def test_any_amount_of_an_answer_can_be_shown(amount, shown):
+    """Neither an error nor a million digits, whatever a provider answers."""
+    assert spelled(Decimal(amount)) == raba7ni_side.SIDE.money(Decimal(amount)) == shown
+    assert bonifiq_side.brl(Decimal(amount)).startswith(f"R$ {shown}")
+    doubt = SimpleNamespace(body=b"{}", operation="", value=Decimal(5))
+    assert len(raba7ni_side._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
+
+
+async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
+    """By the command, as a reader gets it."""
+
+    async def serve(reader, writer):
+        await read_request(reader)
+        writer.write(http(b'{"CustomerExists":true,"CashbackBalance":1E+1000000}'))
+
+    given = {"BONIFIQ_BASE_URL": await raw_server(serve), "BONIFIQ_API_TOKEN": "t", "BONIFIQ_API_KEY": "k"}
+    shown = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bonifiq_async",
+        "balance",
+        "c",
+        env={**os.environ, **given},
+        stdout=subprocess.PIPE,
+    )
+    out, _ = await shown.communicate()
+    assert (shown.returncode, b"R$ 1E+1000000" in out) == (0, True)

@@ -8,13 +8,12 @@ from typing import cast
 from attrs import frozen
 
 from bonifiq_async import door
-from bonifiq_async.change_key import canonical_amount
 from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side, Sight
 from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import AuthenticationError, ConfigurationError, PayloadError, RefusedError
 from bonifiq_async.ledger.look import Recorded
-from bonifiq_async.money import EXACT
+from bonifiq_async.money import EXACT, spelled
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund
 from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
@@ -180,7 +179,7 @@ def _cells(change: Recorded) -> Iterable[object]:
 
 def _plain(amount: Decimal) -> str:
     """Return an amount with every digit that it has; in which currency, the card alone knows."""
-    return f"{amount:,f}"
+    return spelled(amount)
 
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
@@ -242,9 +241,13 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> str:
         return f"it takes {_plain(abs(doubt.value))} if it took effect"
     if balance.cashback_percentage is None:
         return "by how much it moves the balance, the card does not say"
-    share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-    spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
-    return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect"
+    try:
+        share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
+    except ArithmeticError:
+        return "by how much it moves the balance, the card's percentage does not tell"
+    return (
+        f"it moves about {_plain(share.normalize(EXACT))} ({balance.cashback_percentage}%) if it took effect"
+    )
 
 
 SIDE = Side(
