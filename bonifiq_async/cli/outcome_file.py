@@ -62,7 +62,7 @@ class OutcomeFile:
         if kind is None:
             raise ConfigurationError(f"The outcome file {path} must end in .jsonl or .csv.")
         try:
-            self._file = open(path, "ab", buffering=0, opener=_for_its_owner)
+            self._file = os.fdopen(_for_its_owner(path), "ab", buffering=0)
             self._size = path.stat().st_size
             self._csv = kind == "csv"
             head = _csv_line(columns) if self._csv else b""
@@ -106,9 +106,9 @@ class OutcomeFile:
         self.close()
 
 
-def _for_its_owner(path: str, flags: int) -> int:
-    """Open a file that nobody else may read where it is made here: it holds customer data."""
-    return os.open(path, flags, 0o600)
+def _for_its_owner(path: Path) -> int:
+    """Open a file to append to, which nobody else may read if it is made here: it holds customer data."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def _ends_line(path: Path) -> bool:
