@@ -14,9 +14,10 @@ from attrs import evolve
 from conftest import client_for, http, read_request
 from console import Console, Ended, settings
 
-from bonifiq_async import CashbackChange, Effect, SqliteLedger
+from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
 from bonifiq_async.cli import bonifiq_side, raba7ni_side
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.rows import Source
 from bonifiq_async.money import spelled
 from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
@@ -256,3 +257,47 @@ async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
     )
     out, _ = await shown.communicate()
     assert (shown.returncode, b"R$ 1E+1000000" in out) == (0, True)
+
+
+def test_refused_credentials_in_mid_run_hide_no_doubt(console):
+    """What is unknown is told as ever; the refusal is told once, and of which change it speaks."""
+    console.write("changes.csv", *rows(6))
+    with Sandbox(faults=FaultScript(["html-after", "html-after", "401"])) as sandbox:
+        ended = console("apply", "changes.csv", "--yes", "--max-in-flight", "1", sandbox=sandbox)
+    assert ended.code == Exit.USAGE
+    assert ended.err.count("may or may not have been applied") == 2
+    assert ended.err.count("does not accept the credentials") == 2
+    assert "The run was stopped: the provider does not accept the credentials. The first refusal" in ended.err
+
+
+NO_OUT = {
+    "another ending": ("out.txt", "must end in .jsonl or .csv. Nothing was sent."),
+    "no folder": ("nowhere/out.csv", "cannot be written: No such file or directory. Nothing was sent."),
+}
+
+
+@pytest.mark.parametrize(("out", "said"), NO_OUT.values(), ids=NO_OUT.keys())
+def test_what_cannot_be_written_is_said_before_anything_is_said_to_be_recorded(console, sandbox, out, said):
+    """The outcome file and the ledger alike; nothing was sent and no ledger is made."""
+    console.write("changes.csv", *rows(1))
+    ended = console("apply", "changes.csv", "--yes", "--out", out, sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests, said in ended.err) == (Exit.USAGE, 0, True)
+    assert "recorded in" not in ended.err and not Path("changes.csv.ledger").exists()
+    ended = console("apply", "changes.csv", "--yes", "--ledger", "nowhere/l", sandbox=sandbox)
+    assert (ended.code, "Nothing was sent" in ended.err, "recorded in" in ended.err) == (
+        Exit.USAGE,
+        True,
+        False,
+    )
+    assert (
+        "is recorded in l;" in console("apply", "changes.csv", "--yes", "--ledger", "l", sandbox=sandbox).err
+    )
+
+
+def test_a_file_that_fails_at_its_second_reading_does_not_say_that_nothing_was_sent(tmp_path):
+    """By then something may have been."""
+    source = Source(tmp_path / "gone.csv", "changes.csv", "csv")
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .* Nothing was sent\.$"):
+        list(source.rows())
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .* is accounted for\.$"):
+        list(source.rows(lambda _: True))

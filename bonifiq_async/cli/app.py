@@ -145,6 +145,7 @@ def apply(
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
+    from bonifiq_async.cli.outcome_file import kind_of
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
@@ -164,6 +165,8 @@ def apply(
             param_hint="--ledger",
         )
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
+    if out is not None:
+        kind_of(out)  # what is wrong with it is said before a long file is read
     record: LedgerFile | None = None
     make_client = client_from_env(side, max_in_flight)
     if not dry_run:
@@ -180,8 +183,6 @@ def apply(
         if plan.settled.changes:
             print(f"{plan.settled.changes:,} of them are applied already, says {kept}.", file=sys.stderr)
         confirmed(plan, yes=yes, from_stdin=file == "-")
-        if kept is not None:
-            print(f"What is sent is recorded in {kept}; the same command goes on there.", file=sys.stderr)
         ending = run_apply(
             plan,
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),

@@ -70,12 +70,12 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
     from bonifiq_async.cli.rows import command_line
     from bonifiq_async.outcome import Effect
 
-    shown = [] if ending.refused_credentials else ending.shown()
+    shown = ending.shown()
     for text in shown:
         print(text, file=sys.stderr)
     if shown and ending.failed > len(shown):
         where = f"all are in {out}" if out is not None else "--out FILE writes them all"
-        print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
+        print(f"and {ending.failed - len(shown):,} more that failed; {where}", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))

@@ -79,9 +79,8 @@ class Source:
                 "Nothing was sent."
             ) from None
         except OSError as error:
-            raise ConfigurationError(
-                f"{self.name} cannot be read: {error.strerror}. Nothing was sent."
-            ) from None
+            meaning = "Nothing was sent." if wanted is None else "What was sent before is accounted for."
+            raise ConfigurationError(f"{self.name} cannot be read: {error.strerror}. {meaning}") from None
         if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
