@@ -301,3 +301,39 @@ def test_a_file_that_fails_at_its_second_reading_does_not_say_that_nothing_was_s
         list(source.rows())
     with pytest.raises(ConfigurationError, match=r"cannot be read: .* is accounted for\.$"):
         list(source.rows(lambda _: True))
+
+
+def test_a_dry_run_says_that_nothing_was_sent(console):
+    """And one is one."""
+    console.write("changes.csv", *rows(1))
+    assert "nothing was sent" in console("apply", "changes.csv", "--dry-run").err
+    assert "1 change, 0 rows not valid" in console("check", "changes.csv").out
+
+
+def test_a_ledger_that_is_not_there_settles_nothing(console):
+    for options in (["--all-by-repeating"], ["--key", "k", "--as", "applied", "--note", "n"]):
+        ended = console("settle", "nofile", *options)
+        assert (ended.code, ended.err) == (Exit.USAGE, "There is no ledger nofile. Nothing was settled.\n")
+
+
+def test_status_shows_ten_doubts_and_counts_the_rest(console):
+    """And names both ways to settle them; --json has more of them."""
+    console.write("changes.csv", *rows(15))
+    with Sandbox(faults=FaultScript(["html-after"] * 15)) as sandbox:
+        console("apply", "changes.csv", "--yes", sandbox=sandbox)
+    shown = console("status", "changes.csv.ledger").out
+    assert (shown.count("In doubt: "), "and 5 more;" in shown) == (10, True)
+    assert "run the apply that left them again" in shown and "--all-by-repeating" in shown
+    assert len(json.loads(console("status", "changes.csv.ledger", "--json").out)["in_doubt"]) == 15
+
+
+def test_what_will_not_go_out_again_is_said_beforehand(console):
+    """Before anybody is asked, and only where there is something."""
+    console.write("changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a")
+    command = ("apply", "changes.csv", "--provider", "raba7ni", "--yes")
+    with Raba7niSandbox(faults=FaultScript(["502-after"])) as raba7ni:
+        first = console(*command, sandbox=raba7ni)
+        assert "In doubt in" not in first.err and "status 502 (Fault)" in first.err
+        second = console(*command, sandbox=raba7ni)
+        assert raba7ni.books.requests == 1
+    assert "In doubt in changes.csv.ledger: 1 change, of which none is sent again" in second.err

@@ -31,6 +31,11 @@ class FileFormat(StrEnum):
     jsonl = "jsonl"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, in words: `1 change`, `2,000 changes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
     """Ask whether to go on, unless `yes`; end the command when nobody agrees."""
     if yes:
@@ -39,7 +44,7 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
         raise typer.Exit(2)
     with interruptible():
-        agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
+        agreed = typer.confirm(f"Apply {counted(plan.changes, 'change')}?", err=True)
     if not agreed:
         print("Nothing was sent.", file=sys.stderr)
         raise typer.Exit(2)
