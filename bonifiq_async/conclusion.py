@@ -184,7 +184,8 @@ def _in_brackets(said: ErrorAnswer | None) -> str:
 
 def _words(said: ErrorAnswer) -> list[str]:
     code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
-    return [_plain(text) for text in (code, said.message) if text]
+    words = [_plain(text) for text in (code, said.message) if text]
+    return words[1:] if len(words) == 2 and words[0].casefold() == words[1].casefold() else words
 
 
 def _plain(text: str) -> str:

@@ -9,11 +9,20 @@ from decimal import Context, Decimal, Inexact
 from attrs import define
 
 EXACT = Context(prec=100, traps=[Inexact])
+_LONGEST = 100
+"""Characters of an amount that a person is shown at the most; an answer may have any."""
 
 
 def has_exponent(spelled: str) -> bool:
     """Say whether an amount, as `str` spells it, has an exponent, as 1E+3 has; few have."""
     return "E" in spelled or "e" in spelled  # a small letter in a decimal context of capitals=0
+
+
+def spelled(amount: Decimal) -> str:
+    """Return an amount with every digit that it has, in groups; one beyond all money as it came."""
+    if len(str(amount)) <= _LONGEST and abs(amount.adjusted()) <= _LONGEST:
+        return f"{amount:,f}"
+    return str(amount) if len(str(amount)) <= _LONGEST else f"about {amount:.12E}"
 
 
 @define

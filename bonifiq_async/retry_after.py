@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+LONGEST = 1e9
+"""Seconds, thirty years, that are read at the most: what is longer fits no clock."""
+
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -17,15 +20,15 @@ def retry_after(
     `retry-after-ms` ones, which are the finer and win. Several of a kind: the longest counts, so that
     nobody sends earlier than asked. An HTTP date is counted from the answer's own `date` header where
     it can be read (the two clocks may differ), else from `now`, in seconds since the epoch. A date in
-    the past is no wait at all.
+    the past is no wait at all; one of more than `LONGEST` seconds is cut.
     """
     fine = [float(text) / 1000 for text in _split(milliseconds) if _SECONDS.fullmatch(text)]
     if fine:
-        return max(fine)
+        return min(max(fine), LONGEST)
     answered = _epoch(date) if date is not None else None
     reference = now if answered is None else answered
     waits = [wait for value in _split(values) if (wait := _wait(value, reference)) is not None]
-    return max(waits, default=None)
+    return min(max(waits), LONGEST) if waits else None
 
 
 def _wait(value: str, reference: float) -> float | None:

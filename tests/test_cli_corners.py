@@ -7,15 +7,19 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
-from conftest import client_for
+from conftest import client_for, http, read_request
 from console import Console, Ended, settings
 
-from bonifiq_async import CashbackChange, Effect, SqliteLedger
-from bonifiq_async.cli import bonifiq_side
+from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
+from bonifiq_async.cli import bonifiq_side, raba7ni_side
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.rows import Source
+from bonifiq_async.money import spelled
+from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 HEADER = "customer_id,value,reason,reference"
@@ -190,3 +194,146 @@ def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code
     assert ended.code == code
     assert ("run the same command again" in ended.err) is again
     assert "bonifiq settle changes.csv.ledger" in ended.err
+
+
+@pytest.mark.parametrize(
+    "more", ["", "customer_id,value,reason,reference"], ids=["none known", "beside the known"]
+)
+def test_a_header_reaches_the_terminal_without_control_characters(console, more):
+    """Whoever made the file does not steer the terminal of who reads it."""
+    console.write("esc.csv", f"a\x1b[31mred\x07,b\x9b2J,{more}", "1,2,c,1,r,o")
+    told = console("check", "esc.csv")
+    assert "a?[31mred?" in told.err and "b?2J" in told.err
+    assert [char for char in told.err + told.out if not char.isprintable() and char != "\n"] == []
+
+
+def test_a_new_outcome_file_is_for_its_owner_alone(console, sandbox):
+    """As the ledger is; who opened one for others keeps it so."""
+    console.write("changes.csv", *rows(2))
+    for name in ("new.jsonl", "given.csv"):
+        if name.startswith("given"):
+            Path(name).touch()
+            Path(name).chmod(0o644)
+        assert console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox).code == 0
+    modes = [Path(name).stat().st_mode & 0o777 for name in ("new.jsonl", "changes.csv.ledger", "given.csv")]
+    assert modes == [0o600, 0o600, 0o644]
+
+
+AMOUNTS = {
+    "1E+1000000": "1E+1000000",
+    "-1E-1000000": "-1E-1000000",
+    "1." + "3" * 150: "about 1.333333333333E+0",
+    "-1234567.5": "-1,234,567.5",
+    "1E+5": "100,000",
+    "0": "0",
+}
+
+
+@pytest.mark.parametrize(("amount", "shown"), AMOUNTS.items())
+def test_any_amount_of_an_answer_can_be_shown(amount, shown):
+    """Neither an error nor a million digits, whatever a provider answers."""
+    assert spelled(Decimal(amount)) == raba7ni_side.SIDE.money(Decimal(amount)) == shown
+    assert bonifiq_side.brl(Decimal(amount)).startswith(f"R$ {shown}")
+    doubt = SimpleNamespace(body=b"{}", operation="", value=Decimal(5))
+    assert len(raba7ni_side._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
+
+
+async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
+    """By the command, as a reader gets it."""
+
+    async def serve(reader, writer):
+        await read_request(reader)
+        writer.write(http(b'{"CustomerExists":true,"CashbackBalance":1E+1000000}'))
+
+    given = {"BONIFIQ_BASE_URL": await raw_server(serve), "BONIFIQ_API_TOKEN": "t", "BONIFIQ_API_KEY": "k"}
+    shown = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bonifiq_async",
+        "balance",
+        "c",
+        env={**os.environ, **given},
+        stdout=subprocess.PIPE,
+    )
+    out, _ = await shown.communicate()
+    assert (shown.returncode, b"R$ 1E+1000000" in out) == (0, True)
+
+
+def test_refused_credentials_in_mid_run_hide_no_doubt(console):
+    """What is unknown is told as ever; the refusal is told once, and of which change it speaks."""
+    console.write("changes.csv", *rows(6))
+    with Sandbox(faults=FaultScript(["html-after", "html-after", "401"])) as sandbox:
+        ended = console("apply", "changes.csv", "--yes", "--max-in-flight", "1", sandbox=sandbox)
+    assert ended.code == Exit.USAGE
+    assert ended.err.count("may or may not have been applied") == 2
+    assert ended.err.count("does not accept the credentials") == 2
+    assert "The run was stopped: the provider does not accept the credentials. The first refusal" in ended.err
+
+
+NO_OUT = {
+    "another ending": ("out.txt", "must end in .jsonl or .csv. Nothing was sent."),
+    "no folder": ("nowhere/out.csv", "cannot be written: No such file or directory. Nothing was sent."),
+}
+
+
+@pytest.mark.parametrize(("out", "said"), NO_OUT.values(), ids=NO_OUT.keys())
+def test_what_cannot_be_written_is_said_before_anything_is_said_to_be_recorded(console, sandbox, out, said):
+    """The outcome file and the ledger alike; nothing was sent and no ledger is made."""
+    console.write("changes.csv", *rows(1))
+    ended = console("apply", "changes.csv", "--yes", "--out", out, sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests, said in ended.err) == (Exit.USAGE, 0, True)
+    assert "recorded in" not in ended.err and not Path("changes.csv.ledger").exists()
+    ended = console("apply", "changes.csv", "--yes", "--ledger", "nowhere/l", sandbox=sandbox)
+    assert (ended.code, "Nothing was sent" in ended.err, "recorded in" in ended.err) == (
+        Exit.USAGE,
+        True,
+        False,
+    )
+    assert (
+        "is recorded in l;" in console("apply", "changes.csv", "--yes", "--ledger", "l", sandbox=sandbox).err
+    )
+
+
+def test_a_file_that_fails_at_its_second_reading_does_not_say_that_nothing_was_sent(tmp_path):
+    """By then something may have been."""
+    source = Source(tmp_path / "gone.csv", "changes.csv", "csv")
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .* Nothing was sent\.$"):
+        list(source.rows())
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .* is accounted for\.$"):
+        list(source.rows(lambda _: True))
+
+
+def test_a_dry_run_says_that_nothing_was_sent(console):
+    """And one is one."""
+    console.write("changes.csv", *rows(1))
+    assert "nothing was sent" in console("apply", "changes.csv", "--dry-run").err
+    assert "1 change, 0 rows not valid" in console("check", "changes.csv").out
+
+
+def test_a_ledger_that_is_not_there_settles_nothing(console):
+    for options in (["--all-by-repeating"], ["--key", "k", "--as", "applied", "--note", "n"]):
+        ended = console("settle", "nofile", *options)
+        assert (ended.code, ended.err) == (Exit.USAGE, "There is no ledger nofile. Nothing was settled.\n")
+
+
+def test_status_shows_ten_doubts_and_counts_the_rest(console):
+    """And names both ways to settle them; --json has more of them."""
+    console.write("changes.csv", *rows(15))
+    with Sandbox(faults=FaultScript(["html-after"] * 15)) as sandbox:
+        console("apply", "changes.csv", "--yes", sandbox=sandbox)
+    shown = console("status", "changes.csv.ledger").out
+    assert (shown.count("In doubt: "), "and 5 more;" in shown) == (10, True)
+    assert "run the apply that left them again" in shown and "--all-by-repeating" in shown
+    assert len(json.loads(console("status", "changes.csv.ledger", "--json").out)["in_doubt"]) == 15
+
+
+def test_what_will_not_go_out_again_is_said_beforehand(console):
+    """Before anybody is asked, and only where there is something."""
+    console.write("changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a")
+    command = ("apply", "changes.csv", "--provider", "raba7ni", "--yes")
+    with Raba7niSandbox(faults=FaultScript(["502-after"])) as raba7ni:
+        first = console(*command, sandbox=raba7ni)
+        assert "In doubt in" not in first.err and "status 502 (Fault)" in first.err
+        second = console(*command, sandbox=raba7ni)
+        assert raba7ni.books.requests == 1
+    assert "In doubt in changes.csv.ledger: 1 change, of which none is sent again" in second.err

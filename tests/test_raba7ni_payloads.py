@@ -295,6 +295,8 @@ BAD: list[tuple[type[object], dict[str, object], dict[str, object], str]] = [
     (Earn, EARN, {"metadata": {"a": {"b": [1, 1.5]}}}, "metadata.a.b[1]"),
     (Earn, EARN, {"metadata": {"a": Decimal("NaN")}}, "metadata.a"),
     (Earn, EARN, {"metadata": {"a": object()}}, "metadata.a"),
+    (Earn, EARN, {"metadata": {"a": Decimal("1E+30000000")}}, "metadata.a"),
+    (Earn, EARN, {"metadata": {"a": [Decimal("1E-101")]}}, "metadata.a[0]"),
     (Earn, EARN, {"metadata": {"a": "\ud800"}}, "metadata.a"),
     (Earn, EARN, {"metadata": {1: "a"}}, "a name in metadata"),
 ]

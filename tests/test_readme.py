@@ -12,8 +12,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from console import Console, settings
 
-from bonifiq_async import BonifiQClient
-from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+from bonifiq_async import BonifiQClient, change_key_for
+from bonifiq_async.intent import State
+from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox, Sandbox
 
 pytest_plugins = ["pytester"]
 
@@ -56,8 +57,10 @@ async def test_the_web_service_answers_each_effect(sandbox):
         for fault, status in (("422", 422), ("401", 503), ("html-after", 202), ("429-long", 503)):
             sandbox.faults._sequence.append(fault)
             assert (await client.post("/order-paid", json={**order, "id": fault})).status == status
-        for wrong in ({"cashback": "0"}, {"id": 7}, {"customer": ""}, {"cashback": "NaN"}):
-            assert (await client.post("/order-paid", json={**order, **wrong})).status == 400
+        wrong = ({"cashback": "0"}, {"id": 7}, {"customer": ""}, {"cashback": "NaN"}, {"cashback": "abc"})
+        for body in ({}, [], 7, None, *({**order, **each} for each in wrong), {**order, "cashback": None}):
+            assert (await client.post("/order-paid", json=body)).status == 400
+        assert (await client.post("/order-paid", data=b"no json")).status == 400
     assert sandbox.books.effects("ADD-ana-10.5-1001")[0].value == Decimal("10.50")
 
 
@@ -87,6 +90,37 @@ async def test_the_consumer_acknowledges_what_is_settled(sandbox):
         assert await handle(client, nothing, put_aside) is True
     assert [type(error).__name__ for error in aside] == ["RefusedError", "PayloadError"]
     assert sandbox.books.balance("ana") == 6
+
+
+async def test_the_consumer_keeps_a_ledger(sandbox, monkeypatch, tmp_path):
+    """Delivered again to another process, an event is answered from it."""
+    monkeypatch.chdir(tmp_path)
+    acknowledged = []
+
+    async def messages():
+        async def acknowledge() -> None:
+            acknowledged.append(1)
+
+        event = SimpleNamespace(customer="ana", amount=Decimal(3), id="e1")
+        yield SimpleNamespace(event=event, acknowledge=acknowledge)
+
+    for _ in range(2):
+        await run(CONSUMER)["consume"](messages(), None)
+    assert (len(acknowledged), sandbox.books.requests) == (2, 2)  # the first of them failed on purpose
+
+
+def test_every_fault_is_named():
+    """With both of its endings, where it has two."""
+    passage = re.sub(r"\s+", " ", README[README.index("the table of what can go wrong:") :])
+    named = set(re.findall(r"`([a-z0-9-]+)`", passage[: passage.index("`422`") + 5]))
+    assert {re.sub("-(before|after)$", "", name) for name in FAULTS} == named - {"-before", "-after"}
+
+
+def test_the_key_that_is_shown_is_the_one_that_is_derived():
+    """For the first row of the example file; and every state can be exported by its name."""
+    key = change_key_for("ana@example.com", Decimal("10.50"), "order-1001")
+    assert f"`{key}`" in README
+    assert [state.value for state in State if f"*{state.value}*" not in README] == []
 
 
 def test_the_ledger_answers_the_second_time(sandbox, capsys, monkeypatch, tmp_path):

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bonifiq_async.cli import bookkeeping, one_call
-from bonifiq_async.cli.dialogue import AsJson, FileFormat, From, Out, Yes, concluded, confirmed, interruptible
+from bonifiq_async.cli.dialogue import (
+    AsJson,
+    FileFormat,
+    From,
+    Out,
+    Yes,
+    concluded,
+    confirmed,
+    counted,
+    interruptible,
+)
 from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
 
 if TYPE_CHECKING:
@@ -114,7 +124,10 @@ def check(file: File, provider: From = MEANT, format: Format = None, as_json: As
         else:
             console().print(plan_table(plan))
             verdict = "can be applied" if not plan.problems else "is refused as it is"
-            print(f"{source.name} {verdict}: {plan.changes:,} changes, {plan.problems:,} rows not valid.")
+            print(
+                f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
+                f"{counted(plan.problems, 'row')} not valid."
+            )
         raise typer.Exit(2 if plan.problems else 0)
 
 
@@ -149,6 +162,7 @@ def apply(
     from bonifiq_async.cli.apply import Settings, client_from_env
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.ledgers import default_ledger
+    from bonifiq_async.cli.outcome_file import kind_of
     from bonifiq_async.cli.report import console, plan_json, plan_table
     from bonifiq_async.ledger.look import LedgerFile
 
@@ -169,6 +183,8 @@ def apply(
             param_hint="--ledger",
         )
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
+    if out is not None:
+        kind_of(out)  # what is wrong with it is said before a long file is read
     record: LedgerFile | None = None
     make_client = client_from_env(side, max_in_flight)
     if not dry_run:
@@ -181,16 +197,13 @@ def apply(
         if dry_run:
             if as_json:
                 print(plan_json(plan).decode(), end="")
+            print("This was a dry run: nothing was sent.", file=sys.stderr)
             return
         if plan.settled.changes:
             print(f"{plan.settled.changes:,} of them are applied already, says {kept}.", file=sys.stderr)
+        if kept is not None and side.forgets:
+            _tell_of_doubts(kept)
         confirmed(plan, yes=yes, from_stdin=file == "-")
-        if kept is not None:
-            shared = ", with all other files beside it" if side.forgets and ledger is None else ""
-            print(
-                f"What is sent is recorded in {kept}{shared}; the same command goes on there.",
-                file=sys.stderr,
-            )
         ending = run_apply(
             plan,
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
@@ -270,6 +283,19 @@ def _apart(files: "dict[str, Path | None]") -> None:
                 raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
 
 
+def _tell_of_doubts(ledger: Path) -> None:
+    """Say beforehand what of a ledger will not go out, whatever the file asks for."""
+    from bonifiq_async.ledger.look import SETTLEABLE, standing
+
+    counts = standing(ledger).counts if ledger.exists() else {}
+    if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
+        print(
+            f"In doubt in {ledger}: {counted(doubts, 'change')}, of which none is sent again; "
+            f"bonifiq settle {ledger} takes your word for each.",
+            file=sys.stderr,
+        )
+
+
 def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | None" = None) -> "Plan":
     from bonifiq_async.cli.examine import examine
 
@@ -283,8 +309,8 @@ def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | Non
         plan = examine(source, tell, ledger)
     if plan.problems and not skip_invalid:
         print(
-            f"{plan.problems:,} rows of {source.name} are not valid, so nothing was sent. "
-            "Mend them, or leave them out with --skip-invalid.",
+            f"{counted(plan.problems, 'row')} of {source.name} cannot be applied, so nothing was sent. "
+            "Mend the file, or leave out what is not valid with --skip-invalid.",
             file=sys.stderr,
         )
         raise typer.Exit(2)

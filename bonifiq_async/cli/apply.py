@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.examine import Plan
+from bonifiq_async.cli.ledgers import told
 from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, json_line, record
 from bonifiq_async.cli.progress import Display, display, say
 from bonifiq_async.cli.providers import Client, ClientSettings, FileChange, Side
@@ -80,6 +81,8 @@ async def _apply(
         ledger = None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
+            if not settings.settles:
+                say(told(settings.ledger, plan.source.side))
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
         stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
@@ -105,6 +108,11 @@ async def _apply(
     if batch.stopped_by is not None:
         ending.stopped = str(batch.stopped_by)
         ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
+        if ending.refused_credentials:
+            ending.stopped = (
+                "The run was stopped: the provider does not accept the credentials. The first refusal: "
+                f"{batch.stopped_by}"
+            )
     return ending
 
 
@@ -147,8 +155,8 @@ def _cut_off(
             )
         else:
             error = NotAppliedError(
-                f"Change {change.change_key} was given up before it was sent: the run was stopped. "
-                "Nothing changed.",
+                f"Change {change.change_key} was given up: the run was stopped before it was sent, or before "
+                "its refusal was written down. Nothing changed.",
                 change_key=change.change_key,
             )
         yield Outcome(change, error.effect, None, (), error)

@@ -1,5 +1,6 @@
 """BonifiQ at the command line."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import cast
@@ -16,7 +17,7 @@ from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.ledger.look import Recorded
-from bonifiq_async.money import EXACT
+from bonifiq_async.money import EXACT, spelled
 from bonifiq_async.sandbox import FaultScript, Sandbox
 from bonifiq_async.sandbox.provider import Duplicates
 
@@ -70,7 +71,9 @@ def _cells(change: Recorded) -> Iterable[object]:
 
 def brl(amount: Decimal) -> str:
     """Return an amount as people read it, with every digit that it has: `R$ 1,234.50`."""
-    return f"R$ {EXACT.add(amount, Decimal('0.00')):,f}"
+    with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
+        amount = EXACT.add(amount, Decimal("0.00"))
+    return f"R$ {spelled(amount)}"
 
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:

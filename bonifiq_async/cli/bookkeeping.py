@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from bonifiq_async.cli.dialogue import AsJson, FileFormat, Out, Yes, concluded, confirmed, interruptible
+from bonifiq_async.cli.dialogue import (
+    AsJson,
+    FileFormat,
+    Out,
+    Yes,
+    concluded,
+    confirmed,
+    counted,
+    interruptible,
+)
 
 
 def status(
@@ -77,6 +86,10 @@ def settle(
     as_json: AsJson = False,
 ) -> None:
     """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them."""
+    from bonifiq_async.errors import ConfigurationError
+
+    if not ledger.is_file():
+        raise ConfigurationError(f"There is no ledger {ledger}. Nothing was settled.")
     if all_by_repeating:
         if (key, word, note, operation) != (None,) * 4:
             raise typer.BadParameter(
@@ -105,8 +118,9 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
         plan = found.plan
         if found.unrepeatable:
             print(
-                f"{found.unrepeatable:,} changes in doubt are not repeated, because {side.name} "
-                "de-duplicates none of them: settle each with --key, --as and --note.",
+                f"{counted(found.unrepeatable, 'change')} in doubt "
+                f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {side.name} "
+                "de-duplicates none: settle each with --key, --as and --note.",
                 file=sys.stderr,
             )
         if plan is None:

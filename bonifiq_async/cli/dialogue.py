@@ -31,6 +31,11 @@ class FileFormat(StrEnum):
     jsonl = "jsonl"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, in words: `1 change`, `2,000 changes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
     """Ask whether to go on, unless `yes`; end the command when nobody agrees."""
     if yes:
@@ -39,7 +44,7 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
         raise typer.Exit(2)
     with interruptible():
-        agreed = typer.confirm(f"Apply these {plan.changes:,} changes?", err=True)
+        agreed = typer.confirm(f"Apply {counted(plan.changes, 'change')}?", err=True)
     if not agreed:
         print("Nothing was sent.", file=sys.stderr)
         raise typer.Exit(2)
@@ -70,12 +75,12 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
     from bonifiq_async.cli.rows import command_line
     from bonifiq_async.outcome import Effect
 
-    shown = [] if ending.refused_credentials else ending.shown()
+    shown = ending.shown()
     for text in shown:
         print(text, file=sys.stderr)
     if shown and ending.failed > len(shown):
         where = f"all are in {out}" if out is not None else "--out FILE writes them all"
-        print(f"and {ending.failed - len(shown):,} more; {where}", file=sys.stderr)
+        print(f"and {ending.failed - len(shown):,} more that failed; {where}", file=sys.stderr)
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))

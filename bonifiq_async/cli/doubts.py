@@ -16,7 +16,9 @@ from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
 
 LISTED = 100
-"""Changes in doubt that are shown one by one, those longest in doubt first; an export has them all."""
+"""Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
+SHOWN = 10
+"""Of these, how many a person is shown who does not ask the provider about each."""
 
 Sights = Mapping[int, Sight]
 """What was seen of the changes in doubt, by their place."""
@@ -29,11 +31,12 @@ def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
     """
     found = standing(ledger)
     side = None if found.provider is None else side_of(found.provider)
-    doubts = list(islice(recorded(ledger, SETTLEABLE), LISTED))
+    listed = LISTED if look or as_json else SHOWN
+    doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
     sights = asyncio.run(_looked(side, found.provider, doubts)) if look else {}
     if as_json:
-        listed = [_values(doubt, sights.get(place)) for place, doubt in enumerate(doubts)]
-        print(json_line({**standing_values(found), "in_doubt": listed}).decode(), end="")
+        each = [_values(doubt, sights.get(place)) for place, doubt in enumerate(doubts)]
+        print(json_line({**standing_values(found), "in_doubt": each}).decode(), end="")
         return
     print(f"Provider: {found.provider or 'none yet'}")
     console().print(standing_table(found, side))
@@ -96,7 +99,10 @@ def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
 
 def _way_out(ledger: Path, side: Side | None) -> str:
     if side is not None and not side.forgets:
-        return f"To settle them: bonifiq settle {ledger} --all-by-repeating sends them again under their keys"
+        return (
+            "To settle them, run the apply that left them again, or bonifiq settle "
+            f"{ledger} --all-by-repeating: both send them again under their keys"
+        )
     return (
         "They are not sent again. When you have found out what became of one: bonifiq settle "
         f"{ledger} --key KEY --as applied (or not-applied) --note ..."

@@ -56,6 +56,16 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
+def told(ledger: Path, side: Side) -> str:
+    """Return the sentence that says where it is recorded what is sent, and with what."""
+    beside = ", with all other files beside it" if side.forgets and ledger.name == _shared(side) else ""
+    return f"What is sent is recorded in {ledger}{beside}; the same command goes on there."
+
+
+def _shared(side: Side) -> str:
+    return f"{side.name}.ledger"
+
+
 def default_ledger(file: str, side: Side) -> Path:
     """Return where it is written what is sent of `file`, when nobody says where.
 
@@ -65,7 +75,7 @@ def default_ledger(file: str, side: Side) -> Path:
     own = Path(f"{file}.ledger")
     if not side.forgets:
         return own
-    shared = own.with_name(f"{side.name}.ledger")
+    shared = own.with_name(_shared(side))
     if own.exists() and not shared.exists():
         raise ConfigurationError(
             f"{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "

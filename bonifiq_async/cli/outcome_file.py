@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from bonifiq_async.cli.providers import FileChange, Side
-from bonifiq_async.cli.rows import FORMATS
+from bonifiq_async.cli.rows import FORMATS, Format
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.outcome import Outcome
 
@@ -50,6 +50,14 @@ def json_line(values: Record) -> bytes:
     return _encode(values) + b"\n"
 
 
+def kind_of(path: Path) -> Format:
+    """Return what an outcome file is to hold, by its ending. Raises `ConfigurationError` for another one."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise ConfigurationError(f"The outcome file {path} must end in .jsonl or .csv. Nothing was sent.")
+    return kind
+
+
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
@@ -58,11 +66,9 @@ class OutcomeFile:
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        kind = FORMATS.get(path.suffix.lower())
-        if kind is None:
-            raise ConfigurationError(f"The outcome file {path} must end in .jsonl or .csv.")
+        kind = kind_of(path)
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = os.fdopen(_for_its_owner(path), "ab", buffering=0)
             self._size = path.stat().st_size
             self._csv = kind == "csv"
             head = _csv_line(columns) if self._csv else b""
@@ -71,13 +77,14 @@ class OutcomeFile:
             elif not _begins_with(path, head):
                 self.close()
                 raise ConfigurationError(
-                    f"The outcome file {path} does not have the columns {','.join(columns)}; name another."
+                    f"The outcome file {path} does not have the columns {','.join(columns)}; name another. "
+                    "Nothing was sent."
                 )
             elif not _ends_line(path):
                 self._append(b"\n")
         except OSError as error:
             raise ConfigurationError(
-                f"The outcome file {path} cannot be written: {error.strerror}."
+                f"The outcome file {path} cannot be written: {error.strerror}. Nothing was sent."
             ) from None
 
     def write(self, *records: Record) -> None:
@@ -104,6 +111,11 @@ class OutcomeFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _for_its_owner(path: Path) -> int:
+    """Open a file to append to, which nobody else may read if it is made here: it holds customer data."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def _ends_line(path: Path) -> bool:

@@ -14,7 +14,7 @@ from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import AuthenticationError, ConfigurationError, PayloadError, RefusedError
 from bonifiq_async.ledger.look import Recorded
-from bonifiq_async.money import EXACT
+from bonifiq_async.money import EXACT, spelled
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund
 from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
@@ -182,7 +182,7 @@ def _cells(change: Recorded) -> Iterable[object]:
 
 def _plain(amount: Decimal) -> str:
     """Return an amount with every digit that it has; in which currency, the card alone knows."""
-    return f"{amount:,f}"
+    return spelled(amount)
 
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
@@ -246,8 +246,11 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal |
         return f"it takes {_plain(abs(doubt.value))} if it took effect", doubt.value
     if balance.cashback_percentage is None:
         return "by how much it moves the balance, the card does not say", None
-    share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-    spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
+    try:
+        share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
+        spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
+    except ArithmeticError:
+        return "by how much it moves the balance, the card's percentage does not tell", None
     return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect", share
 
 

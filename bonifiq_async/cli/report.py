@@ -24,6 +24,9 @@ SHOWN_ERRORS = 10
 """Errors shown at the end of a run; an outcome file has them all."""
 
 
+_FAILED = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
+
+
 @define
 class Ending:
     """How a run over changes of `side` ended, counted and summed by effect.
@@ -52,14 +55,14 @@ class Ending:
             shown.append(f"line {line}: {outcome.error}" if line else str(outcome.error))
 
     def shown(self) -> list[str]:
-        """Return errors to show, those in doubt first."""
-        order = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
+        """Return errors to show, those in doubt first; refused credentials are told once, not for each."""
+        order = (Effect.UNKNOWN,) if self.refused_credentials else _FAILED
         return [text for effect in order for text in self.examples.get(effect, [])][:SHOWN_ERRORS]
 
     @property
     def failed(self) -> int:
         """How many changes ended with an error."""
-        return sum(self.counts[effect] for effect in (Effect.REFUSED, Effect.NOT_APPLIED, Effect.UNKNOWN))
+        return sum(self.counts[effect] for effect in _FAILED)
 
     @property
     def not_tried(self) -> int:

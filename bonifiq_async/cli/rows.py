@@ -53,14 +53,13 @@ class Source:
     side: Side = field(factory=chosen)
 
     def ignored(self) -> tuple[str, ...]:
-        """Return the columns of a CSV header that mean nothing here: perhaps misspelt."""
+        """Return the columns of a CSV header that mean nothing here, fit to be shown: perhaps misspelt."""
         if self.format != "csv":
             return ()
         with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
             header = next(csv.reader(text), [])
-        return tuple(
-            name for cell in header if (name := cell.strip()) and name not in self.side.columns.names
-        )
+        names = [cell.strip() for cell in header]
+        return tuple(printable(name) for name in names if name and name not in self.side.columns.names)
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
         """Yield each row as a change, or as what is wrong with it; of the lines `wanted` alone, if given.
@@ -80,9 +79,8 @@ class Source:
                 "Nothing was sent."
             ) from None
         except OSError as error:
-            raise ConfigurationError(
-                f"{self.name} cannot be read: {error.strerror}. Nothing was sent."
-            ) from None
+            meaning = "Nothing was sent." if wanted is None else "What was sent before is accounted for."
+            raise ConfigurationError(f"{self.name} cannot be read: {error.strerror}. {meaning}") from None
         if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
@@ -158,8 +156,8 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
         )
     if missing:
         raise ConfigurationError(
-            f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has {', '.join(names)[:200]}. "
-            "Nothing was sent."
+            f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has "
+            f"{printable(', '.join(names))[:200]}. Nothing was sent."
         )
     twice = sorted({name for name in names if names.count(name) > 1 and name in columns.names})
     if twice:
@@ -186,6 +184,11 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pr
                 yield line, tuple(map(row.get, names))
             else:
                 yield line, Problem(line, "row", "not a JSON object")
+
+
+def printable(text: str) -> str:
+    """Return a text of a file without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def amount(cell: object, field: str) -> Decimal:

@@ -15,6 +15,8 @@ from bonifiq_async.raba7ni.member import Member, MemberToken, Pin, known
 
 DEEPEST = 20
 """Levels of metadata that are taken at the most."""
+FARTHEST = 100
+"""Digits before the point, or zeros after it, of a number in metadata: it is sent written out."""
 
 
 def _purchase(value: Decimal | int) -> Decimal:
@@ -56,6 +58,8 @@ def _extra(value: object, path: str, levels: int) -> object:
     if isinstance(value, str):
         return _utf8(value, path)
     if isinstance(value, Decimal) and value.is_finite():
+        if abs(value.adjusted()) > FARTHEST:
+            raise PayloadError(f"{path} has more than {FARTHEST} digits before or after the point", path=path)
         return value
     if isinstance(value, Mapping):
         return _sorted(value, path, levels)

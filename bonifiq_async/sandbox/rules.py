@@ -81,7 +81,7 @@ class Rule:
     """Requests that fit it meet `fault`, one of `FAULTS`, or one drawn from several.
 
     A request fits when all that is given says so: `requests` are numbers in order of arrival, counted
-    from 1; `key` and `customer` are shell patterns (`order-*`, case counts); `rate` is a probability. It
+    from 1; `key` and `customer` are shell patterns (`ADD-ana@*`, case counts); `rate` is a probability. It
     strikes `times` times at the most, and `times_per_key` for one key. `retry_after` is in seconds.
     """
 
