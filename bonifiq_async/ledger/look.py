@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
 from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put, under
-from bonifiq_async.ledger.owner import has_gone
+from bonifiq_async.ledger.owner import has_gone, runs
 from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
@@ -136,18 +136,29 @@ def provider_of(path: Path) -> str | None:
 def settle(path: Path, key: str, state: State, note: str) -> None:
     """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
 
-    Raises `ConfigurationError` when no change under the key is in doubt: nothing is overwritten.
+    Raises `ConfigurationError` when no change under the key is in doubt, or who sends it still runs on this
+    machine, however long ago its claim ran out: nothing is overwritten.
     """
     if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         doubtful = [entry for entry in under(connection, key) if _state(entry.row) in SETTLEABLE]
-        if len(doubtful) == 1:
+        busy = [
+            entry.row.owner
+            for entry in doubtful
+            if entry.row.state is State.CLAIMED and runs(entry.row.owner)
+        ]
+        if len(doubtful) == 1 and not busy:
             [entry] = doubtful
             row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
+    if busy:
+        raise ConfigurationError(
+            f"The change under the key {key} may still be under way: {busy[0]} has claimed it, and runs. "
+            "Nothing was settled; end that process first."
+        )
     if len(doubtful) != 1:
         found = f"{len(doubtful)} changes are" if doubtful else "No change is"
         raise ConfigurationError(f"{found} in doubt under the key {key} in {path}. Nothing was settled.")

@@ -1,6 +1,7 @@
 """A durable ledger in one SQLite file: claims and outcomes on disk before anybody acts on them."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import time
@@ -13,7 +14,9 @@ from attrs import evolve
 from bonifiq_async.account import another
 from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
+    DONE,
     FIRST,
+    FREE,
     TRANSITIONS,
     Ending,
     Granted,
@@ -28,6 +31,8 @@ from bonifiq_async.ledger.owner import has_gone, this_process
 from bonifiq_async.ledger.schema import bind, bound, opened
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.outcome import Effect
+
+logger = logging.getLogger("bonifiq_async")
 
 
 class SqliteLedger:
@@ -142,7 +147,21 @@ class SqliteLedger:
         if sent is None or sent[5] != fence:
             return False  # whoever has claimed it since, here or elsewhere, says how it ends
         del self._live[place]
-        return close(database, sent, ending, self._clock())
+        if close(database, sent, ending, self._clock()):
+            return True
+        return ending.state in DONE and self._overrule(database, intent, ending)
+
+    def _overrule(self, database: sqlite3.Connection, intent: Intent, ending: Ending) -> bool:
+        """Write down that a change is applied which stands as not applied: a person may have said so."""
+        entry = find(database, intent.operation, intent.key)
+        if entry is None or entry.row.digest != intent.digest or entry.row.state not in FREE:
+            return False
+        row = evolve(entry.row, state=ending.state, fence=entry.row.fence + 1)
+        note = f"it stood as {entry.row.state.value} ({entry.error}) when its sender was answered"
+        attempts = entry.attempts + ending.attempts
+        put(database, evolve(entry, row=row, attempts=attempts, answer=ending.answer, error=note))
+        logger.warning("contradiction: key=%s is %s: %s", intent.key, ending.state.value, note)
+        return True
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use; the loop does not wait for it."""

@@ -1,0 +1,67 @@
+"""A person's word and a sender that still runs: neither undoes what the other knows."""
+
+import asyncio
+import os
+
+import pytest
+from conftest import change, client_for, until
+
+from bonifiq_async import ConfigurationError, Effect, SqliteLedger
+from bonifiq_async.intent import State
+from bonifiq_async.ledger import look, owner
+from bonifiq_async.ledger.look import recorded, settle
+from bonifiq_async.sandbox import FaultScript
+
+KEY = change().change_key
+SLEPT = 1000.0
+"""Seconds by which the clock of everybody else has gone on: the sender's machine was suspended."""
+
+
+def behind() -> float:
+    """The clock as the sender read it."""
+    return look.time.time() - SLEPT
+
+
+async def test_what_is_being_sent_on_this_machine_is_not_settled(sandbox, tmp_path):
+    """However long ago the claim ran out."""
+    server, path = sandbox(faults=FaultScript(["silence-before"])), tmp_path / "l"
+    async with SqliteLedger(path, clock=behind) as ledger, client_for(server, ledger=ledger) as client:
+        call = asyncio.create_task(client.outcome_of(change()))
+        await until(lambda: server.books.requests == 1)
+        [doubt] = recorded(path, [State.IN_DOUBT])
+        with pytest.raises(ConfigurationError, match=rf"process {os.getpid()} .*end that process first"):
+            settle(path, doubt.key, State.NOT_APPLIED, "no movement")
+        call.cancel()
+        await asyncio.wait([call])
+    settle(path, KEY, State.NOT_APPLIED, "no movement")
+
+
+async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
+    sandbox, tmp_path, monkeypatch, caplog
+):
+    """From another machine nobody sees who runs: the sender's answer stands, and is not sent again."""
+    monkeypatch.setattr(look, "runs", lambda _: False)
+    server, path = sandbox(faults=FaultScript(["slow"])), tmp_path / "l"
+    async with SqliteLedger(path, clock=behind) as ledger, client_for(server, ledger=ledger) as client:
+        call = asyncio.create_task(client.outcome_of(change()))
+        await until(lambda: server.books.requests == 1)
+        settle(path, KEY, State.NOT_APPLIED, "no movement")
+        assert (await call).effect is Effect.APPLIED
+    assert f"contradiction: key={KEY} is applied" in caplog.text
+    [entry] = recorded(path, [State.APPLIED])
+    assert (
+        entry.error == "it stood as not applied (settled by hand: no movement) when its sender was answered"
+    )
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+        assert (await client.outcome_of(change())).effect is Effect.ALREADY_APPLIED
+    assert server.books.requests == 1
+
+
+def test_only_a_process_that_is_seen_runs():
+    """Of another machine nothing is known: neither that it runs nor that it has gone."""
+    mine = owner.this_process()
+    assert owner.runs(mine) and not owner.has_gone(mine)
+    gone = mine.replace(owner._started(os.getpid()), "1")
+    assert owner.has_gone(gone) and not owner.runs(gone)
+    for unknown in (mine.replace(" on ", " on not-"), "another call", "process x on y [z]"):
+        assert not owner.runs(unknown) and not owner.has_gone(unknown)
