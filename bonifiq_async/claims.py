@@ -150,6 +150,8 @@ class Claims:
         repeatable: bool,
         slot: Slot | None,
     ) -> Delivered[T]:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
         except BaseException as error:
@@ -163,7 +165,7 @@ class Claims:
             self._note(intent, Why.SENT, ledger)
         history = History(in_doubt=ruling.in_doubt)
         try:
-            delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
+            delivered = await deliver(history, min(deadline, begun + ruling.seconds) - clock())
         except BaseException:
             state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))

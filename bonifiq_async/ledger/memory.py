@@ -63,7 +63,7 @@ class MemoryLedger:
         if isinstance(ruling, Granted):
             # What was refused is forgotten here, its fence included: a late end must not meet it again.
             self._fence += 1
-            ruling = Granted(self._fence, ruling.in_doubt)
+            ruling = Granted(self._fence, ruling.in_doubt, seconds=ruling.seconds)
             if row is not None:
                 self._doubtful.pop(place, None)
             self._rows[place] = Row(

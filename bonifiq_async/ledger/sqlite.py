@@ -24,6 +24,7 @@ from bonifiq_async.intent import (
     Row,
     Ruling,
     State,
+    first,
     rule,
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
@@ -40,7 +41,7 @@ class SqliteLedger:
 
     Claims and outcomes are on disk (WAL, synchronous=FULL) before they are told, committed in groups by
     one thread. Several processes may use one file: each change has one sender at a time. `key_retention`
-    is for how many seconds the provider remembers a key: what is in doubt for longer is not sent again.
+    is for how many seconds the provider remembers a key: after that, what is in doubt is not sent again.
     The file holds customer ids and reasons, and no credential; its mode is 0600.
     """
 
@@ -53,6 +54,7 @@ class SqliteLedger:
     ) -> None:
         self.path = Path(path)
         self._retention = key_retention
+        self._first = first(key_retention)
         self._clock = clock
         self._owner = ""
         self._pid = 0
@@ -113,7 +115,7 @@ class SqliteLedger:
         sent = fresh(intent, FIRST.fence, self._owner, now + lease, now)
         if add(database, sent):  # most changes were never seen: they are looked for and claimed at once
             self._live[place] = sent
-            return FIRST
+            return self._first if repeatable else FIRST
         entry = find(database, *place)
         row = None if entry is None else entry.row
         if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
