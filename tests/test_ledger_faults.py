@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from attrs import define
 from conftest import change, client_for, fast
 
 from bonifiq_async import Effect, LedgerError, SqliteLedger
+from bonifiq_async.intent import Ending, Held, Intent, State
 from bonifiq_async.ledger import sqlite
 from bonifiq_async.sandbox import FaultScript
 
@@ -93,3 +95,36 @@ async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, 
         with pytest.raises(LedgerError) as caught:
             await client.outcome_of(change("b"))
     assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, "b")
+
+
+@pytest.mark.parametrize("former", ["new", "in doubt"])
+async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing, tmp_path, sandbox):
+    """Once there is room again, the change goes out; and while there is none, nothing grows."""
+    server = sandbox(faults=FaultScript(["close-before"] * (former == "in doubt")))
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        client_for(server, ledger=ledger, retry=fast(max_attempts=1)) as client,
+    ):
+        if former == "in doubt":
+            await client.outcome_of(change())
+        await client.outcome_of(change("first"))
+        failing().error = FULL
+        for _ in range(3):
+            with pytest.raises(LedgerError):
+                await client.outcome_of(change())
+        assert not ledger._live
+        failing().error = None
+        assert (await client.outcome_of(change())).effect is Effect.APPLIED
+
+
+async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tmp_path):
+    """Who asks for it meanwhile is told of an error; the one who sends it holds it as before."""
+    intent = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}")
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        granted = await ledger.claim(intent, lease=60, repeatable=True)
+        failing().error = FULL
+        with pytest.raises(LedgerError):
+            await ledger.claim(intent, lease=60, repeatable=True)
+        failing().error = None
+        assert isinstance(await ledger.claim(intent, lease=60, repeatable=True), Held)
+        assert await ledger.end(intent, granted.fence, Ending(State.APPLIED))

@@ -81,7 +81,7 @@ class SqliteLedger:
         claiming = self._opened().submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
-            lambda database, _, error: self._look_up(database, intent, error),
+            lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
         try:
             return await claiming
@@ -105,9 +105,15 @@ class SqliteLedger:
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
             self.leave(intent, ruling.fence, Ending(state))
 
-    def _look_up(self, database: sqlite3.Connection, intent: Intent, error: BonifiQError) -> None:
-        """Say that a change was not sent whose claim failed, where it was never seen."""
-        if find(database, intent.operation, intent.key) is None:
+    def _unclaim(
+        self, database: sqlite3.Connection, intent: Intent, ruling: Ruling | None, error: BonifiQError
+    ) -> None:
+        """Forget a claim that is not on disk; say of a change that was never seen that it was not sent."""
+        place = (intent.operation, intent.key)
+        sent = self._live.get(place)
+        if sent is not None and isinstance(ruling, Granted) and sent[5] == ruling.fence:
+            del self._live[place]
+        if find(database, *place) is None:
             error.effect = Effect.NOT_APPLIED
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
