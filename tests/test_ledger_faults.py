@@ -128,3 +128,57 @@ async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tm
         failing().error = None
         assert isinstance(await ledger.claim(intent, lease=60, repeatable=True), Held)
         assert await ledger.end(intent, granted.fence, Ending(State.APPLIED))
+
+
+@pytest.mark.parametrize("words", ["BEGIN", "INSERT INTO change", "COMMIT"])
+async def test_want_of_memory_is_an_error_of_its_callers_alone(words, failing, tmp_path, sandbox):
+    """SQLite says MemoryError, which is no error of its own; the thread goes on."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        await client.outcome_of(change("first"))
+        failing().words, failing().error = words, MemoryError()
+        with pytest.raises(LedgerError, match="MemoryError") as caught:
+            await client.outcome_of(change())
+        assert caught.value.effect is Effect.NOT_APPLIED
+        failing().error = None
+        assert (await client.outcome_of(change())).effect is Effect.APPLIED
+
+
+async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(monkeypatch, failing, tmp_path):
+    """All that is queued fails, and the next call opens the file anew."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        former = failing()
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger._writer, "_commit", None)
+            waiting = [ledger._writer.submit(lambda _: None) for _ in range(3)]
+            for each in waiting:
+                with pytest.raises(LedgerError, match="not callable"):
+                    await each
+            assert len({id(each.exception()) for each in waiting}) == 3
+        with pytest.raises(LedgerError, match="not callable"):
+            await ledger._writer.submit(lambda _: None)
+        await ledger.bind("p", "a")
+        assert failing() is not former
+
+
+@pytest.mark.parametrize("error", [sqlite3.IntegrityError("x"), MemoryError()], ids=repr)
+async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(error, failing, tmp_path):
+    """SQLite does so by itself for want of memory or room: all are told, and nothing is kept."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+
+        def fails(database: sqlite3.Connection) -> None:
+            database.execute("ROLLBACK")
+            raise error
+
+        writes = "INSERT INTO account VALUES ('x', 'x')"
+        jobs = [
+            ledger._writer.submit(work)
+            for work in (lambda d: d.execute(writes), fails, lambda d: d.execute(writes))
+        ]
+        for job in jobs:
+            with pytest.raises(LedgerError):
+                await job
+        count = await ledger._writer.submit(lambda d: d.execute("SELECT count(*) FROM account").fetchone())
+        assert count == (1,)

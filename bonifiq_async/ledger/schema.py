@@ -73,7 +73,8 @@ def fault_of(path: Path, error: Exception) -> LedgerError:
     if is_damage(error):
         return LedgerError(f"The ledger {path} is damaged: {_said(error)}. Whatever was sent, {_GO_ON}")
     return LedgerError(
-        f"The ledger {path} cannot be written: {error}. Make room or rights there, then run again."
+        f"The ledger {path} cannot be written: {str(error) or type(error).__name__}. Make room or rights "
+        "there, then run again."
     )
 
 
