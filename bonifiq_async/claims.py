@@ -41,6 +41,8 @@ LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
+PATIENCE = 1.0
+"""Seconds that a ledger has to answer, however little time a call has left."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
 IN_DOUBT_SHOWN = 100_000
@@ -215,18 +217,30 @@ class Claims:
         """Claim the change, waiting while another process sends it."""
         if ledger is not self._latest:
             if ledger not in self._bound:
-                await ledger.bind(self._provider, self._account)
+                await self._bind(ledger, deadline)
                 self._bound.add(ledger)
             self._latest = ledger
         clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
-            ruling = await ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable)
+            ruling = await ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable, within=left)
             if not isinstance(ruling, Held) or deadline - clock() <= POLL:
                 return ruling
             if slot is not None:
                 slot.release()
             await self._sleep(min(POLL, ruling.seconds))
+
+    async def _bind(self, ledger: Ledger, deadline: float) -> None:
+        """Say whose changes they are, by the deadline; that is no part of every call."""
+        patient = asyncio.get_running_loop().time() + PATIENCE
+        try:
+            async with asyncio.timeout_at(max(deadline, patient)):
+                await ledger.bind(self._provider, self._account)
+        except TimeoutError:
+            raise LedgerError(
+                "The ledger has not been opened in the time of the call, which sent nothing: another program "
+                "may have locked it. Let go of it there, then run again."
+            ) from None
 
     async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> bool:
         """Write down how it ended; False when somebody else has claimed it since."""

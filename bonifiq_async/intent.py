@@ -43,6 +43,8 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
 
 BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
 
+FOR_EVER = float("inf")
+"""Seconds for which a provider remembers a key that never forgets one."""
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the clock may go back before it says nothing of how long ago a change was sent."""
 DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
@@ -95,7 +97,7 @@ class Granted:
     fence: int
     in_doubt: bool
     cleared: bool = False
-    seconds: float = float("inf")
+    seconds: float = FOR_EVER
 
 
 FIRST = Granted(fence=1, in_doubt=False)
@@ -104,7 +106,7 @@ FIRST = Granted(fence=1, in_doubt=False)
 
 def first(seconds: float) -> Granted:
     """Return that where the provider remembers a key for `seconds`."""
-    return FIRST if seconds == float("inf") else Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
+    return FIRST if seconds == FOR_EVER else Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
 
 
 @frozen
@@ -161,8 +163,13 @@ class Ledger(Protocol):
         An account whose changes were all refused or not applied gives way to another one.
         """
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
-        """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm."""
+    async def claim(
+        self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
+    ) -> Ruling:
+        """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm.
+
+        Who has heard nothing `within` so many seconds is told by a `LedgerError`, and claims nothing.
+        """
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """Write down how it ended; False when somebody else has claimed it since."""
@@ -183,7 +190,7 @@ def rule(
     `retention` is for how many seconds the provider remembers a key.
     """
     if row is None or row.state in FREE:
-        seconds = retention if repeatable else float("inf")
+        seconds = retention if repeatable else FOR_EVER
         return first(seconds) if row is None else Granted(row.fence + 1, row.in_doubt, True, seconds)
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
@@ -194,7 +201,7 @@ def rule(
     if not repeatable:
         return Unsettled("nobody de-duplicates this operation, so a repeat could apply it twice")
     age = now - row.first_sent
-    if age > retention or (-age > CLOCK_TOLERANCE and retention != float("inf")):
+    if age > retention or (-age > CLOCK_TOLERANCE and retention != FOR_EVER):
         return Unsettled(
             f"it was first sent longer ago than the provider remembers a key ({retention:.0f} s)"
         )

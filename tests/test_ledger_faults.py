@@ -1,6 +1,8 @@
 """A ledger that fails for a while: what its callers are told, and what is left of it afterwards."""
 
+import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -182,3 +184,23 @@ async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(erro
                 await job
         count = await ledger._writer.submit(lambda d: d.execute("SELECT count(*) FROM account").fetchone())
         assert count == (1,)
+
+
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+async def test_a_locked_file_does_not_hold_a_call_past_its_deadline(bound, tmp_path, sandbox):
+    """And what comes of its claim in the end is given back: nobody waits for that lease."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        if bound:
+            await client.outcome_of(change("first"))
+        with contextlib.closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            with pytest.raises(LedgerError, match="in the time of the call, which sent nothing") as caught:
+                await client.outcome_of(change(), deadline=0.2)
+            assert time.monotonic() - began < 10  # SQLite itself waits for 30 seconds
+            assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, change().change_key)
+            other.execute("COMMIT")
+        assert (await client.outcome_of(change(), deadline=20)).effect is Effect.APPLIED
+        assert client.in_doubt() == ()
+    assert server.books.requests_for(change().change_key) == 1

@@ -78,6 +78,14 @@ def fault_of(path: Path, error: Exception) -> LedgerError:
     )
 
 
+def too_late(path: Path) -> LedgerError:
+    """Return what is raised when a ledger has taken nothing for as long as a call has time."""
+    return LedgerError(
+        f"The ledger {path} has not taken the change in the time of the call, which sent nothing: another "
+        "program may have locked the file. Let go of it there, then run again."
+    )
+
+
 def is_damage(error: Exception) -> bool:
     """Say whether the file holds what makes no sense: other faults of SQLite have classes of their own."""
     return isinstance(error, Damaged | UnicodeDecodeError) or type(error) is sqlite3.DatabaseError

@@ -29,7 +29,7 @@ from bonifiq_async.intent import (
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
 from bonifiq_async.ledger.owner import has_gone, this_process
-from bonifiq_async.ledger.schema import bind, bound, opened
+from bonifiq_async.ledger.schema import bind, bound, opened, too_late
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.outcome import Effect
 
@@ -76,19 +76,24 @@ class SqliteLedger:
 
         await self._opened().submit(work)
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+    async def claim(
+        self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
+    ) -> Ruling:
         """See `Ledger.claim`."""
         claiming = self._opened().submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
+        alarm = claiming.get_loop().call_later(within, self._expire, claiming)
         try:
             return await claiming
         except asyncio.CancelledError:
             if not claiming.cancelled() and claiming.exception() is None:
                 self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
+        finally:
+            alarm.cancel()
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -98,6 +103,11 @@ class SqliteLedger:
         """See `Ledger.leave`."""
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
+
+    def _expire(self, claiming: "asyncio.Future[Ruling]") -> None:
+        """End the wait for a claim; what comes of it is given back."""
+        if not claiming.done():
+            claiming.set_exception(too_late(self.path))
 
     def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
