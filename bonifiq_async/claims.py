@@ -39,6 +39,8 @@ logger = logging.getLogger("bonifiq_async")
 
 LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
+LONGEST_LEASE = 86_400.0
+"""Seconds after which a claim may be taken over, however long its call may take: a day."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
 PATIENCE = 1.0
@@ -223,7 +225,9 @@ class Claims:
         clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
-            ruling = await ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable, within=left)
+            ruling = await ledger.claim(
+                intent, lease=min(left + LEASE_MARGIN, LONGEST_LEASE), repeatable=repeatable, within=left
+            )
             if not isinstance(ruling, Held) or deadline - clock() <= POLL:
                 return ruling
             if slot is not None:

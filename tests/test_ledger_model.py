@@ -236,8 +236,7 @@ class SqliteMachine(Machine):
         self.gone: set[str] = set()
         self.seen: set[tuple[int, int]] = set()
         self.patch = pytest.MonkeyPatch()
-        for module in ("sqlite", "look"):
-            self.patch.setattr(f"bonifiq_async.ledger.{module}.has_gone", self.gone.__contains__)
+        self.patch.setattr("bonifiq_async.ledger.owner.has_gone", self.gone.__contains__)
         self.shown: set[str] = set()
         self.patch.setattr("bonifiq_async.ledger.look.runs", self.shown.__contains__)
         self.patch.setattr("bonifiq_async.ledger.look.time", SimpleNamespace(time=lambda: self.now))

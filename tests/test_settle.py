@@ -2,14 +2,15 @@
 
 import asyncio
 import os
+from decimal import Decimal
 
 import pytest
 from conftest import change, client_for, until
 
 from bonifiq_async import ConfigurationError, Effect, SqliteLedger
-from bonifiq_async.intent import State
+from bonifiq_async.intent import Held, Intent, State, Unsettled
 from bonifiq_async.ledger import look, owner
-from bonifiq_async.ledger.look import recorded, settle
+from bonifiq_async.ledger.look import recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
@@ -55,6 +56,36 @@ async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change())).effect is Effect.ALREADY_APPLIED
     assert server.books.requests == 1
+
+
+@pytest.mark.parametrize(("seen", "holds"), [(True, True), (False, False)], ids=["runs", "cannot be seen"])
+async def test_a_claim_of_a_time_to_come_holds_only_for_who_is_seen_to_run(
+    seen, holds, tmp_path, monkeypatch
+):
+    """Made while the clock was ten years ahead: nobody waits for that long, and a person may settle it."""
+    path, intent = tmp_path / "l", Intent("operation", KEY, b"d", "ana", Decimal(1), "/path", b"{}")
+    monkeypatch.setattr(owner, "runs", lambda _: seen)
+    monkeypatch.setattr(look, "runs", lambda _: seen)
+    async with SqliteLedger(path, clock=lambda: look.time.time() + 10 * 365 * 86_400) as ahead:
+        await ahead.claim(intent, lease=60, repeatable=True)
+        assert standing(path).counts[State.CLAIMED] == holds
+        async with SqliteLedger(path) as ledger:
+            ruling = await ledger.claim(intent, lease=60, repeatable=False)
+        assert isinstance(ruling, Held if holds else Unsettled)
+        if not holds:
+            settle(path, KEY, State.NOT_APPLIED, "no movement")
+
+
+async def test_a_call_without_end_holds_its_change_for_a_day_at_the_most(tmp_path, sandbox):
+    """Its process may be gone tomorrow, and another machine cannot see that."""
+    server, path = sandbox(faults=FaultScript(["silence-before"])), tmp_path / "l"
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+        call = asyncio.create_task(client.outcome_of(change(), deadline=float("inf")))
+        await until(lambda: server.books.requests == 1)
+        [sent] = ledger._live.values()
+        assert sent[7] == sent[8] + 86_400
+        call.cancel()
+        await asyncio.wait([call])
 
 
 def test_only_a_process_that_is_seen_runs():

@@ -10,9 +10,9 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
-from bonifiq_async.ledger.entry import COLUMNS, every, is_sealed, put, under
-from bonifiq_async.ledger.owner import has_gone, runs
+from bonifiq_async.intent import DONE, TRANSITIONS, State
+from bonifiq_async.ledger.entry import COLUMNS, Entry, every, is_sealed, put, under
+from bonifiq_async.ledger.owner import is_over, runs
 from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
@@ -44,7 +44,7 @@ def standing(path: Path) -> Standing:
     with _existing(path) as connection:
         provider = provider_in(connection)
         for entry in every(connection):
-            state = _state(entry.row)
+            state = _state(entry)
             counts[state] += 1
             sums[state].put(entry.row.value)
             if state in SETTLEABLE and oldest is None:
@@ -111,7 +111,7 @@ def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
     """Yield the changes of a ledger that stand in one of `states`. Raises as `standing`."""
     with _existing(path) as connection:
         for entry in every(connection):
-            state = _state(entry.row)
+            state = _state(entry)
             if state in states:
                 row = entry.row
                 yield Recorded(
@@ -143,7 +143,7 @@ def settle(path: Path, key: str, state: State, note: str) -> None:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        doubtful = [entry for entry in under(connection, key) if _state(entry.row) in SETTLEABLE]
+        doubtful = [entry for entry in under(connection, key) if _state(entry) in SETTLEABLE]
         busy = [
             entry.row.owner
             for entry in doubtful
@@ -175,7 +175,9 @@ def _existing(path: Path) -> Iterator[sqlite3.Connection]:
         raise fault_of(path, error) from None
 
 
-def _state(row: Row) -> State:
-    """Return where a change stands: a claim whose owner has gone is in doubt."""
-    over = row.state is State.CLAIMED and (row.lease_until <= time.time() or has_gone(row.owner))
-    return State.IN_DOUBT if over else row.state
+def _state(entry: Entry) -> State:
+    """Return where a change stands: a claim that holds no more is in doubt."""
+    row = entry.row
+    if row.state is State.CLAIMED and is_over(row.owner, row.lease_until, entry.last_sent, time.time()):
+        return State.IN_DOUBT
+    return row.state

@@ -9,6 +9,8 @@ import platform
 import uuid
 from pathlib import Path
 
+from bonifiq_async.intent import CLOCK_TOLERANCE
+
 _PROC = Path("/proc")
 
 
@@ -27,6 +29,17 @@ def has_gone(owner: str) -> bool:
 def runs(owner: str) -> bool:
     """Say whether `owner` is a process of this machine that surely runs."""
     return _is_there(owner) is True
+
+
+def is_over(owner: str, lease_until: float, written: float, now: float) -> bool:
+    """Say whether a claim of `owner` holds no more: its lease, or who made it; times as the clock shows them.
+
+    `written` is when it was made. If that is still to come, the clock was wrong then, and says nothing of
+    how long to wait: only who surely runs is waited for.
+    """
+    if lease_until <= now or has_gone(owner):
+        return True
+    return written > now + CLOCK_TOLERANCE and not runs(owner)
 
 
 def _is_there(owner: str) -> bool | None:

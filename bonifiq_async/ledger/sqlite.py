@@ -28,7 +28,7 @@ from bonifiq_async.intent import (
     rule,
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
-from bonifiq_async.ledger.owner import has_gone, this_process
+from bonifiq_async.ledger.owner import is_over, this_process
 from bonifiq_async.ledger.schema import bind, bound, opened, too_late
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.outcome import Effect
@@ -134,8 +134,9 @@ class SqliteLedger:
             return self._first if repeatable else FIRST
         entry = find(database, *place)
         row = None if entry is None else entry.row
-        if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
-            row = evolve(row, lease_until=now)
+        if entry is not None and row is not None and row.state is State.CLAIMED:
+            over = is_over(row.owner, row.lease_until, entry.last_sent, now)
+            row = evolve(row, lease_until=now) if over else row
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
