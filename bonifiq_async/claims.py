@@ -119,7 +119,14 @@ class Claims:
                 slot.release()
             if flight.landed is None:
                 flight.landed = loop.create_future()
-            if not await _done(flight.landed, deadline - loop.time()):
+            try:
+                ended = await _done(flight.landed, deadline - loop.time())
+            except BaseException:
+                if not flight.landed.done():
+                    self._note(intent, Why.HELD, flight.ledger)  # until that call says how it ended
+                raise
+            if not ended:
+                self._note(intent, Why.HELD, flight.ledger)
                 raise OutcomeUnknownError(
                     f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
                     f"or may not be applied: await that call{', or repeat with the same key' * repeatable}.",
