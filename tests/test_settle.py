@@ -8,6 +8,7 @@ import pytest
 from conftest import change, client_for, until
 
 from bonifiq_async import ConfigurationError, Effect, SqliteLedger
+from bonifiq_async.cli.doubts import show_standing
 from bonifiq_async.intent import Held, Intent, State, Unsettled
 from bonifiq_async.ledger import look, owner
 from bonifiq_async.ledger.look import recorded, settle, standing
@@ -96,3 +97,17 @@ def test_only_a_process_that_is_seen_runs():
     assert owner.has_gone(gone) and not owner.runs(gone)
     for unknown in (mine.replace(" on ", " on not-"), "another call", "process x on y [z]"):
         assert not owner.runs(unknown) and not owner.has_gone(unknown)
+
+
+async def test_status_does_not_say_sent_of_what_was_only_claimed(tmp_path, sandbox, capsys):
+    """A killed run may have gone between the two; of what was sent and not answered it is known."""
+    server, path = sandbox(faults=FaultScript(["html-before"])), tmp_path / "l"
+    claimed = Intent("bonifiq.customer.change_cashback", "k", b"d", "ana", Decimal(1), "/path", b"{}")
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
+        await client.outcome_of(change())
+        await ledger.claim(claimed, lease=0, repeatable=True)
+    show_standing(path, look=False, as_json=False)
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("In doubt: ")]
+    assert len(shown) == 2
+    assert f"{KEY}: " in shown[0] and ", sent 20" in shown[0]
+    assert " k: " in shown[1] and ", may have been sent since 20" in shown[1]
