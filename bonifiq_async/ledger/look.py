@@ -13,7 +13,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, TRANSITIONS, State
 from bonifiq_async.ledger.entry import COLUMNS, Entry, every, is_sealed, put, under
 from bonifiq_async.ledger.owner import is_over, runs
-from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
+from bonifiq_async.ledger.schema import bind, bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -62,6 +62,18 @@ class LedgerFile:
 
     path: Path
     account: tuple[str, str]
+
+    def rebind(self) -> None:
+        """Take a person's word that it is of `account`, whose credential or place has changed.
+
+        Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
+        """
+        with _existing(self.path) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if provider_in(connection) not in (None, self.account[0]):
+                bound(connection, self.path, self.account)
+            bind(connection, self.account)
+            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
