@@ -25,9 +25,12 @@ def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
     before, now = _settings(held[1]), _settings(asked[1])
     differing = [name for name in now if before.get(name) != now[name]]
     told = " and ".join(_told(name, before.get(name), now[name]) for name in differing)
+    renewed = BASE_URL not in differing and BASE_URL in now
     return (
         f"{begin} with {told}. Nothing was sent; mend the {' and the '.join(differing)}, or name another "
         "ledger if this is meant: everything goes out again there, also what is applied already."
+        + f" If the same account has a new {differing[0]}, go on with bonifiq apply --same-account."
+        * renewed
     )
 
 

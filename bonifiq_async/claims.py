@@ -40,8 +40,12 @@ logger = logging.getLogger("bonifiq_async")
 
 LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
+LONGEST_LEASE = 86_400.0
+"""Seconds after which a claim may be taken over, however long its call may take: a day."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
+PATIENCE = 1.0
+"""Seconds that a ledger has to answer, however little time a call has left."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
 BY_WHOM = (
@@ -122,7 +126,14 @@ class Claims:
                 slot.release()
             if flight.landed is None:
                 flight.landed = loop.create_future()
-            if not await _done(flight.landed, deadline - loop.time()):
+            try:
+                ended = await _done(flight.landed, deadline - loop.time())
+            except BaseException:
+                if not flight.landed.done():
+                    self._note(intent, Why.HELD, flight.ledger)  # until that call says how it ended
+                raise
+            if not ended:
+                self._note(intent, Why.HELD, flight.ledger)
                 raise OutcomeUnknownError(
                     f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
                     f"or may not be applied: await that call{', or repeat with the same key' * repeatable}.",
@@ -157,6 +168,8 @@ class Claims:
         repeatable: bool,
         slot: Slot | None,
     ) -> Delivered[T]:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
         except BaseException as error:
@@ -170,7 +183,7 @@ class Claims:
             self._note(intent, Why.SENT, ledger)
         history = History(in_doubt=ruling.in_doubt)
         try:
-            delivered = await deliver(history, deadline - asyncio.get_running_loop().time())
+            delivered = await deliver(history, min(deadline, begun + ruling.seconds) - clock())
         except BaseException:
             state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
@@ -223,18 +236,32 @@ class Claims:
         """Claim the change, waiting while another process sends it."""
         if ledger is not self._latest:
             if ledger not in self._bound:
-                await ledger.bind(self._provider, self._account)
+                await self._bind(ledger, deadline)
                 self._bound.add(ledger)
             self._latest = ledger
         clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
-            ruling = await ledger.claim(intent, lease=left + LEASE_MARGIN, repeatable=repeatable)
+            ruling = await ledger.claim(
+                intent, lease=min(left + LEASE_MARGIN, LONGEST_LEASE), repeatable=repeatable, within=left
+            )
             if not isinstance(ruling, Held) or deadline - clock() <= POLL:
                 return ruling
             if slot is not None:
                 slot.release()
             await self._sleep(min(POLL, ruling.seconds))
+
+    async def _bind(self, ledger: Ledger, deadline: float) -> None:
+        """Say whose changes they are, by the deadline; that is no part of every call."""
+        patient = asyncio.get_running_loop().time() + PATIENCE
+        try:
+            async with asyncio.timeout_at(max(deadline, patient)):
+                await ledger.bind(self._provider, self._account)
+        except TimeoutError:
+            raise LedgerError(
+                "The ledger has not been opened in the time of the call, which sent nothing: another program "
+                "may have locked it. Let go of it there, then run again."
+            ) from None
 
     async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> bool:
         """Write down how it ended; False when somebody else has claimed it since."""

@@ -44,6 +44,8 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
 
 BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
 
+FOR_EVER = float("inf")
+"""Seconds for which a provider remembers a key that never forgets one."""
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the clock may go back before it says nothing of how long ago a change was sent."""
 DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
@@ -91,16 +93,23 @@ class Row:
 class Granted:
     """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it.
 
-    `cleared` says that the ledger knows of an earlier run, and that it did not apply it.
+    `cleared` says that the ledger knows of an earlier run, and that it did not apply it. `seconds` is for
+    how long the provider surely remembers the key: a repeat after that could apply it twice.
     """
 
     fence: int
     in_doubt: bool
     cleared: bool = False
+    seconds: float = FOR_EVER
 
 
 FIRST = Granted(fence=1, in_doubt=False)
 """What is answered for a change that the ledger has never seen."""
+
+
+def first(seconds: float) -> Granted:
+    """Return that where the provider remembers a key for `seconds`."""
+    return FIRST if seconds == FOR_EVER else Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
 
 
 @frozen
@@ -157,8 +166,13 @@ class Ledger(Protocol):
         An account whose changes were all refused or not applied gives way to another one.
         """
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
-        """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm."""
+    async def claim(
+        self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
+    ) -> Ruling:
+        """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm.
+
+        Who has heard nothing `within` so many seconds is told by a `LedgerError`, and claims nothing.
+        """
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """Write down how it ended; False when somebody else has claimed it since."""
@@ -178,10 +192,9 @@ def rule(
 
     `retention` is for how many seconds the provider remembers a key.
     """
-    if row is None:
-        return FIRST
-    if row.state in FREE:
-        return Granted(row.fence + 1, row.in_doubt, cleared=True)
+    if row is None or row.state in FREE:
+        seconds = retention if repeatable else FOR_EVER
+        return first(seconds) if row is None else Granted(row.fence + 1, row.in_doubt, True, seconds)
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:
@@ -190,9 +203,9 @@ def rule(
         return Held(row.owner, row.lease_until - now)
     if not repeatable:
         return Unsettled("nobody de-duplicates this operation, so a repeat could apply it twice")
-    set_back = row.first_sent > now + CLOCK_TOLERANCE and retention != float("inf")
-    if now - row.first_sent > retention or set_back:
+    age = now - row.first_sent
+    if age > retention or (-age > CLOCK_TOLERANCE and retention != FOR_EVER):
         return Unsettled(
             f"it was first sent longer ago than the provider remembers a key ({retention:.0f} s)"
         )
-    return Granted(row.fence + 1, True)
+    return Granted(row.fence + 1, True, seconds=retention - max(age, 0.0))

@@ -150,6 +150,28 @@ def test_the_command_goes_on_when_a_wrong_token_is_mended(console, sandbox):
     assert console(*command, sandbox=server).code == Exit.DONE
     ended = console(*command, sandbox=server, BONIFIQ_API_TOKEN="wrong")
     assert ended.code == Exit.USAGE and "mend the API token" in ended.err
+    assert "If the same account has a new API token, go on with bonifiq apply --same-account." in ended.err
     with Sandbox() as other:
         ended = console(*command, sandbox=server, BONIFIQ_BASE_URL=other.url)
     assert ended.code == Exit.USAGE and f"the base URL {server.url}, not {other.url}" in ended.err
+    assert "--same-account" not in ended.err
+
+
+def test_a_ledger_goes_on_with_a_new_token_of_the_same_account(console, sandbox):
+    """On a person's word, once; but never with another provider, and a ledger that is none is not made."""
+    server = sandbox()
+    console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
+    command = ("apply", "changes.csv", "--yes")
+    assert console(*command, "--same-account", sandbox=server).code == Exit.USAGE
+    assert console(*command, sandbox=server).code == Exit.DONE
+    new = {"BONIFIQ_API_TOKEN": "new"}
+    assert console(*command, sandbox=server, **new).code == Exit.USAGE
+    for more in (["--same-account"], []):
+        assert console(*command, *more, sandbox=server, **new).code == Exit.DONE
+    assert console(*command, sandbox=server).code == Exit.USAGE
+    assert server.books.requests == 1
+    console.write("earns.csv", "operation,card_id,member_id,amount,reference", "earn,10,1,1,o")
+    other = ("apply", "earns.csv", "--provider", "raba7ni", "--yes", "--ledger", "changes.csv.ledger")
+    keys = {"RABA7NI_APP_ID": "id", "RABA7NI_API_KEY": "key"}
+    ended = console(*other, "--same-account", sandbox=server, **keys)
+    assert ended.code == Exit.USAGE and "for bonifiq, not for raba7ni" in ended.err

@@ -102,10 +102,31 @@ async def test_a_cancelled_listener_disturbs_neither_leader_nor_the_others(sandb
         calls = [asyncio.create_task(client.customers.change_cashback(CHANGE)) for _ in range(4)]
         await until(lambda: server.books.requests == 1)
         calls[2].cancel()
+        await asyncio.wait([calls[2]])
+        assert client.in_doubt() == (KEY,)  # what the listener leaves, until the leader is answered
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert client.in_doubt() == ()
     assert isinstance(outcomes.pop(2), asyncio.CancelledError)
     assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
     assert server.books.requests == 1
+
+
+async def test_a_listener_cancelled_just_as_it_hears_leaves_no_doubt() -> None:
+    """The other call has said how it ended, and says it no second time."""
+    claims, landed = claims_of(), asyncio.Event()
+
+    async def deliver(history: History, seconds: float) -> Delivered[None]:
+        await landed.wait()
+        asyncio.get_running_loop().call_soon(listener.cancel)
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    leader = asyncio.create_task(once(claims, _request(1), deliver, seconds=5))
+    await asyncio.sleep(0)
+    listener = asyncio.create_task(once(claims, _request(1), deliver, seconds=5))
+    await asyncio.sleep(0)
+    landed.set()
+    await asyncio.wait([leader, listener])
+    assert listener.cancelled() and claims.in_doubt() == ()
 
 
 async def test_a_listener_whose_time_is_over_is_told_so(sandbox) -> None:
@@ -117,6 +138,7 @@ async def test_a_listener_whose_time_is_over_is_told_so(sandbox) -> None:
             await client.customers.change_cashback(CHANGE, deadline=0.05)
         assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, KEY)
         assert not leader.done()
+        assert client.in_doubt() == (KEY,)
         leader.cancel()
         await asyncio.wait([leader])
         assert delivery_of(client).admission.active == 0

@@ -275,10 +275,10 @@ class Busy(MemoryLedger):
         super().__init__()
         self.until = now() + 5.0
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+    async def claim(self, intent: Intent, **more: float) -> Ruling:
         if intent.key == "0" and now() < self.until:
             return Held("another process", self.until - now())
-        return await super().claim(intent, lease=lease, repeatable=repeatable)
+        return await super().claim(intent, **more)
 
 
 @virtual
@@ -316,9 +316,9 @@ async def test_nothing_is_claimed_while_it_waits_to_begin() -> None:
     leases: list[tuple[float, float]] = []
 
     class Watched(MemoryLedger):
-        async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
-            leases.append((now(), lease))
-            return await super().claim(intent, lease=lease, repeatable=repeatable)
+        async def claim(self, intent: Intent, **more: float) -> Ruling:
+            leases.append((now(), more["lease"]))
+            return await super().claim(intent, **more)
 
     provider = Provider(lambda at, key: status(503, 100.0) if len(at.arrivals) == 2 else GOOD)
     client = Client(provider, ledger=Watched(), call=60.0)

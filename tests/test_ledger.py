@@ -4,12 +4,14 @@ import asyncio
 import os
 import sqlite3
 import stat
+import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from attrs import evolve
-from conftest import change, client_for
+from conftest import change, client_for, fast
 
 from bonifiq_async import (
     ChangeKeyConflict,
@@ -18,6 +20,7 @@ from bonifiq_async import (
     LedgerError,
     MemoryLedger,
     SqliteLedger,
+    StopReason,
 )
 from bonifiq_async.intent import (
     DONE,
@@ -68,7 +71,7 @@ RULINGS = {
 @pytest.mark.parametrize(("stands", "intent", "now", "ruling"), RULINGS.values(), ids=RULINGS)
 def test_rulings(stands, intent, now, ruling):
     """What a ledger answers, by what stands in it."""
-    assert rule(stands, intent, now=now, owner="me", repeatable=True, retention=1000) == ruling
+    assert rule(stands, intent, now=now, owner="me", repeatable=True, retention=float("inf")) == ruling
 
 
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.UNKNOWN, State.CLAIMED])
@@ -81,6 +84,39 @@ def test_what_is_in_doubt_is_not_sent_again_where_that_could_double_it(state):
     assert isinstance(late, Unsettled) and "1000 s" in late.reason
 
 
+@pytest.mark.parametrize(
+    ("stands", "now", "repeatable", "seconds"),
+    [
+        (None, 0, True, 1000),
+        (row(State.REFUSED), 5000, True, 1000),
+        (row(State.UNKNOWN), 400, True, 600),
+        (row(State.CLAIMED), 1000, True, 0),
+        (row(State.UNKNOWN), -50, True, 1000),
+        (None, 0, False, float("inf")),
+        (row(State.NOT_APPLIED), 5000, False, float("inf")),
+    ],
+)
+def test_a_grant_says_for_how_long_the_provider_remembers_the_key(stands, now, repeatable, seconds):
+    """Counted from the first sending; what is not repeated needs no memory."""
+    granted = rule(stands, INTENT, now=now, owner="me", repeatable=repeatable, retention=1000)
+    assert granted.seconds == seconds
+
+
+async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger_of, sandbox):
+    """A call has time left, and the next would be applied a second time: it ends, and says unknown."""
+    server, now = sandbox(faults=FaultScript(["500-after"] * 1000)), [0.0]
+    async with (
+        ledger_of(key_retention=0.3, clock=lambda: now[0]) as ledger,
+        client_for(server, ledger=ledger, retry=fast(max_attempts=1000, quota=1000)) as client,
+    ):
+        began = time.monotonic()
+        outcome = await client.outcome_of(change(), deadline=60)
+        assert (outcome.effect, outcome.reason) == (Effect.UNKNOWN, StopReason.DEADLINE)
+        assert time.monotonic() - began < 30
+        now[0] = 0.4
+        assert (await client.outcome_of(change())).reason is StopReason.UNSETTLED
+
+
 def test_transitions_name_every_state_and_money_never_goes_back():
     """From a state in which the balance has changed nothing leads anywhere."""
     assert set(TRANSITIONS) == {None, *State}
@@ -89,10 +125,15 @@ def test_transitions_name_every_state_and_money_never_goes_back():
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def ledger(request, tmp_path):
+def ledger_of(request, tmp_path):
+    """Both kinds of ledger, in turn, to be made with settings."""
+    return MemoryLedger if request.param == "memory" else partial(SqliteLedger, tmp_path / "ledger")
+
+
+@pytest.fixture
+async def ledger(ledger_of):
     """Both ledgers, in turn."""
-    made = MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "ledger")
-    async with made:
+    async with ledger_of() as made:
         yield made
 
 
@@ -224,11 +265,11 @@ async def test_a_change_that_was_refused_begins_anew(tmp_path):
         first = await claimed(ledger)
         await ledger.end(INTENT, first.fence, Ending(State.REFUSED, 1))
         now[0] = 2000
-        assert await claimed(ledger, OTHER) == Granted(2, False, cleared=True)
+        assert await claimed(ledger, OTHER) == Granted(2, False, cleared=True, seconds=1000)
         assert await ledger.claim(INTENT, lease=60, repeatable=True) == Conflict("bia", Decimal(5))
         await ledger.end(OTHER, 2, Ending(State.UNKNOWN, 1))
         now[0] = 2900
-        assert await claimed(ledger, OTHER) == Granted(3, True)
+        assert await claimed(ledger, OTHER) == Granted(3, True, seconds=100)
         await ledger.end(OTHER, 3, Ending(State.UNKNOWN, 1))
         now[0] = 3001
         assert isinstance(await ledger.claim(OTHER, lease=60, repeatable=True), Unsettled)

@@ -1,13 +1,17 @@
 """A ledger that fails for a while: what its callers are told, and what is left of it afterwards."""
 
+import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from attrs import define
 from conftest import change, client_for, fast
 
 from bonifiq_async import Effect, LedgerError, SqliteLedger
+from bonifiq_async.intent import Ending, Held, Intent, State
 from bonifiq_async.ledger import sqlite
 from bonifiq_async.sandbox import FaultScript
 
@@ -93,3 +97,110 @@ async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, 
         with pytest.raises(LedgerError) as caught:
             await client.outcome_of(change("b"))
     assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, "b")
+
+
+@pytest.mark.parametrize("former", ["new", "in doubt"])
+async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing, tmp_path, sandbox):
+    """Once there is room again, the change goes out; and while there is none, nothing grows."""
+    server = sandbox(faults=FaultScript(["close-before"] * (former == "in doubt")))
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        client_for(server, ledger=ledger, retry=fast(max_attempts=1)) as client,
+    ):
+        if former == "in doubt":
+            await client.outcome_of(change())
+        await client.outcome_of(change("first"))
+        failing().error = FULL
+        for _ in range(3):
+            with pytest.raises(LedgerError):
+                await client.outcome_of(change())
+        assert not ledger._live
+        failing().error = None
+        assert (await client.outcome_of(change())).effect is Effect.APPLIED
+
+
+async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tmp_path):
+    """Who asks for it meanwhile is told of an error; the one who sends it holds it as before."""
+    intent = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}")
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        granted = await ledger.claim(intent, lease=60, repeatable=True)
+        failing().error = FULL
+        with pytest.raises(LedgerError):
+            await ledger.claim(intent, lease=60, repeatable=True)
+        failing().error = None
+        assert isinstance(await ledger.claim(intent, lease=60, repeatable=True), Held)
+        assert await ledger.end(intent, granted.fence, Ending(State.APPLIED))
+
+
+@pytest.mark.parametrize("words", ["BEGIN", "INSERT INTO change", "COMMIT"])
+async def test_want_of_memory_is_an_error_of_its_callers_alone(words, failing, tmp_path, sandbox):
+    """SQLite says MemoryError, which is no error of its own; the thread goes on."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        await client.outcome_of(change("first"))
+        failing().words, failing().error = words, MemoryError()
+        with pytest.raises(LedgerError, match="MemoryError") as caught:
+            await client.outcome_of(change())
+        assert caught.value.effect is Effect.NOT_APPLIED
+        failing().error = None
+        assert (await client.outcome_of(change())).effect is Effect.APPLIED
+
+
+async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(monkeypatch, failing, tmp_path):
+    """All that is queued fails, and the next call opens the file anew."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+        former = failing()
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger._writer, "_commit", None)
+            waiting = [ledger._writer.submit(lambda _: None) for _ in range(3)]
+            for each in waiting:
+                with pytest.raises(LedgerError, match="not callable"):
+                    await each
+            assert len({id(each.exception()) for each in waiting}) == 3
+        with pytest.raises(LedgerError, match="not callable"):
+            await ledger._writer.submit(lambda _: None)
+        await ledger.bind("p", "a")
+        assert failing() is not former
+
+
+@pytest.mark.parametrize("error", [sqlite3.IntegrityError("x"), MemoryError()], ids=repr)
+async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(error, failing, tmp_path):
+    """SQLite does so by itself for want of memory or room: all are told, and nothing is kept."""
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.bind("p", "a")
+
+        def fails(database: sqlite3.Connection) -> None:
+            database.execute("ROLLBACK")
+            raise error
+
+        writes = "INSERT INTO account VALUES ('x', 'x')"
+        jobs = [
+            ledger._writer.submit(work)
+            for work in (lambda d: d.execute(writes), fails, lambda d: d.execute(writes))
+        ]
+        for job in jobs:
+            with pytest.raises(LedgerError):
+                await job
+        count = await ledger._writer.submit(lambda d: d.execute("SELECT count(*) FROM account").fetchone())
+        assert count == (1,)
+
+
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+async def test_a_locked_file_does_not_hold_a_call_past_its_deadline(bound, tmp_path, sandbox):
+    """And what comes of its claim in the end is given back: nobody waits for that lease."""
+    server = sandbox()
+    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        if bound:
+            await client.outcome_of(change("first"))
+        with contextlib.closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            with pytest.raises(LedgerError, match="in the time of the call, which sent nothing") as caught:
+                await client.outcome_of(change(), deadline=0.2)
+            assert time.monotonic() - began < 10  # SQLite itself waits for 30 seconds
+            assert (caught.value.effect, caught.value.change_key) == (Effect.UNKNOWN, change().change_key)
+            other.execute("COMMIT")
+        assert (await client.outcome_of(change(), deadline=20)).effect is Effect.APPLIED
+        assert client.in_doubt() == ()
+    assert server.books.requests_for(change().change_key) == 1

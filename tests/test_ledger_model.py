@@ -75,7 +75,10 @@ class Claim:
 
 @define
 class Known:
-    """What is true of a key, whatever a ledger says: `number` is the change that it stands for, 0 if free."""
+    """What is true of a key, whatever a ledger says: `number` is the change that it stands for, 0 if free.
+
+    `written` is the change that was granted last, also when the key is free again.
+    """
 
     number: int = 0
     applied: bool = False
@@ -83,11 +86,13 @@ class Known:
     fence: int = 0
     claim: Claim | None = None
     ended: State | None = None
+    written: int = 0
 
     def granted(self, claim: Claim, now: float) -> None:
         """Somebody may be sending it from now on."""
         self.first_sent = self.first_sent if self.number else now
-        self.number, self.claim, self.fence = claim.intent.digest[0], claim, claim.fence
+        self.number = self.written = claim.intent.digest[0]
+        self.claim, self.fence = claim, claim.fence
 
     def over(self, state: State) -> None:
         """The sending that counts has ended, or a person says so."""
@@ -107,6 +112,7 @@ class Machine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.known = {key: Known() for key in ("k1", "k2")}
         self.lives = [0, 0]
+        self.open: dict[tuple[int, str], Claim] = {}
 
     def ledger(self, owner: int) -> MemoryLedger | SqliteLedger:
         """Return the ledger as an owner has it."""
@@ -146,6 +152,7 @@ class Machine(RuleBasedStateMachine):
             return multiple()
         claim = Claim(owner, self.lives[owner], asked, ruling.fence, self.now + lease)
         known.granted(claim, self.now)
+        self.open[owner, asked.key] = claim
         return claim
 
     def judge(self, known: Known, number: int, ruling: Ruling, repeatable: bool) -> None:
@@ -176,17 +183,29 @@ class Machine(RuleBasedStateMachine):
         self.ends(claim, state, soon)
 
     def ends(self, claim: Claim, state: State, soon: bool) -> None:
-        """Tell the ledger an end: only that of the latest sending counts, and only once."""
+        """Tell the ledger an end: only that of the latest sending counts, and only once.
+
+        But that a change is applied counts against a word that it is not.
+        """
         if claim.life != self.lives[claim.owner]:
             return  # its owner has crashed, and says nothing more
         ledger, known = self.ledger(claim.owner), self.known[claim.intent.key]
         counts = known.claim == claim
+        overrules = state in DONE and self.overrules(claim, known)
+        if self.open.get((claim.owner, claim.intent.key)) == claim:
+            del self.open[claim.owner, claim.intent.key]
         if soon:
             self.run(self._leaves(ledger, claim, state))
         else:
-            assert self.run(ledger.end(claim.intent, claim.fence, Ending(state, 1))) == counts
-        if counts:
+            assert self.run(ledger.end(claim.intent, claim.fence, Ending(state, 1))) == (counts or overrules)
+        if overrules:
+            known.number, known.fence = claim.intent.digest[0], known.fence + 1
+        if counts or overrules:
             known.over(state)
+
+    def overrules(self, claim: Claim, known: Known) -> bool:
+        """Say whether what a sender was answered counts against what the ledger has as not applied."""
+        return False
 
     async def _leaves(self, ledger: MemoryLedger | SqliteLedger, claim: Claim, state: State) -> None:
         ledger.leave(claim.intent, claim.fence, Ending(state, 1))
@@ -217,8 +236,9 @@ class SqliteMachine(Machine):
         self.gone: set[str] = set()
         self.seen: set[tuple[int, int]] = set()
         self.patch = pytest.MonkeyPatch()
-        for module in ("sqlite", "look"):
-            self.patch.setattr(f"bonifiq_async.ledger.{module}.has_gone", self.gone.__contains__)
+        self.patch.setattr("bonifiq_async.ledger.owner.has_gone", self.gone.__contains__)
+        self.shown: set[str] = set()
+        self.patch.setattr("bonifiq_async.ledger.look.runs", self.shown.__contains__)
         self.patch.setattr("bonifiq_async.ledger.look.time", SimpleNamespace(time=lambda: self.now))
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
         self.path = self.folder / "0" / "ledger"
@@ -241,6 +261,11 @@ class SqliteMachine(Machine):
         super().teardown()
         self.patch.undo()
         shutil.rmtree(self.folder)
+
+    def overrules(self, claim: Claim, known: Known) -> bool:
+        mine = self.open.get((claim.owner, claim.intent.key)) == claim
+        free = known.claim is None and known.ended in FREE
+        return mine and free and known.written == claim.intent.digest[0]
 
     def held(self, known: Known) -> bool:
         return super().held(known) and (known.claim.owner, known.claim.life) not in self.seen
@@ -279,6 +304,7 @@ class SqliteMachine(Machine):
             self.gone.add(self.ledgers[owner]._owner)
             self.seen.add((owner, self.lives[owner]))
         self.lives[owner] += 1
+        self.open = {place: claim for place, claim in self.open.items() if place[0] != owner}
 
     @rule(owner=OWNERS, key=KEYS, number=CHANGES)
     def ask_and_leave(self, owner: int, key: str, number: int) -> None:
@@ -288,8 +314,9 @@ class SqliteMachine(Machine):
         free = not self.held(known) and not known.applied
         self.run(self._goes(self.ledgers[owner], intent(key, number)))
         if known.number == 0 or (free and known.number == number and not late):
-            known.fence += 1
+            known.fence, known.written = known.fence + 1, number
             known.over(State.IN_DOUBT if known.number else State.NOT_APPLIED)
+            self.open.pop((owner, key), None)
 
     async def _goes(self, ledger: SqliteLedger, asked: Intent) -> None:
         claiming = asyncio.create_task(ledger.claim(asked, lease=90, repeatable=True))
@@ -306,16 +333,21 @@ class SqliteMachine(Machine):
             return known.ended
         return State.CLAIMED if self.held(known) else State.IN_DOUBT
 
-    @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]))
-    def say(self, key: str, state: State) -> None:
-        """A person settles what is in doubt, and nothing else."""
-        if self.stands(key) in SETTLEABLE:
+    @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]), shown=st.booleans())
+    def say(self, key: str, state: State, shown: bool) -> None:
+        """A person settles what is in doubt, and nothing else; `shown` if it can be seen who runs."""
+        claim = self.known[key].claim
+        runs = shown and claim is not None and claim.life == self.lives[claim.owner]
+        if shown:
+            self.shown.update(each._owner for each in self.ledgers)
+        if self.stands(key) in SETTLEABLE and not runs:
             settle(self.path, key, state, "seen")
             self.known[key].over(state)
             self.known[key].fence += 1
         else:
             with pytest.raises(ConfigurationError, match="Nothing was settled"):
                 settle(self.path, key, state, "guessed")
+        self.shown.clear()
 
     @rule()
     def look(self) -> None:

@@ -838,10 +838,10 @@ async def test_a_fault_in_a_later_round_does_not_tell_a_row_twice() -> None:
     """The ledger is lost in an outage: rows that had ended a round are told once, as cut off."""
 
     class Failing(MemoryLedger):
-        async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+        async def claim(self, intent: Intent, **more: float) -> Ruling:
             if now() > broken:
                 raise LedgerError("The ledger cannot be written.")
-            return await super().claim(intent, lease=lease, repeatable=repeatable)
+            return await super().claim(intent, **more)
 
     broken = now() + 65.0
     provider = out(SILENT, -1.0, FOR_EVER)

@@ -144,6 +144,10 @@ def apply(
         ),
     ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option("--same-account", help="The ledger is of this account, whose credentials are new."),
+    ] = False,
     max_in_flight: Annotated[
         int,
         typer.Option(min=1, help="Changes in flight at once, at most; fewer when the provider takes fewer."),
@@ -190,6 +194,8 @@ def apply(
     if not dry_run:
         account = make_client(None).account  # what is missing is said before a long file is read
         record = None if kept is None else LedgerFile(kept, account)
+        if record is not None and same_account:
+            record.rebind()
     with _source(file, format, side) as source:
         plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
         print(f"{source.name} asks for:", file=sys.stderr)

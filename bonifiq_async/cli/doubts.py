@@ -11,6 +11,7 @@ from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
 from bonifiq_async.cli.report import console, moment, standing_table, standing_values
 from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, short, standing
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
@@ -62,12 +63,15 @@ async def _looked(side: Side | None, provider: str | None, doubts: Sequence[Reco
         return {place: await side.look(client, doubt) for place, doubt in enumerate(doubts)}
 
 
+_SENT = {State.UNKNOWN: "sent", State.IN_DOUBT: "may have been sent since"}
+
+
 def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[str]:
     money = str if side is None else side.money
     lines = [
         (
             f"In doubt: {doubt.key}: {short(doubt.operation)} {money(doubt.value)} for {doubt.customer_id}, "
-            f"sent {moment(doubt.first_sent)}"
+            f"{_SENT[doubt.state]} {moment(doubt.first_sent)}"
         )
     ]
     if sight is not None:

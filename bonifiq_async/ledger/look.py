@@ -10,10 +10,10 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, TRANSITIONS, Row, State
-from bonifiq_async.ledger.entry import every, put, under
-from bonifiq_async.ledger.owner import has_gone
-from bonifiq_async.ledger.schema import bound, fault_of, opened, provider_in, unusable
+from bonifiq_async.intent import DONE, TRANSITIONS, State
+from bonifiq_async.ledger.entry import Entry, every, put, under
+from bonifiq_async.ledger.owner import is_over, runs
+from bonifiq_async.ledger.schema import bind, bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -44,7 +44,7 @@ def standing(path: Path) -> Standing:
     with _existing(path) as connection:
         provider = provider_in(connection)
         for entry in every(connection):
-            state = _state(entry.row)
+            state = _state(entry)
             counts[state] += 1
             sums[state].put(entry.row.value)
             if state in SETTLEABLE and oldest is None:
@@ -62,6 +62,18 @@ class LedgerFile:
 
     path: Path
     account: tuple[str, str]
+
+    def rebind(self) -> None:
+        """Take a person's word that it is of `account`, whose credential or place has changed.
+
+        Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
+        """
+        with _existing(self.path) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if provider_in(connection) not in (None, self.account[0]):
+                bound(connection, self.path, self.account)
+            bind(connection, self.account)
+            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
@@ -110,7 +122,7 @@ def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
     """Yield the changes of a ledger that stand in one of `states`. Raises as `standing`."""
     with _existing(path) as connection:
         for entry in every(connection):
-            state = _state(entry.row)
+            state = _state(entry)
             if state in states:
                 row = entry.row
                 yield Recorded(
@@ -136,7 +148,8 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
     """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
 
     `operation`, such as `earn`, tells which where several share the key. Raises `ConfigurationError` when
-    not exactly one is in doubt: nothing is overwritten.
+    not exactly one is in doubt, or who sends it still runs on this machine, however long ago its claim ran
+    out: nothing is overwritten.
     """
     if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
@@ -145,13 +158,23 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
         doubtful = [
             entry
             for entry in under(connection, key)
-            if _state(entry.row) in SETTLEABLE and operation in (None, short(entry.operation))
+            if _state(entry) in SETTLEABLE and operation in (None, short(entry.operation))
         ]
-        if len(doubtful) == 1:
+        busy = [
+            entry.row.owner
+            for entry in doubtful
+            if entry.row.state is State.CLAIMED and runs(entry.row.owner)
+        ]
+        if len(doubtful) == 1 and not busy:
             [entry] = doubtful
             row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
+    if busy:
+        raise ConfigurationError(
+            f"The change under the key {key} may still be under way: {busy[0]} has claimed it, and runs. "
+            "Nothing was settled; end that process first."
+        )
     if len(doubtful) != 1:
         kind = "No change is" if operation is None else f"No {operation} is"
         found = f"{len(doubtful)} changes are" if doubtful else kind
@@ -177,7 +200,9 @@ def _existing(path: Path) -> Iterator[sqlite3.Connection]:
         raise fault_of(path, error) from None
 
 
-def _state(row: Row) -> State:
-    """Return where a change stands: a claim whose owner has gone is in doubt."""
-    over = row.state is State.CLAIMED and (row.lease_until <= time.time() or has_gone(row.owner))
-    return State.IN_DOUBT if over else row.state
+def _state(entry: Entry) -> State:
+    """Return where a change stands: a claim that holds no more is in doubt."""
+    row = entry.row
+    if row.state is State.CLAIMED and is_over(row.owner, row.lease_until, entry.last_sent, time.time()):
+        return State.IN_DOUBT
+    return row.state

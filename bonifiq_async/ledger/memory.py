@@ -56,7 +56,9 @@ class MemoryLedger:
             raise ConfigurationError(another("The ledger in memory", self._account, (provider, account)))
         self._account = (provider, account)
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+    async def claim(
+        self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
+    ) -> Ruling:
         """See `Ledger.claim`."""
         place, now = (intent.operation, intent.key), self._clock()
         row = self._rows.get(place) or self._done.get(place)
@@ -70,7 +72,7 @@ class MemoryLedger:
                 self._last(place)
             # What was refused is forgotten here, its fence included: a late end must not meet it again.
             self._fence += 1
-            ruling = Granted(self._fence, ruling.in_doubt)
+            ruling = Granted(self._fence, ruling.in_doubt, False, ruling.seconds)
             if row is not None:
                 self._doubtful.pop(place, None)
             self._rows[place] = Row(

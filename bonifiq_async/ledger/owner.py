@@ -9,6 +9,8 @@ import platform
 import uuid
 from pathlib import Path
 
+from bonifiq_async.intent import CLOCK_TOLERANCE
+
 _PROC = Path("/proc")
 
 
@@ -21,14 +23,35 @@ def this_process() -> str:
 
 def has_gone(owner: str) -> bool:
     """Say whether `owner` was a process of this machine that surely runs no more."""
+    return _is_there(owner) is False
+
+
+def runs(owner: str) -> bool:
+    """Say whether `owner` is a process of this machine that surely runs."""
+    return _is_there(owner) is True
+
+
+def is_over(owner: str, lease_until: float, written: float, now: float) -> bool:
+    """Say whether a claim of `owner` holds no more: its lease, or who made it; times as the clock shows them.
+
+    `written` is when it was made. If that is still to come, the clock was wrong then, and says nothing of
+    how long to wait: only who surely runs is waited for.
+    """
+    if lease_until <= now or has_gone(owner):
+        return True
+    return written > now + CLOCK_TOLERANCE and not runs(owner)
+
+
+def _is_there(owner: str) -> bool | None:
+    """Say whether `owner` runs, None where that cannot be told from here."""
     name, _, rest = owner.partition(" [")
     words = name.split()
     marks = rest.rstrip("]").split()
     if len(words) < 4 or len(marks) != 3 or not words[1].isdigit() or not _PROC.is_dir():
-        return False
+        return None
     if words[3] != platform.node() or marks[1] == "-" or marks[0] != _world() or "-" in marks[0]:
-        return False
-    return _started(int(words[1])) != marks[1]
+        return None
+    return _started(int(words[1])) == marks[1]
 
 
 def _world() -> str:

@@ -73,7 +73,16 @@ def fault_of(path: Path, error: Exception) -> LedgerError:
     if is_damage(error):
         return LedgerError(f"The ledger {path} is damaged: {_said(error)}. Whatever was sent, {_GO_ON}")
     return LedgerError(
-        f"The ledger {path} cannot be written: {error}. Make room or rights there, then run again."
+        f"The ledger {path} cannot be written: {str(error) or type(error).__name__}. Make room or rights "
+        "there, then run again."
+    )
+
+
+def too_late(path: Path) -> LedgerError:
+    """Return what is raised when a ledger has taken nothing for as long as a call has time."""
+    return LedgerError(
+        f"The ledger {path} has not taken the change in the time of the call, which sent nothing: another "
+        "program may have locked the file. Let go of it there, then run again."
     )
 
 

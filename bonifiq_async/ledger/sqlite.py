@@ -1,6 +1,7 @@
 """A durable ledger in one SQLite file: claims and outcomes on disk before anybody acts on them."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import time
@@ -13,7 +14,9 @@ from attrs import evolve
 from bonifiq_async.account import another
 from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
+    DONE,
     FIRST,
+    FREE,
     TRANSITIONS,
     Ending,
     Granted,
@@ -21,13 +24,16 @@ from bonifiq_async.intent import (
     Row,
     Ruling,
     State,
+    first,
     rule,
 )
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
-from bonifiq_async.ledger.owner import has_gone, this_process
-from bonifiq_async.ledger.schema import bind, bound, opened
+from bonifiq_async.ledger.owner import is_over, this_process
+from bonifiq_async.ledger.schema import bind, bound, opened, too_late
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.outcome import Effect
+
+logger = logging.getLogger("bonifiq_async")
 
 
 class SqliteLedger:
@@ -35,7 +41,7 @@ class SqliteLedger:
 
     Claims and outcomes are on disk (WAL, synchronous=FULL) before they are told, committed in groups by
     one thread. Several processes may use one file: each change has one sender at a time. `key_retention`
-    is for how many seconds the provider remembers a key: what is in doubt for longer is not sent again.
+    is for how many seconds the provider remembers a key: after that, what is in doubt is not sent again.
     The file holds customer ids and reasons, and no credential; its mode is 0600.
     """
 
@@ -48,6 +54,7 @@ class SqliteLedger:
     ) -> None:
         self.path = Path(path)
         self._retention = key_retention
+        self._first = first(key_retention)
         self._clock = clock
         self._owner = ""
         self._pid = 0
@@ -69,19 +76,24 @@ class SqliteLedger:
 
         await self._opened().submit(work)
 
-    async def claim(self, intent: Intent, *, lease: float, repeatable: bool) -> Ruling:
+    async def claim(
+        self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
+    ) -> Ruling:
         """See `Ledger.claim`."""
         claiming = self._opened().submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
-            lambda database, _, error: self._look_up(database, intent, error),
+            lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
+        alarm = claiming.get_loop().call_later(within, self._expire, claiming)
         try:
             return await claiming
         except asyncio.CancelledError:
             if not claiming.cancelled() and claiming.exception() is None:
                 self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
+        finally:
+            alarm.cancel()
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -92,15 +104,26 @@ class SqliteLedger:
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
 
+    def _expire(self, claiming: "asyncio.Future[Ruling]") -> None:
+        """End the wait for a claim; what comes of it is given back."""
+        if not claiming.done():
+            claiming.set_exception(too_late(self.path))
+
     def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
         if isinstance(ruling, Granted):
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
             self.leave(intent, ruling.fence, Ending(state))
 
-    def _look_up(self, database: sqlite3.Connection, intent: Intent, error: BonifiQError) -> None:
-        """Say that a change was not sent whose claim failed, where it was never seen."""
-        if find(database, intent.operation, intent.key) is None:
+    def _unclaim(
+        self, database: sqlite3.Connection, intent: Intent, ruling: Ruling | None, error: BonifiQError
+    ) -> None:
+        """Forget a claim that is not on disk; say of a change that was never seen that it was not sent."""
+        place = (intent.operation, intent.key)
+        sent = self._live.get(place)
+        if sent is not None and isinstance(ruling, Granted) and sent[5] == ruling.fence:
+            del self._live[place]
+        if find(database, *place) is None:
             error.effect = Effect.NOT_APPLIED
 
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
@@ -108,11 +131,12 @@ class SqliteLedger:
         sent = fresh(intent, FIRST.fence, self._owner, now + lease, now)
         if add(database, sent):  # most changes were never seen: they are looked for and claimed at once
             self._live[place] = sent
-            return FIRST
+            return self._first if repeatable else FIRST
         entry = find(database, *place)
         row = None if entry is None else entry.row
-        if row is not None and row.state is State.CLAIMED and row.lease_until > now and has_gone(row.owner):
-            row = evolve(row, lease_until=now)
+        if entry is not None and row is not None and row.state is State.CLAIMED:
+            over = is_over(row.owner, row.lease_until, entry.last_sent, now)
+            row = evolve(row, lease_until=now) if over else row
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
@@ -142,7 +166,21 @@ class SqliteLedger:
         if sent is None or sent[5] != fence:
             return False  # whoever has claimed it since, here or elsewhere, says how it ends
         del self._live[place]
-        return close(database, sent, ending, self._clock())
+        if close(database, sent, ending, self._clock()):
+            return True
+        return ending.state in DONE and self._overrule(database, intent, ending)
+
+    def _overrule(self, database: sqlite3.Connection, intent: Intent, ending: Ending) -> bool:
+        """Write down that a change is applied which stands as not applied: a person may have said so."""
+        entry = find(database, intent.operation, intent.key)
+        if entry is None or entry.row.digest != intent.digest or entry.row.state not in FREE:
+            return False
+        row = evolve(entry.row, state=ending.state, fence=entry.row.fence + 1)
+        note = f"it stood as {entry.row.state.value} ({entry.error}) when its sender was answered"
+        attempts = entry.attempts + ending.attempts
+        put(database, evolve(entry, row=row, attempts=attempts, answer=ending.answer, error=note))
+        logger.warning("contradiction: key=%s is %s: %s", intent.key, ending.state.value, note)
+        return True
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use; the loop does not wait for it."""

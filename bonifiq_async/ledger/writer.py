@@ -83,7 +83,7 @@ class Writer:
 
     @property
     def failed(self) -> bool:
-        """Whether the file could not be opened: nothing will be done."""
+        """Whether the file could not be opened or its thread went wrong: nothing more will be done."""
         return self._fault is not None
 
     def submit(
@@ -121,15 +121,27 @@ class Writer:
             while goes_on:
                 goes_on = self._woken.get()
                 while jobs := self._next_group():
-                    if connection is None:
-                        for job in jobs:
-                            job.error = copy.copy(self._fault)  # each caller adds its key
-                    else:
-                        self._commit(connection, jobs)
-                    _tell(jobs)
+                    self._do(connection, jobs)
         finally:
             if connection is not None:
                 connection.close()
+
+    def _do(self, connection: sqlite3.Connection | None, jobs: list[_Job[object]]) -> None:
+        """Do the jobs and tell what came of them, whatever happens: their callers wait for nothing else."""
+        try:
+            if connection is not None and self._fault is None:
+                self._commit(connection, jobs)
+            else:
+                self._fail(jobs)
+            _tell(jobs)
+        except Exception as error:  # noqa: BLE001 - the thread has no caller
+            self._fault = fault_of(self._path, error)
+            self._fail(jobs)
+            _tell(jobs)
+
+    def _fail(self, jobs: list[_Job[object]]) -> None:
+        for job in jobs:
+            job.error = copy.copy(self._fault)  # each caller adds its key
 
     def _open(self) -> sqlite3.Connection | None:
         try:
@@ -165,13 +177,13 @@ class Writer:
                 except (sqlite3.OperationalError, OSError):
                     raise
                 except Exception as error:
-                    if type(error) is sqlite3.DatabaseError:
-                        raise  # pages that make no sense: nothing more is written to them
+                    if type(error) is sqlite3.DatabaseError or not connection.in_transaction:
+                        raise  # pages that make no sense, or SQLite has rolled back all that was done
                     job.fail(fault_of(self._path, error), connection)
             connection.execute("COMMIT")
             self.commits += 1
-        except (sqlite3.Error, OSError) as error:
-            with contextlib.suppress(sqlite3.Error):
+        except Exception as error:  # noqa: BLE001 - SQLite's want of memory is a MemoryError
+            with contextlib.suppress(Exception):
                 connection.execute("ROLLBACK")
             for job in jobs:
                 job.fail(fault_of(self._path, error), connection if same else None)
