@@ -188,8 +188,25 @@ async def _no_task_left() -> AsyncIterator[None]:
     assert not left, f"tasks left over: {left}"
 
 
+WATCHED = frozenset({"test_cancellation", "test_claims", "test_direct", "test_ledger"})
+"""Where tasks are cancelled, threads call a loop and transports are used, the loop is in debug mode.
+
+It finds a call from a wrong thread, and names a callback that holds the loop up. Everywhere, it would cost
+about a third more.
+"""
+
+
+@pytest.fixture
+async def _watched_loop() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.5  # said in the log of a test that fails; no test fails of a busy machine
+
+
 @pytest.fixture(autouse=True)
 def _clean(request: pytest.FixtureRequest) -> None:
     """After each async test, no task but the current one is left."""
     if inspect.iscoroutinefunction(request.function):
         request.getfixturevalue("_no_task_left")
+        if request.module.__name__ in WATCHED:
+            request.getfixturevalue("_watched_loop")

@@ -309,3 +309,8 @@ async def test_a_batch_left_early(taken: int, sandbox) -> None:
             unheard.add(key)
     assert unheard <= doubts
     assert doubts.isdisjoint(known)
+
+
+async def test_the_loop_is_watched_here() -> None:
+    """Also for what is cancelled: asyncio's debug mode is on in this file."""
+    assert asyncio.get_running_loop().get_debug()
