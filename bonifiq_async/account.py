@@ -29,7 +29,7 @@ def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
     return (
         f"{begin} with {told}. Nothing was sent; mend the {' and the '.join(differing)}, or name another "
         "ledger if this is meant: everything goes out again there, also what is applied already."
-        + f" If the same account has a new {differing[0]}, go on with bonifiq apply --same-account."
+        + f" If the same account has a new {differing[0]}, `apply --same-account` goes on here."
         * renewed
     )
 

@@ -193,7 +193,7 @@ def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code
         ended = console(*command, sandbox=raba7ni)
     assert ended.code == code
     assert ("run the same command again" in ended.err) is again
-    assert "bonifiq settle changes.csv.ledger" in ended.err
+    assert "bonifiq settle raba7ni.ledger" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -336,4 +336,4 @@ def test_what_will_not_go_out_again_is_said_beforehand(console):
         assert "In doubt in" not in first.err and "status 502 (Fault)" in first.err
         second = console(*command, sandbox=raba7ni)
         assert raba7ni.books.requests == 1
-    assert "In doubt in changes.csv.ledger: 1 change, of which none is sent again" in second.err
+    assert "In doubt in raba7ni.ledger: 1 change, of which none is sent again" in second.err

@@ -19,6 +19,7 @@ from bonifiq_async.intent import (
     State,
     rule,
 )
+from bonifiq_async.outcome import Effect
 
 CAPACITY = 100_000
 """Keys remembered of each kind: applied, in doubt, and those that nobody else remembers."""
@@ -93,7 +94,8 @@ class MemoryLedger:
         if len(self._lasting) >= self._capacity and place not in self._lasting:
             raise LedgerError(
                 f"The ledger in memory is full: it forgets none of the {self._capacity} changes that nobody "
-                "else remembers. Nothing was sent; give a SqliteLedger, which has room for more."
+                "else remembers. Nothing was sent; give a SqliteLedger, which has room for more.",
+                effect=Effect.NOT_APPLIED,
             )
         self._lasting[place] = None
 
