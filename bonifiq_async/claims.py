@@ -48,6 +48,8 @@ PATIENCE = 1.0
 """Seconds that a ledger has to answer, however little time a call has left."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
+OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED})
+"""Ends of a call that say nothing of what another one may do under the same key."""
 BY_WHOM = (
     "for whom is not recorded; if for somebody else, give this change a key of its own, and say whose it is "
     "(member=) from the start"
@@ -140,7 +142,7 @@ class Claims:
                     change_key=intent.key,
                 )
             delivered = flight.landed.result()
-            if delivered is None or (delivered.reason is StopReason.DEADLINE and deadline > loop.time()):
+            if delivered is None or (delivered.reason in OF_ITS_OWN and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
             if flight.ledger is record:
                 return cast(Delivered[T], delivered)

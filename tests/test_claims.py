@@ -280,6 +280,27 @@ async def test_a_listener_goes_on_when_the_leader_ran_out_of_its_own_time(sandbo
     assert len(server.books.effects(change().change_key)) == 1
 
 
+@pytest.mark.parametrize("reason", [StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED], ids=str)
+async def test_a_listener_goes_on_where_the_leader_was_kept_from_it(reason: StopReason) -> None:
+    """By its own time, or the end of its batch: that is not the listener's."""
+    claims, request, go = claims_of(), _request(1), asyncio.Event()
+
+    async def leads(history: History, seconds: float) -> Delivered[None]:
+        await go.wait()
+        return Delivered(Effect.NOT_APPLIED, reason)
+
+    async def follows(history: History, seconds: float) -> Delivered[None]:
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    leader = asyncio.create_task(once(claims, request, leads, seconds=5))
+    await asyncio.sleep(0)
+    listener = asyncio.create_task(once(claims, request, follows, seconds=5))
+    await asyncio.sleep(0)
+    go.set()
+    assert (await leader).effect is Effect.NOT_APPLIED
+    assert (await listener).effect is Effect.APPLIED
+
+
 async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
     claims, left = claims_of(), []
     request, loop = _request(1), asyncio.get_running_loop()
