@@ -150,7 +150,7 @@ def test_the_command_goes_on_when_a_wrong_token_is_mended(console, sandbox):
     assert console(*command, sandbox=server).code == Exit.DONE
     ended = console(*command, sandbox=server, BONIFIQ_API_TOKEN="wrong")
     assert ended.code == Exit.USAGE and "mend the API token" in ended.err
-    assert "If the same account has a new API token, go on with bonifiq apply --same-account." in ended.err
+    assert "If the same account has a new API token, `apply --same-account` goes on here." in ended.err
     with Sandbox() as other:
         ended = console(*command, sandbox=server, BONIFIQ_BASE_URL=other.url)
     assert ended.code == Exit.USAGE and f"the base URL {server.url}, not {other.url}" in ended.err

@@ -263,15 +263,15 @@ def test_a_body_that_costs_more_than_it_weighs(body: bytes) -> None:
     """Within the limit of an answer, and within some tens of megabytes and a second."""
     assert len(body) <= ANSWER_LIMIT
     begun = time.process_time()
+    assert read(bonifiq.CHANGE_CASHBACK, body).verdict is Verdict.UNREADABLE
+    assert time.process_time() - begun < 1
     tracemalloc.start(1)
     try:
-        reading = read(bonifiq.CHANGE_CASHBACK, body)
+        read(bonifiq.CHANGE_CASHBACK, body)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert reading.verdict is Verdict.UNREADABLE
     assert peak < 48 * 2**20
-    assert time.process_time() - begun < 1
 
 
 def test_values_are_counted_only_in_a_large_answer() -> None:

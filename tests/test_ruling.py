@@ -38,7 +38,7 @@ def test_what_never_was_there_is_sent() -> None:
 @pytest.mark.parametrize("state", [State.REFUSED, State.NOT_APPLIED])
 def test_what_came_to_nothing_is_free_for_any_change(state: State, in_doubt: bool) -> None:
     row = evolve(ROW, state=state, digest=b"another", in_doubt=in_doubt)
-    assert ruled(row, repeatable=False) == Granted(4, in_doubt)
+    assert ruled(row, repeatable=False) == Granted(4, in_doubt, cleared=True)
 
 
 @pytest.mark.parametrize("state", sorted({*State} - {State.REFUSED, State.NOT_APPLIED}, key=str))
