@@ -81,7 +81,7 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
 
 
-def _in_pieces(raw: bytes | msgspec.Raw | memoryview, depth: int = 0) -> object:
+def _in_pieces(raw: bytes | msgspec.Raw, depth: int = 0) -> object:
     view = memoryview(raw)
     opening = bytes(view[:1])
     if len(view) > PIECE and depth < DEEPEST and opening in (b"{", b"["):

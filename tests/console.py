@@ -12,6 +12,13 @@ from attrs import frozen
 from bonifiq_async.cli import main
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
+HEADER = "customer_id,value,reason,reference"
+
+
+def rows(count: int) -> list[str]:
+    """A file of `count` changes of 1.00 each for ten customers."""
+    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
+
 
 @frozen
 class Ended:

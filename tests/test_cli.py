@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from console import Console, process
+from console import HEADER, Console, process, rows
 
 from bonifiq_async.batch import CashbackBatch
 from bonifiq_async.cli.apply import _interrupts
@@ -19,8 +19,6 @@ from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
 from bonifiq_async.cli.report import Ending
 from bonifiq_async.outcome import Effect
 from bonifiq_async.sandbox import FaultScript, Sandbox
-
-HEADER = "customer_id,value,reason,reference"
 
 
 @pytest.fixture
@@ -34,11 +32,6 @@ def sandbox():
     """A sandbox that answers a used key with an error."""
     with Sandbox(duplicates="error-400") as running:
         yield running
-
-
-def rows(count: int) -> list[str]:
-    """A file of `count` changes of 1.00 each for ten customers."""
-    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
 
 
 def test_apply_twice_moves_money_once(console, sandbox):

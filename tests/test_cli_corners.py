@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from attrs import evolve
 from conftest import client_for, http, read_request
-from console import Console, Ended, settings
+from console import Console, Ended, rows, settings
 
 from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
 from bonifiq_async.cli import bonifiq_side, raba7ni_side
@@ -21,8 +21,6 @@ from bonifiq_async.cli.rows import Source
 from bonifiq_async.money import spelled
 from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
-
-HEADER = "customer_id,value,reason,reference"
 
 
 @pytest.fixture
@@ -36,11 +34,6 @@ def sandbox():
     """A sandbox that answers a used key with an error."""
     with Sandbox(duplicates="error-400") as running:
         yield running
-
-
-def rows(count: int) -> list[str]:
-    """A file of `count` changes of 1.00 each for ten customers."""
-    return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
 
 
 def _in_doubt(path: Path, sandbox: Sandbox, **texts: str) -> None:
