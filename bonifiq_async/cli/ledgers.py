@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import sys
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from attrs import frozen
 from bonifiq_async.cli.examine import Plan, examine
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side, chosen, side_of
-from bonifiq_async.cli.rows import Format, Source
+from bonifiq_async.cli.rows import Format, Source, scratch
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import SETTLEABLE, provider_of, recorded
@@ -95,7 +94,7 @@ class InDoubt:
 @contextlib.contextmanager
 def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
     """Give what is in doubt in a ledger of `side`: as a plan to apply again what it de-duplicates."""
-    with tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=".jsonl") as copy:
+    with scratch() as (copy, path):
         repeatable = unrepeatable = 0
         for change in recorded(ledger, SETTLEABLE):
             if side.repeat.get(change.operation) is not RepeatClass.KEYED:
@@ -104,7 +103,7 @@ def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
             copy.write(json_line(dict(zip(side.exported, side.cells(change), strict=True))))
             repeatable += 1
         copy.flush()
-        source = Source(Path(copy.name), str(ledger), "jsonl", side)
+        source = Source(path, str(ledger), "jsonl", side)
         yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable)
 
 

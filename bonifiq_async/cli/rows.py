@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from attrs import field, frozen
 
@@ -100,7 +100,7 @@ def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
     name = "standard input" if file == "-" else file
     with contextlib.ExitStack() as stack:
         try:
-            copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="bonifiq-", suffix=f".{kind}"))
+            copy, path = stack.enter_context(scratch())
             with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
                 shutil.copyfileobj(original, copy)
             copy.flush()
@@ -110,7 +110,23 @@ def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
             raise ConfigurationError(
                 f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
             ) from None
-        yield Source(Path(copy.name), name, kind, side)
+        yield Source(path, name, kind, side)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[tuple[IO[bytes], Path]]:
+    """Give a file to write, and the path by which to read it, that nobody else can open.
+
+    Customers are in it, and a killed process removes nothing: on Linux it has no name from the start (proc(5),
+    /proc/pid/fd); elsewhere it loses it at the end.
+    """
+    with tempfile.TemporaryFile() as nameless:
+        path = Path(f"/proc/self/fd/{nameless.fileno()}")
+        if path.exists():
+            yield nameless, path
+            return
+    with tempfile.NamedTemporaryFile(prefix="bonifiq-") as named:
+        yield named, Path(named.name)
 
 
 Cells = tuple[object, ...]
