@@ -34,14 +34,14 @@ class Sums:
 
     def put(self, value: Decimal) -> None:
         """Count a signed change."""
-        if value > 0:
-            self.added = EXACT.add(self.added, value)
-        else:
+        if value.is_signed():
             self.removed = EXACT.subtract(self.removed, value)
+        else:
+            self.added = EXACT.add(self.added, value)
 
     def take_back(self, value: Decimal) -> None:
         """Undo one `put` of `value`."""
-        if value > 0:
-            self.added = EXACT.subtract(self.added, value)
-        else:
+        if value.is_signed():
             self.removed = EXACT.add(self.removed, value)
+        else:
+            self.added = EXACT.subtract(self.added, value)

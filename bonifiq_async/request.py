@@ -50,8 +50,7 @@ class PreparedRequest:
     @property
     def digest(self) -> bytes:
         """16 bytes that tell this request from any other with the same key, wherever it is sent."""
-        head = f"{self.method} {self.path}\n".encode()
-        return hashlib.blake2b(head + self.kept, digest_size=16).digest()
+        return _digest(self.method, self.path, self.kept)
 
 
 def prepare(
@@ -73,11 +72,23 @@ def prepare(
     """
     for _, secret in headers:
         secret.reveal()
-    segments = {name: _segment(value) for name, value in path.items()}
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
-    where = operation.path.format_map(segments)
+    where = _where(operation, path)
     return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, bearer, secrets)
+
+
+def digest_of(operation: Operation[T], path: Mapping[str, str], payload: object) -> bytes:
+    """Return the digest of the request that `prepare` would make of the same, without making it."""
+    return _digest(operation.method, _where(operation, path), encode(payload, operation.names))
+
+
+def _digest(method: str, path: str, kept: bytes) -> bytes:
+    return hashlib.blake2b(f"{method} {path}\n".encode() + kept, digest_size=16).digest()
+
+
+def _where(operation: Operation[T], path: Mapping[str, str]) -> str:
+    return operation.path.format_map({name: _segment(value) for name, value in path.items()})
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}

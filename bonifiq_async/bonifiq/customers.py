@@ -1,5 +1,6 @@
 """BonifiQ's customer operations."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from bonifiq_async.calls import Calls, Terms
 from bonifiq_async.intent import Ledger
 from bonifiq_async.operation import Operation
 from bonifiq_async.outcome import Outcome
-from bonifiq_async.request import PreparedRequest, prepare
+from bonifiq_async.request import PreparedRequest, digest_of, prepare
 
 T = TypeVar("T")
 
@@ -70,7 +71,8 @@ class Customers:
 
     def prepared(self, change: CashbackChange) -> PreparedRequest:
         """Return the request of `change`, its key and bytes fixed."""
-        return _request_of(change, self._base_url)
+        payload = CashbackChangeRequest.of(change)
+        return prepare(CHANGE_CASHBACK, self._base_url, _path_of(change), payload, key=change.change_key)
 
     async def add_cashback(
         self,
@@ -145,14 +147,8 @@ class Customers:
 
 def request_digest(change: CashbackChange) -> bytes:
     """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
-    return _request_of(change, "").digest
+    return digest_of(CHANGE_CASHBACK, _path_of(change), CashbackChangeRequest.of(change))
 
 
-def _request_of(change: CashbackChange, base_url: str) -> PreparedRequest:
-    return prepare(
-        CHANGE_CASHBACK,
-        base_url,
-        {"customer_id": change.customer_id},
-        CashbackChangeRequest.of(change),
-        key=change.change_key,
-    )
+def _path_of(change: CashbackChange) -> Mapping[str, str]:
+    return {"customer_id": change.customer_id}

@@ -11,7 +11,7 @@ from enum import IntEnum
 from attrs import field, frozen
 
 from bonifiq_async import door
-from bonifiq_async.change_key import canonical_amount, change_key_for
+from bonifiq_async.change_key import canonical, change_key_for
 from bonifiq_async.errors import PayloadError
 
 LONGEST_CUSTOMER_REASON = 255
@@ -114,6 +114,9 @@ def _key(customer_id: str, value: Decimal, change_key: str | None, reference: st
     return change_key_for(customer_id, value, door.text(reference, "reference"))
 
 
+_ADD, _REMOVE = ChangePointOperation
+
+
 @frozen
 class CashbackChangeRequest:
     """Body of a cashback change (schema CustomerChangeCashbackRequest)."""
@@ -130,9 +133,9 @@ class CashbackChangeRequest:
 
         The value is written in its one spelling: the same change has the same bytes.
         """
-        value = Decimal(canonical_amount(change.value)).copy_sign(change.value)
-        kind = ChangePointOperation.ADD if change.value > 0 else ChangePointOperation.REMOVE
-        return cls(value, kind, change.reason, change.change_key, change.customer_reason)
+        value = change.value
+        kind = _REMOVE if value.is_signed() else _ADD
+        return cls(canonical(value), kind, change.reason, change.change_key, change.customer_reason)
 
 
 @frozen

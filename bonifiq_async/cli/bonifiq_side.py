@@ -26,6 +26,7 @@ TOKEN, KEY = "sandbox", "sandbox"
 
 _KEYS = ("change_key", "reference")
 _REQUIRED = ("customer_id", "value", "reason")
+_NOTHING = (None, "")
 
 
 @frozen
@@ -36,17 +37,16 @@ class CustomerRow(CashbackChange):
 
 
 def _row(line: int, cells: Cells) -> FileChange | Problem:
-    *others, customer_reason = cells
     # What has another type than text is refused below, by name.
-    texts = cast(Iterable[str], ("" if cell is None else cell for cell in others))
-    customer_id, given, reason, change_key, reference = texts
+    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
     try:
         value = amount(None if given == "" else given, "value")
-        if (change_key == "") == (reference == ""):
+        if (change_key in _NOTHING) == (reference in _NOTHING):
             raise PayloadError("give exactly one of change_key and reference", path="change_key")
-        key = change_key if reference == "" else change_key_for(customer_id, value, reference)
+        customer_id = "" if customer_id is None else customer_id
+        key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
         # One that is empty is sent as it is: without it, it would be another change.
-        return CustomerRow(customer_id, value, reason, key, cast("str | None", customer_reason), line)
+        return CustomerRow(customer_id, value, "" if reason is None else reason, key, customer_reason, line)
     except PayloadError as error:
         return Problem(line, error.path, str(error))
 

@@ -62,6 +62,8 @@ class Plan:
 
     def read(self) -> Iterator[FileChange]:
         """Yield the changes to send, in the file's order."""
+        if self.settled.changes == self.changes:
+            return iter(())  # the file need not be read again to know it
         return self._marked(TO_SEND)
 
     def read_settled(self) -> Iterator[FileChange]:

@@ -117,8 +117,8 @@ def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
 def scratch() -> Iterator[tuple[IO[bytes], Path]]:
     """Give a file to write, and the path by which to read it, that nobody else can open.
 
-    Customers are in it, and a killed process removes nothing: on Linux it has no name from the start (proc(5),
-    /proc/pid/fd); elsewhere it loses it at the end.
+    Customers are in it, and a killed process removes nothing: on Linux it has no name from the start
+    (proc(5), /proc/pid/fd); elsewhere it loses it at the end.
     """
     with tempfile.TemporaryFile() as nameless:
         path = Path(f"/proc/self/fd/{nameless.fileno()}")
@@ -150,7 +150,8 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pro
                 if len(cells) > width:
                     yield line, Problem(line, "row", f"{len(cells)} cells, but the header has {width}")
                 elif any(cells) and wanted(line):
-                    cells += ("",) * (width + 1 - len(cells))  # what a short row lacks, and an absent column
+                    while len(cells) <= width:  # what a short row lacks, and an absent column
+                        cells.append("")
                     yield line, tuple([cell.strip() or None for cell in pick(cells)])
                 line = reader.line_num + 1
         except csv.Error as error:

@@ -29,7 +29,7 @@ from bonifiq_async.raba7ni.payloads import (
     RedeemRequest,
     RefundRequest,
 )
-from bonifiq_async.request import PreparedRequest, prepare
+from bonifiq_async.request import PreparedRequest, digest_of, prepare
 
 T = TypeVar("T")
 
@@ -244,7 +244,9 @@ class Cashback:
 
 def request_digest(change: Earn | Refund) -> bytes:
     """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
-    return _request_of(change, "").digest
+    if isinstance(change, Earn):
+        return digest_of(EARN, {}, EarnRequest.of(change))
+    return digest_of(REFUND, {}, RefundRequest.of(change))
 
 
 def _request_of(change: Earn | Refund, base_url: str) -> PreparedRequest:
