@@ -1,9 +1,10 @@
 """Input/output: one call from request to result: claim, delivery, conclusion."""
 
 import math
-from typing import TypeVar
+from collections.abc import Awaitable
+from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
@@ -85,28 +86,13 @@ class Calls:
             request.kept,
             request.bearer,
         )
-        begun: History | None = None
-
-        async def deliver(history: History, left: float) -> Delivered[T]:
-            nonlocal begun
-            begun = history
-            return await self.delivery.deliver(operation, request, read, history, seconds=left, slot=slot)
-
-        def sum_up(delivered: Delivered[T]) -> Ending:
-            error = error_of(operation, delivered, request.key)
-            return Ending(
-                BY_EFFECT[delivered.effect],
-                len(delivered.attempts),
-                _in_short(operation, delivered.result),
-                None if error is None else str(error),
-            )
-
+        sending = _Sending(self.delivery, operation, request, read, slot)
         repeatable = operation.repeat is not RepeatClass.NEVER
         try:
             delivered = await self.claims.once(
                 intent,
-                deliver,
-                sum_up,
+                sending.deliver,
+                sending.sum_up,
                 seconds=seconds,
                 repeatable=repeatable,
                 slot=slot,
@@ -115,7 +101,7 @@ class Calls:
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)
         except BaseException:
-            if begun is not None and begun.may_have_changed:
+            if sending.may_have_changed:
                 logger.warning(
                     "unknown: %s key=%s: the call ended before its answer. %s",
                     operation.name,
@@ -141,8 +127,42 @@ class Calls:
         return self._timeouts.call if deadline is None else deadline
 
 
+@define(eq=False)
+class _Sending(Generic[T]):
+    """How one change is delivered, and what a ledger keeps of its end."""
+
+    _delivery: Delivery
+    _operation: Operation[T]
+    _request: PreparedRequest
+    _read: Reader[T]
+    _slot: Slot | None
+    _history: History | None = None
+
+    def deliver(self, history: History, left: float) -> Awaitable[Delivered[T]]:
+        """Deliver it within `left` seconds."""
+        self._history = history
+        return self._delivery.deliver(
+            self._operation, self._request, self._read, history, seconds=left, slot=self._slot
+        )
+
+    def sum_up(self, delivered: Delivered[T]) -> Ending:
+        """Return how it ended."""
+        error = error_of(self._operation, delivered, self._request.key)
+        return Ending(
+            BY_EFFECT[delivered.effect],
+            len(delivered.attempts),
+            _in_short(self._operation, delivered.result),
+            None if error is None else str(error),
+        )
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether it was begun and the balance may have changed."""
+        return self._history is not None and self._history.may_have_changed
+
+
 def _in_short(operation: Operation[T], result: T | None) -> str | None:
     """Return what a ledger keeps of an answer: the values that the operation names."""
     if result is None or not operation.kept:
         return None
-    return " ".join(f"{name}={getattr(result, name)}" for name in operation.kept)
+    return " ".join([f"{name}={getattr(result, name)!s}" for name in operation.kept])

@@ -70,7 +70,7 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
     if len(body) > LARGE and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
-        value = _in_pieces(body.strip()) if len(body) > LARGE else cast(object, _decoder.decode(body))
+        value: object = _in_pieces(body.strip()) if len(body) > LARGE else _decoder.decode(body)
         spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
         for name in decisive:
             if spelt_out or body.count(name) > 1:

@@ -292,15 +292,15 @@ def _record(
 ) -> None:
     history.attempts.append(
         Attempt(
-            number=len(history.attempts) + 1,
-            verdict=verdict,
-            status=evidence.status,
-            sent=evidence.sent,
-            started_at=datetime.fromtimestamp(wall - evidence.elapsed, UTC),
-            elapsed=evidence.elapsed,
-            waited=max(0.0, waited),
-            request_id=request_id,
-            requests=evidence.requests,
+            len(history.attempts) + 1,
+            verdict,
+            evidence.status,
+            evidence.sent,
+            datetime.fromtimestamp(wall - evidence.elapsed, UTC),
+            evidence.elapsed,
+            max(0.0, waited),
+            request_id,
+            evidence.requests,
         )
     )
     history.in_doubt = history.in_doubt or leaves_doubt(verdict, evidence.status)

@@ -53,8 +53,7 @@ class Direct:
 
     async def exchange(self, request: PreparedRequest, seconds: float, trail: Trail) -> None:
         """Send `request` and read its answer into `trail`, within `seconds`. Raises what aiohttp raises."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
+        end = asyncio.get_running_loop().time() + seconds
         if request.base_url != self._base_url:
             self._learn(request.base_url)
         head = self._head_of(request)
@@ -67,8 +66,7 @@ class Direct:
             connection.close()
             raise aiohttp.ClientConnectionError("the connection was closed")
         expire = protocol._on_read_timeout
-        expiry = loop.call_at(end, expire)
-        self._under_way.add(expire)
+        self._under_way.alarms.set(expire, end)
         try:
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
@@ -89,8 +87,7 @@ class Direct:
             else:
                 trail.failure = Failure.TOO_LARGE
         finally:
-            expiry.cancel()
-            self._under_way.discard(expire)
+            self._under_way.alarms.put_off(expire)
             connection.close()  # where it was released, there is nothing left to close
 
     def _learn(self, base_url: str) -> None:

@@ -14,6 +14,7 @@ from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload
 from yarl import URL
 
+from bonifiq_async.alarms import Alarms
 from bonifiq_async.evidence import Failure, HandOver
 from bonifiq_async.request import PreparedRequest
 
@@ -47,8 +48,7 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._ends: set[Callable[[], object]] = set()
-        self.add = self._ends.add
-        self.discard = self._ends.discard
+        self.alarms: Alarms[Callable[[], object]] = Alarms(_call)
 
     @contextlib.asynccontextmanager
     async def limit(self, seconds: float) -> AsyncIterator[None]:
@@ -60,16 +60,21 @@ class UnderWay:
                 if not limit.expired():
                     limit.reschedule(loop.time())
 
-            self.add(end)
+            self._ends.add(end)
             try:
                 yield
             finally:
-                self.discard(end)
+                self._ends.discard(end)
 
     def end(self) -> None:
         """End all of it."""
+        self.alarms.ring_all()
         for end in tuple(self._ends):
             end()
+
+
+def _call(end: Callable[[], object]) -> None:
+    end()
 
 
 class FreshConnector(aiohttp.TCPConnector):

@@ -143,14 +143,14 @@ class SessionManager:
             if self._closed and self._borrowed is None:
                 trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         return Evidence(
-            sent=hand_over.done,
-            requests=max(trail.requests, 1) if hand_over.done else 0,
-            status=trail.status,
-            headers=trail.headers,
-            body=trail.body,
-            failure=trail.failure,
-            detail=trail.detail,
-            elapsed=time.perf_counter() - started,
+            hand_over.done,
+            max(trail.requests, 1) if hand_over.done else 0,
+            trail.status,
+            trail.headers,
+            trail.body,
+            trail.failure,
+            trail.detail,
+            time.perf_counter() - started,
         )
 
     async def aclose(self) -> None:

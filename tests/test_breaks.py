@@ -221,7 +221,7 @@ async def wire_true_counts(around: Surroundings) -> None:
 def counting_intentions(patch: pytest.MonkeyPatch) -> None:
     """Each attempt counts as a request."""
     evidence = session.Evidence
-    patch.setattr(session, "Evidence", lambda **named: evolve(evidence(**named), requests=1))
+    patch.setattr(session, "Evidence", lambda *said: evolve(evidence(*said), requests=1))
 
 
 async def one_deadline(around: Surroundings) -> None:

@@ -41,6 +41,7 @@ ROWS = {
     ],
     "input/output": [
         "runtime",
+        "alarms",
         "admission",
         "exchange",
         "direct",

@@ -83,7 +83,7 @@ async def test_a_call_without_end_holds_its_change_for_a_day_at_the_most(tmp_pat
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         call = asyncio.create_task(client.outcome_of(change(), deadline=float("inf")))
         await until(lambda: server.books.requests == 1)
-        [sent] = ledger._live.values()
+        [(_, sent)] = ledger._live.values()
         assert sent[7] == sent[8] + 86_400
         call.cancel()
         await asyncio.wait([call])

@@ -145,7 +145,16 @@ class _Lap(Generic[C, T]):
 
     def take(self, later: Outcome[T]) -> Outcome[T]:
         """Take in the outcome of one more round, and return that of all."""
-        self.outcome = attrs.evolve(_joined(self.outcome, later), position=self.position)
+        later = _joined(self.outcome, later)
+        self.outcome = Outcome(
+            later.change,
+            later.effect,
+            later.result,
+            later.attempts,
+            later.error,
+            self.position,
+            later.reason,
+        )
         return self.outcome
 
 
@@ -175,7 +184,7 @@ class _Run(Generic[C, T]):
         self._workers: list[asyncio.Task[None]] = []
         # A place is taken by each change from its reading until the caller has its outcome: what
         # bounds this, bounds the lanes and both queues.
-        self.room = asyncio.Semaphore(width * READ_AHEAD)
+        self.room = _Room(width * READ_AHEAD)
         self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue()
         self.in_flight = 0
         self.cut_off: list[C] = []
@@ -331,7 +340,34 @@ def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:
     return attrs.evolve(later, attempts=attempts)
 
 
-async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: asyncio.Semaphore) -> AsyncIterator[C]:
+class _Room:
+    """So many places, for which one waits at the most."""
+
+    def __init__(self, places: int) -> None:
+        self._left = places
+        self._waiter: asyncio.Future[None] | None = None
+
+    def take(self) -> bool:
+        """Take a place that is free now, and say whether there was one."""
+        if self._left == 0:
+            return False
+        self._left -= 1
+        return True
+
+    async def acquire(self) -> None:
+        """Take a place when there is one."""
+        while not self.take():
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._left += 1
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: _Room) -> AsyncIterator[C]:
     """Read the next change only when there is room for it."""
     await room.acquire()
     if isinstance(changes, AsyncIterable):
@@ -341,4 +377,5 @@ async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: asyncio.Semapho
     else:
         for change in changes:
             yield change
-            await room.acquire()
+            if not room.take():
+                await room.acquire()

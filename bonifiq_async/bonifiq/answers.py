@@ -61,6 +61,27 @@ class Envelope:
         return ErrorAnswer(status, self.code, self.code_name, self.error_code, message)
 
 
+_PLAIN = Envelope(severity=Severity.SUCCESS, has_warning=False, has_error=False)
+"""The envelope that says success and nothing else, as nearly every one does."""
+_SAID = {
+    "ErrorMessage": None,
+    "ErrorCode": None,
+    "Code": None,
+    "CodeName": None,
+    "Severity": 0,
+    "HasWarning": False,
+    "HasError": False,
+}
+
+
+def _envelope(answer: Mapping[str, object]) -> Envelope:
+    """Return the envelope of an answer; raises `PayloadError` for one that does not fit the contract."""
+    for name, said in _SAID.items():
+        if answer.get(name) is not said:  # equal is not enough: 0 is no boolean
+            return structure(answer, Envelope)
+    return _PLAIN
+
+
 @frozen
 class AnswerReader:
     """Reads complete answers. `duplicate_rule` says which errors mean that the key was used before."""
@@ -127,7 +148,7 @@ class AnswerReader:
                 if not _known(operation.result) & answer.keys():
                     raise PayloadError("the answer has none of the documented members", path="$")
                 return None, answer
-            envelope = structure(answer, Envelope)
+            envelope = _envelope(answer)
             result = answer.get("Result")
         except PayloadError as error:
             return _unreadable(str(error), error.path), None

@@ -50,7 +50,7 @@ _PUT = f"{_ADD} UPDATE SET " + ", ".join(
 )
 _CLOSE = (
     "UPDATE change SET state = ?, in_doubt = ?, last_sent = ?, attempts = ?, answer = ?, error = ?, seal = ?"
-    " WHERE key = ? AND operation = ? AND fence = ? AND state = 'claimed'"
+    " WHERE id = ? AND key = ? AND operation = ? AND fence = ? AND state = 'claimed'"
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -137,25 +137,34 @@ def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float
     )
 
 
-def add(database: sqlite3.Connection, cells: Cells) -> bool:
-    """Write a change down that was never seen; False when something stands under its operation and key."""
-    return database.execute(_NEW, (*cells, _seal(cells))).rowcount == 1
+def add(database: sqlite3.Connection, cells: Cells) -> int | None:
+    """Write a change down that was never seen, and return its row's id.
+
+    None when something stands under its operation and key.
+    """
+    cursor = database.execute(_NEW, (*cells, _seal(cells)))
+    return cursor.lastrowid if cursor.rowcount == 1 else None
 
 
-def put(database: sqlite3.Connection, entry: Entry) -> Cells:
-    """Write a change down, over what stood under its operation and key, and return its cells."""
+def put(database: sqlite3.Connection, entry: Entry) -> tuple[int, Cells]:
+    """Write a change down, over what stood under its operation and key; return its row's id and its cells."""
     cells = cells_of(entry)
     database.execute(_PUT, (*cells, _seal(cells)))
-    return cells
+    place = (entry.operation, entry.key)
+    [row] = database.execute("SELECT id FROM change WHERE operation = ? AND key = ?", place).fetchone()
+    return row, cells
 
 
-def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float) -> bool:
-    """Write down how the claim in `cells` ended; False when it stands no more: another has claimed it."""
+def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float, row: int) -> bool:
+    """Write down how the claim in `cells`, the row of that id, ended.
+
+    False when it stands no more: another has claimed it.
+    """
     attempts = cells[14] + ending.attempts
     ended = (float(now), attempts, ending.answer, ending.error)
     state = (ending.state.value, int(ending.state in DOUBTFUL))
     seal = _seal((*cells[:3], *state, *cells[5:13], *ended))
-    return database.execute(_CLOSE, (*state, *ended, seal, cells[1], cells[0], cells[5])).rowcount == 1
+    return database.execute(_CLOSE, (*state, *ended, seal, row, cells[1], cells[0], cells[5])).rowcount == 1
 
 
 def cells_of(entry: Entry) -> Cells:

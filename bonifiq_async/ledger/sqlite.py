@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
 from bonifiq_async.account import another
+from bonifiq_async.alarms import Alarms
 from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.intent import (
     DONE,
@@ -58,7 +60,10 @@ class SqliteLedger:
         self._clock = clock
         self._owner = ""
         self._pid = 0
-        self._live: dict[tuple[str, str], Cells] = {}
+        self._live: dict[tuple[str, str], tuple[int, Cells]] = {}
+        """The claims of this process: row and cells."""
+        self._alarms: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms[asyncio.Future[Ruling]]]
+        self._alarms = WeakKeyDictionary()
         self._account: tuple[str, str] | None = None
         self._writer: Writer | None = None
 
@@ -85,7 +90,8 @@ class SqliteLedger:
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
-        alarm = claiming.get_loop().call_later(within, self._expire, claiming)
+        alarms, end = self._alarms_of(claiming.get_loop()), claiming.get_loop().time() + within
+        alarms.set(claiming, end)
         try:
             return await claiming
         except asyncio.CancelledError:
@@ -93,7 +99,7 @@ class SqliteLedger:
                 self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
         finally:
-            alarm.cancel()
+            alarms.put_off(claiming)
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -103,6 +109,12 @@ class SqliteLedger:
         """See `Ledger.leave`."""
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
+
+    def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Alarms[asyncio.Future[Ruling]]":
+        found = self._alarms.get(loop)
+        if found is None:
+            found = self._alarms[loop] = Alarms(self._expire)
+        return found
 
     def _expire(self, claiming: "asyncio.Future[Ruling]") -> None:
         """End the wait for a claim; what comes of it is given back."""
@@ -121,7 +133,7 @@ class SqliteLedger:
         """Forget a claim that is not on disk; say of a change that was never seen that it was not sent."""
         place = (intent.operation, intent.key)
         sent = self._live.get(place)
-        if sent is not None and isinstance(ruling, Granted) and sent[5] == ruling.fence:
+        if sent is not None and isinstance(ruling, Granted) and sent[1][5] == ruling.fence:
             del self._live[place]
         if find(database, *place) is None:
             error.effect = Effect.NOT_APPLIED
@@ -129,8 +141,9 @@ class SqliteLedger:
     def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()
         sent = fresh(intent, FIRST.fence, self._owner, now + lease, now)
-        if add(database, sent):  # most changes were never seen: they are looked for and claimed at once
-            self._live[place] = sent
+        # Most changes were never seen: they are looked for and claimed at once.
+        if (number := add(database, sent)) is not None:
+            self._live[place] = (number, sent)
             return self._first if repeatable else FIRST
         entry = find(database, *place)
         row = None if entry is None else entry.row
@@ -162,11 +175,11 @@ class SqliteLedger:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
-        sent = self._live.get(place)
+        number, sent = self._live.get(place, (0, None))
         if sent is None or sent[5] != fence:
             return False  # whoever has claimed it since, here or elsewhere, says how it ends
         del self._live[place]
-        if close(database, sent, ending, self._clock()):
+        if close(database, sent, ending, self._clock(), number):
             return True
         return ending.state in DONE and self._overrule(database, intent, ending)
 

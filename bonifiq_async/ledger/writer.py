@@ -26,6 +26,9 @@ Failed = Callable[[sqlite3.Connection, T | None, BonifiQError], None]
 """Is given what the work answered, None if it came to nothing, and the error that will be raised."""
 
 LARGEST_GROUP = 1024
+TURNS = 2
+"""Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
+idle one turns at once."""
 
 
 @define
@@ -100,12 +103,15 @@ class Writer:
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future(), unheard, failed)
         self._jobs.append(cast("_Job[object]", job))
-        if loop not in self._waking:  # one call of the thread for all that this turn of the loop brings
+        if loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
             self._waking.add(loop)
-            loop.call_soon(self._wake, loop)
+            loop.call_soon(self._wake, loop, TURNS)
         return job.done
 
-    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _wake(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        if turns:
+            loop.call_soon(self._wake, loop, turns - 1)
+            return
         self._waking.discard(loop)
         self._woken.put(True)
 

@@ -1,0 +1,57 @@
+"""Input/output: alarms that seldom ring, as those of time limits do.
+
+A timer of the loop for each would cost its heap an entry, which stays there for a while when the alarm is
+put off: one timer serves them all.
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Alarms(Generic[K]):
+    """Calls `ring` with what is set, at its time, unless it is put off before. For one event loop."""
+
+    def __init__(self, ring: Callable[[K], object]) -> None:
+        self._ring = ring
+        self._due: dict[K, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = float("inf")
+
+    def set(self, key: K, at: float) -> None:
+        """Have it ring with `key` at `at`, a time of the loop's clock."""
+        self._due[key] = at
+        if at < self._rings_at:
+            self._arm(at)
+
+    def put_off(self, key: K) -> None:
+        """Have it not ring with `key`. Idempotent."""
+        self._due.pop(key, None)
+        if not self._due and self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._rings_at = None, float("inf")
+
+    def ring_all(self) -> None:
+        """Ring for all that is set, now."""
+        for key in tuple(self._due):
+            self.put_off(key)
+            self._ring(key)
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._rings_at = asyncio.get_running_loop().call_at(at, self._look), at
+
+    def _look(self) -> None:
+        """Ring for what is due; the timer may be that of an alarm which was put off."""
+        due = [key for key, at in self._due.items() if at <= self._rings_at]
+        self._timer, self._rings_at = None, float("inf")
+        for key in due:
+            del self._due[key]
+        soonest = min(self._due.values(), default=float("inf"))
+        if soonest < float("inf"):
+            self._arm(soonest)
+        for key in due:
+            self._ring(key)

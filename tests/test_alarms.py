@@ -1,0 +1,61 @@
+"""Alarms: each rings once, at its time, unless it was put off before; one timer serves them all."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual import now, virtual
+
+from bonifiq_async.alarms import Alarms
+
+SECONDS = st.integers(0, 20)
+
+
+@given(st.lists(st.tuples(SECONDS, SECONDS, st.none() | SECONDS), max_size=12))
+def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
+    """Set at a time, for so many seconds later, and put off half a second after so many, or never."""
+
+    @virtual
+    async def run() -> None:
+        rung: list[tuple[float, int]] = []
+        alarms: Alarms[int] = Alarms(lambda key: rung.append((now() - began, key)))
+        began, call_at = now(), asyncio.get_running_loop().call_at
+        for key, (at, later, off) in enumerate(plans):
+            call_at(began + at, alarms.set, key, began + at + later)
+            if off is not None:
+                call_at(began + at + off + 0.5, alarms.put_off, key)
+        await asyncio.sleep(50)
+        ringing = [
+            (at + later, key) for key, (at, later, off) in enumerate(plans) if off is None or later <= off
+        ]
+        assert sorted(rung) == [(pytest.approx(at, abs=1e-6), key) for at, key in sorted(ringing)]
+        assert alarms._timer is None
+
+    run()
+
+
+@virtual
+async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
+    """What is put off before it rings, as nearly all is, leaves nothing behind in the loop."""
+    loop = asyncio.get_running_loop()
+    alarms: Alarms[int] = Alarms(lambda key: pytest.fail(f"{key} rang"))
+    for key in range(100):
+        alarms.set(key, now() + 20 + key)
+    assert len(loop._scheduled) == 1
+    for key in range(100):
+        alarms.put_off(key)
+    alarms.put_off(7)
+    assert all(timer.cancelled() for timer in loop._scheduled)
+
+
+@virtual
+async def test_one_without_an_end_never_rings_by_itself() -> None:
+    rung: list[str] = []
+    alarms: Alarms[str] = Alarms(rung.append)
+    alarms.set("never", float("inf"))
+    alarms.set("soon", now() + 1)
+    await asyncio.sleep(100)
+    assert rung == ["soon"] and not asyncio.get_running_loop()._scheduled
+    alarms.ring_all()
+    assert rung == ["soon", "never"]
