@@ -31,16 +31,15 @@ ERROR_LIMIT = 64 * 1024
 class Trail:
     """What one exchange has shown so far, kept when it breaks off."""
 
-    __slots__ = ("body", "detail", "failure", "hand_over", "headers", "requests", "status")
+    requests = 1
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body = b""
+    failure: Failure | None = None
+    detail = ""
 
     def __init__(self, hand_over: HandOver) -> None:
         self.hand_over = hand_over
-        self.requests = 1
-        self.status: int | None = None
-        self.headers: tuple[tuple[str, str], ...] = ()
-        self.body = b""
-        self.failure: Failure | None = None
-        self.detail = ""
 
 
 class UnderWay:

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
 
+from attrs import evolve
+
 from bonifiq_async.account import another
 from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import (
@@ -47,6 +49,7 @@ class MemoryLedger:
         self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}
         self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
+        """What is applied, as it was claimed."""
         self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
         self._lasting: dict[tuple[str, str], Row | None] = {}
         """What a repeat would apply twice; None while it is being sent."""
@@ -62,7 +65,9 @@ class MemoryLedger:
     ) -> Ruling:
         """See `Ledger.claim`."""
         place, now = (intent.operation, intent.key), self._clock()
-        row = self._rows.get(place) or self._done.get(place)
+        row, done = self._rows.get(place), self._done.get(place)
+        if row is None and done is not None:
+            row = evolve(done, state=State.APPLIED)
         row = row or self._doubtful.get(place) or self._lasting.get(place)
         # A claim that stands here is being worked on: whoever gives it up says so.
         ruling = rule(
@@ -117,21 +122,10 @@ class MemoryLedger:
         if kind is None:
             self._lasting.pop(place, None)
             return True
-        ended = Row(
-            row.digest,
-            ending.state,
-            row.in_doubt,
-            row.fence,
-            row.owner,
-            row.lease_until,
-            row.first_sent,
-            row.customer_id,
-            row.value,
-        )
         if place in self._lasting:
-            self._lasting[place] = ended
+            self._lasting[place] = evolve(row, state=ending.state)
             return True
-        kind[place] = ended
+        kind[place] = row if kind is self._done else evolve(row, state=ending.state)
         if len(kind) > self._capacity:
             kind.popitem(last=False)
         return True
