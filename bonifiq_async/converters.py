@@ -8,7 +8,8 @@ attribute names; `Names` says how.
 
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -38,6 +39,11 @@ PIECE = 4_096
 """Bytes of a large answer that are decoded at once: the interpreter runs nothing else meanwhile."""
 DEEPEST = 6
 """Levels of a large answer that are taken apart; each reads all that is below it once more."""
+PAUSES = 32
+"""Items of an array, and pieces of a large answer, after each of which the reading may pause."""
+
+pausing: ContextVar[Callable[[], None] | None] = ContextVar("pausing", default=None)
+"""What is called where the reading may pause; None while it has the thread for itself."""
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _by_member = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -87,8 +93,17 @@ def _in_pieces(raw: bytes | msgspec.Raw, depth: int = 0) -> object:
     if len(view) > PIECE and depth < DEEPEST and opening in (b"{", b"["):
         if opening == b"{":
             return {name: _in_pieces(value, depth + 1) for name, value in _by_member.decode(raw).items()}
-        return [_in_pieces(item, depth + 1) for item in _by_item.decode(raw)]
+        return [_in_pieces(item, depth + 1) for item in _with_pauses(_by_item.decode(raw))]
     return cast(object, _decoder.decode(raw))
+
+
+def _with_pauses(items: list[T]) -> Iterator[T]:
+    """Yield the items; whoever has others to serve may do that meanwhile."""
+    pause = pausing.get()
+    for number, item in enumerate(items):
+        yield item
+        if pause is not None and number % PAUSES == 0:
+            pause()
 
 
 def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], None]:
@@ -269,7 +284,7 @@ def _tuple_hook(kind: object, converter: Converter) -> Callable[[object, object]
         if type(value) is not list:
             raise _wrong(value, "an array")
         items = []
-        for index, item in enumerate(value):
+        for index, item in enumerate(value if len(value) < PAUSES else _with_pauses(value)):
             try:
                 items.append(hook(item, inner))
             except Exception as error:

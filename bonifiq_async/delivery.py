@@ -4,7 +4,6 @@ The only loop that sleeps between attempts. It holds a connection slot during an
 during a wait.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.secret import Blotter
 from bonifiq_async.session import SessionManager, Timeouts
+from bonifiq_async.slices import in_slices
 from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Delivery:
             evidence = await self._attempt(request, deadline, history)
             now, wall = self._runtime.monotonic(), self._runtime.wall()
             if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
-                verdict, reading = await asyncio.to_thread(_judge, operation, evidence, read, wall)
+                verdict, reading = await in_slices(_judge, operation, evidence, read, wall)
             else:
                 verdict, reading = _judge(operation, evidence, read, wall)
             if verdict is not Verdict.ACCEPTED:

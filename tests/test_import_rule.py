@@ -42,6 +42,7 @@ ROWS = {
     "input/output": [
         "runtime",
         "alarms",
+        "slices",
         "admission",
         "exchange",
         "direct",

@@ -1,0 +1,83 @@
+"""Long work beside the loop: it stops for a turn of the loop after each slice, and never for ever."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from bonifiq_async import slices
+from bonifiq_async.bonifiq.payloads import CustomerPoints
+from bonifiq_async.converters import LARGE, PAUSES, decode, pausing, structure
+from bonifiq_async.slices import in_slices
+
+
+async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
+    """While the loop is busy with others, the work stands still; with the loop's next turn it goes on."""
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    monkeypatch.setattr(slices, "LONGEST_TURN", 3600.0)
+    begun, gone_on = threading.Event(), threading.Event()
+
+    def work() -> str:
+        begun.set()
+        pausing.get()()
+        gone_on.set()
+        return "done"
+
+    working = asyncio.create_task(in_slices(work))
+    await asyncio.sleep(0)
+    assert begun.wait(60)  # from here on the loop does nothing else
+    assert not gone_on.wait(0.05)
+    assert await working == "done" and gone_on.is_set()
+
+
+async def test_within_a_slice_nobody_waits(monkeypatch) -> None:
+    monkeypatch.setattr(slices, "SLICE", 3600.0)
+    asked = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_soon_threadsafe", _noting(loop.call_soon_threadsafe, asked))
+    await in_slices(lambda: [pausing.get()() for _ in range(100)])
+    assert len(asked) <= 1  # that the thread has ended
+
+
+def _noting(function, calls):
+    def noting(*args):
+        calls.append(args)
+        return function(*args)
+
+    return noting
+
+
+async def test_a_fault_of_the_work_is_raised() -> None:
+    def work() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await in_slices(work)
+    assert pausing.get() is None
+
+
+def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    monkeypatch.setattr(slices, "LONGEST_TURN", 0.001)
+    loop = asyncio.new_event_loop()
+    still = slices._Slices(loop)
+    still.pause()
+    loop.close()
+    still.pause()
+
+
+def test_a_long_answer_is_read_with_pauses() -> None:
+    """Both its decoding and the making of its rows: a row of them is too short to be worth one."""
+    rows = [{"Id": number, "BranchName": "x" * 60} for number in range(10_000)]
+    body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
+    assert len(body) > LARGE
+    pauses = []
+    token = pausing.set(lambda: pauses.append(None))
+    try:
+        value = decode(body)
+        decoded = len(pauses)
+        assert structure(value, CustomerPoints).point_history[-1].id == 9_999
+    finally:
+        pausing.reset(token)
+    assert decoded >= len(rows) // PAUSES and len(pauses) - decoded >= len(rows) // PAUSES
