@@ -154,8 +154,7 @@ class Gate:
     def saw(self, sample: Sample, passage: "Passage") -> None:
         """Take in how an attempt of `passage` ended."""
         now = self._runtime.monotonic()
-        rest = self._adaptation.rest(sample)
-        if rest > 0:
+        if sample.verdict not in GOOD and (rest := self._adaptation.rest(sample)) > 0:
             heapq.heappush(self._resting, now + rest)
         self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
         self._full = self._paced = False
@@ -298,20 +297,18 @@ class Passage:
     before it was let in again; `failed` that it was tried, and `sent` that it left then.
     """
 
-    __slots__ = ("_gate", "began", "failed", "held", "late", "rounds", "sent")
+    began = float("inf")
+    rounds = 0
+    held = late = failed = sent = False
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.began = float("inf")
-        self.rounds = 0
-        self.held = False
-        self.late = False
-        self.failed = False
-        self.sent = False
 
     def begin(self, now: float) -> None:
         """Begin a round."""
-        self.began, self.rounds, self.late = min(self.began, now), self.rounds + 1, False
+        if self.rounds == 0:
+            self.began = now
+        self.rounds, self.late = self.rounds + 1, False
 
     async def acquire(self, timeout: float) -> StopReason | None:
         """See `Slot.acquire`."""
