@@ -237,6 +237,13 @@ def test_while_a_ceiling_doubles_few_failures_are_no_sign() -> None:
     assert Share().judge(reading(50, met=False)) == Fall(0.5)
 
 
+def test_what_fails_while_a_ceiling_doubles_is_not_learnt() -> None:
+    """It may be the limit itself, which would then be passed for ever."""
+    share = Share()
+    assert share.judge(reading(7, 50, 14.0, met=False)) is None
+    assert share.background == 0.0
+
+
 @pytest.mark.parametrize(("failed", "wonders"), [(0, False), (1, True), (2, True), (3, False)], ids=str)
 def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
     """More than usual, but not enough for a sign."""
@@ -515,6 +522,7 @@ WORK: dict[str, tuple[Callable[[], Model], float, float]] = {
     "200/s, 429 beyond, no burst": (lambda: Bucket(200, 0.1), 0.75, 0.02),
     "200/s, 429 without Retry-After": (lambda: Bucket(200, 1.0, asks=None), 0.9, 0.03),
     "32 at once, 503 beyond": (lambda: Seats(32), 0.9, 0.02),
+    "ten at once, 503 beyond": (lambda: Seats(10), 0.9, 0.02),
     "one at once, 503 beyond": (lambda: Seats(1), 0.9, 0.06),
     "32 at once, a second each": (lambda: Seats(32, 1.0), 0.9, 0.05),
     "latency rises beyond 32": (lambda: Queue(32), 0.9, 0.0),
