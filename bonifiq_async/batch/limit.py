@@ -15,11 +15,12 @@ from bonifiq_async.outcome import Verdict
 DOUBLING = 0.25
 """Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two
 below take as many times longer: what a rise does is not seen before."""
-RECOVERY = 5.0
-"""Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438)."""
-PROBE = 1.25
+RECOVERY, SOONEST, WORTH_A_LOOK = 5.0, 1.5, 450
+"""Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438). To look for
+the limit costs a few requests, so it is tried sooner where it takes fewer seconds to get so many answers."""
+PROBE = 1.5
 """Factor by which it rises in each second after that: what was found once need not be true for ever."""
-FARTHEST = 300.0
+FARTHEST = 150.0
 """Seconds of such a rise after which it is beyond anything that could be asked for."""
 PACE_FALL = 0.95
 """Share that is left after a fall of the rate that the provider was seen to take."""
@@ -49,11 +50,13 @@ class Ceiling:
     wall: float | None = None
     floor: float = 0.0
     risen: float = 0.0
+    recovery: float = RECOVERY
 
-    def fall(self, to: float, wall: float | None) -> None:
-        """Fall to `to`; `wall` is where the sign was met, None when that is not known."""
+    def fall(self, to: float, wall: float | None, recovery: float = RECOVERY) -> None:
+        """Fall to `to`, to be back at `wall` in so many seconds; None when it is not known where that is."""
         self.value = self.floor = min(self.highest, max(self.lowest, to))
         self.wall, self.risen = None if wall is None else max(wall, self.value), 0.0
+        self.recovery = recovery
 
     def rise(self, seconds: float) -> None:
         """Rise by what `seconds` in use allow."""
@@ -67,16 +70,16 @@ class Ceiling:
     def back_to(self, value: float) -> None:
         """Go back to `value`, and probe on from there: the falls since were for nothing."""
         self.value = self.floor = self.wall = min(self.highest, value)
-        self.risen = RECOVERY
+        self.risen = self.recovery
 
     def restart(self, at: float) -> None:
         """Begin anew, as if nothing were known, from `at` at the most."""
         self.value, self.wall = min(self.value, at), None
 
     def _path(self, wall: float) -> float:
-        over = min(self.risen - RECOVERY, FARTHEST)
+        over = min(self.risen - self.recovery, FARTHEST)
         if over < 0:
-            return wall + (wall - self.floor) * float((over / RECOVERY) ** 3)
+            return wall + (wall - self.floor) * float((over / self.recovery) ** 3)
         return wall * float(PROBE**over) + over
 
 
@@ -253,8 +256,8 @@ class Adaptation:
         return latency > max(lowest * LATENCY_FACTOR, lowest + LATENCY_MARGIN)
 
     def _give_way(self, now: float, left: float) -> None:
-        wall = self.limit.value
-        self.limit.fall(wall * left, wall)
+        wall, rate = self.limit.value, self._throughput.rate(now, now - MEASURED)
+        self.limit.fall(wall * left, wall, min(RECOVERY, max(SOONEST, WORTH_A_LOOK / max(1.0, rate))))
         self._begin(now)
 
     def _taken(self, now: float) -> float:

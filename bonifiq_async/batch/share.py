@@ -8,7 +8,7 @@ import math
 
 from attrs import define, frozen
 
-LOAD_FALL, WORST_FALL = 0.9, 0.5
+LOAD_FALL, WORST_FALL = 0.95, 0.5
 """Shares that are left of a ceiling after a sign: at the most, and at the least."""
 TRIAL, PROOF, SELDOM = 0.6, 4.0, 0.003
 """Share of a ceiling at which it is tried whether a fall helps. That is decided when one is e ** `PROOF`
