@@ -22,10 +22,11 @@ PROBE = 1.5
 """Factor by which it rises in each second after that: what was found once need not be true for ever."""
 FARTHEST = 150.0
 """Seconds of such a rise after which it is beyond anything that could be asked for."""
-PACE_FALL = 0.95
-"""Share that is left after a fall of the rate that the provider was seen to take."""
-QUICK_FALL, MEASURED = 0.85, 2.0
-"""The same when the sign comes within so many seconds of going on; the rate is measured over as many."""
+PACE_FALL, MEASURED = 0.95, 2.0
+"""Share that is left after a fall of the rate that the provider was seen to take, over so many seconds."""
+SAVED = 0.5
+"""Share of a hold for which a provider is taken to save up what it then lets through in one piece, beyond
+what it takes in the long run. Some save up for all of it, some hardly anything."""
 EPOCH, LONGEST_EPOCH, EPOCH_SECONDS = 10, 50, 0.25
 """Answers, at least, and as many when they leave doubt, and seconds over which a sign is read; never fewer
 answers than there are in flight."""
@@ -260,18 +261,21 @@ class Adaptation:
         self.limit.fall(wall * left, wall, min(RECOVERY, max(SOONEST, WORTH_A_LOOK / max(1.0, rate))))
         self._begin(now)
 
+    def _going(self, now: float) -> float:
+        """Return the seconds since the last hold, or fall, of the pace."""
+        return max(EPOCH_SECONDS, now - self._resumed)
+
     def _taken(self, now: float) -> float:
         """Return the requests a second that the provider has taken of late."""
-        going = now - self._resumed
-        rate = self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
+        rate = self._throughput.rate(now, now - min(self._going(now), MEASURED))
         return min(self.pace.value, rate)
 
     def _slow_down(self, now: float, asked: float = 0.0, left: float | None = None) -> None:
-        taken = self._taken(now)
-        left = left or (PACE_FALL if now - self._resumed > MEASURED else QUICK_FALL)
+        saved = SAVED * asked / (self._going(now) + asked)
+        taken = self._taken(now) * min(1.0, (1 - saved) / PACE_FALL)
         first = self.pace.value == float("inf")
         lowest = 0.0 if first else self.pace.value * WORST_FALL
         measured = not first or self._throughput.total >= EPOCH
-        self.pace.fall(max(taken * left, lowest), taken if measured else None)
+        self.pace.fall(max(taken * (left or PACE_FALL), lowest), taken if measured else None)
         self._resumed = now + asked
         self._begin(now)
