@@ -1,5 +1,6 @@
 """Providers, and a run against them without tasks and sockets: what the gate does, in virtual time."""
 
+import functools
 import heapq
 import random
 from collections import Counter
@@ -96,18 +97,20 @@ class Simulation:
     noise: Noise = lambda chance: None
     most: int = 256
     max_rate: float | None = None
+    transit: float = 0.0
     seed: int = 1
     taken: Counter[int] = field(factory=Counter)
     away: Counter[int] = field(factory=Counter)
     limits: list[float] = field(factory=list)
     _now: float = 0.0
     _in_flight: int = 0
+    _at_once: int = 0
     _held: float = -1.0
     _wakes: float = -1.0
     _full: bool = False
     _paced: bool = False
     _resting: list[float] = field(factory=list)
-    _events: list[tuple[float, int, Sample | None]] = field(factory=list)
+    _events: list[tuple[float, int, Callable[[], None]]] = field(factory=list)
     _count: Iterator[int] = field(factory=count)
 
     def __attrs_post_init__(self) -> None:
@@ -118,9 +121,8 @@ class Simulation:
         """Simulate so many seconds."""
         self._let_in()
         while self._events and self._events[0][0] < seconds:
-            self._now, _, sample = heapq.heappop(self._events)
-            if sample is not None:
-                self._end(sample)
+            self._now, _, happens = heapq.heappop(self._events)
+            happens()
             self._let_in()
             while len(self.limits) < self._now * 10:
                 self.limits.append(self._adaptation.limit.value)
@@ -154,19 +156,33 @@ class Simulation:
     def _let_in(self) -> None:
         while (wait := self._wait()) == 0:
             self._in_flight += 1
-            answer = self.noise(self._chance.random())
-            if answer is None:
-                answer = self.model.answer(self._now, self._in_flight, self._share(self._now))
-            status, asked, seconds = answer
-            seconds *= 0.8 + 0.4 * self._chance.random()
-            (self.taken if status == 200 else self.away)[int(self._now)] += 1
-            verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
-            verdict = Verdict.THROTTLED if status == 429 else verdict
-            self._push(self._now + seconds, Sample(verdict, status, seconds, asked))
             self._pacer.took(self._now, self._adaptation.pace.value)
+            self._push(self._travels(), functools.partial(self._arrive, self._now))
         if wait is not None and not self._now < self._wakes <= self._now + wait:
             self._wakes = self._now + wait
-            self._push(self._wakes, None)
+            self._push(wait, lambda: None)
+
+    def _travels(self) -> float:
+        return self.transit * (0.5 + self._chance.random())
+
+    def _arrive(self, left: float) -> None:
+        self._at_once += 1
+        answer = self.noise(self._chance.random())
+        if answer is None:
+            answer = self.model.answer(self._now, self._at_once, self._share(self._now))
+        status, asked, seconds = answer
+        (self.taken if status == 200 else self.away)[int(self._now)] += 1
+        self._push(
+            seconds * (0.8 + 0.4 * self._chance.random()), functools.partial(self._leave, left, status, asked)
+        )
+
+    def _leave(self, left: float, status: int, asked: float | None) -> None:
+        self._at_once -= 1
+        travels = self._travels()
+        verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
+        verdict = Verdict.THROTTLED if status == 429 else verdict
+        sample = Sample(verdict, status, self._now + travels - left, asked)
+        self._push(travels, functools.partial(self._end, sample))
 
     def _wait(self) -> float | None:
         if self._held > self._now:
@@ -180,5 +196,5 @@ class Simulation:
         self._paced = self._paced or (wait > 0 and self._pacer.follows(self._adaptation.pace.value))
         return wait
 
-    def _push(self, moment: float, sample: Sample | None) -> None:
-        heapq.heappush(self._events, (moment, next(self._count), sample))
+    def _push(self, wait: float, happens: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self._now + wait, next(self._count), happens))

@@ -15,16 +15,18 @@ from bonifiq_async.outcome import Verdict
 DOUBLING = 0.25
 """Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two
 below take as many times longer: what a rise does is not seen before."""
-RECOVERY = 5.0
-"""Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438)."""
-PROBE = 1.25
+RECOVERY, SOONEST, WORTH_A_LOOK = 5.0, 1.5, 450
+"""Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438). To look for
+the limit costs a few requests, so it is tried sooner where it takes fewer seconds to get so many answers."""
+PROBE = 1.5
 """Factor by which it rises in each second after that: what was found once need not be true for ever."""
-FARTHEST = 300.0
+FARTHEST = 150.0
 """Seconds of such a rise after which it is beyond anything that could be asked for."""
-PACE_FALL = 0.95
-"""Share that is left after a fall of the rate that the provider was seen to take."""
-QUICK_FALL, MEASURED = 0.85, 2.0
-"""The same when the sign comes within so many seconds of going on; the rate is measured over as many."""
+PACE_FALL, MEASURED = 0.95, 2.0
+"""Share that is left after a fall of the rate that the provider was seen to take, over so many seconds."""
+SAVED = 0.5
+"""Share of a hold for which a provider is taken to save up what it then lets through in one piece, beyond
+what it takes in the long run. Some save up for all of it, some hardly anything."""
 EPOCH, LONGEST_EPOCH, EPOCH_SECONDS = 10, 50, 0.25
 """Answers, at least, and as many when they leave doubt, and seconds over which a sign is read; never fewer
 answers than there are in flight."""
@@ -49,11 +51,13 @@ class Ceiling:
     wall: float | None = None
     floor: float = 0.0
     risen: float = 0.0
+    recovery: float = RECOVERY
 
-    def fall(self, to: float, wall: float | None) -> None:
-        """Fall to `to`; `wall` is where the sign was met, None when that is not known."""
+    def fall(self, to: float, wall: float | None, recovery: float = RECOVERY) -> None:
+        """Fall to `to`, to be back at `wall` in so many seconds; None when it is not known where that is."""
         self.value = self.floor = min(self.highest, max(self.lowest, to))
         self.wall, self.risen = None if wall is None else max(wall, self.value), 0.0
+        self.recovery = recovery
 
     def rise(self, seconds: float) -> None:
         """Rise by what `seconds` in use allow."""
@@ -67,16 +71,16 @@ class Ceiling:
     def back_to(self, value: float) -> None:
         """Go back to `value`, and probe on from there: the falls since were for nothing."""
         self.value = self.floor = self.wall = min(self.highest, value)
-        self.risen = RECOVERY
+        self.risen = self.recovery
 
     def restart(self, at: float) -> None:
         """Begin anew, as if nothing were known, from `at` at the most."""
         self.value, self.wall = min(self.value, at), None
 
     def _path(self, wall: float) -> float:
-        over = min(self.risen - RECOVERY, FARTHEST)
+        over = min(self.risen - self.recovery, FARTHEST)
         if over < 0:
-            return wall + (wall - self.floor) * float((over / RECOVERY) ** 3)
+            return wall + (wall - self.floor) * float((over / self.recovery) ** 3)
         return wall * float(PROBE**over) + over
 
 
@@ -253,22 +257,25 @@ class Adaptation:
         return latency > max(lowest * LATENCY_FACTOR, lowest + LATENCY_MARGIN)
 
     def _give_way(self, now: float, left: float) -> None:
-        wall = self.limit.value
-        self.limit.fall(wall * left, wall)
+        wall, rate = self.limit.value, self._throughput.rate(now, now - MEASURED)
+        self.limit.fall(wall * left, wall, min(RECOVERY, max(SOONEST, WORTH_A_LOOK / max(1.0, rate))))
         self._begin(now)
+
+    def _going(self, now: float) -> float:
+        """Return the seconds since the last hold, or fall, of the pace."""
+        return max(EPOCH_SECONDS, now - self._resumed)
 
     def _taken(self, now: float) -> float:
         """Return the requests a second that the provider has taken of late."""
-        going = now - self._resumed
-        rate = self._throughput.rate(now, now - max(EPOCH_SECONDS, min(going, MEASURED)))
+        rate = self._throughput.rate(now, now - min(self._going(now), MEASURED))
         return min(self.pace.value, rate)
 
     def _slow_down(self, now: float, asked: float = 0.0, left: float | None = None) -> None:
-        taken = self._taken(now)
-        left = left or (PACE_FALL if now - self._resumed > MEASURED else QUICK_FALL)
+        saved = SAVED * asked / (self._going(now) + asked)
+        taken = self._taken(now) * min(1.0, (1 - saved) / PACE_FALL)
         first = self.pace.value == float("inf")
         lowest = 0.0 if first else self.pace.value * WORST_FALL
         measured = not first or self._throughput.total >= EPOCH
-        self.pace.fall(max(taken * left, lowest), taken if measured else None)
+        self.pace.fall(max(taken * (left or PACE_FALL), lowest), taken if measured else None)
         self._resumed = now + asked
         self._begin(now)

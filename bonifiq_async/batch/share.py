@@ -8,7 +8,7 @@ import math
 
 from attrs import define, frozen
 
-LOAD_FALL, WORST_FALL = 0.9, 0.5
+LOAD_FALL, WORST_FALL = 0.95, 0.5
 """Shares that are left of a ceiling after a sign: at the most, and at the least."""
 TRIAL, PROOF, SELDOM = 0.6, 4.0, 0.003
 """Share of a ceiling at which it is tried whether a fall helps. That is decided when one is e ** `PROOF`
@@ -96,15 +96,15 @@ class Trial:
 class Share:
     """The share of answers that are failures of one kind, and what of it is always there: `background`.
 
-    `safe` is up to where failures have nothing to do with load. `fell_from` is where the ceiling was
-    before a fall, until it is known whether that helped; `trial` is how that is found out, and `fresh` says
-    that it has just shown what is always there.
+    `safe` is up to where failures have nothing to do with load, nowhere until a limit was met. `fell_from`
+    is where the ceiling was before a fall, until it is known whether that helped; `trial` is how that is
+    found out, and `fresh` says that it has just shown what is always there.
     """
 
     background: float = 0.0
     learnt: int = 0
     fresh: bool = False
-    safe: float = float("inf")
+    safe: float = 0.0
     fell_from: float | None = None
     trial: Trial | None = None
 
