@@ -89,21 +89,21 @@ class Throughput:
 
     def __init__(self) -> None:
         self.total = 0
-        self._counts: deque[tuple[float, int]] = deque()
+        self._counts: deque[list[float]] = deque()
         self._began: float | None = None
 
     def count(self, now: float) -> None:
         """Count a request that the provider took."""
         self.total += 1
         moment = now // TICK * TICK
+        if self._counts and self._counts[-1][0] == moment:
+            self._counts[-1][1] += 1
+            return
         if self._began is None:
             self._began = now
-        if self._counts and self._counts[-1][0] == moment:
-            self._counts[-1] = (moment, self._counts[-1][1] + 1)
-        else:
-            self._counts.append((moment, 1))
-            while self._counts[0][0] < now - MEASURED:
-                self._counts.popleft()
+        self._counts.append([moment, 1])
+        while self._counts[0][0] < now - MEASURED:
+            self._counts.popleft()
 
     def rate(self, now: float, since: float) -> float:
         """Return requests a second since `since`, over no more than the whole of what was seen."""
