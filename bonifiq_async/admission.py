@@ -82,6 +82,10 @@ class Sample:
 class Slot(Protocol):
     """A place among the requests of a batch, taken for each attempt and given back for every wait."""
 
+    @property
+    def held(self) -> bool:
+        """Whether it is taken now."""
+
     async def acquire(self, timeout: float) -> StopReason | None:
         """Take the place again, waiting up to `timeout` seconds; return why that cannot be, if so."""
 

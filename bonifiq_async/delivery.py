@@ -158,7 +158,8 @@ class Delivery:
     async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
         clock = self._runtime.monotonic
-        if wait <= 0 and slot is None and self.hold.until <= clock() < deadline.at and self.admission.take():
+        has_place = slot is None or slot.held
+        if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.admission.take():
             return None  # nothing is in the way
         if wait > 0 and (barred := await self._rest(wait, slot)) is not None:
             return barred

@@ -82,7 +82,7 @@ class Gate:
         passage = Passage(self) if again is None else again
         if self._outage.since is not None and self._is_hopeless(passage):
             return None
-        if await self._enter(self._beginnings, passage) is not None:
+        if not self._enters(passage) and await self._wait_for_turn(self._beginnings, passage) is not None:
             return None
         passage.begin(self._runtime.monotonic())
         return passage
@@ -90,7 +90,9 @@ class Gate:
     async def repeat(self, passage: "Passage") -> StopReason | None:
         """Wait until the next attempt of a change may go out; return why it may not, if so."""
         barred = self.bars(passage)
-        return await self._enter(self._repeats, passage) if barred is None else barred
+        if barred is None and not self._enters(passage):
+            barred = await self._wait_for_turn(self._repeats, passage)
+        return barred
 
     def bars(self, passage: "Passage") -> StopReason | None:
         """Say why no further attempt of a change that has begun may go out, if so.
@@ -114,12 +116,17 @@ class Gate:
             self._give_up(f"Nothing has succeeded for {fails:,.0f} s")
         return self.fault is not None
 
-    async def _enter(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
-        if not (self._repeats or self._beginnings or self._stopped):
-            now = self._runtime.monotonic()
-            if self._wait(now) == 0:
-                self._admit(passage, now)
-                return None
+    def _enters(self, passage: "Passage") -> bool:
+        """Let it in at once where nobody waits and nothing is in the way, and say so."""
+        if self._repeats or self._beginnings or self._stopped:
+            return False
+        now = self._runtime.monotonic()
+        if self._wait(now) != 0:
+            return False
+        self._admit(passage, now)
+        return True
+
+    async def _wait_for_turn(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
         waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
         queue.append((waiter, passage))
         self._let_in()

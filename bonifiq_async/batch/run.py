@@ -12,6 +12,7 @@ from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.lanes import Lanes
 from bonifiq_async.batch.summary import BatchSummary, Tally
+from bonifiq_async.batch.waiting import Line, Room
 from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome
@@ -115,7 +116,7 @@ class CashbackBatch(Generic[C, T]):
             if self._stopping:
                 return
             run.start()
-            while (outcome := await run.ended.get()) is not None:
+            while (outcome := run.ended.first() if run.ended else await run.ended.take()) is not None:
                 self._tally.count(outcome)
                 if outcome.error is not None and _concerns_all(outcome.error):
                     self.stopped_by = self.stopped_by or outcome.error
@@ -145,7 +146,8 @@ class _Lap(Generic[C, T]):
 
     def take(self, later: Outcome[T]) -> Outcome[T]:
         """Take in the outcome of one more round, and return that of all."""
-        later = _joined(self.outcome, later)
+        if self.outcome is not None:
+            later = _joined(self.outcome, later)
         self.outcome = Outcome(
             later.change,
             later.effect,
@@ -175,7 +177,7 @@ class _Run(Generic[C, T]):
         self._changes = changes
         self._width = width
         self._lanes: Lanes[_Lap[C, T]] = Lanes()
-        self._ready: asyncio.Queue[_Lap[C, T]] = asyncio.Queue()
+        self._ready: Line[_Lap[C, T]] = Line()
         self._unended = 0
         self._exhausted = False
         self._stopping = False
@@ -184,8 +186,8 @@ class _Run(Generic[C, T]):
         self._workers: list[asyncio.Task[None]] = []
         # A place is taken by each change from its reading until the caller has its outcome: what
         # bounds this, bounds the lanes and both queues.
-        self.room = _Room(width * READ_AHEAD)
-        self.ended: asyncio.Queue[Outcome[T] | None] = asyncio.Queue()
+        self.room = Room(width * READ_AHEAD)
+        self.ended: Line[Outcome[T] | None] = Line()
         self.in_flight = 0
         self.cut_off: list[C] = []
         self.fault: BaseException | None = None
@@ -203,7 +205,7 @@ class _Run(Generic[C, T]):
 
     def left(self) -> tuple[Outcome[T], ...]:
         """Return the outcomes that the caller has not taken."""
-        waiting = (self.ended.get_nowait() for _ in range(self.ended.qsize()))
+        waiting = (self.ended.first() for _ in range(len(self.ended)))
         return tuple(outcome for outcome in waiting if outcome is not None)
 
     async def close(self) -> None:
@@ -214,8 +216,8 @@ class _Run(Generic[C, T]):
             task.cancel()
         cancelled = await _all_ended(tasks)
         cancelled = await _all_ended([asyncio.create_task(self.gate.close())]) or cancelled
-        for _ in range(self._ready.qsize()):
-            self._tell(self._ready.get_nowait())
+        while self._ready:
+            self._tell(self._ready.first())
         if cancelled is not None:
             raise cancelled
 
@@ -226,7 +228,7 @@ class _Run(Generic[C, T]):
             first = self._lanes.enter(change.customer_id, lap)
             self._unended += 1
             if first:
-                self._ready.put_nowait(lap)
+                self._ready.put(lap)
             position += 1
 
     def _fed(self, feeder: "asyncio.Task[None]") -> None:
@@ -240,11 +242,11 @@ class _Run(Generic[C, T]):
 
     def _end_if_done(self) -> None:
         if self._unended == 0 and self._exhausted:
-            self.ended.put_nowait(None)
+            self.ended.put(None)
 
     async def _work(self) -> None:
         while not self._closing:  # a client may make something else of its cancellation
-            lap = await self._ready.get()
+            lap = self._ready.first() if self._ready else await self._ready.take()
             again = False
             try:
                 if not self._stopping:
@@ -256,7 +258,7 @@ class _Run(Generic[C, T]):
                 self.stop()
             finally:
                 if again:
-                    self._ready.put_nowait(lap)  # behind the others: one of them may get through
+                    self._ready.put(lap)  # behind the others: one of them may get through
                 else:
                     self._end(lap)
 
@@ -264,7 +266,7 @@ class _Run(Generic[C, T]):
         self._tell(lap)
         following = self._lanes.leave(lap.change.customer_id)
         if following is not None:
-            self._ready.put_nowait(following)
+            self._ready.put(following)
         self._unended -= 1
         if self._unended == 0:
             self.gate.idle()
@@ -272,7 +274,7 @@ class _Run(Generic[C, T]):
 
     def _tell(self, lap: _Lap[C, T]) -> None:
         if lap.outcome is not None:
-            self.ended.put_nowait(lap.outcome)
+            self.ended.put(lap.outcome)
             lap.outcome = None
 
     async def _deliver(self, lap: _Lap[C, T]) -> bool:
@@ -328,10 +330,8 @@ def _concerns_all(error: BonifiQError) -> bool:
     return error.status in CREDENTIALS_REFUSED and not own
 
 
-def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:
+def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:
     """Return the later outcome with the attempts of both."""
-    if earlier is None:
-        return later
     count = len(earlier.attempts)
     again = tuple(attrs.evolve(attempt, number=count + attempt.number) for attempt in later.attempts)
     attempts = earlier.attempts + again
@@ -340,34 +340,7 @@ def _joined(earlier: Outcome[T] | None, later: Outcome[T]) -> Outcome[T]:
     return attrs.evolve(later, attempts=attempts)
 
 
-class _Room:
-    """So many places, for which one waits at the most."""
-
-    def __init__(self, places: int) -> None:
-        self._left = places
-        self._waiter: asyncio.Future[None] | None = None
-
-    def take(self) -> bool:
-        """Take a place that is free now, and say whether there was one."""
-        if self._left == 0:
-            return False
-        self._left -= 1
-        return True
-
-    async def acquire(self) -> None:
-        """Take a place when there is one."""
-        while not self.take():
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-    def release(self) -> None:
-        """Give a place back."""
-        self._left += 1
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: _Room) -> AsyncIterator[C]:
+async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Room) -> AsyncIterator[C]:
     """Read the next change only when there is room for it."""
     await room.acquire()
     if isinstance(changes, AsyncIterable):
