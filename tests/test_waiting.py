@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from virtual import virtual
 
@@ -20,6 +20,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
+@example([("take", 2), ("turn", 1), ("put", 1), ("cancel", 0)])
 def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
     """Some take, some give up, in the very turn in which they are served as well."""
 
