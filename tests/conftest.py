@@ -7,8 +7,10 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from console import Console
 from hypothesis import settings
 
 from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts, direct
@@ -82,6 +84,14 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 def clock() -> Clock:
     """A virtual clock."""
     return Clock()
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Console:
+    """A console in an empty folder, without settings."""
+    for name in ("BONIFIQ_BASE_URL", "BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 from conftest import change, client_for, fast
-from console import Console
 
 from bonifiq_async import (
     BasicCredentials,
@@ -22,12 +21,6 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 HERE = account_text("API token", "12ab", "https://api.example")
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.mark.parametrize(

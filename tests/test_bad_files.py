@@ -3,20 +3,11 @@
 from decimal import Decimal
 
 import pytest
-from console import Console
 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder, without settings."""
-    for name in ("BONIFIQ_BASE_URL", "BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from console import HEADER, Console, process, rows
+from console import HEADER, process, rows
 
 from bonifiq_async.batch import CashbackBatch
 from bonifiq_async.cli.apply import _interrupts
@@ -19,12 +19,6 @@ from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
 from bonifiq_async.cli.report import Ending
 from bonifiq_async.outcome import Effect
 from bonifiq_async.sandbox import FaultScript, Sandbox
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

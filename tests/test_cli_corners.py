@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from attrs import evolve
 from conftest import client_for, http, read_request
-from console import Console, Ended, rows, settings
+from console import Ended, rows, settings
 
 from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
 from bonifiq_async.cli import bonifiq_side, raba7ni_side
@@ -21,12 +21,6 @@ from bonifiq_async.cli.rows import Source
 from bonifiq_async.money import spelled
 from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

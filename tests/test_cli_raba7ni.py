@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import raba7ni_client_for
-from console import Console, Ended, process
+from console import Ended, process
 
 from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
@@ -27,12 +27,6 @@ from bonifiq_async.sandbox.faults import TRANSIENT
 
 HEADER = "operation,card_id,member_id,email,phone,amount,reference,key,member_name,cashback_to_deduct"
 COMMAND = ("apply", "changes.csv", "--provider", "raba7ni", "--yes")
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

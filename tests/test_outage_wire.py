@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import client_for, fast, until
-from console import Console, process
+from console import process
 from virtual import all_of, many, wide
 
 from bonifiq_async import AuthenticationError, CashbackBatch, Effect, SqliteLedger
@@ -21,12 +21,6 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 
 DONE = {Effect.APPLIED, Effect.ALREADY_APPLIED}
 HEADER = "customer_id,value,reason,reference"
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 def rows(count: int) -> list[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from conftest import client_for
-from console import Console
 
 from bonifiq_async import CashbackChange, SqliteLedger
 from bonifiq_async.bonifiq.customers import request_digest
@@ -30,12 +29,6 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
 COMMAND = ("apply", "changes.csv", "--yes", "--json")
-
-
-@pytest.fixture
-def console(monkeypatch, capsys, tmp_path):
-    """A console in an empty folder."""
-    return Console(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

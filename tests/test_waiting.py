@@ -1,4 +1,4 @@
-"""What a run's tasks wait for: nothing is lost, whoever gives up, and nobody sleeps beside what he waits for."""
+"""What a run's tasks wait for: nothing is lost, whoever gives up, and nobody sleeps beside what is there."""
 
 import asyncio
 
