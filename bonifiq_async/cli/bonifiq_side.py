@@ -1,9 +1,11 @@
 """BonifiQ at the command line."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
@@ -18,8 +20,9 @@ from bonifiq_async.converters import decode
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.ledger.look import Recorded
 from bonifiq_async.money import EXACT, spelled
-from bonifiq_async.sandbox import FaultScript, Sandbox
-from bonifiq_async.sandbox.provider import Duplicates
+
+if TYPE_CHECKING:
+    from bonifiq_async.sandbox import FaultScript, Sandbox
 
 TOKEN, KEY = "sandbox", "sandbox"
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
@@ -77,6 +80,9 @@ def brl(amount: Decimal) -> str:
 
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
+    from bonifiq_async.sandbox import Sandbox
+    from bonifiq_async.sandbox.provider import Duplicates
+
     return Sandbox(
         duplicates=cast(Duplicates, duplicates or "error-400"),
         faults=faults,

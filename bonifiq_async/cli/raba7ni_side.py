@@ -1,9 +1,11 @@
 """Raba7ni at the command line: what is earned and refunded. A redemption needs its member's sign-in."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
@@ -26,7 +28,9 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackRefunded,
     CashbackTransaction,
 )
-from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
+
+if TYPE_CHECKING:
+    from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 
 APP_ID, KEY = "app_sandbox", "test_sandbox"
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
@@ -186,6 +190,8 @@ def _plain(amount: Decimal) -> str:
 
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
+    from bonifiq_async.sandbox import Raba7niSandbox
+
     if duplicates is not None:
         raise ConfigurationError("raba7ni knows no keys, so that none is used twice: leave out --duplicates.")
     return Raba7niSandbox(faults=faults, credentials=Raba7niCredentials(APP_ID, KEY), port=port)
