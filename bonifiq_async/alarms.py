@@ -45,13 +45,15 @@ class Alarms(Generic[K]):
         self._timer, self._rings_at = asyncio.get_running_loop().call_at(at, self._look), at
 
     def _look(self) -> None:
-        """Ring for what is due; the timer may be that of an alarm which was put off."""
-        due = [key for key, at in self._due.items() if at <= self._rings_at]
+        """Ring for all that is due; the timer may be that of an alarm which was put off."""
+        now = max(self._rings_at, asyncio.get_running_loop().time())
+        due = [key for key, at in self._due.items() if at <= now]
         self._timer, self._rings_at = None, float("inf")
-        for key in due:
-            del self._due[key]
-        soonest = min(self._due.values(), default=float("inf"))
-        if soonest < float("inf"):
-            self._arm(soonest)
-        for key in due:
-            self._ring(key)
+        try:
+            for key in due:
+                if self._due.pop(key, None) is not None:  # a ring may put others off
+                    self._ring(key)
+        finally:
+            soonest = min(self._due.values(), default=float("inf"))
+            if soonest < self._rings_at:
+                self._arm(soonest)

@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 SLICE = 0.001
 """Seconds of work after which the loop has its turn."""
-LONGEST_TURN = 1.0
-"""Seconds after which the work goes on, whatever the loop does: it may have ended."""
+PATIENCE = 3.0
+"""Seconds that it waits for the loop in all. The loop may have ended, or be busy for long with others."""
 
 
 async def in_slices(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -37,15 +37,18 @@ class _Slices:
         self._loop = loop
         self._granted = threading.Event()
         self._began = time.perf_counter()
+        self._patience = PATIENCE
 
     def pause(self) -> None:
         """Wait for the next turn of the loop, if this slice is over."""
-        if time.perf_counter() - self._began < SLICE:
+        asked = time.perf_counter()
+        if asked - self._began < SLICE or self._patience <= 0:
             return
         self._granted.clear()
         try:
             self._loop.call_soon_threadsafe(self._granted.set)
         except RuntimeError:
             return  # the loop is closed: nobody is held up
-        self._granted.wait(LONGEST_TURN)
+        self._granted.wait(self._patience)
         self._began = time.perf_counter()
+        self._patience -= self._began - asked

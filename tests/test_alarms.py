@@ -59,3 +59,35 @@ async def test_one_without_an_end_never_rings_by_itself() -> None:
     assert rung == ["soon"] and not asyncio.get_running_loop()._scheduled
     alarms.ring_all()
     assert rung == ["soon", "never"]
+
+
+@virtual
+async def test_all_that_is_due_rings_in_one_turn() -> None:
+    """A loop that was held up is not held up again for each of them."""
+    rung: list[int] = []
+    alarms: Alarms[int] = Alarms(rung.append)
+    for key in range(100):
+        alarms.set(key, now() + 1 + key / 1000)
+    asyncio.get_running_loop()._instant.now += 50
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert rung == list(range(100))
+
+
+@virtual
+async def test_a_ring_that_puts_another_off_or_fails_leaves_the_rest_right() -> None:
+    rung: list[int] = []
+
+    def ring(key: int) -> None:
+        rung.append(key)
+        alarms.put_off(key + 1)
+        if key == 2:
+            raise ValueError("a ring that fails")
+
+    alarms: Alarms[int] = Alarms(ring)
+    heard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: heard.append(said["exception"]))
+    for key in range(6):
+        alarms.set(key, now() + 1)
+    await asyncio.sleep(10)
+    assert rung == [0, 2, 4] and [str(error) for error in heard] == ["a ring that fails"]

@@ -48,6 +48,24 @@ def test_change_is_accepted(envelope: Json) -> None:
     assert reading == Reading(Verdict.ACCEPTED, CustomerPoints(customer_exists=True, points_balance=1000))
 
 
+@pytest.mark.parametrize("name", [name for name in NEW if name != "Result"])
+@pytest.mark.parametrize("wrong", [[], {}, 0.5, "1", 1, 0, True, False, None])
+def test_every_member_of_a_success_is_read(name: str, wrong: object) -> None:
+    """What has the wrong type fits no contract, however plainly the rest says success."""
+    reading = read_change({**NEW, "Result": BALANCE, name: wrong})
+    fits = {
+        "ErrorMessage": (str, type(None)),
+        "ErrorCode": (int, type(None)),
+        "Code": (str, type(None)),
+        "CodeName": (str, type(None)),
+        "Severity": (int, type(None)),
+        "HasWarning": (bool, type(None)),
+        "HasError": (bool, type(None)),
+    }[name]
+    contradicts = name == "HasError" and wrong is True
+    assert (reading.verdict is Verdict.UNREADABLE) == (type(wrong) not in fits or contradicts)
+
+
 EMPTY = {"CustomerExists": None, "PointsBalance": None}
 
 

@@ -37,6 +37,19 @@ async def attempt(session: SessionManager, request: PreparedRequest, seconds: fl
     return await session.attempt(request, seconds, HandOver())
 
 
+async def test_no_time_limit_stays_of_a_request_that_has_ended(raw_server) -> None:
+    """Its connection is kept, and is the next request's."""
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(http(CHANGED))
+
+    session = SessionManager({}, timeouts=Timeouts(), pool=PoolLimits())
+    assert (await attempt(session, write(await raw_server(listen)))).status == 200
+    assert not session._under_way.alarms._due
+    await session.aclose()
+
+
 @pytest.mark.parametrize("prefix", ["", "/prefix", "/pre%20fix/x"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> None:

@@ -5,8 +5,9 @@ import json
 import threading
 
 import pytest
+from conftest import http
 
-from bonifiq_async import slices
+from bonifiq_async import BasicCredentials, BonifiQClient, slices
 from bonifiq_async.bonifiq.payloads import CustomerPoints
 from bonifiq_async.converters import LARGE, PAUSES, decode, pausing, structure
 from bonifiq_async.slices import in_slices
@@ -15,7 +16,7 @@ from bonifiq_async.slices import in_slices
 async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
     """While the loop is busy with others, the work stands still; with the loop's next turn it goes on."""
     monkeypatch.setattr(slices, "SLICE", 0.0)
-    monkeypatch.setattr(slices, "LONGEST_TURN", 3600.0)
+    monkeypatch.setattr(slices, "PATIENCE", 3600.0)
     begun, gone_on = threading.Event(), threading.Event()
 
     def work() -> str:
@@ -59,12 +60,42 @@ async def test_a_fault_of_the_work_is_raised() -> None:
 
 def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> None:
     monkeypatch.setattr(slices, "SLICE", 0.0)
-    monkeypatch.setattr(slices, "LONGEST_TURN", 0.001)
+    monkeypatch.setattr(slices, "PATIENCE", 0.001)
     loop = asyncio.new_event_loop()
     still = slices._Slices(loop)
     still.pause()
     loop.close()
     still.pause()
+
+
+def test_the_loop_is_waited_for_so_long_in_all(monkeypatch) -> None:
+    """One that has stopped, with a pause of each millisecond, would keep the process for minutes."""
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    monkeypatch.setattr(slices, "PATIENCE", 0.05)
+    loop = asyncio.new_event_loop()
+    still, waits = slices._Slices(loop), []
+    monkeypatch.setattr(still._granted, "wait", _noting(still._granted.wait, waits))
+    for _ in range(1000):
+        still.pause()
+    loop.close()
+    assert len(waits) == 1
+
+
+async def test_a_large_answer_of_a_call_is_read_with_pauses(raw_server, monkeypatch) -> None:
+    """From the wire to the result, beside the loop."""
+    rows = [{"Id": number, "BranchName": "x" * 60} for number in range(5_000)]
+    body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
+    paused = []
+    monkeypatch.setattr(slices._Slices, "pause", lambda _: paused.append(threading.current_thread()))
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(body))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(answers)) as client:
+        points = await client.customers.points("ana")
+    assert len(points.point_history) == len(rows)
+    assert len(paused) >= len(rows) // PAUSES and threading.main_thread() not in paused
 
 
 def test_a_long_answer_is_read_with_pauses() -> None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
-from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
@@ -62,8 +61,7 @@ class SqliteLedger:
         self._pid = 0
         self._live: dict[tuple[str, str], tuple[int, Cells]] = {}
         """The claims of this process: row and cells."""
-        self._alarms: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms[asyncio.Future[Ruling]]]
-        self._alarms = WeakKeyDictionary()
+        self._alarms: dict[asyncio.AbstractEventLoop, Alarms[asyncio.Future[Ruling]]] = {}
         self._account: tuple[str, str] | None = None
         self._writer: Writer | None = None
 
@@ -85,7 +83,8 @@ class SqliteLedger:
         self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
     ) -> Ruling:
         """See `Ledger.claim`."""
-        claiming = self._opened().submit(
+        writer = self._opened()
+        claiming = writer.submit(
             lambda database: self._claim(database, intent, lease, repeatable),
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
@@ -95,6 +94,7 @@ class SqliteLedger:
         try:
             return await claiming
         except asyncio.CancelledError:
+            writer.hurry()
             if not claiming.cancelled() and claiming.exception() is None:
                 self._give_back(intent, claiming.result())  # cancelled when the answer was there already
             raise
@@ -103,16 +103,25 @@ class SqliteLedger:
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
-        return await self._opened().submit(lambda database: self._end(database, intent, fence, ending))
+        writer = self._opened()
+        try:
+            return await writer.submit(lambda database: self._end(database, intent, fence, ending))
+        except asyncio.CancelledError:
+            writer.hurry()
+            raise
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending))
+            self._writer.hurry()
 
     def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Alarms[asyncio.Future[Ruling]]":
         found = self._alarms.get(loop)
         if found is None:
+            for each in tuple(self._alarms):
+                if each.is_closed():  # what waits there reaches its loop, which would never be collected
+                    self._alarms.pop(each, None)
             found = self._alarms[loop] = Alarms(self._expire)
         return found
 

@@ -104,9 +104,16 @@ class Writer:
         job = _Job(work, loop, loop.create_future(), unheard, failed)
         self._jobs.append(cast("_Job[object]", job))
         if loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
+            for each in tuple(self._waking):
+                if each.is_closed():
+                    self._waking.discard(each)
             self._waking.add(loop)
             loop.call_soon(self._wake, loop, TURNS)
         return job.done
+
+    def hurry(self) -> None:
+        """Call the thread now: the loop of who does not wait for it may end before its next turn."""
+        self._woken.put(True)
 
     def _wake(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
         if turns:
