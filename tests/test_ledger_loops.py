@@ -92,15 +92,15 @@ async def test_work_of_a_few_turns_shares_a_commit_and_no_more_are_waited_for(tm
         await ledger.bind("p", "a")
         writer = ledger._writer
         before = writer.commits
-        claims = []
-        for key in "ab":
-            claims.append(asyncio.create_task(ledger.claim(intent(key), lease=60, repeatable=True)))
-            await asyncio.sleep(0)
-            assert writer._waking, "the thread is not called yet"
+        first = asyncio.create_task(ledger.claim(intent("a"), lease=60, repeatable=True))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert writer._waking, "the thread is not called yet"
+        second = asyncio.create_task(ledger.claim(intent("b"), lease=60, repeatable=True))
         for _ in range(4):
             await asyncio.sleep(0)
         assert not writer._waking, "the thread was called"
-        await asyncio.gather(*claims)
+        await asyncio.gather(first, second)
         assert writer.commits == before + 1
 
 
