@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async import PayloadError, change_key_for
+from bonifiq_async import CashbackChange, PayloadError, change_key_for
+from bonifiq_async.bonifiq.customers import request_digest
+from bonifiq_async.change_key import canonical
 
 VECTORS = [
     ("ABC", "10", "123", "ADD-ABC-10-123"),
@@ -134,3 +136,21 @@ def test_value_is_refused(value: object) -> None:
     with pytest.raises(PayloadError) as caught:
         change_key_for("ABC", value, "123")  # type: ignore[arg-type]
     assert caught.value.path == "value"
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("0.00000001", "0.000000010", "1E-8", "1.0E-8", "10E-9"),
+        ("10", "10.0", "1E1", "1.0E+1", "010"),
+        ("-12.5", "-12.50", "-125E-1", "-1.250E+1"),
+    ],
+)
+def test_one_amount_has_one_digest_however_it_is_spelt(spellings):
+    """Another digest under the same key would be a conflict that there is none of."""
+    changes = [CashbackChange("ana", Decimal(spelling), "r", "k") for spelling in spellings]
+    assert len({request_digest(each) for each in changes}) == 1
+    assert len({str(canonical(each.value)) for each in changes}) == 1
+    assert {canonical(each.value) for each in changes} == {changes[0].value}
+    other = CashbackChange("ana", Decimal(spellings[0]) * 10, "r", "k")
+    assert request_digest(other) != request_digest(changes[0])

@@ -251,22 +251,6 @@ def test_only_the_lines_wanted_are_read(tmp_path, kind, lines):
     assert list(source.rows(lambda line: False)) == []
 
 
-@pytest.mark.parametrize(
-    "spellings",
-    [
-        ("0.00000001", "0.000000010", "1E-8", "1.0E-8", "10E-9"),
-        ("10", "10.0", "1E1", "1.0E+1", "010"),
-        ("-12.5", "-12.50", "-125E-1", "-1.250E+1"),
-    ],
-)
-def test_one_amount_has_one_digest_however_it_is_spelt(spellings):
-    """Another digest under the same key would be a conflict that there is none of."""
-    changes = [CashbackChange("ana", Decimal(spelling), "r", "k") for spelling in spellings]
-    assert len({request_digest(each) for each in changes}) == 1
-    other = CashbackChange("ana", Decimal(spellings[0]) * 10, "r", "k")
-    assert request_digest(other) != request_digest(changes[0])
-
-
 def test_examining_takes_no_memory_for_a_row(tmp_path):
     """Ten times the rows, half of them said before and the rest settled: the peak stays where it was."""
 
