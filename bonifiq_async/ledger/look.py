@@ -80,13 +80,12 @@ class LedgerFile:
         """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
 
         It sees what stands there when it looks, while others write, and writes nothing there itself. No seal
-        and no check of all pages is asked: who finds the digest of a change there finds what only writing it
-        can have put there, and what is not found there is claimed in a ledger that is checked.
+        is asked: who finds the digest of a change there finds what only writing it can have put there.
         Raises `ConfigurationError` for what is no ledger that can be used, is another account's, or turns
         out to be damaged within.
         """
         done = ", ".join(f"'{state.value}'" for state in DONE)
-        with contextlib.closing(opened(self.path, checked=False)) as connection:
+        with contextlib.closing(opened(self.path)) as connection:
             try:
                 bound(connection, self.path, self.account)
                 database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))

@@ -31,11 +31,11 @@ _GO_ON = (
 _read_text = partial(str, encoding="utf-8", errors="replace")
 
 
-def opened(path: Path, *, checked: bool = True) -> sqlite3.Connection:
+def opened(path: Path) -> sqlite3.Connection:
     """Return a connection to the ledger at `path`, made with mode 0600 if there is none.
 
     Raises `ConfigurationError` with what is wrong: another kind of file, another version, damaged,
-    read-only, or on a network file system. All pages are `checked`: half a second for a million changes.
+    read-only, or on a network file system. All pages are checked: half a second for a million changes.
     """
     _refuse_network(path)
     try:
@@ -57,7 +57,7 @@ def opened(path: Path, *, checked: bool = True) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         _prepare(connection, path)
         connection.execute("COMMIT")
-        if checked and connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+        if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise Damaged("its pages do not fit together")
         return connection
     except ConfigurationError:
