@@ -34,8 +34,8 @@ class Admission:
             return True
         return False
 
-    async def acquire(self, timeout: float) -> bool:
-        """Take a slot, waiting up to `timeout` seconds; return False when the time is over."""
+    async def acquire(self, timeout: float | None) -> bool:
+        """Take a slot, waiting up to `timeout` seconds (None: for ever); False when the time is over."""
         if self.take():
             return True
         waiter = asyncio.get_running_loop().create_future()

@@ -66,7 +66,7 @@ class Direct:
             connection.close()
             raise aiohttp.ClientConnectionError("the connection was closed")
         expire = protocol._on_read_timeout
-        self._under_way.alarms.set(expire, end)
+        self._under_way.set(expire, end)
         try:
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
@@ -87,7 +87,7 @@ class Direct:
             else:
                 trail.failure = Failure.TOO_LARGE
         finally:
-            self._under_way.alarms.put_off(expire)
+            self._under_way.put_off(expire)
             connection.close()  # where it was released, there is nothing left to close
 
     def _learn(self, base_url: str) -> None:

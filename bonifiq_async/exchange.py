@@ -42,38 +42,27 @@ class Trail:
         self.hand_over = hand_over
 
 
-class UnderWay:
+class UnderWay(Alarms[Callable[[], object]]):
     """What a session has under way, and how to end it now: closing it would leave some of that waiting."""
 
     def __init__(self) -> None:
-        self._ends: set[Callable[[], object]] = set()
-        self.alarms: Alarms[Callable[[], object]] = Alarms(_call)
+        super().__init__(lambda end: end())
 
     @contextlib.asynccontextmanager
     async def limit(self, seconds: float) -> AsyncIterator[None]:
         """Bound what is done within to `seconds`, and end it with the session."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(seconds) as limit:
+        async with asyncio.timeout(None) as limit:
 
             def end() -> None:
                 if not limit.expired():
                     limit.reschedule(loop.time())
 
-            self._ends.add(end)
+            self.set(end, loop.time() + seconds)
             try:
                 yield
             finally:
-                self._ends.discard(end)
-
-    def end(self) -> None:
-        """End all of it."""
-        self.alarms.ring_all()
-        for end in tuple(self._ends):
-            end()
-
-
-def _call(end: Callable[[], object]) -> None:
-    end()
+                self.put_off(end)
 
 
 class FreshConnector(aiohttp.TCPConnector):

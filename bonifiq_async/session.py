@@ -159,7 +159,7 @@ class SessionManager:
         if self._session is None or self._borrowed is not None:
             return
         if self._loop is asyncio.get_running_loop():
-            self._under_way.end()
+            self._under_way.ring_all()
         await self._session.close()
 
 

@@ -46,7 +46,7 @@ async def test_no_time_limit_stays_of_a_request_that_has_ended(raw_server) -> No
 
     session = SessionManager({}, timeouts=Timeouts(), pool=PoolLimits())
     assert (await attempt(session, write(await raw_server(listen)))).status == 200
-    assert not session._under_way.alarms._due
+    assert not session._under_way._due
     await session.aclose()
 
 

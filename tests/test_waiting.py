@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from virtual import virtual
 
-from bonifiq_async.batch.waiting import Line, Room
+from bonifiq_async.admission import Admission
+from bonifiq_async.batch.waiting import Line
 
 STEPS = st.lists(
     st.one_of(
@@ -58,9 +59,9 @@ def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
 
 @virtual
 async def test_room_is_waited_for_and_counted() -> None:
-    room = Room(2)
+    room = Admission(2)
     assert room.take() and room.take() and not room.take()
-    waiting = asyncio.create_task(room.acquire())
+    waiting = asyncio.create_task(room.acquire(None))
     await asyncio.sleep(1)
     assert not waiting.done()
     room.release()

@@ -7,12 +7,12 @@ from typing import Generic, Protocol, TypeVar
 import attrs
 from attrs import define
 
-from bonifiq_async.admission import Slot
+from bonifiq_async.admission import Admission, Slot
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.lanes import Lanes
 from bonifiq_async.batch.summary import BatchSummary, Tally
-from bonifiq_async.batch.waiting import Line, Room
+from bonifiq_async.batch.waiting import Line
 from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome
@@ -148,6 +148,7 @@ class _Lap(Generic[C, T]):
         """Take in the outcome of one more round, and return that of all."""
         if self.outcome is not None:
             later = _joined(self.outcome, later)
+        # Spelt out, since it is made for every change: `evolve` takes several times as long.
         self.outcome = Outcome(
             later.change,
             later.effect,
@@ -186,7 +187,7 @@ class _Run(Generic[C, T]):
         self._workers: list[asyncio.Task[None]] = []
         # A place is taken by each change from its reading until the caller has its outcome: what
         # bounds this, bounds the lanes and both queues.
-        self.room = Room(width * READ_AHEAD)
+        self.room = Admission(width * READ_AHEAD)
         self.ended: Line[Outcome[T] | None] = Line()
         self.in_flight = 0
         self.cut_off: list[C] = []
@@ -340,15 +341,15 @@ def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:
     return attrs.evolve(later, attempts=attempts)
 
 
-async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Room) -> AsyncIterator[C]:
+async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Admission) -> AsyncIterator[C]:
     """Read the next change only when there is room for it."""
-    await room.acquire()
+    await room.acquire(None)
     if isinstance(changes, AsyncIterable):
         async for change in changes:
             yield change
-            await room.acquire()
+            await room.acquire(None)
     else:
         for change in changes:
             yield change
             if not room.take():
-                await room.acquire()
+                await room.acquire(None)

@@ -1,6 +1,6 @@
-"""What the tasks of a run wait for: something to do, and room for more.
+"""What the tasks of a run wait for: something to do.
 
-asyncio's own queue and semaphore would do; they make several calls where these make one or none.
+asyncio's own queue would do; it makes several calls where this makes one or none.
 """
 
 import asyncio
@@ -48,30 +48,3 @@ class Line(Generic[T]):
             if not taker.done():
                 taker.set_result(None)
                 return
-
-
-class Room:
-    """So many places, for which one waits at the most."""
-
-    def __init__(self, places: int) -> None:
-        self._left = places
-        self._waiter: asyncio.Future[None] | None = None
-
-    def take(self) -> bool:
-        """Take a place that is free now, and say whether there was one."""
-        if self._left == 0:
-            return False
-        self._left -= 1
-        return True
-
-    async def acquire(self) -> None:
-        """Take a place when there is one."""
-        while not self.take():
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-    def release(self) -> None:
-        """Give a place back."""
-        self._left += 1
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -23,6 +23,7 @@ from bonifiq_async.money import EXACT, spelled
 
 if TYPE_CHECKING:
     from bonifiq_async.sandbox import FaultScript, Sandbox
+    from bonifiq_async.sandbox.provider import Duplicates
 
 TOKEN, KEY = "sandbox", "sandbox"
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
@@ -81,10 +82,9 @@ def brl(amount: Decimal) -> str:
 
 def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
     from bonifiq_async.sandbox import Sandbox
-    from bonifiq_async.sandbox.provider import Duplicates
 
     return Sandbox(
-        duplicates=cast(Duplicates, duplicates or "error-400"),
+        duplicates=cast("Duplicates", duplicates or "error-400"),
         faults=faults,
         credentials=BasicCredentials(TOKEN, KEY),
         port=port,

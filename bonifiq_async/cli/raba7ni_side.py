@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from attrs import frozen
 
 from bonifiq_async import door
-from bonifiq_async.change_key import canonical_amount
+from bonifiq_async.change_key import canonical
 from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Movement, Side, Sight
 from bonifiq_async.cli.rows import Cells, Problem, amount
 from bonifiq_async.converters import decode
@@ -254,7 +254,7 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal |
         return "by how much it moves the balance, the card does not say", None
     try:
         share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-        spelt = _plain(Decimal(canonical_amount(share)).copy_sign(share))
+        spelt = _plain(canonical(share))
     except ArithmeticError:
         return "by how much it moves the balance, the card's percentage does not tell", None
     return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect", share

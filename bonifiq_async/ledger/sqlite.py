@@ -89,8 +89,9 @@ class SqliteLedger:
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
-        alarms, end = self._alarms_of(claiming.get_loop()), claiming.get_loop().time() + within
-        alarms.set(claiming, end)
+        loop = claiming.get_loop()
+        alarms = self._alarms_of(loop)
+        alarms.set(claiming, loop.time() + within)
         try:
             return await claiming
         except asyncio.CancelledError:
