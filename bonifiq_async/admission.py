@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from attrs import frozen
-
+from bonifiq_async.fixed import fixed
 from bonifiq_async.outcome import StopReason, Verdict
 
 
@@ -68,7 +67,7 @@ class Admission:
             self._waiting.popleft()
 
 
-@frozen
+@fixed
 class Sample:
     """What one attempt tells of how much the provider takes. `elapsed` and `asked` are seconds."""
 

@@ -1,6 +1,8 @@
 """Decisions: what all calls of a client share (the retry quota and the hold) and what one call may use."""
 
-from attrs import define, frozen
+from attrs import define
+
+from bonifiq_async.fixed import fixed
 
 EARLIEST = 0.001
 """Seconds added to a hold, so that a rounded clock never sends before it is over."""
@@ -59,7 +61,7 @@ class Hold:
         return min(5.0, max(0.05, self.asked / 10))
 
 
-@frozen
+@fixed
 class Deadline:
     """The one moment, on a monotonic clock, by which a call has ended."""
 

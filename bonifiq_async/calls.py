@@ -4,13 +4,14 @@ import math
 from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
-from attrs import define, frozen
+from attrs import define
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import WAY_OUT, error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
+from bonifiq_async.fixed import fixed
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger
 from bonifiq_async.operation import Operation, RepeatClass
@@ -21,7 +22,7 @@ from bonifiq_async.session import Timeouts
 T = TypeVar("T")
 
 
-@frozen
+@fixed
 class Terms:
     """On what terms a change is made.
 

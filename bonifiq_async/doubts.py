@@ -8,8 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from enum import IntEnum
 
-from attrs import frozen
-
+from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import Granted
 
 Place = tuple[str, str]
@@ -27,7 +26,7 @@ class Why(IntEnum):
     """It was sent, and not answered."""
 
 
-@frozen
+@fixed
 class Doubt:
     """A change in doubt; `books` are the ledgers in which that stands."""
 

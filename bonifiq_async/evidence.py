@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
+from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.secret import Blotter
@@ -33,7 +34,7 @@ class HandOver:
         self.done = False
 
 
-@frozen
+@fixed
 class Evidence:
     """What is known of one attempt.
 
@@ -58,7 +59,7 @@ class Evidence:
         return tuple([value for key, value in self.headers if len(key) == length and key.lower() == wanted])
 
 
-@frozen
+@fixed
 class ErrorAnswer:
     """What a provider said of a failure; any part may be missing."""
 
@@ -90,7 +91,7 @@ class Refusal(Kind):
     CUSTOMER = "customer not found"
 
 
-@frozen
+@fixed
 class Reading(Generic[T]):
     """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE` and `BROKEN`.
 

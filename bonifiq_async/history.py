@@ -2,9 +2,10 @@
 
 from typing import Generic, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from bonifiq_async.evidence import Evidence, HandOver, Reading
+from bonifiq_async.fixed import fixed
 from bonifiq_async.outcome import Attempt, Effect, StopReason
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class History:
         return self.in_doubt or self.hand_over.done
 
 
-@frozen
+@fixed
 class Delivered(Generic[T]):
     """How a delivery ended.
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol, Self
 
-from attrs import frozen
-
+from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Effect
 from bonifiq_async.secret import Secret
@@ -56,7 +55,7 @@ DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
 """States in which the balance has changed."""
 
 
-@frozen
+@fixed
 class Intent:
     """One change, and the request that makes it: enough to send it again, byte for byte.
 
@@ -74,7 +73,7 @@ class Intent:
     bearer: Secret | None = None
 
 
-@frozen
+@fixed
 class Row:
     """What stands in a ledger for an operation and key. Times are seconds since the epoch."""
 
@@ -89,7 +88,7 @@ class Row:
     value: Decimal
 
 
-@frozen
+@fixed
 class Granted:
     """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it.
 
@@ -112,12 +111,12 @@ def first(seconds: float) -> Granted:
     return FIRST if seconds == FOR_EVER else Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
 
 
-@frozen
+@fixed
 class Settled:
     """It is applied already; send nothing."""
 
 
-@frozen
+@fixed
 class Conflict:
     """The key stands for another change: of `value`, for `customer_id`."""
 
@@ -125,7 +124,7 @@ class Conflict:
     value: Decimal
 
 
-@frozen
+@fixed
 class Held:
     """`owner` is sending it, and is trusted to for `seconds` more."""
 
@@ -133,7 +132,7 @@ class Held:
     seconds: float
 
 
-@frozen
+@fixed
 class Unsettled:
     """It may be applied and must not be sent again, because of `reason`: a person settles it."""
 
@@ -143,7 +142,7 @@ class Unsettled:
 Ruling = Granted | Settled | Conflict | Held | Unsettled
 
 
-@frozen
+@fixed
 class Ending:
     """How one sending ended: state, requests made, the provider's answer in short, the error."""
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
-from attrs import field, frozen
+from attrs import field
 
 from bonifiq_async.converters import encode
 from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.fixed import fixed
 from bonifiq_async.operation import Operation
 from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
 
-@frozen
+@fixed
 class PreparedRequest:
     """One request with everything decided: every attempt, after every crash, carries the same.
 

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline
+from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Effect, StopReason, Verdict
@@ -47,7 +48,7 @@ ACTIONS: dict[Verdict, dict[RepeatClass, Action]] = {
 _FINAL = {Action.APPLIED: Effect.APPLIED, Action.ALREADY_APPLIED: Effect.ALREADY_APPLIED}
 
 
-@frozen
+@fixed
 class Again:
     """Send again after `wait` seconds; it costs `cost` tokens of the quota."""
 
@@ -55,7 +56,7 @@ class Again:
     cost: int
 
 
-@frozen
+@fixed
 class Stop:
     """Send no more: `effect` is what is known, `reason` is why."""
 

@@ -27,6 +27,7 @@ ROWS = {
         "intent",
         "secret",
         "kind",
+        "fixed",
         "account",
     ],
     "decisions": [

@@ -6,7 +6,9 @@ requests at any load; to ask it for less and less on that account would bring a 
 
 import math
 
-from attrs import define, frozen
+from attrs import define
+
+from bonifiq_async.fixed import fixed
 
 LOAD_FALL, WORST_FALL = 0.95, 0.5
 """Shares that are left of a ceiling after a sign: at the most, and at the least."""
@@ -23,7 +25,7 @@ LEARNING = 500
 """Answers over which the share of failures is learnt that are always there."""
 
 
-@frozen
+@fixed
 class Reading:
     """Of `seen` answers `failed` failed, under a ceiling that stands `at`, and cannot go below `lowest`.
 
@@ -43,7 +45,7 @@ class Reading:
         return self.failed > 2 + expected + 3 * math.sqrt(expected)
 
 
-@frozen
+@fixed
 class Fall:
     """Leave `left` of the ceiling; `trial` says that it is for a moment, to see what comes of it."""
 
@@ -51,7 +53,7 @@ class Fall:
     trial: bool = False
 
 
-@frozen
+@fixed
 class Back:
     """Go back to `to`: the falls from there were for nothing."""
 

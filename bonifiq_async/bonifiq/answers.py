@@ -16,6 +16,7 @@ from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_
 from bonifiq_async.converters import decode, structure, wire_name
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
+from bonifiq_async.fixed import fixed
 from bonifiq_async.operation import AnswerShape, Operation
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.verdict import CREDENTIALS_REFUSED
@@ -43,7 +44,7 @@ _BOTH = "it says success and failure at once"
 _NOT_WHOSE = "it says that the key was used, not that this change was applied"
 
 
-@frozen
+@fixed
 class Envelope:
     """Both generations: the older one has the four members without Code, CodeName, Severity, HasWarning."""
 

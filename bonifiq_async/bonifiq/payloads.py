@@ -13,6 +13,7 @@ from attrs import field, frozen
 from bonifiq_async import door
 from bonifiq_async.change_key import canonical, change_key_for
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.fixed import fixed
 
 LONGEST_CUSTOMER_REASON = 255
 
@@ -117,7 +118,7 @@ def _key(customer_id: str, value: Decimal, change_key: str | None, reference: st
 _ADD, _REMOVE = ChangePointOperation
 
 
-@frozen
+@fixed
 class CashbackChangeRequest:
     """Body of a cashback change (schema CustomerChangeCashbackRequest)."""
 
@@ -138,7 +139,7 @@ class CashbackChangeRequest:
         return cls(canonical(value), kind, change.reason, change.change_key, change.customer_reason)
 
 
-@frozen
+@fixed
 class CheckoutRemovalRequest:
     """Body of a checkout cashback removal (schema ExternalApiCheckoutActionRequest)."""
 
@@ -147,7 +148,7 @@ class CheckoutRemovalRequest:
     total: Decimal | None = None
 
 
-@frozen
+@fixed
 class CustomerPointsToExpire:
     """Points that expire, and when."""
 
@@ -155,7 +156,7 @@ class CustomerPointsToExpire:
     when: datetime | None = None
 
 
-@frozen
+@fixed
 class PointDetailItem:
     """One line of a customer's point history."""
 
@@ -173,7 +174,7 @@ class PointDetailItem:
     point_type_description: str | None = None
 
 
-@frozen
+@fixed
 class CustomerPoints:
     """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
 
@@ -191,7 +192,7 @@ class CustomerPoints:
     error: str | None = None
 
 
-@frozen
+@fixed
 class PendingOrder:
     """What one order will bring (schema CustomerPendingOrderResponse)."""
 
@@ -201,7 +202,7 @@ class PendingOrder:
     pending_cashback: Decimal | None = None
 
 
-@frozen
+@fixed
 class PendingPoints:
     """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
 
@@ -210,7 +211,7 @@ class PendingPoints:
     pending_orders: tuple[PendingOrder, ...] = ()
 
 
-@frozen
+@fixed
 class CheckoutRemoved:
     """Result of a checkout removal (schema CheckoutRemoveCashbackResponse)."""
 
@@ -218,7 +219,7 @@ class CheckoutRemoved:
     customer_message: str | None = None
 
 
-@frozen
+@fixed
 class CheckoutRemoval:
     """What became of the cashback on a checkout.
 

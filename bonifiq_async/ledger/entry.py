@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
-from attrs import frozen
 
+from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import DOUBTFUL, Ending, Intent, Row, State
 
 COLUMNS = {
@@ -82,7 +82,7 @@ class Damaged(sqlite3.DatabaseError):
     """What is read is not what was written."""
 
 
-@frozen
+@fixed
 class Entry:
     """A change: what `rule` asks for (`row`), its request, and how the sendings of it ended."""
 
