@@ -36,6 +36,9 @@ from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
+Clock = Callable[[], float]
+"""The time of the running loop; asking for that loop itself is a system call in Python 3.11."""
+
 logger = logging.getLogger("bonifiq_async")
 
 LEASE_MARGIN = 30.0
@@ -152,7 +155,7 @@ class Claims:
         flight = self._flights[place] = _Flight(intent.digest, intent.bearer, record)
         landed: Delivered[T] | None = None
         try:
-            landed = await self._lead(record, intent, deliver, sum_up, deadline, repeatable, slot)
+            landed = await self._lead(record, intent, deliver, sum_up, loop.time, deadline, repeatable, slot)
             return landed
         finally:
             # A listener that still waits after a failure becomes the next to send, under the same key.
@@ -166,14 +169,14 @@ class Claims:
         intent: Intent,
         deliver: Callable[[History, float], Awaitable[Delivered[T]]],
         sum_up: Callable[[Delivered[T]], Ending],
+        clock: Clock,
         deadline: float,
         repeatable: bool,
         slot: Slot | None,
     ) -> Delivered[T]:
-        clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            ruling = await self._claimed(ledger, intent, deadline, repeatable, slot)
+            ruling = await self._claimed(ledger, intent, clock, deadline, repeatable, slot)
         except BaseException as error:
             self._unread(ledger, intent, error)
             raise
@@ -233,15 +236,20 @@ class Claims:
         return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
 
     async def _claimed(
-        self, ledger: Ledger, intent: Intent, deadline: float, repeatable: bool, slot: Slot | None
+        self,
+        ledger: Ledger,
+        intent: Intent,
+        clock: Clock,
+        deadline: float,
+        repeatable: bool,
+        slot: Slot | None,
     ) -> Ruling:
         """Claim the change, waiting while another process sends it."""
         if ledger is not self._latest:
             if ledger not in self._bound:
-                await self._bind(ledger, deadline)
+                await self._bind(ledger, max(deadline, clock() + PATIENCE))
                 self._bound.add(ledger)
             self._latest = ledger
-        clock = asyncio.get_running_loop().time
         while True:
             left = deadline - clock()
             ruling = await ledger.claim(
@@ -255,9 +263,8 @@ class Claims:
 
     async def _bind(self, ledger: Ledger, deadline: float) -> None:
         """Say whose changes they are, by the deadline; that is no part of every call."""
-        patient = asyncio.get_running_loop().time() + PATIENCE
         try:
-            async with asyncio.timeout_at(max(deadline, patient)):
+            async with asyncio.timeout_at(deadline):
                 await ledger.bind(self._provider, self._account)
         except TimeoutError:
             raise LedgerError(

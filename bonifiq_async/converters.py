@@ -302,14 +302,15 @@ def _renames(kind: type[attrs.AttrsInstance], names: Names) -> dict[str, object]
 def _object_hook(
     kind: type[attrs.AttrsInstance], converter: Converter, names: Names
 ) -> Callable[[object, object], object]:
-    build: Callable[..., Callable[[Mapping[str, object], object], object]] = make_dict_structure_fn
+    build: Callable[..., object] = make_dict_structure_fn
     detail = converter.detailed_validation
-    hook = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind, names))
+    made = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind, names))
+    hook = cast(Callable[[object, object], object], made)
 
     def read(value: object, to: object) -> object:
         if type(value) is not dict:
             raise _wrong(value, "an object")
-        return hook(cast(Mapping[str, object], value), to)
+        return hook(value, to)
 
     return read
 

@@ -30,7 +30,10 @@ def fits() -> bool:
 
 
 class Direct:
-    """Sends the requests of one session to one base URL after the other, with `headers` on each."""
+    """Sends the requests of one session, in its `loop`, to one base URL after the other.
+
+    All have `headers`.
+    """
 
     def __init__(
         self,
@@ -39,8 +42,10 @@ class Direct:
         headers: Mapping[str, str],
         timeout: aiohttp.ClientTimeout,
         under_way: UnderWay,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._session = session
+        self._loop = loop
         self._connector = connector
         self._under_way = under_way
         self._headers = headers
@@ -53,7 +58,7 @@ class Direct:
 
     async def exchange(self, request: PreparedRequest, seconds: float, trail: Trail) -> None:
         """Send `request` and read its answer into `trail`, within `seconds`. Raises what aiohttp raises."""
-        end = asyncio.get_running_loop().time() + seconds
+        end = self._loop.time() + seconds
         if request.base_url != self._base_url:
             self._learn(request.base_url)
         head = self._head_of(request)
@@ -94,7 +99,7 @@ class Direct:
         """Fix what all requests to `base_url` share: the way there, and the head."""
         url = URL(base_url, encoded=True)
         template = aiohttp.ClientRequest(
-            "GET", url, headers=self._headers, loop=asyncio.get_running_loop(), session=self._session
+            "GET", url, headers=self._headers, loop=self._loop, session=self._session
         )
         lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
         self._template, self._key = template, template.connection_key

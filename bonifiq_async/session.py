@@ -111,7 +111,7 @@ class SessionManager:
             # Only the session asks the environment for a proxy, and tells those who trace it.
             if not self._trust_env and not self._session.trace_configs:
                 self._direct = direct.Direct(
-                    self._session, connector, self._headers, self._timeout, self._under_way
+                    self._session, connector, self._headers, self._timeout, self._under_way, loop
                 )
         return self._session
 
@@ -122,7 +122,7 @@ class SessionManager:
         Raises nothing but `ConfigurationError` (see `ready`) and the cancellation.
         """
         session = self.ready()
-        started, task = time.perf_counter(), asyncio.current_task()
+        started, task = time.perf_counter(), asyncio.current_task(self._loop)
         cancelling = 0 if task is None else task.cancelling()
         trail = Trail(hand_over)
         try:

@@ -108,11 +108,11 @@ class CashbackChange:
 
 
 def _key(customer_id: str, value: Decimal, change_key: str | None, reference: str | None) -> str:
-    if (change_key is None) == (reference is None):
+    if change_key is None and reference is not None:
+        return change_key_for(customer_id, value, reference)
+    if change_key is None or reference is not None:
         raise PayloadError("give exactly one of change_key and reference", path="change_key")
-    if change_key is not None:
-        return change_key
-    return change_key_for(customer_id, value, door.text(reference, "reference"))
+    return change_key
 
 
 _ADD, _REMOVE = ChangePointOperation

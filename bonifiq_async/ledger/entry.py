@@ -41,12 +41,15 @@ TABLE = (
 )
 
 _ALL = ", ".join(COLUMNS)
-_ADD = (
-    f"INSERT INTO change ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (key, operation) DO "
+_AT_FIRST = [name for name in COLUMNS if name not in ("answer", "error")]
+_NEW = (
+    f"INSERT INTO change ({', '.join(_AT_FIRST)}) VALUES ({', '.join('?' * len(_AT_FIRST))})"
+    " ON CONFLICT (key, operation) DO NOTHING"
 )
-_NEW = f"{_ADD} NOTHING"
-_PUT = f"{_ADD} UPDATE SET " + ", ".join(
-    f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key")
+_PUT = (
+    f"INSERT INTO change ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    " ON CONFLICT (key, operation) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key"))
 )
 _CLOSE = (
     "UPDATE change SET state = ?, in_doubt = ?, last_sent = ?, attempts = ?, answer = ?, error = ?, seal = ?"
@@ -138,11 +141,12 @@ def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float
 
 
 def add(database: sqlite3.Connection, cells: Cells) -> int | None:
-    """Write a change down that was never seen, and return its row's id.
+    """Write a `fresh` change down, and return its row's id.
 
     None when something stands under its operation and key.
     """
-    cursor = database.execute(_NEW, (*cells, _seal(cells)))
+    # Of what is empty, the module would ask at length whether it can be adapted.
+    cursor = database.execute(_NEW, (*cells[:15], _seal(cells)))
     return cursor.lastrowid if cursor.rowcount == 1 else None
 
 
