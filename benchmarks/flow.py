@@ -2,7 +2,8 @@
 
 Providers in real time: a rate limit (429 with Retry-After), a limit of requests at once (503), latency
 that rises with load, and both limits halved and restored. Each is tried with the adaptive limit and with
-fixed ones. The provider is a process of its own, and counts by itself what it takes and turns away.
+fixed ones. The provider is a process of its own, and counts by itself what it takes and turns away;
+where its answers came late for its own reasons, it allowed as much less.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import asyncio
 import json
 import logging
 import multiprocessing
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from chart import Bar, bars
+from method import MARK, stolen
 from provider import REPLY, Requests
 
 from bonifiq_async import (
@@ -37,6 +40,8 @@ from bonifiq_async.batch.limit import Adaptation
 
 SETTLING = 3.0
 """Seconds at the beginning that do not count for the share of requests turned away."""
+DISTURBED = 0.02
+"""A run is marked when the host kept more than this share of its time on each core for others."""
 ADAPTING = 10.0
 """Seconds after a step until the rate must have followed."""
 MOST = 256
@@ -63,8 +68,8 @@ class Bucket:
         self.tokens -= 1
         return REPLY, 0.02
 
-    def allows(self, capacity: float) -> float:
-        """Return the changes a second that it takes."""
+    def allows(self, capacity: float, late: float) -> float:
+        """Return the changes a second that it takes when its answers are `late` by so many seconds."""
         return self.rate * capacity
 
 
@@ -78,9 +83,9 @@ class Seats:
         """See `Bucket.answer`."""
         return (BUSY, 0.0) if at_once > self.seats * capacity else (REPLY, 0.05)
 
-    def allows(self, capacity: float) -> float:
+    def allows(self, capacity: float, late: float) -> float:
         """See `Bucket.allows`."""
-        return self.seats * capacity / 0.05
+        return self.seats * capacity / (0.05 + late)
 
 
 @define
@@ -93,7 +98,7 @@ class Queue:
         """See `Bucket.answer`."""
         return REPLY, 0.05 * max(1.0, at_once / (self.seats * capacity))
 
-    def allows(self, capacity: float) -> float:
+    def allows(self, capacity: float, late: float) -> float:
         """See `Bucket.allows`."""
         return self.seats * capacity / 0.05
 
@@ -130,6 +135,13 @@ class Seen:
 
     taken: defaultdict[int, int] = field(factory=lambda: defaultdict(int))
     turned_away: defaultdict[int, int] = field(factory=lambda: defaultdict(int))
+    answered: int = 0
+    lateness: float = 0.0
+
+    @property
+    def late(self) -> float:
+        """By how many seconds an answer was late."""
+        return self.lateness / max(1, self.answered)
 
 
 def serve(line: Connection, case: Case) -> None:
@@ -143,11 +155,13 @@ def serve(line: Connection, case: Case) -> None:
         at_once += 1
         reply, seconds = case.model.answer(now, at_once, case.capacity(now - began))
         (seen.taken if reply is REPLY else seen.turned_away)[int(now - began)] += 1
-        asyncio.get_running_loop().call_later(seconds, done, protocol, reply)
+        asyncio.get_running_loop().call_later(seconds, done, protocol, reply, now + seconds)
 
-    def done(protocol: Requests, reply: bytes) -> None:
+    def done(protocol: Requests, reply: bytes, due: float) -> None:
         nonlocal at_once
         at_once -= 1
+        seen.answered += 1
+        seen.lateness += time.monotonic() - due
         protocol.reply(reply)
 
     async def until_told() -> None:
@@ -155,7 +169,7 @@ def serve(line: Connection, case: Case) -> None:
         server = await loop.create_server(lambda: Requests(answer), "127.0.0.1", 0)
         line.send(server.sockets[0].getsockname()[1])
         await loop.run_in_executor(None, line.recv)
-        line.send((dict(seen.taken), dict(seen.turned_away)))
+        line.send((dict(seen.taken), dict(seen.turned_away), seen.late))
 
     asyncio.run(until_told())
 
@@ -205,16 +219,16 @@ class Figures:
     after_steps: tuple[float, ...]
 
 
-def figures(case: Case, seconds: float, taken: dict[int, int], away: dict[int, int]) -> Figures:
+def figures(case: Case, seconds: float, taken: dict[int, int], away: dict[int, int], late: float) -> Figures:
     """Sum up a run from its fourth second on; after a step, over 5 s from the tenth second after it."""
     counted = range(int(SETTLING), int(seconds))
-    allowed = sum(case.model.allows(case.capacity(second + 0.5)) for second in counted)
+    allowed = sum(case.model.allows(case.capacity(second + 0.5), late) for second in counted)
     done, turned = (sum(row.get(second, 0) for second in counted) for row in (taken, away))
     after = []
     for since, share in case.steps[1:]:
         window = range(int(since + ADAPTING), min(int(since + ADAPTING) + 5, int(seconds)))
         rate = sum(taken.get(second, 0) for second in window) / max(1, len(window))
-        after.append(rate / case.model.allows(share))
+        after.append(rate / case.model.allows(share, late))
     return Figures(done / allowed, turned / max(1, done + turned), tuple(after))
 
 
@@ -245,19 +259,23 @@ def main() -> None:
         if options.only not in case.name:
             continue
         for fixed in (None, *options.fixed):
+            before = stolen()
             found = measure(case, options.seconds, fixed)
+            lost = (stolen() - before) / (os.cpu_count() or 1)
+            mark = f" {MARK}" if lost > DISTURBED * options.seconds else ""
             limit = "adaptive" if fixed is None else f"fixed {fixed}"
             rows.append({"provider": case.name, "limit": limit, "used": found.used})
             text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
             drawn.append(
                 Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
             )
-            rows[-1] |= {"turned_away": found.turned_away, "after_steps": found.after_steps}
+            rows[-1] |= {"turned_away": found.turned_away, "after_steps": found.after_steps, "stolen": lost}
             if not options.json:
                 steps = ", ".join(f"{share:.0%}" for share in found.after_steps)
                 print(
                     f"{case.name:30} {limit:10} of what is allowed {found.used:6.1%}, "
-                    f"turned away {found.turned_away:6.2%}{', after the steps ' if steps else ''}{steps}",
+                    f"turned away {found.turned_away:6.2%}{', after the steps ' if steps else ''}{steps}"
+                    f"{mark}",
                     flush=True,
                 )
     if options.svg is not None:
@@ -266,6 +284,8 @@ def main() -> None:
             "one run each; blue is the limit that adapts",
         )
         options.svg.write_text(bars(title, note, drawn), "utf-8")
+    if not options.json:
+        print(f"{MARK} marks a run in which the host kept more than {DISTURBED:.0%} of the time for others.")
     if options.json:
         print(json.dumps({"seconds": options.seconds, "rows": rows}))
 

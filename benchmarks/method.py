@@ -94,6 +94,15 @@ def pin(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
+def stolen() -> float:
+    """Return the seconds of CPU that this virtual machine's host has kept for others (Linux, proc(5))."""
+    try:
+        with open("/proc/stat", encoding="ascii") as numbers:
+            return int(numbers.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def machine(*packages: str) -> dict[str, object]:
     """Return what a reader must know of the machine, the load on it included."""
     found: dict[str, object] = {"python": platform.python_version(), "cpus": os.cpu_count()}
@@ -109,13 +118,17 @@ def machine(*packages: str) -> dict[str, object]:
 def said(found: dict[str, object]) -> str:
     """Return `machine` as a sentence."""
     load, pinned, cpus = found["load"], found["pinned"], found["cpus"]
+    taken = found.get("stolen")
+    lost = f" The host kept {taken:.1%} of the time for others." if isinstance(taken, float) else ""
     versions = ", ".join(
-        f"{name} {value}" for name, value in found.items() if value and name not in ("load", "pinned", "cpus")
+        f"{name} {value}"
+        for name, value in found.items()
+        if value and name not in ("load", "pinned", "cpus", "stolen")
     )
     apart = (
         "client and provider on a core each" if pinned else "client and provider NOT on cores of their own"
     )
-    return f"{versions}; {cpus} cores, {apart}; load averages at the start {load}."
+    return f"{versions}; {cpus} cores, {apart}; load averages at the start {load}.{lost}"
 
 
 @frozen
