@@ -2,8 +2,8 @@
 
 Providers in real time: a rate limit (429 with Retry-After), a limit of requests at once (503), latency
 that rises with load, and both limits halved and restored. Each is tried with the adaptive limit and with
-fixed ones. The provider is a process of its own, and counts by itself what it takes and turns away;
-where its answers came late for its own reasons, it allowed as much less.
+fixed ones. The provider is a process of its own, and counts by itself what it takes and turns away,
+and says by how much its answers were late: for so long its places are taken for nothing.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import multiprocessing
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from chart import Bar, bars
-from method import MARK, stolen
+from method import MARK, Host
 from provider import REPLY, Requests
 
 from bonifiq_async import (
@@ -41,7 +40,7 @@ from bonifiq_async.batch.limit import Adaptation
 SETTLING = 3.0
 """Seconds at the beginning that do not count for the share of requests turned away."""
 DISTURBED = 0.02
-"""A run is marked when the host kept more than this share of its time on each core for others."""
+"""A run is marked when the host kept more than this share of the time for others."""
 ADAPTING = 10.0
 """Seconds after a step until the rate must have followed."""
 MOST = 256
@@ -68,8 +67,8 @@ class Bucket:
         self.tokens -= 1
         return REPLY, 0.02
 
-    def allows(self, capacity: float, late: float) -> float:
-        """Return the changes a second that it takes when its answers are `late` by so many seconds."""
+    def allows(self, capacity: float) -> float:
+        """Return the changes a second that it takes."""
         return self.rate * capacity
 
 
@@ -83,9 +82,9 @@ class Seats:
         """See `Bucket.answer`."""
         return (BUSY, 0.0) if at_once > self.seats * capacity else (REPLY, 0.05)
 
-    def allows(self, capacity: float, late: float) -> float:
+    def allows(self, capacity: float) -> float:
         """See `Bucket.allows`."""
-        return self.seats * capacity / (0.05 + late)
+        return self.seats * capacity / 0.05
 
 
 @define
@@ -98,7 +97,7 @@ class Queue:
         """See `Bucket.answer`."""
         return REPLY, 0.05 * max(1.0, at_once / (self.seats * capacity))
 
-    def allows(self, capacity: float, late: float) -> float:
+    def allows(self, capacity: float) -> float:
         """See `Bucket.allows`."""
         return self.seats * capacity / 0.05
 
@@ -160,8 +159,9 @@ def serve(line: Connection, case: Case) -> None:
     def done(protocol: Requests, reply: bytes, due: float) -> None:
         nonlocal at_once
         at_once -= 1
-        seen.answered += 1
-        seen.lateness += time.monotonic() - due
+        if reply is REPLY:
+            seen.answered += 1
+            seen.lateness += time.monotonic() - due
         protocol.reply(reply)
 
     async def until_told() -> None:
@@ -212,24 +212,25 @@ def changes() -> Iterator[CashbackChange]:
 
 @frozen
 class Figures:
-    """What came of one run. Shares are of what the provider allowed, and of all requests."""
+    """What came of one run: shares of what the provider allowed, and of all requests; `late` in seconds."""
 
     used: float
     turned_away: float
     after_steps: tuple[float, ...]
+    late: float
 
 
 def figures(case: Case, seconds: float, taken: dict[int, int], away: dict[int, int], late: float) -> Figures:
     """Sum up a run from its fourth second on; after a step, over 5 s from the tenth second after it."""
     counted = range(int(SETTLING), int(seconds))
-    allowed = sum(case.model.allows(case.capacity(second + 0.5), late) for second in counted)
+    allowed = sum(case.model.allows(case.capacity(second + 0.5)) for second in counted)
     done, turned = (sum(row.get(second, 0) for second in counted) for row in (taken, away))
     after = []
     for since, share in case.steps[1:]:
         window = range(int(since + ADAPTING), min(int(since + ADAPTING) + 5, int(seconds)))
         rate = sum(taken.get(second, 0) for second in window) / max(1, len(window))
-        after.append(rate / case.model.allows(share, late))
-    return Figures(done / allowed, turned / max(1, done + turned), tuple(after))
+        after.append(rate / case.model.allows(share))
+    return Figures(done / allowed, turned / max(1, done + turned), tuple(after), late)
 
 
 def measure(case: Case, seconds: float, fixed: int | None) -> Figures:
@@ -259,23 +260,28 @@ def main() -> None:
         if options.only not in case.name:
             continue
         for fixed in (None, *options.fixed):
-            before = stolen()
+            host = Host.since_now()
             found = measure(case, options.seconds, fixed)
-            lost = (stolen() - before) / (os.cpu_count() or 1)
-            mark = f" {MARK}" if lost > DISTURBED * options.seconds else ""
+            lost = host.share()
+            mark = f" {MARK}" if lost is not None and lost > DISTURBED else ""
             limit = "adaptive" if fixed is None else f"fixed {fixed}"
             rows.append({"provider": case.name, "limit": limit, "used": found.used})
             text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
             drawn.append(
                 Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
             )
-            rows[-1] |= {"turned_away": found.turned_away, "after_steps": found.after_steps, "stolen": lost}
+            rows[-1] |= {
+                "turned_away": found.turned_away,
+                "after_steps": found.after_steps,
+                "stolen": lost,
+                "late": found.late,
+            }
             if not options.json:
                 steps = ", ".join(f"{share:.0%}" for share in found.after_steps)
                 print(
                     f"{case.name:30} {limit:10} of what is allowed {found.used:6.1%}, "
                     f"turned away {found.turned_away:6.2%}{', after the steps ' if steps else ''}{steps}"
-                    f"{mark}",
+                    f", answers {1000 * found.late:.1f} ms late{mark}",
                     flush=True,
                 )
     if options.svg is not None:

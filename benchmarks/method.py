@@ -94,13 +94,35 @@ def pin(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def stolen() -> float:
-    """Return the seconds of CPU that this virtual machine's host has kept for others (Linux, proc(5))."""
+@frozen
+class Host:
+    """What the host of a virtual machine keeps for others of the cores used here, from a moment on."""
+
+    began: float
+    before: float | None
+
+    @classmethod
+    def since_now(cls) -> "Host":
+        """Begin to look."""
+        return cls(time.monotonic(), stolen())
+
+    def share(self) -> float | None:
+        """Return the share of the time; None where nobody says it."""
+        now = stolen()
+        if now is None or self.before is None:
+            return None
+        return (now - self.before) / (time.monotonic() - self.began)
+
+
+def stolen(stat: str = "/proc/stat") -> float | None:
+    """Return for how many seconds the host had each of the two cores (proc(5)); None where nobody says it."""
+    used = {f"cpu{core}" for core in (client_core(), server_core())}
     try:
-        with open("/proc/stat", encoding="ascii") as numbers:
-            return int(numbers.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError, ValueError):
-        return 0.0
+        with open(stat, encoding="ascii") as lines:
+            found = [line.split() for line in lines if line.partition(" ")[0] in used]
+        return sum(int(numbers[8]) for numbers in found) / len(found) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError, ZeroDivisionError):
+        return None
 
 
 def machine(*packages: str) -> dict[str, object]:

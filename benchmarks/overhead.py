@@ -7,9 +7,7 @@ canned answer. What is not installed is left out, with a sentence.
 
 import argparse
 import importlib.util
-import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from chart import Bar, bars
 from contestants import BY_NAME, CONTESTANTS, MEASURE, Contestant, measure
 from generated import CONTRACT, generate
-from method import MARKED, Figure, Provider, Reading, Worker, loops, machine, provider, said, stolen
+from method import MARKED, Figure, Host, Provider, Reading, Worker, loops, machine, provider, said
 from table import Table, arguments, show
 
 FEWEST = 100
@@ -100,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
 def found(options: argparse.Namespace) -> Found:
     """Measure everything."""
     result, turns = Found(machine(*PACKAGES)), Turns(options.runs, options.seconds)
-    began, before = time.monotonic(), stolen()
+    host = Host.since_now()
     wanted = [
         each
         for each in CONTESTANTS
@@ -117,8 +115,7 @@ def found(options: argparse.Namespace) -> Found:
                     runs = round_robin(here, server, (loop, width), turns, result.skipped, folder)
                     for name, readings in runs.items():
                         result.cells[name, loop, width] = Cell.of(readings, runs[MEASURE])
-    cores = os.cpu_count() or 1
-    result.machine["stolen"] = (stolen() - before) / cores / (time.monotonic() - began)
+    result.machine["stolen"] = host.share()
     return result
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from bonifiq_async.fixed import fixed
+from attrs import frozen
+
 from bonifiq_async.kind import Kind
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class StopReason(Kind):
     """It was asked to, and a further attempt was not worth waiting for."""
 
 
-@fixed
+@frozen
 class Attempt:
     """One request on the wire, in short.
 
@@ -98,7 +99,7 @@ class Change(Protocol):
     def change_key(self) -> str: ...
 
 
-@fixed
+@frozen
 class Outcome(Generic[T]):
     """A change and what became of it.
 

@@ -84,7 +84,7 @@ class SessionManager:
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self._closed or (self._session is not None and self._session.closed)
+        return self._closed or (self._borrowed is not None and self._borrowed.closed)
 
     def ready(self) -> aiohttp.ClientSession:
         """Return the session of the running loop, made now if this is the first use.

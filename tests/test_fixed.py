@@ -1,25 +1,30 @@
-"""Fixed values: the type checker keeps them as they are, and they compare and pickle as values do."""
+"""Values that nothing changes: those within for the type checker, those of users while the program runs."""
 
 import copy
+import importlib
 import os
 import pickle
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
-from bonifiq_async.bonifiq.payloads import CustomerPoints
+import bonifiq_async
+from bonifiq_async.evidence import Evidence
+from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import Ending, State
 
 SETS = """
-from bonifiq_async import CustomerPoints, Outcome
+from bonifiq_async.evidence import Evidence
 from bonifiq_async.intent import Ending
 
-def tamper(ending: Ending, points: CustomerPoints, outcome: Outcome[CustomerPoints]) -> None:
+def tamper(ending: Ending, evidence: Evidence) -> None:
     ending.attempts = 2
-    points.name = "Ana"
-    outcome.position = 1
+    evidence.sent = False
 """
 
 
@@ -30,20 +35,49 @@ def test_type_checker_refuses_a_change(tmp_path: Path) -> None:
     found = subprocess.run(line, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
     assert found.returncode == 1, found.stderr
     refused = [line.partition("error: ")[2] for line in found.stdout.splitlines()]
-    expected = [
-        f'Property "{name}" defined in "{of}" is read-only  [misc]'
-        for of, name in (("Ending", "attempts"), ("CustomerPoints", "name"), ("Outcome", "position"))
+    assert refused[:2] == [
+        'Property "attempts" defined in "Ending" is read-only  [misc]',
+        'Property "sent" defined in "Evidence" is read-only  [misc]',
     ]
-    assert refused[:3] == expected
 
 
-@pytest.mark.parametrize(
-    "value", [Ending(State.APPLIED, 1, "x"), CustomerPoints(name="Ana")], ids=lambda each: type(each).__name__
-)
-def test_equal_values_are_one(value: object) -> None:
+def values() -> Iterator[type[object]]:
+    """Yield the classes of the package that are fixed."""
+    for found in pkgutil.walk_packages(bonifiq_async.__path__, f"{bonifiq_async.__name__}."):
+        if not found.name.endswith("__main__"):
+            module = importlib.import_module(found.name)
+            if getattr(module, "fixed", None) is fixed:
+                for kind in vars(module).values():
+                    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == found.name:
+                        yield kind
+
+
+def test_a_name_that_is_not_there_can_not_be_set() -> None:
+    kinds = list(values())
+    assert {Ending, Evidence} <= set(kinds)
+    assert [kind for kind in kinds if not attrs.inspect(kind).is_slotted] == []
+
+
+@pytest.mark.parametrize("name", bonifiq_async.__all__)
+def test_what_users_have_is_frozen(name: str) -> None:
+    """Two calls with one key are told of one answer: neither may change what the other reads."""
+    kind = getattr(bonifiq_async, name)
+    if isinstance(kind, type) and attrs.has(kind):
+        assert attrs.inspect(kind).is_frozen
+
+
+def test_equal_values_are_one() -> None:
+    value = Ending(State.APPLIED, 1, "x")
     again = pickle.loads(pickle.dumps(value))
     assert {value, again, copy.deepcopy(value)} == {value}
+    assert value != Ending(State.APPLIED, 2, "x")
 
 
-def test_different_values_are_two() -> None:
-    assert Ending(State.APPLIED, 1) != Ending(State.APPLIED, 2)
+def test_a_fixed_value_may_be_made_of_a_frozen_one() -> None:
+    """Whatever was made before it."""
+
+    @attrs.frozen
+    class Below:
+        number: int
+
+    assert attrs.inspect(fixed(type("Above", (Below,), {}))).is_frozen

@@ -41,7 +41,8 @@ TABLE = (
 )
 
 _ALL = ", ".join(COLUMNS)
-_AT_FIRST = [name for name in COLUMNS if name not in ("answer", "error")]
+_AT_FIRST = [*list(COLUMNS)[:-3], "seal"]
+"""All columns but answer and error, which are empty in a fresh claim, and stand last before the seal."""
 _NEW = (
     f"INSERT INTO change ({', '.join(_AT_FIRST)}) VALUES ({', '.join('?' * len(_AT_FIRST))})"
     " ON CONFLICT (key, operation) DO NOTHING"
@@ -146,7 +147,7 @@ def add(database: sqlite3.Connection, cells: Cells) -> int | None:
     None when something stands under its operation and key.
     """
     # Of what is empty, the module would ask at length whether it can be adapted.
-    cursor = database.execute(_NEW, (*cells[:15], _seal(cells)))
+    cursor = database.execute(_NEW, (*cells[:-2], _seal(cells)))
     return cursor.lastrowid if cursor.rowcount == 1 else None
 
 

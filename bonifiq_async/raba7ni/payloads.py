@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from attrs import field
+from attrs import field, frozen
 
 from bonifiq_async.change_key import canonical_amount
-from bonifiq_async.fixed import fixed
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
 from bonifiq_async.raba7ni.member import OneTimeCode, Pin
 
@@ -21,7 +20,7 @@ def _spelt(value: Decimal) -> Decimal:
     return Decimal(canonical_amount(value))
 
 
-@fixed
+@frozen
 class EarnRequest:
     """Body of an earn."""
 
@@ -49,7 +48,7 @@ class EarnRequest:
         )
 
 
-@fixed
+@frozen
 class RedeemRequest:
     """Body of a redeem."""
 
@@ -64,7 +63,7 @@ class RedeemRequest:
         return cls(change.card_id, _spelt(change.amount), change.pin, change.reference)
 
 
-@fixed
+@frozen
 class RedeemRecord:
     """What a ledger keeps of a redeem: no PIN, but the member, whom the request names by the token alone."""
 
@@ -80,7 +79,7 @@ class RedeemRecord:
         return cls(change.card_id, _spelt(change.amount), change.reference, member)
 
 
-@fixed
+@frozen
 class RefundRequest:
     """Body of a refund."""
 
@@ -107,7 +106,7 @@ class RefundRequest:
         )
 
 
-@fixed
+@frozen
 class CashbackEarned:
     """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
 
@@ -121,7 +120,7 @@ class CashbackEarned:
     earned_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackRedeemed:
     """What a redeem came to. `amount_redeemed` has no sign; the history has it below zero."""
 
@@ -133,7 +132,7 @@ class CashbackRedeemed:
     redeemed_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackRefunded:
     """What a refund came to. `balance_warning` was only ever shown as null: it is kept as it comes."""
 
@@ -154,7 +153,7 @@ CashbackAnswer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 """What a write is answered with."""
 
 
-@fixed
+@frozen
 class CashbackBalance:
     """A member's balance on a card."""
 
@@ -166,7 +165,7 @@ class CashbackBalance:
     queried_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackTransaction:
     """One line of a member's history. `amount` is signed. It shows neither reference nor metadata."""
 
@@ -178,7 +177,7 @@ class CashbackTransaction:
     created_at: datetime | None = None
 
 
-@fixed
+@frozen
 class Pagination:
     """Where a page of a history stands."""
 
@@ -188,7 +187,7 @@ class Pagination:
     has_more: bool | None = None
 
 
-@fixed
+@frozen
 class HistoryPage:
     """One page of a history."""
 
@@ -198,7 +197,7 @@ class HistoryPage:
     pagination: Pagination | None = None
 
 
-@fixed
+@frozen
 class CashbackConfig:
     """How a card gives cashback. To what the two bounds apply is not documented."""
 
@@ -208,7 +207,7 @@ class CashbackConfig:
     allows_pin_redemption: bool | None = None
 
 
-@fixed
+@frozen
 class CashbackCard:
     """A card: the members of both documented samples, which agree on `id`, `unique_identifier`, `name`."""
 
@@ -225,7 +224,7 @@ class CashbackCard:
     club_id: int | None = None
 
 
-@fixed
+@frozen
 class CardList:
     """The cards of an application."""
 
@@ -233,7 +232,7 @@ class CardList:
     total: int | None = None
 
 
-@fixed
+@frozen
 class CardReward:
     """A reward of a card. `title` is a text for each language code; `points` is what it costs."""
 
@@ -245,7 +244,7 @@ class CardReward:
     is_active: bool | None = None
 
 
-@fixed
+@frozen
 class RewardList:
     """The rewards of a card."""
 
@@ -253,7 +252,7 @@ class RewardList:
     rewards: tuple[CardReward, ...] = ()
 
 
-@fixed
+@frozen
 class Contact:
     """Where a member is asked for: body of a check and of a request for a one-time code."""
 
@@ -262,7 +261,7 @@ class Contact:
     phone_number: str | None = None
 
 
-@fixed
+@frozen
 class RegistrationRequest:
     """Body of a registration."""
 
@@ -272,7 +271,7 @@ class RegistrationRequest:
     accepts_emails: bool | None = None
 
 
-@fixed
+@frozen
 class MaskedMember:
     """A member as the sign-in shows it: e-mail and phone have asterisks in them."""
 
@@ -282,7 +281,7 @@ class MaskedMember:
     phone: str | None = None
 
 
-@fixed
+@frozen
 class MemberCheck:
     """Whether a member exists; `registration_endpoint` comes when it does not."""
 
@@ -297,7 +296,7 @@ def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     return message if code is None or message is None else code.blotted(message)
 
 
-@fixed
+@frozen
 class MemberRegistration:
     """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
 
@@ -310,7 +309,7 @@ class MemberRegistration:
         object.__setattr__(self, "message", _without(self.otp_code, self.message))
 
 
-@fixed
+@frozen
 class OneTimeCodeSent:
     """A one-time code is on its way; `otp_code` has it, with a test key alone."""
 
