@@ -39,6 +39,7 @@ SMALL = {
     "batch": ["--sizes", "50"],
     "start": ["--runs", "1"],
     "delay": ["--changes", "50", "--in-flight", "2"],
+    "flow": ["--seconds", "4", "--only", "200/s, 429 beyond, no burst", "--fixed"],
     "faults": ["--runs", "1", "--changes", "40", "--shares", "0.3", "--outage", "0"],
 }
 
@@ -52,6 +53,32 @@ def test_a_benchmark_says_what_it_measured(name, tmp_path):
     rows = data.get("rows") or data["shares"]
     drawn = ElementTree.parse(tmp_path / "chart.svg").iter("{http://www.w3.org/2000/svg}rect")
     assert len([bar for bar in drawn if bar.get("class") in ("bar", "ours")]) == len(rows) > 0
+
+
+STAT = """cpu  1 2 3 4 5 6 7 1000 9 10
+cpu0 1 2 3 4 5 6 7 300 9 10
+cpu1 1 2 3 4 5 6 7 700 9 10
+cpu10 1 2 3 4 5 6 7 9999 9 10
+intr 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("cores", "stat", "seconds"),
+    [((0, 1), STAT, 5.0), ((1, None), STAT, 7.0), ((5, 6), STAT, None), ((0, 1), "cpu0 1\n", None)],
+    ids=["two cores", "one core", "other cores", "none said"],
+)
+def test_what_the_host_kept_for_others_is_told_or_not_known(
+    cores, stat, seconds, loaded, tmp_path, monkeypatch
+):
+    """Of the two cores alone that client and provider have."""
+    method, file = loaded("method"), tmp_path / "stat"
+    file.write_text(stat)
+    monkeypatch.setattr(method, "client_core", lambda: cores[0])
+    monkeypatch.setattr(method, "server_core", lambda: cores[1])
+    monkeypatch.setattr(method.os, "sysconf", lambda name: 100)
+    assert method.stolen(str(file)) == seconds
+    assert method.stolen(str(tmp_path / "missing")) is None
 
 
 def test_the_gate_fails_when_a_limit_is_passed():

@@ -8,7 +8,15 @@ import attrs
 import pytest
 from conftest import change, claims_of, client_for, delivery_of, once, until
 
-from bonifiq_async import ChangeKeyConflict, Effect, NotAppliedError, OutcomeUnknownError, StopReason
+from bonifiq_async import (
+    ChangeKeyConflict,
+    Effect,
+    MemoryLedger,
+    NotAppliedError,
+    OutcomeUnknownError,
+    StopReason,
+)
+from bonifiq_async.claims import Claims
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import FaultScript
@@ -320,3 +328,21 @@ async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
     await asyncio.wait([leader])
     [(seconds, at)] = left
     assert seconds == pytest.approx(begun + 5 - at, abs=0.05)
+
+
+async def test_a_ledger_has_a_while_to_open_however_short_the_call() -> None:
+    """To open it is no part of every call."""
+
+    class Slow(MemoryLedger):
+        async def bind(self, provider: str, account: str) -> None:
+            await asyncio.sleep(0.1)
+            await super().bind(provider, account)
+
+    async def deliver(history: History, seconds: float) -> Delivered[None]:
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    claims = Claims(Slow(), "provider", "account", asyncio.sleep)
+    delivered = await once(
+        claims, PreparedRequest("POST", "http://a", "/b", b"{}", "key"), deliver, seconds=0.01
+    )
+    assert delivered.effect is Effect.APPLIED

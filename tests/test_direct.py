@@ -50,6 +50,22 @@ async def test_no_time_limit_stays_of_a_request_that_has_ended(raw_server) -> No
     await session.aclose()
 
 
+async def test_a_request_has_the_time_it_was_given_and_no_more(raw_server) -> None:
+    ends: list[float] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        ends.extend(at - clock() for at in session._under_way._due.values())
+        writer.write(http(CHANGED))
+
+    session, clock = manager(), asyncio.get_running_loop().time
+    began = clock()
+    assert (await attempt(session, write(await raw_server(listen)), 5.0)).status == 200
+    [left] = ends
+    assert 5.0 - (clock() - began) <= left <= 5.0
+    await session.aclose()
+
+
 @pytest.mark.parametrize("prefix", ["", "/prefix", "/pre%20fix/x"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> None:
