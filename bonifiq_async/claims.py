@@ -6,6 +6,7 @@ before anybody is told.
 """
 
 import asyncio
+import copy
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
@@ -147,6 +148,8 @@ class Claims:
             delivered = flight.landed.result()
             if delivered is None or (delivered.reason in OF_ITS_OWN and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
+            # Nobody's answer is anybody else's: it might be changed, which only type checkers refuse.
+            delivered = copy.deepcopy(delivered)
             if flight.ledger is record:
                 return cast(Delivered[T], delivered)
             elsewhere = cast(Delivered[T], delivered)

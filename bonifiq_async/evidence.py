@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
@@ -59,7 +59,7 @@ class Evidence:
         return tuple([value for key, value in self.headers if len(key) == length and key.lower() == wanted])
 
 
-@frozen
+@fixed
 class ErrorAnswer:
     """What a provider said of a failure; any part may be missing."""
 

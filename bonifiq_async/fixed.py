@@ -1,8 +1,8 @@
 """Words: values that are fixed when they are made, and cost little to make.
 
-`attrs.frozen` also watches while the program runs, and pays for that at each attribute it sets: a tenth of a
-whole call went there. What stays within the library is watched by the type checker alone; what users make or
-are given is `frozen`.
+`attrs.frozen` also watches while the program runs, and pays for that at each attribute it sets: an eighth of
+a whole call went there. What the library makes is watched by the type checker alone, and given to one caller
+alone; what users make, and the library relies on, is `frozen`.
 Source: T. Tvrtković, "Zero-overhead Frozen attrs Classes", threeofwands.com.
 """
 

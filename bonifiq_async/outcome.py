@@ -6,8 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from attrs import frozen
-
+from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class StopReason(Kind):
     """It was asked to, and a further attempt was not worth waiting for."""
 
 
-@frozen
+@fixed
 class Attempt:
     """One request on the wire, in short.
 
@@ -99,7 +98,7 @@ class Change(Protocol):
     def change_key(self) -> str: ...
 
 
-@frozen
+@fixed
 class Outcome(Generic[T]):
     """A change and what became of it.
 

@@ -139,7 +139,7 @@ class CashbackChangeRequest:
         return cls(canonical(value), kind, change.reason, change.change_key, change.customer_reason)
 
 
-@frozen
+@fixed
 class CheckoutRemovalRequest:
     """Body of a checkout cashback removal (schema ExternalApiCheckoutActionRequest)."""
 
@@ -148,7 +148,7 @@ class CheckoutRemovalRequest:
     total: Decimal | None = None
 
 
-@frozen
+@fixed
 class CustomerPointsToExpire:
     """Points that expire, and when."""
 
@@ -156,7 +156,7 @@ class CustomerPointsToExpire:
     when: datetime | None = None
 
 
-@frozen
+@fixed
 class PointDetailItem:
     """One line of a customer's point history."""
 
@@ -174,7 +174,7 @@ class PointDetailItem:
     point_type_description: str | None = None
 
 
-@frozen
+@fixed
 class CustomerPoints:
     """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
 
@@ -192,7 +192,7 @@ class CustomerPoints:
     error: str | None = None
 
 
-@frozen
+@fixed
 class PendingOrder:
     """What one order will bring (schema CustomerPendingOrderResponse)."""
 
@@ -202,7 +202,7 @@ class PendingOrder:
     pending_cashback: Decimal | None = None
 
 
-@frozen
+@fixed
 class PendingPoints:
     """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
 
@@ -211,7 +211,7 @@ class PendingPoints:
     pending_orders: tuple[PendingOrder, ...] = ()
 
 
-@frozen
+@fixed
 class CheckoutRemoved:
     """Result of a checkout removal (schema CheckoutRemoveCashbackResponse)."""
 
@@ -219,7 +219,7 @@ class CheckoutRemoved:
     customer_message: str | None = None
 
 
-@frozen
+@fixed
 class CheckoutRemoval:
     """What became of the cashback on a checkout.
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from attrs import field, frozen
+from attrs import field
 
 from bonifiq_async.change_key import canonical_amount
+from bonifiq_async.fixed import fixed
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
 from bonifiq_async.raba7ni.member import OneTimeCode, Pin
 
@@ -20,7 +21,7 @@ def _spelt(value: Decimal) -> Decimal:
     return Decimal(canonical_amount(value))
 
 
-@frozen
+@fixed
 class EarnRequest:
     """Body of an earn."""
 
@@ -48,7 +49,7 @@ class EarnRequest:
         )
 
 
-@frozen
+@fixed
 class RedeemRequest:
     """Body of a redeem."""
 
@@ -63,7 +64,7 @@ class RedeemRequest:
         return cls(change.card_id, _spelt(change.amount), change.pin, change.reference)
 
 
-@frozen
+@fixed
 class RedeemRecord:
     """What a ledger keeps of a redeem: no PIN, but the member, whom the request names by the token alone."""
 
@@ -79,7 +80,7 @@ class RedeemRecord:
         return cls(change.card_id, _spelt(change.amount), change.reference, member)
 
 
-@frozen
+@fixed
 class RefundRequest:
     """Body of a refund."""
 
@@ -106,7 +107,7 @@ class RefundRequest:
         )
 
 
-@frozen
+@fixed
 class CashbackEarned:
     """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
 
@@ -120,7 +121,7 @@ class CashbackEarned:
     earned_at: datetime | None = None
 
 
-@frozen
+@fixed
 class CashbackRedeemed:
     """What a redeem came to. `amount_redeemed` has no sign; the history has it below zero."""
 
@@ -132,7 +133,7 @@ class CashbackRedeemed:
     redeemed_at: datetime | None = None
 
 
-@frozen
+@fixed
 class CashbackRefunded:
     """What a refund came to. `balance_warning` was only ever shown as null: it is kept as it comes."""
 
@@ -153,7 +154,7 @@ CashbackAnswer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 """What a write is answered with."""
 
 
-@frozen
+@fixed
 class CashbackBalance:
     """A member's balance on a card."""
 
@@ -165,7 +166,7 @@ class CashbackBalance:
     queried_at: datetime | None = None
 
 
-@frozen
+@fixed
 class CashbackTransaction:
     """One line of a member's history. `amount` is signed. It shows neither reference nor metadata."""
 
@@ -177,7 +178,7 @@ class CashbackTransaction:
     created_at: datetime | None = None
 
 
-@frozen
+@fixed
 class Pagination:
     """Where a page of a history stands."""
 
@@ -187,7 +188,7 @@ class Pagination:
     has_more: bool | None = None
 
 
-@frozen
+@fixed
 class HistoryPage:
     """One page of a history."""
 
@@ -197,7 +198,7 @@ class HistoryPage:
     pagination: Pagination | None = None
 
 
-@frozen
+@fixed
 class CashbackConfig:
     """How a card gives cashback. To what the two bounds apply is not documented."""
 
@@ -207,7 +208,7 @@ class CashbackConfig:
     allows_pin_redemption: bool | None = None
 
 
-@frozen
+@fixed
 class CashbackCard:
     """A card: the members of both documented samples, which agree on `id`, `unique_identifier`, `name`."""
 
@@ -224,7 +225,7 @@ class CashbackCard:
     club_id: int | None = None
 
 
-@frozen
+@fixed
 class CardList:
     """The cards of an application."""
 
@@ -232,7 +233,7 @@ class CardList:
     total: int | None = None
 
 
-@frozen
+@fixed
 class CardReward:
     """A reward of a card. `title` is a text for each language code; `points` is what it costs."""
 
@@ -244,7 +245,7 @@ class CardReward:
     is_active: bool | None = None
 
 
-@frozen
+@fixed
 class RewardList:
     """The rewards of a card."""
 
@@ -252,7 +253,7 @@ class RewardList:
     rewards: tuple[CardReward, ...] = ()
 
 
-@frozen
+@fixed
 class Contact:
     """Where a member is asked for: body of a check and of a request for a one-time code."""
 
@@ -261,7 +262,7 @@ class Contact:
     phone_number: str | None = None
 
 
-@frozen
+@fixed
 class RegistrationRequest:
     """Body of a registration."""
 
@@ -271,7 +272,7 @@ class RegistrationRequest:
     accepts_emails: bool | None = None
 
 
-@frozen
+@fixed
 class MaskedMember:
     """A member as the sign-in shows it: e-mail and phone have asterisks in them."""
 
@@ -281,7 +282,7 @@ class MaskedMember:
     phone: str | None = None
 
 
-@frozen
+@fixed
 class MemberCheck:
     """Whether a member exists; `registration_endpoint` comes when it does not."""
 
@@ -296,7 +297,7 @@ def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     return message if code is None or message is None else code.blotted(message)
 
 
-@frozen
+@fixed
 class MemberRegistration:
     """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
 
@@ -309,7 +310,7 @@ class MemberRegistration:
         object.__setattr__(self, "message", _without(self.otp_code, self.message))
 
 
-@frozen
+@fixed
 class OneTimeCodeSent:
     """A one-time code is on its way; `otp_code` has it, with a test key alone."""
 
