@@ -148,8 +148,7 @@ class Claims:
             delivered = flight.landed.result()
             if delivered is None or (delivered.reason in OF_ITS_OWN and deadline > loop.time()):
                 continue  # the other call ended for reasons of its own: go on under the same key
-            # Nobody's answer is anybody else's: it might be changed, which only type checkers refuse.
-            delivered = copy.deepcopy(delivered)
+            delivered = _own(delivered)
             if flight.ledger is record:
                 return cast(Delivered[T], delivered)
             elsewhere = cast(Delivered[T], delivered)
@@ -318,6 +317,14 @@ def _book(ledger: Ledger) -> object:
     """Return what tells a ledger from another one: its file, where it has one."""
     path: object = getattr(ledger, "path", None)
     return ref(ledger) if path is None else path
+
+
+def _own(delivered: Delivered[object]) -> Delivered[object]:
+    """Return the same with an answer and attempts that no other caller has: only type checkers guard them."""
+    attempts, reading = tuple(map(copy.copy, delivered.attempts)), delivered.reading
+    if reading is not None:
+        reading = evolve(reading, result=copy.copy(reading.result))
+    return evolve(delivered, attempts=attempts, reading=reading)
 
 
 def _adopting(

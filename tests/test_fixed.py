@@ -17,8 +17,10 @@ import bonifiq_async
 from bonifiq_async import (
     BasicCredentials,
     CashbackChange,
+    CustomerPointsToExpire,
     Earn,
     FlowControl,
+    PointDetailItem,
     PoolLimits,
     Raba7niCredentials,
     Redeem,
@@ -76,8 +78,10 @@ def test_a_name_that_is_not_there_can_not_be_set() -> None:
     [
         BasicCredentials,
         CashbackChange,
+        CustomerPointsToExpire,
         Earn,
         FlowControl,
+        PointDetailItem,
         PoolLimits,
         Raba7niCredentials,
         Redeem,
@@ -88,7 +92,7 @@ def test_a_name_that_is_not_there_can_not_be_set() -> None:
     ],
 )
 def test_what_users_make_is_frozen(kind: type[object]) -> None:
-    """It was checked when it was made, and never is again."""
+    """It was checked when it was made, and never is again; so are the parts of an answer that calls share."""
     assert attrs.inspect(kind).is_frozen
 
 

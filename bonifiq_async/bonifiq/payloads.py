@@ -148,7 +148,7 @@ class CheckoutRemovalRequest:
     total: Decimal | None = None
 
 
-@fixed
+@frozen
 class CustomerPointsToExpire:
     """Points that expire, and when."""
 
@@ -156,7 +156,7 @@ class CustomerPointsToExpire:
     when: datetime | None = None
 
 
-@fixed
+@frozen
 class PointDetailItem:
     """One line of a customer's point history."""
 
