@@ -134,7 +134,7 @@ BREAKS = {
             left[0] = 12
             return extend(self, *given, **more)
         def forgotten(self, now):
-            if left[0] > 0 and remaining(self, now) > 0:
+            if left[0] > 0 and 0 < remaining(self, now) < 1.5:  # later than what may have been on its way
                 left[0] -= 1
                 return 0.0
             return remaining(self, now)
