@@ -19,7 +19,7 @@ from decimal import Decimal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 from chart import Bar, bars
 from method import MARK, Host
 from provider import REPLY, Requests
@@ -265,17 +265,11 @@ def main() -> None:
             lost = host.share()
             mark = f" {MARK}" if lost is not None and lost > DISTURBED else ""
             limit = "adaptive" if fixed is None else f"fixed {fixed}"
-            rows.append({"provider": case.name, "limit": limit, "used": found.used})
             text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
             drawn.append(
                 Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
             )
-            rows[-1] |= {
-                "turned_away": found.turned_away,
-                "after_steps": found.after_steps,
-                "stolen": lost,
-                "late": found.late,
-            }
+            rows.append({"provider": case.name, "limit": limit, **asdict(found), "stolen": lost})
             if not options.json:
                 steps = ", ".join(f"{share:.0%}" for share in found.after_steps)
                 print(
@@ -290,10 +284,10 @@ def main() -> None:
             "one run each; blue is the limit that adapts",
         )
         options.svg.write_text(bars(title, note, drawn), "utf-8")
-    if not options.json:
-        print(f"{MARK} marks a run in which the host kept more than {DISTURBED:.0%} of the time for others.")
     if options.json:
         print(json.dumps({"seconds": options.seconds, "rows": rows}))
+    else:
+        print(f"{MARK} marks a run in which the host kept more than {DISTURBED:.0%} of the time for others.")
 
 
 if __name__ == "__main__":

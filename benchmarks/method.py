@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from typing import IO, TypeVar
+from unittest.mock import patch
 
 from attrs import frozen
 from provider import REPLY, Requests, history
@@ -296,7 +297,7 @@ class Worker:
     def __init__(self, folder: str | None = None) -> None:
         self._line, there = SPAWN.Pipe()
         self._process = SPAWN.Process(target=_work, args=(there, client_core()), daemon=True)
-        with _environment(ALLOCATOR):
+        with patch.dict(os.environ, ALLOCATOR | os.environ):  # what is set already stays
             self._process.start()
         there.close()
         if folder is not None:
@@ -322,18 +323,6 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Add to the environment that processes are started with; what is set already stays."""
-    added = {name: value for name, value in settings.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
 
 
 def loops() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

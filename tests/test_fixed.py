@@ -14,21 +14,6 @@ import attrs
 import pytest
 
 import bonifiq_async
-from bonifiq_async import (
-    BasicCredentials,
-    CashbackChange,
-    CustomerPointsToExpire,
-    Earn,
-    FlowControl,
-    PointDetailItem,
-    PoolLimits,
-    Raba7niCredentials,
-    Redeem,
-    Refund,
-    RetryPolicy,
-    Runtime,
-    Timeouts,
-)
 from bonifiq_async.evidence import Evidence
 from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import Ending, State
@@ -76,19 +61,19 @@ def test_a_name_that_is_not_there_can_not_be_set() -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        BasicCredentials,
-        CashbackChange,
-        CustomerPointsToExpire,
-        Earn,
-        FlowControl,
-        PointDetailItem,
-        PoolLimits,
-        Raba7niCredentials,
-        Redeem,
-        Refund,
-        RetryPolicy,
-        Runtime,
-        Timeouts,
+        bonifiq_async.BasicCredentials,
+        bonifiq_async.CashbackChange,
+        bonifiq_async.CustomerPointsToExpire,
+        bonifiq_async.Earn,
+        bonifiq_async.FlowControl,
+        bonifiq_async.PointDetailItem,
+        bonifiq_async.PoolLimits,
+        bonifiq_async.Raba7niCredentials,
+        bonifiq_async.Redeem,
+        bonifiq_async.Refund,
+        bonifiq_async.RetryPolicy,
+        bonifiq_async.Runtime,
+        bonifiq_async.Timeouts,
     ],
 )
 def test_what_users_make_is_frozen(kind: type[object]) -> None:
