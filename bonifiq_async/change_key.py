@@ -24,18 +24,20 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    digits = str(value).lstrip("-")
-    if has_exponent(digits):
-        digits = format(value.copy_abs(), "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return _plain(str(value), value).lstrip("-")
 
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
     digits = str(value)
-    if digits[-1] == "0" or has_exponent(digits):
-        return Decimal(canonical_amount(value)).copy_sign(value)
-    return value
+    plain = _plain(digits, value)
+    return value if plain == digits else Decimal(plain)
+
+
+def _plain(digits: str, value: Decimal) -> str:
+    if has_exponent(digits):
+        digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def _escape(part: str) -> str:

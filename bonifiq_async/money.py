@@ -38,10 +38,3 @@ class Sums:
             self.removed = EXACT.subtract(self.removed, value)
         else:
             self.added = EXACT.add(self.added, value)
-
-    def take_back(self, value: Decimal) -> None:
-        """Undo one `put` of `value`."""
-        if value.is_signed():
-            self.removed = EXACT.add(self.removed, value)
-        else:
-            self.added = EXACT.subtract(self.added, value)

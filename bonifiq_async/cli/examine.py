@@ -90,8 +90,8 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
         if ledger is not None and looks:
             stack.enter_context(ledger.beside(keys.database))
         with _room_for(source):
-            sums, repeats, problems = _compare(source, on_problem, keys, marks)
-            changes, customers = keys.kept()
+            repeats, problems = _compare(source, on_problem, keys, marks)
+            changes, sums, customers = keys.kept()
         if looks:
             settled = _settled(keys, marks)
         return Plan(source, changes, customers, sums.added, sums.removed, repeats, problems, settled, marks)
@@ -99,26 +99,23 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
 
 def _compare(
     source: Source, on_problem: Callable[[Problem], None], keys: Keys, marks: Marks
-) -> tuple[Sums, int, int]:
-    """Read every row; return the sums of what is left, and how many rows are repeats and problems."""
-    sums, repeats, problems = Sums(), 0, 0
-    for row in source.rows():
-        if isinstance(row, Problem):
-            problems += 1
-            on_problem(row)
-        else:
-            sums.put(row.value)
-            keys.note(row)
-    for line, value, other in keys.conflicts():
+) -> tuple[int, int]:
+    """Read every row; return how many are repeats, and how many problems."""
+    repeats, problems = 0, 0
+    for some in source.parts():
+        keys.note([row for row in some if not isinstance(row, Problem)])
+        for row in some:
+            if isinstance(row, Problem):
+                problems += 1
+                on_problem(row)
+    for line, other in keys.conflicts():
         problems += 1
         on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
-        sums.take_back(value)
         marks.put(line, LEFT_OUT)
-    for line, value in keys.repeats():
+    for line in keys.repeats():
         repeats += 1
-        sums.take_back(value)
         marks.put(line, LEFT_OUT)
-    return sums, repeats, problems
+    return repeats, problems
 
 
 def _settled(keys: Keys, marks: Marks) -> Settled:

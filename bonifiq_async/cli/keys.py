@@ -1,14 +1,12 @@
 """The keys of a file, compared in a temporary database so that memory does not grow with the file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.ledger.look import APPLIED
-
-_AT_ONCE = 1000
-"""Rows inserted together."""
+from bonifiq_async.money import EXACT, Sums
 
 
 class Keys:
@@ -25,54 +23,51 @@ class Keys:
         self.database.execute(
             "CREATE TABLE seen (line INTEGER PRIMARY KEY, key TEXT, digest BLOB, value TEXT, customer TEXT)"
         )
-        self._pending: list[tuple[int, str, bytes, str, str]] = []
 
-    def note(self, row: FileChange) -> None:
-        """Take in a row."""
-        pending = self._pending
-        pending.append((row.line, row.change_key, self._digest(row), str(row.value), row.customer_id))
-        if len(pending) == _AT_ONCE:
-            self._flush()
-
-    def _flush(self) -> None:
+    def note(self, rows: Sequence[FileChange]) -> None:
+        """Take in some rows."""
+        digests = [self._digest(row) for row in rows]
+        seen = [
+            (row.line, row.change_key, digest, str(row.value), row.customer_id)
+            for row, digest in zip(rows, digests, strict=True)
+        ]
         self.database.execute("BEGIN")
-        self.database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", self._pending)
+        self.database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", seen)
         self.database.execute("COMMIT")
-        self._pending.clear()
 
-    def conflicts(self) -> Iterator[tuple[int, Decimal, int]]:
-        """Yield line, value and the first other line of each row whose key stands for two changes."""
-        self._flush()
+    def conflicts(self) -> Iterator[tuple[int, int]]:
+        """Yield the line, and the first other line, of each row whose key stands for two changes."""
         self.database.execute("CREATE INDEX by_key ON seen (key, digest, line, value)")
         self.database.execute(
             "CREATE TEMP TABLE shared AS SELECT key, count(DISTINCT digest) > 1 AS torn FROM seen"
             " GROUP BY key HAVING count(*) > 1"
         )
-        rows = self.database.execute(
-            "SELECT line, value, (SELECT min(other.line) FROM seen other"
+        return self.database.execute(
+            "SELECT line, (SELECT min(other.line) FROM seen other"
             " WHERE other.key = seen.key AND other.digest <> seen.digest)"
             " FROM seen WHERE key IN (SELECT key FROM shared WHERE torn) ORDER BY line"
         )
-        return ((line, Decimal(value), other) for line, value, other in rows)
 
-    def repeats(self) -> Iterator[tuple[int, Decimal]]:
-        """Yield line and value of each row that an earlier row has said already."""
+    def repeats(self) -> Iterator[int]:
+        """Yield the line of each row that an earlier row has said already."""
         self.database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE torn)")
         self.database.execute(
-            "CREATE TEMP TABLE again AS SELECT line, value FROM seen WHERE key IN (SELECT key FROM shared)"
+            "CREATE TEMP TABLE again AS SELECT line FROM seen WHERE key IN (SELECT key FROM shared)"
             " AND EXISTS (SELECT 1 FROM seen first WHERE first.key = seen.key AND first.line < seen.line)"
         )
         self.database.execute("DELETE FROM seen WHERE line IN (SELECT line FROM again)")
-        rows = self.database.execute("SELECT line, value FROM again ORDER BY line")
-        return ((line, Decimal(value)) for line, value in rows)
+        return (line for (line,) in self.database.execute("SELECT line FROM again"))
 
-    def kept(self) -> tuple[int, int]:
-        """Return how many changes are left, and for how many customers."""
-        changes: int = self.database.execute("SELECT count(*) FROM seen").fetchone()[0]
+    def kept(self) -> tuple[int, Sums, int]:
+        """Return how many changes are left, what they come to, and for how many customers they are."""
+        changes, sums = 0, Sums()
+        for value, times in self.database.execute("SELECT value, count(*) FROM seen GROUP BY value"):
+            changes += times
+            sums.put(EXACT.multiply(Decimal(value), times))
         # Grouped, they are sorted; told apart one by one, a million would take five times as long.
         grouped = "SELECT count(*) FROM (SELECT 1 FROM seen GROUP BY customer)"
         customers: int = self.database.execute(grouped).fetchone()[0]
-        return changes, customers
+        return changes, sums, customers
 
     def settled(self) -> Iterator[tuple[int, Decimal]]:
         """Yield line and value of each change left that is applied, says the ledger beside (see `look`)."""
@@ -83,8 +78,7 @@ class Keys:
             " AND applied.key = seen.key AND applied.digest = seen.digest",
             self._operations,
         )
-        for line, value in rows:
-            yield line, Decimal(value)
+        return ((line, Decimal(value)) for line, value in rows)
 
     def close(self) -> None:
         """Forget everything."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import os
 import re
 import shlex
@@ -29,6 +30,9 @@ _AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 Wanted = Callable[[int], object]
 """Says of a line whether to read it on."""
+
+TOGETHER = 200
+"""Rows that take each step together: all the steps are more code than a processor keeps at hand."""
 
 
 @frozen
@@ -62,17 +66,22 @@ class Source:
         return tuple(printable(name) for name in names if name and name not in self.side.columns.names)
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
-        """Yield each row as a change, or as what is wrong with it; of the lines `wanted` alone, if given.
+        """Yield each row of `parts`."""
+        return itertools.chain.from_iterable(self.parts(wanted))
 
-        Raises `ConfigurationError` for what concerns the whole file: it cannot be read, is empty, is
-        not UTF-8, lacks a column, or is not CSV.
+    def parts(self, wanted: Wanted | None = None) -> Iterator[Sequence[FileChange | Problem]]:
+        """Yield some rows, `TOGETHER` at the most, each as a change or as what is wrong with it.
+
+        They are those of the lines `wanted` alone, if given. Raises `ConfigurationError` for what concerns
+        the whole file: it cannot be read, is empty, is not UTF-8, lacks a column, or is not CSV.
         """
         reader, row = _csv_rows if self.format == "csv" else _json_rows, self.side.row
         try:
             empty = True
-            for line, cells in reader(self, wanted or _every):
+            lines = reader(self, wanted or _every)
+            while some := list(itertools.islice(lines, TOGETHER)):
                 empty = False
-                yield cells if isinstance(cells, Problem) else row(line, cells)
+                yield [cells if isinstance(cells, Problem) else row(line, cells) for line, cells in some]
         except UnicodeDecodeError:
             raise ConfigurationError(
                 f"{self.name}, line {_undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
