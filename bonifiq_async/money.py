@@ -32,9 +32,9 @@ class Sums:
     added: Decimal = Decimal(0)
     removed: Decimal = Decimal(0)
 
-    def put(self, value: Decimal) -> None:
-        """Count a signed change."""
+    def put(self, value: Decimal, times: int = 1) -> None:
+        """Count so many signed changes of `value`."""
         if value.is_signed():
-            self.removed = EXACT.subtract(self.removed, value)
+            self.removed = EXACT.fma(value, -times, self.removed)
         else:
-            self.added = EXACT.add(self.added, value)
+            self.added = EXACT.fma(value, times, self.added)

@@ -23,11 +23,12 @@ class Marks:
 
     _marks: bytearray = field(factory=bytearray)
 
-    def put(self, line: int, mark: int) -> None:
-        """Mark a line."""
-        if line >= len(self._marks):
-            self._marks.extend(bytes(line + 1 - len(self._marks)))
-        self._marks[line] = mark
+    def put(self, mark: int, *lines: int) -> None:
+        """Mark some lines."""
+        marks = self._marks
+        marks.extend(bytes(max(0, max(lines) + 1 - len(marks))))
+        for line in lines:
+            marks[line] = mark
 
     def stands(self, mark: int) -> Callable[[int], bool]:
         """Return what says of a line whether it has `mark`."""
@@ -111,19 +112,20 @@ def _compare(
     for line, other in keys.conflicts():
         problems += 1
         on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
-        marks.put(line, LEFT_OUT)
+        marks.put(LEFT_OUT, line)
     for line in keys.repeats():
         repeats += 1
-        marks.put(line, LEFT_OUT)
+        marks.put(LEFT_OUT, line)
     return repeats, problems
 
 
 def _settled(keys: Keys, marks: Marks) -> Settled:
     changes, sums = 0, Sums()
-    for line, value in keys.settled():
-        changes += 1
-        sums.put(value)
-        marks.put(line, SETTLED)
+    for lines, values in keys.settled():
+        changes += len(lines)
+        marks.put(SETTLED, *lines)
+        for value, times in values.items():
+            sums.put(Decimal(value), times)
     return Settled(changes, sums)
 
 

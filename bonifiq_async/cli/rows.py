@@ -31,7 +31,7 @@ _AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 Wanted = Callable[[int], object]
 """Says of a line whether to read it on."""
 
-TOGETHER = 200
+TOGETHER = 100
 """Rows that take each step together: all the steps are more code than a processor keeps at hand."""
 
 
