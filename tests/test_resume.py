@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from bonifiq_async.cli import apply as applying
 from bonifiq_async.cli import examine as examining
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.outcome_file import OutcomeFile
-from bonifiq_async.cli.rows import Problem, Source
+from bonifiq_async.cli.rows import TOGETHER, Problem, Source
 from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.entry import Entry, put
@@ -249,6 +250,43 @@ def test_only_the_lines_wanted_are_read(tmp_path, kind, lines):
     source = Source(tmp_path / "f", "f", kind)
     assert [row.line for row in source.rows(lambda line: line > 2)] == [4, 6] if kind == "csv" else [3, 4, 5]
     assert list(source.rows(lambda line: False)) == []
+
+
+SAID_BEFORE = "c1,0.50,r,k1"
+FIFTHS = {
+    "settled": lambda number: f"c{number},{number % 3}.25,r,k{number}",
+    "left": lambda number: SAID_BEFORE if number == 1 else f"c{number},-{number % 3}.50,r,k{number}",
+    "not valid": lambda number: f"c{number},nothing,r,k{number}",
+    "said before": lambda number: SAID_BEFORE,
+    "at odds": lambda number: f"c{number},{number}.00,r,torn",
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 50])
+def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
+    """Wherever a part ends; the rows are of one sort after the other."""
+    fifths = {name: range(start, count, 5) for start, name in enumerate(FIFTHS)}
+    lines = [line(number) for number, line in zip(range(count), itertools.cycle(FIFTHS.values()))]
+    path, ledger, first = tmp_path / "changes", tmp_path / "ledger", 2 if kind == "csv" else 1
+    path.write_text("\n".join([HEADER, *(lines[number] for number in fifths["settled"])]))
+    _record(ledger, Source(path, "changes", "csv"))
+    keys = HEADER.split(",")
+    told = [json.dumps(dict(zip(keys, line.split(","), strict=True))) for line in lines]
+    path.write_text("\n".join([HEADER, *lines] if kind == "csv" else told))
+    problems: list[Problem] = []
+    account = LedgerFile(ledger, ("provider", "account"))
+    plan = examining.examine(Source(path, "changes", kind), problems.append, account)
+    wrong = sorted((*fifths["not valid"], *fifths["at odds"]))
+    assert sorted(problem.line - first for problem in problems) == wrong
+    assert (plan.problems, plan.repeats) == (len(wrong), len(fifths["said before"]))
+    assert [row.line - first for row in plan.read_settled()] == list(fifths["settled"])
+    assert [row.line - first for row in plan.read()] == list(fifths["left"])
+    assert plan.settled.changes == len(fifths["settled"])
+    assert plan.settled.sums.added == sum(number % 3 + Decimal("0.25") for number in fifths["settled"])
+    assert plan.added == plan.settled.sums.added + Decimal("0.50")
+    assert plan.removed == sum(number % 3 + Decimal("0.50") for number in fifths["left"] if number > 1)
+    assert plan.changes == plan.customers == len(fifths["settled"]) + len(fifths["left"])
 
 
 def test_examining_takes_no_memory_for_a_row(tmp_path):
