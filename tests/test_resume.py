@@ -20,6 +20,7 @@ from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.cli import apply as applying
 from bonifiq_async.cli import examine as examining
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.keys import Keys
 from bonifiq_async.cli.outcome_file import OutcomeFile
 from bonifiq_async.cli.rows import TOGETHER, Problem, Source
 from bonifiq_async.intent import Row, State
@@ -287,6 +288,33 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     assert plan.added == plan.settled.sums.added + Decimal("0.50")
     assert plan.removed == sum(number % 3 + Decimal("0.50") for number in fifths["left"] if number > 1)
     assert plan.changes == plan.customers == len(fifths["settled"]) + len(fifths["left"])
+
+
+def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
+    """Also where three changes share a key, one of them twice."""
+    path, told = tmp_path / "changes.csv", []
+    path.write_text("\n".join([HEADER, "a,1,r,k", "a,1,r,k", "b,1,r,k", "c,1,r,k", "d,1,r,other"]))
+    examining.examine(Source(path, "changes.csv", "csv"), told.append)
+    said = [(problem.line, problem.message.rpartition(" ")[2]) for problem in told]
+    assert said == [(2, "4"), (3, "4"), (4, "2"), (5, "2")]
+
+
+@pytest.mark.parametrize("line", ["c{},1,r,promo", "c,1,r,promo"], ids=["at odds", "said before"])
+def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_path, line):
+    """As a column that is constant by mistake."""
+
+    def steps(count: int) -> int:
+        path, taken = tmp_path / "changes.csv", itertools.count()
+        path.write_text("\n".join([HEADER, *(line.format(number) for number in range(count))]))
+        source = Source(path, "changes.csv", "csv")
+        with contextlib.closing(Keys(source.side)) as keys:
+            for some in source.parts():
+                keys.note(some)
+            keys.database.set_progress_handler(lambda: next(taken) < 0, 100)  # 100 of SQLite's instructions
+            assert len([*keys.conflicts(), *keys.repeats()]) >= count - 1
+        return next(taken)
+
+    assert steps(2000) < 8 * steps(500)
 
 
 def test_examining_takes_no_memory_for_a_row(tmp_path):

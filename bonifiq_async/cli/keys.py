@@ -41,24 +41,26 @@ class Keys:
     def conflicts(self) -> Iterator[tuple[int, int]]:
         """Yield the line, and the first other line, of each row whose key stands for two changes."""
         self.database.execute("CREATE INDEX by_key ON seen (key, digest, line, value)")
+        # Of each key that comes twice: its first line, that one's digest (a bare column is that of the row
+        # with the minimum: SQLite's documentation of SELECT, section 2.5), and the first line of another.
         self.database.execute(
-            # Few are shared: digests are compared for them alone.
-            "CREATE TEMP TABLE shared AS SELECT key,"
-            " (SELECT count(DISTINCT digest) > 1 FROM seen other WHERE other.key = seen.key) AS torn"
-            " FROM seen GROUP BY key HAVING count(*) > 1"
+            "CREATE TEMP TABLE shared AS SELECT key, digest, first, (SELECT min(line) FROM seen"
+            " WHERE seen.key = early.key AND seen.digest <> early.digest) AS other"
+            " FROM (SELECT key, digest, min(line) AS first FROM seen GROUP BY key HAVING count(*) > 1) early"
         )
         return self.database.execute(
-            "SELECT line, (SELECT min(other.line) FROM seen other"
-            " WHERE other.key = seen.key AND other.digest <> seen.digest)"
-            " FROM seen WHERE key IN (SELECT key FROM shared WHERE torn) ORDER BY line"
+            "SELECT line, CASE seen.digest WHEN shared.digest THEN other ELSE first END"
+            " FROM shared CROSS JOIN seen ON seen.key = shared.key WHERE other IS NOT NULL ORDER BY line"
         )
 
     def repeats(self) -> Iterator[int]:
         """Yield the line of each row that an earlier row has said already."""
-        self.database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE torn)")
         self.database.execute(
-            "CREATE TEMP TABLE again AS SELECT line FROM seen WHERE key IN (SELECT key FROM shared)"
-            " AND EXISTS (SELECT 1 FROM seen first WHERE first.key = seen.key AND first.line < seen.line)"
+            "DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE other IS NOT NULL)"
+        )
+        self.database.execute(
+            "CREATE TEMP TABLE again AS SELECT line FROM shared CROSS JOIN seen"
+            " ON seen.key = shared.key WHERE line > first"
         )
         self.database.execute("DELETE FROM seen WHERE line IN (SELECT line FROM again)")
         return (line for (line,) in self.database.execute("SELECT line FROM again"))
