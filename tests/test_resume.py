@@ -317,6 +317,14 @@ def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_pa
     assert steps(2000) < 8 * steps(500)
 
 
+def test_a_row_to_send_is_read_when_it_is_asked_for(tmp_path):
+    """The loop has others to serve: what is settled may lie between a row and the next."""
+    asked, path = [], tmp_path / "changes.csv"
+    path.write_text("\n".join(rows(5)))
+    found = Source(path, "changes.csv", "csv").rows(lambda line: asked.append(line) or line != 3)
+    assert (next(found).line, next(found).line, asked) == (2, 4, [2, 3, 4])
+
+
 def test_examining_takes_no_memory_for_a_row(tmp_path):
     """Ten times the rows, half of them said before and the rest settled: the peak stays where it was."""
 

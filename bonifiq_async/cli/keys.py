@@ -28,7 +28,7 @@ class Keys:
         )
 
     def note(self, rows: Sequence[FileChange]) -> None:
-        """Take in some rows, 199 at the most (SQLite before 3.32 takes 999 values in a statement)."""
+        """Take in some rows, 199 at the most: SQLite before 3.32 takes 999 values (its "Limits", 9)."""
         digests = [self._digest(row) for row in rows]
         seen = [
             (row.line, row.change_key, digest, str(row.value), row.customer_id)

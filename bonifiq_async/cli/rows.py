@@ -66,11 +66,13 @@ class Source:
         return tuple(printable(name) for name in names if name and name not in self.side.columns.names)
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
-        """Yield each row of `parts`."""
-        return itertools.chain.from_iterable(self.parts(wanted))
+        """Yield the rows of `parts`, each read when it is asked for: in between, others have their turn."""
+        return itertools.chain.from_iterable(self.parts(wanted, together=1))
 
-    def parts(self, wanted: Wanted | None = None) -> Iterator[Sequence[FileChange | Problem]]:
-        """Yield some rows, `TOGETHER` at the most, each as a change or as what is wrong with it.
+    def parts(
+        self, wanted: Wanted | None = None, together: int = TOGETHER
+    ) -> Iterator[Sequence[FileChange | Problem]]:
+        """Yield so many rows `together` at the most, each as a change or as what is wrong with it.
 
         They are those of the lines `wanted` alone, if given. Raises `ConfigurationError` for what concerns
         the whole file: it cannot be read, is empty, is not UTF-8, lacks a column, or is not CSV.
@@ -79,7 +81,7 @@ class Source:
         try:
             empty = True
             lines = reader(self, wanted or _every)
-            while some := list(itertools.islice(lines, TOGETHER)):
+            while some := list(itertools.islice(lines, together)):
                 empty = False
                 yield [cells if isinstance(cells, Problem) else row(line, cells) for line, cells in some]
         except UnicodeDecodeError:
