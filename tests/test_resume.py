@@ -23,6 +23,7 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.keys import Keys
 from bonifiq_async.cli.outcome_file import OutcomeFile
 from bonifiq_async.cli.rows import TOGETHER, Problem, Source
+from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
 from bonifiq_async.ledger.entry import Entry, put
@@ -259,7 +260,7 @@ FIFTHS = {
     "left": lambda number: SAID_BEFORE if number == 1 else f"c{number},-{number % 3}.50,r,k{number}",
     "not valid": lambda number: f"c{number},nothing,r,k{number}",
     "said before": lambda number: SAID_BEFORE,
-    "at odds": lambda number: f"c{number},{number}.00,r,torn",
+    "at odds": lambda number: f"c{number},{number}.00,r,torn{number % 2}",
 }
 
 
@@ -280,6 +281,8 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     plan = examining.examine(Source(path, "changes", kind), problems.append, account)
     wrong = sorted((*fifths["not valid"], *fifths["at odds"]))
     assert sorted(problem.line - first for problem in problems) == wrong
+    odd = [problem.line - first for problem in problems if problem.field == "change_key"]
+    assert odd == list(fifths["at odds"])
     assert (plan.problems, plan.repeats) == (len(wrong), len(fifths["said before"]))
     assert [row.line - first for row in plan.read_settled()] == list(fifths["settled"])
     assert [row.line - first for row in plan.read()] == list(fifths["left"])
@@ -288,6 +291,45 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     assert plan.added == plan.settled.sums.added + Decimal("0.50")
     assert plan.removed == sum(number % 3 + Decimal("0.50") for number in fifths["left"] if number > 1)
     assert plan.changes == plan.customers == len(fifths["settled"]) + len(fifths["left"])
+
+
+def test_a_part_of_the_file_may_have_nothing_that_is_valid(tmp_path):
+    """What follows it is read all the same."""
+    path, told = tmp_path / "changes.csv", []
+    path.write_text("\n".join([HEADER, *(f"c,nothing,r,k{n}" for n in range(TOGETHER)), "c,1,r,k"]))
+    plan = examining.examine(Source(path, "changes.csv", "csv"), told.append)
+    assert (len(told), plan.problems, plan.changes) == (TOGETHER, TOGETHER, 1)
+
+
+def test_what_stands_before_a_broken_line_is_told(tmp_path):
+    """What is wrong with it, before the file as a whole is refused."""
+    path, told = tmp_path / "changes.csv", []
+    path.write_text("\n".join([HEADER, "c,nothing,r,k", '"a"b,5,r,k']))
+    with pytest.raises(ConfigurationError, match="line 3: not CSV"):
+        examining.examine(Source(path, "changes.csv", "csv"), told.append)
+    assert [problem.line for problem in told] == [2]
+
+
+def test_the_sums_of_a_plan_are_exact(tmp_path):
+    """To the last of 28 digits, where no float tells two amounts apart."""
+    path, large = tmp_path / "changes.csv", Decimal(10**27)
+    path.write_text(
+        "\n".join([HEADER, f"c,{large},r,a", f"c,{large},r,b", f"c,{large + 1},r,c", "c,-0.1,r,d"])
+    )
+    plan = examining.examine(Source(path, "changes.csv", "csv"), print)
+    assert (plan.added, plan.removed) == (3 * 10**27 + 1, Decimal("0.1"))
+
+
+def test_a_part_of_a_file_fits_into_one_statement_of_any_sqlite(tmp_path):
+    """Before 3.32 it takes 999 values."""
+    path = tmp_path / "changes.csv"
+    path.write_text("\n".join(rows(TOGETHER)))
+    source = Source(path, "changes.csv", "csv")
+    with contextlib.closing(Keys(source.side)) as keys:
+        keys.database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        for some in source.parts():
+            keys.note(some)
+        assert (*keys.conflicts(), *keys.repeats(), keys.kept()[0]) == (TOGETHER,)
 
 
 def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):

@@ -2,7 +2,8 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from attrs import define, field, frozen
@@ -23,12 +24,13 @@ class Marks:
 
     _marks: bytearray = field(factory=bytearray)
 
-    def put(self, mark: int, *lines: int) -> None:
-        """Mark some lines."""
-        marks = self._marks
-        marks.extend(bytes(max(0, max(lines) + 1 - len(marks))))
+    def put(self, lines: Sequence[int], mark: int) -> None:
+        """Mark some lines, at least one."""
+        missing = max(lines) + 1 - len(self._marks)
+        if missing > 0:
+            self._marks.extend(bytes(missing))
         for line in lines:
-            marks[line] = mark
+            self._marks[line] = mark
 
     def stands(self, mark: int) -> Callable[[int], bool]:
         """Return what says of a line whether it has `mark`."""
@@ -112,19 +114,20 @@ def _compare(
     for line, other in keys.conflicts():
         problems += 1
         on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
-        marks.put(LEFT_OUT, line)
+        marks.put([line], LEFT_OUT)
     for line in keys.repeats():
         repeats += 1
-        marks.put(LEFT_OUT, line)
+        marks.put([line], LEFT_OUT)
     return repeats, problems
 
 
 def _settled(keys: Keys, marks: Marks) -> Settled:
     changes, sums = 0, Sums()
-    for lines, values in keys.settled():
+    for some in keys.settled():
+        lines, values = zip(*some, strict=True)
+        marks.put(lines, SETTLED)
         changes += len(lines)
-        marks.put(SETTLED, *lines)
-        for value, times in values.items():
+        for value, times in Counter(values).items():
             sums.put(Decimal(value), times)
     return Settled(changes, sums)
 

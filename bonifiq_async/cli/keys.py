@@ -1,8 +1,7 @@
 """The keys of a file, compared in a temporary database so that memory does not grow with the file."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
@@ -15,7 +14,8 @@ from bonifiq_async.money import Sums
 class Keys:
     """What each row of a file stands for: its key, and the digest that a ledger would keep of it.
 
-    What is asked of it is asked once, in the order of the methods. Raises what sqlite3 raises.
+    When all rows are noted, each method is called once, in their order: it goes on from what the one before
+    has left. Raises what sqlite3 raises.
     """
 
     def __init__(self, side: Side) -> None:
@@ -76,11 +76,8 @@ class Keys:
         customers: int = self.database.execute(grouped).fetchone()[0]
         return changes, sums, customers
 
-    def settled(self) -> Iterator[tuple[Sequence[int], Mapping[str, int]]]:
-        """Yield, of some changes left that are applied, their lines and how many are of which value.
-
-        The ledger beside says so (see `look`).
-        """
+    def settled(self) -> Iterator[Sequence[tuple[int, str]]]:
+        """Yield some changes left that are applied, says the ledger beside (see `look`): line and value."""
         found = self.database.execute(
             # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
             f"SELECT line, value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
@@ -89,8 +86,7 @@ class Keys:
             self._operations,
         )
         while some := found.fetchmany(TOGETHER):
-            lines, values = zip(*some, strict=True)
-            yield lines, Counter(values)
+            yield some
 
     def close(self) -> None:
         """Forget everything."""

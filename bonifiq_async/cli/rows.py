@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, TypeVar
 
 from attrs import field, frozen
 
 from bonifiq_async.cli.providers import FileChange, Side, chosen
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError, PayloadError
+
+T = TypeVar("T")
 
 Format = Literal["csv", "jsonl"]
 
@@ -32,7 +34,10 @@ Wanted = Callable[[int], object]
 """Says of a line whether to read it on."""
 
 TOGETHER = 100
-"""Rows that take each step together: all the steps are more code than a processor keeps at hand."""
+"""Rows that take each step together: all the steps are more code than a processor keeps at hand.
+
+So many are held in memory. `keys` takes 199 at the most.
+"""
 
 
 @frozen
@@ -80,8 +85,7 @@ class Source:
         reader, row = _csv_rows if self.format == "csv" else _json_rows, self.side.row
         try:
             empty = True
-            lines = reader(self, wanted or _every)
-            while some := list(itertools.islice(lines, together)):
+            for some in _gathered(reader(self, wanted or _every), together):
                 empty = False
                 yield [cells if isinstance(cells, Problem) else row(line, cells) for line, cells in some]
         except UnicodeDecodeError:
@@ -146,6 +150,22 @@ Cells = tuple[object, ...]
 
 def _every(line: int) -> bool:
     return True
+
+
+def _gathered(rows: Iterator[T], together: int) -> Iterator[list[T]]:
+    """Yield so many rows `together`; what stands before a fault of the file is yielded first."""
+    some: list[T] = []
+    try:
+        for row in rows:
+            some.append(row)
+            if len(some) == together:
+                yield some
+                some = []
+    except (ConfigurationError, UnicodeDecodeError, OSError):
+        yield some
+        raise
+    if some:
+        yield some
 
 
 def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
