@@ -30,7 +30,7 @@ from bonifiq_async.bonifiq.payloads import (
     PendingPoints,
     PointDetailItem,
 )
-from bonifiq_async.converters import Names, wire_name
+from bonifiq_async.converters import NOT_NULL, Names, wire_name
 from bonifiq_async.raba7ni import payloads as raba7ni_payloads
 from bonifiq_async.raba7ni.payloads import (
     CardList,
@@ -383,7 +383,10 @@ def ours(hint: object, names: Names) -> str:
 def test_payload_is_what_the_contract_says(
     provider: str, kind: type[attrs.AttrsInstance], schema: str
 ) -> None:
-    """Each member: its name, type, numbers if it is an enum, and whether it may be null or left out."""
+    """Each member: its name, type, numbers if it is an enum, and whether it may be null or left out.
+
+    The other provider's page has samples and no schemas: nothing says which of its members may be null.
+    """
     document = CONTRACTS[provider]
     names = Names.PASCAL if provider == "bonifiq" else Names.SNAKE
     whole = resolved(document, {"$ref": f"#/components/schemas/{schema}"})
@@ -391,7 +394,7 @@ def test_payload_is_what_the_contract_says(
     required = cast("list[str]", whole.get("required", []))
     if "data" in members:
         members = cast("dict[str, Schema]", resolved(document, members["data"])["properties"])
-    hints = get_type_hints(kind)
+    hints, marked = get_type_hints(kind), get_type_hints(kind, include_extras=True)
     fields = {wire_name(each.name, names): each for each in attrs.fields(kind)}
     extra = {name for name in fields if (kind.__name__, name) in MORE}
     assert set(fields) - extra == set(members)
@@ -405,7 +408,10 @@ def test_payload_is_what_the_contract_says(
             asked = name in required or name in REQUIRED_IN_PROSE
             assert empty is not asked, f"{name}: {'required' if asked else 'optional'} in the contract"
         else:
-            assert empty, f"{name}: it may be null or missing in an answer"
+            assert empty, f"{name}: it may be missing in an answer"
+            never_null = NOT_NULL in getattr(marked[fields[name].name], "__metadata__", ())
+            may_be = provider == "raba7ni" or member.get("nullable") is True
+            assert never_null is not may_be, f"{name}: {'null' if may_be else 'not null'} in the contract"
 
 
 READ_OTHERWISE = {

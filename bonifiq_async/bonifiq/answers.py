@@ -13,7 +13,7 @@ from attrs import frozen
 
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemoved, CustomerPoints, Severity
 from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
-from bonifiq_async.converters import decode, structure, wire_name
+from bonifiq_async.converters import NotNull, decode, structure, wire_name
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
 from bonifiq_async.fixed import fixed
@@ -52,9 +52,9 @@ class Envelope:
     error_code: int | None = None
     code: str | None = None
     code_name: str | None = None
-    severity: Severity | int | None = None
-    has_warning: bool | None = None
-    has_error: bool | None = None
+    severity: NotNull[Severity | int] = None
+    has_warning: NotNull[bool] = None
+    has_error: NotNull[bool] = None
 
     def said(self, status: int, inner: str | None = None) -> ErrorAnswer:
         """Return what the envelope says of a failure; `inner` is the text inside `Result`."""

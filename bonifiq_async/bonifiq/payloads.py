@@ -1,7 +1,7 @@
 """BonifiQ's payloads. Attribute names are the snake_case of the wire names; amounts are in BRL.
 
-Source: the schemas of the endpoint pages; which fields can be null is not documented, so that every
-field of an answer may be None.
+Source: the schemas of the endpoint pages. No field of an answer is marked as required there, so that each may
+be left out; null is read only where the schema has `nullable: true`, and is a wrong type elsewhere.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.change_key import canonical, change_key_for
+from bonifiq_async.converters import NotNull, NotNullArray
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.fixed import fixed
 
@@ -29,8 +30,8 @@ class Severity(IntEnum):
 class ChangePointOperation(IntEnum):
     """Whether cashback is given or taken (schema ChangePointOperation)."""
 
-    ADD = 0
-    REMOVE = 1
+    ADD_POINTS = 0
+    REMOVE_POINTS = 1
 
 
 class OrderOrigin(IntEnum):
@@ -115,7 +116,7 @@ def _key(customer_id: str, value: Decimal, change_key: str | None, reference: st
     return change_key
 
 
-_ADD, _REMOVE = ChangePointOperation
+_ADD_POINTS, _REMOVE_POINTS = ChangePointOperation
 
 
 @fixed
@@ -135,7 +136,7 @@ class CashbackChangeRequest:
         The value is written in its one spelling: the same change has the same bytes.
         """
         value = change.value
-        kind = _REMOVE if value.is_signed() else _ADD
+        kind = _REMOVE_POINTS if value.is_signed() else _ADD_POINTS
         return cls(canonical(value), kind, change.reason, change.change_key, change.customer_reason)
 
 
@@ -152,19 +153,19 @@ class CheckoutRemovalRequest:
 class CustomerPointsToExpire:
     """Points that expire, and when."""
 
-    points: int | None = None
-    when: datetime | None = None
+    points: NotNull[int] = None
+    when: NotNull[datetime] = None
 
 
 @frozen
 class PointDetailItem:
     """One line of a customer's point history."""
 
-    id: int | None = None
-    is_canceled: bool | None = None
-    date_received: datetime | None = None
+    id: NotNull[int] = None
+    is_canceled: NotNull[bool] = None
+    date_received: NotNull[datetime] = None
     expiration_date: datetime | None = None
-    amount: int | None = None
+    amount: NotNull[int] = None
     cashback_amount: Decimal | None = None
     branch_id: str | None = None
     branch_name: str | None = None
@@ -181,14 +182,14 @@ class CustomerPoints:
     `customer_exists` false means that the provider does not know the customer: no balance.
     """
 
-    customer_exists: bool | None = None
-    internal_id: str | None = None
-    points_balance: int | None = None
-    points_to_expire: tuple[CustomerPointsToExpire, ...] = ()
-    cashback_balance: Decimal | None = None
+    customer_exists: NotNull[bool] = None
+    internal_id: NotNull[str] = None
+    points_balance: NotNull[int] = None
+    points_to_expire: NotNullArray[CustomerPointsToExpire] = ()
+    cashback_balance: NotNull[Decimal] = None
     redeem_key: str | None = None
-    point_history: tuple[PointDetailItem, ...] = ()
-    name: str | None = None
+    point_history: NotNullArray[PointDetailItem] = ()
+    name: NotNull[str] = None
     error: str | None = None
 
 
@@ -196,9 +197,9 @@ class CustomerPoints:
 class PendingOrder:
     """What one order will bring (schema CustomerPendingOrderResponse)."""
 
-    order_date: datetime | None = None
-    order_value: Decimal | None = None
-    pending_points: int | None = None
+    order_date: NotNull[datetime] = None
+    order_value: NotNull[Decimal] = None
+    pending_points: NotNull[int] = None
     pending_cashback: Decimal | None = None
 
 
@@ -206,17 +207,17 @@ class PendingOrder:
 class PendingPoints:
     """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
 
-    total_pending_points: int | None = None
+    total_pending_points: NotNull[int] = None
     total_pending_cashback: Decimal | None = None
-    pending_orders: tuple[PendingOrder, ...] = ()
+    pending_orders: NotNullArray[PendingOrder] = ()
 
 
 @fixed
 class CheckoutRemoved:
     """Result of a checkout removal (schema CheckoutRemoveCashbackResponse)."""
 
-    success: bool | None = None
-    customer_message: str | None = None
+    success: NotNull[bool] = None
+    customer_message: NotNull[str] = None
 
 
 @fixed
