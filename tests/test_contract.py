@@ -6,7 +6,7 @@ import json
 import re
 import types
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from bonifiq_async.bonifiq.payloads import (
     CheckoutRemoved,
     CustomerPoints,
     CustomerPointsToExpire,
+    OrderOrigin,
     PendingOrder,
     PendingPoints,
     PointDetailItem,
@@ -54,9 +55,9 @@ from bonifiq_async.raba7ni.payloads import (
     RegistrationRequest,
     RewardList,
 )
-from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
-from bonifiq_async.sandbox import provider as bonifiq_side
+from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
 from bonifiq_async.sandbox import raba7ni as raba7ni_side
+from bonifiq_async.sandbox.judge import CODES, REFUSALS
 from bonifiq_async.secret import Secret
 
 DATA = Path(__file__).parent / "data"
@@ -88,9 +89,9 @@ class Talk:
         """Send a request; return status and members of the answer, which is what the contract says."""
         line = http.client.HTTPConnection("127.0.0.1", self.sandbox.port, timeout=10)
         sent = None if body is None else json.dumps(body)
-        line.request(
-            method, path, sent, {**self.headers, **{n.replace("_", "-"): v for n, v in headers.items()}}
-        )
+        kind = {} if sent is None else {"Content-Type": "application/json"}
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        line.request(method, path, sent, {**self.headers, **kind, **more})
         response = line.getresponse()
         members = json.loads(response.read())
         line.close()
@@ -180,8 +181,9 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
     again = said("POST", f"{CUSTOMER}/cashback", change())
     assert again == (200 if duplicates == "replay" else int(duplicates[-3:]))
     assert said("POST", f"{CUSTOMER}/cashback", change(Value=-3, OperationType=1, ChangeKey="k2")) == 200
-    for wrong in ({"Value": 0}, {"Value": "1"}, {"Value": True}, {"OperationType": 1}, {"ChangeKey": ""}):
-        assert said("POST", f"{CUSTOMER}/cashback", change(**{"ChangeKey": "k3"} | wrong)) == 400
+    wrong = ({"Value": 0}, {"Value": "1"}, {"Value": True}, {"OperationType": 1}, {"ChangeKey": ""})
+    for each in (*wrong, {"CustomerReason": "x" * 256}):
+        assert said("POST", f"{CUSTOMER}/cashback", change(**{"ChangeKey": "k3"} | each)) == 400
     assert said("POST", "/v1/pvt/Customer/nobody/cashback", change(ChangeKey="k4")) == 400
     for path in (f"{CUSTOMER}/points", f"{CUSTOMER}/pendingpoints", "/v1/pvt/Customer/nobody/points"):
         assert said("GET", path) == 200
@@ -194,9 +196,47 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
     assert said("POST", REMOVAL, asked | {"CustomerId": "nobody"}) == 400
     assert talk.seen == served(server)
     if not old_envelope:
-        source = inspect.getsource(bonifiq_side)
-        known = set(re.findall(r'_refusal\(\w+, "[^"]+", \w+, "(\w+)"', source))
+        known = {each.name for each in REFUSALS.values() if each.name} | {
+            each.name for each in CODES.values()
+        }
         assert known - names == (set() if duplicates != "replay" else {"ChangeKeyAlreadyUsed"})
+
+
+@pytest.mark.parametrize("cashback_active", [True, False])
+def test_a_customer_that_was_told_of_is_answered_as_the_contract_says(cashback_active: bool, sandbox) -> None:
+    """Every member of every part; without cashback, no amount of it."""
+    moment = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    whole = PointDetailItem(
+        7, True, moment, moment, -30, Decimal("-0.30"), "1", "Centro", OrderOrigin.PDV, "PDV", 2, "?"
+    )
+    known = Customer(
+        balance=Decimal("12.35"),
+        redeem_key="redeem",
+        points_to_expire=[CustomerPointsToExpire(100, moment)],
+        point_history=[whole, PointDetailItem(8, False, moment, amount=5)],
+        pending_orders=[
+            PendingOrder(moment, Decimal("99.90"), 50, Decimal("0.50")),
+            PendingOrder(moment, Decimal(1), 1),
+        ],
+    )
+    server: Sandbox = sandbox(customers={"ana@b.example": known}, cashback_active=cashback_active)
+    talk = bonifiq(server)
+    _, changed = talk.say("POST", f"{CUSTOMER}/cashback", change())
+    _, points = talk.say("GET", f"{CUSTOMER}/points")
+    _, pending = talk.say("GET", f"{CUSTOMER}/pendingpoints")
+    result = cast("Json", changed["Result"])
+    assert result["RedeemKey"] != points["RedeemKey"] == "redeem"
+    assert (result["PointsBalance"], points["PointsBalance"]) == (2285, 2285)
+    assert {result["CashbackBalance"], points["CashbackBalance"]} == {22.85 if cashback_active else 0}
+    lines = cast("list[Json]", points["PointHistory"])
+    assert [line["Amount"] for line in lines] == [-30, 5, 1050]
+    assert [line["CashbackAmount"] for line in lines] == (
+        [-0.3, None, 10.5] if cashback_active else [None] * 3
+    )
+    orders = cast("list[Json]", pending["PendingOrders"])
+    assert [order["PendingCashback"] for order in orders] == ([0.5, 0.01] if cashback_active else [None] * 2)
+    assert pending["TotalPendingPoints"] == 51
+    assert pending["TotalPendingCashback"] == (0.51 if cashback_active else None)
 
 
 MOVES, SIGN_IN = "/api/v1/cashback/cashback", "/api/v1/auth/member"
@@ -462,16 +502,18 @@ def test_nothing_that_is_sent_breaks_a_sandbox(name: str) -> None:
 
 
 NINES = "9" * 5000
-TOO_MUCH = ["1e999999", "1e60", "1e28", "-1e60", f"0.{'1' * 120}", "1e-999999", NINES, f"{NINES}.5"]
+TOO_MUCH = ["1e999999", "1e60", "1e29", "-1e60", f"0.{'1' * 120}", "1e-999999", NINES, f"{NINES}.5"]
 CASHBACK = "/api/v1/cashback/cashback"
 
 
 def status(server: Sandbox | Raba7niSandbox, method: str, path: str, body: str | None = None) -> int:
     """Send a request, and return the status of the answer."""
-    headers = (bonifiq(server) if isinstance(server, Sandbox) else raba7ni(server)).headers
+    headers = dict((bonifiq(server) if isinstance(server, Sandbox) else raba7ni(server)).headers)
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
-        connection.request(method, path, body, dict(headers))
+        connection.request(method, path, body, headers)
         return connection.getresponse().status
     finally:
         connection.close()

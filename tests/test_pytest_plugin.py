@@ -23,10 +23,10 @@ PAY = """
     from bonifiq_async import BonifiQClient, Effect
 
 
-    async def pay(kwargs, order="1", **more):
+    async def pay(kwargs, order="1", reason="paid", **more):
         async with BonifiQClient(**kwargs, **more) as client:
             add = client.customers.add_cashback
-            return await add("ana", Decimal("10.50"), reason="paid", reference=order)
+            return await add("ana", Decimal("10.50"), reason=reason, reference=order)
 
 
     async def pays_once(sandbox, kwargs):
@@ -212,13 +212,20 @@ def test_marker_settings_reach_the_sandbox(runs: Runs) -> None:
         assert [attempt.status for attempt in outcome.attempts] == [500, 200]
 
 
+    @pytest.mark.bonifiq(reused_key="error-409", cashback_active=False, faults=[])
+    def test_another_change_under_the_key(bonifiq_sandbox, bonifiq_client_kwargs):
+        assert asyncio.run(pay(bonifiq_client_kwargs)).result.cashback_balance == 0
+        with pytest.raises(RefusedError, match="for another change"):
+            asyncio.run(pay(bonifiq_client_kwargs, reason="other"))
+
+
     @pytest.mark.bonifiq(customers={"bia"}, faults=[])
     def test_who_exists(bonifiq_sandbox, bonifiq_client_kwargs):
         with pytest.raises(RefusedError):
             asyncio.run(pay(bonifiq_client_kwargs))
         bonifiq_sandbox.assert_balance("ana", 0)
     """
-    runs(PAY + tests).assert_outcomes(passed=4)
+    runs(PAY + tests).assert_outcomes(passed=5)
 
 
 NOT_UNDERSTOOD = {
@@ -227,6 +234,7 @@ NOT_UNDERSTOOD = {
     "bonifiq(faults='close-after')": "faults must be a list of names, not 'close-after'",
     "bonifiq(faults=7)": "faults must be a list of names, not 7",
     "bonifiq(duplicates='error-500')": "duplicates cannot be 'error-500'; there are: replay, error-200, ",
+    "bonifiq(reused_key='error')": "reused_key cannot be 'error'; there are: replay, error-200, ",
     "bonifiq(customers={'ana': 1.5})": "customers['ana'] must be a Decimal, not float",
     "bonifiq(customers='ana')": "customers must be several names, not one string",
     "bonifiq(['close-after'])": "['close-after'] has no name; the options are faults, duplicates, ",

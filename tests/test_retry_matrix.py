@@ -86,6 +86,13 @@ KEYED_ROWS = """
     504-after,429          mode=error-200       BTD       already-applied  3     1
     close-before           mode=error-400       LA        applied          2     1
     html-after             mode=error-400       U         unknown          1     1
+    # every other row meets a provider that refuses the key with another body: these, one that does not
+    close-after            reused=none          LA        applied          2     1
+    close-after            reused=replay        LA        applied          2     1
+    500-after,429          reused=replay        BTA       applied          3     1
+    close-after   mode=error-400 reused=none    LD        already-applied  2     1
+    close-after   mode=error-409 reused=replay  LD        already-applied  2     1
+    503-after     mode=error-200 reused=replay  BD        already-applied  2     1
     # several faults
     close-before,close-after                    LLA       applied          3     1
     500-before,close-unread                     BLA       applied          2     1
@@ -241,6 +248,7 @@ class Row:
     operation: Operation[object]
     faults: tuple[str, ...]
     mode: str
+    reused: str
     door: dict[int, str]
     verdicts: tuple[Verdict, ...]
     effect: Effect
@@ -251,7 +259,7 @@ class Row:
     def parse(cls, kind: str, operation: Operation[object], line: str) -> "Row":
         script, *options, attempts, effect, seen, effects = line.split()
         named = dict(part.split("=") for option in options for part in option.split(","))
-        mode = named.pop("mode", "replay")
+        mode, reused = named.pop("mode", "replay"), named.pop("reused", "error-409")
         faults: list[str] = []
         for part in script.split(","):
             name, _, times = part.partition("*")
@@ -261,6 +269,7 @@ class Row:
             operation,
             () if script == "ok" else tuple(faults),
             mode,
+            reused,
             {int(wait): action for action, wait in named.items()},
             tuple(VERDICTS[letter] for letter in attempts),
             Effect(effect.replace("-", " ")),
@@ -327,7 +336,8 @@ def _effects(sandbox: Sandbox, operation: Operation[object]) -> int:
 async def test_row(row: Row, way: str, sandbox) -> None:
     if row.id.startswith("read ") and way not in row.id:
         return  # a table of the other way
-    server = sandbox(duplicates=row.mode, faults=FaultScript(row.faults))
+    reused = None if row.reused == "none" else row.reused
+    server = sandbox(duplicates=row.mode, reused_key=reused, faults=FaultScript(row.faults))
     server.books.put_checkout("ANA", "CART", Decimal(5))
     rig = Rig(server, row)
     if row.door.get(0) == "shut":
@@ -390,4 +400,5 @@ def test_the_table_meets_every_fault_and_mode() -> None:
     keyed = [row for row in ROWS if row.operation is CHANGE_CASHBACK]
     assert {fault for row in keyed for fault in row.faults[:1]} == set(FAULTS)
     assert {row.mode for row in keyed} == {"replay", "error-200", "error-400", "error-409"}
+    assert {row.reused for row in keyed} == {"none", "replay", "error-409"}
     assert len({row.id for row in ROWS}) == len(ROWS) >= 60

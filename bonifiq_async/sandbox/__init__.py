@@ -1,6 +1,7 @@
 """Real HTTP servers that behave as the providers do, keep books of record, and misbehave on request."""
 
 from bonifiq_async.sandbox.books import Books, Effected
+from bonifiq_async.sandbox.customers import Customer
 from bonifiq_async.sandbox.faults import FAULTS, Fault
 from bonifiq_async.sandbox.load import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule
@@ -12,6 +13,7 @@ __all__ = [
     "FAULTS",
     "Arrival",
     "Books",
+    "Customer",
     "Effected",
     "Fault",
     "FaultScript",

@@ -2,42 +2,61 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.money import EXACT
-from bonifiq_async.sandbox.report import exact, several
+from bonifiq_async.bonifiq.payloads import PointDetailItem
+from bonifiq_async.sandbox.customers import Customer, Customers, customers_of, points_of
+from bonifiq_async.sandbox.document import MONEY
 
 
 @frozen
 class Effected:
-    """One change that took effect."""
+    """One change that took effect, in the order of `number`; `key` is "" where the request had none.
+
+    `customer_reason` is what the customer is shown: without tags, None for the system's default message.
+    """
 
     customer_id: str
     value: Decimal
     key: str
+    reason: str = ""
+    customer_reason: str | None = None
+    number: int = field(default=0, eq=False)
+    moment: datetime = field(factory=lambda: datetime.now(UTC), eq=False)
+
+    def line(self) -> PointDetailItem:
+        """Return it as a line of the customer's point history."""
+        return PointDetailItem(
+            id=self.number,
+            is_canceled=False,
+            date_received=self.moment,
+            amount=points_of(self.value),
+            cashback_amount=self.value,
+        )
 
 
 class Books:
     """Balances, effects by key, and a count of requests. Safe to read from any thread.
 
-    Customers are made on first use, or only `customers` exist if they are given; a mapping gives their
-    balances, too. A balance may fall below zero: what the provider does then is not documented.
+    Customers are made on first use, or only `customers` exist if they are given; a mapping gives balances,
+    or each a `Customer`. A balance may fall below zero: what the provider does then is not documented.
     `repeats` are the requests that met no fault though one with their key had met none before: only who
     lost that answer, as in a crash, asks again.
     Raises `PayloadError` for a balance that is no exact amount, and for names that are none.
     """
 
-    def __init__(self, customers: Iterable[str] | Mapping[str, Decimal | int] | None = None) -> None:
+    def __init__(self, customers: Customers | None = None) -> None:
         self._lock = threading.Lock()
         self._open = customers is None
-        self.opened: Mapping[str, Decimal] = _opened(customers or ())
+        self._customers = customers_of(() if customers is None else customers)
+        self.opened: Mapping[str, Decimal] = {name: each.balance for name, each in self._customers.items()}
         self._balances = dict(self.opened)
         self._effects: dict[str, list[Effected]] = {}
+        self._of: dict[str, list[Effected]] = {}
         self._history: list[Effected] = []
         self._keys_seen: Counter[str] = Counter()
         self._checkouts: dict[tuple[str, str], Decimal | None] = {}
@@ -48,6 +67,10 @@ class Books:
     def knows(self, customer_id: str) -> bool:
         """Say whether the customer exists (or would be made now)."""
         return self._open or customer_id in self._balances
+
+    def customer(self, customer_id: str) -> Customer:
+        """Return what the sandbox was told of a customer; nothing, where it was told nothing."""
+        return self._customers.get(customer_id, Customer())
 
     def balance(self, customer_id: str) -> Decimal:
         """Return the cashback balance of a customer, 0 for an unknown one."""
@@ -67,6 +90,11 @@ class Books:
         """Return all that took effect, oldest first."""
         with self._lock:
             return tuple(self._history)
+
+    def changes_of(self, customer_id: str) -> tuple[Effected, ...]:
+        """Return what took effect for a customer, oldest first."""
+        with self._lock:
+            return tuple(self._of.get(customer_id, ()))
 
     def requests_for(self, key: str) -> int:
         """Return how many requests came with `key`."""
@@ -95,13 +123,24 @@ class Books:
         """Say whether something took effect under `key`."""
         return key in self._effects
 
-    def apply(self, customer_id: str, value: Decimal, key: str) -> None:
+    def apply(
+        self,
+        customer_id: str,
+        value: Decimal,
+        key: str,
+        *,
+        reason: str = "",
+        customer_reason: str | None = None,
+    ) -> Effected:
         """Move money, and write it down."""
         with self._lock:
-            self._balances[customer_id] = EXACT.add(self.balance(customer_id), value)
-            effected = Effected(customer_id, value, key)
-            self._effects.setdefault(key, []).append(effected)
+            self._balances[customer_id] = MONEY.add(self.balance(customer_id), value)
+            number = len(self._history) + 1
+            effected = Effected(customer_id, value, key, reason, customer_reason, number)
+            for index, name in ((self._effects, key), (self._of, customer_id)):
+                index.setdefault(name, []).append(effected)
             self._history.append(effected)
+            return effected
 
     def put_checkout(self, customer_id: str, checkout_id: str, amount: Decimal) -> None:
         """Open a checkout that has `amount` of the customer's cashback applied."""
@@ -121,17 +160,3 @@ class Books:
             return "04"
         self._checkouts[customer_id, checkout_id] = None
         return "07"
-
-
-def _opened(customers: Iterable[str] | Mapping[str, Decimal | int]) -> dict[str, Decimal]:
-    if isinstance(customers, str):
-        raise PayloadError("customers must be several names, not one string", path="customers")
-    if not isinstance(customers, Mapping):
-        return dict.fromkeys(several(customers, "customers"), Decimal(0))
-    return {name: _balance(amount, f"customers[{name!r}]") for name, amount in customers.items()}
-
-
-def _balance(amount: Decimal | int, field: str) -> Decimal:
-    balance = exact(amount, field)
-    door.total(balance.copy_abs(), field)
-    return balance

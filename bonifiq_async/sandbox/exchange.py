@@ -1,12 +1,12 @@
 """What the server and a provider's side say to each other: a request, and a reply to it."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Protocol
 
 from attrs import field, frozen
 
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import PayloadError
+from bonifiq_async.sandbox import document
 
 
 @frozen
@@ -21,13 +21,18 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @cached_property
+    def document(self) -> Mapping[str, object] | None:
+        """The members of its JSON body, None when that is no JSON object."""
+        return document.document(self.body)
+
     def members(self) -> Mapping[str, object]:
         """Return the members of its JSON body, none when it is not an object."""
-        try:
-            value = decode(self.body)
-        except PayloadError:
-            return {}
-        return value if isinstance(value, dict) else {}
+        return self.document or {}
+
+    def is_json(self) -> bool:
+        """Say whether its Content-Type is JSON's (RFC 8259, section 11), whatever its parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 @frozen

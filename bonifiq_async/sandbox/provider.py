@@ -7,21 +7,27 @@ from typing import Literal
 
 from attrs import define, field
 
-from bonifiq_async import door
-from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox import judge
 from bonifiq_async.sandbox.books import Books
+from bonifiq_async.sandbox.customers import expiring, history_line, pending_points, points_of
+from bonifiq_async.sandbox.document import is_text
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
+from bonifiq_async.sandbox.judge import CODES, REFUSALS, CashbackChangeAsked, CheckoutCode, Refusal
 from bonifiq_async.sandbox.load import Retention
 from bonifiq_async.secret import masked
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
 
-_MOST_POINTS = 2**31 - 1
-"""The contract's `format: int32`."""
-_SEVERITY = {"01": 2, "02": 2, "03": 1, "04": 1, "07": 0}
+
+@define
+class _Used:
+    """A used key: when, by seconds and by requests; the change, and its answer, where they are asked for."""
+
+    moment: float
+    requests: int
+    change: tuple[str, CashbackChangeAsked] | None
+    reply: Reply | None
 
 
 @define
@@ -29,17 +35,20 @@ class Provider:
     """BonifiQ's four operations over `books`. Points are cents of cashback here, as far as they go.
 
     With `old_envelope` answers have only the older documentation's four members. `authorization` is the
-    header that is let in. `retention` says for how long a used ChangeKey is known.
+    header that is let in. `retention` says for how long a used ChangeKey is known, `duplicates` how it is
+    answered, `reused_key` how it is when it comes with another change (None: as `duplicates` says).
+    Without `cashback_active` changes move points, and amounts of cashback are 0 or null.
     """
 
     books: Books
     authorization: str = field(repr=masked)
     duplicates: Duplicates = "replay"
+    reused_key: Duplicates | None = None
+    cashback_active: bool = True
     old_envelope: bool = False
     retention: Retention = field(factory=Retention)
     clock: Callable[[], float] = time.monotonic
-    _first: dict[str, Reply] = field(factory=dict)
-    _used: dict[str, tuple[float, int]] = field(factory=dict)
+    _used: dict[str, _Used] = field(factory=dict)
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """See `Speaks.routes`."""
@@ -52,7 +61,7 @@ class Provider:
 
     def arrived(self, path: str, request: Request) -> Names:
         """See `Speaks.arrived`; the key is the ChangeKey of the body."""
-        members = request.members() if request.body else {}
+        members = request.document or {}
         key, customer = members.get("ChangeKey"), request.parameters.get("id") or members.get("CustomerId")
         names = Names(key if isinstance(key, str) else None, customer if isinstance(customer, str) else None)
         self.books.arrived(names.key)
@@ -64,9 +73,11 @@ class Provider:
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
-        if request.headers.get("Authorization") == self.authorization:
-            return None
-        return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
+        if request.headers.get("Authorization") != self.authorization:
+            return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
+        if request.body and not request.is_json():
+            return self._refused(REFUSALS["content type"])
+        return None
 
     def failure(self, status: int) -> Mapping[str, object]:
         """See `Speaks.failure`."""
@@ -76,76 +87,105 @@ class Provider:
 
     def points(self, request: Request) -> Reply:
         """Answer a balance; an unknown customer has `CustomerExists` false."""
-        return Reply(200, self._points(request.parameters["id"]))
+        return Reply(200, self._points(request.parameters["id"], history=True))
 
-    def pending_points(self, _: Request) -> Reply:
-        """Answer that nothing is pending."""
-        return Reply(200, {"TotalPendingPoints": 0, "TotalPendingCashback": Decimal(0), "PendingOrders": []})
+    def pending_points(self, request: Request) -> Reply:
+        """Answer the pending orders that the sandbox was told of."""
+        orders = self.books.customer(request.parameters["id"]).pending_orders
+        return Reply(200, pending_points(orders, cashback_active=self.cashback_active))
 
     def change_cashback(self, request: Request) -> Reply:
         """Change a balance once for a ChangeKey."""
-        customer_id, body = request.parameters["id"], request.members()
-        value, kind, key = body.get("Value"), body.get("OperationType"), body.get("ChangeKey")
-        try:
-            amount = door.amount(value, "Value")
-        except PayloadError:
-            return self._refusal(400, "Value is not an amount", 16, "Points_PointsCannotBeZero")
-        if kind != (0 if amount > 0 else 1):
-            return self._refusal(400, "OperationType does not fit the sign of Value", 9, "OperationMismatch")
-        if not isinstance(key, str) or not key or not body.get("Reason"):
-            return self._refusal(400, "Reason and ChangeKey are required", 7, "FieldCannotBeNullOrBlank")
-        if self._remembers(key):
-            return self._duplicate(key)
-        if not self.books.knows(customer_id):
-            return self._refusal(400, "The customer was not found", None, "Customer_NotFound")
-        self.books.apply(customer_id, amount, key)
-        self._used[key] = (self.clock(), self.books.requests)
-        reply = self._envelope(200, {**self._points(customer_id), "RedeemKey": key, "Error": None})
-        if self.duplicates == "replay":
-            self._first[key] = reply
+        customer_id, asked = request.parameters["id"], judge.cashback_change(request.document)
+        if isinstance(asked, Refusal):
+            return self._refused(asked)
+        used = self._remembered(asked.key)
+        if used is not None:
+            return self._again(used, (customer_id, asked))
+        if not is_text(customer_id) or not self.books.knows(customer_id):
+            return self._refused(REFUSALS["customer"])
+        effected = self.books.apply(
+            customer_id,
+            asked.value,
+            asked.key or "",
+            reason=asked.reason,
+            customer_reason=asked.customer_reason,
+        )
+        result = {**self._points(customer_id), "RedeemKey": f"redeem-{effected.number}", "Error": None}
+        reply = self._envelope(200, result)
+        if asked.key is not None:
+            self._used[asked.key] = _Used(
+                self.clock(),
+                self.books.requests,
+                None if self.reused_key is None else (customer_id, asked),
+                reply if "replay" in (self.duplicates, self.reused_key) else None,
+            )
         return reply
 
     def remove_checkout_cashback(self, request: Request) -> Reply:
         """Take cashback off a checkout; the five documented codes."""
-        body = request.members()
-        customer_id, checkout_id = body.get("CustomerId"), body.get("CheckoutId")
-        if not isinstance(checkout_id, str) or not checkout_id:
-            code = "02"
-        else:
-            code = self.books.remove_from_checkout(str(customer_id), checkout_id)
-        name, severity = REMOVE_CHECKOUT_CASHBACK.codes[code], _SEVERITY[code]
-        message = None if severity < 2 else name
-        result = {"Success": code == "07", "CustomerMessage": name}
-        status = 400 if severity == 2 else 200
-        return self._envelope(status, result, message=message, code=code, name=name, severity=severity)
-
-    def _remembers(self, key: str) -> bool:
-        used = self._used.get(key)
-        return used is not None and self.retention.remembers(
-            self.clock() - used[0], self.books.requests - used[1]
+        asked = judge.removal(request.document)
+        if isinstance(asked, Refusal):
+            return self._refused(asked)
+        if not isinstance(asked, CheckoutCode):
+            asked = CODES[self.books.remove_from_checkout(asked.customer_id, asked.checkout_id)]
+        failed = asked.severity == 2
+        return self._envelope(
+            asked.status,
+            None if failed else {"Success": asked.severity == 0, "CustomerMessage": asked.message},
+            message=asked.message if failed else None,
+            code=asked.code,
+            name=asked.name,
+            severity=asked.severity,
         )
 
-    def _duplicate(self, key: str) -> Reply:
-        if self.duplicates == "replay":
-            return self._first[key]
-        status = int(self.duplicates.removeprefix("error-"))
-        return self._refusal(status, "This ChangeKey was already used", 23, "ChangeKeyAlreadyUsed")
+    def _remembered(self, key: str | None) -> _Used | None:
+        used = None if key is None else self._used.get(key)
+        if used is None or not self.retention.remembers(
+            self.clock() - used.moment, self.books.requests - used.requests
+        ):
+            return None
+        return used
 
-    def _points(self, customer_id: str) -> Mapping[str, object]:
-        balance = self.books.balance(customer_id)
+    def _again(self, used: _Used, change: tuple[str, CashbackChangeAsked]) -> Reply:
+        """Answer a key that was used before, for `change` now."""
+        another = self.reused_key if change != used.change else None
+        how = another or self.duplicates
+        if used.reply is not None and how == "replay":
+            return used.reply
+        refusal = REFUSALS["used key" if another is None else "used key of another"]
+        return self._refused(refusal, int(how.removeprefix("error-")))
+
+    def _points(self, customer_id: str, *, history: bool = False) -> Mapping[str, object]:
+        """Return a balance, and with `history` what the books hold.
+
+        The answer to a change has none of that: it would be longer with every change.
+        """
+        balance, known = self.books.balance(customer_id), self.books.customer(customer_id)
+        made = [each.line() for each in self.books.changes_of(customer_id)] if history else []
         return {
             "CustomerExists": self.books.knows(customer_id),
             "InternalId": f"sandbox-{customer_id}",
-            "PointsBalance": max(-_MOST_POINTS, min(int(EXACT.multiply(balance, 100)), _MOST_POINTS)),
-            "PointsToExpire": [],
-            "CashbackBalance": balance,
-            "RedeemKey": None,
-            "PointHistory": [],
-            "Name": customer_id,
+            "PointsBalance": points_of(balance),
+            "PointsToExpire": [expiring(points) for points in known.points_to_expire],
+            "CashbackBalance": balance if self.cashback_active else Decimal(0),
+            "RedeemKey": known.redeem_key,
+            "PointHistory": [
+                history_line(line, cashback_active=self.cashback_active)
+                for line in (*known.point_history, *made)
+            ],
+            "Name": customer_id if known.name is None else known.name,
         }
 
-    def _refusal(self, status: int, message: str, number: int | None, name: str) -> Reply:
-        return self._envelope(status, None, message=message, number=number, name=name, severity=2)
+    def _refused(self, refusal: Refusal, status: int | None = None) -> Reply:
+        return self._envelope(
+            refusal.status if status is None else status,
+            None,
+            message=refusal.message,
+            number=refusal.number,
+            name=refusal.name,
+            severity=2,
+        )
 
     def _envelope(
         self,

@@ -7,7 +7,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from bonifiq_async.errors import PayloadError
-from bonifiq_async.money import EXACT
+from bonifiq_async.sandbox.document import MONEY
 from bonifiq_async.sandbox.journal import Line
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def holds(name: str, found: Decimal, amount: Decimal | int, keys: Sequence[Under
     Raises `PayloadError` for an amount that is neither a `Decimal` nor an `int`.
     """
     __tracebackhide__ = True
-    off = EXACT.subtract(found, exact(amount, "amount"))
+    off = MONEY.subtract(found, exact(amount, "amount"))
     if not off:
         return
     much = f"{abs(off)} too {'much' if off > 0 else 'little'}"

@@ -10,6 +10,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.sandbox.books import Books
+from bonifiq_async.sandbox.customers import Customers
 from bonifiq_async.sandbox.load import Retention
 from bonifiq_async.sandbox.provider import Duplicates, Provider
 from bonifiq_async.sandbox.raba7ni import SCOPES, Raba7ni
@@ -30,29 +31,44 @@ class Environment(dict[str, str]):
 class Sandbox(Server):
     """BonifiQ on this machine, for `BonifiQClient(sandbox.credentials, base_url=sandbox.url)`.
 
-    `duplicates` says how a used key is answered, `faults` what goes wrong. `customers` (none: every
-    customer exists) are who is known, as a mapping with their balances. `port` 0 takes a free one. It
-    listens on 127.0.0.1 alone. Raises `ConfigurationError` for what is not among these.
+    `duplicates` says how a used key is answered; `reused_key`, with the same words, how one is that comes
+    with another change: another customer, amount or text (None: as `duplicates` says). `faults` say what
+    goes wrong. `customers` (none: every customer exists) are those that are known: ids, or a mapping of ids
+    to balances, or to `Customer`s with pending orders, a history and the like. Without `cashback_active` a
+    change moves points alone: balances of cashback are 0, and pending cashback is null. `old_envelope`
+    leaves out of answers what the older documentation does not have. `port` 0 takes a free one. It listens
+    on 127.0.0.1 alone. Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
 
     def __init__(
         self,
         *,
         duplicates: Duplicates = "replay",
+        reused_key: Duplicates | None = None,
         faults: FaultScript | None = None,
-        customers: Iterable[str] | Mapping[str, Decimal | int] | None = None,
+        customers: Customers | None = None,
+        cashback_active: bool = True,
         old_envelope: bool = False,
         credentials: BasicCredentials | None = None,
         port: int = 0,
     ) -> None:
-        if duplicates not in get_args(Duplicates):
-            raise ConfigurationError(
-                f"duplicates cannot be {duplicates!r}; there are: {', '.join(get_args(Duplicates))}."
-            )
+        for name, value in (("duplicates", duplicates), ("reused_key", reused_key or duplicates)):
+            if value not in get_args(Duplicates):
+                raise ConfigurationError(
+                    f"{name} cannot be {value!r}; there are: {', '.join(get_args(Duplicates))}."
+                )
         self.books = Books(customers)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
         faults = FaultScript() if faults is None else faults
-        provider = Provider(self.books, self.credentials.header(), duplicates, old_envelope, faults.retention)
+        provider = Provider(
+            self.books,
+            self.credentials.header(),
+            duplicates,
+            reused_key,
+            cashback_active,
+            old_envelope,
+            faults.retention,
+        )
         super().__init__(provider, faults=faults, port=port)
 
     def environment(self) -> Environment:

@@ -77,7 +77,8 @@ class Server:
     def _handlers(self) -> web.Application:
         app = web.Application()
         for (method, path), route in self._provider.routes().items():
-            app.router.add_route(method, path, self._handler(path, route))
+            # Without a pattern of its own, aiohttp finds no route for a parameter that has a brace in it.
+            app.router.add_route(method, path.replace("}", ":[^/]+}"), self._handler(path, route))
         return app
 
     def _refuses(self) -> bool:
