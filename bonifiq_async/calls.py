@@ -8,12 +8,12 @@ from attrs import define
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
-from bonifiq_async.conclusion import WAY_OUT, error_of
+from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of
 from bonifiq_async.delivery import Delivery, Reader, logger
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
 from bonifiq_async.fixed import fixed
 from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger
+from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger, State
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
 from bonifiq_async.request import PreparedRequest
@@ -113,6 +113,8 @@ class Calls:
         ended = error_of(operation, delivered, request.key)
         if delivered.effect is Effect.UNKNOWN:
             logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
+        if delivered.used_elsewhere:
+            logger.warning("used elsewhere: %s key=%s: %s", operation.name, request.key, BY_WORD_ALONE)
         return Outcome(
             change,
             delivered.effect,
@@ -120,6 +122,7 @@ class Calls:
             delivered.attempts,
             ended,
             reason=delivered.reason,
+            used_elsewhere=delivered.used_elsewhere,
         )
 
     def _seconds(self, deadline: float | None) -> float:
@@ -150,7 +153,7 @@ class _Sending(Generic[T]):
         """Return how it ended."""
         error = error_of(self._operation, delivered, self._request.key)
         return Ending(
-            BY_EFFECT[delivered.effect],
+            State.USED_ELSEWHERE if delivered.used_elsewhere else BY_EFFECT[delivered.effect],
             len(delivered.attempts),
             _in_short(self._operation, delivered.result),
             None if error is None else str(error),

@@ -229,7 +229,9 @@ class Claims:
             return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
         if isinstance(ruling, Settled):
             self._took(ledger, intent, State.APPLIED)
-            return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED)
+            return Delivered(
+                Effect.ALREADY_APPLIED, StopReason.REMEMBERED, used_elsewhere=ruling.used_elsewhere
+            )
         if isinstance(ruling, Held):
             self._note(intent, Why.HELD, ledger)
             note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
@@ -333,7 +335,13 @@ def _adopting(
     """Return a delivery that ended as `landed` did, unless a doubt asks for a repeat."""
 
     async def adopted(history: History, left: float) -> Delivered[T]:
-        return await deliver(history, left) if history.in_doubt and landed.effect in UNCHANGED else landed
+        if not history.in_doubt:
+            return landed
+        if landed.effect in UNCHANGED:
+            return await deliver(history, left)
+        return evolve(
+            landed, used_elsewhere=False
+        )  # this ledger knows of a request that may have used the key
 
     return adopted
 

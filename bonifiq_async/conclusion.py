@@ -83,6 +83,11 @@ WAY_OUT: Mapping[RepeatClass, str] = {
     RepeatClass.NEVER: "Do not repeat it; compare the customer's balance and settle it by hand.",
 }
 """What to do about a change of which it is not known whether it took effect."""
+BY_WORD_ALONE = (
+    "the provider says that the key was used before, and no request is known here that may have used it. See "
+    "at the provider whether this change was made; if another one was, give this one a key of its own."
+)
+"""What is said of a change that is applied already by the provider's word alone."""
 WITHOUT_KEY = "Do not repeat it before you have seen at the provider that it did not take effect."
 
 

@@ -88,7 +88,7 @@ class Delivery:
         blotter = self._blotter
         if request.headers or request.secrets:
             blotter = blotter.and_of((*(value for _, value in request.headers), *request.secrets))
-        paid, wait = FIRST_TRY_REFUND, 0.0
+        paid, wait, doubted = FIRST_TRY_REFUND, 0.0, history.in_doubt
         last: tuple[Reading[T] | None, Evidence | None] = (None, None)
         while True:
             since = self._runtime.monotonic()
@@ -121,7 +121,8 @@ class Delivery:
                 if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     self.quota.refund(paid)
                 attempts = tuple(history.attempts)
-                return Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked)
+                ended = Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked)
+                return _explained(ended, doubted) if verdict is Verdict.DUPLICATE else ended
             if self.session.closed:
                 return self._given_up(history, StopReason.CLOSED, reading, evidence)
             if slot is None:
@@ -232,6 +233,16 @@ class Delivery:
         effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
         asked = asked if reason is StopReason.RETRY_AFTER_TOO_LONG else None
         return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked)
+
+
+def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
+    """Say of a key that was used before whether a request is known that may have used it.
+
+    `doubted` says that an earlier call may have; within this call, each request that left may have, whatever
+    its answer was.
+    """
+    known = doubted or any(attempt.sent for attempt in ended.attempts[:-1])
+    return evolve(ended, used_elsewhere=ended.effect is Effect.ALREADY_APPLIED and not known)
 
 
 def _sample(verdict: Verdict, evidence: Evidence, asked: float | None) -> Sample:

@@ -33,6 +33,7 @@ class Delivered(Generic[T]):
     """How a delivery ended.
 
     `asked` is the wait in seconds that the provider asked for at the end; `note` says more of `reason`.
+    `used_elsewhere` is that of `Outcome`.
     """
 
     effect: Effect
@@ -42,6 +43,7 @@ class Delivered(Generic[T]):
     evidence: Evidence | None = None
     asked: float | None = None
     note: str | None = None
+    used_elsewhere: bool = False
 
     @property
     def result(self) -> T | None:

@@ -22,6 +22,8 @@ class State(Kind):
     """It was sent, and whoever sent it has gone without an answer."""
     APPLIED = "applied"
     ALREADY_APPLIED = "already applied"
+    USED_ELSEWHERE = "used elsewhere"
+    """Applied already by the provider's word alone: see `Outcome.used_elsewhere`."""
     REFUSED = "refused"
     NOT_APPLIED = "not applied"
     UNKNOWN = "unknown"
@@ -38,8 +40,12 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
     State.NOT_APPLIED: frozenset({State.CLAIMED}),
     State.APPLIED: frozenset(),
     State.ALREADY_APPLIED: frozenset(),
+    State.USED_ELSEWHERE: frozenset({State.ALREADY_APPLIED, State.NOT_APPLIED}),
 }
-"""What may follow a state; None is a change that the ledger has never seen."""
+"""What may follow a state; None is a change that the ledger has never seen.
+
+What changes a state other than `CLAIMED` is the next claim, or a person's word.
+"""
 
 BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
 
@@ -51,8 +57,8 @@ DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
 """States in which the balance may have changed, unless the one who sends is still at it."""
 FREE = frozenset({State.REFUSED, State.NOT_APPLIED})
 """States in which the balance has not changed, and nobody is at it."""
-DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
-"""States in which the balance has changed."""
+DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED, State.USED_ELSEWHERE})
+"""States in which the balance has changed, or the provider says so: nothing is sent again."""
 
 
 @fixed
@@ -113,7 +119,9 @@ def first(seconds: float) -> Granted:
 
 @fixed
 class Settled:
-    """It is applied already; send nothing."""
+    """It is applied already; send nothing. `used_elsewhere` is that of `Outcome`."""
+
+    used_elsewhere: bool = False
 
 
 @fixed
@@ -197,7 +205,7 @@ def rule(
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:
-        return Settled()
+        return Settled(row.state is State.USED_ELSEWHERE)
     if row.state is State.CLAIMED and row.owner != owner and row.lease_until > now:
         return Held(row.owner, row.lease_until - now)
     if not repeatable:

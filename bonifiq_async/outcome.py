@@ -106,6 +106,12 @@ class Outcome(Generic[T]):
     from memory. `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
     the change's place in a batch, counted from 0; None for a single call. `reason` says why no further
     attempt was made; it is None when none was thought of, as for a key that stands for another change.
+
+    `used_elsewhere` is true of an `ALREADY_APPLIED` that rests on the provider's word alone: it says that the
+    key was used before, and no request is known that may have used it, neither of this call, nor of an
+    earlier one of this client, nor of one in the ledger. Another program may have made this very change; or
+    the key stands for another change, and this customer got nothing. The customer's balance and the origin of
+    the key tell which.
     """
 
     change: Change
@@ -115,3 +121,4 @@ class Outcome(Generic[T]):
     error: BonifiQError | None = None
     position: int | None = None
     reason: StopReason | None = None
+    used_elsewhere: bool = False

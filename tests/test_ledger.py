@@ -59,9 +59,11 @@ RULINGS = {
     "unknown": (row(State.UNKNOWN), INTENT, 50, Granted(4, True)),
     "applied": (row(State.APPLIED), INTENT, 50, Settled()),
     "already applied": (row(State.ALREADY_APPLIED), INTENT, 50, Settled()),
+    "used elsewhere": (row(State.USED_ELSEWHERE), INTENT, 50, Settled(used_elsewhere=True)),
     "refused": (row(State.REFUSED), INTENT, 50, Granted(4, False, cleared=True)),
     "not applied": (row(State.NOT_APPLIED), INTENT, 50, Granted(4, False, cleared=True)),
     "another change, applied": (row(State.APPLIED), OTHER, 50, Conflict("ana", Decimal(10))),
+    "another change, used elsewhere": (row(State.USED_ELSEWHERE), OTHER, 50, Conflict("ana", Decimal(10))),
     "another change, in doubt": (row(State.IN_DOUBT), OTHER, 50, Conflict("ana", Decimal(10))),
     "another change, claimed": (row(State.CLAIMED), OTHER, 50, Conflict("ana", Decimal(10))),
     "another change, refused": (row(State.REFUSED), OTHER, 50, Granted(4, False, cleared=True)),
@@ -118,9 +120,13 @@ async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger
 
 
 def test_transitions_name_every_state_and_money_never_goes_back():
-    """From a state in which the balance has changed nothing leads anywhere."""
+    """From a state in which the balance has changed nothing leads anywhere.
+
+    Where only the provider's word says so, a person may know better; no claim does.
+    """
     assert set(TRANSITIONS) == {None, *State}
-    assert all(TRANSITIONS[state] == frozenset() for state in DONE)
+    assert all(TRANSITIONS[state] == frozenset() for state in DONE - {State.USED_ELSEWHERE})
+    assert TRANSITIONS[State.USED_ELSEWHERE] == {State.ALREADY_APPLIED, State.NOT_APPLIED}
     assert TRANSITIONS[None] == {State.CLAIMED}
 
 

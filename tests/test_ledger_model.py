@@ -40,7 +40,7 @@ from bonifiq_async.intent import (
     State,
     Unsettled,
 )
-from bonifiq_async.ledger.look import SETTLEABLE, settle, standing
+from bonifiq_async.ledger.look import SETTLEABLE, WORDS, settle, standing
 
 T = TypeVar("T")
 
@@ -167,6 +167,7 @@ class Machine(RuleBasedStateMachine):
             assert known.number == 0 or (repeatable and not late), "repeated what nobody de-duplicates"
         elif isinstance(ruling, Settled):
             assert known.applied and known.number == number
+            assert ruling.used_elsewhere == (known.ended is State.USED_ELSEWHERE)
         elif isinstance(ruling, Conflict):
             assert known.number not in (0, number)
             assert (ruling.value, ruling.customer_id) == (known.number, f"customer-{known.number}")
@@ -335,14 +336,18 @@ class SqliteMachine(Machine):
 
     @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]), shown=st.booleans())
     def say(self, key: str, state: State, shown: bool) -> None:
-        """A person settles what is in doubt, and nothing else; `shown` if it can be seen who runs."""
+        """A person settles what is in doubt or was used elsewhere, and nothing else.
+
+        `shown` if it can be seen who runs.
+        """
         claim = self.known[key].claim
         runs = shown and claim is not None and claim.life == self.lives[claim.owner]
         if shown:
             self.shown.update(each._owner for each in self.ledgers)
-        if self.stands(key) in SETTLEABLE and not runs:
+        stands = self.stands(key)
+        if stands in WORDS and not runs:
             settle(self.path, key, state, "seen")
-            self.known[key].over(state)
+            self.known[key].over(WORDS[stands][state])
             self.known[key].fence += 1
         else:
             with pytest.raises(ConfigurationError, match="Nothing was settled"):

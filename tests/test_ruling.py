@@ -48,7 +48,7 @@ def test_a_key_stands_for_one_change(state: State) -> None:
 
 @pytest.mark.parametrize("state", sorted(DONE, key=str))
 def test_what_is_applied_is_settled(state: State) -> None:
-    assert ruled(evolve(ROW, state=state)) == Settled()
+    assert ruled(evolve(ROW, state=state)) == Settled(used_elsewhere=state is State.USED_ELSEWHERE)
 
 
 def test_who_sends_it_is_waited_for() -> None:

@@ -157,6 +157,7 @@ class _Lap(Generic[C, T]):
             later.error,
             self.position,
             later.reason,
+            later.used_elsewhere,
         )
         return self.outcome
 

@@ -17,7 +17,8 @@ class BatchSummary:
 
     `seen` counts the changes that ended. `attempts` counts their requests, first tries and repeats;
     `repeats` those that repeat an earlier one of this run, also of changes that have not ended. `elapsed` is
-    in seconds.
+    in seconds. `used_elsewhere` counts those of `already_applied` for which the provider's word alone says so
+    (see `Outcome`).
     """
 
     seen: int = 0
@@ -31,6 +32,7 @@ class BatchSummary:
     attempts: int = 0
     elapsed: float = 0.0
     repeats: int = 0
+    used_elsewhere: int = 0
 
 
 @define
@@ -41,6 +43,7 @@ class Tally:
     sums: Sums = field(factory=Sums)
     attempts: int = 0
     repeats: int = 0
+    used_elsewhere: int = 0
 
     @classmethod
     def empty(cls) -> "Tally":
@@ -53,6 +56,8 @@ class Tally:
         self.attempts += len(outcome.attempts)
         if outcome.effect is Effect.APPLIED:
             self.sums.put(outcome.change.value)
+        elif outcome.used_elsewhere:
+            self.used_elsewhere += 1
 
     def summary(self, elapsed: float, repeats: int) -> BatchSummary:
         """Return what was counted, `elapsed` seconds after the start, with so many more repeats."""
@@ -68,4 +73,5 @@ class Tally:
             attempts=self.attempts,
             elapsed=elapsed,
             repeats=self.repeats + repeats,
+            used_elsewhere=self.used_elsewhere,
         )

@@ -10,14 +10,22 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, TRANSITIONS, State
+from bonifiq_async.intent import DONE, State
 from bonifiq_async.ledger.entry import Entry, every, put, under
 from bonifiq_async.ledger.owner import is_over, runs
 from bonifiq_async.ledger.schema import bind, bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
-"""States that a person may settle."""
+"""States in doubt, which a person may settle."""
+
+_SAME = {State.APPLIED: State.APPLIED, State.NOT_APPLIED: State.NOT_APPLIED}
+WORDS: Mapping[State, Mapping[State, State]] = {
+    State.IN_DOUBT: _SAME,
+    State.UNKNOWN: _SAME,
+    State.USED_ELSEWHERE: {State.APPLIED: State.ALREADY_APPLIED, State.NOT_APPLIED: State.NOT_APPLIED},
+}
+"""What a change becomes by a person's word, by where it stands: no other state takes one."""
 
 
 @frozen
@@ -53,7 +61,10 @@ def standing(path: Path) -> Standing:
 
 
 APPLIED = "applied"
-"""The view of operation, key and digest of every change that is applied (see `LedgerFile.beside`)."""
+"""The view of every change that is applied (see `LedgerFile.beside`): operation, key, digest and `elsewhere`.
+
+The last is 1 where the key was used elsewhere, else 0.
+"""
 
 
 @frozen
@@ -90,7 +101,8 @@ class LedgerFile:
                 bound(connection, self.path, self.account)
                 database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
                 database.execute(
-                    f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest FROM ledger.change"
+                    f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest,"
+                    f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
                     f" WHERE state IN ({done})"
                 )
                 yield
@@ -147,18 +159,19 @@ def provider_of(path: Path) -> str | None:
 def settle(path: Path, key: str, state: State, note: str, operation: str | None = None) -> None:
     """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
 
-    `operation`, such as `earn`, tells which where several share the key. Raises `ConfigurationError` when
-    not exactly one is in doubt, or who sends it still runs on this machine, however long ago its claim ran
-    out: nothing is overwritten.
+    So, too, on one whose key was used elsewhere: that it is applied makes it `ALREADY_APPLIED`. `operation`,
+    such as `earn`, tells which where several share the key. Raises `ConfigurationError` when not exactly one
+    takes a word, or who sends it still runs on this machine, however long ago its claim ran out: nothing is
+    overwritten.
     """
-    if state not in TRANSITIONS[State.UNKNOWN] & TRANSITIONS[State.IN_DOUBT] - {State.CLAIMED}:
+    if state not in _SAME:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         doubtful = [
             entry
             for entry in under(connection, key)
-            if _state(entry) in SETTLEABLE and operation in (None, short(entry.operation))
+            if _state(entry) in WORDS and operation in (None, short(entry.operation))
         ]
         busy = [
             entry.row.owner
@@ -167,7 +180,8 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
         ]
         if len(doubtful) == 1 and not busy:
             [entry] = doubtful
-            row = evolve(entry.row, state=state, in_doubt=False, fence=entry.row.fence + 1)
+            said = WORDS[_state(entry)][state]
+            row = evolve(entry.row, state=said, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
         connection.execute("COMMIT")
     if busy:

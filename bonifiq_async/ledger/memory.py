@@ -49,7 +49,7 @@ class MemoryLedger:
         self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}
         self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
-        """What is applied, as it was claimed."""
+        """What is applied, as it was claimed; under its own state where the provider's word alone says so."""
         self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
         self._lasting: dict[tuple[str, str], Row | None] = {}
         """What a repeat would apply twice; None while it is being sent."""
@@ -67,7 +67,7 @@ class MemoryLedger:
         place, now = (intent.operation, intent.key), self._clock()
         row, done = self._rows.get(place), self._done.get(place)
         if row is None and done is not None:
-            row = evolve(done, state=State.APPLIED)
+            row = evolve(done, state=State.APPLIED) if done.state is State.CLAIMED else done
         row = row or self._doubtful.get(place) or self._lasting.get(place)
         # A claim that stands here is being worked on: whoever gives it up says so.
         ruling = rule(
@@ -125,7 +125,8 @@ class MemoryLedger:
         if place in self._lasting:
             self._lasting[place] = evolve(row, state=ending.state)
             return True
-        kind[place] = row if kind is self._done else evolve(row, state=ending.state)
+        as_claimed = kind is self._done and ending.state is not State.USED_ELSEWHERE
+        kind[place] = row if as_claimed else evolve(row, state=ending.state)
         if len(kind) > self._capacity:
             kind.popitem(last=False)
         return True
