@@ -73,7 +73,7 @@ def _digits(number: Decimal) -> int:
 def total(value: object, field: str) -> Decimal:
     """Return `value` as an exact `Decimal` of zero or more; the rest is as in `amount`."""
     if isinstance(value, Decimal | int) and not isinstance(value, bool) and Decimal(value).is_zero():
-        return Decimal(value)
+        return Decimal(value).copy_abs()
     return amount(value, field, positive=True)
 
 
@@ -84,6 +84,11 @@ def number(value: object, field: str) -> int:
     if value < 1:
         raise PayloadError(f"{field} is {value}; it must be above zero", path=field)
     return value
+
+
+def whole(value: object, field: str) -> int:
+    """Return `value` if it is a whole number of zero or more, as counts are, else raise `PayloadError`."""
+    return value if type(value) is int and value == 0 else number(value, field)
 
 
 def setting(_: object, attribute: "Attribute[float]", value: object) -> None:

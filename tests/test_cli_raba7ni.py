@@ -129,8 +129,16 @@ BAD_ROWS = {
         "earn,10,123,,,1,o,,,0.5",
         "cashback_to_deduct belongs to the operation refund alone",
     ),
-    "nothing deducted": ("refund,10,123,,,1,o,,,0", "cashback_to_deduct is zero"),
+    "a deduction that adds": ("refund,10,123,,,1,o,,,-1", "cashback_to_deduct is below zero"),
 }
+
+
+def test_a_row_may_deduct_nothing(console, sandbox):
+    """An empty cell lets the provider compute the deduction; a zero is one."""
+    console.write("changes.csv", HEADER, "refund,10,123,,,100,a,,,", "refund,10,123,,,100,b,,,0.00")
+    ended = console(*COMMAND, sandbox=sandbox)
+    assert ended.code == 0, ended.err
+    assert [sandbox.books.effects("refund", each)[0].amount for each in "ab"] == [-5, 0]
 
 
 @pytest.mark.parametrize(("row", "sentence"), BAD_ROWS.values(), ids=BAD_ROWS)

@@ -263,6 +263,8 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
         )
         for wrong in ({"card_id": 11}, {"purchase_amount": 0}, {"purchase_amount": "1"}, {"member_id": 99}):
             assert said("POST", f"{MOVES}/earn", earn | wrong) in (404, 422)
+        assert said("POST", f"{MOVES}/earn", earn | {"reference": 7}) == 422
+        assert said("POST", f"{MOVES}/earn", earn, Content_Type="text/plain") == 415
         refund = {"card_id": 10, "member_id": 1, "refund_amount": 10}
         assert said("POST", f"{MOVES}/refund", refund) == 200
         assert (
@@ -296,6 +298,7 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
             assert said("POST", f"{paths}/verify-otp", asked | {"otp": server.books.code(3)}) == 200
             assert said("POST", f"{paths}/request-otp", {"phone_number": "1"}) == 404
         assert said("GET", f"{MOVES}/balance?card_id=10&member_id=1", X_Api_Key="other") == 401
+        assert said("POST", f"{MOVES}/refund", refund | {"cashback_to_deduct": 1000}) == 200  # with a warning
         assert talk.seen == served(server)
     with Raba7niSandbox(scopes=[]) as server:
         talk = raba7ni(server)

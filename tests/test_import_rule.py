@@ -200,6 +200,41 @@ def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
     assert names == {"aiohttp.web"}
 
 
+JUDGED_BY = {
+    "door": {"count", "limit", "setting", "stock"},  # of a script's settings, not of requests
+    "errors": {"ConfigurationError", "PayloadError"},
+    "secret": {"MASK", "masked"},
+    "bonifiq.client": {"BasicCredentials"},
+    "bonifiq.payloads": {"CustomerPointsToExpire", "PendingOrder", "PointDetailItem"},
+    "raba7ni.client": {"Raba7niCredentials"},
+    "raba7ni.member": {"MemberToken"},
+    "raba7ni.payloads": {"CashbackConfig"},
+}
+"""What a sandbox may take of the rest of the package: values that its users give it, and no decision."""
+
+
+def test_a_sandbox_judges_by_itself() -> None:
+    """A fault in how the client reads, checks or writes a request is not the sandbox's, too."""
+    taken: dict[str, set[str]] = {}
+    for module in (module for module in MODULES if room(module) == "sandbox"):
+        for name in imported(module, TREES[module]):
+            source = module_of(name)
+            if source is not None and room(source) != "sandbox":
+                last = name.rpartition(".")[2]
+                used = {last} if last != source.rpartition(".")[2] else attributes(TREES[module], last)
+                taken.setdefault(source, set()).update(used)
+    assert taken == JUDGED_BY
+
+
+def attributes(tree: ast.AST, module: str) -> set[str]:
+    """Return what a tree takes of a module that it names."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
+    }
+
+
 @pytest.mark.parametrize(
     "module",
     [

@@ -1,5 +1,6 @@
 """What the sandbox refuses of BonifiQ's requests: by the pages alone, so that a fault of the client shows."""
 
+import base64
 import http.client
 import json
 from collections.abc import Callable
@@ -11,7 +12,15 @@ from conftest import client_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bonifiq_async import CashbackChange, Effect, PayloadError, RefusedError, door
+from bonifiq_async import (
+    AuthenticationError,
+    BasicCredentials,
+    CashbackChange,
+    Effect,
+    PayloadError,
+    RefusedError,
+    door,
+)
 from bonifiq_async.bonifiq import payloads
 from bonifiq_async.sandbox import Sandbox
 from bonifiq_async.sandbox.judge import CODES, REFUSALS, without_tags
@@ -186,6 +195,35 @@ def test_a_customer_that_is_not_there_is_refused(path: str, sandbox) -> None:
     assert server.books.history() == ()
 
 
+def basic(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+SIGNED = {
+    f"Basic {basic('token:k:ey')}": 200,  # a password may have colons (RFC 7617, section 2)
+    f"basic  {basic('token:k:ey')}": 200,
+    f"Bearer {basic('token:k:ey')}": 401,
+    f"Basic {basic('k:ey:token')}": 401,
+    f"Basic {basic('token:k')}": 401,
+    f"Basic {basic('token')}": 401,
+    f"Basic {basic('token:k:ey')}!": 401,
+    "Basic token:k:ey": 401,
+    "Basic ": 401,
+    "": 401,
+}
+
+
+@pytest.mark.parametrize("authorization", SIGNED)
+def test_a_sign_in_is_read_as_its_standard_says(authorization: str, sandbox) -> None:
+    server: Sandbox = sandbox(credentials=BasicCredentials("token", "k:ey"))
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        line.request("GET", "/v1/pvt/Customer/ana/points", headers={"Authorization": authorization})
+        assert line.getresponse().status == SIGNED[authorization]
+    finally:
+        line.close()
+
+
 # --- a checkout's cashback ---
 
 ASKED = {"CustomerId": "ana", "CheckoutId": "cart"}
@@ -326,6 +364,18 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object],
         "long customer reason",
     ),
 }
+
+
+async def test_credentials_that_the_client_writes_wrongly_show(
+    sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox reads the header by itself."""
+    server = sandbox()
+    swapped = basic(f"{server.credentials.key}:{server.credentials.token}")
+    monkeypatch.setattr(BasicCredentials, "_encoded", lambda _: swapped)
+    async with client_for(server) as client:
+        with pytest.raises(AuthenticationError):
+            await client.customers.points("ana")
 
 
 @pytest.mark.parametrize(("breaks", "given", "why"), BROKEN.values(), ids=BROKEN.keys())

@@ -146,7 +146,7 @@ BREAKS = {
         """
         from decimal import Decimal
         from bonifiq_async.raba7ni import payloads
-        payloads._spelt = lambda value: Decimal(1)
+        payloads.canonical = lambda value: Decimal(1)
         """,
     ),
     "a success that is told as a doubt": (

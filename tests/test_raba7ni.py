@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import fast, http, raba7ni_client_for, read_request
 from bonifiq_async import (
     AuthenticationError,
     CashbackBatch,
+    CashbackConfig,
     ChangeKeyConflict,
     ConfigurationError,
     CustomerNotFound,
@@ -22,6 +24,7 @@ from bonifiq_async import (
     MemberToken,
     NotAppliedError,
     OutcomeUnknownError,
+    Pagination,
     PayloadError,
     Raba7niClient,
     Raba7niCredentials,
@@ -33,6 +36,8 @@ from bonifiq_async import (
 )
 from bonifiq_async.ledger.entry import every
 from bonifiq_async.ledger.schema import opened
+from bonifiq_async.raba7ni.cards import Cards
+from bonifiq_async.raba7ni.cashback import Cashback
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 
 ANA = Member.by_id(123)
@@ -157,14 +162,101 @@ async def test_a_refusal_changes_nothing_and_says_its_code(call, kind, code, rab
         assert (await _redeem(client, token, pin="1234")).effect is Effect.APPLIED
 
 
-async def test_a_key_without_the_scope_is_refused(raba7ni) -> None:
-    """Each call needs its own."""
-    server = raba7ni(scopes=["cashback_read"])
+NEEDED: dict[str, tuple[str, Callable[[Raba7niClient, MemberToken], Awaitable[object]]]] = {
+    "earn": ("cashback_write", lambda c, _: _earn(c)),
+    "redeem": ("cashback_write", lambda c, token: _redeem(c, token)),
+    "refund": (
+        "cashback_write",
+        lambda c, _: c.cashback.refund(card_id=10, member=ANA, refund_amount=Decimal(1), reference="r"),
+    ),
+    "balance": ("cashback_read", lambda c, _: c.cashback.balance(10, 123)),
+    "history": ("cashback_read", lambda c, _: anext(c.cashback.history(10, 123))),
+    "history_page": ("cashback_read", lambda c, _: c.cashback.history_page(10, 123)),
+    "list": ("card_read", lambda c, _: c.cards.list()),
+    "get": ("card_read", lambda c, _: c.cards.get(10)),
+    "rewards": ("card_read", lambda c, _: c.cards.rewards(10)),
+}
+"""What the pages say that a key needs for each call."""
+
+
+@pytest.mark.parametrize(("name", "needed"), NEEDED.items(), ids=NEEDED.keys())
+async def test_each_call_needs_its_scope_and_no_other(name: str, needed, raba7ni) -> None:
+    """And its docstring names it."""
+    scope, call = needed
+    others = {"cashback_read", "cashback_write", "card_read"} - {scope}
+    for scopes, allowed in (([scope], True), (sorted(others), False)):
+        server = raba7ni(scopes=scopes)
+        server.books.move("earn", "gift", 10, 123, Decimal(5))
+        async with raba7ni_client_for(server) as client:
+            with (
+                contextlib.nullcontext()
+                if allowed
+                else pytest.raises(AuthenticationError, match="insufficient_scope")
+            ):
+                await call(client, server.sign_in(123))
+    kind = Cards if scope == "card_read" else Cashback
+    words = f"{kind.__doc__ if kind is Cards else ''}{getattr(kind, name).__doc__}"
+    assert re.findall(r"`(\w+_(?:read|write))`", words) == [scope]
+
+
+async def test_members_sign_in_without_a_scope(raba7ni) -> None:
+    """A key that may do nothing else serves for it."""
+    server = raba7ni(scopes=[])
     async with raba7ni_client_for(server) as client:
-        await client.cashback.balance(10, 123)
-        for call in (_earn(client), client.cards.list()):
-            with pytest.raises(AuthenticationError, match="insufficient_scope"):
-                await call
+        await client.members.register(name="Ana", email="ana@example.com", phone="22000111")
+        assert (await client.members.check(phone="22000111")).exists is True
+
+
+@pytest.mark.parametrize(("total", "told"), [(3, False), (2, True), (1, True), (None, True), (0, True)])
+async def test_cards_that_are_missing_are_told(total: int | None, told: bool, raw_server) -> None:
+    """Fewer than the answer says there are: no page says how to ask for the others."""
+
+    async def answer(reader, writer) -> None:
+        await read_request(reader)
+        data = {"cards": [{"id": 1}, {"id": 2}], "total": total}
+        writer.write(http(json.dumps({"success": True, "data": data}).encode()))
+
+    async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
+        if told:
+            assert [card.id for card in await client.cards.list()] == [1, 2]
+        else:
+            with pytest.raises(PayloadError, match="has 2 cards and says that there are 3") as caught:
+                await client.cards.list()
+            assert caught.value.path == "$.data.total"
+
+
+async def test_a_card_says_its_bounds(raba7ni) -> None:
+    """Those of the page's sample, or those that it is given; nothing is held to them."""
+    given = CashbackConfig(Decimal("2.5"), cashback_max_amount=Decimal("7.125"), allows_pin_redemption=False)
+    server = raba7ni(cards={10: 5, 20: given})
+    async with raba7ni_client_for(server) as client:
+        first, second = await client.cards.list()
+        assert (await _earn(client, card_id=20, purchase_amount=Decimal(1000))).result.cashback_earned == 25
+    assert first.cashback_config == CashbackConfig(Decimal(5), Decimal(10), Decimal(1000), True)
+    assert second.cashback_config == given
+
+
+async def test_a_balance_that_falls_below_zero_is_warned_of(client, server) -> None:
+    """What the provider says then is not documented, and kept as it comes."""
+    server.books.move("earn", "gift", 10, 123, Decimal(1))
+    told = []
+    for reference in "ab":
+        refunded = await client.cashback.refund(
+            card_id=10, member=ANA, refund_amount=Decimal(20), reference=reference
+        )
+        told.append((refunded.result.new_balance, refunded.result.balance_warning))
+    assert told == [(0, None), (-1, "The balance is below zero")]
+
+
+async def test_a_refund_may_take_nothing_back(client, server) -> None:
+    """Where it says so: the page bounds the deduction nowhere."""
+    await _earn(client)
+    refunded = await client.cashback.refund(
+        card_id=10, member=ANA, refund_amount=Decimal(10), cashback_to_deduct=Decimal("0.00"), reference="r"
+    )
+    assert (refunded.effect, refunded.result.cashback_deducted) == (Effect.APPLIED, 0)
+    assert server.books.balance(10, 123) == Decimal("0.5")
+    assert server.books.effects("refund", "r")[0].amount == 0
 
 
 async def test_cards_and_rewards(client) -> None:
@@ -246,10 +338,10 @@ async def test_a_sign_in_without_an_answer_is_not_repeated(raba7ni) -> None:
 
 
 async def test_history_goes_over_all_pages(client, server) -> None:
-    """Whatever their size; the sandbox caps it as a provider may."""
+    """Whatever their size; the sandbox caps it as a provider may. Nothing is asked after the last page."""
     for number in range(230):
         server.books.move("earn", str(number), 10, 123, Decimal(number))
-    for size, requests in ((20, 13), (100, 4), (1000, 4), (230, 4)):
+    for size, requests in ((20, 12), (100, 3), (1000, 3), (230, 3)):
         before = server.books.requests
         rows = [row async for row in client.cashback.history(10, 123, page_size=size)]
         assert [row.amount for row in rows] == list(range(230))
@@ -260,34 +352,99 @@ async def test_history_goes_over_all_pages(client, server) -> None:
             await anext(client.cashback.history(10, 123, page_size=wrong))
 
 
-def _page(ids: list[int | None], **pagination: object) -> bytes:
+async def test_history_begins_where_it_is_told_to(client, server) -> None:
+    """At an offset, which is counted from 0; a page of it says how many there are."""
+    for number in range(45):
+        server.books.move("earn", str(number), 10, 123, Decimal(number))
+    for offset, requests in ((0, 3), (40, 1), (45, 1), (100, 1)):
+        before = server.books.requests
+        rows = [row.amount async for row in client.cashback.history(10, 123, offset=offset)]
+        assert rows == list(range(offset, 45))
+        assert server.books.requests - before == requests
+    page = await client.cashback.history_page(10, 123)
+    assert [row.amount for row in page.transactions] == list(range(20))
+    assert (page.card_id, page.member_id) == (10, 123)
+    assert page.pagination == Pagination(limit=20, offset=0, total=45, has_more=True)
+    page = await client.cashback.history_page(10, 123, limit=10, offset=40)
+    assert [row.amount for row in page.transactions] == list(range(40, 45))
+    assert page.pagination == Pagination(limit=10, offset=40, total=45, has_more=False)
+    asked = server.books.requests
+    for wrong in (-1, "20", 2.5, True, None):
+        with pytest.raises(PayloadError, match="offset"):
+            await anext(client.cashback.history(10, 123, offset=wrong))
+        with pytest.raises(PayloadError, match="offset"):
+            await client.cashback.history_page(10, 123, offset=wrong)
+        with pytest.raises(PayloadError, match="limit"):
+            await client.cashback.history_page(10, 123, limit=wrong)
+    assert server.books.requests == asked
+
+
+Page = tuple[list[int | None], dict[str, object]]
+MORE: dict[str, object] = {"has_more": True}
+LAST: dict[str, object] = {"has_more": False}
+
+
+def _page(ids: list[int | None], pagination: dict[str, object] | None) -> bytes:
     rows = [{"id": number, "amount": 1} for number in ids]
     return json.dumps({"success": True, "data": {"transactions": rows, "pagination": pagination}}).encode()
 
 
-HISTORIES = {
-    "a row comes in while paging": ([[1, 2], [2, 3], []], [1, 2, 3]),
-    "a page of nothing new": ([[1, 2], [2, 1], [3], []], [1, 2, 3]),
-    "an empty page in spite of a promise": ([[1], []], [1]),
-    "rows without an id": ([[None, 1], [None, 1, 2], []], [None, 1, None, 2]),
+HISTORIES: dict[str, tuple[list[Page], list[int | None], str]] = {
+    # the pages, each with what it says of the others; the ids that come; the error after them
+    "one page": ([([1, 2], LAST)], [1, 2], ""),
+    "none": ([([], LAST)], [], ""),
+    "as many as there are": ([([1, 2], MORE), ([3], LAST | {"total": 3})], [1, 2, 3], ""),
+    "a row comes in while paging": ([([1, 2], MORE), ([2, 3], LAST)], [1, 2, 3], ""),
+    "a page of nothing new": ([([1, 2], MORE), ([2, 1], MORE), ([3], LAST)], [1, 2, 3], ""),
+    "a last page of nothing new": ([([1, 2], MORE), ([2, 1], LAST)], [1, 2], ""),
+    "an empty last page": ([([1], MORE), ([], LAST)], [1], ""),
+    "rows without an id": ([([None, 1], MORE), ([None, 1, 2], LAST)], [None, 1, None, 2], ""),
+    "nothing is said of others": ([([1, 2], {}), ([3], {}), ([], {})], [1, 2, 3], ""),
+    "no pagination": ([([1, 2], None), ([], None)], [1, 2], ""),  # type: ignore[list-item]
+    "the total alone": ([([1, 2], {"total": 3}), ([3], {"total": 3})], [1, 2, 3], ""),
+    "a total of none": ([([], {"total": 0})], [], ""),
+    "an empty page in spite of a promise": (
+        [([1], MORE), ([], MORE)],
+        [1],
+        "after movement 1 and says that there are more",
+    ),
+    "an empty first page in spite of a promise": (
+        [([], MORE)],
+        [],
+        "after movement 0 and says that there are more",
+    ),
+    "an end before the total": ([([1, 2], LAST | {"total": 45})], [1, 2], "after movement 2 of 45"),
+    "an empty page before the total": (
+        [([1], {"total": 2}), ([], {"total": 2})],
+        [1],
+        "after movement 1 of 2",
+    ),
+    "the same rows before the total": (
+        [([1], {"total": 3}), ([1], {"total": 3})],
+        [1],
+        "after movement 1 of 3",
+    ),
 }
 
 
-@pytest.mark.parametrize(("pages", "ids"), HISTORIES.values(), ids=HISTORIES.keys())
-async def test_history_gives_each_row_once(pages, ids, raw_server) -> None:
-    """And stops at the first empty page, whatever `has_more` says."""
+@pytest.mark.parametrize(("pages", "ids", "error"), HISTORIES.values(), ids=HISTORIES.keys())
+async def test_history_gives_each_row_once(pages, ids, error, raw_server) -> None:
+    """And ends with the page that says so; an end before what was promised is told, after what came."""
     asked = []
 
     async def answer(reader, writer) -> None:
         while True:
             head, _ = await read_request(reader)
             asked.append(head.split(b" ")[1].partition(b"offset=")[2].decode())
-            writer.write(http(_page(pages[len(asked) - 1], has_more=True)))
+            writer.write(http(_page(*pages[len(asked) - 1])))
 
+    given = []
     async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
-        assert [row.id async for row in client.cashback.history(10, 123)] == ids
-    assert len(asked) == len(pages)
-    assert asked == [str(sum(map(len, pages[:number]))) for number in range(len(pages))]
+        with pytest.raises(PayloadError, match=error) if error else contextlib.nullcontext():
+            async for row in client.cashback.history(10, 123):
+                given.append(row.id)
+    assert given == ids
+    assert asked == [str(sum(len(rows) for rows, _ in pages[:number])) for number in range(len(pages))]
 
 
 DEAF = {
@@ -308,7 +465,7 @@ async def test_a_history_that_never_ends_is_noticed(pages, has_more, raw_server)
         nonlocal asked
         while True:
             await read_request(reader)
-            writer.write(http(_page(pages[asked % len(pages)], has_more=has_more)))
+            writer.write(http(_page(pages[asked % len(pages)], {"has_more": has_more})))
             asked += 1
 
     told = has_more is False or (has_more is None and None not in pages[0])

@@ -274,7 +274,7 @@ BAD: list[tuple[type[object], dict[str, object], dict[str, object], str]] = [
     *[(Earn, EARN, {"purchase_amount": each}, "purchase_amount") for each in (0, -1, 1.5, True, "5", "NaN")],
     *[(Earn, EARN, {"purchase_amount": Decimal(each)}, "purchase_amount") for each in ("NaN", "Infinity")],
     *[(Refund, REFUND, {"refund_amount": each}, "refund_amount") for each in (0, -1, 0.5)],
-    *[(Refund, REFUND, {"cashback_to_deduct": each}, "cashback_to_deduct") for each in (0, -1, 0.5)],
+    *[(Refund, REFUND, {"cashback_to_deduct": each}, "cashback_to_deduct") for each in (-1, 0.5, "1", True)],
     *[(Redeem, REDEEM, {"amount": each}, "amount") for each in (0, Decimal(-1), 5.0)],
     *[(Earn, EARN, {"card_id": each}, "card_id") for each in (0, -1, "10", True, Decimal(10), None)],
     (Earn, EARN, {"member": 123}, "member"),

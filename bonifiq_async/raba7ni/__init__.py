@@ -16,10 +16,12 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackRedeemed,
     CashbackRefunded,
     CashbackTransaction,
+    HistoryPage,
     MaskedMember,
     MemberCheck,
     MemberRegistration,
     OneTimeCodeSent,
+    Pagination,
 )
 from bonifiq_async.raba7ni.sign_in import SignedIn
 
@@ -33,6 +35,7 @@ __all__ = [
     "CashbackRefunded",
     "CashbackTransaction",
     "Earn",
+    "HistoryPage",
     "MaskedMember",
     "Member",
     "MemberCheck",
@@ -40,6 +43,7 @@ __all__ = [
     "MemberToken",
     "OneTimeCode",
     "OneTimeCodeSent",
+    "Pagination",
     "Pin",
     "Raba7niClient",
     "Raba7niCredentials",

@@ -2,6 +2,7 @@
 
 from bonifiq_async import door
 from bonifiq_async.calls import Calls
+from bonifiq_async.errors import PayloadError
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.operations import CARD, CARDS, REWARDS
 from bonifiq_async.raba7ni.payloads import CardReward, CashbackCard
@@ -9,7 +10,10 @@ from bonifiq_async.request import prepare
 
 
 class Cards:
-    """The cards of a client's application. All raise `RefusedError`, `NotAppliedError` and `PayloadError`."""
+    """The cards of a client's application; all need the scope `card_read`.
+
+    All raise `RefusedError`, `NotAppliedError` and `PayloadError`.
+    """
 
     def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
         self._calls = calls
@@ -17,9 +21,18 @@ class Cards:
         self._reader = reader
 
     async def list(self, *, deadline: float | None = None) -> tuple[CashbackCard, ...]:
-        """Return every card that the application may see."""
+        """Return every card that the application may see.
+
+        Raises `PayloadError` when fewer came than the answer says there are (`total`): no page shows how the
+        rest would be asked for. Source: endpoint page, "Cashback Cards".
+        """
         request = prepare(CARDS, self._base_url, {})
         result, _ = await self._calls.value(CARDS, request, self._reader.read, deadline=deadline)
+        if result.total is not None and len(result.cards) < result.total:
+            raise PayloadError(
+                f"the answer has {len(result.cards)} cards and says that there are {result.total}",
+                path="$.data.total",
+            )
         return result.cards
 
     async def get(self, card_id: int, *, deadline: float | None = None) -> CashbackCard:

@@ -25,6 +25,7 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackTransaction,
     EarnRequest,
     HistoryPage,
+    Pagination,
     RedeemRecord,
     RedeemRequest,
     RefundRequest,
@@ -67,7 +68,7 @@ class Cashback:
         """Credit `member` with the card's share of a purchase; the arguments are those of `Earn`.
 
         `deadline` is in seconds from now (default: `timeouts.call`). An e-mail or phone that nobody has
-        makes a new member.
+        makes a new member. Needs the scope `cashback_write`.
 
         Raises `RefusedError` (or `AuthenticationError`, `CustomerNotFound`), `NotAppliedError` and
         `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may have changed, do not repeat it
@@ -98,7 +99,9 @@ class Cashback:
     ) -> Outcome[CashbackRedeemed]:
         """Spend `amount` of the cashback of who holds `member_token`; the arguments are those of `Redeem`.
 
-        Errors are those of `earn`. Source: endpoint page, "Redeem Cashback".
+        The provider checks that the balance suffices. Needs the scope `cashback_write`, and the token, which
+        goes into the header X-Member-Token of this call alone. Errors are those of `earn`.
+        Source: endpoint page, "Redeem Cashback".
         """
         try:
             token, number = token_of(member_token), None if pin is None else Pin.of(pin)
@@ -128,7 +131,8 @@ class Cashback:
     ) -> Outcome[CashbackRefunded]:
         """Take back what was earned on a purchase that is refunded; the arguments are those of `Refund`.
 
-        Errors are those of `earn`. Source: endpoint page, "Refund Cashback".
+        Needs the scope `cashback_write`, and no member token. Errors are those of `earn`.
+        Source: endpoint page, "Refund Cashback".
         """
         change = Refund(
             card_id=card_id,
@@ -164,6 +168,8 @@ class Cashback:
     ) -> CashbackBalance:
         """Return the balance of a member on a card; the provider takes no e-mail or phone here.
 
+        Needs the scope `cashback_read`. Source: endpoint page, "Get Cashback Balance".
+
         Raises `RefusedError`, `NotAppliedError` (no answer in time) and `PayloadError`.
         """
         path = _place(card_id, member_id)
@@ -177,31 +183,57 @@ class Cashback:
         member_id: int,
         *,
         page_size: int = PAGE_SIZE,
+        offset: int = 0,
         deadline: float | None = None,
     ) -> AsyncGenerator[CashbackTransaction, None]:
         """Yield a member's movements on a card in the provider's order, each id once, page by page.
 
-        Ends at the first empty page. Movements that are added meanwhile shift the pages: what comes
-        again is left out. `deadline` is for each page. Raises as `balance`, and `PayloadError` when pages
-        bring nothing new and promise more, or when that cannot be told because their rows have no ids.
+        The first `offset` movements are left out. Ends with the page that says that there are no more, or
+        where none says so with an empty one. Movements that are added meanwhile shift the pages: what comes
+        again is left out. `deadline` is for each page. Needs the scope `cashback_read`.
+
+        Raises as `balance`, and `PayloadError`, after what did come, when the pages end before the total that
+        they name or in spite of a `has_more`, when they bring nothing new and promise more, or when that
+        cannot be told because their rows have no ids. Source: endpoint page, "Transaction History".
         """
         place, size = _place(card_id, member_id), door.number(page_size, "page_size")
         seen: set[int] = set()
         nameless: set[CashbackTransaction] = set()
-        offset, repeats, promised = 0, 0, None
-        while rows := (page := await self._page(place, size, offset, deadline)).transactions:
+        offset, repeats, promised = door.whole(offset, "offset"), 0, None
+        while True:
+            page = await self._page(place, size, offset, deadline)
+            rows, where = page.transactions, page.pagination or Pagination()
             known = all(row in nameless if row.id is None else row.id in seen for row in rows)
             repeats = repeats + 1 if known else 0
-            if known and _at_the_end(promised, repeats, bare=any(row.id is None for row in rows)):
-                return
+            if rows and known and _at_the_end(promised, repeats, bare=any(row.id is None for row in rows)):
+                rows = ()
             for row in rows:
                 if row.id is None or row.id not in seen:
                     yield row
                 if row.id is not None:
                     seen.add(row.id)
             nameless = {row for row in rows if row.id is None}
-            promised = None if page.pagination is None else page.pagination.has_more
             offset += len(rows)
+            if _is_last(where, offset, empty=not rows):
+                return
+            promised = where.has_more
+
+    async def history_page(
+        self,
+        card_id: int,
+        member_id: int,
+        *,
+        limit: int = PAGE_SIZE,
+        offset: int = 0,
+        deadline: float | None = None,
+    ) -> HistoryPage:
+        """Return one page of a member's movements as it comes: `limit` of them after the first `offset`.
+
+        Its `pagination` says how many there are (`total`) and whether there are more after it (`has_more`).
+        Needs the scope `cashback_read`. Raises as `balance`. Source: as `history`.
+        """
+        size, start = door.number(limit, "limit"), door.whole(offset, "offset")
+        return await self._page(_place(card_id, member_id), size, start, deadline)
 
     async def _page(
         self, place: Mapping[str, str], size: int, offset: int, deadline: float | None
@@ -268,16 +300,37 @@ def _at_the_end(promised: bool | None, repeats: int, *, bare: bool) -> bool:
     One is what movements make that come in meanwhile, a second in a row is a provider that does not turn
     the page; of rows that are `bare` of ids nobody knows whether they are the same. Raises `PayloadError`.
     """
-    if promised is False or (promised is None and not bare):
-        return True
     if bare:
         raise PayloadError(
             "the history gives the same rows again without ids: whether they are new cannot be told",
             path="$.data",
         )
-    if repeats > 1:
+    if promised and repeats > 1:
         raise PayloadError("the history gives nothing new and says there is more", path="$.data")
-    return False
+    return not promised
+
+
+def _is_last(page: Pagination, reached: int, *, empty: bool) -> bool:
+    """Say whether a page ends a history of which `reached` rows are known now.
+
+    Raises `PayloadError` where it ends and more was promised.
+    """
+    complete = page.total is None or reached >= page.total
+    if page.has_more is None and not empty:
+        return page.total is not None and complete
+    if page.has_more and not empty:
+        return False
+    if not complete:
+        raise PayloadError(
+            f"the history ends after movement {reached} of {page.total}",
+            path="$.data.pagination.total",
+        )
+    if page.has_more:
+        raise PayloadError(
+            f"the history ends after movement {reached} and says that there are more",
+            path="$.data.pagination.has_more",
+        )
+    return True
 
 
 def _place(card_id: int, member_id: int) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ def _refunded(value: Decimal | int) -> Decimal:
 
 
 def _deducted(value: Decimal | int | None) -> Decimal | None:
-    return None if value is None else door.amount(value, "cashback_to_deduct", positive=True)
+    return None if value is None else door.total(value, "cashback_to_deduct")
 
 
 def _extras(value: Mapping[str, object] | None) -> Mapping[str, object] | None:
@@ -140,8 +140,9 @@ class Earn:
 class Refund:
     """A refund of `refund_amount` of a purchase, by which cashback is taken back.
 
-    The provider computes the deduction, unless `cashback_to_deduct` says it. The rest is as in `Earn`;
-    `value` is the refund amount below zero.
+    The provider computes the deduction from the refund amount, unless `cashback_to_deduct` says it: zero,
+    which takes nothing back, or more. The page bounds neither; what was deducted stands in the answer. The
+    rest is as in `Earn`; `value` is the refund amount below zero.
     """
 
     card_id: int

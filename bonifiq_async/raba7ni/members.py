@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Members:
-    """A client's members.
+    """A client's members. No call needs a scope.
 
     All methods raise `RefusedError` (or `CustomerNotFound`), `NotAppliedError` and `PayloadError`.
     `register`, `request_otp` and `verify_otp` are not repeated once they have left; without an answer they

@@ -10,15 +10,10 @@ from decimal import Decimal
 
 from attrs import field
 
-from bonifiq_async.change_key import canonical_amount
+from bonifiq_async.change_key import canonical
 from bonifiq_async.fixed import fixed
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
 from bonifiq_async.raba7ni.member import OneTimeCode, Pin
-
-
-def _spelt(value: Decimal) -> Decimal:
-    """Return the one spelling of an amount: the same change has the same bytes."""
-    return Decimal(canonical_amount(value))
 
 
 @fixed
@@ -39,7 +34,7 @@ class EarnRequest:
         """Return the body of `change`."""
         return cls(
             card_id=change.card_id,
-            purchase_amount=_spelt(change.purchase_amount),
+            purchase_amount=canonical(change.purchase_amount),
             member_id=change.member.id,
             email=change.member.email,
             phone=change.member.phone,
@@ -61,7 +56,7 @@ class RedeemRequest:
     @classmethod
     def of(cls, change: Redeem) -> "RedeemRequest":
         """Return the body of `change`."""
-        return cls(change.card_id, _spelt(change.amount), change.pin, change.reference)
+        return cls(change.card_id, canonical(change.amount), change.pin, change.reference)
 
 
 @fixed
@@ -77,7 +72,7 @@ class RedeemRecord:
     def of(cls, change: Redeem) -> "RedeemRecord":
         """Return the record of `change`: another member under its key is another change."""
         member = None if change.member is None else str(change.member)
-        return cls(change.card_id, _spelt(change.amount), change.reference, member)
+        return cls(change.card_id, canonical(change.amount), change.reference, member)
 
 
 @fixed
@@ -98,11 +93,11 @@ class RefundRequest:
         deducted = change.cashback_to_deduct
         return cls(
             card_id=change.card_id,
-            refund_amount=_spelt(change.refund_amount),
+            refund_amount=canonical(change.refund_amount),
             member_id=change.member.id,
             email=change.member.email,
             phone=change.member.phone,
-            cashback_to_deduct=None if deducted is None else _spelt(deducted),
+            cashback_to_deduct=None if deducted is None else canonical(deducted),
             reference=change.reference,
         )
 

@@ -1,5 +1,6 @@
 """What the server and a provider's side say to each other: a request, and a reply to it."""
 
+import base64
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol
@@ -33,6 +34,16 @@ class Request:
     def is_json(self) -> bool:
         """Say whether its Content-Type is JSON's (RFC 8259, section 11), whatever its parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def signed_in(authorization: str) -> tuple[str, str] | None:
+    """Return user and password of a Basic sign-in (RFC 7617, section 2), None for anything else."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (user, password) if scheme.lower() == "basic" and colon else None
 
 
 @frozen

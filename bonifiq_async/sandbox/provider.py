@@ -7,14 +7,14 @@ from typing import Literal
 
 from attrs import define, field
 
+from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.sandbox import judge
 from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.customers import expiring, history_line, pending_points, points_of
 from bonifiq_async.sandbox.document import is_text
-from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
+from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, signed_in
 from bonifiq_async.sandbox.judge import CODES, REFUSALS, CashbackChangeAsked, CheckoutCode, Refusal
 from bonifiq_async.sandbox.load import Retention
-from bonifiq_async.secret import masked
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
@@ -34,14 +34,14 @@ class _Used:
 class Provider:
     """BonifiQ's four operations over `books`. Points are cents of cashback here, as far as they go.
 
-    With `old_envelope` answers have only the older documentation's four members. `authorization` is the
-    header that is let in. `retention` says for how long a used ChangeKey is known, `duplicates` how it is
+    With `old_envelope` answers have only the older documentation's four members. `credentials` are those
+    that are let in. `retention` says for how long a used ChangeKey is known, `duplicates` how it is
     answered, `reused_key` how it is when it comes with another change (None: as `duplicates` says).
     Without `cashback_active` changes move points, and amounts of cashback are 0 or null.
     """
 
     books: Books
-    authorization: str = field(repr=masked)
+    credentials: BasicCredentials
     duplicates: Duplicates = "replay"
     reused_key: Duplicates | None = None
     cashback_active: bool = True
@@ -73,7 +73,8 @@ class Provider:
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
-        if request.headers.get("Authorization") != self.authorization:
+        signed = signed_in(request.headers.get("Authorization", ""))
+        if signed != (self.credentials.token, self.credentials.key):
             return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
         if request.body and not request.is_json():
             return self._refused(REFUSALS["content type"])

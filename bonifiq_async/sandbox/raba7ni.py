@@ -8,49 +8,31 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
 
 from attrs import define, field
 
-from bonifiq_async import door
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.operation import Operation
-from bonifiq_async.raba7ni.operations import (
-    BALANCE,
-    CARD,
-    CARDS,
-    CHECK,
-    EARN,
-    HISTORY,
-    REDEEM,
-    REFUND,
-    REGISTER,
-    REQUEST_OTP,
-    REWARDS,
-    VERIFY_OTP,
-    SignInPaths,
-)
+from bonifiq_async.raba7ni.client import Raba7niCredentials
+from bonifiq_async.sandbox.document import decimal, is_text
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
+from bonifiq_async.sandbox.raba7ni_places import PLACES, REGISTER, SCOPE_OF, WRITES
 from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
-from bonifiq_async.secret import masked
-
-T = TypeVar("T")
-
-_READ, _WRITE, _CARDS = "cashback_read", "cashback_write", "card_read"
-SCOPES = (_READ, _WRITE, _CARDS)
-"""What a key can be allowed to do; the sign-in of a member needs no scope."""
 
 CURRENCY = "TND"
 LARGEST_PAGE = 100
-_WRITES = {EARN.path: "earn", REDEEM.path: "redeem", REFUND.path: "refund"}
-_NEEDED = {
-    **dict.fromkeys((EARN.path, REDEEM.path, REFUND.path), _WRITE),
-    **dict.fromkeys((BALANCE.path.partition("?")[0], HISTORY.path.partition("?")[0]), _READ),
-    **dict.fromkeys((CARDS.path, CARD.path, REWARDS.path), _CARDS),
-}
 _LONGEST = 18
 """Digits of a number that 64 bits surely hold."""
 _LABELS = {"earn": "earning", "redeem": "redemption", "refund": "refund"}
+_OPTIONAL: Mapping[str, type[object]] = {
+    "member_id": int,
+    "email": str,
+    "phone": str,
+    "member_name": str,
+    "reference": str,
+    "pin": str,
+    "metadata": dict,
+}
+"""Members of a write that may be left out, and what they are where they stand."""
+WARNING = "The balance is below zero"
 
 
 class _Refused(Exception):
@@ -63,34 +45,37 @@ class _Refused(Exception):
 
 @define
 class Raba7ni:
-    """Raba7ni's operations over `books`, for who sends `headers` and may do what `scopes` say."""
+    """Raba7ni's operations over `books`, for an application that has `credentials` and those `scopes`."""
 
     books: Wallets
-    headers: Mapping[str, str] = field(repr=masked)
+    credentials: Raba7niCredentials
     scopes: frozenset[str]
     _ids: Iterator[int] = field(factory=lambda: itertools.count(1))
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """See `Speaks.routes`."""
-        answers: dict[tuple[str, str], Answer] = {
-            _at(EARN): self.earn,
-            _at(REDEEM): self.redeem,
-            _at(REFUND): self.refund,
-            _at(BALANCE): self.balance,
-            _at(HISTORY): self.history,
-            _at(CARDS): self.cards,
-            _at(CARD): self.card,
-            _at(REWARDS): self.rewards,
-            _at(CHECK): self.check,
-            _at(REGISTER): self.register,
-            **{_at(REQUEST_OTP[paths]): self.request_otp for paths in SignInPaths},
-            **{_at(VERIFY_OTP[paths]): self.verify_otp for paths in SignInPaths},
+        answers: dict[str, Answer] = {
+            "earn": self.earn,
+            "redeem": self.redeem,
+            "refund": self.refund,
+            "balance": self.balance,
+            "history": self.history,
+            "cards": self.cards,
+            "card": self.card,
+            "rewards": self.rewards,
+            "check": self.check,
+            "register": self.register,
+            "request_otp": self.request_otp,
+            "verify_otp": self.verify_otp,
         }
-        return {place: self._enveloped(answer) for place, answer in answers.items()}
+        return {
+            (place.method, place.path): self._enveloped(answers[name.partition(",")[0]])
+            for name, place in PLACES.items()
+        }
 
     def arrived(self, path: str, request: Request) -> Names:
         """See `Speaks.arrived`; the key is the reference, the customer the member as the request names it."""
-        operation, members = _WRITES.get(path), request.members() if request.body else request.query
+        operation, members = WRITES.get(path), request.members() if request.body else request.query
         reference = _text(members.get("reference")) if operation is not None else None
         self.books.arrived(operation, reference)
         named = next((members[name] for name in ("member_id", "email", "phone") if members.get(name)), None)
@@ -102,11 +87,14 @@ class Raba7ni:
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
-        if any(request.headers.get(name) != value for name, value in self.headers.items()):
+        signed = request.headers.get("X-App-Id"), request.headers.get("X-Api-Key")
+        if signed != (self.credentials.app_id, self.credentials.api_key):
             return self._error(401, "invalid_api_key")
-        scope = _NEEDED.get(path)
+        scope = SCOPE_OF[path]
         if scope is not None and scope not in self.scopes:
             return self._error(403, "insufficient_scope")
+        if request.body and not request.is_json():
+            return self._error(415, "unsupported_media_type")
         return None
 
     def failure(self, status: int) -> Mapping[str, object]:
@@ -117,7 +105,7 @@ class Raba7ni:
 
     def earn(self, request: Request) -> Mapping[str, object]:
         """Credit the card's share; an unknown e-mail or phone is a new member."""
-        body = request.members()
+        body = _written(request)
         card_id, amount = self._card(body.get("card_id")), _amount(body.get("purchase_amount"))
         person = self._person(body, new=True)
         earned = self.books.share(card_id, amount)
@@ -125,7 +113,7 @@ class Raba7ni:
         return {
             "transaction_id": moved.id,
             "purchase_amount": amount,
-            "cashback_percentage": self.books.cards[card_id],
+            "cashback_percentage": self.books.percentage(card_id),
             "cashback_earned": earned,
             "new_balance": self.books.balance(card_id, person.id),
             "member_id": person.id,
@@ -138,7 +126,7 @@ class Raba7ni:
         person = self.books.member_of(request.headers.get("X-Member-Token", ""))
         if person is None:
             raise _Refused(401, "invalid_member_token")
-        body = request.members()
+        body = _written(request)
         card_id, amount = self._card(body.get("card_id")), _amount(body.get("amount"))
         if body.get("pin") is not None and body.get("pin") != person.pin:
             raise _Refused(422, "invalid_pin")
@@ -155,24 +143,28 @@ class Raba7ni:
         }
 
     def refund(self, request: Request) -> Mapping[str, object]:
-        """Take back the card's share, or what the request says; the balance may fall below zero."""
-        body = request.members()
+        """Take back the card's share, or what the request says; warns when the balance falls below zero.
+
+        When the provider warns, and how, is not documented: its page shows null alone.
+        """
+        body = _written(request)
         card_id, amount = self._card(body.get("card_id")), _amount(body.get("refund_amount"))
         person, explicit = self._person(body), body.get("cashback_to_deduct")
-        deducted = self.books.share(card_id, amount) if explicit is None else _amount(explicit)
+        deducted = self.books.share(card_id, amount) if explicit is None else _amount(explicit, zero=True)
         before = self.books.balance(card_id, person.id)
         moved = self._move("refund", body, card_id, person, -deducted)
+        after = self.books.balance(card_id, person.id)
         return {
             "transaction_id": moved.id,
             "cashback_deducted": deducted,
             "refund_amount": amount,
             "previous_balance": before,
-            "new_balance": self.books.balance(card_id, person.id),
+            "new_balance": after,
             "currency": CURRENCY,
             "member_id": person.id,
             "card_id": card_id,
             "reference": moved.reference,
-            "balance_warning": None,
+            "balance_warning": WARNING if after < 0 else None,
             "refunded_at": moved.moment,
         }
 
@@ -183,7 +175,7 @@ class Raba7ni:
             "card_id": card_id,
             "member_id": person.id,
             "cashback_balance": self.books.balance(card_id, person.id),
-            "cashback_percentage": self.books.cards[card_id],
+            "cashback_percentage": self.books.percentage(card_id),
             "reward_system": "cashback",
             "queried_at": datetime.now(UTC),
         }
@@ -232,7 +224,7 @@ class Raba7ni:
         """Answer whether a member exists."""
         person = self._addressed(request)
         if person is None:
-            return {"exists": False, "registration_endpoint": REGISTER.path}
+            return {"exists": False, "registration_endpoint": REGISTER}
         return {"exists": True, "is_active": True, "member": _masked(person)}
 
     def register(self, request: Request) -> Mapping[str, object]:
@@ -277,7 +269,7 @@ class Raba7ni:
         return {"otp_code": code} if self._mode() == "test" else {}
 
     def _mode(self) -> str:
-        return "test" if self.headers["X-Api-Key"].startswith("test_") else "production"
+        return "test" if self.credentials.api_key.startswith("test_") else "production"
 
     def _enveloped(self, answer: "Answer") -> Route:
         def route(request: Request) -> Reply:
@@ -313,7 +305,9 @@ class Raba7ni:
 
     def _person(self, body: Mapping[str, object], *, new: bool = False) -> Person:
         number, email, phone = body.get("member_id"), _text(body.get("email")), _text(body.get("phone"))
-        if type(number) is int:
+        if not (number or email or phone):
+            raise _Refused(422, "validation_failed")
+        if number is not None:
             found = self.books.person(_number(str(number)) or 0)
         else:
             found = self.books.find(email=email, phone=phone)
@@ -330,23 +324,25 @@ class Raba7ni:
         return self.books.find(email=_text(body.get("email")), phone=phone)
 
     def _described(self, card_id: int) -> Mapping[str, object]:
-        percentage = self.books.cards[card_id]
+        config = self.books.cards[card_id]
+        percentage = self.books.percentage(card_id)
+        told = {
+            "cashback_percentage": percentage,
+            "cashback_min_amount": config.cashback_min_amount,
+            "cashback_max_amount": config.cashback_max_amount,
+            "allows_pin_redemption": config.allows_pin_redemption,
+        }
         return {
             "id": card_id,
             "unique_identifier": f"CASH-{card_id:03}",
             "name": f"Card {card_id}",
             "description": f"{percentage}% cashback on all purchases",
             "reward_system": "cashback",
-            "cashback_config": {"cashback_percentage": percentage, "allows_pin_redemption": True},
+            "cashback_config": {name: each for name, each in told.items() if each is not None},
         }
 
 
 Answer = Callable[[Request], Mapping[str, object]]
-
-
-def _at(operation: Operation[T]) -> tuple[str, str]:
-    """Return method and path of an operation, without its query."""
-    return operation.method, operation.path.partition("?")[0]
 
 
 def _line(moved: Moved) -> Mapping[str, object]:
@@ -368,11 +364,21 @@ def _stars(text: str | None) -> str | None:
     return None if text is None else text[:1] + "***" + text[-1:]
 
 
-def _amount(value: object) -> Decimal:
-    try:
-        return door.amount(value, "amount", positive=True)
-    except PayloadError:
-        raise _Refused(422, "invalid_amount") from None
+def _written(request: Request) -> Mapping[str, object]:
+    """Return the body of a write, in which what may be left out is of the kind that the page says."""
+    body = request.document
+    if body is None or any(
+        body.get(name) is not None and type(body[name]) is not kind for name, kind in _OPTIONAL.items()
+    ):
+        raise _Refused(422, "validation_failed")
+    return body
+
+
+def _amount(value: object, *, zero: bool = False) -> Decimal:
+    amount = decimal(value)
+    if amount is None or amount < 0 or not (amount or zero):
+        raise _Refused(422, "invalid_amount")
+    return amount
 
 
 def _number(value: str | None) -> int | None:
@@ -384,4 +390,4 @@ def _number(value: str | None) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if is_text(value) else None

@@ -1,7 +1,7 @@
 """The sandboxes that users start: one for each provider."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import get_args
 
@@ -13,11 +13,12 @@ from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.customers import Customers
 from bonifiq_async.sandbox.load import Retention
 from bonifiq_async.sandbox.provider import Duplicates, Provider
-from bonifiq_async.sandbox.raba7ni import SCOPES, Raba7ni
+from bonifiq_async.sandbox.raba7ni import Raba7ni
+from bonifiq_async.sandbox.raba7ni_places import SCOPES
 from bonifiq_async.sandbox.report import Account, Under, holds, once, report, several
 from bonifiq_async.sandbox.script import FaultScript
 from bonifiq_async.sandbox.server import Server
-from bonifiq_async.sandbox.wallets import Wallets
+from bonifiq_async.sandbox.wallets import Cards, Wallets
 from bonifiq_async.secret import MASK
 
 
@@ -62,7 +63,7 @@ class Sandbox(Server):
         faults = FaultScript() if faults is None else faults
         provider = Provider(
             self.books,
-            self.credentials.header(),
+            self.credentials,
             duplicates,
             reused_key,
             cashback_active,
@@ -111,16 +112,18 @@ class Sandbox(Server):
 class Raba7niSandbox(Server):
     """Raba7ni on this machine, for `Raba7niClient(sandbox.credentials, base_url=sandbox.url)`.
 
-    `cards` are percentages by card id (default: card 10 gives 5). `members` (none: every id exists) are
-    the ids that are known; e-mails and phones are known once they have earned or registered. `scopes` are
-    those of the key. `faults` say what goes wrong. It listens on 127.0.0.1 alone; `port` 0 takes a free one.
+    `cards` are percentages by card id (default: card 10 gives 5), or `CashbackConfig`s with the bounds that
+    a card names; to what a bound applies is not documented, so that none is applied. `members` (none: every
+    id exists) are the ids that are known; e-mails and phones are known once they have earned or registered.
+    `scopes` are those of the key. `faults` say what goes wrong. It listens on 127.0.0.1 alone; `port` 0 takes
+    a free one.
     Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
 
     def __init__(
         self,
         *,
-        cards: Mapping[int, Decimal | int] | None = None,
+        cards: Cards | None = None,
         members: Iterable[int] | None = None,
         scopes: Iterable[str] = SCOPES,
         faults: FaultScript | None = None,
@@ -135,7 +138,7 @@ class Raba7niSandbox(Server):
             raise ConfigurationError("Raba7ni knows no keys: no script can say when one is forgotten.")
         self.books = Wallets({10: 5} if cards is None else cards, members)
         self.credentials = credentials or Raba7niCredentials("app_sandbox", f"test_{secrets.token_hex(8)}")
-        provider = Raba7ni(self.books, self.credentials.headers(), frozenset(allowed))
+        provider = Raba7ni(self.books, self.credentials, frozenset(allowed))
         super().__init__(provider, faults=faults, port=port)
 
     def sign_in(self, member_id: int) -> MemberToken:

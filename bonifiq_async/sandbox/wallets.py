@@ -9,15 +9,19 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from attrs import define, field, frozen
 
-from bonifiq_async import door
 from bonifiq_async.errors import PayloadError
-from bonifiq_async.money import EXACT
+from bonifiq_async.raba7ni.payloads import CashbackConfig
+from bonifiq_async.sandbox.document import MONEY, decimal
 from bonifiq_async.sandbox.report import exact, several
 from bonifiq_async.secret import masked
 
 THOUSANDTH = Decimal("0.001")
 """What a share of a purchase is rounded to: the dinar of the samples has three decimals."""
 _ROUNDS = Context(prec=100, rounding=ROUND_HALF_UP)
+
+
+Cards = Mapping[int, Decimal | int | CashbackConfig]
+"""What `Raba7niSandbox(cards=)` takes: by card id a percentage, or all that the card says of its cashback."""
 
 
 @frozen
@@ -47,12 +51,13 @@ class Person:
 class Wallets:
     """Cards, members, balances, and what took effect. Safe to read from any thread.
 
-    `cards` are percentages by card id. Member ids are made on first use, or only `members` exist if they
-    are given. Raises `PayloadError` for an id that is no whole number and a percentage that is not exact.
+    `cards` are percentages by card id, or all that a card says of its cashback. Member ids are made on first
+    use, or only `members` exist if they are given. Raises `PayloadError` for an id that is no whole number
+    and a percentage that is not exact.
     """
 
-    def __init__(self, cards: Mapping[int, Decimal | int], members: Iterable[int] | None = None) -> None:
-        self.cards = _percentages(cards)
+    def __init__(self, cards: Cards, members: Iterable[int] | None = None) -> None:
+        self.cards = _configured(cards)
         self._lock = threading.RLock()
         self._open = members is None
         self._people = {number: Person(number) for number in _ids(members or ())}
@@ -101,9 +106,13 @@ class Wallets:
             if operation is not None:
                 self._seen[operation, reference] += 1
 
+    def percentage(self, card_id: int) -> Decimal:
+        """Return how many per cent of a purchase the card gives."""
+        return self.cards[card_id].cashback_percentage or Decimal(0)
+
     def share(self, card_id: int, amount: Decimal) -> Decimal:
         """Return what the card gives for a purchase of `amount`."""
-        exact = EXACT.multiply(amount, self.cards[card_id]).scaleb(-2, EXACT)
+        exact = MONEY.multiply(amount, self.percentage(card_id)).scaleb(-2, MONEY)
         return exact.quantize(THOUSANDTH, context=_ROUNDS)
 
     def move(
@@ -112,7 +121,7 @@ class Wallets:
         """Move money, and write it down."""
         with self._lock:
             before = self.balance(card_id, member_id)
-            self._balances[card_id, member_id] = EXACT.add(before, amount)
+            self._balances[card_id, member_id] = MONEY.add(before, amount)
             number = len(self._moved) + 1
             moved = Moved(number, operation, reference, card_id, member_id, amount, datetime.now(UTC))
             self._moved.append(moved)
@@ -178,14 +187,27 @@ class Wallets:
         return right
 
 
-def _percentages(cards: Mapping[int, Decimal | int]) -> dict[int, Decimal]:
+def _configured(cards: Cards) -> dict[int, CashbackConfig]:
     if not isinstance(cards, Mapping):
         raise PayloadError(
             f"cards must give percentages by card id, as {{10: 5}}, not {cards!r}", path="cards"
         )
-    for card in _ids(cards, "cards"):
-        door.total(exact(cards[card], f"cards[{card!r}]"), f"cards[{card!r}]")
-    return {card: Decimal(percentage) for card, percentage in cards.items()}
+    return {card: _config(cards[card], f"cards[{card!r}]") for card in _ids(cards, "cards")}
+
+
+def _config(given: object, field: str) -> CashbackConfig:
+    """Return what a card says of its cashback: with a percentage, the bounds of the page's sample."""
+    if isinstance(given, CashbackConfig):
+        _percentage(given.cashback_percentage, field)
+        return given
+    return CashbackConfig(_percentage(given, field), Decimal("10.0"), Decimal("1000.0"), True)
+
+
+def _percentage(given: object, field: str) -> Decimal:
+    percentage = exact(given, field)
+    if percentage < 0 or decimal(percentage) is None:
+        raise PayloadError(f"{field} is {percentage}, which is no percentage", path=field)
+    return percentage
 
 
 def _ids(numbers: Iterable[int], field: str = "members") -> tuple[int, ...]:
