@@ -141,3 +141,12 @@ def test_without_a_terminal_a_line_is_said_every_few_seconds(monkeypatch, capsys
             shown.show(BatchSummary(seen=seen, repeats=5), FlowState(3, 8, None, 0.0, None))
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"60 of 100 changes, 10/s, 4 s left, 5 retries, 3 of 8 in flight", line)
+
+
+def test_keys_that_were_used_elsewhere_show_while_a_run_goes_on(monkeypatch, capsys) -> None:
+    """A file under the keys of another one is seen early."""
+    times = iter([0.0, 0.0, 6.0, 6.0, 6.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    with display(100) as shown:
+        shown.show(BatchSummary(seen=60, used_elsewhere=1_200), FlowState(3, 8, None, 0.0, None))
+    assert capsys.readouterr().err.endswith("3 of 8 in flight, 1,200 used before\n")

@@ -9,6 +9,7 @@ import typer
 
 from bonifiq_async.cli import bookkeeping, one_call
 from bonifiq_async.cli.dialogue import (
+    AcceptUsedKeys,
     AsJson,
     FileFormat,
     From,
@@ -18,6 +19,7 @@ from bonifiq_async.cli.dialogue import (
     confirmed,
     counted,
     interruptible,
+    said_before,
 )
 from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
 
@@ -36,8 +38,8 @@ app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
     f"{ENVIRONMENT}.",
     epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
-    "3 some refused or left out; 4 some unknown; 5 stopped early, run the same command again; 130 "
-    "interrupted, likewise; 1 a bug.",
+    "3 some refused or left out; 4 some unknown, or their keys were used before, not by this ledger; 5 "
+    "stopped early, run the same command again; 130 interrupted, likewise; 1 a bug.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -160,6 +162,7 @@ def apply(
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
     skip_invalid: SkipInvalid = False,
+    accept_used_keys: AcceptUsedKeys = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
@@ -169,7 +172,7 @@ def apply(
     from bonifiq_async.cli.ledgers import default_ledger
     from bonifiq_async.cli.outcome_file import kind_of
     from bonifiq_async.cli.report import console, plan_json, plan_table
-    from bonifiq_async.ledger.look import LedgerFile
+    from bonifiq_async.ledger.look import LedgerFile, rebind
 
     if no_ledger and ledger is not None:
         raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
@@ -190,24 +193,22 @@ def apply(
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     if out is not None:
         kind_of(out)  # what is wrong with it is said before a long file is read
-    record: LedgerFile | None = None
-    make_client = client_from_env(side, max_in_flight)
+    make_client, account = client_from_env(side, max_in_flight), None
     if not dry_run:
         account = make_client(None).account  # what is missing is said before a long file is read
-        record = None if kept is None else LedgerFile(kept, account)
-        if record is not None and same_account:
-            record.rebind()
+        if kept is not None and same_account:
+            rebind(kept, account)
+    record = None if kept is None else LedgerFile(kept, account)
     with _source(file, format, side) as source:
         plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
         print(f"{source.name} asks for:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
+        said_before(plan, kept)
         if dry_run:
             if as_json:
-                print(plan_json(plan).decode(), end="")
+                print(plan_json(plan, known=kept is not None and kept.exists()).decode(), end="")
             print("This was a dry run: nothing was sent.", file=sys.stderr)
             return
-        if plan.settled.changes:
-            print(f"{plan.settled.changes:,} of them are applied already, says {kept}.", file=sys.stderr)
         if kept is not None and side.forgets:
             _tell_of_doubts(kept)
         confirmed(plan, yes=yes, from_stdin=file == "-")
@@ -216,7 +217,9 @@ def apply(
             Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
             make_client,
         )
-    raise typer.Exit(concluded(ending, as_json=as_json, out=out, ledger=kept))
+    raise typer.Exit(
+        concluded(ending, as_json=as_json, out=out, ledger=kept, accept_used_keys=accept_used_keys)
+    )
 
 
 app.command()(bookkeeping.status)

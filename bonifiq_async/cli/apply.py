@@ -64,7 +64,7 @@ def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None],
         out = None
         if settings.out is not None:
             out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.side)))
-        shown = stack.enter_context(display(plan.changes - plan.settled.changes))
+        shown = stack.enter_context(display(plan.to_send))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             return runner.run(_apply(plan, settings, make_client, out, shown))
 
@@ -166,19 +166,24 @@ async def _account_for_settled(
     plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
 ) -> OutcomeFile | None:
     """Count what is applied already and write it down; return the file to write what follows to."""
+    kinds = [(plan.read_used_elsewhere(), True)]
     if out is None:
         ending.counts[Effect.ALREADY_APPLIED] += plan.settled.changes
         ending.sums[Effect.ALREADY_APPLIED] = plan.settled.sums
-        return None
-    rows = plan.read_settled()
-    while out is not None and (some := list(itertools.islice(rows, SETTLED_AT_ONCE))):
-        outcomes = [Outcome[object](row, Effect.ALREADY_APPLIED, None, ()) for row in some]
-        for outcome in outcomes:
-            ending.count(outcome)
-        out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
-        await asyncio.sleep(0)  # an interrupt is heard
-        if ending.interrupted:
-            break
+    else:
+        kinds.insert(0, (plan.read_settled(), False))
+    for rows, elsewhere in kinds:
+        while some := list(itertools.islice(rows, SETTLED_AT_ONCE)):
+            outcomes = [
+                Outcome[object](row, Effect.ALREADY_APPLIED, None, (), used_elsewhere=elsewhere)
+                for row in some
+            ]
+            for outcome in outcomes:
+                ending.count(outcome)
+            out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
+            await asyncio.sleep(0)  # an interrupt is heard
+            if ending.interrupted or ending.stopped is not None:
+                return out
     return out
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bonifiq_async.cli.dialogue import (
+    AcceptUsedKeys,
     AsJson,
     FileFormat,
     Out,
@@ -83,9 +84,13 @@ def settle(
     ] = False,
     out: Out = None,
     yes: Yes = False,
+    accept_used_keys: AcceptUsedKeys = False,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them."""
+    """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them.
+
+    Your word is taken, too, on one whose key was used before, not by this ledger.
+    """
     from bonifiq_async.errors import ConfigurationError
 
     if not ledger.is_file():
@@ -95,7 +100,7 @@ def settle(
             raise typer.BadParameter(
                 "stands alone, without --key, --as, --note and --operation", param_hint="--all-by-repeating"
             )
-        raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json))
+        raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json, accept_used_keys=accept_used_keys))
     if key is None or word is None or note is None:
         raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
     from bonifiq_async.intent import State
@@ -105,7 +110,7 @@ def settle(
     print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
 
 
-def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
+def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_used_keys: bool) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.apply import Settings, apply, client_from_env
@@ -132,4 +137,4 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool) -> int:
         console(stderr=True).print(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
         ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
-    return concluded(ending, as_json=as_json, out=out, ledger=ledger)
+    return concluded(ending, as_json=as_json, out=out, ledger=ledger, accept_used_keys=accept_used_keys)

@@ -52,7 +52,9 @@ def _made_up(path: Path, changes: int, seed: int) -> Path:
 
 def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Comparison:
     with out.open(newline="") as file:
-        reported = {row["change_key"]: Effect[row["effect"].upper()] for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    reported = {row["change_key"]: Effect[row["effect"].upper()] for row in rows}
+    used = sum(row["used_elsewhere"] == "true" for row in rows)
     lost = doubled = wrong = 0
     balances: defaultdict[str, Decimal] = defaultdict(Decimal)
     for change in plan.read():
@@ -67,6 +69,5 @@ def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Compari
         )
     actual = sandbox.books.balances()
     wrong_balances = sum(actual.get(who, Decimal(0)) != balance for who, balance in balances.items())
-    return Comparison(
-        ending, sandbox.books.requests, sandbox.faults.met.total(), lost, doubled, wrong, wrong_balances
-    )
+    requests, faults = sandbox.books.requests, sandbox.faults.met.total()
+    return Comparison(ending, requests, faults, lost, doubled, used, wrong, wrong_balances)

@@ -21,6 +21,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
 
 
+AcceptUsedKeys = Annotated[
+    bool,
+    typer.Option(
+        "--accept-used-keys",
+        help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
+    ),
+]
 From = Annotated[Provider, typer.Option("--provider", help="Whose changes FILE has.")]
 
 
@@ -34,6 +41,20 @@ class FileFormat(StrEnum):
 def counted(count: int, noun: str) -> str:
     """Return how many there are, in words: `1 change`, `2,000 changes`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def said_before(plan: "Plan", ledger: Path | None) -> None:
+    """Say beforehand what a ledger has as applied of a plan."""
+    if plan.settled.changes:
+        print(f"{plan.settled.changes:,} of them are applied already, says {ledger}.", file=sys.stderr)
+    if plan.used_elsewhere.changes:
+        from bonifiq_async.cli.report import USED_ELSEWHERE
+
+        print(
+            f"{plan.used_elsewhere.changes:,} of them are not sent again: {USED_ELSEWHERE}; bonifiq export "
+            f"{ledger} --effect used-elsewhere has them.",
+            file=sys.stderr,
+        )
 
 
 def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
@@ -50,14 +71,21 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
         raise typer.Exit(2)
 
 
-def concluded(ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path | None) -> int:
+def concluded(
+    ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path | None, accept_used_keys: bool
+) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
-    from bonifiq_async.cli.report import console, ending_json, ending_table
+    from bonifiq_async.cli.report import console, ending_json, ending_table, used_table
 
-    met = [effect for effect, count in ending.counts.items() if count]
-    stopped = ending.stopped is not None
-    code = of_run(met, interrupted=ending.interrupted, stopped=stopped, skipped=ending.left_out > 0)
+    used = ending.used_elsewhere.count > 0
+    code = of_run(
+        [effect for effect, count in ending.counts.items() if count],
+        interrupted=ending.interrupted,
+        stopped=ending.stopped is not None,
+        skipped=ending.left_out > 0,
+        used_elsewhere=used and not accept_used_keys,
+    )
     if ending.refused_credentials and not ending.interrupted:
         code = Exit.USAGE
     with _whoever_reads(sys.stdout):
@@ -65,9 +93,24 @@ def concluded(ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path
             print(ending_json(ending, code).decode(), end="")
         else:
             console().print(ending_table(ending))
+            if used:
+                console().print(used_table(ending))
     with _whoever_reads(sys.stderr):
+        if used and not accept_used_keys:
+            _say_whose_keys(ending.used_elsewhere.count, ledger)
         _say_how_to_go_on(ending, code, out, ledger)
     return int(code)
+
+
+def _say_whose_keys(count: int, ledger: Path | None) -> None:
+    were = "was" if count == 1 else "were"
+    word = f"; bonifiq settle {ledger} --key KEY takes your word for one" if ledger is not None else ""
+    print(
+        f"{counted(count, 'key')} {were} used before, the provider says, and not by what is recorded here: "
+        "these customers may have got nothing. Give such changes keys of their own, or, where an earlier run "
+        f"made them, add --accept-used-keys{word}.",
+        file=sys.stderr,
+    )
 
 
 def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Path | None) -> None:
@@ -84,7 +127,8 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
     if ending.stopped is not None:
         print(ending.stopped, file=sys.stderr)
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))
-    if code not in over:  # else each was tried, and none of them may be sent again
+    undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
+    if code not in over and not undecided:  # else each was tried, and none of them may be sent again
         print(
             f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
             file=sys.stderr,

@@ -49,6 +49,12 @@ def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
         print(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
     if doubts:
         print(_way_out(ledger, side))
+    if used := found.counts[State.USED_ELSEWHERE]:
+        print(
+            f"{used:,} used elsewhere: their keys were used before, the provider says, and not by what is "
+            f"recorded here. bonifiq export {ledger} --effect used-elsewhere has them; bonifiq settle "
+            f"{ledger} --key KEY --as applied (or not-applied) --note ... takes your word for one"
+        )
 
 
 async def _looked(side: Side | None, provider: str | None, doubts: Sequence[Recorded]) -> Sights:

@@ -15,7 +15,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.ledger.look import LedgerFile
 from bonifiq_async.money import Sums
 
-TO_SEND, LEFT_OUT, SETTLED = range(3)
+TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE = range(4)
 
 
 @define
@@ -40,7 +40,7 @@ class Marks:
 
 @frozen
 class Settled:
-    """Changes that a ledger has as applied: how many, and what they come to."""
+    """Changes that stand alike in a ledger: how many, and what they come to."""
 
     changes: int = 0
     sums: Sums = field(factory=Sums)
@@ -48,9 +48,10 @@ class Settled:
 
 @frozen
 class Plan:
-    """What a file asks for: every change counts once, also those that are `settled` already.
+    """What a file asks for: every change counts once, also those that a ledger has as applied.
 
-    Neither these are sent nor the rows left out: conflicts, and repeats of a row.
+    Of these, `used_elsewhere` are so by the provider's word alone, and `settled` are all others. Neither are
+    sent, nor the rows left out: conflicts, and repeats of a row.
     """
 
     source: Source
@@ -61,19 +62,29 @@ class Plan:
     repeats: int
     problems: int
     settled: Settled
+    used_elsewhere: Settled
     marks: Marks = field(repr=False)
+
+    @property
+    def to_send(self) -> int:
+        """How many changes are to be sent."""
+        return self.changes - self.settled.changes - self.used_elsewhere.changes
 
     def read(self) -> Iterator[FileChange]:
         """Yield the changes to send, in the file's order."""
-        if self.settled.changes == self.changes:
-            return iter(())  # the file need not be read again to know it
-        return self._marked(TO_SEND)
+        return self._marked(TO_SEND, self.to_send)
 
     def read_settled(self) -> Iterator[FileChange]:
-        """Yield the changes that are applied already, in the file's order."""
-        return self._marked(SETTLED)
+        """Yield the changes that are `settled`, in the file's order."""
+        return self._marked(SETTLED, self.settled.changes)
 
-    def _marked(self, mark: int) -> Iterator[FileChange]:
+    def read_used_elsewhere(self) -> Iterator[FileChange]:
+        """Yield the changes that are `used_elsewhere`, in the file's order."""
+        return self._marked(USED_ELSEWHERE, self.used_elsewhere.changes)
+
+    def _marked(self, mark: int, count: int) -> Iterator[FileChange]:
+        if not count:
+            return iter(())  # the file need not be read again to know it
         rows = self.source.rows(self.marks.stands(mark))
         return (row for row in rows if not isinstance(row, Problem))
 
@@ -82,13 +93,13 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
     """Read `source` once, tell `on_problem` of each row that is not valid, and return what it asks for.
 
     Rows with the same key and the same change count once; rows with the same key and another change
-    are all problems. A change that stands in `ledger` as applied is settled; where another one stands
-    under its key, the claim will say so. Raises `ConfigurationError` for what concerns the whole file
+    are all problems. A change that stands in `ledger` as applied is not sent; where another one stands under
+    its key, the claim will say so. Raises `ConfigurationError` for what concerns the whole file
     or the ledger; a ledger that is not there yet has nothing in it.
     """
     with contextlib.ExitStack() as stack:
         keys = stack.enter_context(contextlib.closing(Keys(source.side)))
-        marks, settled = Marks(), Settled()
+        marks, settled, elsewhere = Marks(), Settled(), Settled()
         looks = ledger is not None and ledger.path.exists()
         if ledger is not None and looks:
             stack.enter_context(ledger.beside(keys.database))
@@ -96,8 +107,9 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
             repeats, problems = _compare(source, on_problem, keys, marks)
             changes, sums, customers = keys.kept()
         if looks:
-            settled = _settled(keys, marks)
-        return Plan(source, changes, customers, sums.added, sums.removed, repeats, problems, settled, marks)
+            settled, elsewhere = _settled(keys, marks)
+        added, removed = sums.added, sums.removed
+        return Plan(source, changes, customers, added, removed, repeats, problems, settled, elsewhere, marks)
 
 
 def _compare(
@@ -121,15 +133,17 @@ def _compare(
     return repeats, problems
 
 
-def _settled(keys: Keys, marks: Marks) -> Settled:
-    changes, sums = 0, Sums()
+def _settled(keys: Keys, marks: Marks) -> tuple[Settled, Settled]:
+    """Mark what a ledger has as applied; return what is settled, and what was used elsewhere."""
+    counts, sums = [0, 0], (Sums(), Sums())
     for some in keys.settled():
-        lines, values = zip(*some, strict=True)
-        marks.put(lines, SETTLED)
-        changes += len(lines)
-        for value, times in Counter(values).items():
-            sums.put(Decimal(value), times)
-    return Settled(changes, sums)
+        for elsewhere, mark in enumerate((SETTLED, USED_ELSEWHERE)):
+            if lines := [line for line, _, kind in some if kind == elsewhere]:
+                marks.put(lines, mark)
+                counts[elsewhere] += len(lines)
+        for (value, elsewhere), times in Counter([(value, kind) for _, value, kind in some]).items():
+            sums[elsewhere].put(Decimal(value), times)
+    return Settled(counts[0], sums[0]), Settled(counts[1], sums[1])
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ MEANING = {
     Exit.BUG: "a bug",
     Exit.USAGE: "usage, configuration, credentials or an invalid file",
     Exit.REFUSED: "finished; some changes were refused, or rows that are not valid were left out",
-    Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied",
+    Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied, or their keys were "
+    "used before, not by this ledger",
     Exit.STOPPED: "stopped early or gave some up; the same command goes on",
     Exit.INTERRUPTED: "interrupted; the same command goes on",
 }
@@ -58,10 +59,22 @@ def of_error(error: BonifiQError) -> Exit:
     return next(code for kind, code in BY_ERROR if isinstance(error, kind))
 
 
-def of_run(effects: Collection[Effect], *, interrupted: bool, stopped: bool, skipped: bool) -> Exit:
-    """Return the code of a run that saw `effects`; `skipped` says that invalid rows were left out."""
+def of_run(
+    effects: Collection[Effect],
+    *,
+    interrupted: bool,
+    stopped: bool,
+    skipped: bool,
+    used_elsewhere: bool = False,
+) -> Exit:
+    """Return the code of a run that saw `effects`.
+
+    `skipped` says that invalid rows were left out, `used_elsewhere` that of some changes the provider's word
+    alone says that they are applied, which was not accepted.
+    """
     met = {BY_EFFECT[effect] for effect in effects if effect in BY_EFFECT}
     met |= {Exit.INTERRUPTED} if interrupted else set()
     met |= {Exit.STOPPED} if stopped else set()
     met |= {Exit.REFUSED} if skipped else set()
+    met |= {Exit.UNKNOWN} if used_elsewhere else set()
     return next((code for code in FIRST if code in met), Exit.DONE)

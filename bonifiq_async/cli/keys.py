@@ -76,11 +76,14 @@ class Keys:
         customers: int = self.database.execute(grouped).fetchone()[0]
         return changes, sums, customers
 
-    def settled(self) -> Iterator[Sequence[tuple[int, str]]]:
-        """Yield some changes left that are applied, says the ledger beside (see `look`): line and value."""
+    def settled(self) -> Iterator[Sequence[tuple[int, str, int]]]:
+        """Yield some changes left that are applied, says the ledger beside (see `look`).
+
+        Each is its line, its value, and 1 where its key was used elsewhere, else 0.
+        """
         found = self.database.execute(
             # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
-            f"SELECT line, value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
+            f"SELECT line, value, elsewhere FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
             f" ON applied.operation IN ({', '.join('?' * len(self._operations))})"
             " AND applied.key = seen.key AND applied.digest = seen.digest",
             self._operations,

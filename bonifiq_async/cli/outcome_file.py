@@ -21,10 +21,13 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 def columns(side: Side) -> tuple[str, ...]:
     """Return what is said of an outcome."""
-    return ("line", *side.about, *_COMMON, *side.answered, "error")
+    known = (_USED,) if side.keyed else ()
+    return ("line", *side.about, "change_key", "effect", *known, *_COMMON, *side.answered, "error")
 
 
-_COMMON = ("change_key", "effect", "attempts", "status", "code", "code_name")
+_COMMON = ("attempts", "status", "code", "code_name")
+_USED = "used_elsewhere"
+"""See `Outcome`; where nobody de-duplicates, there is no such thing."""
 
 
 def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
@@ -35,6 +38,7 @@ def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
         *told[:about],
         change.change_key,
         outcome.effect.name.lower(),
+        *((outcome.used_elsewhere,) if side.keyed else ()),
         len(outcome.attempts),
         outcome.attempts[-1].status if outcome.attempts else None,
         error.code if error is not None else None,
@@ -129,7 +133,11 @@ def _begins_with(path: Path, line: bytes) -> bool:
         return file.read(len(line)) == line
 
 
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _csv_line(cells: Iterable[object]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    csv.writer(text, lineterminator="\n").writerow(map(_cell, cells))
     return text.getvalue().encode()

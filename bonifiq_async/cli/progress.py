@@ -60,7 +60,7 @@ class _Bar:
             completed=done.seen,
             rate=f"{self._rate.now(done.seen):,.0f}/s",
             retries=f"{done.repeats:,}",
-            flow=flow_text(flow),
+            flow=flow_text(flow) + _used(done),
         )
 
 
@@ -78,8 +78,12 @@ class _Lines:
         left = f", {(self._total - done.seen) / rate:,.0f} s left" if rate else ""
         say(
             f"{done.seen:,} of {self._total:,} changes, {rate:,.0f}/s{left}, "
-            f"{done.repeats:,} retries, {flow_text(flow)}"
+            f"{done.repeats:,} retries, {flow_text(flow)}{_used(done)}"
         )
+
+
+def _used(done: BatchSummary) -> str:
+    return f", {done.used_elsewhere:,} used before" if done.used_elsewhere else ""
 
 
 def flow_text(flow: FlowState | None) -> str:

@@ -185,6 +185,13 @@ class Side:
 
         return RepeatClass.NEVER in self.repeat.values()
 
+    @property
+    def keyed(self) -> bool:
+        """Whether the provider de-duplicates some change by its key, which may have been used elsewhere."""
+        from bonifiq_async.operation import RepeatClass
+
+        return RepeatClass.KEYED in self.repeat.values()
+
 
 def side_of(provider: str) -> Side | None:
     """Return how it is with a provider, None for one that nobody here knows."""

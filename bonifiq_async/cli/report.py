@@ -1,8 +1,9 @@
 """What a person reads: amounts, the plan, the closing table, balances."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import TypeVar
 
 from attrs import define, field, frozen
@@ -13,15 +14,40 @@ from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side
+from bonifiq_async.cli.rows import printable
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import Standing
 from bonifiq_async.money import Sums
-from bonifiq_async.outcome import Effect, Outcome
+from bonifiq_async.outcome import Change, Effect, Outcome
 
 K = TypeVar("K", Effect, State)
 
 SHOWN_ERRORS = 10
 """Errors shown at the end of a run; an outcome file has them all."""
+SHOWN_USED = 10
+"""The same of changes whose keys were used elsewhere."""
+
+
+@define
+class UsedElsewhere:
+    """Changes that are applied by the provider's word alone: count, sums, and the `first` of them to show."""
+
+    count: int = 0
+    sums: Sums = field(factory=Sums)
+    first: list[Change] = field(factory=list)
+
+    def put(self, change: Change) -> None:
+        """Count one change."""
+        self.count += 1
+        self.sums.put(change.value)
+        if len(self.first) < SHOWN_USED:
+            self.first.append(change)
+
+
+def _line(change: Change) -> int:
+    """Return the line of the file that a change came from, 0 for one of no file."""
+    line: int = getattr(change, "line", 0)
+    return line
 
 
 _FAILED = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
@@ -31,12 +57,14 @@ _FAILED = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
 class Ending:
     """How a run over changes of `side` ended, counted and summed by effect.
 
-    `planned` changes were to be made; `left_out` rows were not valid and were none.
+    What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
+    changes were to be made; `left_out` rows were not valid and were none.
     """
 
     side: Side
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
     sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
+    used_elsewhere: UsedElsewhere = field(factory=UsedElsewhere)
     summary: BatchSummary = field(factory=BatchSummary)
     planned: int = 0
     left_out: int = 0
@@ -47,11 +75,14 @@ class Ending:
 
     def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""
+        if outcome.used_elsewhere:
+            self.used_elsewhere.put(outcome.change)
+            return
         self.counts[outcome.effect] += 1
         self.sums[outcome.effect].put(outcome.change.value)
         shown = self.examples.setdefault(outcome.effect, [])
         if outcome.error is not None and len(shown) < SHOWN_ERRORS:
-            line: int = getattr(outcome.change, "line", 0)
+            line = _line(outcome.change)
             shown.append(f"line {line}: {outcome.error}" if line else str(outcome.error))
 
     def shown(self) -> list[str]:
@@ -67,7 +98,7 @@ class Ending:
     @property
     def not_tried(self) -> int:
         """How many changes of the file were never begun."""
-        return self.planned - sum(self.counts.values())
+        return self.planned - sum(self.counts.values()) - self.used_elsewhere.count
 
 
 @frozen
@@ -79,13 +110,15 @@ class Comparison:
     faults: int
     lost: int
     doubled: int
+    used_elsewhere: int
     wrong_effects: int
     wrong_balances: int
 
     @property
     def agrees(self) -> bool:
         """Whether every change has the effect that was reported, and every balance is exact."""
-        return not (self.lost or self.doubled or self.wrong_effects or self.wrong_balances)
+        wrong = (self.lost, self.doubled, self.used_elsewhere, self.wrong_effects, self.wrong_balances)
+        return not any(wrong)
 
 
 def comparison_table(found: Comparison) -> Table:
@@ -96,6 +129,7 @@ def comparison_table(found: Comparison) -> Table:
         ("of them failed on purpose", found.faults),
         ("lost: reported as applied, not in the books", found.lost),
         ("doubled: in the books twice", found.doubled),
+        ("reported as used elsewhere: nobody else was there", found.used_elsewhere),
         ("reported as not applied, but in the books", found.wrong_effects),
         ("balances that differ", found.wrong_balances),
     ):
@@ -133,39 +167,64 @@ def console(*, stderr: bool = False) -> Console:
     return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
-def _by_kind(
-    side: Side | None,
-    column: str,
-    counts: Mapping[K, int],
-    sums: Mapping[K, Sums],
-    *,
-    title: str | None = None,
-) -> Table:
+Kinds = Sequence[tuple[str, int, Sums]]
+"""Names of kinds of changes, each with how many there are, and what they come to."""
+
+
+def _kinds(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Kinds:
+    return [(kind.value, count, sums[kind]) for kind, count in counts.items()]
+
+
+def _by_kind(side: Side | None, column: str, kinds: Kinds, *, title: str | None = None) -> Table:
     """Return a table of changes and sums, a row for each kind that occurs."""
     table = Table(title=title, title_justify="left")
     money = str if side is None else side.money
     for name in (column, "changes", *(("added", "removed") if side is None else side.sums)):
         table.add_column(name, justify="left" if name == column else "right")
-    for kind, count in counts.items():
+    for name, count, sums in kinds:
         if count:
-            table.add_row(kind.value, f"{count:,}", money(sums[kind].added), money(sums[kind].removed))
+            table.add_row(name, f"{count:,}", money(sums.added), money(sums.removed))
     return table
 
 
-def _by_name(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Mapping[str, object]:
-    """Return the same for machines, every kind by its name."""
+def _by_name(kinds: Kinds) -> Mapping[str, object]:
+    """Return the same for machines."""
     return {
-        kind.name.lower(): {"changes": count, "added": sums[kind].added, "removed": sums[kind].removed}
-        for kind, count in counts.items()
+        name.replace(" ", "_"): {"changes": count, "added": sums.added, "removed": sums.removed}
+        for name, count, sums in kinds
     }
+
+
+USED_ELSEWHERE = "used before, not by this ledger"
+
+
+def _effects(ending: Ending, name: str) -> Kinds:
+    """Return the kinds of a run: its effects, and behind them, under `name`, what was used elsewhere."""
+    used = ending.used_elsewhere
+    apart = [(name, used.count, used.sums)] if ending.side.keyed else []
+    return [*_kinds(ending.counts, ending.sums), *apart]
 
 
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
-    table = _by_kind(ending.side, "effect", ending.counts, ending.sums, title="Changes by effect")
+    table = _by_kind(ending.side, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
     for name, number in (("not tried", ending.not_tried), ("not valid, left out", ending.left_out)):
         if number:
             table.add_row(name, f"{number:,}", "", "")
+    return table
+
+
+def used_table(ending: Ending) -> Table:
+    """Return the first of the changes whose keys were used elsewhere."""
+    used = ending.used_elsewhere
+    table = Table(title=USED_ELSEWHERE.capitalize(), title_justify="left")
+    for name in ("line", "change_key", "customer_id", "value"):
+        table.add_column(name, justify="right" if name in ("line", "value") else "left", overflow="fold")
+    for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
+        names = (printable(change.change_key), printable(change.customer_id))
+        table.add_row(f"{line:,}" if line else "-", *names, ending.side.money(change.value))
+    if used.count > len(used.first):
+        table.add_row("", f"and {used.count - len(used.first):,} more", "", "")
     return table
 
 
@@ -173,7 +232,7 @@ def ending_json(ending: Ending, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
     return json_line(
         {
-            "effects": _by_name(ending.counts, ending.sums),
+            "effects": _by_name(_effects(ending, State.USED_ELSEWHERE.value)),
             "not_tried": ending.not_tried,
             "left_out": ending.left_out,
             "attempts": ending.summary.attempts,
@@ -185,8 +244,9 @@ def ending_json(ending: Ending, exit_code: int) -> bytes:
     )
 
 
-def plan_json(plan: Plan) -> bytes:
-    """Return a plan as one line of JSON."""
+def plan_json(plan: Plan, *, known: bool = False) -> bytes:
+    """Return a plan as one line of JSON; where a ledger is `known`, with what that has as applied."""
+    before = {"already_applied": plan.settled.changes, "used_elsewhere": plan.used_elsewhere.changes}
     return json_line(
         {
             "changes": plan.changes,
@@ -195,6 +255,7 @@ def plan_json(plan: Plan) -> bytes:
             "removed": plan.removed,
             "repeats": plan.repeats,
             "problems": plan.problems,
+            **(before if known else {}),
         }
     )
 
@@ -213,7 +274,7 @@ def show(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_js
 
 def standing_table(found: Standing, side: Side | None) -> Table:
     """Return what a ledger knows, by state."""
-    return _by_kind(side, "state", found.counts, found.sums)
+    return _by_kind(side, "state", _kinds(found.counts, found.sums))
 
 
 def standing_values(found: Standing) -> Mapping[str, object]:
@@ -223,7 +284,7 @@ def standing_values(found: Standing) -> Mapping[str, object]:
         oldest = {"change_key": found.oldest[0], "since": moment(found.oldest[1])}
     return {
         "provider": found.provider,
-        "states": _by_name(found.counts, found.sums),
+        "states": _by_name(_kinds(found.counts, found.sums)),
         "oldest_in_doubt": oldest,
     }
 

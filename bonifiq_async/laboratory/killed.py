@@ -116,7 +116,8 @@ def _told(folder: Path, group: str, early: list[str]) -> dict[str, str]:
     """Return what the outcome file says by key; note what it says that the ledger does not."""
     told = dict[str, str]()
     for line in _lines(folder / f"{group}.jsonl"):
-        told[str(line["change_key"])] = str(line["effect"])
+        # Nobody else is there: who is told so has forgotten a request of this very file.
+        told[str(line["change_key"])] = "used elsewhere" if line["used_elsewhere"] else str(line["effect"])
     ledger = folder / f"{group}.csv.ledger"
     stand = {each.key for each in recorded(ledger, DONE)} if ledger.exists() else set()
     early.extend(key for key, effect in told.items() if effect in APPLIED and key not in stand)

@@ -69,22 +69,13 @@ The last is 1 where the key was used elsewhere, else 0.
 
 @frozen
 class LedgerFile:
-    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint."""
+    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint.
+
+    Without one, any account's will do: nothing is sent.
+    """
 
     path: Path
-    account: tuple[str, str]
-
-    def rebind(self) -> None:
-        """Take a person's word that it is of `account`, whose credential or place has changed.
-
-        Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
-        """
-        with _existing(self.path) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if provider_in(connection) not in (None, self.account[0]):
-                bound(connection, self.path, self.account)
-            bind(connection, self.account)
-            connection.execute("COMMIT")
+    account: tuple[str, str] | None = None
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
@@ -98,7 +89,8 @@ class LedgerFile:
         done = ", ".join(f"'{state.value}'" for state in DONE)
         with contextlib.closing(opened(self.path)) as connection:
             try:
-                bound(connection, self.path, self.account)
+                if self.account is not None:
+                    bound(connection, self.path, self.account)
                 database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
                 database.execute(
                     f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest,"
@@ -110,6 +102,19 @@ class LedgerFile:
                 database.execute("DETACH ledger")
             except sqlite3.Error as error:
                 raise unusable(self.path, error) from None
+
+
+def rebind(path: Path, account: tuple[str, str]) -> None:
+    """Take a person's word that a ledger is of `account`, whose credential or place has changed.
+
+    Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
+    """
+    with _existing(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if provider_in(connection) not in (None, account[0]):
+            bound(connection, path, account)
+        bind(connection, account)
+        connection.execute("COMMIT")
 
 
 @frozen

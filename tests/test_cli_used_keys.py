@@ -1,0 +1,230 @@
+"""Keys that were used before, not by this ledger: the command lists them apart, and does not end with 0."""
+
+import asyncio
+import csv
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from conftest import client_for
+from console import Console, Ended
+
+from bonifiq_async import CashbackChange, delivery
+from bonifiq_async.cli import bookkeeping
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.intent import State
+from bonifiq_async.ledger.look import settle, standing
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+
+HEADER = "customer_id,value,reason,change_key"
+APPLY = ("apply", "changes.csv", "--yes")
+LABEL = "used before, not by this ledger"
+LEDGER = "changes.csv.ledger"
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox that answers a used key with an error."""
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+def stranger(sandbox: Sandbox, *keys: str) -> None:
+    """Another program, with a ledger of its own, pays another customer under these keys."""
+
+    async def pay() -> None:
+        async with client_for(sandbox) as client:
+            for key in keys:
+                await client.customers.change_cashback(CashbackChange("zoe", Decimal(7), "theirs", key))
+
+    asyncio.run(pay())
+
+
+@pytest.fixture
+def mixed(console: Console, sandbox: Sandbox) -> Console:
+    """A file of five rows, two of them under keys that a stranger has used."""
+    stranger(sandbox, "#1", "#2")
+    console.write("changes.csv", HEADER, "a,1,r,k1", "b,20,r,#1", "c,3,r,k2", "d,-4.50,r,#2", "e,5,r,k3")
+    return console
+
+
+def told(ended: Ended, kind: str) -> tuple[object, ...]:
+    """Return count and sums of one kind of a run's --json."""
+    found = json.loads(ended.out, parse_float=Decimal)["effects"][kind]
+    return found["changes"], found["added"], found["removed"]
+
+
+def lines(text: str, *words: str) -> list[str]:
+    """Return the lines of a text that have all the words."""
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def test_they_are_counted_summed_and_listed_apart(mixed, sandbox):
+    """With line, key, customer and amount; and the exit code says that it is not known."""
+    ended = mixed(*APPLY, sandbox=sandbox)
+    assert ended.code == Exit.UNKNOWN
+    assert lines(ended.out, LABEL, " 2 ", "R$ 20.00", "R$ 4.50")
+    assert lines(ended.out, "applied ", " 3 ", "R$ 9.00")
+    assert not lines(ended.out, "already applied")
+    assert lines(ended.out, " 3 ", "#1", " b ", "R$ 20.00") and lines(
+        ended.out, " 5 ", "#2", " d ", "R$ -4.50"
+    )
+    assert "2 keys were used before" in ended.err and "--accept-used-keys" in ended.err
+    assert "run the same command again" not in ended.err  # it would be told the same
+    assert sandbox.books.balance("b") == sandbox.books.balance("d") == 0
+
+
+def test_every_later_run_says_it_again_without_a_request(mixed, sandbox):
+    """Beforehand and at the end, until a person has said what they are."""
+    mixed(*APPLY, sandbox=sandbox)
+    requests = sandbox.books.requests
+    for _ in range(2):
+        ended = mixed(*APPLY, "--json", sandbox=sandbox)
+        assert ended.code == json.loads(ended.out)["exit_code"] == Exit.UNKNOWN
+        assert told(ended, "used_elsewhere") == (2, 20, Decimal("4.5"))
+        assert told(ended, "already_applied") == (3, 9, 0)
+        assert f"3 of them are applied already, says {LEDGER}" in ended.err
+        assert f"2 of them are not sent again: {LABEL}" in ended.err
+    assert sandbox.books.requests == requests
+    table = mixed(*APPLY, sandbox=sandbox).out
+    assert lines(table, LABEL, " 2 ") and lines(table, " 3 ", "#1", " b ")
+
+
+@pytest.mark.parametrize("run", ["first", "later"])
+def test_who_accepts_them_ends_with_0(mixed, sandbox, run):
+    """They are listed all the same."""
+    if run == "later":
+        mixed(*APPLY, sandbox=sandbox)
+    ended = mixed(*APPLY, "--accept-used-keys", sandbox=sandbox)
+    assert ended.code == 0
+    assert lines(ended.out, LABEL, " 2 ") and lines(ended.out, "#1", " b ")
+    assert "used before, the provider says" not in ended.err
+
+
+def test_a_dry_run_says_what_the_ledger_has(mixed, sandbox):
+    """Without credentials, a request, or a ledger being made; in --json where there is a ledger."""
+    plain = ("apply", "changes.csv", "--dry-run", "--json")
+    assert "used_elsewhere" not in json.loads(mixed(*plain).out)
+    assert not Path(LEDGER).exists()
+    mixed(*APPLY, sandbox=sandbox)
+    requests = sandbox.books.requests
+    ended = mixed(*plain)
+    assert (ended.code, sandbox.books.requests) == (0, requests)
+    plan = json.loads(ended.out)
+    assert (plan["changes"], plan["already_applied"], plan["used_elsewhere"]) == (5, 3, 2)
+    assert f"2 of them are not sent again: {LABEL}" in ended.err
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_the_outcome_file_tells_them_apart(mixed, sandbox, name):
+    """By a member of its own beside the effect, in the run that asked and in a later one."""
+    for _ in range(2):
+        mixed(*APPLY, "--out", name, sandbox=sandbox)
+    if name.endswith("csv"):
+        rows = list(csv.DictReader(Path(name).read_text().splitlines()))
+        assert {row["used_elsewhere"] for row in rows} == {"true", "false"}
+        marked = [row for row in rows if row["used_elsewhere"] == "true"]
+    else:
+        rows = [json.loads(line) for line in Path(name).read_text().splitlines()]
+        marked = [row for row in rows if row["used_elsewhere"] is True]
+    assert len(rows) == 10
+    assert [(row["change_key"], row["effect"]) for row in marked] == [
+        ("#1", "already_applied"),
+        ("#2", "already_applied"),
+    ] * 2
+
+
+def test_the_first_ten_are_listed(console, sandbox):
+    """An outcome file and an export have them all."""
+    keys = [f"theirs-{n:02}" for n in range(12)]
+    stranger(sandbox, *keys)
+    console.write("changes.csv", HEADER, *(f"c{n},1,r,{key}" for n, key in enumerate(keys)))
+    for _ in range(2):
+        ended = console(*APPLY, "--max-in-flight", "1", sandbox=sandbox)
+        assert "and 2 more" in ended.out
+        assert len(lines(ended.out, "theirs-")) == 10
+    exported = console("export", LEDGER, "--effect", "used-elsewhere").out.splitlines()
+    assert [row.split(",")[3] for row in exported[1:]] == keys
+
+
+def test_without_a_ledger_a_second_run_does_not_pretend_to_know(console, sandbox):
+    """What another run of the same file did looks like what a stranger did."""
+    console.write("changes.csv", HEADER, "a,1,r,k1")
+    command = (*APPLY, "--no-ledger")
+    assert console(*command, sandbox=sandbox).code == 0
+    ended = console(*command, sandbox=sandbox)
+    assert ended.code == Exit.UNKNOWN and "bonifiq settle" not in ended.err
+    assert console(*command, "--accept-used-keys", sandbox=sandbox).code == 0
+
+
+def test_of_several_codes_the_first_documented_wins(console):
+    """4 before 3; what may be tried again is said, too."""
+    with Sandbox(duplicates="error-400", customers=["zoe", "a"]) as sandbox:
+        stranger(sandbox, "#1")
+        console.write("changes.csv", HEADER, "a,1,r,#1", "nobody,1,r,k1")
+        assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
+        assert console(*APPLY, "--accept-used-keys", sandbox=sandbox).code == Exit.REFUSED
+
+
+def test_status_tells_them_apart_and_says_what_to_do(mixed, sandbox):
+    """They are in no doubt: they were answered."""
+    mixed(*APPLY, sandbox=sandbox)
+    ended = mixed("status", LEDGER)
+    assert lines(ended.out, "used elsewhere ", " 2 ", "R$ 20.00")
+    assert "export changes.csv.ledger --effect used-elsewhere" in ended.out
+    assert "In doubt" not in ended.out
+    found = json.loads(mixed("status", LEDGER, "--json").out, parse_float=Decimal)
+    assert found["states"]["used_elsewhere"] == {"changes": 2, "added": 20, "removed": Decimal("4.5")}
+    assert found["states"]["applied"]["changes"] == 3 and found["in_doubt"] == []
+    settled = ("settle", LEDGER, "--as", "applied", "--note", "seen")
+    for key in ("#1", "#2"):
+        assert mixed(*settled, "--key", key).code == 0
+    assert "used elsewhere:" not in mixed("status", LEDGER).out
+    assert mixed(*APPLY, sandbox=sandbox).code == 0
+
+
+def test_a_word_that_it_was_not_applied_lets_it_be_asked_for_again(mixed, sandbox):
+    """The provider says what it said before."""
+    mixed(*APPLY, sandbox=sandbox)
+    assert mixed("settle", LEDGER, "--key", "#1", "--as", "not-applied", "--note", "no").code == 0
+    requests = sandbox.books.requests
+    assert mixed(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
+    assert sandbox.books.requests == requests + 1
+    assert standing(Path(LEDGER)).counts[State.USED_ELSEWHERE] == 2
+
+
+@pytest.mark.parametrize(("accept", "code"), [((), Exit.UNKNOWN), (("--accept-used-keys",), 0)])
+def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code):
+    """A person says that it was not applied while the command asks, and a stranger has used the key."""
+    with Sandbox(duplicates="error-400", faults=FaultScript(["html-before"])) as sandbox:
+        console.write("changes.csv", HEADER, "a,1,r,k1")
+        assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
+        stranger(sandbox, "k1")
+        word = (Path(LEDGER), "k1", State.NOT_APPLIED, "no movement")
+        monkeypatch.setattr(bookkeeping, "confirmed", lambda *_, **__: settle(*word))
+        ended = console("settle", LEDGER, "--all-by-repeating", "--yes", *accept, sandbox=sandbox)
+        assert ended.code == code
+        assert lines(ended.out, LABEL, " 1 ") and lines(ended.out, "k1", " a ")
+
+
+def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch):
+    """Its provider knows no other program; without a lost request it knows no used key either."""
+    command = ("demo", "--changes", "60", "--faults", "0.5")
+    assert console(*command).code == 0
+    monkeypatch.setattr(delivery, "_explained", lambda ended, _: evolve(ended, used_elsewhere=True))
+    ended = console(*command)
+    assert ended.code == Exit.BUG
+    assert lines(ended.out, LABEL) and not lines(ended.out, "nobody else was there", " 0 ")
+
+
+def test_where_nobody_knows_keys_nothing_is_said_of_them(console):
+    """Neither in the outcome file nor in what machines read."""
+    header = "operation,card_id,member_id,amount,reference"
+    console.write("changes.csv", header, "earn,10,1,5,o1")
+    command = (*APPLY, "--provider", "raba7ni", "--json", "--out", "out.jsonl")
+    with Raba7niSandbox() as sandbox:
+        ended = console(*command, sandbox=sandbox)
+    assert ended.code == 0
+    assert "used_elsewhere" not in ended.out + Path("out.jsonl").read_text()
