@@ -395,6 +395,32 @@ def test_no_waiting_leaves_a_silent_server_behind(runs: Runs) -> None:
     runs(PAY + tests).assert_outcomes(passed=1)
 
 
+def test_aioresponses_leaves_nothing_behind(runs: Runs) -> None:
+    """Neither its own class of responses nor aiohttp's session is another one after a test."""
+    tests = """
+    import aiohttp
+    from aioresponses import core
+
+    THEIRS = (aiohttp.ClientSession._request, core.ClientResponse)
+
+
+    def test_mocked(mocked_aiohttp, bonifiq_client_kwargs):
+        assert (aiohttp.ClientSession._request, core.ClientResponse) != THEIRS
+        mocked_aiohttp.post(
+            f"{bonifiq_client_kwargs['base_url']}/v1/pvt/Customer/ana/cashback",
+            payload={"HasError": False, "Result": {"CashbackBalance": 7}},
+        )
+        assert asyncio.run(pay(bonifiq_client_kwargs)).result.cashback_balance == 7
+
+
+    def test_not_mocked(bonifiq_sandbox, bonifiq_client_kwargs):
+        assert (aiohttp.ClientSession._request, core.ClientResponse) == THEIRS
+        assert asyncio.run(pay(bonifiq_client_kwargs)).effect is Effect.APPLIED
+        assert bonifiq_sandbox.books.requests == 1
+    """
+    runs(PAY + tests).assert_outcomes(passed=2)
+
+
 def test_nothing_heavy_is_imported_until_a_test_asks() -> None:
     """Importing the plugin imports this package's root alone."""
     code = (
@@ -430,7 +456,12 @@ def test_markers_and_fixtures_are_listed(runs: Runs) -> None:
     listed = runs("", args=("--markers",)).stdout.str()
     assert "@pytest.mark.bonifiq(...)" in listed
     assert "@pytest.mark.raba7ni(...)" in listed
+    assert "@pytest.mark.mocked_aiohttp(...)" in listed
     fixtures = runs.pytester.runpytest_subprocess("-p", MODULE, "--fixtures").stdout.str()
     named = ("sandbox", "client_kwargs", "environment")
-    for name in ("no_waiting", *(f"{side}_{what}" for side in ("bonifiq", "raba7ni") for what in named)):
+    for name in (
+        "no_waiting",
+        "mocked_aiohttp",
+        *(f"{side}_{what}" for side in ("bonifiq", "raba7ni") for what in named),
+    ):
         assert name in fixtures

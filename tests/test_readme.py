@@ -21,7 +21,7 @@ pytest_plugins = ["pytester"]
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
-SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX, PLUGIN = PYTHON
+SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX, PLUGIN, MOCKED = PYTHON
 
 
 def run(code: str) -> dict[str, object]:
@@ -42,7 +42,7 @@ def sandbox(monkeypatch):
 
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
-    assert [kind for kind, _ in BLOCKS].count("python") == 7
+    assert [kind for kind, _ in BLOCKS].count("python") == 8
     assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv", "toml"}
 
 
@@ -164,8 +164,8 @@ def tested(pytester, monkeypatch):
     plugins = ("bonifiq_async.pytest_plugin", "pytest_asyncio.plugin", "pytest_aiohttp.plugin")
     loaded = [part for plugin in plugins for part in ("-p", plugin)]
 
-    def run(shop: str) -> pytest.RunResult:
-        pytester.makepyfile(shop=shop, test_shop=PLUGIN)
+    def run(shop: str, tests: str = PLUGIN) -> pytest.RunResult:
+        pytester.makepyfile(shop=shop, test_shop=tests)
         given = ("--asyncio-mode=auto", "--strict-markers", "-p", "no:cacheprovider")
         scope = "-oasyncio_default_fixture_loop_scope=function"
         return pytester.runpytest_subprocess(*loaded, *given, scope, "-W", "error", timeout=60)
@@ -176,6 +176,11 @@ def tested(pytester, monkeypatch):
 def test_the_service_passes_its_test(tested):
     """With the plugin's fixtures, and every warning an error."""
     tested(SERVICE).assert_outcomes(passed=3)
+
+
+def test_the_example_with_aioresponses_passes(tested):
+    """Nothing leaves for the provider's real address."""
+    tested("", MOCKED).assert_outcomes(passed=1)
 
 
 def test_a_service_that_pays_twice_fails_as_shown(tested):
