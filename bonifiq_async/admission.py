@@ -69,7 +69,10 @@ class Admission:
 
 @fixed
 class Sample:
-    """What one attempt tells of how much the provider takes. `elapsed` and `asked` are seconds."""
+    """What one attempt tells of how much the provider takes.
+
+    `elapsed` are seconds; `asked` those that all requests are still asked to wait.
+    """
 
     verdict: Verdict
     status: int | None
@@ -93,6 +96,9 @@ class Slot(Protocol):
 
     def release(self) -> None:
         """Give it back. Idempotent."""
+
+    def told_to_wait(self, seconds: float) -> None:
+        """Tell that all are asked to wait so long from now: when the head of the answer is there."""
 
     def saw(self, sample: Sample) -> None:
         """Tell how an attempt ended."""

@@ -6,6 +6,12 @@ from bonifiq_async.fixed import fixed
 
 EARLIEST = 0.001
 """Seconds added to a hold, so that a rounded clock never sends before it is over."""
+BELIEVED = 3_600.0
+"""Seconds that one answer can hold all calls for, whatever they would wait: rate limits count in windows of
+seconds to an hour. What asks for longer (a day, a typing error, thirty years) is kept by the call that it was
+said to, which ends; the others ask again when `SOONEST`, or what one of them would wait, is over."""
+SOONEST = 60.0
+"""Seconds after which a provider that asks for longer than is believed is asked again, at the soonest."""
 RETRY_COST = 5
 TIMEOUT_COST = 10
 FIRST_TRY_REFUND = 1
@@ -40,17 +46,32 @@ class Quota:
         self.left = min(self.capacity, self.left + tokens)
 
 
+def held_for(asked: float, patience: float) -> float:
+    """Return the seconds for which all calls are held when an answer asks for `asked` seconds.
+
+    `patience` are the seconds that a call waits at the most.
+    """
+    if asked <= max(BELIEVED, patience):
+        return asked
+    return max(SOONEST, patience)
+
+
 @define
 class Hold:
-    """The moment, on a monotonic clock, before which nobody sends: one Retry-After holds every call."""
+    """The moment, on a monotonic clock, before which no request leaves: one Retry-After holds every call.
+
+    `asked` are the seconds that the provider asked for when it was set, and `ends` when those are over,
+    which is later where they are not believed.
+    """
 
     until: float = float("-inf")
     asked: float = 0.0
+    ends: float = float("-inf")
 
-    def extend(self, until: float, asked: float) -> None:
-        """Hold until `until` because the provider asked for `asked` seconds; never shortens a hold."""
-        if until > self.until:
-            self.until, self.asked = until, asked
+    def extend(self, now: float, asked: float, seconds: float) -> None:
+        """Hold for `seconds` because the provider asked for `asked`; never shortens a hold."""
+        if now + seconds > self.until:
+            self.until, self.asked, self.ends = now + seconds, asked, now + asked
 
     def remaining(self, now: float) -> float:
         """Return the seconds that the hold still lasts, 0 when there is none."""

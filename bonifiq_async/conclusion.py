@@ -152,8 +152,8 @@ def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
 
 
 def _ending(delivered: Delivered[T]) -> str:
-    if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG and delivered.asked is not None:
-        return f"the provider asks to wait {delivered.asked:.0f} s, which is longer than allowed"
+    if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG and delivered.note is not None:
+        return f"the provider asks to wait {delivered.note}, which is longer than allowed"
     return f"{delivered.reason.value} ({delivered.note})" if delivered.note else delivered.reason.value
 
 

@@ -14,25 +14,24 @@ from attrs import evolve
 from bonifiq_async.admission import Admission, Sample, Slot
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async.converters import LARGE
-from bonifiq_async.evidence import Evidence, Failure, HandOver, Reading
+from bonifiq_async.evidence import Evidence, Failure, Reading
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
+from bonifiq_async.retry_after import in_words
 from bonifiq_async.runtime import Runtime
 from bonifiq_async.secret import Blotter
 from bonifiq_async.session import SessionManager, Timeouts
 from bonifiq_async.slices import in_slices
-from bonifiq_async.verdict import asked_wait, leaves_doubt, transport_verdict
+from bonifiq_async.verdict import leaves_doubt, transport_verdict
+from bonifiq_async.watch import Waits, Watch
 
 T = TypeVar("T")
 
 MANY = 1_000_000
 """Tokens of a quota that is not asked."""
-
-LONGEST_HOLD = 86_400.0
-"""Seconds that one Retry-After can hold a client: a typing error must not silence it for ever."""
 
 logger = logging.getLogger("bonifiq_async")
 
@@ -58,6 +57,7 @@ class Delivery:
         self.session = session
         self.admission = Admission(session.capacity)
         self.hold = Hold()
+        self._waits = Waits(policy.max_retry_after, runtime.monotonic, runtime.wall, self.hold)
         self.quota = Quota.full(policy.quota)
         self._policy = policy
         self._timeouts = timeouts
@@ -92,36 +92,35 @@ class Delivery:
         last: tuple[Reading[T] | None, Evidence | None] = (None, None)
         while True:
             since = self._runtime.monotonic()
-            barred = await self._enter(wait, deadline, slot)
-            if barred is not None:
-                held = self.hold.remaining(self._runtime.monotonic())
-                return self._given_up(history, barred, *last, asked=held)
-            evidence = await self._attempt(request, deadline, history)
+            sent = await self._sent(request, wait, deadline, history, slot)
+            if isinstance(sent, StopReason):
+                return self._given_up(history, sent, *last)
+            watch, evidence = sent
             now, wall = self._runtime.monotonic(), self._runtime.wall()
             if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
-                verdict, reading = await in_slices(_judge, operation, evidence, read, wall)
+                verdict, reading = await in_slices(_judge, operation, evidence, read, watch)
             else:
-                verdict, reading = _judge(operation, evidence, read, wall)
+                verdict, reading = _judge(operation, evidence, read, watch)
             if verdict is not Verdict.ACCEPTED:
                 reading, evidence = _blotted(blotter, reading, evidence)
             last = (reading, evidence)
             request_id = _request_id(blotter, reading, evidence)
             _record(history, verdict, evidence, request_id, wall, waited=now - since - evidence.elapsed)
-            asked = asked_wait(evidence, now=wall) if verdict is Verdict.THROTTLED else None
             if slot is not None:
-                slot.saw(_sample(verdict, evidence, asked))
+                slot.saw(_sample(verdict, evidence, watch.left(now)))
                 slot.release()  # not before: who takes the place next must know of this answer
-            if asked is not None:
-                self.hold.extend(now + min(asked, LONGEST_HOLD), asked)
             decision: Again | Stop = ACCEPTED
             if verdict is not Verdict.ACCEPTED:
                 tokens = self.quota.left if slot is None else MANY
-                decision = self._decided(operation, verdict, evidence, history, deadline, now, asked, tokens)
+                decision = self._decided(
+                    operation, verdict, evidence, history, deadline, watch.left(now), tokens
+                )
             if isinstance(decision, Stop):
                 if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     self.quota.refund(paid)
-                attempts = tuple(history.attempts)
-                ended = Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked)
+                attempts, asked = tuple(history.attempts), watch.asked
+                note = None if asked is None else self._note(decision.reason, asked)
+                ended = Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked, note)
                 return _explained(ended, doubted) if verdict is Verdict.DUPLICATE else ended
             if self.session.closed:
                 return self._given_up(history, StopReason.CLOSED, reading, evidence)
@@ -130,6 +129,29 @@ class Delivery:
             paid, wait = decision.cost, decision.wait
             _log_retry(operation, request, history, verdict, decision)
 
+    async def _sent(
+        self,
+        request: PreparedRequest,
+        wait: float,
+        deadline: Deadline,
+        history: History,
+        slot: Slot | None,
+    ) -> tuple[Watch, Evidence] | StopReason:
+        """Wait until the request may leave, and send it once; or say why that cannot be."""
+        while True:
+            barred = await self._enter(wait, deadline, slot)
+            if barred is not None:
+                return barred
+            watch = history.hand_over = Watch(self._waits, deadline, slot)
+            seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
+            try:
+                evidence = await self.session.attempt(request, seconds, watch)
+            finally:
+                self.admission.release()
+            if watch.done or not watch.withheld:
+                return watch, evidence
+            wait = 0.0  # a hold came while it connected, or its time was over: nothing was sent
+
     def _decided(
         self,
         operation: Operation[T],
@@ -137,7 +159,6 @@ class Delivery:
         evidence: Evidence,
         history: History,
         deadline: Deadline,
-        now: float,
         asked: float | None,
         tokens: int,
     ) -> Again | Stop:
@@ -148,7 +169,7 @@ class Delivery:
             in_doubt=history.in_doubt,
             policy=self._policy,
             deadline=deadline,
-            now=now,
+            now=self._runtime.monotonic(),
             quota_left=tokens,
             random=self._runtime.random,
             asked=asked,
@@ -215,24 +236,24 @@ class Delivery:
         if slot is not None:
             slot.release()
 
-    async def _attempt(self, request: PreparedRequest, deadline: Deadline, history: History) -> Evidence:
-        seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
-        try:
-            return await self.session.attempt(request, seconds, history.hand_over)
-        finally:
-            self.admission.release()
-
     def _given_up(
         self,
         history: History,
         reason: StopReason,
         reading: Reading[T] | None,
         evidence: Evidence | None,
-        asked: float | None = None,
     ) -> Delivered[T]:
         effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
-        asked = asked if reason is StopReason.RETRY_AFTER_TOO_LONG else None
-        return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked)
+        if reason is not StopReason.RETRY_AFTER_TOO_LONG:
+            return Delivered(effect, reason, tuple(history.attempts), reading, evidence)
+        asked = max(0.0, self.hold.ends - self._runtime.monotonic())
+        note = self._note(reason, asked)
+        return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked, note)
+
+    def _note(self, reason: StopReason, asked: float) -> str | None:
+        """Say how long, or until when, the provider asks to wait, where that is what ends the call."""
+        too_long = reason is StopReason.RETRY_AFTER_TOO_LONG
+        return in_words(asked, self._runtime.wall()) if too_long else None
 
 
 def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
@@ -251,10 +272,12 @@ def _sample(verdict: Verdict, evidence: Evidence, asked: float | None) -> Sample
 
 
 def _judge(
-    operation: Operation[T], evidence: Evidence, read: Reader[T], wall: float
+    operation: Operation[T], evidence: Evidence, read: Reader[T], watch: Watch
 ) -> tuple[Verdict, Reading[T] | None]:
     """Return the verdict of an attempt, and the answer where there is a whole one."""
-    verdict = transport_verdict(evidence, now=wall)
+    verdict = transport_verdict(evidence, asks=watch.asked is not None)
+    if evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
+        verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
     if verdict is None:
         reading = _read(operation, evidence, read)
         return reading.verdict, reading
@@ -316,7 +339,7 @@ def _record(
         )
     )
     history.in_doubt = history.in_doubt or leaves_doubt(verdict, evidence.status)
-    history.hand_over = HandOver()
+    history.hand_over = None
 
 
 def _log_retry(

@@ -76,6 +76,9 @@ class Direct:
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
                 raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+            if not trail.hand_over.may_send():
+                connection.release()
+                return
             trail.hand_over.done = True
             protocol.transport.write(head if request.body is None else head + request.body)
             message, payload = await protocol.read()
@@ -85,6 +88,8 @@ class Direct:
                 message, payload = await protocol.read()
             trail.status = message.code
             trail.headers = tuple(message.headers.items())
+            if message.code >= 300:
+                trail.hand_over.head(message.code, trail.headers)
             limit = ERROR_LIMIT if message.code >= 400 else ANSWER_LIMIT
             trail.body, complete = await read_within(payload, limit)
             if complete:

@@ -12,6 +12,9 @@ from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
 
+Headers = tuple[tuple[str, str], ...]
+"""The headers of an answer, in order, as received."""
+
 
 class Failure(Kind):
     """What kept an attempt from ending in a complete answer."""
@@ -26,12 +29,20 @@ class Failure(Kind):
 
 
 class HandOver:
-    """Notes, for one attempt, whether any of its body was handed to the transport."""
+    """How one attempt passes over to the transport, and what is told of it before it has ended.
 
-    __slots__ = ("done",)
+    `done` says whether any of the request was handed to the transport, `withheld` that it was about to leave
+    and may not. This one lets every request leave; a delivery has its own.
+    """
 
-    def __init__(self) -> None:
-        self.done = False
+    done = withheld = False
+
+    def may_send(self) -> bool:
+        """Say whether the request may leave now. Asked right before its first byte: it may have to wait."""
+        return True
+
+    def head(self, status: int, headers: Headers) -> None:
+        """Take in the head of an answer whose status is 300 or more, before its body is read."""
 
 
 @fixed
@@ -47,7 +58,7 @@ class Evidence:
     sent: bool
     requests: int
     status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: bytes = field(default=b"", repr=False)
     failure: Failure | None = None
     detail: str = ""
@@ -55,8 +66,13 @@ class Evidence:
 
     def header(self, name: str) -> tuple[str, ...]:
         """Return every value of the header `name` (compared without case), in order."""
-        wanted, length = name.lower(), len(name)
-        return tuple([value for key, value in self.headers if len(key) == length and key.lower() == wanted])
+        return values_of(name, self.headers)
+
+
+def values_of(name: str, headers: Headers) -> tuple[str, ...]:
+    """Return every value of the header `name` (compared without case), in order."""
+    wanted, length = name.lower(), len(name)
+    return tuple([value for key, value in headers if len(key) == length and key.lower() == wanted])
 
 
 @fixed

@@ -42,6 +42,9 @@ class Trail:
         self.hand_over = hand_over
 
 
+WITHHELD = "the request may not leave now"
+
+
 class UnderWay(Alarms[Callable[[], object]]):
     """What a session has under way, and how to end it now: closing it would leave some of that waiting."""
 
@@ -69,7 +72,13 @@ class FreshConnector(aiohttp.TCPConnector):
     """Never hands out a kept connection on which an answer waits that nobody asked for.
 
     A proxy that doubles an answer leaves one; aiohttp would take it for the answer of the next request.
+    `expected` are the attempts for which a task asks for a connection by way of a session: when one may not
+    leave once it is connected, its connection goes back unharmed.
     """
+
+    def __init__(self, *, limit: int, keepalive_timeout: float) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
+        self.expected: dict[asyncio.Task[object] | None, HandOver] = {}
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
@@ -77,8 +86,13 @@ class FreshConnector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is not None and not connection.protocol.should_close:
-                return connection
+                break
             connection.close()
+        hand_over = self.expected.get(asyncio.current_task())
+        if hand_over is not None and not hand_over.may_send():
+            connection.release()
+            raise aiohttp.ClientConnectionError(WITHHELD)
+        return connection
 
     async def kept(self, key: "ConnectionKey") -> Connection | None:
         """Return a kept connection to `key` at once, if there is one."""
@@ -96,10 +110,17 @@ async def by_session(
     timeout: aiohttp.ClientTimeout,
     trail: Trail,
 ) -> None:
-    """Send `request` through `session` and read its answer into `trail`."""
+    """Send `request` through `session` and read its answer into `trail`.
+
+    What has a body asks right before it whether it may leave; what has none asks once it is connected, and
+    only where the session's connector is our own: aiohttp asks nobody in between.
+    """
     # aiohttp repeats GET by itself after a lost connection; its tracker counts that.
     tracker = aiohttp.UploadTracker() if request.body is None else None
     data = None if request.body is None else _WitnessedBody(request.body, trail.hand_over)
+    connector, task = session.connector, asyncio.current_task()
+    expected = connector.expected if isinstance(connector, FreshConnector) else {}
+    expected[task] = trail.hand_over
     try:
         async with session.request(
             request.method,
@@ -118,14 +139,17 @@ async def by_session(
             trail.hand_over.done = True
             trail.status = response.status
             trail.headers = tuple(response.headers.items())
+            if response.status >= 300:
+                trail.hand_over.head(response.status, trail.headers)
             limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
             trail.body, complete = await read_within(response.content, limit)
             if not complete:
                 trail.failure = Failure.TOO_LARGE
                 response.close()
     finally:
+        del expected[task]
         if tracker is not None:
-            trail.requests = tracker.attempts
+            trail.requests = tracker.attempts - trail.hand_over.withheld
             trail.hand_over.done = tracker.attempts > 1 or _written(tracker)
 
 
@@ -155,6 +179,8 @@ class _WitnessedBody(BytesPayload):
         protocol = getattr(writer, "protocol", None)
         if protocol is not None and protocol.should_close:
             raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+        if not self._hand_over.may_send():
+            raise aiohttp.ClientConnectionError(WITHHELD)
         self._hand_over.done = True
 
 

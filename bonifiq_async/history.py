@@ -15,17 +15,18 @@ T = TypeVar("T")
 class History:
     """What has happened on behalf of one call so far; also after it was cancelled.
 
-    `in_doubt` starts true when an earlier call with the same key ended unknown.
+    `in_doubt` starts true when an earlier call with the same key ended unknown. `hand_over` is that of the
+    attempt that runs.
     """
 
     in_doubt: bool = False
     attempts: list[Attempt] = field(factory=list)
-    hand_over: HandOver = field(factory=HandOver)
+    hand_over: HandOver | None = None
 
     @property
     def may_have_changed(self) -> bool:
         """Whether the balance may have changed, the running attempt included."""
-        return self.in_doubt or self.hand_over.done
+        return self.in_doubt or (self.hand_over is not None and self.hand_over.done)
 
 
 @fixed

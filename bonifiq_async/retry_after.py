@@ -1,41 +1,75 @@
-"""Decisions: how long a provider asks to wait (RFC 9110, section 10.2.3)."""
+"""Decisions: how long a provider asks to wait (RFC 9110, section 10.2.3), and how that is told."""
 
 import re
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from bonifiq_async.fixed import fixed
 
 LONGEST = 1e9
 """Seconds, thirty years, that are read at the most: what is longer fits no clock."""
+FIRST_MOMENT = 1e9
+"""Seconds since the epoch (September 2001) from which on a number can be a moment."""
+BEHIND, AHEAD = 86_400.0, 366 * 86_400.0
+"""Seconds before and after now within which a number that large is a moment: a day, for clocks that differ,
+and a year. Taken for a duration it would be more than thirty years."""
+IN_SECONDS = 3_600.0
+"""Seconds up to which a wait is told as a number; of a longer one its end is told."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
+@fixed
+class AskedWait:
+    """A wait of so many `seconds`, counted from the answer.
+
+    `moment` is the number that was read as a moment, although the header allows only a duration or a date.
+    """
+
+    seconds: float
+    moment: str | None = None
+
+
 def retry_after(
     values: Iterable[str], *, milliseconds: Iterable[str] = (), date: str | None = None, now: float
-) -> float | None:
-    """Return the seconds to wait, or None when nobody asked in a form that can be understood.
+) -> AskedWait | None:
+    """Return the wait that is asked for, or None when there is none in a form that can be understood.
 
-    `values` are the Retry-After headers (seconds, or an HTTP date), `milliseconds` the
-    `retry-after-ms` ones, which are the finer and win. Several of a kind: the longest counts, so that
-    nobody sends earlier than asked. An HTTP date is counted from the answer's own `date` header where
-    it can be read (the two clocks may differ), else from `now`, in seconds since the epoch. A date in
-    the past is no wait at all; one of more than `LONGEST` seconds is cut.
+    `values` are the Retry-After headers (seconds, or an HTTP date), `milliseconds` the `retry-after-ms`
+    ones. The longest of all counts, so that no request leaves earlier than asked. A date is counted from
+    the answer's own `date` header where it can be read (the two clocks may differ), else from `now`, in
+    seconds since the epoch; so is a number that can only be a moment, in seconds or milliseconds since the
+    epoch. A moment in the past is no wait at all; one of more than `LONGEST` seconds is cut.
     """
-    fine = [float(text) / 1000 for text in _split(milliseconds) if _SECONDS.fullmatch(text)]
-    if fine:
-        return min(max(fine), LONGEST)
     answered = _epoch(date) if date is not None else None
     reference = now if answered is None else answered
-    waits = [wait for value in _split(values) if (wait := _wait(value, reference)) is not None]
-    return min(max(waits), LONGEST) if waits else None
+    waits = [_number(text, 1000, reference) for text in _split(milliseconds) if _SECONDS.fullmatch(text)]
+    waits += [wait for text in _split(values) if (wait := _wait(text, reference)) is not None]
+    return max(waits, key=lambda wait: wait.seconds, default=None)
 
 
-def _wait(value: str, reference: float) -> float | None:
-    if _SECONDS.fullmatch(value):
-        return float(value)
-    at = _epoch(value)
-    return None if at is None else max(0.0, at - reference)
+def in_words(seconds: float, now: float) -> str:
+    """Return a wait from `now` (seconds since the epoch) as a person reads it: `90 s`, or its end."""
+    if seconds < IN_SECONDS:
+        return f"{seconds:,.0f} s"
+    return f"until {datetime.fromtimestamp(now + min(seconds, LONGEST), UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _wait(text: str, reference: float) -> AskedWait | None:
+    if _SECONDS.fullmatch(text):
+        return _number(text, 1, reference)
+    at = _epoch(text)
+    return None if at is None else AskedWait(min(max(0.0, at - reference), LONGEST))
+
+
+def _number(text: str, unit: int, reference: float) -> AskedWait:
+    """Read a number of seconds divided by `unit`: a duration, unless only a moment can be meant."""
+    number = min(float(text), LONGEST * 1e6) / unit
+    for at in (number, number / 1000) if unit == 1 else (number,):
+        if at >= FIRST_MOMENT and reference - BEHIND <= at <= reference + AHEAD:
+            return AskedWait(max(0.0, at - reference), text)
+    return AskedWait(min(number, LONGEST))
 
 
 def _split(values: Iterable[str]) -> Iterable[str]:

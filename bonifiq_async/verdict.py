@@ -1,12 +1,15 @@
 """Decisions: what the evidence of one attempt proves."""
 
-from bonifiq_async.evidence import Evidence, Failure
+from bonifiq_async.evidence import Evidence, Failure, Headers, values_of
 from bonifiq_async.outcome import Effect, Verdict
-from bonifiq_async.retry_after import retry_after
+from bonifiq_async.retry_after import AskedWait, retry_after
 
 CREDENTIALS_REFUSED = (401, 403)
 REPEATABLE_CLIENT_ERRORS = (408, 425)
 """4xx that tell of the transfer and not of the request (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
+
+TEMPORARY = (413, 503)
+"""Statuses that tell of a condition that passes where they ask to wait (RFC 9110, 15.5.14 and 15.6.4)."""
 
 CONTRIBUTION: dict[Verdict, Effect] = {
     Verdict.NOT_SENT: Effect.NOT_APPLIED,
@@ -18,15 +21,15 @@ CONTRIBUTION: dict[Verdict, Effect] = {
 """What a verdict says of the balance when the call is given up after it. A 503 is always UNKNOWN."""
 
 
-def transport_verdict(evidence: Evidence, *, now: float) -> Verdict | None:
+def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
     """Return what the evidence proves without reading the body, or None: a complete answer to read.
 
-    `now` is in seconds since the epoch, for a Retry-After that is a date.
+    `asks` says whether the answer asks to wait.
     """
     status = evidence.status
     if status is None:
         return Verdict.LOST if evidence.sent else Verdict.NOT_SENT
-    if status == 429 or (status == 503 and asked_wait(evidence, now=now) is not None):
+    if status == 429 or (asks and status in TEMPORARY):
         return Verdict.THROTTLED
     if 500 <= status <= 599 or status in REPEATABLE_CLIENT_ERRORS:
         return Verdict.BROKEN
@@ -39,12 +42,19 @@ def transport_verdict(evidence: Evidence, *, now: float) -> Verdict | None:
     return None
 
 
-def asked_wait(evidence: Evidence, *, now: float) -> float | None:
-    """Return the seconds that the answer asks to wait, None when it does not."""
-    values, milliseconds = evidence.header("retry-after"), evidence.header("retry-after-ms")
+def asked_wait(status: int, headers: Headers, *, now: float) -> AskedWait | None:
+    """Return the wait that an answer with this head asks for, None when it asks for none.
+
+    A Retry-After is honoured with every status from 300 to 599 (RFC 9110, section 10.2.3). With a 2xx it
+    says when to look again at what was begun (a 202), not that others are too many: no call is held.
+    `now` is in seconds since the epoch, for a Retry-After that is a date.
+    """
+    if not 300 <= status <= 599:
+        return None
+    values, milliseconds = values_of("retry-after", headers), values_of("retry-after-ms", headers)
     if not values and not milliseconds:
         return None
-    date = evidence.header("date")
+    date = values_of("date", headers)
     return retry_after(values, milliseconds=milliseconds, date=date[0] if date else None, now=now)
 
 

@@ -17,6 +17,7 @@ from bonifiq_async import (
     StopReason,
 )
 from bonifiq_async.claims import Claims
+from bonifiq_async.evidence import HandOver
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import FaultScript
@@ -254,6 +255,7 @@ async def test_each_listener_in_turn_becomes_the_leader() -> None:
 
     async def deliver(history: History, seconds: float) -> Delivered[None]:
         sending.append(history.in_doubt)
+        history.hand_over = HandOver()
         history.hand_over.done = True
         await gate.wait()
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)

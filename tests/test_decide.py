@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bonifiq_async import ConfigurationError, Effect, RetryPolicy, Runtime, StopReason, Timeouts, Verdict
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline, Hold, Quota
+from bonifiq_async.budget import BELIEVED, RETRY_COST, SOONEST, TIMEOUT_COST, Deadline, Hold, Quota, held_for
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, HandOver, Reading
 from bonifiq_async.history import Delivered, History
@@ -483,17 +483,39 @@ def test_quota_stays_between_zero_and_its_capacity(capacity: int, moves: list[tu
 def test_hold_lasts_until_its_moment() -> None:
     hold = Hold()
     assert hold.remaining(-1e9) == 0.0
-    hold.extend(110.0, 10.0)
+    hold.extend(100.0, 10.0, 10.0)
     assert [hold.remaining(now) for now in (100.0, 109.0, 110.0, 111.0)] == [10.0, 1.0, 0.0, 0.0]
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), min_size=1))
-def test_hold_is_never_shortened(extensions: list[tuple[float, float]]) -> None:
+MOMENTS = st.floats(0, 1e6)
+
+
+@given(st.lists(st.tuples(MOMENTS, MOMENTS, MOMENTS), min_size=1))
+def test_hold_is_never_shortened(extensions: list[tuple[float, float, float]]) -> None:
     hold = Hold()
-    for until, asked in extensions:
-        hold.extend(until, asked)
-    assert hold.until == max(until for until, _ in extensions)
-    assert (hold.until, hold.asked) in extensions
+    for now, asked, seconds in extensions:
+        hold.extend(now, asked, seconds)
+    assert hold.until == max(now + seconds for now, _, seconds in extensions)
+    states = [(now + seconds, asked, now + asked) for now, asked, seconds in extensions]
+    assert (hold.until, hold.asked, hold.ends) in states
+
+
+@pytest.mark.parametrize(
+    ("asked", "patience", "seconds"),
+    [
+        pytest.param(0.0, 120.0, 0.0, id="nothing"),
+        pytest.param(121.0, 120.0, 121.0, id="longer than a call waits"),
+        pytest.param(BELIEVED, 120.0, BELIEVED, id="all that is believed"),
+        pytest.param(BELIEVED + 1, 120.0, 120.0, id="more than is believed"),
+        pytest.param(86_400.0, 120.0, 120.0, id="a day"),
+        pytest.param(1e9, 120.0, 120.0, id="thirty years"),
+        pytest.param(1e9, 0.0, SOONEST, id="of calls that do not wait"),
+        pytest.param(86_400.0, 86_400.0, 86_400.0, id="what a patient call waits"),
+        pytest.param(86_401.0, 86_400.0, 86_400.0, id="more than that"),
+    ],
+)
+def test_how_long_one_answer_holds_all(asked: float, patience: float, seconds: float) -> None:
+    assert held_for(asked, patience) == seconds
 
 
 @pytest.mark.parametrize(
@@ -580,6 +602,7 @@ def test_invalid_setting_is_refused(setting: dict[str, object]) -> None:
 def test_what_was_handed_over_may_have_changed(in_doubt: bool, done: bool) -> None:
     """Also when the attempt never ended: a cancelled call is judged by it."""
     history = History(in_doubt)
+    history.hand_over = HandOver()
     history.hand_over.done = done
     assert history.may_have_changed is (in_doubt or done)
 

@@ -201,6 +201,58 @@ async def test_a_session_closed_in_the_middle_of_an_answer(raw_server) -> None:
     assert (evidence.sent, evidence.failure) == (True, Failure.DISCONNECTED)
 
 
+class Yielding(HandOver):
+    """May send as often as it is told."""
+
+    def __init__(self, *may: bool) -> None:
+        self._may = iter(may)
+
+    def may_send(self) -> bool:
+        may = next(self._may)
+        self.withheld = self.withheld or not may
+        return may
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("body", [None, b"{}"], ids=["a read", "a write"])
+async def test_what_may_not_leave_gives_its_connection_back(body: bytes | None, raw_server) -> None:
+    """Of a new connection and of a kept one: nothing is written, and the next request goes over it."""
+    heard: list[object] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            heard.append((id(writer), (await read_request(reader))[1]))
+            writer.write(http(CHANGED))
+
+    session, url = manager(), await raw_server(listen)
+    for count in (0, 1):
+        evidence = await session.attempt(write(url, body), 5.0, Yielding(False))
+        assert (evidence.sent, evidence.requests, evidence.status) == (False, 0, None)
+        assert len(heard) == count
+        assert (await attempt(session, write(url, body))).status == 200
+    await session.aclose()
+    assert len({connection for connection, _ in heard}) == 1
+
+
+async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monkeypatch) -> None:
+    """Its kept connection breaks, and a hold has come meanwhile."""
+    monkeypatch.setattr(direct, "KNOWN", ())
+    heard: list[object] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await read_request(reader))
+        writer.write(http(CHANGED))
+        heard.append(await read_request(reader))
+        writer.close()
+
+    session, url = manager(), await raw_server(listen)
+    assert (await attempt(session, write(url, None))).status == 200
+    evidence = await session.attempt(write(url, None), 5.0, Yielding(True, False))
+    await session.aclose()
+    assert (evidence.sent, evidence.requests, evidence.failure) == (True, 1, Failure.DISCONNECTED)
+    assert len(heard) == 2
+
+
 TLS_TALK = """
 import asyncio, ssl, sys
 from bonifiq_async import PoolLimits, Timeouts, direct

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
-from conftest import POINTS, Clock, change, claims_of, client_for, delivery_of, fast
+from conftest import CHANGED, POINTS, Clock, change, claims_of, client_for, delivery_of, fast
 
 from bonifiq_async import (
+    CustomerPoints,
     Effect,
     NotAppliedError,
+    Outcome,
     OutcomeUnknownError,
+    PayloadError,
     RetryAfterTooLong,
     RetryPolicy,
     Timeouts,
@@ -21,6 +24,7 @@ from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.calls import Calls
 from bonifiq_async.delivery import Delivery
 from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.operation import AnswerShape, Operation, RepeatClass
 from bonifiq_async.request import PreparedRequest, prepare
 from bonifiq_async.sandbox import FaultScript
 from bonifiq_async.virtual_time import EPOCH
@@ -59,7 +63,10 @@ class Wire:
         self.arrivals.append(self._clock.now)
         number = len(self.arrivals)
         await (self._clock.sleep(self._takes) if self._takes else asyncio.sleep(0))
-        return self._answer(number)
+        answer = self._answer(number)
+        if answer.status is not None and answer.status >= 300:
+            hand_over.head(answer.status, answer.headers)
+        return answer
 
 
 def calls_over(
@@ -80,7 +87,7 @@ async def points(calls: Calls, deadline: float | None = None) -> object:
     """Read a balance; return it, or the error."""
     try:
         result, _ = await calls.value(operations.POINTS, REQUEST, AnswerReader().read, deadline=deadline)
-    except NotAppliedError as error:
+    except (NotAppliedError, PayloadError) as error:
         return error
     return result
 
@@ -134,6 +141,7 @@ FORMS = {
         ("Retry-After", formatdate(EPOCH - 4_993, usegmt=True)),
     ],
     "milliseconds": [("Retry-After-Ms", "7000"), ("Retry-After", "1")],
+    "milliseconds that are shorter": [("Retry-After-Ms", "100"), ("Retry-After", "7")],
     "twice: the longer counts": [("Retry-After", "2"), ("Retry-After", "7")],
 }
 
@@ -148,17 +156,70 @@ async def test_every_form_of_the_header_holds(headers, status: int, clock: Clock
     assert [begun + 7 <= moment <= begun + 7.8 for moment in wire.arrivals[2:]] == [True]
 
 
+STATUSES = [300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 408, 409, 410, 413, 422, 425, 429, 451]
+STATUSES += [500, 501, 502, 503, 504, 520, 599]
+AGAIN = {408, 413, 425, 429, *range(500, 600)}
+"""What a call that may be repeated is sent again after; the others end with it."""
+EARN = Operation("earn", "POST", "/earn", RepeatClass.NEVER, True, AnswerShape.ENVELOPE, CustomerPoints)
+
+
+@pytest.mark.parametrize("status", STATUSES, ids=str)
+@pytest.mark.parametrize("operation", [operations.CHANGE_CASHBACK, EARN], ids=["keyed", "never repeated"])
+async def test_a_wait_is_kept_by_all_whatever_the_status(operation, status: int, clock: Clock) -> None:
+    wire = Wire(clock, lambda number: asks(30, status) if number == 1 else answered(body=CHANGED))
+    calls, begun = calls_over(wire, clock, fast()), clock.now
+    repeated = status in AGAIN and operation is operations.CHANGE_CASHBACK
+
+    async def make(number: int) -> Outcome:
+        await clock.sleep(number)
+        body = change(f"{number}")
+        request = PreparedRequest("POST", "https://provider", "/change", b"{}", body.change_key)
+        return await calls.outcome(body, operation, request, AnswerReader().read)
+
+    first, other = await asyncio.gather(make(0), make(1))
+    assert other.effect is Effect.APPLIED
+    assert len(wire.arrivals) == 2 + repeated
+    assert min(wire.arrivals[1:]) >= begun + 30
+    assert len(first.attempts) == 1 + repeated
+    if repeated:
+        assert first.effect is Effect.APPLIED
+    else:
+        assert first.error.retry_after == 30
+        assert first.effect is not Effect.NOT_APPLIED
+
+
+async def test_what_is_too_large_now_was_not_acted_on(clock: Clock) -> None:
+    """RFC 9110, 15.5.14: with a Retry-After it passes. What is never sent again was refused all the same."""
+    wire = Wire(clock, lambda number: asks(30, 413))
+    calls = calls_over(wire, clock, fast(max_attempts=3))
+    effects = []
+    for operation in (operations.CHANGE_CASHBACK, EARN):
+        body = change(operation.name)
+        request = PreparedRequest("POST", "https://provider", "/change", b"{}", body.change_key)
+        outcome = await calls.outcome(body, operation, request, AnswerReader().read)
+        effects.append((outcome.effect, len(outcome.attempts)))
+    assert effects == [(Effect.NOT_APPLIED, 3), (Effect.REFUSED, 1)]
+
+
+@pytest.mark.parametrize("status", [200, 202], ids=str)
+async def test_a_success_holds_no_call(status: int, clock: Clock) -> None:
+    wire = Wire(clock, lambda number: asks(30, status))
+    calls, begun = calls_over(wire, clock), clock.now
+    await asyncio.gather(points(calls), points(calls))
+    await points(calls)
+    assert wire.arrivals == [begun] * 3
+
+
 TOO_LONG = {
-    "longer than the policy allows": (121, None, 121),
-    "beyond the deadline of the call": (30, 20.0, 30),
-    "a day": (86_400, None, 86_400),
+    "longer than the policy allows": (121, None, "121 s"),
+    "beyond the deadline of the call": (30, 20.0, "30 s"),
 }
 
 
-@pytest.mark.parametrize(("asked", "deadline", "told"), TOO_LONG.values(), ids=TOO_LONG.keys())
+@pytest.mark.parametrize(("asked", "deadline", "words"), TOO_LONG.values(), ids=TOO_LONG.keys())
 @pytest.mark.parametrize("capacity", [1, 100], ids=["in the queue", "in flight"])
 async def test_a_wait_that_is_too_long_ends_every_call_at_once(
-    asked: int, deadline: float | None, told: float, capacity: int, clock: Clock
+    asked: int, deadline: float | None, words: str, capacity: int, clock: Clock
 ) -> None:
     wire = Wire(clock, lambda number: asks(asked) if number == 1 else answered(), capacity=capacity)
     calls, begun = calls_over(wire, clock), clock.now
@@ -169,9 +230,50 @@ async def test_a_wait_that_is_too_long_ends_every_call_at_once(
     refused = [result for result in [*results, late] if isinstance(result, RetryAfterTooLong)]
     assert len(refused) == (11 if capacity == 1 else 2)
     for error in refused:
-        assert error.retry_after == pytest.approx(told)
-        assert str(told) in str(error)
+        assert error.retry_after == pytest.approx(asked)
+        assert words in str(error)
         assert error.effect is Effect.NOT_APPLIED
+
+
+NEVER_MEANT = {
+    "a day": (86_400, 86_400.0, "until 2030-03-18 18:03 UTC"),
+    "thirty years and more": (9_999_999_999, 1e9, "until 2061-11-23 19:50 UTC"),
+    "years, as no moment": (100_000_000, 1e8, "until 2033-05-18 03:50 UTC"),
+}
+
+
+@pytest.mark.parametrize(("asked", "told", "words"), NEVER_MEANT.values(), ids=NEVER_MEANT.keys())
+async def test_a_wait_that_nobody_can_mean_silences_no_client(
+    asked: int, told: float, words: str, clock: Clock
+) -> None:
+    """The call it was said to ends with it; the others ask again after what a call waits at the most."""
+    wire = Wire(clock, lambda number: asks(asked) if number == 1 else answered())
+    calls, begun = calls_over(wire, clock), clock.now
+    first = await points(calls)
+    hasty = await points(calls, 60.0)
+    assert clock.now == begun
+    for error in (first, hasty):
+        assert isinstance(error, RetryAfterTooLong)
+        assert error.retry_after == told
+        assert words in str(error)
+    assert not isinstance(await points(calls), Exception)
+    assert begun + 120 <= wire.arrivals[1] <= begun + 126
+    assert not isinstance(await points(calls), Exception)
+    assert len(wire.arrivals) == 3
+
+
+@pytest.mark.parametrize("scale", [1, 1_000], ids=["seconds", "milliseconds"])
+async def test_a_moment_in_place_of_seconds_is_waited_for_and_told(
+    scale: int, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three seconds ahead, as a number since the epoch: no wait of decades."""
+    moment = int(EPOCH + clock.now + 3) * scale
+    wire = Wire(clock, lambda number: asks(moment) if number == 1 else answered())
+    calls, begun = calls_over(wire, clock), clock.now
+    assert not isinstance(await points(calls), Exception)
+    assert begun + 3 <= wire.arrivals[1] <= begun + 4
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line == f"a Retry-After of {moment} is read as a moment: the wait is 3 s"
 
 
 async def test_the_longest_wait_that_is_allowed_is_waited_out(clock: Clock) -> None:
@@ -188,6 +290,43 @@ async def test_a_wait_that_fits_the_deadline_is_not_lengthened_beyond_it(chance:
     results = await asyncio.gather(*(points(calls, 31.0) for _ in range(20)))
     assert [result for result in results if isinstance(result, Exception)] == []
     assert clock.now <= begun + 31
+
+
+class Connecting(Wire):
+    """Each request takes `connects` seconds to connect, and asks then whether it may leave."""
+
+    connects = 3.0
+
+    async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
+        await self._clock.sleep(self.connects)
+        if not hand_over.may_send():
+            return Evidence(sent=False, requests=0, failure=Failure.DISCONNECTED)
+        return await super().attempt(request, seconds, hand_over)
+
+
+async def test_what_is_connected_when_its_time_is_over_is_not_sent(clock: Clock) -> None:
+    """It is no attempt, and costs nothing."""
+    wire = Connecting(clock, lambda number: answered())
+    calls = calls_over(wire, clock)
+    error = await points(calls, wire.connects)
+    assert isinstance(error, NotAppliedError)
+    assert "the deadline leaves no time" in str(error)
+    assert (error.attempts, wire.arrivals) == ((), [])
+    assert calls.delivery.quota.left == PATIENT.quota
+    assert calls.delivery.admission.active == 0
+
+
+async def test_what_is_held_while_it_connects_waits_the_hold_out(clock: Clock) -> None:
+    """Its one attempt waited for the connection that it gave back, and for the hold."""
+    wire = Connecting(clock, lambda number: answered())
+    calls, begun = calls_over(wire, clock, fast(max_attempts=1)), clock.now
+    made = asyncio.create_task(calls.value(operations.POINTS, REQUEST, AnswerReader().read))
+    await clock.sleep(1.0)
+    calls.delivery.hold.extend(clock.now, 30.0, 30.0)
+    _, [told] = await made
+    assert begun + 31 <= wire.arrivals[0]
+    assert told.waited == pytest.approx(wire.arrivals[0] - begun)
+    assert calls.delivery.admission.active == 0
 
 
 async def test_a_change_held_too_long_after_a_doubtful_attempt_is_unknown(clock: Clock) -> None:

@@ -45,6 +45,7 @@ ROWS = {
         "alarms",
         "slices",
         "admission",
+        "watch",
         "exchange",
         "direct",
         "session",

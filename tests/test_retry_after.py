@@ -1,15 +1,24 @@
 """Retry-After in every form that servers and proxies send it: never a wait shorter than asked."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
 
-from bonifiq_async.retry_after import retry_after
+from bonifiq_async.retry_after import AHEAD, BEHIND, AskedWait, in_words, retry_after
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
 IN_60_S = "Wed, 21 Oct 2015 07:29:00 GMT"
 IN_120_S = "Wed, 21 Oct 2015 07:30:00 GMT"
+
+
+def asked(
+    values: Iterable[str], milliseconds: Iterable[str] = (), date: str | None = None, now: float = NOW
+) -> float | None:
+    """Return the seconds that are asked for."""
+    wait = retry_after(values, milliseconds=milliseconds, date=date, now=now)
+    return None if wait is None else wait.seconds
 
 
 @pytest.mark.parametrize(
@@ -65,14 +74,17 @@ IN_120_S = "Wed, 21 Oct 2015 07:30:00 GMT"
     ],
 )
 def test_header(values: list[str], seconds: float | None) -> None:
-    assert retry_after(values, now=NOW) == seconds
+    assert asked(values) == seconds
 
 
 @pytest.mark.parametrize(
     ("values", "milliseconds", "seconds"),
     [
         pytest.param([], ["1500"], 1.5, id="alone"),
-        pytest.param(["2"], ["1500"], 1.5, id="finer than the seconds"),
+        pytest.param(["2"], ["1500"], 2.0, id="the seconds are longer"),
+        pytest.param(["1"], ["1500"], 1.5, id="the milliseconds are longer"),
+        pytest.param(["60"], ["100"], 60.0, id="much shorter than the seconds"),
+        pytest.param([IN_60_S], ["100"], 60.0, id="much shorter than the date"),
         pytest.param([], ["0"], 0.0, id="zero"),
         pytest.param([], ["12.5"], 0.0125, id="fraction"),
         pytest.param([], ["1500", "2500"], 2.5, id="two headers"),
@@ -84,7 +96,7 @@ def test_header(values: list[str], seconds: float | None) -> None:
     ],
 )
 def test_milliseconds(values: list[str], milliseconds: list[str], seconds: float | None) -> None:
-    assert retry_after(values, milliseconds=milliseconds, now=NOW) == seconds
+    assert asked(values, milliseconds) == seconds
 
 
 @pytest.mark.parametrize("skew", [-86400, -30, 0, 30, 86400])
@@ -92,13 +104,71 @@ def test_date_is_counted_from_the_answers_own_clock(skew: int) -> None:
     theirs = NOW + skew
     until = format_datetime(datetime.fromtimestamp(theirs + 90, UTC), usegmt=True)
     answered = format_datetime(datetime.fromtimestamp(theirs, UTC), usegmt=True)
-    assert retry_after([until], date=answered, now=NOW) == 90.0
+    assert asked([until], date=answered) == 90.0
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "60", "Mon, 32 Jan 2016 00:00:00 GMT"])
 def test_unreadable_clock_leaves_our_own(date: str | None) -> None:
-    assert retry_after([IN_60_S], date=date, now=NOW) == 60.0
+    assert asked([IN_60_S], date=date) == 60.0
 
 
 def test_seconds_do_not_depend_on_any_clock() -> None:
-    assert retry_after(["60"], date="Thu, 01 Jan 1970 00:00:00 GMT", now=NOW) == 60.0
+    assert asked(["60"], date="Thu, 01 Jan 1970 00:00:00 GMT") == 60.0
+
+
+def moment(after: float, scale: int = 1) -> str:
+    """Return the moment so many seconds after now as a number."""
+    return f"{(NOW + after) * scale:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("values", "milliseconds", "wait"),
+    [
+        pytest.param([moment(3)], [], AskedWait(3.0, moment(3)), id="seconds since the epoch"),
+        pytest.param([moment(3) + ".5"], [], AskedWait(3.5, moment(3) + ".5"), id="with a fraction"),
+        pytest.param([moment(3, 1000)], [], AskedWait(3.0, moment(3, 1000)), id="milliseconds since then"),
+        pytest.param([], [moment(3, 1000)], AskedWait(3.0, moment(3, 1000)), id="in its own header"),
+        pytest.param([moment(-3)], [], AskedWait(0.0, moment(-3)), id="just past"),
+        pytest.param(
+            [moment(-BEHIND)], [], AskedWait(0.0, moment(-BEHIND)), id="past by a clock that differs"
+        ),
+        pytest.param([moment(-BEHIND - 1)], [], AskedWait(1e9), id="long past: no moment"),
+        pytest.param([moment(AHEAD)], [], AskedWait(AHEAD, moment(AHEAD)), id="a year ahead"),
+        pytest.param([moment(AHEAD + 1)], [], AskedWait(1e9), id="farther ahead: no moment"),
+        pytest.param(["1000000000"], [], AskedWait(1e9), id="a number from long ago"),
+        pytest.param(["5", moment(3)], [], AskedWait(5.0), id="the longer is a duration"),
+        pytest.param(["2", moment(3)], ["100"], AskedWait(3.0, moment(3)), id="the longer is a moment"),
+    ],
+)
+def test_a_number_that_can_only_be_a_moment(
+    values: list[str], milliseconds: list[str], wait: AskedWait
+) -> None:
+    assert retry_after(values, milliseconds=milliseconds, now=NOW) == wait
+
+
+def test_a_moment_is_counted_from_the_answers_own_clock() -> None:
+    """The clock of this machine is three days off."""
+    answered = format_datetime(datetime.fromtimestamp(NOW, UTC), usegmt=True)
+    assert asked([moment(3)], date=answered, now=NOW + 3 * 86_400) == 3.0
+
+
+@pytest.mark.parametrize("clock", [0.0, 1e6, 1e8], ids=str)
+def test_a_clock_that_was_never_set_makes_no_duration_a_moment(clock: float) -> None:
+    for seconds in (0.0, 1.0, 60.0, clock, clock + 5):
+        assert retry_after([f"{seconds:.0f}"], now=clock) == AskedWait(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0 s"),
+        (121.4, "121 s"),
+        (3_599.0, "3,599 s"),
+        (3_600.0, "until 2015-10-21 08:28 UTC"),
+        (86_400.0, "until 2015-10-22 07:28 UTC"),
+        (1e9, "until 2047-06-29 09:14 UTC"),
+        (float("inf"), "until 2047-06-29 09:14 UTC"),
+    ],
+)
+def test_a_wait_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds, NOW) == words

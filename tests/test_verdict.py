@@ -7,6 +7,7 @@ import pytest
 
 from bonifiq_async.evidence import Evidence, Failure
 from bonifiq_async.outcome import Effect, Verdict
+from bonifiq_async.retry_after import AskedWait
 from bonifiq_async.verdict import asked_wait, contribution, leaves_doubt, transport_verdict
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
@@ -22,7 +23,8 @@ def verdict(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Verdict | None:
     evidence = Evidence(sent=sent, requests=int(sent), status=status, failure=failure, headers=headers)
-    return transport_verdict(evidence, now=NOW)
+    asks = status is not None and asked_wait(status, headers, now=NOW) is not None
+    return transport_verdict(evidence, asks=asks)
 
 
 ODD_4XX = {408, 425, 429}
@@ -94,20 +96,35 @@ RETRY_AFTER = [
 
 
 @pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
-def test_503_is_throttled_when_it_asks_to_wait(header: tuple[str, str], seconds: float | None) -> None:
-    expected = Verdict.BROKEN if seconds is None else Verdict.THROTTLED
-    assert verdict(503, headers=(header,)) is expected
+@pytest.mark.parametrize(("status", "otherwise"), [(503, Verdict.BROKEN), (413, TO_READ)])
+def test_what_is_throttled_when_it_asks_to_wait(
+    header: tuple[str, str], seconds: float | None, status: int, otherwise: Verdict | None
+) -> None:
+    expected = otherwise if seconds is None else Verdict.THROTTLED
+    assert verdict(status, headers=(header,)) is expected
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
-def test_other_5xx_are_broken_whatever_they_ask(status: int) -> None:
-    assert verdict(status, headers=(("Retry-After", "60"),)) is Verdict.BROKEN
+@pytest.mark.parametrize("status", [status for status in range(100, 600) if status not in (413, 503)])
+def test_a_wait_changes_what_no_other_status_proves(status: int) -> None:
+    assert verdict(status, headers=(("Retry-After", "60"),)) is verdict(status)
 
 
 @pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
 def test_asked_wait(header: tuple[str, str], seconds: float | None) -> None:
-    evidence = Evidence(sent=True, requests=1, status=429, headers=(header,))
-    assert asked_wait(evidence, now=NOW) == seconds
+    wait = asked_wait(429, (header,), now=NOW)
+    assert (None if wait is None else wait.seconds) == seconds
+
+
+def test_a_wait_is_asked_for_by_every_status_that_is_no_success() -> None:
+    """What a 202 asks is when to look again at what it has begun."""
+    header = (("Retry-After", "60"),)
+    asking = {status for status in range(1_000) if asked_wait(status, header, now=NOW) is not None}
+    assert asking == set(range(300, 600))
+
+
+def test_the_longer_of_two_headers_counts() -> None:
+    wait = asked_wait(429, (("retry-after-ms", "100"), ("Retry-After", "60")), now=NOW)
+    assert wait == AskedWait(60.0)
 
 
 def test_asked_wait_is_counted_from_the_answers_date() -> None:
@@ -115,8 +132,7 @@ def test_asked_wait_is_counted_from_the_answers_date() -> None:
         ("Retry-After", "Wed, 21 Oct 2015 09:29:00 GMT"),
         ("Date", "Wed, 21 Oct 2015 09:28:00 GMT"),
     )
-    evidence = Evidence(sent=True, requests=1, status=429, headers=headers)
-    assert asked_wait(evidence, now=NOW) == 60.0
+    assert asked_wait(429, headers, now=NOW) == AskedWait(60.0)
 
 
 @pytest.mark.parametrize(

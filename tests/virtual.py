@@ -178,6 +178,8 @@ class Provider:
                 else:
                     self.applied[key] += 1
             await asyncio.sleep(seconds if answer is SILENT else self.takes * (0.5 + self._chance.random()))
+            if answer.status is not None and answer.status >= 300:
+                hand_over.head(answer.status, answer.headers)
             return evolve(answer, elapsed=now() - began)
         finally:
             self.at_once -= 1

@@ -17,6 +17,7 @@ from bonifiq_async.batch.outage import A_WHILE, Outage
 from bonifiq_async.budget import EARLIEST, Hold
 from bonifiq_async.errors import NotAppliedError
 from bonifiq_async.outcome import Outcome, StopReason, Verdict
+from bonifiq_async.retry_after import in_words
 from bonifiq_async.runtime import Runtime
 
 LOOK = 1.0
@@ -166,8 +167,6 @@ class Gate:
         self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
         self._full = self._paced = False
         self.repeats += passage.failed
-        if sample.asked is not None:
-            self._hold(now, sample.asked)
         if sample.verdict not in GOOD:
             passage.failed = True
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
@@ -184,12 +183,9 @@ class Gate:
         if outcome.error is None and not self._paused:
             self._outage.since = None  # it may have been applied already, and nothing been sent
         if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
-            now, asked = (
-                self._runtime.monotonic(),
-                None if outcome.error is None else outcome.error.retry_after,
-            )
-            self._outage.held_up(passage, now)
-            self._hold(now, asked or 0.0)  # it may have been said to another call of the client
+            asked = None if outcome.error is None else outcome.error.retry_after
+            self._outage.held_up(passage, self._runtime.monotonic())
+            self.hold(asked or 0.0)  # it may have been said to another call of the client
             return self.fault is None
         if outcome.reason not in GIVEN_UP:
             return False
@@ -199,10 +195,11 @@ class Gate:
         alone = not overtaken and bool(outcome.attempts)
         return (self._paused or alone or passage.late) and passage.rounds < ROUNDS
 
-    def _hold(self, now: float, asked: float) -> None:
-        self._held.extend(now + asked + EARLIEST, asked)
+    def hold(self, asked: float) -> None:
+        """Let no request go for so many seconds; give up when that is more than the run waits."""
+        self._held.extend(self._runtime.monotonic(), asked, asked + EARLIEST)
         if asked > self._flow.give_up_after:
-            self._give_up(f"The provider asks to wait {asked:,.0f} s")
+            self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}")
 
     def _let_in(self) -> None:
         """Let in whoever may go now, and have the doorkeeper come back when only time is missing."""
@@ -344,6 +341,10 @@ class Passage:
         if self.held:
             self.held = False
             self._gate.leave(self)
+
+    def told_to_wait(self, seconds: float) -> None:
+        """See `Slot.told_to_wait`."""
+        self._gate.hold(seconds)
 
     def saw(self, sample: Sample) -> None:
         """See `Slot.saw`."""

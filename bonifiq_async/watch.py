@@ -1,0 +1,68 @@
+"""Input/output: one attempt as its delivery watches it: whether it may leave now, and the wait it is told."""
+
+import logging
+from collections.abc import Callable
+
+from attrs import define, field
+
+from bonifiq_async.admission import Slot
+from bonifiq_async.budget import Deadline, Hold, held_for
+from bonifiq_async.evidence import HandOver, Headers
+from bonifiq_async.retry_after import in_words
+from bonifiq_async.verdict import asked_wait
+
+logger = logging.getLogger("bonifiq_async")
+
+
+@define(eq=False)
+class Waits:
+    """What a provider asks the calls of one client to wait.
+
+    `patience` are the seconds that a call waits at the most. `clock` is monotonic, `wall` gives seconds
+    since the epoch.
+    """
+
+    patience: float
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    hold: Hold = field(factory=Hold)
+
+
+class Watch(HandOver):
+    """One attempt of a call that ends at `deadline`; `slot` is its place in a batch.
+
+    `asked` are the seconds that its answer asks to wait, None when it asks for none.
+    """
+
+    asked: float | None = None
+    _heard = 0.0
+
+    def __init__(self, waits: Waits, deadline: Deadline, slot: Slot | None) -> None:
+        self._waits = waits
+        self._deadline = deadline
+        self._slot = slot
+
+    def may_send(self) -> bool:
+        """See `HandOver.may_send`."""
+        if self._waits.hold.until <= self._waits.clock() < self._deadline.at:
+            return True
+        self.withheld = True
+        return False
+
+    def head(self, status: int, headers: Headers) -> None:
+        """Hold all calls from now on, when the answer asks for it: its body may take its time."""
+        waits = self._waits
+        wait = asked_wait(status, headers, now=waits.wall())
+        if wait is None:
+            return
+        self.asked, self._heard = wait.seconds, waits.clock()
+        if wait.moment is not None:
+            end = in_words(wait.seconds, waits.wall())
+            logger.warning("a Retry-After of %s is read as a moment: the wait is %s", wait.moment, end)
+        waits.hold.extend(self._heard, wait.seconds, held_for(wait.seconds, waits.patience))
+        if self._slot is not None:
+            self._slot.told_to_wait(wait.seconds)
+
+    def left(self, now: float) -> float | None:
+        """Return the seconds of the wait that are left, None when there is none."""
+        return None if self.asked is None else max(0.0, self._heard + self.asked - now)

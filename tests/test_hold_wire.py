@@ -1,0 +1,233 @@
+"""No request leaves inside a hold: over real sockets, judged by when each first byte came to the server."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from attrs import define, field
+from conftest import delivery_of, fast, http, until
+from sides import BONIFIQ, RABA7NI, Client, Side
+from witness import OPENSSL, Heard, Witness, at, certificate, delaying, good, serving, trusting
+
+from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts, session
+from bonifiq_async.exchange import FreshConnector
+
+ASKED = 1
+HOLD = http(b"{}", f"Retry-After: {ASKED}", status="429 Too Many Requests")
+sides = pytest.mark.parametrize("side", [BONIFIQ, RABA7NI], ids=lambda side: side.name)
+kinds = pytest.mark.parametrize("kind", ["change", "read", "batch"])
+
+
+async def calls(side: Side, client: Client, kind: str, count: int) -> list[object]:
+    """Make so many calls at once; return outcomes, answers and errors."""
+    if kind == "batch":
+        flow = FlowControl(max_in_flight=count, initial=count)
+        rows = [side.change(f"order-{number}", customer=number + 1) for number in range(count)]
+        return [outcome async for outcome in CashbackBatch(client, flow=flow).run(rows)]
+    made = [
+        side.read(client)
+        if kind == "read"
+        else side.make(client, side.change(f"order-{number}", customer=number + 1))
+        for number in range(count)
+    ]
+    return await asyncio.gather(*made, return_exceptions=True)
+
+
+def is_held(client: Client) -> bool:
+    """Say whether the client was told to wait."""
+    return delivery_of(client).hold.until > float("-inf")
+
+
+def none_within_the_hold(witness: Witness, heard: Heard) -> None:
+    """Check that of the requests after the first none came before the hold was over."""
+    early = [arrival - heard.at for arrival in witness.arrivals[1:] if arrival < heard.at + ASKED]
+    assert not early, f"{len(early)} of {len(witness.arrivals)} came {early} s after the head of the answer"
+
+
+def all_went_well(side: Side, results: list[object], *, told: int) -> None:
+    """Check that each call took one request; of the one that was told to wait nothing is known, or two."""
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    assert not [result for result in results if isinstance(result, BaseException)]
+    effects = [outcome.effect for outcome in outcomes]
+    unknown = told if outcomes and not side.repeats else 0
+    assert effects.count(Effect.APPLIED) == len(effects) - unknown
+    attempts = sorted(len(outcome.attempts) for outcome in outcomes)
+    assert attempts == sorted([1] * (len(outcomes) - told) + [1 + side.repeats] * (told if outcomes else 0))
+
+
+@pytest.mark.usefixtures("way")
+@sides
+@kinds
+async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) -> None:
+    """The body dribbles; whatever begins meanwhile waits."""
+    heard, over = Heard(), asyncio.Event()
+
+    async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
+        if number:
+            yield good(head)
+            return
+        heard.now()
+        yield HOLD[:-2]
+        await over.wait()
+        yield HOLD[-2:]
+
+    witness = Witness(answer)
+    async with (
+        serving(witness.talk) as port,
+        side.client(at(f"http://127.0.0.1:{port}", side.name)) as client,
+    ):
+        first = asyncio.create_task(calls(side, client, "read", 1))
+        await until(functools.partial(is_held, client), 2.0)
+        others = asyncio.create_task(calls(side, client, kind, 40))
+        await asyncio.sleep(ASKED / 4)
+        over.set()
+        results = [*await first, *await others]
+    all_went_well(side, results, told=0)
+    assert len(witness.arrivals) == 42
+    none_within_the_hold(witness, heard)
+
+
+BRIEF = 0.3
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("status", [302, 403, 408, 409, 413, 425, 500, 502, 504], ids=str)
+async def test_a_wait_is_kept_by_all_whatever_the_status(status: int) -> None:
+    """Read from the head by both ways of a request."""
+    heard = Heard()
+
+    async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
+        if number == 0:
+            heard.now()
+            yield http(b"{}", f"Retry-After: {BRIEF}", "retry-after-ms: 10", status=f"{status} No")
+        else:
+            yield good(head)
+
+    witness = Witness(answer)
+    async with (
+        serving(witness.talk) as port,
+        BONIFIQ.client(at(f"http://127.0.0.1:{port}", BONIFIQ.name)) as client,
+    ):
+        first = asyncio.create_task(calls(BONIFIQ, client, "read", 1))
+        await until(functools.partial(is_held, client), 2.0)
+        await asyncio.gather(first, calls(BONIFIQ, client, "change", 5))
+    assert len(witness.arrivals) in (6, 7)
+    assert min(witness.arrivals[1:]) >= heard.at + BRIEF
+
+
+@define
+class Handshakes:
+    """TLS handshakes of which the first ends when `count` have begun, and the others when it was answered."""
+
+    count: int
+    begun: int = 0
+    all_begun: asyncio.Event = field(factory=asyncio.Event)
+    told: asyncio.Event = field(factory=asyncio.Event)
+
+    async def lets(self, number: int) -> None:
+        """Return when the handshake of a connection may go on."""
+        self.begun += 1
+        if self.begun == self.count:
+            self.all_begun.set()
+        if number < self.count:
+            await (self.told if number else self.all_begun).wait()
+
+
+@contextlib.asynccontextmanager
+async def slow(handshakes: Handshakes, folder: Path, heard: Heard) -> AsyncIterator[tuple[str, Witness]]:
+    """Serve TLS with such handshakes; the first request is told to wait."""
+
+    async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
+        if number == 0:
+            heard.now()
+        yield good(head) if number else HOLD
+
+    witness = Witness(answer)
+    async with serving(witness.talk, certificate(folder)) as port, delaying(port, handshakes.lets) as front:
+        yield f"https://localhost:{front}", witness
+
+
+def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients trust the certificate in `folder`."""
+
+    class Trusting(FreshConnector):
+        def __init__(self, **settings: float) -> None:
+            super().__init__(**settings)
+            self._ssl = trusting(folder)
+
+    monkeypatch.setattr(session, "FreshConnector", Trusting)
+
+
+@OPENSSL
+@pytest.mark.usefixtures("way")
+@sides
+@kinds
+async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
+    side: Side, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight calls connect; one is told to wait before the others have: they wait, and lose nothing."""
+    heard, handshakes = Heard(), Handshakes(8)
+    async with slow(handshakes, tmp_path, heard) as (url, witness):
+        trust(tmp_path, monkeypatch)
+        async with side.client(at(url, side.name)) as client:
+            made = asyncio.create_task(calls(side, client, kind, 8))
+            await until(functools.partial(is_held, client))
+            handshakes.told.set()
+            results = await made
+    all_went_well(side, results, told=1)
+    assert len(witness.arrivals) == 8 + (side.repeats or kind == "read")
+    none_within_the_hold(witness, heard)
+    assert witness.connections == 8  # none was closed for it
+
+
+@OPENSSL
+@sides
+@pytest.mark.parametrize("kind", ["change", "batch"])
+async def test_a_borrowed_session_writes_no_body_within_a_hold(side: Side, kind: str, tmp_path: Path) -> None:
+    """Its connections are closed by aiohttp, and made again."""
+    heard, handshakes = Heard(), Handshakes(8)
+    async with slow(handshakes, tmp_path, heard) as (url, witness):
+        connector = aiohttp.TCPConnector(ssl=trusting(tmp_path))
+        async with (
+            aiohttp.ClientSession(connector=connector) as borrowed,
+            side.client(at(url, side.name), session=borrowed) as client,
+        ):
+            made = asyncio.create_task(calls(side, client, kind, 8))
+            await until(functools.partial(is_held, client))
+            handshakes.told.set()
+            results = await made
+    all_went_well(side, results, told=1)
+    assert len(witness.arrivals) == 8 + side.repeats
+    none_within_the_hold(witness, heard)
+
+
+@OPENSSL
+@pytest.mark.usefixtures("way")
+@sides
+async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
+    side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent, and no attempt is told."""
+    heard, handshakes = Heard(), Handshakes(6)
+    async with slow(handshakes, tmp_path, heard) as (url, witness):
+        trust(tmp_path, monkeypatch)
+        limits = Timeouts(connect=5.0, attempt=5.0, call=5.0)
+        async with side.client(
+            at(url, side.name), timeouts=limits, retry=fast(max_retry_after=0.5)
+        ) as client:
+            first = asyncio.create_task(calls(side, client, "read", 1))
+            await until(lambda: handshakes.begun == 1)
+            made = asyncio.create_task(calls(side, client, "change", 5))
+            await until(functools.partial(is_held, client))
+            handshakes.told.set()
+            results = [*await first, *await made]
+    assert len(witness.arrivals) == 1
+    assert isinstance(results[0], RetryAfterTooLong)
+    for outcome in results[1:]:
+        assert isinstance(outcome, Outcome)
+        assert (outcome.effect, outcome.attempts) == (Effect.NOT_APPLIED, ())
+        assert isinstance(outcome.error, RetryAfterTooLong)

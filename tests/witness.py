@@ -1,0 +1,144 @@
+"""A server that bears witness: when the first byte of each request came, and over how many connections."""
+
+import asyncio
+import contextlib
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from attrs import define, field
+from conftest import CHANGED, POINTS, http
+
+from bonifiq_async import BasicCredentials, Raba7niCredentials
+
+OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+
+Answer = Callable[[int, bytes], AsyncIterator[bytes]]
+"""Yields what is written for the n-th request, counted from 0, given its head."""
+
+EARNED = b'{"success":true,"data":{"transaction_id":1,"new_balance":12}}'
+BALANCE = b'{"success":true,"data":{"card_id":10,"member_id":123,"cashback_balance":12}}'
+
+
+def good(head: bytes) -> bytes:
+    """Return the provider's yes to the request with this head."""
+    reads, other = head.startswith(b"GET"), b"/api/v1/" in head
+    return http((BALANCE if reads else EARNED) if other else (POINTS if reads else CHANGED))
+
+
+@define
+class Witness:
+    """Answers every request with what `answer` yields; `arrivals` are the moments of their first bytes."""
+
+    answer: Answer
+    arrivals: list[float] = field(factory=list)
+    connections: int = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self.connections += 1
+        while first := await reader.read(1):
+            number = len(self.arrivals)
+            self.arrivals.append(time.monotonic())
+            head = first + await reader.readuntil(b"\r\n\r\n")
+            fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+            await reader.readexactly(int(fields.get(b"content-length", b"0")))
+            async for chunk in self.answer(number, head):
+                writer.write(chunk)
+
+
+@define
+class Heard:
+    """The moment in which the first answer's head was written, and whether it was."""
+
+    at: float = float("inf")
+
+    def now(self) -> None:
+        """Note the moment."""
+        self.at = time.monotonic()
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """Make a certificate for `localhost` in `folder`; return the server's side of it."""
+    made = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
+    subprocess.run(
+        ["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return server
+
+
+def trusting(folder: Path) -> ssl.SSLContext:
+    """Return the client's side of the certificate in `folder`."""
+    return ssl.create_default_context(cafile=str(folder / "cert.pem"))
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """Serve every connection with `talk`, and return the port."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client left, or the test has ended
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, backlog=1_000)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def delaying(port: int, lets: Callable[[int], Awaitable[object]]) -> AsyncIterator[int]:
+    """Pass connections on to `port`, each when `lets` returns for its number: handshakes take so long."""
+    count = 0
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        await lets(count - 1)
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+        finally:
+            back.close()
+
+    async with serving(pass_on) as front:
+        yield front
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+    writer.close()
+
+
+def at(url: str, provider: str) -> SimpleNamespace:
+    """Return what `sides` takes for a sandbox: where the server is, and credentials."""
+    credentials = (
+        BasicCredentials("token", "key") if provider == "BonifiQ" else Raba7niCredentials("app_1", "key")
+    )
+    return SimpleNamespace(url=url, credentials=credentials)
