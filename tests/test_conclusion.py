@@ -136,7 +136,7 @@ def test_it_carries_what_the_answer_said() -> None:
             unknown(StopReason.UNREADABLE, LOST, reading=Reading(Verdict.UNREADABLE, problem="no JSON")),
             "(no JSON)",
         ),
-        (unknown(StopReason.RETRY_AFTER_TOO_LONG, LOST, asked=90.0), "asks to wait 90 s"),
+        (unknown(StopReason.RETRY_AFTER_TOO_LONG, LOST, asked=90.0, note="90 s"), "asks to wait 90 s"),
         (unknown(StopReason.RETRY_AFTER_TOO_LONG, LOST), "asks to wait longer than allowed"),
         (
             unknown(StopReason.NO_SAFE_REPEAT, attempt(Verdict.BROKEN, 500), reading=no(message="oh")),
@@ -201,7 +201,7 @@ def test_what_was_given_up_may_be_made_again(delivered: Delivered[Any], words: s
 
 
 def test_a_wait_that_is_too_long_has_a_kind_of_its_own() -> None:
-    found = error(given_up(StopReason.RETRY_AFTER_TOO_LONG, THROTTLED, asked=900.0))
+    found = error(given_up(StopReason.RETRY_AFTER_TOO_LONG, THROTTLED, asked=900.0, note="900 s"))
     assert type(found) is RetryAfterTooLong
     assert found.retry_after == 900.0
 
