@@ -13,13 +13,14 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
     triples never give the same key: `%` and `-` inside a part are written `%25` and `%2D`. `10`,
     `10.0` and `1E1` are the same amount. The result is the same on every machine, for ever.
 
-    Raises `PayloadError` for a blank part or a value that is no amount.
+    Raises `PayloadError` for a part that is blank, begins or ends with a blank or has a character that is
+    not seen, and for a value that is no amount.
     Source: cashback endpoint page, section "The ChangeKey field".
     """
     number = door.amount(value, "value")
     kind = "ADD" if number > 0 else "REMOVE"
-    customer = _escape(door.text(customer_id, "customer_id"))
-    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(door.text(reference, 'reference'))}"
+    customer = _escape(door.label(customer_id, "customer_id"))
+    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(door.label(reference, 'reference'))}"
 
 
 def canonical_amount(value: Decimal) -> str:

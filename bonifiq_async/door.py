@@ -31,6 +31,23 @@ def text(value: object, field: str, *, longest: int | None = None, blank: bool =
     return value
 
 
+def label(value: object, field: str) -> str:
+    """Return `value` if it can tell one change from any other, as a key or a reference does, else raise.
+
+    Refused beyond what `text` refuses: a blank before or after it, and format characters (general category
+    Cf, Unicode Standard, section 4.5: zero width, byte order mark, direction, soft hyphen). No person sees
+    them, and a provider may drop them: two changes would have one key, or one change two.
+    """
+    given = text(value, field)
+    if given[0].isspace() or given[-1].isspace():
+        raise PayloadError(f"{field} begins or ends with a blank", path=field)
+    if not given.isprintable():
+        for char in given:
+            if unicodedata.category(char) == "Cf":
+                raise PayloadError(f"{field} has an invisible character, U+{ord(char):04X}", path=field)
+    return given
+
+
 def path_segment(value: object, field: str) -> str:
     """Return `value` if it can stand as one path segment (RFC 3986, section 3.3), else raise."""
     segment = text(value, field)

@@ -33,7 +33,7 @@ VECTORS = [
     ("😀", "10", "🎁-1", "ADD-😀-10-🎁%2D1"),
     ("ana@example.com.br", "25.9", "2024/07", "ADD-ana@example.com.br-25.9-2024/07"),
     ("ana+vip@example.com", "-25.9", "order#9?x=1", "REMOVE-ana+vip@example.com-25.9-order#9?x=1"),
-    (" ABC ", "10", " 1 ", "ADD- ABC -10- 1 "),
+    ("A  B", "10", "1\u00a0a", "ADD-A  B-10-1\u00a0a"),
 ]
 
 
@@ -57,8 +57,8 @@ def test_whole_number_is_an_amount() -> None:
 
 # Characters that could be mistaken for a separator, an escape, an amount or an operation.
 _tricky = st.text(alphabet="-%25Dd10.ADREMOVE", min_size=1, max_size=8)
-_ordinary = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
-_part = st.one_of(_tricky, _ordinary).filter(str.strip)
+_ordinary = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf")), min_size=1, max_size=12)
+_part = st.one_of(_tricky, _ordinary).map(str.strip).filter(bool)
 _value = st.builds(
     lambda sign, digits, places: Decimal((sign, digits, -places)),
     st.sampled_from([0, 1]),
@@ -99,7 +99,23 @@ def test_spelling_of_an_amount_does_not_matter(
 @pytest.mark.parametrize("field", ["customer_id", "reference"])
 @pytest.mark.parametrize(
     "part",
-    ["", " ", "\t", "\u00a0", "a\nb", "a\x00", "\x7fa", "a\x85b", "\ud800", "a\udfff", None, 123, b"ABC"],
+    [
+        "",
+        " ",
+        "\t",
+        "\u00a0",
+        " ABC ",
+        "a\u200b",
+        "a\nb",
+        "a\x00",
+        "\x7fa",
+        "a\x85b",
+        "\ud800",
+        "a\udfff",
+        None,
+        123,
+        b"ABC",
+    ],
     ids=ascii,
 )
 def test_part_is_refused(field: str, part: object) -> None:

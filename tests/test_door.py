@@ -77,7 +77,7 @@ def test_customer_id_that_no_path_can_carry_is_refused(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", [".", "..", "...", " a ", "a\u200bb", "a\u2028b", "<b>x</b>"], ids=ascii)
-@pytest.mark.parametrize("field", ["reason", "change_key", "customer_reason"])
+@pytest.mark.parametrize("field", ["reason", "customer_reason"])
 def test_text_is_kept_as_given(field: str, given: str) -> None:
     assert getattr(CashbackChange(**GOOD | {field: given}), field) == given  # type: ignore[arg-type]
 
@@ -150,7 +150,7 @@ def test_reference_derives_the_key(make: Callable[..., CashbackChange], value: D
 
 @pytest.mark.parametrize("make", [CashbackChange.add, CashbackChange.remove])
 def test_key_is_kept_as_given(make: Callable[..., CashbackChange]) -> None:
-    assert make("ABC", Decimal(1), reason="r", change_key="A%2D-b ").change_key == "A%2D-b "
+    assert make("ABC", Decimal(1), reason="r", change_key="A%2D- b").change_key == "A%2D- b"
 
 
 @pytest.mark.parametrize("make", [CashbackChange.add, CashbackChange.remove])

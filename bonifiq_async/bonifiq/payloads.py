@@ -67,7 +67,7 @@ class CashbackChange:
     def __attrs_post_init__(self) -> None:
         door.path_segment(self.customer_id, "customer_id")
         door.text(self.reason, "reason")
-        door.text(self.change_key, "change_key")
+        door.label(self.change_key, "change_key")
         if self.customer_reason is not None:
             door.text(self.customer_reason, "customer_reason", longest=LONGEST_CUSTOMER_REASON, blank=True)
 

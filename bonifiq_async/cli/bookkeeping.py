@@ -114,6 +114,7 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_
     """Send what a ledger has in doubt again, and return the exit code."""
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.apply import Settings, apply, client_from_env
+    from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.ledgers import in_doubt, side_in
     from bonifiq_async.cli.report import console, plan_table
 
@@ -128,13 +129,16 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_
                 "de-duplicates none: settle each with --key, --as and --note.",
                 file=sys.stderr,
             )
+        for why in found.refused:
+            print(f"Not repeated: {why}. Settle it with --key, --as and --note.", file=sys.stderr)
         if plan is None:
-            if found.unrepeatable:
-                return 2
+            if found.unrepeatable or found.refused:
+                return Exit.USAGE
             print(f"Nothing in {ledger} is in doubt.", file=sys.stderr)
             return 0
         print(f"In doubt in {ledger}, to be sent again under the same keys:", file=sys.stderr)
         console(stderr=True).print(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
         ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
-    return concluded(ending, as_json=as_json, out=out, ledger=ledger, accept_used_keys=accept_used_keys)
+    code = concluded(ending, as_json=as_json, out=out, ledger=ledger, accept_used_keys=accept_used_keys)
+    return Exit.UNKNOWN if found.refused and code in (Exit.DONE, Exit.REFUSED) else code

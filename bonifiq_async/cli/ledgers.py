@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -11,7 +11,7 @@ from attrs import frozen
 from bonifiq_async.cli.examine import Plan, examine
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side, chosen, side_of
-from bonifiq_async.cli.rows import Format, Source, scratch
+from bonifiq_async.cli.rows import Format, Problem, Source, printable, scratch
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import SETTLEABLE, provider_of, recorded
@@ -85,26 +85,35 @@ def default_ledger(file: str, side: Side) -> Path:
 
 @frozen
 class InDoubt:
-    """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not."""
+    """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not.
+
+    `refused` says of each change that an earlier version sent and this one does not, why that is.
+    """
 
     plan: Plan | None
     unrepeatable: int
+    refused: Sequence[str] = ()
 
 
 @contextlib.contextmanager
 def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
     """Give what is in doubt in a ledger of `side`: as a plan to apply again what it de-duplicates."""
     with scratch() as (copy, path):
-        repeatable = unrepeatable = 0
+        repeatable, unrepeatable, refused = 0, 0, list[str]()
         for change in recorded(ledger, SETTLEABLE):
             if side.repeat.get(change.operation) is not RepeatClass.KEYED:
                 unrepeatable += 1
                 continue
-            copy.write(json_line(dict(zip(side.exported, side.cells(change), strict=True))))
+            cells = dict(zip(side.exported, side.cells(change), strict=True))
+            read = side.row(0, tuple(map(cells.get, side.columns.names)))
+            if isinstance(read, Problem):
+                refused.append(printable(f"{change.key}: {read.message}"))
+                continue
+            copy.write(json_line(cells))
             repeatable += 1
         copy.flush()
         source = Source(path, str(ledger), "jsonl", side)
-        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable)
+        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused)
 
 
 def _refuse(problem: object) -> None:

@@ -78,9 +78,9 @@ def _utf8(text: str, path: str) -> str:
 
 def _labels(reference: str | None, key: str | None) -> None:
     if reference is not None:
-        door.text(reference, "reference")
+        door.label(reference, "reference")
     if key is not None:
-        door.text(key, "key")
+        door.label(key, "key")
     if reference is None and key is None:
         raise PayloadError(
             "give a reference, or a key that tells this change from any other: nothing else does", path="key"

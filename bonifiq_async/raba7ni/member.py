@@ -43,9 +43,9 @@ class Member:
         if self.id is not None:
             door.number(self.id, "member id")
         if self.email is not None:
-            door.text(self.email, "email")
+            door.label(self.email, "email")
         if self.phone is not None:
-            door.text(self.phone, "phone")
+            door.label(self.phone, "phone")
 
     @classmethod
     def by_id(cls, id: int) -> "Member":
@@ -55,12 +55,12 @@ class Member:
     @classmethod
     def by_email(cls, email: str) -> "Member":
         """Return the member with this e-mail address."""
-        return cls(email=door.text(email, "email"))
+        return cls(email=door.label(email, "email"))
 
     @classmethod
     def by_phone(cls, phone: str) -> "Member":
         """Return the member with this phone number, in the form in which the provider knows it."""
-        return cls(phone=door.text(phone, "phone"))
+        return cls(phone=door.label(phone, "phone"))
 
     def __str__(self) -> str:
         if self.id is not None:
