@@ -14,6 +14,8 @@ The rooms, in the order in which a change passes through them:
     admission           the queue in front of the connections
     session             one attempt on the wire; its evidence
     verdict             what the evidence proves
+    answer_body, statement
+                        what an answer says, and what that proves
     retry, budget       whether to send again, and what all calls share
     conclusion          how the end is said
     intent, ledger/     what was meant and what came of it: in memory, or durable in a file

@@ -85,14 +85,25 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
         raise PayloadError("the answer has more values than are read", path="$")
     try:
         value: object = _in_pieces(body.strip()) if len(body) > LARGE else _decoder.decode(body)
-        spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
-        for name in decisive:
-            if spelt_out or body.count(name) > 1:
-                json.loads(body, object_pairs_hook=_once(decisive))
-                break
+        if decisive and body.count(b":") != _members_in(value):
+            _check_once(body, decisive)
         return value
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
+
+
+def _members_in(value: object) -> int:
+    """Return how many members the first two levels have; as many as colons, and none has a name twice."""
+    if type(value) is not dict:
+        return -1
+    return len(value) + sum([len(each) for each in value.values() if type(each) is dict])
+
+
+def _check_once(body: bytes, decisive: tuple[bytes, ...]) -> None:
+    """Raise `ValueError` when an object has one of the names twice."""
+    spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
+    if spelt_out or any(body.count(name) > 1 for name in decisive):
+        json.loads(body, object_pairs_hook=_once(decisive))
 
 
 def _in_pieces(raw: bytes | msgspec.Raw, depth: int = 0) -> object:

@@ -1,11 +1,12 @@
 """Words: one endpoint of a provider as data, and whether a repeat of it is safe."""
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from functools import cached_property
+from typing import Generic, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import AttrsInstance, field, fields, frozen
 
-from bonifiq_async.converters import Names
+from bonifiq_async.converters import Names, wire_name
 from bonifiq_async.kind import Kind
 
 T = TypeVar("T")
@@ -54,3 +55,10 @@ class Operation(Generic[T]):
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
     throttled_is_unprocessed: bool = False
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The JSON names of the members that a result may have."""
+        return frozenset(
+            wire_name(each.name, self.names) for each in fields(cast(type[AttrsInstance], self.result))
+        )

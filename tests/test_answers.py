@@ -62,7 +62,9 @@ def test_every_member_of_a_success_is_read(name: str, wrong: object) -> None:
         "HasWarning": (bool,),
         "HasError": (bool,),
     }[name]
-    contradicts = name == "HasError" and wrong is True
+    said = wrong is not None and name in ("ErrorMessage", "ErrorCode")
+    contradicts = said or (name in ("HasError", "HasWarning") and wrong is True)
+    contradicts = contradicts or (name == "Severity" and wrong == 1)  # and `HasWarning` is false
     assert (reading.verdict is Verdict.UNREADABLE) == (type(wrong) not in fits or contradicts)
 
 
@@ -75,13 +77,11 @@ EMPTY = {"RedeemKey": None, "Error": None}
     [
         pytest.param({"HasError": True}, id="HasError"),
         pytest.param({"HasError": True, "Severity": 2, "Result": BALANCE}, id="HasError with a Result"),
-        pytest.param({"HasError": True, "Result": {"CustomerExists": False}}, id="HasError, no customer"),
         pytest.param({"HasError": True, "Result": EMPTY}, id="HasError with an empty Result"),
         pytest.param({"HasError": True, "Severity": 0}, id="HasError against Severity"),
         pytest.param({"Severity": 2}, id="Severity 2"),
         pytest.param({"Severity": 2, "Result": {"Error": "No balance"}}, id="Error and Severity 2"),
-        pytest.param({"Result": EMPTY | {"Error": "No balance"}}, id="Error beside nothing"),
-        pytest.param({"Result": {"Error": "No balance"}}, id="Error alone in Result"),
+        pytest.param({"HasError": True, "Result": {"Error": "No balance"}}, id="HasError and Error"),
     ],
 )
 def test_failure_of_a_change_is_refused(envelope: Json, failure: Json) -> None:
@@ -101,6 +101,37 @@ BOTH = {
     ),
     "400 against Severity": (400, {"Severity": 0, "Result": BALANCE}),
     "422 against HasError": (422, {"HasError": False, "ErrorMessage": "no", "Result": BALANCE}),
+    "400 and HasError against Severity": (400, {"HasError": True, "Severity": 0, "Result": BALANCE}),
+    "Error inside against HasError": (200, {"HasError": False, "Result": {"Error": "No balance"}}),
+    "Error inside against both flags": (200, NEW | {"Result": EMPTY | {"Error": "No balance"}}),
+    "words against HasError": (200, OLD | {"ErrorMessage": "Nothing was changed", "Result": BALANCE}),
+    "words against both flags": (200, NEW | {"ErrorMessage": "Nothing was changed", "Result": BALANCE}),
+    "words against an empty success": (200, NEW | {"ErrorMessage": "Nothing was changed"}),
+    "ErrorCode against HasError": (200, OLD | {"ErrorCode": 7, "Result": BALANCE}),
+    "ErrorCode 0 against both flags": (200, NEW | {"ErrorCode": 0, "Result": BALANCE}),
+    "a name of a failure": (200, NEW | {"CodeName": "CustomerBlocked_NotAllowed", "Result": BALANCE}),
+    "Success false": (200, NEW | {"Result": BALANCE | {"Success": False}}),
+    "Success false in the older envelope": (200, OLD | {"Result": {"Success": False}}),
+    "HasWarning against Severity 0": (200, NEW | {"HasWarning": True, "Result": BALANCE}),
+    "Severity 1 against HasWarning": (200, NEW | {"Severity": 1, "Result": BALANCE}),
+    "HasWarning beside HasError": (200, {"HasError": True, "HasWarning": True}),
+    "a warning of nobody": (
+        200,
+        NEW | {"Severity": 1, "HasWarning": True, "CodeName": "CustomerNotFound", "Result": {}},
+    ),
+    "a warning of nobody beside a balance": (
+        200,
+        NEW | {"Severity": 1, "HasWarning": True, "CodeName": "CustomerNotFound", "Result": BALANCE},
+    ),
+    "a warning that nothing was done": (
+        200,
+        NEW
+        | {"Severity": 1, "HasWarning": True, "ErrorMessage": "O valor não foi creditado", "Result": BALANCE},
+    ),
+    "a customer who does not exist and has a balance": (
+        200,
+        NEW | {"Result": {"CustomerExists": False, "PointsBalance": 7}},
+    ),
 }
 
 
@@ -110,9 +141,27 @@ def test_answer_that_says_success_and_failure_proves_neither(status: int, answer
     assert (reading.verdict, reading.path, reading.result) == (Verdict.UNREADABLE, "$.HasError", None)
 
 
-@pytest.mark.parametrize("answer", [{"HasError": True, "Severity": 0, "Result": BALANCE}, NEW, {}])
+@pytest.mark.parametrize(
+    "answer",
+    [{"HasError": True, "Severity": 0}, {"HasError": True, "Result": BALANCE}, {"ErrorMessage": "no"}],
+)
 def test_status_and_error_of_one_mind_are_a_refusal(answer: Json) -> None:
     assert read_change(answer, 400).verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("answer", [NEW, OLD, {}, NEW | {"Result": {}}])
+def test_a_status_alone_is_no_refusal_unless_it_excludes_acting(answer: Json) -> None:
+    assert read_change(answer, 400).verdict is Verdict.UNREADABLE
+    assert read_change(answer, 404).verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("answer", [NEW | {"Result": BALANCE}, OLD | {"Result": BALANCE}, {"HasError": True}])
+def test_a_202_proves_nothing_of_a_change(answer: Json) -> None:
+    """The change may be made later, or never."""
+    reading = read_change(answer, 202)
+    assert (reading.verdict, reading.path) == (Verdict.UNREADABLE, "$")
+    assert reading.problem is not None and "202" in reading.problem
+    assert read_removal(NEW | {"Code": "07", "Result": {"Success": True}}, 202).verdict is Verdict.UNREADABLE
 
 
 @pytest.mark.parametrize("status", [200, 409])
@@ -157,7 +206,8 @@ def test_error_inside_result_is_the_message(status: int) -> None:
     ("answer", "path"),
     [
         pytest.param(NEW | {"Severity": 1, "HasWarning": True}, "$.Result", id="warning without Result"),
-        pytest.param(NEW, "$.Result", id="success without Result"),
+        pytest.param(OLD, "$.Result", id="no error and no Result"),
+        pytest.param(OLD | {"Result": {}}, "$.Result", id="no error and an empty Result"),
         pytest.param({"HasError": False}, "$.Result", id="success alone"),
         pytest.param({"Result": BALANCE}, "$.HasError", id="neither HasError nor Severity"),
         pytest.param({"HasError": None, "Result": BALANCE}, "$.HasError", id="HasError null"),
@@ -221,21 +271,13 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize(
-    ("status", "refusal"),
-    [
-        (400, Refusal.OTHER),
-        (401, Refusal.CREDENTIALS),
-        (403, Refusal.CREDENTIALS),
-        (404, Refusal.OTHER),
-        (409, Refusal.OTHER),
-        (422, Refusal.OTHER),
-    ],
-)
-def test_client_error_is_refused_whatever_its_body(status: int, refusal: Refusal, body: bytes) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 451])
+def test_a_status_that_excludes_acting_is_a_refusal_whatever_its_body(status: int, body: bytes) -> None:
+    credentials = status in (401, 403)
     for reading in (read_change(body, status), read_removal(body, status)):
-        assert (reading.verdict, reading.refusal) == (Verdict.REFUSED, refusal)
-        assert reading.said == ErrorAnswer(status)
+        assert reading.verdict is Verdict.REFUSED
+        assert reading.refusal is (Refusal.CREDENTIALS if credentials else Refusal.OTHER)
+        assert reading.said is not None and reading.said.status == status
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -328,7 +370,7 @@ def test_removal_and_its_warnings(
 
 @pytest.mark.parametrize(("code", "removed"), [("03", False), ("04", False), ("07", True)])
 def test_removal_without_a_result_is_read_by_its_code(code: str, removed: bool) -> None:
-    reading = read_removal(NEW | {"Code": code, "Severity": 0 if removed else 1})
+    reading = read_removal(NEW | {"Code": code, "Severity": int(not removed), "HasWarning": not removed})
     assert reading.result is not None
     assert (reading.result.removed, reading.result.customer_message) == (removed, None)
 
@@ -364,6 +406,16 @@ def test_removal_errors(code: str, name: str, refusal: Refusal, status: int, nam
         pytest.param({"Code": "01", "Severity": 1, "Result": NOTHING}, id="error 01 as a warning"),
         pytest.param({"Code": "07", "HasError": True, "Result": DONE}, id="07 with HasError"),
         pytest.param({"Code": "07", "Severity": 2, "Result": DONE}, id="07 with Severity 2"),
+        pytest.param({"Code": "07", "Severity": 2, "HasError": True}, id="07 with both flags of an error"),
+        pytest.param({"Code": "07", "Severity": 1, "HasWarning": True, "Result": DONE}, id="07 as a warning"),
+        pytest.param({"Code": "03", "Result": NOTHING}, id="03 as a success"),
+        pytest.param({"Code": "07", "ErrorCode": 7, "Result": DONE}, id="07 with an ErrorCode"),
+        pytest.param(
+            {"Code": "07", "ErrorMessage": "It failed", "Result": DONE}, id="07 with words of an error"
+        ),
+        pytest.param(
+            {"CodeName": "CashbackNotApplied", "Result": DONE}, id="a name of a failure with success"
+        ),
     ],
 )
 def test_contradiction_is_never_a_result(answer: Json) -> None:

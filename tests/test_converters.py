@@ -28,6 +28,7 @@ from bonifiq_async.bonifiq.payloads import (
     PendingOrder,
     PointDetailItem,
 )
+from bonifiq_async.bonifiq.removal import SEVERITIES
 from bonifiq_async.converters import decode, encode, structure, wire_name
 from bonifiq_async.operation import Operation
 
@@ -138,8 +139,9 @@ def test_operation_has_the_method_and_path_of_its_page(operation: Operation[obje
 
 def test_checkout_codes_are_those_of_the_page() -> None:
     text = (DATA / "checkout_removal.txt").read_text("utf-8")
-    documented = re.findall(r"- `(\d\d) / (\w+) / \w+`", text)
-    assert dict(documented) == REMOVE_CHECKOUT_CASHBACK.codes
+    documented = re.findall(r"- `(\d\d) / (\w+) / (\w+)`", text)
+    assert {code: name for code, name, _ in documented} == REMOVE_CHECKOUT_CASHBACK.codes
+    assert {code: Severity[of.upper()] for code, _, of in documented} == SEVERITIES
 
 
 # Every leaf, with every wrong type.

@@ -336,7 +336,7 @@ def test_any_json_is_read(answer: object, status: int) -> None:
 
 @given(body=st.binary(max_size=60))
 def test_any_bytes_are_read(body: bytes) -> None:
-    """What is not even JSON is unreadable, and a status from 400 on a refusal whatever follows."""
+    """What is not even an object proves nothing, unless its status excludes acting."""
     for operation, _ in CASES.values():
         try:
             known = isinstance(json.loads(body, parse_float=Decimal), dict)
@@ -344,4 +344,5 @@ def test_any_bytes_are_read(body: bytes) -> None:
             known = False
         if not known:
             assert read(operation, body).verdict is Verdict.UNREADABLE
-        assert read(operation, body, 422).verdict is Verdict.REFUSED
+            assert read(operation, body, 422).verdict is Verdict.UNREADABLE
+        assert read(operation, body, 404).verdict is Verdict.REFUSED

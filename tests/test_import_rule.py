@@ -39,6 +39,8 @@ ROWS = {
         "retry_after",
         "conclusion",
         "doubts",
+        "statement",
+        "answer_body",
     ],
     "input/output": [
         "runtime",
@@ -167,6 +169,7 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
     names = {name_of(PACKAGE.parent / line) for line in covered["run"]["include"].split()}
     others = {"evidence", "history", "door", "intent", "money"}
     others |= {f"batch.{module}" for module in ("limit", "share", "outage", "lanes")}
+    others |= {"bonifiq.envelope", "bonifiq.removal", "raba7ni.envelope"}
     assert names == {*DECISIONS} | others
     assert covered.getboolean("run", "branch") and covered.getint("report", "fail_under") == 100
 

@@ -62,7 +62,7 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
     says more of it: that it stands for another change, or was refused, cancelled or reversed, or that its
     request is still in progress.
     """
-    texts = _texts(answer)
+    texts = texts_of(answer)
     return _used(texts) and not any(
         said.search(text) for said in (_ANOTHER, _UNPROVEN, _IN_PROGRESS) for text in texts
     )
@@ -70,12 +70,12 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
 
 def is_in_progress(answer: ErrorAnswer) -> bool:
     """Say whether an error answer means that a request with the key is still worked on: its end is open."""
-    return any(_IN_PROGRESS.search(text) for text in _texts(answer))
+    return any(_IN_PROGRESS.search(text) for text in texts_of(answer))
 
 
 def leaves_open(answer: ErrorAnswer) -> bool:
     """Say whether the key was used and it is not said plainly what came of it, nor that it was another's."""
-    texts = _texts(answer)
+    texts = texts_of(answer)
     return (
         _used(texts)
         and any(_UNPROVEN.search(text) for text in texts)
@@ -88,7 +88,7 @@ def _used(texts: Sequence[str]) -> bool:
     return any(match is not None and not _NOT.search(match[0]) for match in found)
 
 
-def _texts(answer: ErrorAnswer) -> Sequence[str]:
+def texts_of(answer: ErrorAnswer) -> Sequence[str]:
     """Return what is said, made plain; the code name also with its words apart."""
     apart = _SEAM.sub(" ", answer.code_name) if answer.code_name else None
     return [_plain(text) for text in (answer.code_name, apart, answer.message) if text]

@@ -1,0 +1,209 @@
+"""A body as JSON or text, whatever its bytes, and the words of an error under whichever name they stand."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bonifiq_async import PayloadError, Verdict
+from bonifiq_async.answer_body import LONGEST, error_body, json_of, members_of, said_of, text_of
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, REMOVE_CHECKOUT_CASHBACK
+from bonifiq_async.evidence import ErrorAnswer, Evidence
+from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
+from bonifiq_async.raba7ni.operations import EARN, VERIFY_OTP
+from bonifiq_async.raba7ni.sign_in import SignedIn
+
+USED = "ChangeKey já utilizada"
+PROBLEM = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": USED}
+
+
+def answer(body: bytes, *types: str, status: int = 409) -> Evidence:
+    headers = tuple(("Content-Type", each) for each in types)
+    return Evidence(sent=True, requests=1, status=status, headers=headers, body=body)
+
+
+ENCODED = {
+    "UTF-8": ("utf-8", ()),
+    "UTF-8 with a mark": ("utf-8-sig", ()),
+    "UTF-16 with a mark": ("utf-16", ()),
+    "UTF-16 with a mark, declared otherwise": ("utf-16", ("application/json; charset=utf-8",)),
+    "UTF-32 with a mark": ("utf-32", ()),
+    "UTF-16, big end first, declared": ("utf-16-be", ('application/problem+json; charset="UTF-16BE"',)),
+    "Latin-1, declared": ("latin-1", ("application/problem+json;charset=ISO-8859-1",)),
+    "Windows, declared": ("cp1252", ("application/json; profile=a; Charset = windows-1252",)),
+    "UTF-8, and an unknown charset": ("utf-8", ("application/json; charset=x-unknown",)),
+    "UTF-8, and a charset that is not asked": ("utf-8", ("application/json; charset=utf-7",)),
+    "UTF-8, and no charset": ("utf-8", ("application/json",)),
+}
+
+
+@pytest.mark.parametrize(("encoding", "types"), ENCODED.values(), ids=ENCODED.keys())
+def test_json_is_read_in_its_charset(encoding: str, types: tuple[str, ...]) -> None:
+    """An error's words are heard, and a success is one: the mark and the charset change neither."""
+    used = answer(json.dumps(PROBLEM, ensure_ascii=False).encode(encoding), *types)
+    assert json_of(used) == PROBLEM
+    reading = AnswerReader().read(CHANGE_CASHBACK, used)
+    assert (reading.verdict, reading.said and reading.said.message) == (Verdict.DUPLICATE, USED)
+    done = {"HasError": False, "Severity": 0, "Result": {"Name": "João", "CashbackBalance": 1}}
+    yes = answer(json.dumps(done, ensure_ascii=False).encode(encoding), *types, status=200)
+    applied = AnswerReader().read(CHANGE_CASHBACK, yes)
+    assert (applied.verdict, applied.result and applied.result.name) == (Verdict.ACCEPTED, "João")
+
+
+def test_a_mark_of_byte_order_spoils_nothing_of_the_other_provider() -> None:
+    yes = answer(b'\xef\xbb\xbf{"success":true,"data":{"new_balance":1}}', status=200)
+    assert Raba7niReader().read(EARN, yes).verdict is Verdict.ACCEPTED
+    token = answer('{"success":true,"token":"t"}'.encode("utf-16"), status=200)
+    [verify, _] = VERIFY_OTP.values()
+    signed_in = Raba7niReader().read_sign_in(verify, token).result
+    assert isinstance(signed_in, SignedIn) and signed_in.token("token").reveal() == "t"
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"\xff\xfe\x00", b'{"a":"\xe1"}', b"\xef\xbb\xbf{"])
+def test_what_is_no_json_in_any_charset(body: bytes) -> None:
+    with pytest.raises(PayloadError) as caught:
+        json_of(answer(body))
+    assert caught.value.path == "$"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"x"'])
+def test_members_are_those_of_an_object(body: bytes) -> None:
+    with pytest.raises(PayloadError, match="no JSON object"):
+        members_of(answer(body))
+
+
+def test_a_member_that_decides_stands_once_in_any_charset() -> None:
+    twice = '{"HasError":true,"HasError":false}'.encode("utf-16")
+    with pytest.raises(PayloadError, match="twice"):
+        json_of(answer(twice), decisive=(b'"HasError"',))
+
+
+SPELT = {
+    "message": ({"message": USED}, USED),
+    "Message": ({"Message": USED}, USED),
+    "problem details": (PROBLEM, USED),
+    "a title that says more than the status": (
+        {"title": USED, "detail": "See the manual."},
+        f"{USED}. See the manual.",
+    ),
+    "a title alone": ({"title": "Conflict", "status": 409}, "Conflict"),
+    "OAuth": ({"error": "invalid_request", "error_description": USED}, f"invalid_request. {USED}"),
+    "error with a message": ({"error": {"code": "E7", "message": USED}}, USED),
+    "error without a message": ({"error": {"code": "E7", "field": USED}}, USED),
+    "errors of fields": ({"errors": {"Value": [USED, "no"], "Reason": ["no"]}}, f"{USED}. no"),
+    "errors as objects": ({"errors": [{"code": 1, "detail": USED}]}, USED),
+    "errors as texts": ({"errors": [USED]}, USED),
+    "ErrorMessages": ({"HasError": True, "ErrorMessages": [USED]}, USED),
+    "error_message": ({"error_message": USED}, USED),
+    "errorMessage": ({"errorMessage": USED}, USED),
+    "in Portuguese": ({"erro": {"mensagem": USED}}, USED),
+    "the same twice": ({"message": USED, "detail": USED}, USED),
+    "beside what says nothing": ({"message": USED, "traceId": "00-1", "status": 409, "ok": False}, USED),
+    "on two lines": ({"message": "ChangeKey\n  já utilizada"}, USED),
+}
+
+
+SAID_OTHERWISE = {
+    "Conflict": Verdict.REFUSED,
+    f"invalid_request. {USED}": Verdict.UNREADABLE,  # what came of it is not said plainly
+}
+
+
+@pytest.mark.parametrize(("members", "words"), SPELT.values(), ids=SPELT.keys())
+def test_words_are_heard_under_the_usual_names(members: dict[str, object], words: str) -> None:
+    assert said_of(members, 409).message == words
+    body = json.dumps(members).encode()
+    verdict = AnswerReader().read(CHANGE_CASHBACK, answer(body)).verdict
+    assert verdict is (
+        Verdict.DUPLICATE if USED in words and "invalid" not in words else SAID_OTHERWISE[words]
+    )
+    assert AnswerReader().read_removal(REMOVE_CHECKOUT_CASHBACK, answer(body)).said is not None
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"code": "E7"}, "E7"),
+        ({"Code": 7}, "7"),
+        ({"error": {"code": "E7"}}, "E7"),
+        ({"error": {"code": 0}}, "0"),
+        ({"error": {"error": {"code": "deep"}}}, "deep"),
+        ({"code": ""}, None),
+        ({"code": True}, None),
+        ({"code": {"x": "E7"}}, None),
+        ({"errors": {"code": "E7"}}, None),
+    ],
+)
+def test_the_code_of_an_error(members: dict[str, object], code: str | None) -> None:
+    assert said_of(members, 400).code == code
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"status": 400},
+        {"message": None},
+        {"message": 7},
+        {"message": " \t"},
+        {"errors": []},
+        {"error": {}},
+    ],
+)
+def test_an_object_without_words(members: dict[str, object]) -> None:
+    assert said_of(members, 400) == ErrorAnswer(400)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"ChangeKey already used", "ChangeKey already used"),
+        (b"  Bad\r\n Request  ", "Bad Request"),
+        (b'"no budget"', "no budget"),
+        (b'["no budget", {"message": "x"}]', "no budget. x"),
+        (b"<html><head><title>403 Forbidden</title></head></html>", "403 Forbidden"),
+        (b"<html><body>no title</body></html>", None),
+        (b"", None),
+        (b"   ", None),
+        (b'{"ErrorMessage":"cut', None),
+        (b'["cut', None),
+        (b"7", None),
+        (b"\xff\xfe\x00", None),
+        (b"x" * 9_999, "x" * LONGEST),
+    ],
+)
+def test_words_of_what_is_no_object(body: bytes, words: str | None) -> None:
+    found = error_body(answer(body))
+    assert (found.members, found.words) == (None, words)
+
+
+def test_words_are_searched_within_some_levels() -> None:
+    deep: object = "no"
+    for _ in range(900):
+        deep = {"error": deep}
+    assert said_of({"error": deep}, 400) == ErrorAnswer(400)
+
+
+@pytest.mark.parametrize(
+    ("types", "text"),
+    [
+        ((), None),
+        (("text/plain",), None),
+        (("text/plain; charset=x-unknown",), None),
+        (("text/plain; charset=utf-7",), None),
+        (("text/plain; charset=zlib",), None),
+        (("text/plain", "text/plain; charset=latin-1"), "já"),
+        (("text/plain; charset=latin-1", "text/plain; charset=utf-8"), "já"),
+    ],
+)
+def test_only_a_known_charset_is_honoured(types: tuple[str, ...], text: str | None) -> None:
+    assert text_of(answer(b"j\xe1", *types)) == text
+
+
+@given(st.binary(max_size=40), st.sampled_from(["", "text/plain; charset=utf-16", "x; charset=iso-8859-15"]))
+def test_any_bytes_are_text_or_none(body: bytes, kind: str) -> None:
+    found = text_of(answer(body, kind))
+    assert found is None or isinstance(found, str)
+    error_body(answer(body, kind))

@@ -1,0 +1,155 @@
+"""Answers that contradict themselves, and refusals in any form, over the wire: what is told of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import pytest
+from conftest import change, fast, http, read_request
+
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    Earn,
+    Effect,
+    Member,
+    Outcome,
+    Raba7niClient,
+    Raba7niCredentials,
+    StopReason,
+)
+
+Serve = Callable[..., Awaitable[str]]
+BALANCE = b'"Result":{"CustomerExists":true,"CashbackBalance":14.0}'
+FLAGS = b'"HasError":false,"Severity":0,"HasWarning":false'
+WARNING = b'"HasError":false,"Severity":1,"HasWarning":true'
+
+
+async def told(raw_server: Serve, body: bytes, *headers: str, status: str = "200 OK") -> Outcome[object]:
+    """Return what becomes of a BonifiQ change that is answered so, whatever it was, with nothing repeated."""
+    asked = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            asked.append(await read_request(reader))
+            writer.write(http(body, *headers, status=status))
+
+    async with BonifiQClient(
+        BasicCredentials("token", "secret"), base_url=await raw_server(serve), retry=fast()
+    ) as client:
+        outcome = await client.outcome_of(change())
+        assert client.in_doubt() == ((change().change_key,) if outcome.effect is Effect.UNKNOWN else ())
+    assert len(asked) == len(outcome.attempts) == 1
+    return outcome
+
+
+CONTRADICTIONS = {
+    "ErrorMessage beside success": b'{%s,"ErrorMessage":"nothing was changed",%s}' % (FLAGS, BALANCE),
+    "ErrorCode beside success": b'{%s,"ErrorCode":7,%s}' % (FLAGS, BALANCE),
+    "a failure's name beside success": b'{%s,"CodeName":"CustomerNotFound",%s}' % (FLAGS, BALANCE),
+    "Success false": b'{%s,"Result":{"Success":false}}' % FLAGS,
+    "a warning and an empty Result": b'{%s,"CodeName":"CustomerNotFound","Result":{}}' % WARNING,
+    "a warning and no Result": b'{%s,"ErrorMessage":"4.00 of 10.00 was added","Result":null}' % WARNING,
+    "the older envelope's words": b'{"HasError":false,"ErrorMessage":"nothing was changed",%s}' % BALANCE,
+    "the older envelope's null": b'{"HasError":false,"Result":null}',
+}
+
+
+@pytest.mark.parametrize("body", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+async def test_a_contradiction_is_unknown(body: bytes, raw_server: Serve) -> None:
+    outcome = await told(raw_server, body)
+    assert (outcome.effect, outcome.reason, outcome.result) == (Effect.UNKNOWN, StopReason.UNREADABLE, None)
+
+
+async def test_a_202_is_unknown(raw_server: Serve) -> None:
+    outcome = await told(raw_server, b"{%s,%s}" % (FLAGS, BALANCE), status="202 Accepted")
+    assert outcome.effect is Effect.UNKNOWN
+    assert "202" in str(outcome.error)
+
+
+@pytest.mark.parametrize("result", [b"null", b"{}"])
+async def test_what_is_said_to_be_completed_is_applied_without_a_balance(
+    result: bytes, raw_server: Serve
+) -> None:
+    outcome = await told(raw_server, b'{%s,"Result":%s}' % (FLAGS, result))
+    assert (outcome.effect, outcome.error) == (Effect.APPLIED, None)
+
+
+USED = "ChangeKey already used"
+FORMS = {
+    "problem details": (b'{"title":"Conflict","detail":"%s"}', "application/problem+json"),
+    "a message": (b'{"message":"%s"}', "application/json"),
+    "errors": (b'{"errors":{"ChangeKey":["%s"]}}', "application/json"),
+    "a plain text": (b"%s", "text/plain"),
+    "a mark of byte order": (b'\xef\xbb\xbf{"HasError":true,"ErrorMessage":"%s"}', "application/json"),
+    "a page": (b"<html><title>%s</title></html>", "text/html"),
+}
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "409 Conflict", "422 No", "500 No"])
+@pytest.mark.parametrize(("form", "kind"), FORMS.values(), ids=FORMS.keys())
+async def test_a_used_key_is_heard_in_any_form(
+    form: bytes, kind: str, status: str, raw_server: Serve
+) -> None:
+    outcome = await told(raw_server, form % USED.encode(), f"Content-Type: {kind}", status=status)
+    assert outcome.effect is Effect.ALREADY_APPLIED
+
+
+REFUSED, UNKNOWN = Effect.REFUSED, Effect.UNKNOWN
+NOS = {
+    "problem details": (FORMS["problem details"], {"400 No": REFUSED, "404 No": REFUSED}),
+    "a message": (FORMS["a message"], {"400 No": REFUSED, "404 No": REFUSED}),
+    "a mark of byte order": (FORMS["a mark of byte order"], {"400 No": REFUSED, "413 No": REFUSED}),
+    "a plain text": (FORMS["a plain text"], {"400 No": UNKNOWN, "404 No": REFUSED, "451 No": REFUSED}),
+    "a page": (FORMS["a page"], {"409 No": UNKNOWN, "405 No": REFUSED, "407 No": REFUSED}),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "effect"),
+    [(form, status, effect) for form, effects in NOS.values() for status, effect in effects.items()],
+)
+async def test_a_no_in_another_form_shows_its_words(
+    form: tuple[bytes, str], status: str, effect: Effect, raw_server: Serve
+) -> None:
+    """And proves that nothing changed where it is the provider's, or where the status excludes acting."""
+    body, kind = form
+    outcome = await told(raw_server, body % b"The budget is spent", f"Content-Type: {kind}", status=status)
+    assert outcome.effect is effect
+    assert "The budget is spent" in str(outcome.error)
+
+
+@pytest.mark.parametrize("status", ["401 No", "403 No"])
+async def test_credentials_are_refused_in_any_form(status: str, raw_server: Serve) -> None:
+    outcome = await told(raw_server, b'{"message":"Access is not allowed"}', status=status)
+    assert outcome.effect is Effect.REFUSED
+    assert "Access is not allowed" in str(outcome.error)
+
+
+OTHERS = {
+    "a page and 400": (b"<html>No</html>", "400 No", UNKNOWN),
+    "a plain text and 422": (b"no", "422 No", UNKNOWN),
+    "a plain text and 404": (b"no", "404 No", REFUSED),
+    "a message and 400": (b'{"message":"no"}', "400 No", REFUSED),
+    "problem details and 422": (b'\xef\xbb\xbf{"title":"No","detail":"no"}', "422 No", REFUSED),
+    "a success and 202": (b'{"success":true,"data":{"transaction_id":1}}', "202 Accepted", UNKNOWN),
+    "a no beside a result": (b'{"success":false,"data":{"transaction_id":1}}', "200 OK", UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "effect"), OTHERS.values(), ids=OTHERS.keys())
+async def test_the_other_provider_is_read_by_the_same_table(
+    body: bytes, status: str, effect: Effect, raw_server: Serve
+) -> None:
+    """Its writes are never repeated, so that what is told of them is final."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(http(body, status=status))
+
+    credentials = Raba7niCredentials("app_1", "test_key")
+    async with Raba7niClient(credentials, base_url=await raw_server(serve), retry=fast()) as client:
+        earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(1), reference="r")
+        outcome = await client.outcome_of(earn)
+        assert outcome.effect is effect
+        assert client.in_doubt() == (("EARN-10-r",) if effect is UNKNOWN else ())
