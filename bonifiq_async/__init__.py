@@ -4,6 +4,7 @@ The rooms, in the order in which a change passes through them:
 
     operation, outcome, evidence, history, errors, converters, money, secret
                         the words
+    printable, log      what others wrote, fit to be shown; the library's log
     change_key, door    a change gets its key; what must not be sent is refused
     bonifiq/, raba7ni/  the providers as data: operations, payloads, how an answer is read
     request             URL and bytes are fixed once

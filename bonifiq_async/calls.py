@@ -9,11 +9,12 @@ from attrs import define
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of
-from bonifiq_async.delivery import Delivery, Reader, logger
+from bonifiq_async.delivery import Delivery, Reader
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
 from bonifiq_async.fixed import fixed
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger, State
+from bonifiq_async.log import logger
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
 from bonifiq_async.request import PreparedRequest

@@ -7,7 +7,6 @@ before anybody is told.
 
 import asyncio
 import copy
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 from weakref import WeakSet, ref
@@ -32,15 +31,15 @@ from bonifiq_async.intent import (
     State,
     Unsettled,
 )
+from bonifiq_async.log import logger
 from bonifiq_async.outcome import Effect, StopReason
+from bonifiq_async.printable import printable
 from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
 Clock = Callable[[], float]
 """The time of the running loop; asking for that loop itself is a system call in Python 3.11."""
-
-logger = logging.getLogger("bonifiq_async")
 
 LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
@@ -141,8 +140,9 @@ class Claims:
             if not ended:
                 self._note(intent, Why.HELD, flight.ledger)
                 raise OutcomeUnknownError(
-                    f"Change {intent.key} is in flight in another call, which has not ended in time. It may "
-                    f"or may not be applied: await that call{', or repeat with the same key' * repeatable}.",
+                    f"Change {printable(intent.key)} is in flight in another call, which has not ended in "
+                    "time. It may or may not be applied: await that call"
+                    f"{', or repeat with the same key' * repeatable}.",
                     change_key=intent.key,
                 )
             delivered = flight.landed.result()
@@ -223,7 +223,7 @@ class Claims:
     ) -> Delivered[T]:
         """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
         if isinstance(ruling, Conflict):
-            raise _conflict(intent, f"the change of {ruling.value} for {ruling.customer_id}")
+            raise _conflict(intent, f"the change of {ruling.value} for {printable(ruling.customer_id)}")
         if isinstance(ruling, Settled) and intent.bearer is not None:
             self._note(intent, Why.SENT, ledger)
             return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
@@ -354,8 +354,8 @@ async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
 
 def _conflict(intent: Intent, other: str) -> ChangeKeyConflict:
     return ChangeKeyConflict(
-        f"Key {intent.key} stands for {other}, not for this change of {intent.value} for "
-        f"{intent.customer_id}. Nothing was sent. If it is the same change, send it exactly as before, with "
-        "all its texts; only another change needs another key.",
+        f"Key {printable(intent.key)} stands for {other}, not for this change of {intent.value} for "
+        f"{printable(intent.customer_id)}. Nothing was sent. If it is the same change, send it exactly as "
+        "before, with all its texts; only another change needs another key.",
         change_key=intent.key,
     )

@@ -13,10 +13,11 @@ from bonifiq_async.errors import (
     RefusedError,
     RetryAfterTooLong,
 )
-from bonifiq_async.evidence import ErrorAnswer, Refusal
+from bonifiq_async.evidence import ErrorAnswer, Reading, Refusal
 from bonifiq_async.history import Delivered
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async.printable import printable
 from bonifiq_async.verdict import leaves_doubt
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) 
     """Return the error that a delivery ends with, None when its effect is a success."""
     if delivered.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED):
         return None
-    subject = f"Change {key}" if key is not None else f"The call {operation.name}"
+    subject = f"Change {printable(key)}" if key is not None else f"The call {operation.name}"
     if delivered.effect is Effect.REFUSED:
         error: BonifiQError = _refused(subject, delivered)
     elif delivered.effect is Effect.UNKNOWN and operation.writes:
@@ -106,7 +107,7 @@ def _doubt(delivered: Delivered[T]) -> str:
     """Name what raised the doubt, and what ended the call."""
     reading, reason = delivered.reading, delivered.reason
     if reason is StopReason.UNREADABLE:
-        problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
+        problem = _problem(reading)
         words = _words(reading.said) if reading is not None and reading.said is not None else []
         return f"the answer does not fit the contract ({': '.join([problem, *words])})"
     last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
@@ -140,15 +141,19 @@ def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T])
 
 def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
     reading, last = delivered.reading, delivered.attempts[-1]
-    problem = reading.problem if reading is not None and reading.problem else "it is not what was asked"
     return PayloadError(
-        f"{subject} got an answer that does not fit the contract: {problem}.",
+        f"{subject} got an answer that does not fit the contract: {_problem(reading)}.",
         path=reading.path if reading is not None and reading.path else "$",
         effect=Effect.NOT_APPLIED,
         attempts=delivered.attempts,
         status=last.status,
         request_id=last.request_id,
     )
+
+
+def _problem(reading: Reading[T] | None) -> str:
+    found = reading.problem if reading is not None else None
+    return printable(found or "it is not what was asked")
 
 
 def _ending(delivered: Delivered[T]) -> str:
@@ -189,10 +194,5 @@ def _in_brackets(said: ErrorAnswer | None) -> str:
 
 def _words(said: ErrorAnswer) -> list[str]:
     code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
-    words = [_plain(text) for text in (code, said.message) if text]
+    words = [printable(" ".join(text.split())) for text in (code, said.message) if text]
     return words[1:] if len(words) == 2 and words[0].casefold() == words[1].casefold() else words
-
-
-def _plain(text: str) -> str:
-    """Make a provider's text fit for one line of a log or a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:200]

@@ -4,7 +4,6 @@ The only loop that sleeps between attempts. It holds a connection slot during an
 during a wait.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,6 +15,7 @@ from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quo
 from bonifiq_async.converters import LARGE
 from bonifiq_async.evidence import Evidence, Failure, Reading
 from bonifiq_async.history import Delivered, History
+from bonifiq_async.log import logger
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
 from bonifiq_async.request import PreparedRequest
@@ -32,8 +32,6 @@ T = TypeVar("T")
 
 MANY = 1_000_000
 """Tokens of a quota that is not asked."""
-
-logger = logging.getLogger("bonifiq_async")
 
 
 Reader = Callable[[Operation[T], Evidence], Reading[T]]

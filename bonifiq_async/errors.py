@@ -18,14 +18,19 @@ Every exception pickles and copies, and holds no header and no credential.
 from collections.abc import Mapping
 
 from bonifiq_async.outcome import Attempt, Effect
+from bonifiq_async.printable import printable
+
+MOST_WORDS = 4_000
+"""Characters of an error's message at the most; a foreign text in it has fewer (`printable.LONGEST`)."""
 
 
 class BonifiQError(Exception):
-    """Anything this library raises.
+    """Anything this library raises. Its text is one line that a terminal may show (`printable`).
 
     `effect` is what the failure means for the balance. `change_key` is set when a keyed change was
     meant. `attempts` are the requests made, in order. `status`, `request_id`, `code` and `code_name`
-    come from the last answer. `retry_after` is in seconds, where the provider asked for a wait.
+    come from the last answer, as it has them. `retry_after` is in seconds, where the provider asked for a
+    wait.
     """
 
     default_effect = Effect.NOT_APPLIED
@@ -43,7 +48,7 @@ class BonifiQError(Exception):
         code_name: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(printable(message, MOST_WORDS))
         self.effect = self.default_effect if effect is None else effect
         self.change_key = change_key
         self.attempts = attempts

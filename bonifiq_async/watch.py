@@ -1,6 +1,5 @@
 """Input/output: one attempt as its delivery watches it: whether it may leave now, and the wait it is told."""
 
-import logging
 from collections.abc import Callable
 
 from attrs import define, field
@@ -8,10 +7,9 @@ from attrs import define, field
 from bonifiq_async.admission import Slot
 from bonifiq_async.budget import Deadline, Hold, held_for
 from bonifiq_async.evidence import HandOver, Headers
+from bonifiq_async.log import logger
 from bonifiq_async.retry_after import in_words
 from bonifiq_async.verdict import asked_wait
-
-logger = logging.getLogger("bonifiq_async")
 
 
 @define(eq=False)

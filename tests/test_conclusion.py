@@ -90,7 +90,7 @@ def test_a_refusal_changed_nothing(
     ("reading", "words"),
     [
         (None, "(no reason given)"),
-        (no(code="07", message="Not\x07 \n now"), "(status 400, 07, Not now)"),
+        (no(code="07", message="Not\x07 \n now"), r"(status 400, 07, Not\x07 now)"),
         (no(code="07", code_name="Customer_Blocked"), "(status 400, Customer_Blocked)"),
         (no(error_code=0), "(status 400, 0)"),
         (no(status=404), "(status 404, is the base URL right?)"),

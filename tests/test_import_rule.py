@@ -29,6 +29,7 @@ ROWS = {
         "kind",
         "fixed",
         "account",
+        "printable",
     ],
     "decisions": [
         "retry",
@@ -44,6 +45,7 @@ ROWS = {
     ],
     "input/output": [
         "runtime",
+        "log",
         "alarms",
         "slices",
         "admission",
@@ -207,6 +209,7 @@ def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
 JUDGED_BY = {
     "door": {"count", "limit", "setting", "stock"},  # of a script's settings, not of requests
     "errors": {"ConfigurationError", "PayloadError"},
+    "printable": set(),  # the function of that name: how foreign text is shown
     "secret": {"MASK", "masked"},
     "bonifiq.client": {"BasicCredentials"},
     "bonifiq.payloads": {"CustomerPointsToExpire", "PendingOrder", "PointDetailItem"},

@@ -8,6 +8,6 @@ def main() -> None:
     """Run the console command and exit with its code (see `exit_codes`)."""
     if importlib.util.find_spec("typer") is None or importlib.util.find_spec("rich") is None:
         sys.exit("The bonifiq command needs the extra cli: pip install 'bonifiq-async[cli]'")
-    from bonifiq_async.cli.app import run
+    from bonifiq_async.cli.entry import run
 
     run()

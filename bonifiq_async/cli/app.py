@@ -1,6 +1,5 @@
 """The commands and their options. What they do is imported when they do it, so that help is quick."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -22,6 +21,7 @@ from bonifiq_async.cli.dialogue import (
     said_before,
 )
 from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
+from bonifiq_async.cli.screen import give, say, show, whatever_is_read
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -82,7 +82,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"bonifiq-async {version('bonifiq-async')}")
+        show(f"bonifiq-async {version('bonifiq-async')}")
         raise typer.Exit
 
 
@@ -104,12 +104,14 @@ def demo(
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
     from bonifiq_async.cli.demo import demo as run_demo
-    from bonifiq_async.cli.report import comparison_table, console, ending_table
+    from bonifiq_async.cli.report import comparison_table, ending_table
+    from bonifiq_async.cli.tables import show_table
 
     result = run_demo(changes, seed, _faults(faults, seed, script))
-    console().print(ending_table(result.ending))
-    console().print(comparison_table(result))
-    print(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
+    with whatever_is_read():
+        show_table(ending_table(result.ending))
+        show_table(comparison_table(result))
+        show(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
     if result.ending.interrupted:
         raise typer.Exit(130)
     raise typer.Exit(0 if result.agrees else 1)
@@ -118,19 +120,21 @@ def demo(
 @app.command()
 def check(file: File, provider: From = MEANT, format: Format = None, as_json: AsJson = False) -> None:
     """Validate every row; send nothing."""
-    from bonifiq_async.cli.report import console, plan_json, plan_table
+    from bonifiq_async.cli.report import plan_json, plan_table
+    from bonifiq_async.cli.tables import show_table
 
     with _source(file, format, chosen(provider)) as source:
         plan = _examined(source, skip_invalid=True)
-        if as_json:
-            print(plan_json(plan).decode(), end="")
-        else:
-            console().print(plan_table(plan))
-            verdict = "can be applied" if not plan.problems else "is refused as it is"
-            print(
-                f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
-                f"{counted(plan.problems, 'row')} not valid."
-            )
+        with whatever_is_read():
+            if as_json:
+                give(plan_json(plan))
+            else:
+                show_table(plan_table(plan))
+                verdict = "can be applied" if not plan.problems else "is refused as it is"
+                show(
+                    f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
+                    f"{counted(plan.problems, 'row')} not valid."
+                )
         raise typer.Exit(2 if plan.problems else 0)
 
 
@@ -171,7 +175,8 @@ def apply(
     from bonifiq_async.cli.apply import apply as run_apply
     from bonifiq_async.cli.ledgers import default_ledger
     from bonifiq_async.cli.outcome_file import kind_of
-    from bonifiq_async.cli.report import console, plan_json, plan_table
+    from bonifiq_async.cli.report import plan_json, plan_table
+    from bonifiq_async.cli.tables import say_table
     from bonifiq_async.ledger.look import LedgerFile, rebind
 
     if no_ledger and ledger is not None:
@@ -201,13 +206,13 @@ def apply(
     record = None if kept is None else LedgerFile(kept, account)
     with _source(file, format, side) as source:
         plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
-        print(f"{source.name} asks for:", file=sys.stderr)
-        console(stderr=True).print(plan_table(plan))
+        say(f"{source.name} asks for:")
+        say_table(plan_table(plan))
         said_before(plan, kept)
         if dry_run:
             if as_json:
-                print(plan_json(plan, known=kept is not None and kept.exists()).decode(), end="")
-            print("This was a dry run: nothing was sent.", file=sys.stderr)
+                give(plan_json(plan, known=kept is not None and kept.exists()))
+            say("This was a dry run: nothing was sent.")
             return
         if kept is not None and side.forgets:
             _tell_of_doubts(kept)
@@ -262,10 +267,11 @@ def prove(
 
     with interruptible():
         proven = room.run(scale.value, seed, only or (), html)
-    if as_json:
-        print(room.as_json(proven), end="")
-    else:
-        room.show(proven)
+    with whatever_is_read():
+        if as_json:
+            give(room.as_json(proven))
+        else:
+            room.report(proven)
     raise typer.Exit(0 if proven.holds else 1)
 
 
@@ -299,10 +305,9 @@ def _tell_of_doubts(ledger: Path) -> None:
 
     counts = standing(ledger).counts if ledger.exists() else {}
     if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
-        print(
+        say(
             f"In doubt in {ledger}: {counted(doubts, 'change')}, of which none is sent again; "
-            f"bonifiq settle {ledger} takes your word for each.",
-            file=sys.stderr,
+            f"bonifiq settle {ledger} takes your word for each."
         )
 
 
@@ -310,36 +315,17 @@ def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | Non
     from bonifiq_async.cli.examine import examine
 
     if ignored := source.ignored():
-        print(f"{source.name}: columns that mean nothing here: {', '.join(ignored)}", file=sys.stderr)
+        say(f"{source.name}: columns that mean nothing here: {', '.join(ignored)}")
 
     def tell(problem: "Problem") -> None:
-        print(f"{source.name}, {problem}", file=sys.stderr)
+        say(f"{source.name}, {problem}")
 
     with interruptible():
         plan = examine(source, tell, ledger)
     if plan.problems and not skip_invalid:
-        print(
+        say(
             f"{counted(plan.problems, 'row')} of {source.name} cannot be applied, so nothing was sent. "
-            "Mend the file, or leave out what is not valid with --skip-invalid.",
-            file=sys.stderr,
+            "Mend the file, or leave out what is not valid with --skip-invalid."
         )
         raise typer.Exit(2)
     return plan
-
-
-def run() -> None:
-    """Run the command, and turn what the library raises into one sentence and an exit code."""
-    import logging
-
-    # The outcome file and the closing table say what a library can only log.
-    logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
-    try:
-        app()
-    except Exception as error:
-        from bonifiq_async.cli.exit_codes import of_error
-        from bonifiq_async.errors import BonifiQError
-
-        if not isinstance(error, BonifiQError):
-            raise
-        print(error, file=sys.stderr)
-        sys.exit(of_error(error))

@@ -14,9 +14,10 @@ from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.ledgers import told
 from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, json_line, record
-from bonifiq_async.cli.progress import Display, display, say
+from bonifiq_async.cli.progress import Display, display
 from bonifiq_async.cli.providers import Client, ClientSettings, FileChange, Side
 from bonifiq_async.cli.report import Ending
+from bonifiq_async.cli.screen import say
 from bonifiq_async.conclusion import WAY_OUT
 from bonifiq_async.errors import (
     AuthenticationError,
@@ -31,6 +32,7 @@ from bonifiq_async.intent import Ledger
 from bonifiq_async.ledger.sqlite import SqliteLedger
 from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Effect, Outcome
+from bonifiq_async.printable import printable
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
 
@@ -132,8 +134,8 @@ def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
         return outcome
     key = outcome.change.change_key
     error = OutcomeUnknownError(
-        f"Change {key} stays in doubt: it cannot be repeated as it was first sent. Nothing was sent now; "
-        "settle it with --key, --as and --note.",
+        f"Change {printable(key)} stays in doubt: it cannot be repeated as it was first sent. Nothing was "
+        "sent now; settle it with --key, --as and --note.",
         change_key=key,
     )
     return evolve(outcome, effect=error.effect, error=error)
@@ -147,16 +149,17 @@ def _cut_off(
     doubts = set(client.in_doubt())
     way_out = WAY_OUT[RepeatClass.NEVER if side.forgets else RepeatClass.KEYED]
     for change in batch.cut_off:
+        name = f"Change {printable(change.change_key)}"
         if change.change_key in doubts:
             error: BonifiQError = OutcomeUnknownError(
-                f"Change {change.change_key} may or may not have been applied: the run was stopped while it "
-                f"was in flight. {way_out}",
+                f"{name} may or may not have been applied: the run was stopped while it was in flight. "
+                f"{way_out}",
                 change_key=change.change_key,
             )
         else:
             error = NotAppliedError(
-                f"Change {change.change_key} was given up: the run was stopped before it was sent, or before "
-                "its refusal was written down. Nothing changed.",
+                f"{name} was given up: the run was stopped before it was sent, or before its refusal was "
+                "written down. Nothing changed.",
                 change_key=change.change_key,
             )
         yield Outcome(change, error.effect, None, (), error)

@@ -1,6 +1,5 @@
 """The commands that read a ledger, and those that settle what it has in doubt."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from bonifiq_async.cli.dialogue import (
     counted,
     interruptible,
 )
+from bonifiq_async.cli.screen import say
 
 
 def status(
@@ -63,10 +63,9 @@ def export(
         states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
     run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
     if (side := side_in(ledger)).forgets:
-        print(
+        say(
             f"{side.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
-            "sent, and with no other.",
-            file=sys.stderr,
+            "sent, and with no other."
         )
 
 
@@ -107,7 +106,7 @@ def settle(
     from bonifiq_async.ledger.look import settle as run_settle
 
     run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note, operation)
-    print(f"Change {key} is now recorded as {word.value}.", file=sys.stderr)
+    say(f"Change {key} is now recorded as {word.value}.")
 
 
 def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_used_keys: bool) -> int:
@@ -116,28 +115,28 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_
     from bonifiq_async.cli.apply import Settings, apply, client_from_env
     from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.ledgers import in_doubt, side_in
-    from bonifiq_async.cli.report import console, plan_table
+    from bonifiq_async.cli.report import plan_table
+    from bonifiq_async.cli.tables import say_table
 
     flow, side = FlowControl(), side_in(ledger)
     make_client = client_from_env(side, flow.max_in_flight)
     with in_doubt(ledger, side) as found:
         plan = found.plan
         if found.unrepeatable:
-            print(
+            say(
                 f"{counted(found.unrepeatable, 'change')} in doubt "
                 f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {side.name} "
-                "de-duplicates none: settle each with --key, --as and --note.",
-                file=sys.stderr,
+                "de-duplicates none: settle each with --key, --as and --note."
             )
         for why in found.refused:
-            print(f"Not repeated: {why}. Settle it with --key, --as and --note.", file=sys.stderr)
+            say(f"Not repeated: {why}. Settle it with --key, --as and --note.")
         if plan is None:
             if found.unrepeatable or found.refused:
                 return Exit.USAGE
-            print(f"Nothing in {ledger} is in doubt.", file=sys.stderr)
+            say(f"Nothing in {ledger} is in doubt.")
             return 0
-        print(f"In doubt in {ledger}, to be sent again under the same keys:", file=sys.stderr)
-        console(stderr=True).print(plan_table(plan))
+        say(f"In doubt in {ledger}, to be sent again under the same keys:")
+        say_table(plan_table(plan))
         confirmed(plan, yes=yes, from_stdin=False)
         ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
     code = concluded(ending, as_json=as_json, out=out, ledger=ledger, accept_used_keys=accept_used_keys)

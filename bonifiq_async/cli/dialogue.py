@@ -1,16 +1,15 @@
 """What every command asks, how it is interrupted, and how a run ends in words and a code."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bonifiq_async.cli.providers import Provider
+from bonifiq_async.cli.screen import agreed, give, say, whatever_is_read
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.examine import Plan
@@ -46,14 +45,13 @@ def counted(count: int, noun: str) -> str:
 def said_before(plan: "Plan", ledger: Path | None) -> None:
     """Say beforehand what a ledger has as applied of a plan."""
     if plan.settled.changes:
-        print(f"{plan.settled.changes:,} of them are applied already, says {ledger}.", file=sys.stderr)
+        say(f"{plan.settled.changes:,} of them are applied already, says {ledger}.")
     if plan.used_elsewhere.changes:
         from bonifiq_async.cli.report import USED_ELSEWHERE
 
-        print(
+        say(
             f"{plan.used_elsewhere.changes:,} of them are not sent again: {USED_ELSEWHERE}; bonifiq export "
-            f"{ledger} --effect used-elsewhere has them.",
-            file=sys.stderr,
+            f"{ledger} --effect used-elsewhere has them."
         )
 
 
@@ -61,13 +59,13 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
     """Ask whether to go on, unless `yes`; end the command when nobody agrees."""
     if yes:
         return
-    if from_stdin or not sys.stdin.isatty():
-        print("Nobody is there to ask, so nothing was sent. Add --yes to send.", file=sys.stderr)
-        raise typer.Exit(2)
     with interruptible():
-        agreed = typer.confirm(f"Apply {counted(plan.changes, 'change')}?", err=True)
-    if not agreed:
-        print("Nothing was sent.", file=sys.stderr)
+        answer = None if from_stdin else agreed(f"Apply {counted(plan.changes, 'change')}?")
+    if answer is None:
+        say("Nobody is there to ask, so nothing was sent. Add --yes to send.")
+        raise typer.Exit(2)
+    if not answer:
+        say("Nothing was sent.")
         raise typer.Exit(2)
 
 
@@ -76,7 +74,8 @@ def concluded(
 ) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
-    from bonifiq_async.cli.report import console, ending_json, ending_table, used_table
+    from bonifiq_async.cli.report import ending_json, ending_table, used_table
+    from bonifiq_async.cli.tables import show_table
 
     used = ending.used_elsewhere.count > 0
     code = of_run(
@@ -88,28 +87,26 @@ def concluded(
     )
     if ending.refused_credentials and not ending.interrupted:
         code = Exit.USAGE
-    with _whoever_reads(sys.stdout):
+    with whatever_is_read():
         if as_json:
-            print(ending_json(ending, code).decode(), end="")
+            give(ending_json(ending, code))
         else:
-            console().print(ending_table(ending))
+            show_table(ending_table(ending))
             if used:
-                console().print(used_table(ending))
-    with _whoever_reads(sys.stderr):
-        if used and not accept_used_keys:
-            _say_whose_keys(ending.used_elsewhere.count, ledger)
-        _say_how_to_go_on(ending, code, out, ledger)
+                show_table(used_table(ending))
+    if used and not accept_used_keys:
+        _say_whose_keys(ending.used_elsewhere.count, ledger)
+    _say_how_to_go_on(ending, code, out, ledger)
     return int(code)
 
 
 def _say_whose_keys(count: int, ledger: Path | None) -> None:
     were = "was" if count == 1 else "were"
     word = f"; bonifiq settle {ledger} --key KEY takes your word for one" if ledger is not None else ""
-    print(
+    say(
         f"{counted(count, 'key')} {were} used before, the provider says, and not by what is recorded here: "
         "these customers may have got nothing. Give such changes keys of their own, or, where an earlier run "
-        f"made them, add --accept-used-keys{word}.",
-        file=sys.stderr,
+        f"made them, add --accept-used-keys{word}."
     )
 
 
@@ -119,41 +116,22 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
     from bonifiq_async.outcome import Effect
 
     shown = ending.shown()
-    for text in shown:
-        print(text, file=sys.stderr)
+    if shown:
+        say(*shown)
     if shown and ending.failed > len(shown):
         where = f"all are in {out}" if out is not None else "--out FILE writes them all"
-        print(f"and {ending.failed - len(shown):,} more that failed; {where}", file=sys.stderr)
+        say(f"and {ending.failed - len(shown):,} more that failed; {where}")
     if ending.stopped is not None:
-        print(ending.stopped, file=sys.stderr)
+        say(ending.stopped)
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again
-        print(
-            f"To go on, run the same command again; no change is applied twice:\n  {command_line()}",
-            file=sys.stderr,
-        )
+        say("To go on, run the same command again; no change is applied twice:", f"  {command_line()}")
     if ending.side.forgets and ending.counts[Effect.UNKNOWN]:
-        print(
+        say(
             f"What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
-            f"bonifiq settle {ledger} takes your word for each.",
-            file=sys.stderr,
+            f"bonifiq settle {ledger} takes your word for each."
         )
-
-
-@contextlib.contextmanager
-def _whoever_reads(stream: TextIO) -> Iterator[None]:
-    """Let a run that is over keep its exit code, though nobody takes what is printed of it."""
-    from bonifiq_async.cli.progress import say
-
-    try:
-        yield
-        stream.flush()
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            # What is left in the buffer would be tried again at the very end, and fail the process.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        say(f"What came of the run could not be printed ({error.strerror}); the exit code says how it ended.")
 
 
 @contextlib.contextmanager
@@ -162,5 +140,5 @@ def interruptible() -> "Iterator[None]":
     try:
         yield
     except (KeyboardInterrupt, typer.Abort):
-        print("Interrupted.", file=sys.stderr)
+        say("Interrupted.")
         raise typer.Exit(130) from None

@@ -9,10 +9,13 @@ from attrs import asdict
 
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
-from bonifiq_async.cli.report import console, moment, standing_table, standing_values
+from bonifiq_async.cli.report import moment, standing_table, standing_values
+from bonifiq_async.cli.screen import give, show
+from bonifiq_async.cli.tables import show_table
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, short, standing
+from bonifiq_async.printable import printable
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
 
@@ -37,20 +40,19 @@ def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
     sights = asyncio.run(_looked(side, found.provider, doubts)) if look else {}
     if as_json:
         each = [_values(doubt, sights.get(place)) for place, doubt in enumerate(doubts)]
-        print(json_line({**standing_values(found), "in_doubt": each}).decode(), end="")
+        give(json_line({**standing_values(found), "in_doubt": each}))
         return
-    print(f"Provider: {found.provider or 'none yet'}")
-    console().print(standing_table(found, side))
+    show(f"Provider: {found.provider or 'none yet'}")
+    show_table(standing_table(found, side))
     for place, doubt in enumerate(doubts):
-        for line in _lines(doubt, side, sights.get(place)):
-            print(line)
+        show(*_lines(doubt, side, sights.get(place)))
     unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)
     if unlisted > 0:
-        print(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
+        show(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
     if doubts:
-        print(_way_out(ledger, side))
+        show(_way_out(ledger, side))
     if used := found.counts[State.USED_ELSEWHERE]:
-        print(
+        show(
             f"{used:,} used elsewhere: their keys were used before, the provider says, and not by what is "
             f"recorded here. bonifiq export {ledger} --effect used-elsewhere has them; bonifiq settle "
             f"{ledger} --key KEY --as applied (or not-applied) --note ... takes your word for one"
@@ -76,7 +78,8 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
     money = str if side is None else side.money
     lines = [
         (
-            f"In doubt: {doubt.key}: {short(doubt.operation)} {money(doubt.value)} for {doubt.customer_id}, "
+            f"In doubt: {printable(doubt.key)}: {short(doubt.operation)} {money(doubt.value)} for "
+            f"{printable(doubt.customer_id)}, "
             f"{_SENT[doubt.state]} {moment(doubt.first_sent)}"
         )
     ]
@@ -85,7 +88,7 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
         lines.append(f"    {now}{sight.note}")
         for moved in sight.movements:
             mark = "  <- this much" if moved.expected else ""
-            lines.append(f"    {moved.at}  {moved.event}  {money(moved.amount)}{mark}")
+            lines.append(f"    {moved.at}  {printable(moved.event)}  {money(moved.amount)}{mark}")
         if {moved.expected for moved in sight.movements} == {False}:
             lines.append("    no movement of that amount at that time")
         if sight.balance is not None and not sight.movements:

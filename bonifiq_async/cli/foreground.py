@@ -3,14 +3,14 @@
 import signal
 import threading
 
-from bonifiq_async.cli.progress import say
 from bonifiq_async.cli.providers import Side
+from bonifiq_async.cli.screen import say, show
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.sandbox import FaultScript
 
 
 def serve(side: Side, port: int, faults: FaultScript, duplicates: str | None) -> None:
-    """Serve until SIGINT or SIGTERM, after printing the settings that point a client here."""
+    """Serve until SIGINT or SIGTERM, after printing the settings that point a client here. Raises `Lost`."""
     box = side.sandbox(faults, port, duplicates)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -21,9 +21,10 @@ def serve(side: Side, port: int, faults: FaultScript, duplicates: str | None) ->
         raise ConfigurationError(
             f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
         ) from None
-    for name, value in side.environment(box.url).items():
-        print(f"export {name}={value}", flush=True)
-    say("The sandbox is running; set the lines above in another shell. Ctrl-C ends it.")
-    over.wait()
-    box.stop()
+    try:
+        show(*[f"export {name}={value}" for name, value in side.environment(box.url).items()])
+        say("The sandbox is running; set the lines above in another shell. Ctrl-C ends it.")
+        over.wait()
+    finally:
+        box.stop()
     say(f"{box.books.requests:,} requests arrived, {box.faults.met.total():,} of them failed on purpose.")

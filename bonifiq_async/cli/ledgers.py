@@ -2,8 +2,9 @@
 
 import contextlib
 import csv
-import sys
-from collections.abc import Collection, Iterator, Sequence
+import io
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -11,11 +12,13 @@ from attrs import frozen
 from bonifiq_async.cli.examine import Plan, examine
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side, chosen, side_of
-from bonifiq_async.cli.rows import Format, Problem, Source, printable, scratch
+from bonifiq_async.cli.rows import TOGETHER, Format, Problem, Source, scratch
+from bonifiq_async.cli.screen import give, say
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import SETTLEABLE, provider_of, recorded
 from bonifiq_async.operation import RepeatClass
+from bonifiq_async.printable import printable
 
 
 def side_in(ledger: Path) -> Side:
@@ -28,25 +31,42 @@ def side_in(ledger: Path) -> Side:
 
 
 def export(ledger: Path, states: Collection[State], format: Format) -> None:
-    """Print the changes that stand in one of `states`, as a file of their provider has them."""
+    """Print the changes that stand in one of `states`, as their provider's files have them. Raises `Lost`."""
     side = side_in(ledger)
-    rows = (side.cells(change) for change in recorded(ledger, states))
+    rows = (tuple(side.cells(change)) for change in recorded(ledger, states))
     if format == "jsonl":
-        for row in rows:
-            sys.stdout.write(json_line(dict(zip(side.exported, row, strict=True))).decode())
+        for some in _together(rows):
+            give(b"".join([json_line(dict(zip(side.exported, row, strict=True))) for row in some]))
         return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(side.exported)
+    give(_csv_lines([side.exported]))
     unlike = 0
-    for row in map(tuple, rows):
-        writer.writerow(map(_cell, row))
-        unlike += any(isinstance(cell, str) and (cell == "" or cell != cell.strip()) for cell in row)
+    for some in _together(rows):
+        give(_csv_lines(some))
+        unlike += sum(map(_unlike, some))
     if unlike:
-        print(
+        say(
             f"{unlike:,} of them have an empty text or outer blanks, which CSV does not keep: applied from "
-            "it, they are refused as other changes. Use --format jsonl.",
-            file=sys.stderr,
+            "it, they are refused as other changes. Use --format jsonl."
         )
+
+
+Row = tuple[object, ...]
+
+
+def _together(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while some := list(itertools.islice(rows, TOGETHER)):
+        yield some
+
+
+def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
+    return text.getvalue().encode()
+
+
+def _unlike(row: Row) -> bool:
+    """Say whether a row read from CSV is another one."""
+    return any(isinstance(cell, str) and (cell == "" or cell != cell.strip()) for cell in row)
 
 
 def _cell(value: object) -> object:
@@ -107,7 +127,7 @@ def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
             cells = dict(zip(side.exported, side.cells(change), strict=True))
             read = side.row(0, tuple(map(cells.get, side.columns.names)))
             if isinstance(read, Problem):
-                refused.append(printable(f"{change.key}: {read.message}"))
+                refused.append(f"{printable(change.key)}: {read.message}")
                 continue
             copy.write(json_line(cells))
             repeatable += 1

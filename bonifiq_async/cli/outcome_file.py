@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.cli.rows import FORMATS, Format
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.outcome import Outcome
+from bonifiq_async.printable import printable
 
 Record = Mapping[str, object]
 
@@ -50,8 +52,11 @@ def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
 
 
 def json_line(values: Record) -> bytes:
-    """Return a record as a line of JSON with exact decimals."""
-    return _encode(values) + b"\n"
+    """Return a record as a line of JSON with exact decimals, which a terminal may show, too."""
+    line = _encode(values).decode()
+    if not line.isprintable():  # in a text then, where an escape says the same (RFC 8259, section 7)
+        line = "".join([char if char.isprintable() else json.dumps(char)[1:-1] for char in line])
+    return line.encode() + b"\n"
 
 
 def kind_of(path: Path) -> Format:
@@ -134,6 +139,8 @@ def _begins_with(path: Path, line: bytes) -> bool:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return printable(value, None)
     return str(value).lower() if isinstance(value, bool) else value
 
 

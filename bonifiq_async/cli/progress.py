@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bonifiq_async.batch import BatchSummary, FlowState
-
-
-def say(text: str) -> None:
-    """Tell a person something, on standard error; a reader who has gone does not end a run."""
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
-
+from bonifiq_async.cli.screen import say
+from bonifiq_async.cli.tables import live
+from bonifiq_async.printable import printable
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -60,7 +55,7 @@ class _Bar:
             completed=done.seen,
             rate=f"{self._rate.now(done.seen):,.0f}/s",
             retries=f"{done.repeats:,}",
-            flow=flow_text(flow) + _used(done),
+            flow=printable(flow_text(flow) + _used(done)),
         )
 
 
@@ -118,10 +113,10 @@ def display(total: int) -> Iterator[Display]:
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(),
-        TextColumn("retries {task.fields[retries]}"),
-        TextColumn("{task.fields[flow]}"),
+        TextColumn("retries {task.fields[retries]}", markup=False),
+        TextColumn("{task.fields[flow]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
+    with Progress(*columns, console=live(), refresh_per_second=5) as progress:
         yield _Bar(progress, total)

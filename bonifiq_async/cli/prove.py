@@ -6,11 +6,10 @@ from pathlib import Path
 
 import attrs
 from attrs import frozen
-from rich.table import Table
 
 from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.progress import say
-from bonifiq_async.cli.report import console
+from bonifiq_async.cli.screen import say, show
+from bonifiq_async.cli.tables import Table, show_table
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.laboratory import SCALES, Proof, Timeline, prove
 from bonifiq_async.laboratory.page import COLUMNS, Head, page
@@ -49,8 +48,8 @@ def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven
     return proven
 
 
-def show(proven: Proven) -> None:
-    """Print the table, what is wrong, and how to repeat it."""
+def report(proven: Proven) -> None:
+    """Print the table, what is wrong, and how to repeat it. Raises `Lost`."""
     title = "What is promised, tried against the sandbox"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("claim", no_wrap=True)
@@ -61,24 +60,22 @@ def show(proven: Proven) -> None:
         values = (getattr(proof.finding.figures, name) for name in COLUMNS)
         cells = ("" if value is None else f"{value:,}" for value in values)
         table.add_row(proof.name, "holds" if proof.holds else "FAILS", *cells)
-    console().print(table)
+    show_table(table)
     for timeline in proven.timelines:
         kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(timeline.kinds.items()))
-        print(f"{timeline.name}, faults by kind: {kinds}.")
+        show(f"{timeline.name}, faults by kind: {kinds}.")
     for proof in proven.proofs:
-        print(f"{proof.name}: {proof.says} ({'; '.join(filter(None, (proof.provider, proof.finding.note)))})")
+        show(f"{proof.name}: {proof.says} ({'; '.join(filter(None, (proof.provider, proof.finding.note)))})")
         for problem in proof.finding.problems:
-            print(f"  {problem}")
+            show(f"  {problem}")
     failed = [proof.name for proof in proven.proofs if not proof.holds]
     head = proven.head
-    print(
-        f"{len(proven.proofs) - len(failed)} of {len(proven.proofs)} claims hold, in {head.seconds:,.0f} s."
-    )
+    show(f"{len(proven.proofs) - len(failed)} of {len(proven.proofs)} claims hold, in {head.seconds:,.0f} s.")
     if failed:
-        print(f"Seed {head.seed} repeats it: {head.command}")
+        show(f"Seed {head.seed} repeats it: {head.command}")
 
 
-def as_json(proven: Proven) -> str:
+def as_json(proven: Proven) -> bytes:
     """Return the same as one line of JSON."""
     claims = [
         {
@@ -94,7 +91,7 @@ def as_json(proven: Proven) -> str:
     ]
     faults = {timeline.name: timeline.kinds for timeline in proven.timelines}
     head = attrs.asdict(proven.head)
-    return json_line({**head, "holds": proven.holds, "claims": claims, "faults": faults}).decode()
+    return json_line({**head, "holds": proven.holds, "claims": claims, "faults": faults})
 
 
 def _write(path: Path, text: str) -> None:

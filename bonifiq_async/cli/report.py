@@ -7,14 +7,13 @@ from operator import itemgetter
 from typing import TypeVar
 
 from attrs import define, field, frozen
-from rich.console import Console
-from rich.table import Table
 
 from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.examine import Plan
 from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side
-from bonifiq_async.cli.rows import printable
+from bonifiq_async.cli.screen import give
+from bonifiq_async.cli.tables import Table, show_table
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import Standing
 from bonifiq_async.money import Sums
@@ -157,16 +156,6 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise  # to who knows what has been done meanwhile; rich would end the process with 1
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return where tables are printed; ids and names in them are never taken for markup."""
-    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
-
-
 Kinds = Sequence[tuple[str, int, Sums]]
 """Names of kinds of changes, each with how many there are, and what they come to."""
 
@@ -221,7 +210,7 @@ def used_table(ending: Ending) -> Table:
     for name in ("line", "change_key", "customer_id", "value"):
         table.add_column(name, justify="right" if name in ("line", "value") else "left", overflow="fold")
     for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
-        names = (printable(change.change_key), printable(change.customer_id))
+        names = (change.change_key, change.customer_id)
         table.add_row(f"{line:,}" if line else "-", *names, ending.side.money(change.value))
     if used.count > len(used.first):
         table.add_row("", f"and {used.count - len(used.first):,} more", "", "")
@@ -261,15 +250,15 @@ def plan_json(plan: Plan, *, known: bool = False) -> bytes:
 
 
 def show(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_json: bool) -> None:
-    """Print named values to standard output, as a table or as a line of JSON."""
+    """Print named values to standard output, as a table or as a line of JSON. Raises `Lost`."""
     if as_json:
-        print(json_line(values).decode(), end="")
+        give(json_line(values))
         return
     table = Table(show_header=False)
     for name, value in values.items():
         shown = money(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
         table.add_row(name.replace("_", " "), shown)
-    console().print(table)
+    show_table(table)
 
 
 def standing_table(found: Standing, side: Side | None) -> Table:

@@ -20,6 +20,7 @@ from attrs import field, frozen
 from bonifiq_async.cli.providers import FileChange, Side, chosen
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.printable import printable
 
 T = TypeVar("T")
 
@@ -205,7 +206,7 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
     if missing:
         raise ConfigurationError(
             f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has "
-            f"{printable(', '.join(names))[:200]}. Nothing was sent."
+            f"{printable(', '.join(names))}. Nothing was sent."
         )
     twice = sorted({name for name in names if names.count(name) > 1 and name in columns.names})
     if twice:
@@ -232,11 +233,6 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pr
                 yield line, tuple(map(row.get, names))
             else:
                 yield line, Problem(line, "row", "not a JSON object")
-
-
-def printable(text: str) -> str:
-    """Return a text of a file without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def amount(cell: object, field: str) -> Decimal:
@@ -266,4 +262,15 @@ def command_line() -> str:
     """Return the command that was typed, to be typed again."""
     program = os.path.basename(sys.argv[0])
     name = "python -m bonifiq_async" if program == "__main__.py" else program
-    return f"{name} {shlex.join(sys.argv[1:])}"
+    return " ".join([name, *map(_quoted, sys.argv[1:])])
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as a shell reads it; what cannot be printed, in octal (POSIX.1-2024, XCU 2.2.4)."""
+    if argument.isprintable():
+        return shlex.quote(argument)
+    spelt = [
+        chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\{byte:03o}"
+        for byte in os.fsencode(argument)
+    ]
+    return f"$'{''.join(spelt)}'"

@@ -1,12 +1,13 @@
 """The page: claims and pictures in one HTML file that needs nothing from outside and runs no script."""
 
+import html
 from collections.abc import Sequence
-from html import escape
 
 import attrs
 from attrs import frozen
 
 from bonifiq_async.laboratory.finding import Figures, Proof, Timeline
+from bonifiq_async.printable import printable
 
 WIDTH, HEIGHT, FOOT = 960.0, 200.0, 24.0
 
@@ -46,13 +47,17 @@ def page(head: Head, proofs: Sequence[Proof], timelines: Sequence[Timeline]) -> 
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>What is promised, tried</title>',
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>',
         f"<h1>{holding} of {len(proofs)} claims hold</h1>",
-        f"<p>Scale {escape(head.scale)}, seed {head.seed}, {head.seconds:,.0f} seconds.</p>",
-        f"<p>Repeat it with <code>{escape(head.command)}</code>.</p>",
+        f"<p>Scale {_text(head.scale)}, seed {head.seed}, {head.seconds:,.0f} seconds.</p>",
+        f"<p>Repeat it with <code>{_text(head.command)}</code>.</p>",
         _table(proofs),
         *(_picture(each) for each in timelines),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _text(text: str) -> str:
+    return html.escape(printable(text, None))
 
 
 def _table(proofs: Sequence[Proof]) -> str:
@@ -63,8 +68,8 @@ def _table(proofs: Sequence[Proof]) -> str:
         cells = "".join(f'<td class="n">{"" if value is None else f"{value:,}"}</td>' for value in values)
         verdict = '<td class="holds">holds</td>' if proof.holds else '<td class="fails">fails</td>'
         words = [proof.says, f"{proof.provider}. {proof.finding.note}".rstrip(" ."), *proof.finding.problems]
-        said = "".join(f"<br><small>{escape(text)}</small>" for text in words)
-        rows.append(f"<tr><td><b>{escape(proof.name)}</b>{said}</td>{verdict}{cells}</tr>")
+        said = "".join(f"<br><small>{_text(text)}</small>" for text in words)
+        rows.append(f"<tr><td><b>{_text(proof.name)}</b>{said}</td>{verdict}{cells}</tr>")
     return f"<table>{''.join(rows)}</table>"
 
 
@@ -90,9 +95,9 @@ def _picture(line: Timeline) -> str:
     foot = HEIGHT + FOOT - 7
     text = f'fill="{_AXIS}" font-size="13" font-family="sans-serif"'
     kinds = sorted(line.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    listed = ", ".join(f"{escape(name)} {count:,}" for name, count in kinds)
+    listed = ", ".join(f"{_text(name)} {count:,}" for name, count in kinds)
     return (
-        f"<h2>{escape(line.name)}</h2>"
+        f"<h2>{_text(line.name)}</h2>"
         f'<p><span class="key" style="background:{_GOOD}"></span>requests a second'
         f'<span class="key" style="background:{_FAILED}"></span>of them failed on purpose'
         f'<span class="key" style="background:{_KILL}"></span>{len(line.kills):,} kills</p>'

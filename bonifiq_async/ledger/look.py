@@ -15,6 +15,7 @@ from bonifiq_async.ledger.entry import Entry, every, put, under
 from bonifiq_async.ledger.owner import is_over, runs
 from bonifiq_async.ledger.schema import bind, bound, fault_of, opened, provider_in, unusable
 from bonifiq_async.money import Sums
+from bonifiq_async.printable import printable
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
@@ -191,15 +192,16 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
         connection.execute("COMMIT")
     if busy:
         raise ConfigurationError(
-            f"The change under the key {key} may still be under way: {busy[0]} has claimed it, and runs. "
-            "Nothing was settled; end that process first."
+            f"The change under the key {printable(key)} may still be under way: {busy[0]} has claimed it, "
+            "and runs. Nothing was settled; end that process first."
         )
     if len(doubtful) != 1:
         kind = "No change is" if operation is None else f"No {operation} is"
         found = f"{len(doubtful)} changes are" if doubtful else kind
         which = f": say which with --operation {' or '.join(short(each.operation) for each in doubtful)}"
         raise ConfigurationError(
-            f"{found} in doubt under the key {key} in {path}{which if doubtful else ''}. Nothing was settled."
+            f"{found} in doubt under the key {printable(key)} in {path}{which if doubtful else ''}. "
+            "Nothing was settled."
         )
 
 

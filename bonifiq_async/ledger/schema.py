@@ -9,6 +9,7 @@ from bonifiq_async.account import another
 from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import FREE
 from bonifiq_async.ledger.entry import TABLE, Damaged, every
+from bonifiq_async.printable import printable
 
 APPLICATION = 0x426F6E69
 """`Boni`: marks the file as a ledger (SQLite's application_id)."""
@@ -94,7 +95,7 @@ def is_damage(error: Exception) -> bool:
 def _said(error: Exception) -> str:
     """SQLite quotes what it has read, which is anything at all where the file is damaged."""
     text = "its tables cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return printable(text)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,7 +1,6 @@
 """A durable ledger in one SQLite file: claims and outcomes on disk before anybody acts on them."""
 
 import asyncio
-import logging
 import os
 import sqlite3
 import time
@@ -32,9 +31,8 @@ from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, pu
 from bonifiq_async.ledger.owner import is_over, this_process
 from bonifiq_async.ledger.schema import bind, bound, opened, too_late
 from bonifiq_async.ledger.writer import Writer
+from bonifiq_async.log import logger
 from bonifiq_async.outcome import Effect
-
-logger = logging.getLogger("bonifiq_async")
 
 
 class SqliteLedger:

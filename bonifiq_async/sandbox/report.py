@@ -7,6 +7,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from bonifiq_async.errors import PayloadError
+from bonifiq_async.printable import printable
 from bonifiq_async.sandbox.document import MONEY
 from bonifiq_async.sandbox.journal import Line
 
@@ -36,18 +37,13 @@ class Under:
     def told(self) -> str:
         """Return it as a line."""
         twice = " -- MORE THAN ONCE" if len(self.effects) > 1 else ""
-        effects = ", ".join(self.effects) or "no effect"
-        return f"{shown(self.key)}: {counted(self.requests, 'request')}; {effects}{twice}"
+        effects = ", ".join(map(printable, self.effects)) or "no effect"
+        return f"{printable(self.key)}: {counted(self.requests, 'request')}; {effects}{twice}"
 
 
 def counted(number: int, what: str) -> str:
     """Return a number of things in words."""
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def shown(text: str) -> str:
-    """Return `text` so that it stays on its line."""
-    return text if text.isprintable() else ascii(text)
 
 
 def several(values: Iterable[T], field: str) -> tuple[T, ...]:
@@ -69,13 +65,14 @@ def exact(amount: object, field: str) -> Decimal:
 def report(requests: Sequence[Line], accounts: Sequence[Account], keys: Sequence[Under]) -> str:
     """Return what happened, for people to read; of each kind the last, and what moved twice before all."""
     moved = [
-        f"  {shown(account.name)}: {account.opened} -> {account.now}"
+        f"  {printable(account.name)}: {account.opened} -> {account.now}"
         for account in accounts
         if account.now != account.opened
     ]
     twice_last = sorted(keys, key=lambda under: len(under.effects) > 1)
     lines = [
-        f"  {line.number:>4}  {line.method:<4} {line.path}  {shown(line.key or '-')}  {line.came}"
+        f"  {line.number:>4}  {line.method:<4} {printable(line.path)}  "
+        f"{printable(line.key or '-')}  {line.came}"
         for line in requests
     ]
     return "\n".join(
@@ -100,12 +97,14 @@ def once(under: Under) -> None:
     if len(under.effects) == 1:
         return
     if under.effects:
-        fault = f"took effect {len(under.effects)} times, not once: {', '.join(under.effects)}"
+        fault = (
+            f"took effect {len(under.effects)} times, not once: {', '.join(map(printable, under.effects))}"
+        )
     elif under.requests:
         fault = f"took no effect, though {counted(under.requests, 'request')} came with it"
     else:
         fault = "took no effect: no request came with it"
-    raise AssertionError(f"{shown(under.key)} {fault}.")
+    raise AssertionError(f"{printable(under.key)} {fault}.")
 
 
 def holds(name: str, found: Decimal, amount: Decimal | int, keys: Sequence[Under]) -> None:
@@ -119,4 +118,4 @@ def holds(name: str, found: Decimal, amount: Decimal | int, keys: Sequence[Under
         return
     much = f"{abs(off)} too {'much' if off > 0 else 'little'}"
     moved = "; ".join(under.told() for under in keys[-SHOWN:]) or "nothing"
-    raise AssertionError(f"{shown(name)} has {found}, not {amount}: {much}. It was moved by: {moved}.")
+    raise AssertionError(f"{printable(name)} has {found}, not {amount}: {much}. It was moved by: {moved}.")

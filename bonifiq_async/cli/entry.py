@@ -1,0 +1,73 @@
+"""How the command is run: what ends it becomes one sentence and an exit code."""
+
+import io
+import logging
+import sys
+from typing import IO, Protocol, runtime_checkable
+
+import typer
+
+from bonifiq_async.cli.app import app
+from bonifiq_async.cli.screen import Lost, prepare, say, to_stdout
+
+
+@runtime_checkable
+class _Usage(Protocol):
+    """What the command line's library raises of what was typed; releases disagree on where the class is."""
+
+    exit_code: int
+
+    def show(self, file: IO[str]) -> None: ...
+
+
+def run() -> None:
+    """Run the command, and end with its exit code; what is a bug ends with its traceback and 1."""
+    # The outcome file and the closing table say what a library can only log.
+    logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
+    prepare()
+    try:
+        code = _invoked() or 0
+    except Exception as error:
+        ended = _told(error)
+        if ended is None:
+            raise
+        code = ended
+    sys.exit(code)
+
+
+def _invoked() -> int | None:
+    """Run the command; help, which is printed without the screen, raises `Lost` as the rest does."""
+    streams = sys.stdout, sys.stderr
+    try:
+        code: int | None = app(standalone_mode=False)
+    except (OSError, SystemExit):
+        sys.stdout, sys.stderr = streams  # for a pipe that is closed, typer replaces both and ends with 1
+        with to_stdout():
+            pass
+        raise
+    return code
+
+
+def _told(error: Exception) -> int | None:
+    """Say what ended the command and return its exit code; None for a bug."""
+    from bonifiq_async.cli.exit_codes import Exit, of_error
+    from bonifiq_async.errors import BonifiQError
+
+    if isinstance(error, BonifiQError):
+        say(str(error))
+        return of_error(error)
+    if isinstance(error, Lost):
+        if error.by_reader:
+            return Exit.DONE
+        say(f"Standard output takes no more ({error}). Run the same command again.")
+        return Exit.STOPPED
+    if isinstance(error, typer.Abort):
+        say("Interrupted.")
+        return Exit.INTERRUPTED
+    if isinstance(error, _Usage):
+        text = io.StringIO()
+        error.show(text)
+        usage, mark, message = text.getvalue().rstrip("\n").partition("\nError: ")
+        say(*usage.split("\n"), *([f"Error: {message}"] if mark else []))  # what was typed makes no line
+        return error.exit_code
+    return None
