@@ -223,6 +223,20 @@ def test_a_key_that_an_earlier_version_sent_is_left_to_a_person(console, others)
         assert console("settle", LEDGER, "--all-by-repeating", "--yes", sandbox=sandbox).code == 0
 
 
+def test_a_spoilt_key_in_doubt_is_repeated_as_it_was_sent(console):
+    """What is in a ledger has left: the rules for files say nothing of it."""
+    with Sandbox(duplicates="error-400", faults=FaultScript(["html-after"])) as sandbox:
+
+        async def leave() -> None:
+            async with SqliteLedger(LEDGER) as ledger, client_for(sandbox, ledger=ledger) as client:
+                outcome = await client.outcome_of(CashbackChange("a", Decimal(1), "r", "#N/A"))
+                assert outcome.effect is Effect.UNKNOWN
+
+        asyncio.run(leave())
+        ended = console("settle", LEDGER, "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
+        assert (ended.code, told(ended, "already_applied")[0]) == (0, 1)
+
+
 async def _left_in_doubt(sandbox: Sandbox, path: Path, *keys: str) -> int:
     """Leave changes in doubt, the last under a key with a blank; return how many requests that took."""
     strange = CashbackChange("a", Decimal(1), "r", "k2")

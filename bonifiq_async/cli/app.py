@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from attrs import evolve
 
 from bonifiq_async.cli import bookkeeping, one_call
 from bonifiq_async.cli.dialogue import (
@@ -22,8 +23,10 @@ from bonifiq_async.cli.dialogue import (
 )
 from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
 from bonifiq_async.cli.screen import give, say, show, whatever_is_read
+from bonifiq_async.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from bonifiq_async.cli.examine import Plan
@@ -313,9 +316,14 @@ def _tell_of_doubts(ledger: Path) -> None:
 
 def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | None" = None) -> "Plan":
     from bonifiq_async.cli.examine import examine
+    from bonifiq_async.cli.misspelt import Misspelt
 
-    if ignored := source.ignored():
-        say(f"{source.name}: columns that mean nothing here: {', '.join(ignored)}")
+    def tell_unknown(line: int, names: "Sequence[str]") -> None:
+        kind = "columns" if source.format == "csv" else "members"
+        said = ", ".join(map(printable, names))
+        say(f"{source.name}, line {line}: {kind} that mean nothing here: {said}")
+
+    source = evolve(source, unknown=Misspelt(source.side.columns.names, tell_unknown))
 
     def tell(problem: "Problem") -> None:
         say(f"{source.name}, {problem}")

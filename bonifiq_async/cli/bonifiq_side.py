@@ -97,7 +97,7 @@ def _environment(url: str) -> Mapping[str, str]:
 
 SIDE = Side(
     name="bonifiq",
-    columns=Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,)),
+    columns=Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,), _KEYS, ("customer_id",)),
     row=_row,
     digest=cast(Callable[[FileChange], bytes], request_digest),
     repeat={CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat},

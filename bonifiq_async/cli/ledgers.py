@@ -132,7 +132,7 @@ def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
             copy.write(json_line(cells))
             repeatable += 1
         copy.flush()
-        source = Source(path, str(ledger), "jsonl", side)
+        source = Source(path, str(ledger), "jsonl", side, kept=True)
         yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused)
 
 

@@ -139,11 +139,18 @@ class Sight:
 
 @frozen
 class Columns:
-    """The columns of a file: `required` must stand in its header, and one at least of each of `either`."""
+    """The columns of a file: `required` must stand in its header, and one at least of each of `either`.
+
+    `keys` tell a change from others: their cells are taken as they stand, with the blanks around them, which
+    are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks.
+    """
 
     names: tuple[str, ...]
     required: tuple[str, ...]
     either: tuple[tuple[str, ...], ...]
+    keys: tuple[str, ...]
+    customers: tuple[str, ...]
+    multiline: tuple[str, ...] = ()
 
 
 @frozen

@@ -262,7 +262,7 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal |
 
 SIDE = Side(
     name="raba7ni",
-    columns=Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS)),
+    columns=Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS), _LABELS, ("email", "phone"), ("metadata",)),
     row=_row,
     digest=cast(Callable[[FileChange], bytes], request_digest),
     repeat={operation.name: operation.repeat for operation in (EARN, REFUND)} | {REDEEM.name: REDEEM.repeat},

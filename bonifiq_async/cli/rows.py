@@ -3,21 +3,24 @@
 import contextlib
 import csv
 import itertools
+import json
 import os
 import re
 import shlex
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Literal, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bonifiq_async.cli.providers import FileChange, Side, chosen
+from bonifiq_async.cli.spoilt import first_spoilt
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.printable import printable
@@ -43,33 +46,39 @@ So many are held in memory. `keys` takes 199 at the most.
 
 @frozen
 class Problem:
-    """What is wrong with one row."""
+    """What is wrong with one row, which begins at `line`; `last` is its last line where it spans several."""
 
     line: int
     field: str
     message: str
+    last: int | None = None
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.message}"
+        return f"{_lines(self.line, self.last or self.line)}: {self.message}"
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
+def _ignored(line: int, names: Sequence[str]) -> None:
+    """Take no note."""
 
 
 @frozen
 class Source:
-    """A file of changes of `side` that can be read twice. `name` is what the user calls it."""
+    """A file of changes of `side` that can be read twice. `name` is what the user calls it.
+
+    `unknown` is told of the names in it that mean nothing here, with their line: columns, or members.
+    What is `kept` in a ledger was sent as it is: it is not held against the rules for what people write.
+    """
 
     path: Path
     name: str
     format: Format
     side: Side = field(factory=chosen)
-
-    def ignored(self) -> tuple[str, ...]:
-        """Return the columns of a CSV header that mean nothing here, fit to be shown: perhaps misspelt."""
-        if self.format != "csv":
-            return ()
-        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            header = next(csv.reader(text), [])
-        names = [cell.strip() for cell in header]
-        return tuple(printable(name) for name in names if name and name not in self.side.columns.names)
+    unknown: Callable[[int, Sequence[str]], None] = field(default=_ignored, eq=False, repr=False)
+    kept: bool = False
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
         """Yield the rows of `parts`, each read when it is asked for: in between, others have their turn."""
@@ -83,12 +92,15 @@ class Source:
         They are those of the lines `wanted` alone, if given. Raises `ConfigurationError` for what concerns
         the whole file: it cannot be read, is empty, is not UTF-8, lacks a column, or is not CSV.
         """
-        reader, row = _csv_rows if self.format == "csv" else _json_rows, self.side.row
+        reader, row = _csv_rows if self.format == "csv" else _json_rows, self._row()
         try:
             empty = True
             for some in _gathered(reader(self, wanted or _every), together):
                 empty = False
-                yield [cells if isinstance(cells, Problem) else row(line, cells) for line, cells in some]
+                yield [
+                    cells if isinstance(cells, Problem) else row(line, last, cells)
+                    for line, last, cells in some
+                ]
         except UnicodeDecodeError:
             raise ConfigurationError(
                 f"{self.name}, line {_undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
@@ -99,6 +111,19 @@ class Source:
             raise ConfigurationError(f"{self.name} cannot be read: {error.strerror}. {meaning}") from None
         if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
+
+    def _row(self) -> Callable[[int, int, "Cells"], FileChange | Problem]:
+        """Return what reads the cells of a row, of which the first and the last line are given."""
+        row, columns = self.side.row, self.side.columns
+        named = () if self.kept else (*columns.customers, *columns.keys)
+        naming = [(columns.names.index(name), name) for name in named]
+
+        def read(line: int, last: int, cells: Cells) -> FileChange | Problem:
+            spoilt = first_spoilt(naming, cells)
+            found = row(line, cells) if spoilt is None else Problem(line, *spoilt)
+            return evolve(found, last=last) if last > line and isinstance(found, Problem) else found
+
+        return read
 
 
 @contextlib.contextmanager
@@ -148,6 +173,9 @@ def scratch() -> Iterator[tuple[IO[bytes], Path]]:
 Cells = tuple[object, ...]
 """What a row has under each of its side's columns; None where it has nothing, as an empty cell of CSV has."""
 
+Row = tuple[int, int, Cells | Problem]
+"""The first and the last line of a row, and its cells, or what is wrong with it."""
+
 
 def _every(line: int) -> bool:
     return True
@@ -169,32 +197,66 @@ def _gathered(rows: Iterator[T], together: int) -> Iterator[list[T]]:
         yield some
 
 
-def _csv_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
+def _csv_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
     with source.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
-        line, names = 1, source.side.columns.names
+        line, columns = 1, source.side.columns
+        names = columns.names
+        as_it_stands = [names.index(name) for name in columns.keys]
         try:
-            header = _header(source, next(reader, []))
+            header = _header(source, next(reader, []), reader.line_num)
             width = len(header)
             pick = itemgetter(*(header.index(name) if name in header else width for name in names))
             line = reader.line_num + 1
             for cells in reader:
-                if len(cells) > width:
-                    yield line, Problem(line, "row", f"{len(cells)} cells, but the header has {width}")
+                last = reader.line_num
+                name = _broken(cells, header, columns.multiline) if last > line else None
+                if name is not None:
+                    if wanted(line):
+                        yield line, last, Problem(line, name, _BROKEN.format(printable(name)), last)
+                elif len(cells) > width:
+                    problem = Problem(line, "row", f"{len(cells)} cells, but the header has {width}", last)
+                    yield line, last, problem
                 elif any(cells) and wanted(line):
                     while len(cells) <= width:  # what a short row lacks, and an absent column
                         cells.append("")
-                    yield line, tuple([cell.strip() or None for cell in pick(cells)])
-                line = reader.line_num + 1
+                    given = pick(cells)
+                    row = [cell.strip() or None for cell in given]
+                    for at in as_it_stands:
+                        if row[at] is not None:
+                            row[at] = given[at]
+                    yield line, last, tuple(row)
+                line = last + 1
         except csv.Error as error:
             raise ConfigurationError(
                 f"{source.name}, line {line}: not CSV ({error}). Nothing was sent."
             ) from None
 
 
-def _header(source: Source, cells: Sequence[str]) -> list[str]:
+_BROKEN = (
+    "the cell under {} has a line break, which has no place there: take it out, or the quotes that make one "
+    "cell of several lines"
+)
+
+
+def _broken(cells: Sequence[str], header: Sequence[str], multiline: Sequence[str]) -> str | None:
+    """Return the name of the first column whose cell has a line break that it may not have."""
+    for at, cell in enumerate(cells):
+        if "\n" in cell or "\r" in cell:
+            name = header[at] if at < len(header) else ""
+            if name not in multiline:
+                return name or f"column {at + 1}"
+    return None
+
+
+def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     if not cells:
         raise ConfigurationError(f"{source.name} is empty. Nothing was sent.")
+    if last > 1:
+        raise ConfigurationError(
+            f"{source.name}, {_lines(1, last)}: the header has a line break in a cell. Nothing was sent; "
+            "take it out, or the quotes that make one cell of several lines."
+        )
     names, columns = [cell.strip() for cell in cells], source.side.columns
     missing = [column for column in columns.required if column not in names]
     missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
@@ -203,6 +265,9 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
             f"{source.name}, line 1: the columns are parted by semicolons; part them by commas. "
             "Nothing was sent."
         )
+    unknown = [name for name in names if name and name not in columns.names]
+    if unknown:
+        source.unknown(1, unknown)
     if missing:
         raise ConfigurationError(
             f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has "
@@ -216,8 +281,9 @@ def _header(source: Source, cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Problem]]:
+def _json_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
     names = source.side.columns.names
+    known, quoted = frozenset(names), tuple([f'"{name}"'.encode() for name in names])
     with source.path.open("rb") as lines:
         for line, raw in enumerate(lines, 1):
             text = raw.removeprefix(b"\xef\xbb\xbf").strip() if line == 1 else raw.strip()
@@ -226,13 +292,31 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[tuple[int, Cells | Pr
             text.decode()
             try:
                 row = decode(text)
+                if isinstance(row, dict) and text.count(b":") != len(row):
+                    decode(text, decisive=quoted)  # with a colon for each, there is none too many
             except PayloadError:
-                yield line, Problem(line, "row", "not a JSON object")
+                row = None
+            if not isinstance(row, dict):
+                yield line, line, Problem(line, *_no_object(text, names))
                 continue
-            if isinstance(row, dict):
-                yield line, tuple(map(row.get, names))
-            else:
-                yield line, Problem(line, "row", "not a JSON object")
+            if not row.keys() <= known:
+                source.unknown(line, [name for name in row if name not in known])
+            yield line, line, tuple(map(row.get, names))
+
+
+def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str]:
+    """Return which field of a line is wrong that is no JSON object with each name once, and what is."""
+    twice: list[str] = []
+
+    def note(members: list[tuple[str, object]]) -> None:
+        given = Counter(name for name, _ in members)
+        twice.extend(name for name in names if given[name] > 1)
+
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(text, object_pairs_hook=note)
+    if twice:
+        return twice[0], f"{', '.join(twice)} stands there twice, and which counts cannot be told"
+    return "row", "not a JSON object"
 
 
 def amount(cell: object, field: str) -> Decimal:

@@ -1,0 +1,41 @@
+"""Names in a file that mean nothing here: told once each, with the name that may be meant."""
+
+import difflib
+from collections.abc import Callable, Collection, Sequence
+
+from attrs import define, field
+
+MOST = 20
+"""Names that are told: each line of a file may have others."""
+ALIKE = 0.75
+"""How much of two names is the same, from 0 to 1, for one to be taken for the other misspelt."""
+
+
+@define
+class Misspelt:
+    """Hears which names of a file mean nothing, and `tell`s of each once: its line, and what to say of it.
+
+    `known` are the names that mean something.
+    """
+
+    known: Sequence[str]
+    tell: Callable[[int, Sequence[str]], None]
+    _told: set[str] = field(factory=set)
+
+    def __call__(self, line: int, names: Collection[str]) -> None:
+        """Take note of names in a line."""
+        new = [name for name in dict.fromkeys(names) if name not in self._told][: MOST - len(self._told)]
+        if new:
+            self._told.update(new)
+            self.tell(line, [self._said(name) for name in new])
+
+    def _said(self, name: str) -> str:
+        meant = meaning(name, self.known)
+        return name if meant is None else f"{name} (did you mean {meant}?)"
+
+
+def meaning(name: str, known: Sequence[str]) -> str | None:
+    """Return the one of `known` that `name` may be meant for, None when there is none like it."""
+    plain = name.strip().casefold().replace(" ", "_").replace("-", "_")
+    found = difflib.get_close_matches(plain, known, n=1, cutoff=ALIKE)
+    return found[0] if found else None
