@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from bonifiq_async.intent import Ledger
     from bonifiq_async.ledger.memory import MemoryLedger
     from bonifiq_async.ledger.sqlite import SqliteLedger
-    from bonifiq_async.outcome import Attempt, Effect, Outcome, StopReason, Verdict
+    from bonifiq_async.outcome import Attempt, Effect, Notice, Outcome, StopReason, Verdict
     from bonifiq_async.raba7ni import (
         CardReward,
         CashbackBalance,
@@ -137,6 +137,7 @@ __all__ = [
     "MemberToken",
     "MemoryLedger",
     "NotAppliedError",
+    "Notice",
     "OneTimeCode",
     "OneTimeCodeSent",
     "OrderOrigin",

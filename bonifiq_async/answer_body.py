@@ -132,7 +132,7 @@ def error_body(evidence: Evidence, *, decisive: tuple[bytes, ...] = ()) -> Error
         return ErrorBody(words=_plain_words(text_of(evidence) or ""))
     if isinstance(value, dict):
         return ErrorBody(value)
-    return ErrorBody(words=_joined(_texts(value, _WITHIN)))
+    return ErrorBody(words=words_of(value))
 
 
 def _plain_words(text: str) -> str | None:
@@ -144,6 +144,11 @@ def _plain_words(text: str) -> str | None:
     if text.startswith(("{", "[", '"')):
         return None
     return _joined([text])
+
+
+def words_of(value: object) -> str | None:
+    """Return the words of a JSON value of any shape: its texts, or of an object those that are messages."""
+    return _joined(_texts(value, _WITHIN))
 
 
 def said_of(members: Members, status: int) -> ErrorAnswer:

@@ -8,9 +8,10 @@ from attrs import define
 
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
-from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of
+from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
 from bonifiq_async.delivery import Delivery, Reader
 from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
+from bonifiq_async.evidence import Reading
 from bonifiq_async.fixed import fixed
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger, State
@@ -116,14 +117,16 @@ class Calls:
             logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
         if delivered.used_elsewhere:
             logger.warning("used elsewhere: %s key=%s: %s", operation.name, request.key, BY_WORD_ALONE)
+        reading = delivered.reading
         return Outcome(
             change,
             delivered.effect,
-            delivered.result,
+            None if reading is None else reading.result,
             delivered.attempts,
             ended,
             reason=delivered.reason,
             used_elsewhere=delivered.used_elsewhere,
+            notice=None if reading is None else reading.notice,
         )
 
     def _seconds(self, deadline: float | None) -> float:
@@ -156,7 +159,7 @@ class _Sending(Generic[T]):
         return Ending(
             State.USED_ELSEWHERE if delivered.used_elsewhere else BY_EFFECT[delivered.effect],
             len(delivered.attempts),
-            _in_short(self._operation, delivered.result),
+            _in_short(self._operation, delivered.reading),
             None if error is None else str(error),
         )
 
@@ -166,8 +169,12 @@ class _Sending(Generic[T]):
         return self._history is not None and self._history.may_have_changed
 
 
-def _in_short(operation: Operation[T], result: T | None) -> str | None:
-    """Return what a ledger keeps of an answer: the values that the operation names."""
-    if result is None or not operation.kept:
+def _in_short(operation: Operation[T], reading: Reading[T] | None) -> str | None:
+    """Return what a ledger keeps of an answer: the values that the operation names, and what stood beside."""
+    if reading is None:
         return None
-    return " ".join([f"{name}={getattr(result, name)!s}" for name in operation.kept])
+    kept = () if reading.result is None else operation.kept
+    parts = [f"{name}={getattr(reading.result, name)!s}" for name in kept]
+    if reading.notice is not None:
+        parts.append(f"notice={said_beside(reading.notice)}")
+    return " ".join(parts) or None

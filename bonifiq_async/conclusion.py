@@ -16,7 +16,7 @@ from bonifiq_async.errors import (
 from bonifiq_async.evidence import ErrorAnswer, Reading, Refusal
 from bonifiq_async.history import Delivered
 from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async.outcome import Attempt, Effect, Notice, StopReason, Verdict
 from bonifiq_async.printable import printable
 from bonifiq_async.verdict import leaves_doubt
 
@@ -36,7 +36,7 @@ def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) 
     elif delivered.effect is Effect.UNKNOWN and operation.writes:
         error = _unknown(subject, operation, delivered, key)
     elif delivered.reason is StopReason.UNREADABLE:
-        return _unreadable(subject, delivered)
+        error = _unreadable(subject, delivered)
     elif delivered.reason is StopReason.ANSWERED:
         error = _refused(subject, delivered)
     else:
@@ -51,7 +51,7 @@ def _fill(error: BonifiQError, delivered: Delivered[T], key: str | None) -> None
         error.status, error.request_id = delivered.attempts[-1].status, delivered.attempts[-1].request_id
     said = delivered.reading.said if delivered.reading else None
     if said is not None:
-        error.code, error.code_name = said.code, said.code_name
+        error.code, error.code_name, error.error_code = said.code, said.code_name, said.error_code
         error.request_id = error.request_id or said.request_id
 
 
@@ -107,9 +107,7 @@ def _doubt(delivered: Delivered[T]) -> str:
     """Name what raised the doubt, and what ended the call."""
     reading, reason = delivered.reading, delivered.reason
     if reason is StopReason.UNREADABLE:
-        problem = _problem(reading)
-        words = _words(reading.said) if reading is not None and reading.said is not None else []
-        return f"the answer does not fit the contract ({': '.join([problem, *words])})"
+        return f"the answer does not fit the contract ({_problem(reading)})"
     last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
     doubtful += delivered.attempts[-1:] if last_counts else ()
@@ -140,20 +138,20 @@ def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T])
 
 
 def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
-    reading, last = delivered.reading, delivered.attempts[-1]
-    return PayloadError(
-        f"{subject} got an answer that does not fit the contract: {_problem(reading)}.",
-        path=reading.path if reading is not None and reading.path else "$",
-        effect=Effect.NOT_APPLIED,
-        attempts=delivered.attempts,
-        status=last.status,
-        request_id=last.request_id,
-    )
+    reading = delivered.reading
+    path = reading.path if reading is not None and reading.path else "$"
+    problem = f"{subject} got an answer that does not fit the contract: {_problem(reading)}."
+    return PayloadError(problem, path=path, effect=Effect.NOT_APPLIED)
+
+
+NOT_ASKED = "it is not what was asked"
 
 
 def _problem(reading: Reading[T] | None) -> str:
-    found = reading.problem if reading is not None else None
-    return printable(found or "it is not what was asked")
+    """Return what is wrong with an answer, and the words that it has."""
+    problem = printable(reading.problem if reading is not None and reading.problem else NOT_ASKED)
+    words = _words(reading.said) if reading is not None and reading.said is not None else []
+    return ": ".join([problem, *words])
 
 
 def _ending(delivered: Delivered[T]) -> str:
@@ -194,5 +192,21 @@ def _in_brackets(said: ErrorAnswer | None) -> str:
 
 def _words(said: ErrorAnswer) -> list[str]:
     code = said.code_name or said.code or (str(said.error_code) if said.error_code is not None else None)
-    words = [printable(" ".join(text.split())) for text in (code, said.message) if text]
+    words = [_line(text) for text in (code, said.message) if text]
     return words[1:] if len(words) == 2 and words[0].casefold() == words[1].casefold() else words
+
+
+_SEVERITIES = {0: "success", 1: "warning"}
+
+
+def said_beside(notice: Notice) -> str:
+    """Return a notice as one line: `warning 05 PartiallyAdded: 4.00 of 10.00 was added`."""
+    severity = notice.severity
+    kind = None if severity is None else _SEVERITIES.get(severity, f"severity {severity:d}")
+    named = " ".join(_line(text) for text in (kind, notice.code, notice.code_name) if text)
+    return ": ".join(text for text in (named, _line(notice.message or "")) if text)
+
+
+def _line(text: str) -> str:
+    """Return a provider's text as part of one line."""
+    return printable(" ".join(text.split()))

@@ -101,6 +101,8 @@ class Delivery:
                 verdict, reading = _judge(operation, evidence, read, watch)
             if verdict is not Verdict.ACCEPTED:
                 reading, evidence = _blotted(blotter, reading, evidence)
+            elif reading is not None and reading.notice is not None:
+                reading = reading.without(blotter)
             last = (reading, evidence)
             request_id = _request_id(blotter, reading, evidence)
             _record(history, verdict, evidence, request_id, wall, waited=now - since - evidence.elapsed)

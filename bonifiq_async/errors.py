@@ -28,9 +28,9 @@ class BonifiQError(Exception):
     """Anything this library raises. Its text is one line that a terminal may show (`printable`).
 
     `effect` is what the failure means for the balance. `change_key` is set when a keyed change was
-    meant. `attempts` are the requests made, in order. `status`, `request_id`, `code` and `code_name`
-    come from the last answer, as it has them. `retry_after` is in seconds, where the provider asked for a
-    wait.
+    meant. `attempts` are the requests made, in order. `status`, `request_id`, `code`, `code_name` and
+    `error_code` (the number of an older table of errors) come from the last answer, as it has them.
+    `retry_after` is in seconds, where the provider asked for a wait.
     """
 
     default_effect = Effect.NOT_APPLIED
@@ -46,6 +46,7 @@ class BonifiQError(Exception):
         request_id: str | None = None,
         code: str | None = None,
         code_name: str | None = None,
+        error_code: int | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(printable(message, MOST_WORDS))
@@ -56,6 +57,7 @@ class BonifiQError(Exception):
         self.request_id = request_id
         self.code = code
         self.code_name = code_name
+        self.error_code = error_code
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from attrs import evolve, field
 
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.outcome import Notice, Verdict
 from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
@@ -112,7 +112,8 @@ class Reading(Generic[T]):
     """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE` and `BROKEN`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
-    when the answer does not fit the contract; `request_id` when its body names the request. `BROKEN`
+    when the answer does not fit the contract; `request_id` when its body names the request; `notice` when an
+    accepted answer said something beside its result. `BROKEN`
     is an answer that settles nothing yet, such as that an earlier request is still being worked on.
 
     Of an answer that the status alone judged, `verdict` is that judgement, and `said` what the body said.
@@ -125,6 +126,7 @@ class Reading(Generic[T]):
     path: str | None = None
     problem: str | None = None
     request_id: str | None = None
+    notice: Notice | None = None
 
     def without(self, blotter: Blotter) -> "Reading[T]":
         """Return the same with the secrets in its texts blotted out."""
@@ -132,4 +134,5 @@ class Reading(Generic[T]):
             text and blotter.text(text) for text in (self.path, self.problem, self.request_id)
         )
         said = None if self.said is None else self.said.without(blotter)
-        return evolve(self, said=said, path=path, problem=problem, request_id=request_id)
+        notice = None if self.notice is None else self.notice.without(blotter)
+        return evolve(self, said=said, path=path, problem=problem, request_id=request_id, notice=notice)

@@ -6,11 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from attrs import frozen
+
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 
 if TYPE_CHECKING:
     from bonifiq_async.errors import BonifiQError
+    from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
 
@@ -98,12 +101,39 @@ class Change(Protocol):
     def change_key(self) -> str: ...
 
 
+@frozen
+class Notice:
+    """What an answer that was accepted said beside its result.
+
+    `code` and `code_name` are the provider's own. `severity` is how it is meant: 0 for a success, 1 for a
+    warning, another number as the provider gave it, None where that was not said. `message` are its words.
+    """
+
+    code: str | None = None
+    code_name: str | None = None
+    severity: int | None = None
+    message: str | None = None
+
+    @property
+    def warns(self) -> bool:
+        """Whether it is more than the name of a success."""
+        return self.severity not in (None, 0)
+
+    def without(self, blotter: Blotter) -> Notice:
+        """Return the same with its secrets blotted out."""
+        texts = (self.code, self.code_name, self.message)
+        code, code_name, message = (text and blotter.text(text) for text in texts)
+        return Notice(code, code_name, self.severity, message)
+
+
 @fixed
 class Outcome(Generic[T]):
     """A change and what became of it.
 
     `result` is the provider's answer where there is one; it is None for a change that was answered
-    from memory. `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
+    from memory, and where the provider said that the change was made and gave no result. `notice` is what it
+    said beside the result, None where it said nothing more: a warning may say that a part was applied.
+    `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
     the change's place in a batch, counted from 0; None for a single call. `reason` says why no further
     attempt was made; it is None when none was thought of, as for a key that stands for another change.
 
@@ -122,3 +152,4 @@ class Outcome(Generic[T]):
     position: int | None = None
     reason: StopReason | None = None
     used_elsewhere: bool = False
+    notice: Notice | None = None

@@ -102,7 +102,7 @@ def test_what_the_provider_said_stands_on_one_line(reading: Reading[Any] | None,
 
 
 def test_it_carries_what_the_answer_said() -> None:
-    reading = no(code="07", code_name="Blocked", request_id="of the body")
+    reading = no(code="07", code_name="Blocked", error_code=16, request_id="of the body")
     found = error(refused(reading, NO, asked=3.0))
     assert (found.change_key, found.status, found.code, found.code_name, found.retry_after) == (
         KEY,
@@ -111,7 +111,7 @@ def test_it_carries_what_the_answer_said() -> None:
         "Blocked",
         3.0,
     )
-    assert found.request_id == "of the body"
+    assert (found.request_id, found.error_code) == ("of the body", 16)
     assert found.attempts == (NO,)
     named = attempt(Verdict.REFUSED, 400, request_id="of the head")
     assert error(refused(reading, named)).request_id == "of the head"
@@ -220,6 +220,11 @@ def test_a_read_changes_nothing_whatever_becomes_of_it() -> None:
         (None, "$", "it is not what was asked"),
         (Reading(Verdict.UNREADABLE), "$", "it is not what was asked"),
         (Reading(Verdict.UNREADABLE, path="$.Name", problem="a number"), "$.Name", "a number"),
+        (
+            Reading(Verdict.UNREADABLE, problem="no JSON", said=ErrorAnswer(400, message="gone")),
+            "$",
+            "no JSON: gone",
+        ),
     ],
 )
 def test_a_read_that_cannot_be_understood(reading: Reading[Any] | None, path: str, words: str) -> None:

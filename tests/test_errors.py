@@ -62,7 +62,7 @@ def full(kind: type[BonifiQError]) -> BonifiQError:
     error = bare(kind)
     error.effect, error.change_key, error.attempts = Effect.UNKNOWN, "ADD-é-10-1", ATTEMPTS
     error.status, error.request_id, error.retry_after = 409, "req-7", 12.5
-    error.code, error.code_name = "07", "CashbackRemovedSuccessfully"
+    error.code, error.code_name, error.error_code = "07", "CashbackRemovedSuccessfully", 7
     if isinstance(error, OutcomeUnknownError):
         error.effect, error.answer = Effect.NOT_APPLIED, b"<html>\xff"
     return error
@@ -85,7 +85,7 @@ def test_tree_is_complete() -> None:
 def test_nothing_is_known_unless_given(kind: type[BonifiQError]) -> None:
     error = bare(kind)
     assert (error.change_key, error.attempts, error.status, error.request_id) == (None, (), None, None)
-    assert (error.code, error.code_name, error.retry_after) == (None, None, None)
+    assert (error.code, error.code_name, error.error_code, error.retry_after) == (None, None, None, None)
     assert str(error) == "words"
 
 
@@ -100,11 +100,12 @@ def test_attributes_are_those_given(kind: type[BonifiQError]) -> None:
         request_id="req-7",
         code="07",
         code_name="Removed",
+        error_code=7,
         retry_after=12.5,
     )
     assert (error.effect, error.change_key, error.attempts) == (Effect.UNKNOWN, "KEY", ATTEMPTS)
     assert (error.status, error.request_id, error.code, error.code_name) == (409, "req-7", "07", "Removed")
-    assert error.retry_after == 12.5
+    assert (error.error_code, error.retry_after) == (7, 12.5)
 
 
 def test_payload_error_names_its_path() -> None:

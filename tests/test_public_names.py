@@ -61,6 +61,7 @@ NAMES = [
     "MemberToken",
     "MemoryLedger",
     "NotAppliedError",
+    "Notice",
     "OneTimeCode",
     "OneTimeCodeSent",
     "OrderOrigin",

@@ -158,6 +158,7 @@ class _Lap(Generic[C, T]):
             self.position,
             later.reason,
             later.used_elsewhere,
+            later.notice,
         )
         return self.outcome
 

@@ -21,6 +21,7 @@ from bonifiq_async.bonifiq.envelope import (
     denied,
     envelope_of,
     named,
+    notice_of,
     said_by,
     shown,
     states,
@@ -33,7 +34,7 @@ from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
 from bonifiq_async.fixed import fixed
 from bonifiq_async.operation import AnswerShape, Operation
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.outcome import Notice, Verdict
 from bonifiq_async.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 
 T = TypeVar("T")
@@ -72,12 +73,16 @@ _NEVER_OF_KEYS = (StatusClass.SIGN_IN, StatusClass.LATER)
 
 @fixed
 class Stated:
-    """What an answer states, its words, where what is wrong with it stands, and what it says of a removal."""
+    """What an answer states, with what words, and where what is wrong with it stands.
+
+    `removal` is what it says of one; `notice` what it says beside a balance, if it is accepted.
+    """
 
     statement: Statement
     said: ErrorAnswer
     path: str = "$"
     removal: CheckoutRemoval | None = None
+    notice: Notice | None = None
 
 
 class StatedBy(Protocol[T]):
@@ -139,8 +144,10 @@ class AnswerReader:
         verdict = PROVES[statement][group]
         if verdict is Verdict.REFUSED:
             return _refused(operation, statement, said, group)
+        if verdict is Verdict.ACCEPTED:
+            return Reading(verdict, notice=stated.notice)
         if verdict is not Verdict.UNREADABLE:
-            return Reading(verdict, said=said if verdict is not Verdict.ACCEPTED else None)
+            return Reading(verdict, said=said)
         if group is StatusClass.LATER:
             return Reading(verdict, said=said, path="$", problem=LATER)
         path = "$.ErrorMessage" if statement is Statement.OPEN_KEY else stated.path
@@ -177,7 +184,7 @@ def _of_a_balance(operation: Operation[T], answer: Members, found: Envelope, sta
     if statement is Statement.COMPLETED and not operation.writes:
         statement = Statement.UNSAID
     path = "$.Result" if statement is Statement.UNSAID and flags is not Declared.SILENT else "$.HasError"
-    return Stated(statement, said_by(found, answer, status), path)
+    return Stated(statement, said_by(found, answer, status), path, notice=notice_of(found, flags))
 
 
 def _of_a_removal(

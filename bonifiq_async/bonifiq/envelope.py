@@ -15,6 +15,7 @@ from bonifiq_async.converters import NotNull, structure
 from bonifiq_async.evidence import ErrorAnswer
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
+from bonifiq_async.outcome import Notice
 from bonifiq_async.statement import Statement
 
 
@@ -254,6 +255,15 @@ def said_by(envelope: Envelope, answer: Members, status: int) -> ErrorAnswer:
     words = [each for each in dict.fromkeys((text(envelope.error_message), inner)) if each is not None]
     message = ". ".join(words) if words else said_of(answer, status).message
     return ErrorAnswer(status, envelope.code, envelope.code_name, envelope.error_code, message)
+
+
+def notice_of(envelope: Envelope, flags: Declared) -> Notice | None:
+    """Return what an envelope says beside its result, None where that is nothing but success."""
+    severity = Severity.WARNING if flags is Declared.WARNING else envelope.severity
+    code, name, words = map(text, (envelope.code, envelope.code_name, envelope.error_message))
+    if code is name is words is None and severity in (None, Severity.SUCCESS):
+        return None
+    return Notice(code, name, severity, words)
 
 
 def text(value: object) -> str | None:

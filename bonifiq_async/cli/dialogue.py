@@ -115,11 +115,15 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
     from bonifiq_async.cli.rows import command_line
     from bonifiq_async.outcome import Effect
 
+    where = f"all are in {out}" if out is not None else "--out FILE writes them all"
+    if ending.warnings:
+        say(*ending.warnings)
+    if ending.warned > len(ending.warnings):
+        say(f"and {ending.warned - len(ending.warnings):,} more with a warning; {where}")
     shown = ending.shown()
     if shown:
         say(*shown)
     if shown and ending.failed > len(shown):
-        where = f"all are in {out}" if out is not None else "--out FILE writes them all"
         say(f"and {ending.failed - len(shown):,} more that failed; {where}")
     if ending.stopped is not None:
         say(ending.stopped)

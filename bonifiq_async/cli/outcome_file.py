@@ -12,6 +12,7 @@ import msgspec
 
 from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.cli.rows import FORMATS, Format
+from bonifiq_async.conclusion import said_beside
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.printable import printable
@@ -24,7 +25,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 def columns(side: Side) -> tuple[str, ...]:
     """Return what is said of an outcome."""
     known = (_USED,) if side.keyed else ()
-    return ("line", *side.about, "change_key", "effect", *known, *_COMMON, *side.answered, "error")
+    return ("line", *side.about, "change_key", "effect", *known, *_COMMON, *side.answered, "notice", "error")
 
 
 _COMMON = ("attempts", "status", "code", "code_name")
@@ -35,6 +36,8 @@ _USED = "used_elsewhere"
 def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
     """Return the outcome of `change` as plain values under `columns`."""
     error, told, about = outcome.error, side.told(change, outcome.result), len(side.about)
+    notice = outcome.notice
+    said = notice if error is None else error
     values = (
         change.line,
         *told[:about],
@@ -43,9 +46,10 @@ def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
         *((outcome.used_elsewhere,) if side.keyed else ()),
         len(outcome.attempts),
         outcome.attempts[-1].status if outcome.attempts else None,
-        error.code if error is not None else None,
-        error.code_name if error is not None else None,
+        said.code if said is not None else None,
+        said.code_name if said is not None else None,
         *told[about:],
+        said_beside(notice) if notice is not None else None,
         str(error) if error is not None else None,
     )
     return dict(zip(columns(side), values, strict=True))

@@ -14,6 +14,7 @@ from bonifiq_async.cli.outcome_file import json_line
 from bonifiq_async.cli.providers import Side
 from bonifiq_async.cli.screen import give
 from bonifiq_async.cli.tables import Table, show_table
+from bonifiq_async.conclusion import said_beside
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import Standing
 from bonifiq_async.money import Sums
@@ -57,7 +58,8 @@ class Ending:
     """How a run over changes of `side` ended, counted and summed by effect.
 
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
-    changes were to be made; `left_out` rows were not valid and were none.
+    changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
+    a warning; `warnings` are the first of them.
     """
 
     side: Side
@@ -70,6 +72,8 @@ class Ending:
     interrupted: bool = False
     stopped: str | None = None
     refused_credentials: bool = False
+    warned: int = 0
+    warnings: list[str] = field(factory=list)
     examples: dict[Effect, list[str]] = field(factory=dict)
 
     def count(self, outcome: Outcome[object]) -> None:
@@ -79,10 +83,17 @@ class Ending:
             return
         self.counts[outcome.effect] += 1
         self.sums[outcome.effect].put(outcome.change.value)
-        shown = self.examples.setdefault(outcome.effect, [])
-        if outcome.error is not None and len(shown) < SHOWN_ERRORS:
+        if outcome.error is not None:
+            self._keep(self.examples.setdefault(outcome.effect, []), outcome, str(outcome.error))
+        elif outcome.notice is not None and outcome.notice.warns:
+            self.warned += 1
+            self._keep(self.warnings, outcome, f"{outcome.change.change_key}: {said_beside(outcome.notice)}")
+
+    def _keep(self, shown: list[str], outcome: Outcome[object], text: str) -> None:
+        """Keep what is said of a change, as one of the first to show."""
+        if len(shown) < SHOWN_ERRORS:
             line = _line(outcome.change)
-            shown.append(f"line {line}: {outcome.error}" if line else str(outcome.error))
+            shown.append(f"line {line}: {text}" if line else text)
 
     def shown(self) -> list[str]:
         """Return errors to show, those in doubt first; refused credentials are told once, not for each."""
@@ -197,7 +208,11 @@ def _effects(ending: Ending, name: str) -> Kinds:
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
     table = _by_kind(ending.side, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
-    for name, number in (("not tried", ending.not_tried), ("not valid, left out", ending.left_out)):
+    for name, number in (
+        ("of them with a warning", ending.warned),
+        ("not tried", ending.not_tried),
+        ("not valid, left out", ending.left_out),
+    ):
         if number:
             table.add_row(name, f"{number:,}", "", "")
     return table
@@ -224,6 +239,7 @@ def ending_json(ending: Ending, exit_code: int) -> bytes:
             "effects": _by_name(_effects(ending, State.USED_ELSEWHERE.value)),
             "not_tried": ending.not_tried,
             "left_out": ending.left_out,
+            "warned": ending.warned,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
             "interrupted": ending.interrupted,

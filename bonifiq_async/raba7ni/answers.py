@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from bonifiq_async.answer_body import Members, error_body, members_of, said_of, text_of
+from bonifiq_async.answer_body import Members, error_body, members_of, said_of, text_of, words_of
 from bonifiq_async.converters import structure
 from bonifiq_async.errors import PayloadError
 from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
 from bonifiq_async.operation import Operation
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.outcome import Notice, Verdict
 from bonifiq_async.raba7ni.envelope import states
 from bonifiq_async.raba7ni.sign_in import SignedIn
 from bonifiq_async.secret import Secret
@@ -40,7 +40,9 @@ class AnswerReader:
         answer: Members | Reading[T] = _opened(operation, evidence)
         if isinstance(answer, Reading):
             return answer
-        return _structured(operation, answer.get("data"), "$.data", _request_id(answer))
+        reading = _structured(operation, answer.get("data"), "$.data", _request_id(answer))
+        notice = _notice(answer) if operation.kept else None
+        return reading if notice is None else evolve(reading, notice=notice)
 
     def read_redeem(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read the answer to a call with a member token: a 401 or 403 may be about that alone."""
@@ -135,6 +137,20 @@ def _structured(operation: Operation[T], data: object, path: str, request_id: st
     except PayloadError as error:
         return _unreadable(str(error), error.path, request_id)
     return Reading(Verdict.ACCEPTED, value, request_id=request_id)
+
+
+def _notice(answer: Members) -> Notice | None:
+    """Return what stands beside the result of a write: a `balance_warning`, or a message of the envelope.
+
+    Of the first nothing is known but that it was null; the second is that of an older envelope.
+    """
+    data = answer.get("data")
+    warning = data.get("balance_warning") if isinstance(data, dict) else None
+    message = words_of(answer.get("message"))
+    if not warning:
+        return None if message is None else Notice(severity=0, message=message)
+    said = [words_of(warning) or "balance_warning", message]
+    return Notice(severity=1, message=". ".join(text for text in said if text is not None))
 
 
 def _request_id(answer: Members) -> str | None:
