@@ -71,7 +71,8 @@ class Admission:
 class Sample:
     """What one attempt tells of how much the provider takes.
 
-    `elapsed` are seconds; `asked` those that all requests are still asked to wait.
+    `elapsed` are seconds; `asked` those that all requests are still asked to wait. `alone` says that it
+    was asked to wait, and no other.
     """
 
     verdict: Verdict
@@ -79,6 +80,7 @@ class Sample:
     elapsed: float
     asked: float | None = None
     timed_out: bool = False
+    alone: bool = False
 
 
 class Slot(Protocol):

@@ -25,8 +25,8 @@ from bonifiq_async.runtime import Runtime
 from bonifiq_async.secret import Blotter
 from bonifiq_async.session import SessionManager, Timeouts
 from bonifiq_async.slices import in_slices
-from bonifiq_async.verdict import leaves_doubt, transport_verdict
-from bonifiq_async.watch import Waits, Watch
+from bonifiq_async.verdict import GOOD, leaves_doubt, transport_verdict
+from bonifiq_async.watch import Waits, Watch, name_of
 
 T = TypeVar("T")
 
@@ -106,15 +106,15 @@ class Delivery:
             last = (reading, evidence)
             request_id = _request_id(blotter, reading, evidence)
             _record(history, verdict, evidence, request_id, wall, waited=now - since - evidence.elapsed)
+            if self._waits.scope.told and verdict in GOOD and watch.asked is None:
+                self._waits.scope.passed(name_of(request), now - evidence.elapsed)
             if slot is not None:
-                slot.saw(_sample(verdict, evidence, watch.left(now)))
+                slot.saw(_sample(verdict, evidence, watch, now))
                 slot.release()  # not before: who takes the place next must know of this answer
             decision: Again | Stop = ACCEPTED
             if verdict is not Verdict.ACCEPTED:
                 tokens = self.quota.left if slot is None else MANY
-                decision = self._decided(
-                    operation, verdict, evidence, history, deadline, watch.left(now), tokens
-                )
+                decision = self._decided(operation, verdict, evidence, history, deadline, watch, tokens)
             if isinstance(decision, Stop):
                 if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
                     self.quota.refund(paid)
@@ -126,7 +126,7 @@ class Delivery:
                 return self._given_up(history, StopReason.CLOSED, reading, evidence)
             if slot is None:
                 self.quota.spend(decision.cost)
-            paid, wait = decision.cost, decision.wait
+            paid, wait = decision.cost, decision.wait + (0.0 if watch.asked is None else EARLIEST)
             _log_retry(operation, request, history, verdict, decision)
 
     async def _sent(
@@ -142,8 +142,11 @@ class Delivery:
             barred = await self._enter(wait, deadline, slot)
             if barred is not None:
                 return barred
-            watch = history.hand_over = Watch(self._waits, deadline, slot)
-            seconds = min(self._timeouts.attempt, deadline.remaining(self._runtime.monotonic()))
+            watch = history.hand_over = Watch(self._waits, request, deadline, slot)
+            now = self._runtime.monotonic()
+            if self._waits.scope.told:
+                watch.first = self._waits.begins(now)
+            seconds = min(self._timeouts.attempt, deadline.remaining(now))
             try:
                 evidence = await self.session.attempt(request, seconds, watch)
             finally:
@@ -159,9 +162,10 @@ class Delivery:
         evidence: Evidence,
         history: History,
         deadline: Deadline,
-        asked: float | None,
+        watch: Watch,
         tokens: int,
     ) -> Again | Stop:
+        now = self._runtime.monotonic()
         return decide(
             verdict,
             operation.repeat,
@@ -169,10 +173,10 @@ class Delivery:
             in_doubt=history.in_doubt,
             policy=self._policy,
             deadline=deadline,
-            now=self._runtime.monotonic(),
+            now=now,
             quota_left=tokens,
-            random=self._runtime.random,
-            asked=asked,
+            random=watch.chance(self._runtime.random),
+            asked=watch.left(now),
             timed_out=evidence.failure is Failure.TIMEOUT,
             throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
         )
@@ -266,9 +270,10 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
     return evolve(ended, used_elsewhere=ended.effect is Effect.ALREADY_APPLIED and not known)
 
 
-def _sample(verdict: Verdict, evidence: Evidence, asked: float | None) -> Sample:
+def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, now: float) -> Sample:
     timed_out = evidence.failure is Failure.TIMEOUT
-    return Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out)
+    asked = None if watch.alone else watch.left(now)
+    return Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out, watch.alone)
 
 
 def _judge(

@@ -8,8 +8,10 @@ from bonifiq_async.admission import Slot
 from bonifiq_async.budget import Deadline, Hold, held_for
 from bonifiq_async.evidence import HandOver, Headers
 from bonifiq_async.log import logger
+from bonifiq_async.request import PreparedRequest
 from bonifiq_async.retry_after import in_words
 from bonifiq_async.verdict import asked_wait
+from bonifiq_async.wait_scope import Turn, WaitScope
 
 
 @define(eq=False)
@@ -24,19 +26,31 @@ class Waits:
     clock: Callable[[], float]
     wall: Callable[[], float]
     hold: Hold = field(factory=Hold)
+    scope: WaitScope = field(factory=WaitScope)
+    _began: float = float("-inf")
+
+    def begins(self, now: float) -> bool:
+        """Take in that an attempt begins; say whether it is the first since the hold was over."""
+        first, self._began = self._began <= self.hold.until, now
+        return first
 
 
 class Watch(HandOver):
-    """One attempt of a call that ends at `deadline`; `slot` is its place in a batch.
+    """One attempt to send `request`, whose call ends at `deadline`; `slot` is its place in a batch.
 
-    `asked` are the seconds that its answer asks to wait, None when it asks for none.
+    `first` says that no other has begun since a hold was over, where that is of interest.
+
+    `asked` are the seconds that its answer asks to wait, None when it asks for none; `alone` says that this
+    request alone has to.
     """
 
     asked: float | None = None
+    alone = first = False
     _heard = 0.0
 
-    def __init__(self, waits: Waits, deadline: Deadline, slot: Slot | None) -> None:
+    def __init__(self, waits: Waits, request: PreparedRequest, deadline: Deadline, slot: Slot | None) -> None:
         self._waits = waits
+        self._request = request
         self._deadline = deadline
         self._slot = slot
 
@@ -57,10 +71,25 @@ class Watch(HandOver):
         if wait.moment is not None:
             end = in_words(wait.seconds, waits.wall())
             logger.warning("a Retry-After of %s is read as a moment: the wait is %s", wait.moment, end)
+        self.alone = waits.scope.tell(name_of(self._request), self._heard, first=self.first)
+        if self.alone:
+            return
         waits.hold.extend(self._heard, wait.seconds, held_for(wait.seconds, waits.patience))
         if self._slot is not None:
             self._slot.told_to_wait(wait.seconds)
 
+    def chance(self, random: Callable[[], float]) -> Callable[[], float]:
+        """Return what draws by how much the wait is lengthened, from 0 up to 1."""
+        if self.asked is None:
+            return random
+        turn = self._waits.scope.turn(name_of(self._request))
+        return random if turn is Turn.ANY else lambda: float(turn is Turn.LAST)
+
     def left(self, now: float) -> float | None:
         """Return the seconds of the wait that are left, None when there is none."""
         return None if self.asked is None else max(0.0, self._heard + self.asked - now)
+
+
+def name_of(request: PreparedRequest) -> str:
+    """Return what tells `request` from others of its client: its key, or where it reads."""
+    return request.key or request.path

@@ -83,10 +83,10 @@ def calls_over(
     )
 
 
-async def points(calls: Calls, deadline: float | None = None) -> object:
+async def points(calls: Calls, deadline: float | None = None, request: PreparedRequest = REQUEST) -> object:
     """Read a balance; return it, or the error."""
     try:
-        result, _ = await calls.value(operations.POINTS, REQUEST, AnswerReader().read, deadline=deadline)
+        result, _ = await calls.value(operations.POINTS, request, AnswerReader().read, deadline=deadline)
     except (NotAppliedError, PayloadError) as error:
         return error
     return result

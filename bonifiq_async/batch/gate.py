@@ -12,14 +12,18 @@ from typing import TypeVar
 
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
-from bonifiq_async.batch.limit import GOOD, Adaptation
+from bonifiq_async.batch.limit import Adaptation
 from bonifiq_async.batch.outage import A_WHILE, Outage
 from bonifiq_async.budget import EARLIEST, Hold
 from bonifiq_async.errors import NotAppliedError
 from bonifiq_async.outcome import Outcome, StopReason, Verdict
 from bonifiq_async.retry_after import in_words
 from bonifiq_async.runtime import Runtime
+from bonifiq_async.verdict import GOOD
+from bonifiq_async.wait_scope import FIRSTS
 
+FIRST_COME = 10 * EARLIEST
+"""Seconds after a hold in which the change that was told to wait comes back: repeats go before beginnings."""
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
 
@@ -83,7 +87,8 @@ class Gate:
         passage = Passage(self) if again is None else again
         if self._outage.since is not None and self._is_hopeless(passage):
             return None
-        if not self._enters(passage) and await self._wait_for_turn(self._beginnings, passage) is not None:
+        queue = self._repeats if passage.goes_first else self._beginnings
+        if not self._enters(passage) and await self._wait_for_turn(queue, passage) is not None:
             return None
         passage.begin(self._runtime.monotonic())
         return passage
@@ -167,6 +172,7 @@ class Gate:
         self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
         self._full = self._paced = False
         self.repeats += passage.failed
+        passage.told, passage.alone = sample.asked is not None, sample.alone
         if sample.verdict not in GOOD:
             passage.failed = True
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
@@ -182,7 +188,7 @@ class Gate:
             return False
         if outcome.error is None and not self._paused:
             self._outage.since = None  # it may have been applied already, and nothing been sent
-        if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG:
+        if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG and not passage.alone:
             asked = None if outcome.error is None else outcome.error.retry_after
             self._outage.held_up(passage, self._runtime.monotonic())
             self.hold(asked or 0.0)  # it may have been said to another call of the client
@@ -197,7 +203,7 @@ class Gate:
 
     def hold(self, asked: float) -> None:
         """Let no request go for so many seconds; give up when that is more than the run waits."""
-        self._held.extend(self._runtime.monotonic(), asked, asked + EARLIEST)
+        self._held.extend(self._runtime.monotonic(), asked, asked + FIRST_COME)
         if asked > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}")
 
@@ -298,15 +304,21 @@ class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
-    before it was let in again; `failed` that it was tried, and `sent` that it left then.
+    before it was let in again; `failed` that it was tried, and `sent` that it left then; `told` that all were
+    asked to wait when it was tried last, `alone` that it was, and no other.
     """
 
     began = float("inf")
     rounds = 0
-    held = late = failed = sent = False
+    held = late = failed = sent = told = alone = False
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it goes before the others in its next round: see `wait_scope`."""
+        return self.told and self.rounds <= FIRSTS
 
     def begin(self, now: float) -> None:
         """Begin a round."""

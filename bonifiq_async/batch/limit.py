@@ -11,6 +11,7 @@ from attrs import define, field
 from bonifiq_async.admission import Sample
 from bonifiq_async.batch.share import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
 from bonifiq_async.outcome import Verdict
+from bonifiq_async.verdict import GOOD
 
 DOUBLING = 0.25
 """Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two
@@ -36,9 +37,6 @@ LONGEST_REST = 1.0
 """Seconds that the place of a request rests that was turned away."""
 TICK = 0.05
 """Seconds in steps of which the rate is measured that the provider takes."""
-
-GOOD = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.REFUSED})
-"""Verdicts that show a provider at work, whatever it says."""
 
 
 @define

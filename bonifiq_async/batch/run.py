@@ -261,7 +261,8 @@ class _Run(Generic[C, T]):
                 self.stop()
             finally:
                 if again:
-                    self._ready.put(lap)  # behind the others: one of them may get through
+                    # Behind the others: one of them may get through.
+                    self._ready.put(lap, first=lap.passage is not None and lap.passage.goes_first)
                 else:
                     self._end(lap)
 

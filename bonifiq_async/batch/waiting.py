@@ -20,9 +20,9 @@ class Line(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, item: T) -> None:
-        """Add it at the end, and wake one who waits."""
-        self._items.append(item)
+    def put(self, item: T, *, first: bool = False) -> None:
+        """Add it at the end, or as the first, and wake one who waits."""
+        (self._items.appendleft if first else self._items.append)(item)
         self._wake()
 
     def first(self) -> T:

@@ -1,0 +1,86 @@
+"""Decisions: whether a wait is asked of all calls of a client, or of one request alone.
+
+A Retry-After does not say whose limit was met. When that of an account was, the first request after the wait
+gets through, whichever it is: the provider said so. A request whose own limit it is (of a customer that the
+provider locks, of a firewall's rule) is refused once more, also as the first, while others get through.
+So one that was told to wait goes first after it. Is it refused again then, twice, it goes after the others:
+when these get through, and it does not, the wait is its own, and holds no other call.
+"""
+
+import enum
+
+from attrs import define, field
+
+FIRSTS = 2
+"""How often a request is refused though it was the first to leave after the wait, until it goes last."""
+MOST = 64
+"""Requests that are remembered: where more are told to wait at a time, it is no matter of one."""
+
+
+class Turn(enum.Enum):
+    """When a request leaves that was told to wait: before all others, among them by chance, or after them."""
+
+    FIRST = enum.auto()
+    ANY = enum.auto()
+    LAST = enum.auto()
+
+
+@define
+class _Told:
+    """A request that was told to wait, last at `at`: `firsts` times though it was the first to leave."""
+
+    at: float
+    firsts: int = 0
+    alone: bool = False
+
+
+@define
+class WaitScope:
+    """Which requests were told to wait and have not got through since: `told`, by their names.
+
+    Until shown otherwise a wait is asked of all. So it is again as soon as a request is told that never was,
+    or one gets through that was: both are what the limit of an account looks like.
+    """
+
+    told: dict[str, _Told] = field(factory=dict)
+    _latest: str | None = None
+    _passed: float = float("-inf")
+
+    def tell(self, name: str, now: float, *, first: bool) -> bool:
+        """Take in that the request `name` is told to wait, and say whether that is for itself alone.
+
+        `first` says that no other had left since the wait was over that was asked for before.
+        """
+        self._latest = name
+        known = self.told.get(name)
+        if known is None:
+            self._doubt()
+            if len(self.told) >= MOST:
+                del self.told[next(iter(self.told))]
+            self.told[name] = _Told(now)
+            return False
+        if first:
+            known.firsts += 1
+        elif known.firsts >= FIRSTS and self._passed > known.at:
+            known.alone = True
+        known.at = now
+        return known.alone
+
+    def passed(self, name: str, left: float) -> None:
+        """Take in that the request `name`, which left at `left`, was answered and not told to wait."""
+        if self.told.pop(name, None) is None:
+            self._passed = max(self._passed, left)
+        else:
+            self._doubt()
+
+    def turn(self, name: str) -> Turn:
+        """Say when the request `name`, which has to wait, leaves."""
+        known = self.told.get(name)
+        if known is not None and known.firsts >= FIRSTS:
+            return Turn.LAST
+        return Turn.FIRST if name == self._latest else Turn.ANY
+
+    def _doubt(self) -> None:
+        """Begin to count anew."""
+        for each in self.told.values():
+            each.firsts, each.alone = 0, False
