@@ -211,7 +211,7 @@ async def test_who_gives_up_leaves_no_trace() -> None:
     """A hold of minutes in which many wait for a second each, again and again."""
     gate = gate_of(4)
     passage = await begun(gate)
-    passage.saw(Sample(Verdict.THROTTLED, 503, 0.01, 300.0))
+    passage.told_to_wait(300.0)
     passage.release()
     passages = [Passage(gate) for _ in range(50)]
 
@@ -241,6 +241,7 @@ async def test_the_state_is_told() -> None:
     passage = await begun(gate)
     state = gate.state
     assert (state.in_flight, state.limit, state.rate, state.held, state.paused) == (1, 4, 50.0, 0.0, None)
+    passage.told_to_wait(7.0)
     passage.saw(Sample(Verdict.THROTTLED, 429, 0.01, 7.0))
     passage.release()
     await asyncio.sleep(2.0)
@@ -370,7 +371,7 @@ async def test_a_hold_that_another_call_was_told_of_is_waited_out() -> None:
     """The client knows of it, the gate does not: no change is begun again and again meanwhile."""
     provider = Provider()
     client = Client(provider, call=60.0)
-    client.delivery.hold.extend(now() + 200.0, 200.0)
+    client.delivery.hold.extend(now(), 200.0, 200.0)
     batch, began = CashbackBatch(client, flow=wide(4), runtime=runtime()), now()
     outcomes = await all_of(batch, many(20))
     assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
@@ -465,7 +466,7 @@ async def test_stop_in_a_hold_lets_nobody_begin(asked: float) -> None:
 async def test_stop_in_a_hold_with_nothing_in_flight_ends_at_once() -> None:
     """When all that wait have not begun."""
     client = Client(Provider(), call=60.0)
-    client.delivery.hold.extend(now() + 100.0, 100.0)
+    client.delivery.hold.extend(now(), 100.0, 100.0)
     batch, began = CashbackBatch(client, flow=wide(8), runtime=runtime()), now()
     asyncio.get_running_loop().call_later(5.0, batch.stop)
     outcomes = await all_of(batch, many(100))
@@ -491,7 +492,7 @@ async def test_stop_while_a_hold_keeps_all_from_being_sent_ends_soon() -> None:
     """Another call of the client was asked to wait, and these have begun: they are not sent afterwards."""
     provider = Provider()
     client = Client(provider, call=180.0)
-    client.delivery.hold.extend(now() + 100.0, 100.0)
+    client.delivery.hold.extend(now(), 100.0, 100.0)
     batch, began = CashbackBatch(client, flow=wide(8), runtime=runtime()), now()
     asyncio.get_running_loop().call_later(5.0, batch.stop)
     outcomes = await all_of(batch, many(100))

@@ -38,6 +38,7 @@ ROWS = {
         "request",
         "change_key",
         "retry_after",
+        "wait_scope",
         "conclusion",
         "doubts",
         "statement",

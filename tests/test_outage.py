@@ -176,7 +176,7 @@ async def test_a_probe_that_gets_no_answer_holds_the_next_until_it_ends() -> Non
     assert sum(30.0 < at - began < 300.0 for at, _ in provider.tried) <= 12
 
 
-GOOD_ANSWERS = {"a yes": GOOD, "a refusal": status(422), "a wrong credential": status(401)}
+GOOD_ANSWERS = {"a yes": GOOD, "a refusal": status(404), "a wrong credential": status(401)}
 
 
 @pytest.mark.parametrize("answer", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)

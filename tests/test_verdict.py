@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bonifiq_async.evidence import Evidence, Failure
+from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.outcome import Effect, Verdict
 from bonifiq_async.retry_after import AskedWait
 from bonifiq_async.verdict import asked_wait, contribution, leaves_doubt, transport_verdict
@@ -156,3 +156,10 @@ def test_asked_wait_is_counted_from_the_answers_date() -> None:
 def test_contribution_when_the_call_is_given_up(given: Verdict, status: int | None, effect: Effect) -> None:
     assert contribution(given, status) is effect
     assert leaves_doubt(given, status) is (effect is Effect.UNKNOWN)
+
+
+def test_by_itself_every_request_may_leave_and_no_head_is_heard() -> None:
+    hand_over = HandOver()
+    hand_over.head(429, (("Retry-After", "60"),))
+    assert hand_over.may_send() is True
+    assert (hand_over.done, hand_over.withheld) == (False, False)

@@ -202,12 +202,12 @@ async def test_a_provider_that_names_too_short_a_wait_is_seldom_misread() -> Non
 
 @pytest.mark.parametrize(
     ("poison", "width"),
-    [({"7"}, 2), ({"7"}, 8), ({"7"}, 64), ({"0"}, 8), ({"7", "30"}, 8), ({"7", "30"}, 64)],
+    [(("7",), 2), (("7",), 8), (("7",), 64), (("0",), 8), (("7", "30"), 8), (("7", "30"), 64)],
     ids=str,
 )
 @virtual
 async def test_a_row_that_is_always_told_to_wait_holds_the_others_a_few_times(
-    poison: set[str], width: int
+    poison: tuple[str, ...], width: int
 ) -> None:
     """It waits alone then, ends as it does, and is not begun again: others were in flight with it."""
     provider = Recording(lambda _, key: status(429, 20) if key in poison else GOOD)
