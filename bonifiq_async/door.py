@@ -1,14 +1,19 @@
 """Words: what is refused at the door, before anything is sent."""
 
+import inspect
 import math
+import types
 import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar, cast
 
 from attrs import Attribute
 
 from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.money import has_exponent
+
+T = TypeVar("T")
 
 MAX_DIGITS = 28
 """Digits that a provider's decimal surely holds (the contract's `format: decimal` is .NET's: 28 to 29)."""
@@ -129,6 +134,55 @@ def count(_: object, attribute: "Attribute[int]", value: object) -> None:
 def stock(_: object, attribute: "Attribute[int]", value: object) -> None:
     """Check, as an attrs validator, that a setting is a whole number, zero or more; raises as `setting`."""
     _check(attribute.name, type(value) is int and value >= 0, "a whole number of zero or more", value)
+
+
+def function(value: object, name: str, *given: object, awaited: bool = False) -> None:
+    """Check that `value` is a function that takes what is `given` and answers at once.
+
+    With `awaited`, that it is one whose answer is awaited: an `async def`, or what returns an awaitable.
+    Raises `ConfigurationError` naming it: the answer of an `async def` that nobody awaits is true, whatever
+    it would have been.
+    """
+    kind = _wrong_kind(value, awaited=awaited)
+    if kind is None and not _takes(value, given):
+        kind = "one that takes others"
+    if kind is not None:
+        wanted = "an async function" if awaited else "a plain function"
+        count = f"{len(given)} argument{'' if len(given) == 1 else 's'}"
+        raise ConfigurationError(f"{name} must be {wanted} of {count}, not {kind}. Nothing was sent.")
+
+
+def callback(*given: object, awaited: bool = False) -> "Callable[[object, Attribute[T], T], None]":
+    """Return an attrs validator that does the same for a setting."""
+
+    def check(_: object, attribute: "Attribute[T]", value: T) -> None:
+        function(value, attribute.name, *given, awaited=awaited)
+
+    return check
+
+
+def _wrong_kind(value: object, *, awaited: bool) -> str | None:
+    """Return what is wrong with a callback, None where nothing is seen."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    called: tuple[object, ...] = (value, inspect.getattr_static(type(value), "__call__", None))
+    if any(map(inspect.isgeneratorfunction, called)) or any(map(inspect.isasyncgenfunction, called)):
+        return "a generator"
+    if any(map(inspect.iscoroutinefunction, called)) and not awaited:
+        return "an `async def`, whose answer nobody awaits"
+    if awaited and isinstance(value, types.BuiltinFunctionType):
+        return f"{value!r}, which holds up the event loop"
+    return None if callable(value) else f"{value!r}, which cannot be called"
+
+
+def _takes(value: object, given: tuple[object, ...]) -> bool:
+    try:
+        inspect.signature(cast(Callable[..., object], value)).bind(*given)
+    except ValueError:  # a built-in function without a signature
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def _number(value: object) -> TypeGuard[float]:

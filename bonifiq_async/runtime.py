@@ -5,7 +5,9 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from attrs import frozen
+from attrs import field, frozen
+
+from bonifiq_async import door
 
 
 @frozen
@@ -13,10 +15,13 @@ class Runtime:
     """What a client takes from its surroundings.
 
     `monotonic` (seconds) measures durations; `wall` (seconds since the epoch) reads dates;
-    `sleep` waits seconds; `random` gives numbers from 0 up to 1.
+    `sleep` waits seconds and is awaited; `random` gives numbers from 0 up to 1. Raises `ConfigurationError`
+    for another kind of callback.
     """
 
-    monotonic: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    random: Callable[[], float] = random.random
+    monotonic: Callable[[], float] = field(default=time.monotonic, validator=door.callback())
+    wall: Callable[[], float] = field(default=time.time, validator=door.callback())
+    sleep: Callable[[float], Awaitable[None]] = field(
+        default=asyncio.sleep, validator=door.callback(1.0, awaited=True)
+    )
+    random: Callable[[], float] = field(default=random.random, validator=door.callback())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
+from bonifiq_async import door
 from bonifiq_async.runtime import Runtime
 
 EPOCH = 1_900_000_000.0
@@ -41,6 +42,9 @@ class VirtualClock:
         busy: Callable[[], bool] = lambda: False,
         patience: float = 0.0,
     ) -> None:
+        if on_sleep is not None:
+            door.function(on_sleep, "on_sleep", 1)
+        door.function(busy, "busy")
         self.now = 1_000.0
         self.slept: list[float] = []
         self._on_sleep = on_sleep
@@ -70,7 +74,7 @@ class VirtualClock:
 
     def _tick(self, loop: asyncio.AbstractEventLoop, sleepers: _Sleepers) -> None:
         """Count an iteration; once they are enough, and nothing came of a last wait, wake the next."""
-        busy = self._busy()
+        busy = self._busy() is True
         sleepers.quiet = 0 if busy else sleepers.quiet + 1
         if sleepers.quiet > QUIET:
             moment, _, awake = heapq.heappop(sleepers.waiting)

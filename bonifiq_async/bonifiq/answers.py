@@ -6,8 +6,9 @@ What an envelope states is found out by `envelope` and `removal`; what follows f
 
 from typing import Protocol, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from bonifiq_async import door
 from bonifiq_async.answer_body import Members, error_body, members_of, said_of
 from bonifiq_async.bonifiq import removal
 from bonifiq_async.bonifiq.envelope import (
@@ -97,7 +98,7 @@ class StatedBy(Protocol[T]):
 class AnswerReader:
     """Reads complete answers. `duplicate_rule` says which errors mean that the key was used before."""
 
-    duplicate_rule: DuplicateRule = reports_used_key
+    duplicate_rule: DuplicateRule = field(default=reports_used_key, validator=door.callback(ErrorAnswer(400)))
 
     def read(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read an answer whose payload is the operation's `result`, enveloped or bare."""

@@ -79,7 +79,8 @@ class BonifiQClient:
     before. A `session` that is given is used and never closed. `trust_env` lets the environment name a
     proxy. `runtime` is the clock, the sleep and the random source.
 
-    Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
+    Raises `ConfigurationError` for a base URL that is neither https nor on loopback, and for a
+    `duplicate_rule` that is no plain function. Only a rule's `True` is taken for a yes.
     """
 
     customers: Customers

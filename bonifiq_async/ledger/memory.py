@@ -7,6 +7,7 @@ from typing import Self
 
 from attrs import evolve
 
+from bonifiq_async import door
 from bonifiq_async.account import another
 from bonifiq_async.errors import ConfigurationError, LedgerError
 from bonifiq_async.intent import (
@@ -42,6 +43,7 @@ class MemoryLedger:
         key_retention: float = float("inf"),
         clock: Callable[[], float] = time.time,
     ) -> None:
+        door.function(clock, "clock")
         self._capacity = capacity
         self._retention = key_retention
         self._clock = clock

@@ -10,6 +10,7 @@ from typing import Self
 
 from attrs import evolve
 
+from bonifiq_async import door
 from bonifiq_async.account import another
 from bonifiq_async.alarms import Alarms
 from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
@@ -51,6 +52,7 @@ class SqliteLedger:
         key_retention: float = float("inf"),
         clock: Callable[[], float] = time.time,
     ) -> None:
+        door.function(clock, "clock")
         self.path = Path(path)
         self._retention = key_retention
         self._first = first(key_retention)
