@@ -84,6 +84,21 @@ BREAKS = {
         look.DONE = frozenset()
         """,
     ),
+    "a used key that is taken for one's own": (
+        ("used-keys",),
+        """
+        from bonifiq_async import delivery
+        delivery._explained = lambda ended, doubted: ended
+        """,
+    ),
+    "one's own lost request that is taken for another's": (
+        ("used-keys", "resume"),
+        """
+        from attrs import evolve
+        from bonifiq_async import delivery
+        delivery._explained = lambda ended, doubted: evolve(ended, used_elsewhere=True)
+        """,
+    ),
     "no order within a customer": (
         ("order",),
         """

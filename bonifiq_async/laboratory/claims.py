@@ -16,9 +16,10 @@ from bonifiq_async.laboratory.killed import KILLED
 from bonifiq_async.laboratory.memory import MEMORY
 from bonifiq_async.laboratory.never import NEVER
 from bonifiq_async.laboratory.scale import Scale
+from bonifiq_async.laboratory.shared import SHARED
 from bonifiq_async.laboratory.time_limits import limits
 
-EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, MEMORY, NEVER)
+EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, SHARED, MEMORY, NEVER)
 """All that is tried; each bears the claims that it names."""
 NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)
 """The names of all claims."""
