@@ -322,11 +322,8 @@ def _book(ledger: Ledger) -> object:
 
 
 def _own(delivered: Delivered[object]) -> Delivered[object]:
-    """Return the same with an answer and attempts that no other caller has: only type checkers guard them."""
-    attempts, reading = tuple(map(copy.copy, delivered.attempts)), delivered.reading
-    if reading is not None:
-        reading = evolve(reading, result=copy.copy(reading.result))
-    return evolve(delivered, attempts=attempts, reading=reading)
+    """Return the same with attempts that no other caller has: only type checkers guard them."""
+    return evolve(delivered, attempts=tuple(map(copy.copy, delivered.attempts)))
 
 
 def _adopting(

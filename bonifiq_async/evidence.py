@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import evolve, field
+from attrs import evolve, field, frozen
 
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
@@ -75,7 +75,7 @@ def values_of(name: str, headers: Headers) -> tuple[str, ...]:
     return tuple([value for key, value in headers if len(key) == length and key.lower() == wanted])
 
 
-@fixed
+@frozen
 class ErrorAnswer:
     """What a provider said of a failure; any part may be missing."""
 

@@ -9,14 +9,32 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import attrs
 import pytest
 
 import bonifiq_async
+from bonifiq_async import (
+    CardReward,
+    CashbackEarned,
+    CashbackRefunded,
+    CheckoutRemoval,
+    CustomerPoints,
+    ErrorAnswer,
+    MaskedMember,
+    Notice,
+    Pagination,
+    PendingOrder,
+    PointDetailItem,
+    SignedIn,
+)
+from bonifiq_async.bonifiq.operations import OPERATIONS
 from bonifiq_async.evidence import Evidence
 from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import Ending, State
+from bonifiq_async.operation import Operation
+from bonifiq_async.raba7ni import operations as raba7ni
 
 SETS = """
 from bonifiq_async.evidence import Evidence
@@ -39,6 +57,10 @@ def test_type_checker_refuses_a_change(tmp_path: Path) -> None:
         'Property "attempts" defined in "Ending" is read-only  [misc]',
         'Property "sent" defined in "Evidence" is read-only  [misc]',
     ]
+
+
+RABA7NI = [each for each in vars(raba7ni).values() if isinstance(each, Operation)]
+RABA7NI += [*raba7ni.REQUEST_OTP.values(), *raba7ni.VERIFY_OTP.values()]
 
 
 def values() -> Iterator[type[object]]:
@@ -81,11 +103,54 @@ def test_what_users_make_is_frozen(kind: type[object]) -> None:
     assert attrs.inspect(kind).is_frozen
 
 
-def test_equal_values_are_one() -> None:
+def test_equal_values_are_equal() -> None:
     value = Ending(State.APPLIED, 1, "x")
-    again = pickle.loads(pickle.dumps(value))
-    assert {value, again, copy.deepcopy(value)} == {value}
+    assert value == pickle.loads(pickle.dumps(value)) == copy.deepcopy(value)
     assert value != Ending(State.APPLIED, 2, "x")
+
+
+@pytest.mark.parametrize("kind", list(values()))
+def test_what_may_change_has_no_hash(kind: type[object]) -> None:
+    """It would be lost in a set as soon as it did; what is compared by identity has one of its own."""
+    changes = not attrs.inspect(kind).is_frozen and kind.__eq__ is not object.__eq__
+    assert (kind.__hash__ is None) is changes
+
+
+def answered() -> Iterator[type[object]]:
+    """Yield every class that an operation answers, and those within it."""
+    left = [each.result for each in (*OPERATIONS, *RABA7NI)]
+    seen: set[object] = set()
+    while left:
+        kind = left.pop()
+        if kind not in seen:
+            seen.add(kind)
+            yield kind
+            hints = get_type_hints(kind).values()
+            parts = {part for hint in hints for part in (hint, *get_args(hint))}
+            left += [part for part in parts if isinstance(part, type) and attrs.has(part)]
+
+
+@pytest.mark.parametrize(
+    "kind", [*sorted(answered(), key=lambda kind: kind.__qualname__), Notice, ErrorAnswer]
+)
+def test_what_a_provider_answered_is_frozen_and_has_a_hash(kind: type[object]) -> None:
+    """One rule for every answer: calls that were joined share it."""
+    assert attrs.inspect(kind).is_frozen
+    if all(field.default is not attrs.NOTHING for field in attrs.fields(kind)):
+        assert {kind(), kind()} == {kind()}
+
+
+def test_an_answer_that_holds_an_object_has_a_hash() -> None:
+    warned = CashbackRefunded(balance_warning={"message": ["low"]})
+    assert {warned, CashbackRefunded(balance_warning={"message": ["low"]})} == {warned}
+    assert len({CardReward(title={"en": "A"}), CardReward(title={"en": "B"})}) == 2
+
+
+def test_every_answer_is_looked_at() -> None:
+    """Those of both providers, and what stands in them."""
+    found = set(answered())
+    assert {CustomerPoints, PointDetailItem, CheckoutRemoval, PendingOrder} <= found
+    assert {CashbackEarned, CardReward, Pagination, MaskedMember, SignedIn} <= found
 
 
 def test_a_fixed_value_may_be_made_of_a_frozen_one() -> None:

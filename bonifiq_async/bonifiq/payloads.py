@@ -175,7 +175,7 @@ class PointDetailItem:
     point_type_description: str | None = None
 
 
-@fixed
+@frozen
 class CustomerPoints:
     """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
 
@@ -193,7 +193,7 @@ class CustomerPoints:
     error: str | None = None
 
 
-@fixed
+@frozen
 class PendingOrder:
     """What one order will bring (schema CustomerPendingOrderResponse)."""
 
@@ -203,7 +203,7 @@ class PendingOrder:
     pending_cashback: Decimal | None = None
 
 
-@fixed
+@frozen
 class PendingPoints:
     """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
 
@@ -212,7 +212,7 @@ class PendingPoints:
     pending_orders: NotNullArray[PendingOrder] = ()
 
 
-@fixed
+@frozen
 class CheckoutRemoved:
     """Result of a checkout removal (schema CheckoutRemoveCashbackResponse)."""
 
@@ -220,7 +220,7 @@ class CheckoutRemoved:
     customer_message: NotNull[str] = None
 
 
-@fixed
+@frozen
 class CheckoutRemoval:
     """What became of the cashback on a checkout.
 

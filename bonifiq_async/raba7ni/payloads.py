@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from attrs import field
+from attrs import field, frozen
 
 from bonifiq_async.change_key import canonical
 from bonifiq_async.fixed import fixed
@@ -102,7 +102,7 @@ class RefundRequest:
         )
 
 
-@fixed
+@frozen
 class CashbackEarned:
     """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
 
@@ -116,7 +116,7 @@ class CashbackEarned:
     earned_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackRedeemed:
     """What a redeem came to. `amount_redeemed` has no sign; the history has it below zero."""
 
@@ -128,7 +128,7 @@ class CashbackRedeemed:
     redeemed_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackRefunded:
     """What a refund came to. `balance_warning` was only ever shown as null: it is kept as it comes."""
 
@@ -141,7 +141,7 @@ class CashbackRefunded:
     member_id: int | None = None
     card_id: int | None = None
     reference: str | None = None
-    balance_warning: object = None
+    balance_warning: object = field(default=None, hash=False)
     refunded_at: datetime | None = None
 
 
@@ -149,7 +149,7 @@ CashbackAnswer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 """What a write is answered with."""
 
 
-@fixed
+@frozen
 class CashbackBalance:
     """A member's balance on a card."""
 
@@ -161,7 +161,7 @@ class CashbackBalance:
     queried_at: datetime | None = None
 
 
-@fixed
+@frozen
 class CashbackTransaction:
     """One line of a member's history. `amount` is signed. It shows neither reference nor metadata."""
 
@@ -173,7 +173,7 @@ class CashbackTransaction:
     created_at: datetime | None = None
 
 
-@fixed
+@frozen
 class Pagination:
     """Where a page of a history stands."""
 
@@ -183,7 +183,7 @@ class Pagination:
     has_more: bool | None = None
 
 
-@fixed
+@frozen
 class HistoryPage:
     """One page of a history."""
 
@@ -193,7 +193,7 @@ class HistoryPage:
     pagination: Pagination | None = None
 
 
-@fixed
+@frozen
 class CashbackConfig:
     """How a card gives cashback. To what the two bounds apply is not documented."""
 
@@ -203,7 +203,7 @@ class CashbackConfig:
     allows_pin_redemption: bool | None = None
 
 
-@fixed
+@frozen
 class CashbackCard:
     """A card: the members of both documented samples, which agree on `id`, `unique_identifier`, `name`."""
 
@@ -220,7 +220,7 @@ class CashbackCard:
     club_id: int | None = None
 
 
-@fixed
+@frozen
 class CardList:
     """The cards of an application."""
 
@@ -228,7 +228,7 @@ class CardList:
     total: int | None = None
 
 
-@fixed
+@frozen
 class CardReward:
     """A reward of a card. `title` is a text for each language code; `points` is what it costs."""
 
@@ -240,7 +240,7 @@ class CardReward:
     is_active: bool | None = None
 
 
-@fixed
+@frozen
 class RewardList:
     """The rewards of a card."""
 
@@ -267,7 +267,7 @@ class RegistrationRequest:
     accepts_emails: bool | None = None
 
 
-@fixed
+@frozen
 class MaskedMember:
     """A member as the sign-in shows it: e-mail and phone have asterisks in them."""
 
@@ -277,7 +277,7 @@ class MaskedMember:
     phone: str | None = None
 
 
-@fixed
+@frozen
 class MemberCheck:
     """Whether a member exists; `registration_endpoint` comes when it does not."""
 
@@ -292,7 +292,7 @@ def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     return message if code is None or message is None else code.blotted(message)
 
 
-@fixed
+@frozen
 class MemberRegistration:
     """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
 
@@ -305,7 +305,7 @@ class MemberRegistration:
         object.__setattr__(self, "message", _without(self.otp_code, self.message))
 
 
-@fixed
+@frozen
 class OneTimeCodeSent:
     """A one-time code is on its way; `otp_code` has it, with a test key alone."""
 
