@@ -357,7 +357,7 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object],
         "customer",
     ),
     "a blank reason": (lambda p: p.setattr(door, "text", _any), {"reason": " "}, "reason"),
-    "a blank key": (lambda p: p.setattr(door, "text", _any), {"change_key": " "}, "key"),
+    "a blank key": (lambda p: p.setattr(door, "label", _any), {"change_key": " "}, "key"),
     "a long customer reason": (
         lambda p: p.setattr(door, "text", _any),
         {"customer_reason": "x" * 256},

@@ -74,17 +74,24 @@ async def test_earn_redeem_refund_and_balance(client, server) -> None:
         Decimal("6.25"),
     )
     assert (refunded.result.previous_balance, refunded.result.reference) == (Decimal("7.5"), "R")
+    assert (refunded.result.currency, refunded.result.balance_warning) == ("TND", None)
     explicit = await client.cashback.refund(
         card_id=10, member=ANA, refund_amount=Decimal(25), cashback_to_deduct=Decimal("0.125"), reference="S"
     )
     assert explicit.result.cashback_deducted == Decimal("0.125")
     balance = await client.cashback.balance(10, 123)
     assert balance.cashback_balance == server.books.balance(10, 123) == Decimal("6.125")
+    assert (balance.card_id, balance.member_id) == (10, 123)
+    assert (balance.cashback_percentage, balance.reward_system) == (5, "cashback")
     for operation, reference in (("earn", "ORDER-12345"), ("redeem", "R"), ("refund", "R"), ("refund", "S")):
         assert len(server.books.effects(operation, reference)) == 1
     rows = [row async for row in client.cashback.history(10, 123)]
     assert [row.amount for row in rows] == [Decimal("12.5"), -5, Decimal("-1.25"), Decimal("-0.125")]
     assert [row.type for row in rows] == ["earning", "redemption", "refund", "refund"]
+    assert [row.event for row in rows[:3]] == ["cashback_earned", "cashback_redeemed", "cashback_refunded"]
+    assert {row.points for row in rows} == {0}
+    ids = [each.result.transaction_id for each in (earned, redeemed, refunded, explicit)]
+    assert [row.id for row in rows] == ids
 
 
 async def test_three_decimals_survive(client, server) -> None:

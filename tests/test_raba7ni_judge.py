@@ -103,21 +103,22 @@ TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_
 SUMS = st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(
     min_value=-10, max_value=10_000, places=3
 )
-MEMBERS = st.one_of(
-    st.builds(Member.by_id, st.integers(1, 10**18 - 1)),
-    st.builds(lambda text: Member(email=f"a{text}"), TEXTS),
-    st.builds(lambda text: Member(phone=f"1{text}"), TEXTS),
+NAMES = st.one_of(
+    st.builds(lambda number: {"id": number}, st.integers(1, 10**18 - 1)),
+    st.builds(lambda text: {"email": f"a{text}"}, TEXTS),
+    st.builds(lambda text: {"phone": f"1{text}"}, TEXTS),
 )
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(amount=SUMS, deducted=st.none() | SUMS, member=MEMBERS, label=TEXTS)
+@given(amount=SUMS, deducted=st.none() | SUMS, names=NAMES, label=TEXTS)
 async def test_what_the_client_takes_the_provider_takes(
-    amount: Decimal, deducted: Decimal | None, member: Member, label: str, raba7ni
+    amount: Decimal, deducted: Decimal | None, names: dict[str, object], label: str, raba7ni
 ) -> None:
     """What passes the client's checks is applied, once, with the amounts that were given."""
     server: Raba7niSandbox = raba7ni()
     try:
+        member = Member(**names)
         earn = Earn(card_id=10, member=member, purchase_amount=amount, reference=label, member_name=label)
         refund = Refund(
             card_id=10, member=member, refund_amount=amount, cashback_to_deduct=deducted, reference=label

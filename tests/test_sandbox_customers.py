@@ -59,6 +59,17 @@ async def test_a_client_reads_what_a_customer_was_given(sandbox: Callable[..., S
     assert pending.pending_orders == ANA.pending_orders
     assert (pending.total_pending_points, pending.total_pending_cashback) == (51, Decimal("0.51"))
     assert (other.cashback_balance, other.point_history, nothing.pending_orders) == (3, (), ())
+    assert points.customer_exists is other.customer_exists is True
+
+
+async def test_a_customer_that_is_not_there_does_not_exist(sandbox: Callable[..., Sandbox]) -> None:
+    """The page has a member for it; where every customer exists, this one does, too."""
+    for customers, there in (({"ANA": ANA}, False), (None, True)):
+        async with client_for(sandbox(customers=customers)) as client:
+            points = await client.customers.points("BIA")
+            pending = await client.customers.pending_points("BIA")
+        assert (points.customer_exists, points.cashback_balance) == (there, 0)
+        assert (pending.total_pending_points, pending.pending_orders) == (0, ())
 
 
 async def test_a_change_stands_in_the_history_and_has_a_redeem_key(sandbox: Callable[..., Sandbox]) -> None:
@@ -89,6 +100,15 @@ async def test_where_cashback_is_inactive_a_change_moves_points_alone(
     assert (pending.total_pending_points, pending.total_pending_cashback) == (51, None)
     assert [order.pending_cashback for order in pending.pending_orders] == [None, None]
     server.assert_balance("ANA", Decimal("22.35"))  # what the books hold, in BRL
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_points_are_thirty_two_bits(sign: int, sandbox: Callable[..., Sandbox]) -> None:
+    """As the schema says; a balance of cashback may have more."""
+    server = sandbox(customers={"ANA": sign * Decimal(10) ** 27})
+    async with client_for(server) as client:
+        points = await client.customers.points("ANA")
+    assert (points.points_balance, points.cashback_balance) == (sign * (2**31 - 1), sign * 10**27)
 
 
 @pytest.mark.parametrize("amount", [1.5, "1", True, None, Decimal("NaN"), Decimal(2) ** 96])
