@@ -1,5 +1,6 @@
 """The door: what must not be sent is refused by name, and what may be sent goes out exactly as given."""
 
+import time
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
+from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
 from bonifiq_async.door import number, total
 from bonifiq_async.operation import Operation
@@ -128,8 +130,61 @@ def test_customer_reason_has_a_longest(character: str) -> None:
     assert caught.value.path == "customer_reason"
 
 
-def test_customer_reason_may_be_missing() -> None:
-    assert CashbackChange("ABC", Decimal(1), "promotion", "KEY-1").customer_reason is None
+@pytest.mark.parametrize(
+    "given",
+    [
+        "<b>" + "x" * 255 + "</b>",
+        "x" * 255 + "<br/>" * 90,
+        '<a href="https://x.example">' + "x" * 255 + "</a>",
+    ],
+)
+def test_the_tags_of_a_customer_reason_do_not_count(given: str) -> None:
+    """The provider strips them; what is sent is what was given."""
+    assert CashbackChange(**GOOD | {"customer_reason": given}).customer_reason == given  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "given", ["<b>" + "x" * 256, "< b>" + "x" * 253, "1 < 2 > 0" + "x" * 250, "<b" * 200]
+)
+def test_what_is_left_of_a_customer_reason_counts(given: str) -> None:
+    with pytest.raises(PayloadError, match="without its tags") as caught:
+        CashbackChange(**GOOD | {"customer_reason": given})  # type: ignore[arg-type]
+    assert caught.value.path == "customer_reason"
+
+
+def test_many_tags_are_stripped_in_no_time() -> None:
+    begun = time.perf_counter()
+    with pytest.raises(PayloadError):
+        CashbackChange(**GOOD | {"customer_reason": "<a" * 500_000})  # type: ignore[arg-type]
+    assert time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize("given", [None, "", " ", "\t\n", "\u3000"], ids=ascii)
+def test_no_customer_reason_is_one_however_it_is_said(given: str | None) -> None:
+    """Null, empty and blank are the same to the provider: they are the same change and the same request."""
+    bare = CashbackChange("ABC", Decimal(1), "promotion", "KEY-1")
+    change = CashbackChange("ABC", Decimal(1), "promotion", "KEY-1", given)
+    assert (change, change.customer_reason) == (bare, None)
+    assert request_digest(change) == request_digest(bare)
+
+
+DIGESTS = {
+    None: "c7081c5d270567dd04f5705e95c19382",
+    "Obrigado!": "276b5cb82b616b44210c43e79985ce66",
+    "<b>Oi</b>": "8321215ff8b35c9c60dc192082a6ac56",
+    " c ": "614a93edcdb760698b6d17fcc06ad831",
+}
+
+
+def test_the_digest_of_a_request_stays_what_it_is() -> None:
+    """A ledger of an earlier version knows its changes by these."""
+    digests = {
+        reason: request_digest(
+            CashbackChange("ana@b.example", Decimal("10.50"), "spring", "K-1", reason)
+        ).hex()
+        for reason in DIGESTS
+    }
+    assert digests == DIGESTS
 
 
 # Adding and removing.

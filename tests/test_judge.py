@@ -359,7 +359,7 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object],
     "a blank reason": (lambda p: p.setattr(door, "text", _any), {"reason": " "}, "reason"),
     "a blank key": (lambda p: p.setattr(door, "label", _any), {"change_key": " "}, "key"),
     "a long customer reason": (
-        lambda p: p.setattr(door, "text", _any),
+        lambda p: p.setattr(payloads, "LONGEST_CUSTOMER_REASON", 256),
         {"customer_reason": "x" * 256},
         "long customer reason",
     ),

@@ -4,6 +4,7 @@ Source: the schemas of the endpoint pages. No field of an answer is marked as re
 be left out; null is read only where the schema has `nullable: true`, and is a wrong type elsewhere.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -17,6 +18,9 @@ from bonifiq_async.errors import PayloadError
 from bonifiq_async.fixed import fixed
 
 LONGEST_CUSTOMER_REASON = 255
+"""Characters of a customer reason that are shown, its tags not counted: the provider strips them."""
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+"""An HTML tag; what the provider might strip beyond these is counted here."""
 
 
 class Severity(IntEnum):
@@ -48,28 +52,45 @@ def _amount(value: Decimal | int) -> Decimal:
     return door.amount(value, "value")
 
 
+def _shown(value: str | None) -> str | None:
+    """Return a customer reason; null, empty and blank are one, and the default message is shown."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 @frozen
 class CashbackChange:
     """One intended change of a customer's cashback.
 
-    `value` is signed: above zero adds, below zero removes. `reason` is internal; `customer_reason` (at
-    most 255 characters) is shown to the customer. `change_key` makes a repeat harmless.
+    `value` is signed: above zero adds, below zero removes. `reason` is internal; `customer_reason` is shown
+    to the customer in the points history: at most 255 characters without its HTML tags, which the provider
+    strips. An empty or blank one is None, as it is to the provider, which shows its default message then.
+    `change_key` makes a repeat harmless.
 
-    Raises `PayloadError` naming the field for anything that must not be sent.
+    Raises `PayloadError` naming the field for anything that must not be sent. Source: schema
+    CustomerChangeCashbackRequest.
     """
 
     customer_id: str
     value: Decimal = field(converter=_amount)
     reason: str
     change_key: str
-    customer_reason: str | None = None
+    customer_reason: str | None = field(default=None, converter=_shown)
 
     def __attrs_post_init__(self) -> None:
         door.path_segment(self.customer_id, "customer_id")
         door.text(self.reason, "reason")
         door.label(self.change_key, "change_key")
         if self.customer_reason is not None:
-            door.text(self.customer_reason, "customer_reason", longest=LONGEST_CUSTOMER_REASON, blank=True)
+            door.text(self.customer_reason, "customer_reason")
+            length = len(self.customer_reason)
+            if length > LONGEST_CUSTOMER_REASON:
+                length = len(_TAG.sub("", self.customer_reason))
+            if length > LONGEST_CUSTOMER_REASON:
+                raise PayloadError(
+                    f"customer_reason has {length} characters without its tags; at most "
+                    f"{LONGEST_CUSTOMER_REASON} are allowed",
+                    path="customer_reason",
+                )
 
     @classmethod
     def add(

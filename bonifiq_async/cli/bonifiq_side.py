@@ -49,7 +49,6 @@ def _row(line: int, cells: Cells) -> FileChange | Problem:
             raise PayloadError("give exactly one of change_key and reference", path="change_key")
         customer_id = "" if customer_id is None else customer_id
         key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
-        # One that is empty is sent as it is: without it, it would be another change.
         return CustomerRow(customer_id, value, "" if reason is None else reason, key, customer_reason, line)
     except PayloadError as error:
         return Problem(line, error.path, str(error))
