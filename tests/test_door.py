@@ -121,6 +121,12 @@ def test_change_can_not_be_altered() -> None:
         change.value = Decimal(99)  # type: ignore[misc]
 
 
+def test_a_time_may_be_a_key() -> None:
+    """As the page suggests to those who want no de-duplication."""
+    key = "2023-01-01 23:59:00:000"
+    assert CashbackChange.add("ABC", Decimal(1), reason="r", change_key=key).change_key == key
+
+
 @pytest.mark.parametrize("character", ["x", "ç", "😀"])
 def test_customer_reason_has_a_longest(character: str) -> None:
     change = CashbackChange(**GOOD | {"customer_reason": character * 255})  # type: ignore[arg-type]

@@ -31,9 +31,13 @@ class Checkout:
     ) -> CheckoutRemoval:
         """Take the applied cashback off a checkout. Doing it twice does no harm, so it is repeated freely.
 
-        `total` is the checkout's current total in BRL, where the integration wants it. Warnings (03,
-        04) are returned with `removed` false; errors (01, 02) are raised as `CustomerNotFound` and
-        `RefusedError`. Raises `OutcomeUnknownError` when it may have been removed, `NotAppliedError`
+        It is for a shopper who takes the cashback away or leaves the checkout, before the order is made. On
+        some platforms the provider also cancels the redeem behind it. `customer_id` is the store's, such as
+        an e-mail address or a CPF; `total` is the checkout's current total in BRL, where the integration
+        wants it.
+
+        Warnings (03, 04) are returned with `removed` false; errors (01, 02) are raised as `CustomerNotFound`
+        and `RefusedError`. Raises `OutcomeUnknownError` when it may have been removed, `NotAppliedError`
         when it was not. Source: endpoint page "Removes an already applied cashback from a checkout".
         """
         payload = CheckoutRemovalRequest(

@@ -37,6 +37,7 @@ BASE_URL = "https://api.bonifiq.com.br"
 class BasicCredentials(Credentials):
     """API token (user) and API key (password) of the private API (RFC 7617). No repr or pickle shows them.
 
+    The pair is made in the provider's admin panel, menu "API Keys". It stays on servers: see `BonifiQClient`.
     Raises `ConfigurationError` when one is blank or could not be sent.
     """
 
@@ -71,6 +72,9 @@ class BasicCredentials(Credentials):
 
 class BonifiQClient:
     """Client of the BonifiQ private API, an async context manager.
+
+    The API is for back ends: it answers no browser (no CORS), and a program that has its credentials moves
+    money. Source: the introduction of the private API.
 
     One client serves one event loop and any number of tasks; they share its connections (`pool`), its
     retry quota and the wait that the provider asks for. `timeouts.call` is the deadline of a call.

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class Customers:
-    """A client's customers: balances, pending points, and changes of cashback."""
+    """A client's customers: balances, pending points, and changes of cashback.
+
+    A customer's id is that in the store: usually an e-mail address, or a CPF.
+    """
 
     def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
         self._calls = calls
@@ -37,8 +40,8 @@ class Customers:
         """Apply `change` once, and return its outcome: `APPLIED` or `ALREADY_APPLIED`.
 
         `deadline` is in seconds from now (default: `timeouts.call`). The outcome's `result` is the
-        balance after the change; it is None when the change was answered from memory or as a
-        duplicate.
+        balance after the change; it is None when the change was answered from memory, as a duplicate, or
+        without a balance. Its `notice` is what the provider said beside it, such as a warning.
 
         Raises `RefusedError` (or `AuthenticationError`, `CustomerNotFound`), `NotAppliedError` (or
         `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
@@ -134,6 +137,7 @@ class Customers:
     async def pending_points(self, customer_id: str, *, deadline: float | None = None) -> PendingPoints:
         """Return the points and cashback of a customer that are not granted yet. Errors: as `points`.
 
+        They are those of orders that wait for the status in which they score, or for being processed.
         Source: endpoint page "Retrieve pending purchase points and cashback".
         """
         return await self._read(PENDING_POINTS, customer_id, deadline)

@@ -61,12 +61,17 @@ def _shown(value: str | None) -> str | None:
 class CashbackChange:
     """One intended change of a customer's cashback.
 
-    `value` is signed: above zero adds, below zero removes. `reason` is internal; `customer_reason` is shown
-    to the customer in the points history: at most 255 characters without its HTML tags, which the provider
-    strips. An empty or blank one is None, as it is to the provider, which shows its default message then.
-    `change_key` makes a repeat harmless.
+    `customer_id` is the customer's id in the store, usually an e-mail address or a CPF. `value`, in BRL, is
+    signed: above zero adds, below zero removes. `reason` is internal, and never shown to the customer;
+    `customer_reason` is, in the points history: at most 255 characters without its HTML tags, which the
+    provider strips. An empty or blank one is None, as it is to the provider, which shows its default message.
 
-    Raises `PayloadError` naming the field for anything that must not be sent. Source: schema
+    `change_key` makes a repeat harmless: the provider applies it once. Derive it from what the change is for
+    (`reference`). A caller who wants no de-duplication may give a time, such as `2023-01-01 23:59:00:000`, as
+    the page suggests: then a second call is a second change, also after a crash, whatever it was meant to be.
+
+    Raises `PayloadError` naming the field for anything that must not be sent. Source: endpoint page "Add or
+    remove cashback", sections "The ChangeKey field" and "The Reason field"; schema
     CustomerChangeCashbackRequest.
     """
 
@@ -180,7 +185,12 @@ class CustomerPointsToExpire:
 
 @frozen
 class PointDetailItem:
-    """One line of a customer's point history."""
+    """One line of a customer's point history (schema PointDetailItem).
+
+    `amount`, in points, is above zero for what was received and below zero for what was redeemed.
+    `cashback_amount`, in BRL, is the cashback that goes with it, None where there is none. Branch and
+    `order_origin` are None where the line does not come from an order.
+    """
 
     id: NotNull[int] = None
     is_canceled: NotNull[bool] = None
@@ -200,7 +210,9 @@ class PointDetailItem:
 class CustomerPoints:
     """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
 
-    `customer_exists` false means that the provider does not know the customer: no balance.
+    `customer_exists` false means that the provider does not know the customer: no balance. `cashback_balance`
+    is in BRL, and 0 while cashback is inactive in the program, whatever the points are. `redeem_key` is the
+    provider's key for this change of points, after a change; `internal_id` its own id of the customer.
     """
 
     customer_exists: NotNull[bool] = None
@@ -216,7 +228,11 @@ class CustomerPoints:
 
 @frozen
 class PendingOrder:
-    """What one order will bring (schema CustomerPendingOrderResponse)."""
+    """What one order will bring, estimated (schema CustomerPendingOrderResponse).
+
+    `order_value` is the part of the order that counts for points. `pending_cashback` is None while cashback
+    is inactive in the program.
+    """
 
     order_date: NotNull[datetime] = None
     order_value: NotNull[Decimal] = None
@@ -226,7 +242,12 @@ class PendingOrder:
 
 @frozen
 class PendingPoints:
-    """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse)."""
+    """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse).
+
+    The orders are those without granted purchase points that wait for the status in which they score, or have
+    reached it and are not processed yet. `total_pending_cashback` is None while cashback is inactive in the
+    program. Source: endpoint page "Retrieve pending purchase points and cashback".
+    """
 
     total_pending_points: NotNull[int] = None
     total_pending_cashback: Decimal | None = None
