@@ -140,7 +140,7 @@ class Earn:
 class Refund:
     """A refund of `refund_amount` of a purchase, by which cashback is taken back.
 
-    The provider computes the deduction from the refund amount, unless `cashback_to_deduct` says it: zero,
+    The provider computes the deduction from `refund_amount`, unless `cashback_to_deduct` says it: zero,
     which takes nothing back, or more. The page bounds neither; what was deducted stands in the answer. The
     rest is as in `Earn`; `value` is the refund amount below zero.
     """
@@ -182,7 +182,8 @@ class Redeem:
     ledger. Without it all redemptions of a card wait for one another in a batch, and a derived key that
     is applied already answers `UNKNOWN`: it may be another member's. Token and `pin` are secrets: they are
     in no comparison, key or ledger, so that the same redemption with a newer token is the same change. The
-    rest is as in `Earn`; `value` is the amount below zero.
+    `pin` is a further check, which the page leaves open when a card asks for. The rest is as in `Earn`;
+    `value` is the amount below zero. Source: endpoint page, "Redeem Cashback".
     """
 
     card_id: int

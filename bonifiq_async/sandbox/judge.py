@@ -16,36 +16,46 @@ _ADD, _REMOVE = 0, 1
 _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)
 
 
+SUCCESS, WARNING, ERROR = 0, 1, 2
+"""The numbers of ExternalApiResponseSeverity."""
+
+
 @frozen
-class Refusal:
-    """An error in words, with `ErrorCode` and `CodeName` where the provider's error table has the case."""
+class Said:
+    """What an answer says beside its result: an error, unless `severity` says otherwise.
+
+    `number` and `name` are `ErrorCode` and `CodeName`, where the provider has them for the case; `code` is
+    the two-digit code of an endpoint that has some.
+    """
 
     message: str
     number: int | None = None
     name: str | None = None
+    code: str | None = None
+    severity: int = ERROR
     status: int = 400
 
 
 _BLANK = (7, "General_FieldCannotBeNullOrBlank")
-REFUSALS: Mapping[str, Refusal] = {
-    "no JSON": Refusal("The body is not a JSON object in UTF-8 in which each member stands once"),
-    "content type": Refusal("The Content-Type is not application/json", status=415),
-    "unknown member": Refusal("The body has a member that the endpoint does not have"),
-    "value": Refusal("Value is not a decimal number"),
-    "zero": Refusal("Value is zero", 16, "Points_PointsCannotBeZero"),
-    "operation": Refusal("OperationType is neither 0 beside a Value above zero nor 1 beside one below"),
-    "reason": Refusal("Reason is required", *_BLANK),
-    "key": Refusal("ChangeKey is not a text, or blank", *_BLANK),
-    "customer reason": Refusal("CustomerReason is neither a text nor null"),
-    "long customer reason": Refusal(
+REFUSALS: Mapping[str, Said] = {
+    "no JSON": Said("The body is not a JSON object in UTF-8 in which each member stands once"),
+    "content type": Said("The Content-Type is not application/json", status=415),
+    "unknown member": Said("The body has a member that the endpoint does not have"),
+    "value": Said("Value is not a decimal number"),
+    "zero": Said("Value is zero", 16, "Points_PointsCannotBeZero"),
+    "operation": Said("OperationType is neither 0 beside a Value above zero nor 1 beside one below"),
+    "reason": Said("Reason is required", *_BLANK),
+    "key": Said("ChangeKey is not a text, or blank", *_BLANK),
+    "customer reason": Said("CustomerReason is neither a text nor null"),
+    "long customer reason": Said(
         "CustomerReason has more than 255 characters without its tags", 10, "Genaral_LengthLimitExceeded"
     ),
-    "customer": Refusal("The customer was not found", name="Customer_NotFound"),
-    "used key": Refusal("This ChangeKey was already used", 23, "ChangeKeyAlreadyUsed"),
-    "used key of another": Refusal(
+    "customer": Said("The customer was not found", name="Customer_NotFound"),
+    "used key": Said("This ChangeKey was already used", 23, "ChangeKeyAlreadyUsed"),
+    "used key of another": Said(
         "This ChangeKey was already used for another change", 23, "ChangeKeyAlreadyUsed"
     ),
-    "total": Refusal("Total is neither a decimal number nor null"),
+    "total": Said("Total is neither a decimal number nor null"),
 }
 """Every refusal that has no two-digit code, by what is wrong.
 
@@ -67,7 +77,7 @@ class CashbackChangeAsked:
     customer_reason: str | None
 
 
-def cashback_change(document: Mapping[str, object] | None) -> CashbackChangeAsked | Refusal:
+def cashback_change(document: Mapping[str, object] | None) -> CashbackChangeAsked | Said:
     """Judge the body of `POST /v1/pvt/Customer/{id}/cashback` (schema CustomerChangeCashbackRequest).
 
     A sign that does not fit the operation is refused here; what the provider does then is not documented.
@@ -109,30 +119,20 @@ class RemovalAsked:
     checkout_id: str
 
 
-@frozen
-class CheckoutCode:
-    """One of the five ways in which a checkout removal ends, as its page lists them."""
-
-    code: str
-    name: str
-    severity: int
-    status: int
-    message: str
-
-
-CODES: Mapping[str, CheckoutCode] = {
-    each.code: each
-    for each in (
-        CheckoutCode("01", "CustomerNotFound", 2, 400, "The customer was not found."),
-        CheckoutCode("02", "CheckoutIdRequired", 2, 400, "The request did not include a CheckoutId."),
-        CheckoutCode("03", "CheckoutNotFound", 1, 200, "The checkout was not found."),
-        CheckoutCode("04", "CashbackNotApplied", 1, 200, "No cashback is applied to the checkout."),
-        CheckoutCode("07", "CashbackRemovedSuccessfully", 0, 200, "The cashback was removed."),
+CODES: Mapping[str, Said] = {
+    code: Said(message, name=name, code=code, severity=severity, status=status)
+    for code, name, severity, status, message in (
+        ("01", "CustomerNotFound", ERROR, 400, "The customer was not found."),
+        ("02", "CheckoutIdRequired", ERROR, 400, "The request did not include a CheckoutId."),
+        ("03", "CheckoutNotFound", WARNING, 200, "The checkout was not found."),
+        ("04", "CashbackNotApplied", WARNING, 200, "No cashback is applied to the checkout."),
+        ("07", "CashbackRemovedSuccessfully", SUCCESS, 200, "The cashback was removed."),
     )
 }
+"""The five ways in which a checkout removal ends, as its page lists them."""
 
 
-def removal(document: Mapping[str, object] | None) -> RemovalAsked | CheckoutCode | Refusal:
+def removal(document: Mapping[str, object] | None) -> RemovalAsked | Said:
     """Judge the body of `POST /v1/pvt/Checkout/redeem/remove` (schema ExternalApiCheckoutActionRequest)."""
     if document is None:
         return REFUSALS["no JSON"]

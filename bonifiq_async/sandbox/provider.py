@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.sandbox import judge
@@ -13,11 +13,22 @@ from bonifiq_async.sandbox.books import Books
 from bonifiq_async.sandbox.customers import expiring, history_line, pending_points, points_of
 from bonifiq_async.sandbox.document import is_text
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, signed_in
-from bonifiq_async.sandbox.judge import CODES, REFUSALS, CashbackChangeAsked, CheckoutCode, Refusal
+from bonifiq_async.sandbox.judge import (
+    CODES,
+    ERROR,
+    REFUSALS,
+    SUCCESS,
+    WARNING,
+    CashbackChangeAsked,
+    RemovalAsked,
+    Said,
+)
 from bonifiq_async.sandbox.load import Retention
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
+
+_DONE = Said("", severity=SUCCESS, status=200)
 
 
 @define
@@ -77,7 +88,7 @@ class Provider:
         if signed != (self.credentials.token, self.credentials.key):
             return Reply(401, {"ErrorMessage": "The credentials are not valid", "HasError": True})
         if request.body and not request.is_json():
-            return self._refused(REFUSALS["content type"])
+            return self._envelope(REFUSALS["content type"])
         return None
 
     def failure(self, status: int) -> Mapping[str, object]:
@@ -98,13 +109,13 @@ class Provider:
     def change_cashback(self, request: Request) -> Reply:
         """Change a balance once for a ChangeKey."""
         customer_id, asked = request.parameters["id"], judge.cashback_change(request.document)
-        if isinstance(asked, Refusal):
-            return self._refused(asked)
+        if isinstance(asked, Said):
+            return self._envelope(asked)
         used = self._remembered(asked.key)
         if used is not None:
             return self._again(used, (customer_id, asked))
         if not is_text(customer_id) or not self.books.knows(customer_id):
-            return self._refused(REFUSALS["customer"])
+            return self._envelope(REFUSALS["customer"])
         effected = self.books.apply(
             customer_id,
             asked.value,
@@ -113,7 +124,7 @@ class Provider:
             customer_reason=asked.customer_reason,
         )
         result = {**self._points(customer_id), "RedeemKey": f"redeem-{effected.number}", "Error": None}
-        reply = self._envelope(200, result)
+        reply = self._envelope(_DONE, result)
         if asked.key is not None:
             self._used[asked.key] = _Used(
                 self.clock(),
@@ -126,19 +137,11 @@ class Provider:
     def remove_checkout_cashback(self, request: Request) -> Reply:
         """Take cashback off a checkout; the five documented codes."""
         asked = judge.removal(request.document)
-        if isinstance(asked, Refusal):
-            return self._refused(asked)
-        if not isinstance(asked, CheckoutCode):
+        if isinstance(asked, RemovalAsked):
             asked = CODES[self.books.remove_from_checkout(asked.customer_id, asked.checkout_id)]
-        failed = asked.severity == 2
-        return self._envelope(
-            asked.status,
-            None if failed else {"Success": asked.severity == 0, "CustomerMessage": asked.message},
-            message=asked.message if failed else None,
-            code=asked.code,
-            name=asked.name,
-            severity=asked.severity,
-        )
+        if asked.severity == ERROR:
+            return self._envelope(asked)
+        return self._envelope(asked, {"Success": asked.severity == SUCCESS, "CustomerMessage": asked.message})
 
     def _remembered(self, key: str | None) -> _Used | None:
         used = None if key is None else self._used.get(key)
@@ -155,7 +158,7 @@ class Provider:
         if used.reply is not None and how == "replay":
             return used.reply
         refusal = REFUSALS["used key" if another is None else "used key of another"]
-        return self._refused(refusal, int(how.removeprefix("error-")))
+        return self._envelope(evolve(refusal, status=int(how.removeprefix("error-"))))
 
     def _points(self, customer_id: str, *, history: bool = False) -> Mapping[str, object]:
         """Return a balance, and with `history` what the books hold.
@@ -178,33 +181,19 @@ class Provider:
             "Name": customer_id if known.name is None else known.name,
         }
 
-    def _refused(self, refusal: Refusal, status: int | None = None) -> Reply:
-        return self._envelope(
-            refusal.status if status is None else status,
-            None,
-            message=refusal.message,
-            number=refusal.number,
-            name=refusal.name,
-            severity=2,
-        )
-
-    def _envelope(
-        self,
-        status: int,
-        result: Mapping[str, object] | None,
-        *,
-        message: str | None = None,
-        number: int | None = None,
-        code: str | None = None,
-        name: str | None = None,
-        severity: int = 0,
-    ) -> Reply:
+    def _envelope(self, said: Said, result: Mapping[str, object] | None = None) -> Reply:
+        failed = said.severity == ERROR
         answer: dict[str, object] = {
-            "ErrorMessage": message,
-            "ErrorCode": number,
+            "ErrorMessage": said.message if failed else None,
+            "ErrorCode": said.number,
             "Result": result,
-            "HasError": severity == 2,
+            "HasError": failed,
         }
         if not self.old_envelope:
-            answer |= {"Code": code, "CodeName": name, "Severity": severity, "HasWarning": severity == 1}
-        return Reply(status, answer)
+            answer |= {
+                "Code": said.code,
+                "CodeName": said.name,
+                "Severity": said.severity,
+                "HasWarning": said.severity == WARNING,
+            }
+        return Reply(said.status, answer)

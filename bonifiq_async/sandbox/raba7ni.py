@@ -12,35 +12,15 @@ from decimal import Decimal
 from attrs import define, field
 
 from bonifiq_async.raba7ni.client import Raba7niCredentials
-from bonifiq_async.sandbox.document import decimal, is_text
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
+from bonifiq_async.sandbox.raba7ni_judge import Refused, amount_of, said, whole, written
 from bonifiq_async.sandbox.raba7ni_places import PLACES, REGISTER, SCOPE_OF, WRITES
 from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
 
 CURRENCY = "TND"
 LARGEST_PAGE = 100
-_LONGEST = 18
-"""Digits of a number that 64 bits surely hold."""
 _LABELS = {"earn": "earning", "redeem": "redemption", "refund": "refund"}
-_OPTIONAL: Mapping[str, type[object]] = {
-    "member_id": int,
-    "email": str,
-    "phone": str,
-    "member_name": str,
-    "reference": str,
-    "pin": str,
-    "metadata": dict,
-}
-"""Members of a write that may be left out, and what they are where they stand."""
 WARNING = "The balance is below zero"
-
-
-class _Refused(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, code: str, **more: object) -> None:
-        super().__init__(code)
-        self.status, self.code, self.more = status, code, more
 
 
 @define
@@ -76,7 +56,7 @@ class Raba7ni:
     def arrived(self, path: str, request: Request) -> Names:
         """See `Speaks.arrived`; the key is the reference, the customer the member as the request names it."""
         operation, members = WRITES.get(path), request.members() if request.body else request.query
-        reference = _text(members.get("reference")) if operation is not None else None
+        reference = said(members.get("reference")) if operation is not None else None
         self.books.arrived(operation, reference)
         named = next((members[name] for name in ("member_id", "email", "phone") if members.get(name)), None)
         shown = None if operation is None else f"{operation} {reference}"
@@ -105,8 +85,8 @@ class Raba7ni:
 
     def earn(self, request: Request) -> Mapping[str, object]:
         """Credit the card's share; an unknown e-mail or phone is a new member."""
-        body = _written(request)
-        card_id, amount = self._card(body.get("card_id")), _amount(body.get("purchase_amount"))
+        body = written(request.document)
+        card_id, amount = self._card(body.get("card_id")), amount_of(body.get("purchase_amount"))
         person = self._person(body, new=True)
         earned = self.books.share(card_id, amount)
         moved = self._move("earn", body, card_id, person, earned)
@@ -125,13 +105,13 @@ class Raba7ni:
         """Debit who holds the member token, if the balance allows it."""
         person = self.books.member_of(request.headers.get("X-Member-Token", ""))
         if person is None:
-            raise _Refused(401, "invalid_member_token")
-        body = _written(request)
-        card_id, amount = self._card(body.get("card_id")), _amount(body.get("amount"))
+            raise Refused(401, "invalid_member_token")
+        body = written(request.document)
+        card_id, amount = self._card(body.get("card_id")), amount_of(body.get("amount"))
         if body.get("pin") is not None and body.get("pin") != person.pin:
-            raise _Refused(422, "invalid_pin")
+            raise Refused(422, "invalid_pin")
         if self.books.balance(card_id, person.id) < amount:
-            raise _Refused(422, "insufficient_balance")
+            raise Refused(422, "insufficient_balance")
         moved = self._move("redeem", body, card_id, person, -amount)
         return {
             "transaction_id": moved.id,
@@ -147,10 +127,10 @@ class Raba7ni:
 
         When the provider warns, and how, is not documented: its page shows null alone.
         """
-        body = _written(request)
-        card_id, amount = self._card(body.get("card_id")), _amount(body.get("refund_amount"))
+        body = written(request.document)
+        card_id, amount = self._card(body.get("card_id")), amount_of(body.get("refund_amount"))
         person, explicit = self._person(body), body.get("cashback_to_deduct")
-        deducted = self.books.share(card_id, amount) if explicit is None else _amount(explicit, zero=True)
+        deducted = self.books.share(card_id, amount) if explicit is None else amount_of(explicit, zero=True)
         before = self.books.balance(card_id, person.id)
         moved = self._move("refund", body, card_id, person, -deducted)
         after = self.books.balance(card_id, person.id)
@@ -170,7 +150,7 @@ class Raba7ni:
 
     def balance(self, request: Request) -> Mapping[str, object]:
         """Answer a balance."""
-        card_id, person = self._card(_number(request.query.get("card_id"))), self._known(request.query)
+        card_id, person = self._card(whole(request.query.get("card_id"))), self._known(request.query)
         return {
             "card_id": card_id,
             "member_id": person.id,
@@ -182,9 +162,9 @@ class Raba7ni:
 
     def history(self, request: Request) -> Mapping[str, object]:
         """Answer a page of movements, oldest first; at most `LARGEST_PAGE` of them."""
-        card_id, person = self._card(_number(request.query.get("card_id"))), self._known(request.query)
-        limit = min(_number(request.query.get("limit", "20")) or 20, LARGEST_PAGE)
-        offset = _number(request.query.get("offset", "0")) or 0
+        card_id, person = self._card(whole(request.query.get("card_id"))), self._known(request.query)
+        limit = min(whole(request.query.get("limit", "20")) or 20, LARGEST_PAGE)
+        offset = whole(request.query.get("offset", "0")) or 0
         rows = self.books.history(card_id, person.id)
         page = rows[offset : offset + limit]
         return {
@@ -206,7 +186,7 @@ class Raba7ni:
 
     def card(self, request: Request) -> Mapping[str, object]:
         """Answer one card."""
-        return self._described(self._card(_number(request.parameters["card_id"])))
+        return self._described(self._card(whole(request.parameters["card_id"])))
 
     def rewards(self, request: Request) -> Mapping[str, object]:
         """Answer the rewards of a card: one."""
@@ -218,7 +198,7 @@ class Raba7ni:
             "reward_type": "discount",
             "is_active": True,
         }
-        return {"card_id": self._card(_number(request.parameters["card_id"])), "rewards": [reward]}
+        return {"card_id": self._card(whole(request.parameters["card_id"])), "rewards": [reward]}
 
     def check(self, request: Request) -> Mapping[str, object]:
         """Answer whether a member exists."""
@@ -230,11 +210,11 @@ class Raba7ni:
     def register(self, request: Request) -> Mapping[str, object]:
         """Make a member and send it a code."""
         body = request.members()
-        name, email, phone = (_text(body.get(field)) for field in ("name", "email", "phone"))
+        name, email, phone = (said(body.get(field)) for field in ("name", "email", "phone"))
         if not (name and email and phone):
-            raise _Refused(422, "validation_failed")
+            raise Refused(422, "validation_failed")
         if self.books.find(email=email, phone=phone) is not None:
-            raise _Refused(422, "member_exists")
+            raise Refused(422, "member_exists")
         number = self.books.add_member(email=email, phone=phone, name=name)
         person = Person(number, email, phone, name)
         return {
@@ -248,7 +228,7 @@ class Raba7ni:
         """Send a code to a member."""
         person = self._addressed(request)
         if person is None:
-            raise _Refused(404, "member_not_found", requires_registration=True)
+            raise Refused(404, "member_not_found", requires_registration=True)
         return {
             "message": "Sent",
             "expires_in_minutes": 10,
@@ -260,7 +240,7 @@ class Raba7ni:
         """Give a token for a right code, which stands in `otp`."""
         person = self._addressed(request)
         if person is None or not self.books.use_code(person.id, request.members().get("otp")):
-            raise _Refused(422, "invalid_otp")
+            raise Refused(422, "invalid_otp")
         return {"member_token": self.books.token_for(person.id), "member": _masked(person)}
 
     def _code(self, member_id: int) -> Mapping[str, object]:
@@ -275,7 +255,7 @@ class Raba7ni:
         def route(request: Request) -> Reply:
             try:
                 return Reply(200, {"success": True, "data": answer(request), "meta": self._meta()})
-            except _Refused as refused:
+            except Refused as refused:
                 return self._error(refused.status, refused.code, **refused.more)
 
         return route
@@ -290,38 +270,38 @@ class Raba7ni:
     def _move(
         self, operation: str, body: Mapping[str, object], card_id: int, person: Person, amount: Decimal
     ) -> Moved:
-        return self.books.move(operation, _text(body.get("reference")), card_id, person.id, amount)
+        return self.books.move(operation, said(body.get("reference")), card_id, person.id, amount)
 
     def _card(self, card_id: object) -> int:
         if type(card_id) is not int or card_id not in self.books.cards:
-            raise _Refused(404, "card_not_found")
+            raise Refused(404, "card_not_found")
         return card_id
 
     def _known(self, query: Mapping[str, str]) -> Person:
-        person = self.books.person(_number(query.get("member_id")) or 0)
+        person = self.books.person(whole(query.get("member_id")) or 0)
         if person is None:
-            raise _Refused(404, "member_not_found")
+            raise Refused(404, "member_not_found")
         return person
 
     def _person(self, body: Mapping[str, object], *, new: bool = False) -> Person:
-        number, email, phone = body.get("member_id"), _text(body.get("email")), _text(body.get("phone"))
+        number, email, phone = body.get("member_id"), said(body.get("email")), said(body.get("phone"))
         if not (number or email or phone):
-            raise _Refused(422, "validation_failed")
+            raise Refused(422, "validation_failed")
         if number is not None:
-            found = self.books.person(_number(str(number)) or 0)
+            found = self.books.person(whole(str(number)) or 0)
         else:
             found = self.books.find(email=email, phone=phone)
         if found is None and new and number is None and (email or phone):
-            name = _text(body.get("member_name"))
+            name = said(body.get("member_name"))
             found = self.books.person(self.books.add_member(email=email, phone=phone, name=name))
         if found is None:
-            raise _Refused(404, "member_not_found")
+            raise Refused(404, "member_not_found")
         return found
 
     def _addressed(self, request: Request) -> Person | None:
         body = request.members()
-        phone = _text(body.get("phone")) or _text(body.get("phone_number"))
-        return self.books.find(email=_text(body.get("email")), phone=phone)
+        phone = said(body.get("phone")) or said(body.get("phone_number"))
+        return self.books.find(email=said(body.get("email")), phone=phone)
 
     def _described(self, card_id: int) -> Mapping[str, object]:
         config = self.books.cards[card_id]
@@ -362,32 +342,3 @@ def _masked(person: Person) -> Mapping[str, object]:
 
 def _stars(text: str | None) -> str | None:
     return None if text is None else text[:1] + "***" + text[-1:]
-
-
-def _written(request: Request) -> Mapping[str, object]:
-    """Return the body of a write, in which what may be left out is of the kind that the page says."""
-    body = request.document
-    if body is None or any(
-        body.get(name) is not None and type(body[name]) is not kind for name, kind in _OPTIONAL.items()
-    ):
-        raise _Refused(422, "validation_failed")
-    return body
-
-
-def _amount(value: object, *, zero: bool = False) -> Decimal:
-    amount = decimal(value)
-    if amount is None or amount < 0 or not (amount or zero):
-        raise _Refused(422, "invalid_amount")
-    return amount
-
-
-def _number(value: str | None) -> int | None:
-    if value is None or not (value.isascii() and value.isdigit()):
-        return None
-    if len(value) > _LONGEST:
-        raise _Refused(422, "invalid_number")
-    return int(value)
-
-
-def _text(value: object) -> str | None:
-    return value if is_text(value) else None
