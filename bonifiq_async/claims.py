@@ -336,9 +336,8 @@ def _adopting(
             return landed
         if landed.effect in UNCHANGED:
             return await deliver(history, left)
-        return evolve(
-            landed, used_elsewhere=False
-        )  # this ledger knows of a request that may have used the key
+        # This ledger knows of a request that may have used the key.
+        return evolve(landed, used_elsewhere=False)
 
     return adopted
 

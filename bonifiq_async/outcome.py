@@ -24,7 +24,7 @@ class Effect(Kind):
     APPLIED = "applied"
     """This call changed it."""
     ALREADY_APPLIED = "already applied"
-    """An earlier request with the same key changed it."""
+    """An earlier request with the same key changed it; see `Outcome.used_elsewhere`."""
     REFUSED = "refused"
     """The provider said no; nothing changed."""
     NOT_APPLIED = "not applied"

@@ -16,7 +16,7 @@ from bonifiq_async.cli import bookkeeping
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.intent import State
 from bonifiq_async.ledger.look import settle, standing
-from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Rule, Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
 APPLY = ("apply", "changes.csv", "--yes")
@@ -147,6 +147,18 @@ def test_the_first_ten_are_listed(console, sandbox):
         assert len(lines(ended.out, "theirs-")) == 10
     exported = console("export", LEDGER, "--effect", "used-elsewhere").out.splitlines()
     assert [row.split(",")[3] for row in exported[1:]] == keys
+
+
+def test_they_are_listed_by_line_whichever_ended_first(console):
+    """The first is answered last."""
+    rule = Rule("slow", key="theirs-1", customer="a")
+    with Sandbox(duplicates="error-400", faults=FaultScript(rules=[rule])) as sandbox:
+        stranger(sandbox, "theirs-1", "theirs-2")
+        console.write("changes.csv", HEADER, "a,1,r,theirs-1", "b,1,r,theirs-2")
+        ended = console(*APPLY, "--out", "out.jsonl", sandbox=sandbox)
+    keys = [json.loads(line)["change_key"] for line in Path("out.jsonl").read_text().splitlines()]
+    assert keys == ["theirs-2", "theirs-1"]
+    assert [line.split()[1] for line in lines(ended.out, "theirs-")] == ["2", "3"]
 
 
 def test_without_a_ledger_a_second_run_does_not_pretend_to_know(console, sandbox):

@@ -39,6 +39,8 @@ class Customers:
     ) -> Outcome[CustomerPoints]:
         """Apply `change` once, and return its outcome: `APPLIED` or `ALREADY_APPLIED`.
 
+        Of the latter, look at `used_elsewhere` (see `Outcome`): then nothing here is known to have made it.
+
         `deadline` is in seconds from now (default: `timeouts.call`). The outcome's `result` is the
         balance after the change; it is None when the change was answered from memory, as a duplicate, or
         without a balance. Its `notice` is what the provider said beside it, such as a warning.

@@ -97,7 +97,8 @@ class Earn:
     """A purchase for which `member` earns the card's share.
 
     `purchase_amount` (above zero) is in the card's currency. `reference` is sent; `key` (default:
-    operation, card and reference) stays here and tells this change from any other. `metadata` is sent
+    operation, card and reference) stays here and tells this change from any other; neither has a blank at an
+    end, or a character that is not seen. `metadata` is sent
     as it is; floats in it are refused. `member_name` is for a member that this makes. `value` is the
     purchase amount: what is earned, the provider says.
 
