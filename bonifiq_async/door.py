@@ -19,18 +19,15 @@ MAX_DIGITS = 28
 """Digits that a provider's decimal surely holds (the contract's `format: decimal` is .NET's: 28 to 29)."""
 
 
-def text(value: object, field: str, *, longest: int | None = None, blank: bool = False) -> str:
+def text(value: object, field: str, *, blank: bool = False) -> str:
     """Return `value` if it is a string that says something, else raise `PayloadError` naming `field`.
 
-    Refused: another type, empty or blank (unless `blank`), control characters, what UTF-8 cannot carry,
-    and more than `longest` characters.
+    Refused: another type, empty or blank (unless `blank`), control characters, and what UTF-8 cannot carry.
     """
     if not isinstance(value, str):
         raise PayloadError(f"{field} must be a string, not {type(value).__name__}", path=field)
     if not blank and not value.strip():
         raise PayloadError(f"{field} is empty or blank", path=field)
-    if longest is not None and len(value) > longest:
-        raise PayloadError(f"{field} has {len(value)} characters; at most {longest} are allowed", path=field)
     if not value.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise PayloadError(f"{field} has a control character or half a character", path=field)
     return value

@@ -339,6 +339,14 @@ def test_read_that_does_not_fit_the_contract(answer: Json | bytes, path: str) ->
     assert (reading.verdict, reading.path) == (Verdict.UNREADABLE, path)
 
 
+def test_a_read_that_is_no_balance_shows_what_it_says() -> None:
+    reading = AnswerReader().read(POINTS, evidence({"message": "Come back later"}))
+    assert (reading.verdict, reading.said) == (
+        Verdict.UNREADABLE,
+        ErrorAnswer(200, message="Come back later"),
+    )
+
+
 def test_read_knows_no_duplicates() -> None:
     reading = AnswerReader().read(POINTS, evidence({"ErrorMessage": "ChangeKey already used"}, 409))
     assert reading.verdict is Verdict.REFUSED

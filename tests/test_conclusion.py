@@ -12,6 +12,7 @@ from bonifiq_async import (
     CustomerNotFound,
     Effect,
     NotAppliedError,
+    Notice,
     OutcomeUnknownError,
     PayloadError,
     RefusedError,
@@ -20,7 +21,7 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS
-from bonifiq_async.conclusion import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of
+from bonifiq_async.conclusion import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of, said_beside
 from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
 from bonifiq_async.history import Delivered
 from bonifiq_async.operation import RepeatClass
@@ -232,3 +233,11 @@ def test_a_read_that_cannot_be_understood(reading: Reading[Any] | None, path: st
     assert isinstance(found, PayloadError)
     assert (found.path, found.effect) == (path, Effect.NOT_APPLIED)
     assert words in str(found)
+
+
+def test_a_notice_is_said_in_one_line() -> None:
+    part = Notice("05", "PartiallyAdded", 1, "4.00 of 10.00 was added")
+    assert said_beside(part) == "warning 05 PartiallyAdded: 4.00 of 10.00 was added"
+    assert said_beside(Notice(message="a\n b\x1b[2J")) == "a b\\x1b[2J"
+    assert said_beside(Notice(severity=7)) == "severity 7"
+    assert said_beside(Notice()) == ""

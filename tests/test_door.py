@@ -14,7 +14,7 @@ from yarl import URL
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
-from bonifiq_async.door import number, total
+from bonifiq_async.door import number, total, whole
 from bonifiq_async.operation import Operation
 from bonifiq_async.request import checked_base_url, is_loopback, prepare
 
@@ -415,3 +415,11 @@ def test_an_id_is_a_whole_number_above_zero(given: object) -> None:
         number(given, "card_id")
     assert caught.value.path == "card_id"
     assert number(1, "card_id") == 1
+
+
+@pytest.mark.parametrize("given", [True, "1", 1.0, None, -1])
+def test_an_offset_is_a_whole_number_of_zero_or_more(given: object) -> None:
+    with pytest.raises(PayloadError) as caught:
+        whole(given, "offset")
+    assert caught.value.path == "offset"
+    assert [whole(number, "offset") for number in (0, 7)] == [0, 7]

@@ -29,7 +29,6 @@ from bonifiq_async import (
     Severity,
     SqliteLedger,
 )
-from bonifiq_async.conclusion import said_beside
 from bonifiq_async.ledger.entry import every
 from bonifiq_async.ledger.schema import opened
 
@@ -198,11 +197,7 @@ def test_a_run_counts_its_warnings_for_machines(console: Console) -> None:
     assert "and 2 more with a warning; --out FILE writes them all" in ran.err
 
 
-def test_one_line_says_it() -> None:
-    assert said_beside(NOTICE) == f"warning 05 PartiallyAdded: {PART}"
-    assert said_beside(Notice(message="a\n b\x1b[2J")) == "a b\\x1b[2J"
-    assert said_beside(Notice(severity=7)) == "severity 7"
-    assert said_beside(Notice()) == ""
+def test_a_success_by_name_is_no_warning() -> None:
     assert [Notice(severity=each).warns for each in (None, 0, 1, 7)] == [False, False, True, True]
 
 

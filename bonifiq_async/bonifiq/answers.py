@@ -165,7 +165,8 @@ class AnswerReader:
 
 def _bare(operation: Operation[T], answer: Members) -> Reading[T]:
     if not operation.members & answer.keys():
-        return _unreadable("the answer has none of the documented members", "$")
+        said, problem = said_of(answer, 200), "the answer has none of the documented members"
+        return Reading(Verdict.UNREADABLE, said=said, problem=problem, path="$")
     return Reading(Verdict.ACCEPTED, structure(answer, operation.result))
 
 
