@@ -14,6 +14,8 @@ The rooms, in the order in which a change passes through them:
     runtime             the clock, the sleep and the random source
     admission           the queue in front of the connections
     session             one attempt on the wire; its evidence
+    direct, exchange    the two ways of a request: over a pooled connection, and by aiohttp's session
+    connector           the pool, and what comes on a connection that no request asked for
     verdict             what the evidence proves
     answer_body, statement
                         what an answer says, and what that proves

@@ -15,8 +15,9 @@ from aiohttp import client
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
+from bonifiq_async.connector import KeptConnector, UnaskedAnswer, check_asked_for
 from bonifiq_async.evidence import Failure
-from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, FreshConnector, Trail, UnderWay, read_within
+from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, Trail, UnderWay, read_within
 from bonifiq_async.request import PreparedRequest
 
 KNOWN = ("3.14.",)
@@ -38,7 +39,7 @@ class Direct:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        connector: FreshConnector,
+        connector: KeptConnector,
         headers: Mapping[str, str],
         timeout: aiohttp.ClientTimeout,
         under_way: UnderWay,
@@ -63,6 +64,7 @@ class Direct:
             self._learn(request.base_url)
         head = self._head_of(request)
         connection = await self._connector.kept(self._key)
+        used = connection is not None
         if connection is None:
             async with self._under_way.limit(seconds):
                 connection = await self._connector.connect(self._template, [], self._timeout)
@@ -75,17 +77,16 @@ class Direct:
         try:
             protocol.set_response_params(read_until_eof=True)
             if protocol.should_close:
-                raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
+                raise UnaskedAnswer("something lies on the connection")
             if not trail.hand_over.may_send():
                 connection.release()
                 return
             trail.hand_over.done = True
             protocol.transport.write(head if request.body is None else head + request.body)
             message, payload = await protocol.read()
-            if protocol.transport is not None and protocol.transport.get_write_buffer_size() > 0:
-                raise aiohttp.ServerDisconnectedError("an answer came before the whole request")
             while 100 <= message.code <= 199 and message.code != 101:  # an interim answer (RFC 9110, 15.2)
                 message, payload = await protocol.read()
+            check_asked_for(protocol, used=used)
             trail.status = message.code
             trail.headers = tuple(message.headers.items())
             if message.code >= 300:

@@ -6,21 +6,19 @@ What happened is left behind in a `Trail`, also when it breaks off.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from bonifiq_async.alarms import Alarms
+from bonifiq_async.connector import UnaskedAnswer, check_asked_for, is_usable, was_used
 from bonifiq_async.evidence import Failure, HandOver
 from bonifiq_async.request import PreparedRequest
-
-if TYPE_CHECKING:
-    from aiohttp.client_reqrep import ConnectionKey
-    from aiohttp.tracing import Trace
 
 ANSWER_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that are read at the most; a larger one is refused."""
@@ -40,6 +38,11 @@ class Trail:
 
     def __init__(self, hand_over: HandOver) -> None:
         self.hand_over = hand_over
+
+    def left(self) -> None:
+        """Note that the request leaves."""
+        self.requests += 1
+        self.hand_over.done = True
 
 
 WITHHELD = "the request may not leave now"
@@ -68,41 +71,6 @@ class UnderWay(Alarms[Callable[[], object]]):
                 self.put_off(end)
 
 
-class FreshConnector(aiohttp.TCPConnector):
-    """Never hands out a kept connection on which an answer waits that nobody asked for.
-
-    A proxy that doubles an answer leaves one; aiohttp would take it for the answer of the next request.
-    `expected` are the attempts for which a task asks for a connection by way of a session: when one may not
-    leave once it is connected, its connection goes back unharmed.
-    """
-
-    def __init__(self, *, limit: int, keepalive_timeout: float) -> None:
-        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
-        self.expected: dict[asyncio.Task[object] | None, HandOver] = {}
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if connection.protocol is not None and not connection.protocol.should_close:
-                break
-            connection.close()
-        hand_over = self.expected.get(asyncio.current_task())
-        if hand_over is not None and not hand_over.may_send():
-            connection.release()
-            raise aiohttp.ClientConnectionError(WITHHELD)
-        return connection
-
-    async def kept(self, key: "ConnectionKey") -> Connection | None:
-        """Return a kept connection to `key` at once, if there is one."""
-        while (connection := await self._get(key, [])) is not None:
-            if connection.protocol is not None and not connection.protocol.should_close:
-                return connection
-            connection.close()
-        return None
-
-
 async def by_session(
     session: aiohttp.ClientSession,
     request: PreparedRequest,
@@ -110,84 +78,120 @@ async def by_session(
     timeout: aiohttp.ClientTimeout,
     trail: Trail,
 ) -> None:
-    """Send `request` through `session` and read its answer into `trail`.
+    """Send `request` through `session` and read its answer into `trail`."""
+    wire = _Wire(trail, request.body)
+    async with session.request(
+        request.method,
+        URL(request.url, encoded=True),
+        data=wire.body,
+        headers=headers,
+        allow_redirects=False,
+        raise_for_status=False,
+        timeout=timeout,
+        middlewares=(wire,),  # one that sends by itself, or another body, would make the evidence false
+    ) as response:
+        trail.hand_over.done = True
+        trail.status = response.status
+        trail.headers = tuple(response.headers.items())
+        if response.status >= 300:
+            trail.hand_over.head(response.status, trail.headers)
+        limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
+        trail.body, complete = await read_within(response.content, limit)
+        if not complete:
+            trail.failure = Failure.TOO_LARGE
+            response.close()
 
-    What has a body asks right before it whether it may leave; what has none asks once it is connected, and
-    only where the session's connector is our own: aiohttp asks nobody in between.
+
+class _Wire:
+    """A middleware next to the wire: what it lets leave, it notes in `trail`.
+
+    It lets nothing leave that may not leave now, nor on a connection on which something lies. aiohttp repeats
+    a read by itself after a lost connection: that is counted, too.
     """
-    # aiohttp repeats GET by itself after a lost connection; its tracker counts that.
-    tracker = aiohttp.UploadTracker() if request.body is None else None
-    data = None if request.body is None else _WitnessedBody(request.body, trail.hand_over)
-    connector, task = session.connector, asyncio.current_task()
-    expected = connector.expected if isinstance(connector, FreshConnector) else {}
-    expected[task] = trail.hand_over
-    try:
-        async with session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            data=data,
-            headers=headers,
-            allow_redirects=False,
-            raise_for_status=False,
-            timeout=timeout,
-            upload_tracker=tracker,
-            middlewares=(),  # one that sends by itself, or another body, would make the evidence false
-        ) as response:
-            if data is not None and data.taken and not trail.hand_over.done:
-                response.close()
-                raise aiohttp.ServerDisconnectedError("an answer came before the request")
-            trail.hand_over.done = True
-            trail.status = response.status
-            trail.headers = tuple(response.headers.items())
-            if response.status >= 300:
-                trail.hand_over.head(response.status, trail.headers)
-            limit = ERROR_LIMIT if response.status >= 400 else ANSWER_LIMIT
-            trail.body, complete = await read_within(response.content, limit)
-            if not complete:
-                trail.failure = Failure.TOO_LARGE
-                response.close()
-    finally:
-        del expected[task]
-        if tracker is not None:
-            trail.requests = tracker.attempts - trail.hand_over.withheld
-            trail.hand_over.done = tracker.attempts > 1 or _written(tracker)
+
+    def __init__(self, trail: Trail, body: bytes | None) -> None:
+        trail.requests = 0
+        self._trail = trail
+        self.body = None if body is None else _WitnessedBody(body, self)
+        self._protocol: ResponseHandler | None = None
+        self._used = self._stale = False
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        vars(request)["send"] = partial(self._send, request)
+        while True:
+            self._stale = False
+            try:
+                response = await handler(request)
+                break
+            except aiohttp.ClientConnectionError:
+                if not self._stale:
+                    raise
+        try:
+            self._check()
+        except UnaskedAnswer:
+            response.close()
+            raise
+        return response
+
+    async def _send(self, request: aiohttp.ClientRequest, connection: Connection) -> aiohttp.ClientResponse:
+        """Do what the request's own `send` does, where it may; else the connection goes back unharmed."""
+        self._protocol = connection.protocol
+        await self._look()
+        if not self._trail.hand_over.may_send():
+            connection.release()
+            raise aiohttp.ClientConnectionError(WITHHELD)
+        response = await type(request).send(request, connection)
+        if self.body is None:
+            self._trail.left()
+        return response
+
+    async def _look(self) -> None:
+        """Raise `UnaskedAnswer` where the connection must not be written; others may be if it is `_stale`."""
+        if self._protocol is None:
+            return
+        self._used = was_used(self._protocol)
+        if not await is_usable(self._protocol):
+            self._stale = self._used
+            raise UnaskedAnswer("something lies on the connection")
+
+    async def let_leave(self) -> None:
+        """Note that the body leaves now, if it may: meanwhile others had their turn."""
+        await self._look()
+        if not self._trail.hand_over.may_send():
+            raise aiohttp.ClientConnectionError(WITHHELD)
+        self._trail.left()
+
+    def _check(self) -> None:
+        """Raise `UnaskedAnswer` where the answer whose head has come cannot be the request's."""
+        if self.body is not None and not self.body.written:
+            raise UnaskedAnswer("an answer came before the whole request was written")
+        if self._protocol is not None:
+            try:
+                check_asked_for(self._protocol, used=self._used)
+            except UnaskedAnswer:
+                self._protocol.close()  # it may be back among the kept ones
+                raise
 
 
 class _WitnessedBody(BytesPayload):
-    """A body that notes when the transport begins to write it."""
+    """A body that asks `wire` when the transport begins to write it, and notes when it is `written`."""
 
-    def __init__(self, value: bytes, hand_over: HandOver) -> None:
+    def __init__(self, value: bytes, wire: _Wire) -> None:
         super().__init__(value, content_type="application/json")
-        self._hand_over = hand_over
-        self.taken = False
-
-    @property
-    def size(self) -> int | None:
-        """Its length; who asks for it is a real request, not a mock of the session."""
-        self.taken = True
-        return super().size
+        self._wire = wire
+        self.written = False
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        self._note(writer)
+        await self._wire.let_leave()
         await super().write(writer)
+        self.written = True
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._note(writer)
+        await self._wire.let_leave()
         await super().write_with_length(writer, content_length)
-
-    def _note(self, writer: AbstractStreamWriter) -> None:
-        protocol = getattr(writer, "protocol", None)
-        if protocol is not None and protocol.should_close:
-            raise aiohttp.ClientConnectionError("something is on the line that nobody asked for")
-        if not self._hand_over.may_send():
-            raise aiohttp.ClientConnectionError(WITHHELD)
-        self._hand_over.done = True
-
-
-def _written(tracker: aiohttp.UploadTracker) -> bool:
-    """Say whether a request without a body went out."""
-    done = tracker.upload_complete
-    return done.done() and not done.cancelled() and done.exception() is None
+        self.written = True
 
 
 async def read_within(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]:

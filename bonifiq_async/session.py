@@ -12,9 +12,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
 
 from bonifiq_async import direct, door
+from bonifiq_async.connector import KeptConnector
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.exchange import FreshConnector, Trail, UnderWay, by_session
+from bonifiq_async.exchange import Trail, UnderWay, by_session
 from bonifiq_async.request import PreparedRequest
 
 _CLOSED = "the session was closed"
@@ -102,7 +103,7 @@ class SessionManager:
             )
         self._loop = loop
         if self._session is None:
-            connector = FreshConnector(limit=0, keepalive_timeout=self._pool.keepalive)
+            connector = KeptConnector(limit=0, keepalive_timeout=self._pool.keepalive)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),

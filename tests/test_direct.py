@@ -130,6 +130,8 @@ async def test_a_header_that_is_two_is_not_sent(text: str, raw_server) -> None:
     assert text not in repr(evidence)
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize("status", [200, 413])
 async def test_an_answer_to_half_a_request_proves_nothing(status: int, raw_server) -> None:
     """The server cannot have read the change, and what follows on the line would be the rest of it."""

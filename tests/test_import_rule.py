@@ -51,6 +51,7 @@ ROWS = {
         "slices",
         "admission",
         "watch",
+        "connector",
         "exchange",
         "direct",
         "session",
@@ -65,7 +66,7 @@ ROWS = {
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])
-CLIENT = {"session", "exchange", "direct"}
+CLIENT = {"session", "exchange", "direct", "connector"}
 """The modules that may use aiohttp's client."""
 
 
