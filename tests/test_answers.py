@@ -110,6 +110,12 @@ BOTH = {
     "ErrorCode against HasError": (200, OLD | {"ErrorCode": 7, "Result": BALANCE}),
     "ErrorCode 0 against both flags": (200, NEW | {"ErrorCode": 0, "Result": BALANCE}),
     "a name of a failure": (200, NEW | {"CodeName": "CustomerBlocked_NotAllowed", "Result": BALANCE}),
+    "a name of what is to come": (200, NEW | {"CodeName": "CashbackPendingApproval", "Result": BALANCE}),
+    "a warning of what is to come": (
+        200,
+        NEW
+        | {"Severity": 1, "HasWarning": True, "ErrorMessage": "It is queued for approval", "Result": BALANCE},
+    ),
     "Success false": (200, NEW | {"Result": BALANCE | {"Success": False}}),
     "Success false in the older envelope": (200, OLD | {"Result": {"Success": False}}),
     "HasWarning against Severity 0": (200, NEW | {"HasWarning": True, "Result": BALANCE}),
@@ -168,6 +174,18 @@ def test_a_202_proves_nothing_of_a_change(answer: Json) -> None:
 def test_used_key_is_a_duplicate_beside_a_balance(status: int) -> None:
     answer = {"HasError": status == 200, "Severity": 0, "ErrorMessage": "ChangeKey already used"}
     assert read_change(answer | {"Result": BALANCE}, status).verdict is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("severity", [0, 1])
+def test_used_key_is_a_duplicate_by_the_name_beside_a_success(severity: int) -> None:
+    """As a provider may say it that answers a repeat with the first result."""
+    answer = {"CodeName": "ChangeKeyAlreadyUsed", "Severity": severity, "HasWarning": severity == 1}
+    assert read_change(NEW | answer | {"Result": BALANCE}).verdict is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("name", ["CashbackAdded", "CashbackChangedWithoutExpiration", "None", "NO_ERROR"])
+def test_other_names_beside_a_success_are_harmless(name: str) -> None:
+    assert read_change(NEW | {"CodeName": name, "Result": BALANCE}).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES)

@@ -179,7 +179,7 @@ def _of_a_balance(operation: Operation[T], answer: Members, found: Envelope, sta
     """Return what an envelope states whose payload is a balance."""
     flags, result, known = declared(found), answer.get("Result"), operation.members
     denies, shows = denied(found, flags, result), shown(found, result, known)
-    if not operation.writes:  # a balance of nobody is an answer to a read, and one that is missing is none
+    if not operation.writes:  # "no such customer" answers a read; a balance that is missing does not
         denies = Denied.NOT if denies is Denied.CUSTOMER else denies
         shows = Shown.RESULT if isinstance(result, dict) and known & result.keys() else shows
     statement = states(flags, denies, shows)

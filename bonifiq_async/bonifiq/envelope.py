@@ -182,20 +182,24 @@ def states(flags: Declared, denies: Denied, shows: Shown) -> Statement:
 
 _NO_FAILURE = re.compile(r"\b(no|without|sem|nenhum) (errors?|erros?)\b")
 _NAMES_FAILURE = re.compile(
-    r"\b(not?|never|nothing|cannot|without|errors?|invalid|fail(ed|ure|s)?|denied|refused|rejected|declined"
-    r"|forbidden|unauthori[sz]ed|required|missing|blocked|insufficient|exceed(s|ed)?|expired|inactive|disabled"
-    r"|conflict|ignored|skipped|cancell?ed|revers(ed|al)|duplicated?|unchanged|unknown|unable"
-    r"|nao|nada|nenhuma?|erro|falh(a|ou)|negad[ao]|recusad[ao]|rejeitad[ao]|invalid[ao]|bloquead[ao])\b"
+    r"\b(not?|never|nothing|cannot|errors?|invalid|fail(ed|ure|s)?|denied|refused|rejected|declined|forbidden"
+    r"|unauthori[sz]ed|required|missing|blocked|insufficient|exceed(s|ed)?|expired|inactive|disabled|conflict"
+    r"|ignored|skipped|cancell?ed|revers(ed|al)|unchanged|unknown|unable"
+    r"|already|used|repeated|duplicated?|pending|queued|scheduled|awaiting|processing|progress"
+    r"|nao|nada|nenhuma?|erro|falh(a|ou)|negad[ao]|recusad[ao]|rejeitad[ao]|invalid[ao]|bloquead[ao]|expirad[ao]"
+    r"|ja|utilizad[ao]|usad[ao]|duplicad[ao]|pendente|aguardando|agendad[ao]|processamento|andamento)\b"
 )
-"""What a code name says of a failure, its words apart: `CustomerNotFound`, `FieldCannotBeNullOrBlank`."""
+"""What a code name says of a change that was not made, not yet, or before; its words stand apart:
+`CustomerNotFound`, `FieldCannotBeNullOrBlank`, `ChangeKeyAlreadyUsed`."""
 _SAYS_NOT_DONE = re.compile(
     r"\b(nothing|unchanged|cannot|could not|unable|fail(ed|ure)|rejected|refused|denied|declined|ignored"
     r"|skipped|cancell?ed|reversed|not (been |be |yet )?(applied|changed|added|removed|credited|debited"
     r"|processed|done|executed|made|completed|found|possible)|no (change|effect)s?"
-    r"|nada|nenhuma?|nao (foi|foram|pode|ha)|recusad[ao]|rejeitad[ao]|ignorad[ao]|cancelad[ao]|estornad[ao]"
-    r"|falh(a|ou))\b"
+    r"|pending|queued|scheduled|awaiting|in progress|being processed|pendente|aguardando|agendad[ao]"
+    r"|em (processamento|andamento)|nada|nenhuma?|nao (foi|foram|pode|ha)|recusad[ao]|rejeitad[ao]"
+    r"|ignorad[ao]|cancelad[ao]|estornad[ao]|falh(a|ou))\b"
 )
-"""What the words of a warning say of a change that was not made, in English and Portuguese."""
+"""What a warning says of a change that was not made, or not yet, in English and Portuguese."""
 _NAMES_SUCCESS = re.compile(r"\b(success(ful(ly)?)?|sucesso)\b")
 
 
@@ -236,7 +240,7 @@ def shown(envelope: Envelope, result: object, members: frozenset[str]) -> Shown:
     inner = result if isinstance(result, dict) else {}
     if inner.get("Success") is True or names_success(envelope.code_name):
         return Shown.SUCCESS
-    if inner.get("CustomerExists") is False:  # a balance of zero is what nobody has
+    if inner.get("CustomerExists") is False:  # whose balance is left out or zero
         found = any(inner.get(name) for name in _OF_A_CHANGE)
     elif isinstance(result, dict):
         found = any(inner.get(name) is not None for name in members - {"Error"})
