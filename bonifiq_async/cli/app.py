@@ -111,7 +111,7 @@ def demo(
     from bonifiq_async.cli.tables import show_table
 
     result = run_demo(changes, seed, _faults(faults, seed, script))
-    with whatever_is_read():
+    with whatever_is_read(to_the_end=False):
         show_table(ending_table(result.ending))
         show_table(comparison_table(result))
         show(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
@@ -128,7 +128,7 @@ def check(file: File, provider: From = MEANT, format: Format = None, as_json: As
 
     with _source(file, format, chosen(provider)) as source:
         plan = _examined(source, skip_invalid=True)
-        with whatever_is_read():
+        with whatever_is_read(to_the_end=False):
             if as_json:
                 give(plan_json(plan))
             else:
@@ -270,7 +270,7 @@ def prove(
 
     with interruptible():
         proven = room.run(scale.value, seed, only or (), html)
-    with whatever_is_read():
+    with whatever_is_read(to_the_end=False):
         if as_json:
             give(room.as_json(proven))
         else:

@@ -40,7 +40,7 @@ def demo(changes: int, seed: int, faults: FaultScript) -> Comparison:
 
 def _made_up(path: Path, changes: int, seed: int) -> Path:
     chance = random.Random(seed)
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("customer_id", "value", "reason", "reference"))
         for number in range(changes):
@@ -51,7 +51,7 @@ def _made_up(path: Path, changes: int, seed: int) -> Path:
 
 
 def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Comparison:
-    with out.open(newline="") as file:
+    with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     reported = {row["change_key"]: Effect[row["effect"].upper()] for row in rows}
     used = sum(row["used_elsewhere"] == "true" for row in rows)

@@ -8,7 +8,7 @@ from typing import IO, Protocol, runtime_checkable
 import typer
 
 from bonifiq_async.cli.app import app
-from bonifiq_async.cli.screen import Lost, prepare, say, to_stdout
+from bonifiq_async.cli.screen import Lost, prepare, say
 
 
 @runtime_checkable
@@ -26,26 +26,14 @@ def run() -> None:
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
     prepare()
     try:
-        code = _invoked() or 0
+        code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except Exception as error:
         ended = _told(error)
         if ended is None:
             raise
         code = ended
     sys.exit(code)
-
-
-def _invoked() -> int | None:
-    """Run the command; help, which is printed without the screen, raises `Lost` as the rest does."""
-    streams = sys.stdout, sys.stderr
-    try:
-        code: int | None = app(standalone_mode=False)
-    except (OSError, SystemExit):
-        sys.stdout, sys.stderr = streams  # for a pipe that is closed, typer replaces both and ends with 1
-        with to_stdout():
-            pass
-        raise
-    return code
 
 
 def _told(error: Exception) -> int | None:

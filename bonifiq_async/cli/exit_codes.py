@@ -32,7 +32,7 @@ MEANING = {
     Exit.REFUSED: "finished; some changes were refused, or rows that are not valid were left out",
     Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied, or their keys were "
     "used before, not by this ledger",
-    Exit.STOPPED: "stopped early or gave some up; the same command goes on",
+    Exit.STOPPED: "stopped early, gave some up or could not print its results; the same command goes on",
     Exit.INTERRUPTED: "interrupted; the same command goes on",
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bonifiq_async.cli.dialogue import AsJson, interruptible
+from bonifiq_async.cli.screen import whatever_is_read
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.client import BonifiQClient
@@ -56,14 +57,15 @@ def checkout_remove(
         "message": removal.customer_message,
         "repeated": removal.repeated,
     }
-    _show(values, as_json=as_json)
+    with whatever_is_read():  # it is removed, whatever becomes of the answer
+        _show(values, as_json=as_json)
 
 
 def _show(values: Mapping[str, object], *, as_json: bool) -> None:
     from bonifiq_async.cli.bonifiq_side import brl
-    from bonifiq_async.cli.report import show
+    from bonifiq_async.cli.report import show_values
 
-    show(values, brl, as_json=as_json)
+    show_values(values, brl, as_json=as_json)
 
 
 def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:

@@ -265,7 +265,7 @@ def plan_json(plan: Plan, *, known: bool = False) -> bytes:
     )
 
 
-def show(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_json: bool) -> None:
+def show_values(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_json: bool) -> None:
     """Print named values to standard output, as a table or as a line of JSON. Raises `Lost`."""
     if as_json:
         give(json_line(values))

@@ -25,10 +25,11 @@ class Lost(Exception):
 
 
 def prepare() -> None:
-    """Make the standard streams usable, whatever they are: closed, or of an encoding that lacks a character.
+    """Make the standard streams fit for every command, whatever the shell has made of them.
 
-    A closed one gets a file that fails, so that it is told as any other that takes nothing. Without it, the
-    next file that is opened would get its number, and with it whatever the interpreter prints.
+    From now on standard output raises `Lost` where it takes nothing, and standard error lets go of it. A
+    closed one gets a file that fails: without it, the next file that is opened would get its number, and with
+    it whatever is printed. What an encoding lacks is printed as an escape.
     """
     for name, mode, wrong in (
         ("stdin", "r", os.O_WRONLY),
@@ -37,21 +38,21 @@ def prepare() -> None:
     ):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, wrong), mode, encoding="utf-8"))
-    for stream in (sys.stdout, sys.stderr):
+    for name, kind in (("stdout", _Output), ("stderr", _Errors)):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, kind(stream))
 
 
 def say(*lines: str) -> None:
     """Tell a person something on standard error; where its reader has gone, that ends nothing."""
-    with to_stderr():
-        print(*[printable(line, None) for line in lines], sep="\n", file=sys.stderr)
+    print(*[printable(line, None) for line in lines], sep="\n", file=sys.stderr, flush=True)
 
 
 def show(*lines: str) -> None:
     """Print results for people to standard output. Raises `Lost`."""
-    with to_stdout():
-        print(*[printable(line, None) for line in lines], sep="\n")
+    print(*[printable(line, None) for line in lines], sep="\n", flush=True)
 
 
 def give(data: bytes) -> None:
@@ -62,54 +63,74 @@ def give(data: bytes) -> None:
     if sys.stdout.isatty():
         show(*data.decode().removesuffix("\n").split("\n"))
         return
-    with to_stdout():
-        sys.stdout.flush()  # what was printed before comes first
+    sys.stdout.flush()  # what was printed before comes first
+    with _taken(sys.stdout):
         sys.stdout.buffer.write(data)
+    sys.stdout.flush()
 
 
 def agreed(question: str) -> bool | None:
     """Ask a person yes or no; None where no person can be asked."""
-    if not sys.stdin.isatty():
-        return None
-    try:
-        return typer.confirm(printable(question, None), err=True)
-    except OSError:  # standard error takes nothing
-        return None
+    return typer.confirm(printable(question, None), err=True) if sys.stdin.isatty() else None
 
 
 @contextlib.contextmanager
-def whatever_is_read() -> Iterator[None]:
-    """Let what is over keep its exit code, though what is printed of it is not taken."""
+def whatever_is_read(*, to_the_end: bool = True) -> Iterator[None]:
+    """Let what is over keep its exit code, though what is printed of it is not taken.
+
+    A reader who leaves before the end is told of too, unless a part of it may be enough.
+    """
     try:
         yield
     except Lost as lost:
-        say(f"What came of it could not be printed ({lost}); the exit code says how it ended.")
+        if to_the_end or not lost.by_reader:
+            say(f"What came of it could not be printed ({lost}); the exit code says how it ended.")
 
 
 @contextlib.contextmanager
-def to_stdout() -> Iterator[None]:
-    """Raise `Lost` for what standard output does not take."""
+def _taken(stream: TextIO) -> Iterator[None]:
+    """Raise `Lost` for what a stream does not take, and take the rest of it for taken.
+
+    Else that would be tried again at the very end, and fail the process.
+    """
     try:
         yield
-        sys.stdout.flush()
     except OSError as error:
-        _drop(sys.stdout)
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
         raise Lost(error) from None
 
 
-@contextlib.contextmanager
-def to_stderr() -> Iterator[None]:
-    """Let go of what standard error does not take."""
-    try:
-        yield
-        sys.stderr.flush()
-    except OSError:
-        _drop(sys.stderr)
+class _Output:
+    """A text stream that raises `Lost` where the one below fails; the rest is as it is there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if text != "":  # typer writes nothing to learn what kind of stream it is, and hides what that raises
+            with _taken(self._stream):
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with _taken(self._stream):
+            self._stream.flush()
 
 
-def _drop(stream: TextIO) -> None:
-    """Send elsewhere what a stream still holds: tried again at the very end, it would fail the process."""
-    with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+class _Errors(_Output):
+    """A text stream that takes everything, if need be to nowhere."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(Lost):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(Lost):
+            super().flush()

@@ -38,7 +38,7 @@ async def earn(count: int, ledger: Path, out: Path) -> None:
         batch: CashbackBatch[CashbackWrite, CashbackAnswer] = CashbackBatch(
             client, flow=FlowControl(max_in_flight=IN_FLIGHT)
         )
-        with out.open("a", buffering=1) as file:
+        with out.open("a", buffering=1, encoding="utf-8") as file:
             async with aclosing(batch.run(earnings(count))) as outcomes:
                 async for outcome in outcomes:
                     file.write(f"{outcome.change.change_key} {outcome.effect.name}\n")

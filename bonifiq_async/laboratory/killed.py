@@ -105,7 +105,7 @@ def _made_up(lab: Lab, group: str, count: int) -> list[CashbackChange]:
         )
         for number in range(count)
     ]
-    with (lab.folder / f"{group}.csv").open("w", newline="") as file:
+    with (lab.folder / f"{group}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("customer_id", "value", "reason", "change_key"))
         writer.writerows((each.customer_id, each.value, each.reason, each.change_key) for each in changes)

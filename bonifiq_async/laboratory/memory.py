@@ -40,7 +40,7 @@ async def run(lab: Lab) -> Record:
 
 
 async def _peak(lab: Lab, provider: Bench, name: str, count: int) -> tuple[int, int]:
-    with (lab.folder / f"{name}.csv").open("w", newline="") as file:
+    with (lab.folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("customer_id", "value", "reason", "change_key"))
         writer.writerows(
@@ -70,7 +70,7 @@ async def _peak(lab: Lab, provider: Bench, name: str, count: int) -> tuple[int, 
 
 def _peak_of(status: Path) -> int:
     try:
-        lines = [line.split() for line in status.read_text().splitlines()]
+        lines = [line.split() for line in status.read_text("utf-8").splitlines()]
     except OSError:
         return 0  # it has ended
     return next((int(line[1]) * 1024 for line in lines if line[:1] == ["VmHWM:"]), 0)

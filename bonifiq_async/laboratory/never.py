@@ -77,7 +77,7 @@ def _meant(count: int) -> dict[str, tuple[str, Decimal]]:
 
 def _reader(out: Path) -> Callable[[], dict[str, str]]:
     def told() -> dict[str, str]:
-        lines = out.read_text().split("\n")[:-1] if out.exists() else []
+        lines = out.read_text("utf-8").split("\n")[:-1] if out.exists() else []
         return {key: effect for key, _, effect in (line.partition(" ") for line in lines)}
 
     return told

@@ -57,7 +57,7 @@ def _is_there(owner: str) -> bool | None:
 def _world() -> str:
     """Return what process numbers are counted in: this boot, and the namespace of this process."""
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii")[:8]
         return f"{boot}/{os.readlink(_PROC / 'self/ns/pid').strip('pid:[]')}"
     except OSError:
         return "-"

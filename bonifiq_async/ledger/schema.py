@@ -172,7 +172,7 @@ def _refuse_network(path: Path) -> None:
         return
     folder = str(path.resolve().parent)
     best, kind = "", ""
-    for line in mounts.read_text(errors="replace").splitlines():
+    for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
         point, name = line.split()[1:3]
         under = folder == point or folder.startswith(point.rstrip("/") + "/")
         if under and len(point) >= len(best):
