@@ -7,7 +7,6 @@ that doubles an answer would answer another change with it, so whatever comes un
 
 import asyncio
 import fcntl
-import logging
 import select
 import sys
 import termios
@@ -18,7 +17,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
-logger = logging.getLogger("bonifiq_async")
+from bonifiq_async.log import logger
 
 TURNS = 2
 """Turns of an event loop after which it has read what lay on a socket before them."""

@@ -117,6 +117,12 @@ RABA7NI_NO = {
     "error": {"code": HOSTILE, "message": HOSTILE},
     "meta": {"request_id": HOSTILE},
 }
+WARNING = ENVELOPE | {
+    "HasError": False,
+    "HasWarning": True,
+    "Severity": 1,
+    "Result": {"CustomerExists": True},
+}
 NOES = {
     "refused": (400, json.dumps(ENVELOPE).encode()),
     "refused with 200": (200, json.dumps(ENVELOPE).encode()),
@@ -125,6 +131,7 @@ NOES = {
     "a page": (200, f"<html>{HOSTILE}".encode()),
     "a page of a refusal": (409, f"<html>{HOSTILE}".encode()),
     "a wrong member": (200, json.dumps({"HasError": False, "Result": {HOSTILE: 1, "Name": 7}}).encode()),
+    "a warning": (200, json.dumps(WARNING).encode()),
     "raba7ni refused": (422, json.dumps(RABA7NI_NO).encode()),
     "raba7ni refused with 200": (200, json.dumps(RABA7NI_NO).encode()),
     "raba7ni unknown card": (200, json.dumps({"success": True, "data": {HOSTILE: {"id": "x"}}}).encode()),
@@ -320,6 +327,7 @@ SCREENS: dict[str, Screen] = {
     "checkout-remove as json": _one(_says(REMOVED), "checkout-remove", "c", "k", "--json"),
     "checkout-remove with a bad total": _one(_says(REMOVED), "checkout-remove", "c", "k", "--total", HOSTILE),
     **{f"apply, {no}": _with_no(no) for no in NOES if no != "broken"},  # which is asked again for minutes
+    "apply a warning to a file": _with_no("a warning", "--out", "out.jsonl"),
     "apply as json": _with_no("refused", "--json"),
     "apply a row that is not valid": _file(HEADER, f"c,{HOSTILE!r},r,o", command=("apply", "--yes")),
     "check a header": _file(f"a{HOSTILE.replace(chr(13), '').replace(chr(10), '')},{HEADER}", "1,c,1,r,o"),
