@@ -7,8 +7,9 @@ from http import HTTPStatus
 
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import PayloadError
-from bonifiq_async.evidence import ErrorAnswer, Evidence
+from bonifiq_async.evidence import ErrorAnswer, Evidence, Refusal
 from bonifiq_async.fixed import fixed
+from bonifiq_async.verdict import PROXY_REFUSED
 
 Members = Mapping[str, object]
 
@@ -100,6 +101,21 @@ def text_of(evidence: Evidence) -> str | None:
         return body.decode(charset)
     except UnicodeDecodeError:
         return None
+
+
+def intercepted(evidence: Evidence) -> Refusal | None:
+    """Return which kind of no it is that something on the way gave in the provider's place, None of others.
+
+    A 407 is a proxy's (RFC 9110, 15.5.8). A 403 whose body is no JSON, and not JSON that is cut, is no
+    provider's whose answers are JSON; one without a body may well be.
+    """
+    if evidence.status == PROXY_REFUSED:
+        return Refusal.PROXY
+    if evidence.status != 403:
+        return None
+    text = text_of(evidence)
+    begins = "<" if text is None else text.lstrip()[:1]
+    return Refusal.PAGE if begins and begins not in '{["' else None
 
 
 def _declared(evidence: Evidence) -> str | None:

@@ -22,6 +22,7 @@ from bonifiq_async.verdict import leaves_doubt
 
 T = TypeVar("T")
 
+_REFUSALS = (StopReason.ANSWERED, StopReason.INTERCEPTED)
 KEPT_ANSWER = 2048
 """Bytes of an unreadable answer that are kept for a person to look at."""
 
@@ -37,7 +38,7 @@ def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) 
         error = _unknown(subject, operation, delivered, key)
     elif delivered.reason is StopReason.UNREADABLE:
         error = _unreadable(subject, delivered)
-    elif delivered.reason is StopReason.ANSWERED:
+    elif delivered.reason in _REFUSALS:
         error = _refused(subject, delivered)
     else:
         error = _not_applied(subject, operation, delivered)
@@ -71,6 +72,17 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
         )
         error.shared = False
         return error
+    if refusal is Refusal.PROXY:
+        named = delivered.evidence.detail if delivered.evidence is not None else ""
+        return AuthenticationError(
+            f"{subject} was refused on the way: a proxy asks for credentials ({named or what}). "
+            "The provider did not get it. Nothing changed; give the proxy its user and password."
+        )
+    if refusal is Refusal.PAGE:
+        return RefusedError(
+            f"{subject} was refused by a proxy or a firewall in the provider's place ({what}, with a page "
+            "that is not the provider's). Nothing changed; ask those who run it why."
+        )
     if refusal is Refusal.CUSTOMER:
         return CustomerNotFound(
             f"{subject} was refused: the provider does not know the customer ({what}). Nothing changed."
@@ -115,7 +127,7 @@ def _doubt(delivered: Delivered[T]) -> str:
     if doubtful:
         said = reading.said if reading is not None and doubtful[-1] is delivered.attempts[-1] else None
         cause = f"attempt {_attempt(doubtful[-1])}{_in_brackets(said)}"
-    if reason is StopReason.ANSWERED:
+    if reason in _REFUSALS:
         return f"{cause}, and its repeat was refused ({_said(reading.said if reading else None)})"
     if reason is StopReason.NO_SAFE_REPEAT:
         return cause
@@ -166,6 +178,7 @@ _ENDED = {
     Verdict.BROKEN: "failed at the provider",
     Verdict.LOST: "was sent and got no whole answer",
     Verdict.UNREADABLE: "got an unreadable answer",
+    Verdict.INTERCEPTED: "was refused by a proxy or a firewall",
 }
 
 

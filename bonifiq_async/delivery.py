@@ -11,6 +11,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from bonifiq_async.admission import Admission, Sample, Slot
+from bonifiq_async.answer_body import intercepted
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async.converters import LARGE
 from bonifiq_async.evidence import Evidence, Failure, Reading
@@ -285,6 +286,9 @@ def _judge(
         verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
     if verdict is None:
         reading = _read(operation, evidence, read)
+        by_another = intercepted(evidence) if reading.verdict is Verdict.REFUSED else None
+        if by_another is not None:
+            reading = evolve(reading, verdict=Verdict.INTERCEPTED, refusal=by_another)
         return reading.verdict, reading
     if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
         return verdict, None

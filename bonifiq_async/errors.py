@@ -101,6 +101,8 @@ class RefusedError(BonifiQError):
 class AuthenticationError(RefusedError):
     """The provider does not accept the credentials (401), or not for this (403). Nothing changed.
 
+    Or a proxy on the way to it asks for credentials (407).
+
     `shared` is false when the call had a sign-in of its own, which may be what was refused: other calls
     may still be accepted.
     """

@@ -105,6 +105,9 @@ class Refusal(Kind):
     SIGN_IN = "sign-in"
     """The credentials, or what signs one person in for this call alone: the answer does not say which."""
     CUSTOMER = "customer not found"
+    PAGE = "a page that is not the provider's"
+    """What a proxy or a firewall answers in the provider's place (403)."""
+    PROXY = "credentials of a proxy"
 
 
 @fixed

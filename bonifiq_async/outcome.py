@@ -44,6 +44,8 @@ class Verdict(Kind):
     BROKEN = "broken"
     LOST = "lost"
     UNREADABLE = "unreadable"
+    INTERCEPTED = "intercepted"
+    """Refused by a proxy or a firewall in the provider's place."""
 
 
 class StopReason(Kind):
@@ -54,6 +56,7 @@ class StopReason(Kind):
     NO_SAFE_REPEAT = "a repeat could apply it twice"
     """Nobody de-duplicates the operation and the request had left."""
     UNREADABLE = "the answer does not fit the contract"
+    INTERCEPTED = "a proxy or a firewall refused it in the provider's place"
     ATTEMPTS_SPENT = "all attempts are spent"
     DEADLINE = "the deadline leaves no time"
     QUOTA_SPENT = "the retry quota is spent"

@@ -43,6 +43,7 @@ ACTIONS: dict[Verdict, dict[RepeatClass, Action]] = {
     Verdict.UNREADABLE: {_SAFE: Action.UNKNOWN, _KEYED: Action.UNKNOWN, _NEVER: Action.UNKNOWN},
     Verdict.DUPLICATE: {_SAFE: Action.REFUSED, _KEYED: Action.ALREADY_APPLIED, _NEVER: Action.REFUSED},
     Verdict.REFUSED: {_SAFE: Action.REFUSED, _KEYED: Action.REFUSED, _NEVER: Action.REFUSED},
+    Verdict.INTERCEPTED: {_SAFE: Action.REFUSED, _KEYED: Action.REFUSED, _NEVER: Action.REFUSED},
 }
 
 _FINAL = {Action.APPLIED: Effect.APPLIED, Action.ALREADY_APPLIED: Effect.ALREADY_APPLIED}
@@ -127,7 +128,9 @@ def decide(
     if action in _FINAL:
         return Stop(_FINAL[action], StopReason.ANSWERED)
     if action is Action.REFUSED:
-        return Stop(Effect.UNKNOWN if in_doubt else Effect.REFUSED, StopReason.ANSWERED)
+        by_another = verdict is Verdict.INTERCEPTED
+        reason = StopReason.INTERCEPTED if by_another else StopReason.ANSWERED
+        return Stop(Effect.UNKNOWN if in_doubt else Effect.REFUSED, reason)
     if action is Action.UNKNOWN:
         unreadable = verdict is Verdict.UNREADABLE
         return Stop(Effect.UNKNOWN, StopReason.UNREADABLE if unreadable else StopReason.NO_SAFE_REPEAT)

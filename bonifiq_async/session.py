@@ -6,10 +6,12 @@ With `exchange` and `direct`, the two ways of a request, the only module that to
 import asyncio
 import time
 from collections.abc import Mapping
+from urllib.request import getproxies
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
+from yarl import URL
 
 from bonifiq_async import direct, door
 from bonifiq_async.connector import KeptConnector
@@ -17,6 +19,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.exchange import Trail, UnderWay, by_session
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.verdict import PROXY_REFUSED
 
 _CLOSED = "the session was closed"
 
@@ -141,8 +144,12 @@ class SessionManager:
             trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
             trail.failure, trail.detail = _failure(error), _detail(error)
+            if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == PROXY_REFUSED:
+                trail.status = PROXY_REFUSED
             if self._closed and self._borrowed is None:
                 trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
+        if trail.status == PROXY_REFUSED and self._trust_env and not trail.detail:
+            trail.detail = _proxy_of(request)
         return Evidence(
             hand_over.done,
             max(trail.requests, 1) if hand_over.done else 0,
@@ -166,15 +173,28 @@ class SessionManager:
 
 def _detail(error: Exception) -> str:
     """Name the cause in a word: of a connection that failed, host and reason; never a header."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{_named(error.request_info.real_url)} answered with status {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
     return type(error).__name__
 
 
+def _proxy_of(request: PreparedRequest) -> str:
+    """Name the proxy that the environment has for `request`, as aiohttp chose it."""
+    proxy = getproxies().get(URL(request.base_url).scheme)
+    return "" if proxy is None else f"{_named(URL(proxy))} answered with status {PROXY_REFUSED}"
+
+
+def _named(proxy: URL) -> str:
+    """Name a proxy without its credentials."""
+    return f"the proxy {proxy.host}:{proxy.port}"
+
+
 def _failure(error: Exception) -> Failure:
     if isinstance(error, TimeoutError):
         return Failure.TIMEOUT
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return Failure.CONNECT
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return Failure.MALFORMED

@@ -5,6 +5,8 @@ from bonifiq_async.outcome import Effect, Verdict
 from bonifiq_async.retry_after import AskedWait, retry_after
 
 CREDENTIALS_REFUSED = (401, 403)
+PROXY_REFUSED = 407
+"""A proxy asks for credentials, and has passed nothing on (RFC 9110, 15.5.8)."""
 REPEATABLE_CLIENT_ERRORS = (408, 425)
 """4xx that tell of the transfer and not of the request (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
 
@@ -32,6 +34,8 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
     status = evidence.status
     if status is None:
         return Verdict.LOST if evidence.sent else Verdict.NOT_SENT
+    if status == PROXY_REFUSED:  # also of a proxy through which no connection was made
+        return None
     if status == 429 or (asks and status in TEMPORARY):
         return Verdict.THROTTLED
     if 500 <= status <= 599 or status in REPEATABLE_CLIENT_ERRORS:

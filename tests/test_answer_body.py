@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import PayloadError, Verdict
-from bonifiq_async.answer_body import LONGEST, error_body, json_of, members_of, said_of, text_of
+from bonifiq_async.answer_body import LONGEST, error_body, intercepted, json_of, members_of, said_of, text_of
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, REMOVE_CHECKOUT_CASHBACK
-from bonifiq_async.evidence import ErrorAnswer, Evidence
+from bonifiq_async.evidence import ErrorAnswer, Evidence, Refusal
 from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
 from bonifiq_async.raba7ni.operations import EARN, VERIFY_OTP
 from bonifiq_async.raba7ni.sign_in import SignedIn
@@ -207,3 +207,30 @@ def test_any_bytes_are_text_or_none(body: bytes, kind: str) -> None:
     found = text_of(answer(body, kind))
     assert found is None or isinstance(found, str)
     error_body(answer(body, kind))
+
+
+PAGES = {
+    "a page": b"<!DOCTYPE html><title>Blocked</title>",
+    "a page after a mark and blanks": b"\xef\xbb\xbf\r\n <html>",
+    "plain text": b"RBAC: access denied",
+    "a number": b"1020",
+    "neither text nor JSON": b"\xff\x00\xfe",
+}
+JSON = {
+    "nothing": b"",
+    "blanks": b" \r\n",
+    "an object": b'{"message":"no"}',
+    "an array": b"[]",
+    "a text": b'"Forbidden"',
+    "an object after a mark": b'\xef\xbb\xbf{"message":"no"}',
+    "an object in UTF-16": '{"message":"não"}'.encode("utf-16"),
+    "JSON that is cut": b'{"message":"n',
+}
+
+
+@pytest.mark.parametrize("body", [*PAGES.values(), *JSON.values()], ids=[*PAGES, *JSON])
+def test_who_refused_it(body: bytes) -> None:
+    """A 403 is the provider's unless its body is no JSON; a 407 is a proxy's; others are what they say."""
+    found = {status: intercepted(answer(body, status=status)) for status in (400, 401, 403, 404, 407, 451)}
+    page = Refusal.PAGE if body in PAGES.values() else None
+    assert found == {400: None, 401: None, 403: page, 404: None, 407: Refusal.PROXY, 451: None}

@@ -75,6 +75,8 @@ def test_a_success_has_none(effect: Effect) -> None:
         (no(Refusal.CUSTOMER), CustomerNotFound, None),
         (no(Refusal.CREDENTIALS), AuthenticationError, True),
         (no(Refusal.SIGN_IN), AuthenticationError, False),
+        (no(Refusal.PAGE), RefusedError, None),
+        (no(Refusal.PROXY), AuthenticationError, True),
     ],
 )
 def test_a_refusal_changed_nothing(

@@ -65,6 +65,7 @@ ROWS = [
     (Verdict.UNREADABLE, Effect.UNKNOWN, Effect.UNKNOWN, Effect.UNKNOWN),
     (Verdict.DUPLICATE, Effect.REFUSED, Effect.ALREADY_APPLIED, Effect.REFUSED),
     (Verdict.REFUSED, Effect.REFUSED, Effect.REFUSED, Effect.REFUSED),
+    (Verdict.INTERCEPTED, Effect.REFUSED, Effect.REFUSED, Effect.REFUSED),
 ]
 CELLS = [
     pytest.param(row[0], repeat, cell, id=f"{row[0].value}-{repeat.value}")
@@ -385,6 +386,7 @@ REACHED = {
     StopReason.DEADLINE: lambda: decision(Verdict.LOST, seconds=0.01),
     StopReason.QUOTA_SPENT: lambda: decision(Verdict.LOST, quota_left=0),
     StopReason.RETRY_AFTER_TOO_LONG: lambda: decision(Verdict.THROTTLED, asked=3600.0),
+    StopReason.INTERCEPTED: lambda: decision(Verdict.INTERCEPTED),
 }
 ELSEWHERE = {
     StopReason.CLOSED,

@@ -39,6 +39,7 @@ ODD_4XX = {408, 425, 429}
         pytest.param(set(range(400, 500)) - ODD_4XX, TO_READ, id="4xx"),
         pytest.param([408, 425], Verdict.BROKEN, id="4xx about the transfer"),
         pytest.param([429], Verdict.THROTTLED, id="429"),
+        pytest.param([407], TO_READ, id="a proxy's"),
         pytest.param(range(500, 600), Verdict.BROKEN, id="5xx without Retry-After"),
         pytest.param([0, 99, 600, 999], Verdict.UNREADABLE, id="no HTTP status"),
     ],

@@ -34,9 +34,15 @@ ROUNDS = 3
 between outages, waits too long for its turn, or fails when few others are tried."""
 
 GIVEN_UP = frozenset(
-    {StopReason.ATTEMPTS_SPENT, StopReason.DEADLINE, StopReason.QUOTA_SPENT, StopReason.OUTAGE}
+    {
+        StopReason.ATTEMPTS_SPENT,
+        StopReason.DEADLINE,
+        StopReason.QUOTA_SPENT,
+        StopReason.OUTAGE,
+        StopReason.INTERCEPTED,
+    }
 )
-"""Ends that may be for the provider's condition and not for the change's."""
+"""Ends that may be for the condition of the provider, or of the way there, and not for the change's."""
 
 
 class Gate:

@@ -15,9 +15,9 @@ from bonifiq_async.batch.summary import BatchSummary, Tally
 from bonifiq_async.batch.waiting import Line
 from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
-from bonifiq_async.outcome import Change, Outcome
+from bonifiq_async.outcome import Change, Outcome, StopReason
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.verdict import CREDENTIALS_REFUSED
+from bonifiq_async.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
 
 C = TypeVar("C", bound=Change)
 C_in = TypeVar("C_in", bound=Change, contravariant=True)
@@ -118,7 +118,7 @@ class CashbackBatch(Generic[C, T]):
             run.start()
             while (outcome := run.ended.first() if run.ended else await run.ended.take()) is not None:
                 self._tally.count(outcome)
-                if outcome.error is not None and _concerns_all(outcome.error):
+                if outcome.error is not None and _concerns_all(outcome):
                     self.stopped_by = self.stopped_by or outcome.error
                     self.stop()
                 yield outcome
@@ -291,7 +291,8 @@ class _Run(Generic[C, T]):
             finally:
                 passage.release()
             if outcome is not None:
-                again = self.gate.outlived(passage, lap.take(outcome))
+                ended = lap.take(outcome)
+                again = self.gate.outlived(passage, ended) and not _concerns_all(ended)
         if self.gate.fault is not None:
             self.stop()
         return again
@@ -328,10 +329,16 @@ async def _all_ended(tasks: Iterable["asyncio.Task[None]"]) -> asyncio.Cancelled
     return cancelled
 
 
-def _concerns_all(error: BonifiQError) -> bool:
-    """Say whether the credentials were refused that every change is sent with."""
+def _concerns_all(outcome: Outcome[T]) -> bool:
+    """Say whether the credentials were refused that every change is sent with, or passes a proxy with.
+
+    A firewall may turn away one change for what is in it.
+    """
+    error = outcome.error
+    if error is None or (outcome.reason is StopReason.INTERCEPTED and error.status != PROXY_REFUSED):
+        return False
     own = isinstance(error, AuthenticationError) and not error.shared
-    return error.status in CREDENTIALS_REFUSED and not own
+    return error.status in (*CREDENTIALS_REFUSED, PROXY_REFUSED) and not own
 
 
 def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:

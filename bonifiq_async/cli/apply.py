@@ -35,6 +35,7 @@ from bonifiq_async.outcome import Effect, Outcome
 from bonifiq_async.printable import printable
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.session import PoolLimits, Timeouts
+from bonifiq_async.verdict import PROXY_REFUSED
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
@@ -111,10 +112,9 @@ async def _apply(
         ending.stopped = str(batch.stopped_by)
         ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
         if ending.refused_credentials:
-            ending.stopped = (
-                "The run was stopped: the provider does not accept the credentials. The first refusal: "
-                f"{batch.stopped_by}"
-            )
+            proxy = batch.stopped_by.status == PROXY_REFUSED
+            why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
+            ending.stopped = f"The run was stopped: {why}. The first refusal: {batch.stopped_by}"
     return ending
 
 
