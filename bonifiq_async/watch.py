@@ -13,6 +13,9 @@ from bonifiq_async.retry_after import in_words
 from bonifiq_async.verdict import asked_wait
 from bonifiq_async.wait_scope import Turn, WaitScope
 
+WORTH_A_TURN = 1.0
+"""Seconds of a wait from which on it counts which request leaves first after it."""
+
 
 @define(eq=False)
 class Waits:
@@ -80,7 +83,7 @@ class Watch(HandOver):
 
     def chance(self, random: Callable[[], float]) -> Callable[[], float]:
         """Return what draws by how much the wait is lengthened, from 0 up to 1."""
-        if self.asked is None:
+        if self.asked is None or self.asked < WORTH_A_TURN:
             return random
         turn = self._waits.scope.turn(name_of(self._request))
         return random if turn is Turn.ANY else lambda: float(turn is Turn.LAST)

@@ -53,6 +53,7 @@ from bonifiq_async.request import PreparedRequest
 from bonifiq_async.retry import Action
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 from bonifiq_async.secret import Secret
+from bonifiq_async.watch import Watch
 
 
 @frozen
@@ -238,8 +239,7 @@ async def one_deadline(around: Surroundings) -> None:
 
 def always_time(patch: pytest.MonkeyPatch) -> None:
     """A deadline always has time left."""
-    patch.setattr(Deadline, "allows", lambda self, wait, now: True)
-    patch.setattr(Deadline, "remaining", lambda self, now: 5.0)
+    patch.setattr(delivery, "Deadline", lambda at: Deadline(at + 60.0))
 
 
 async def bounded(around: Surroundings) -> None:
@@ -255,6 +255,36 @@ async def bounded(around: Surroundings) -> None:
         async for _ in CashbackBatch(client, flow=FlowControl(max_in_flight=4)).run(changes()):
             break
         assert read < 1_500
+
+
+async def none_earlier_than_asked(around: Surroundings) -> None:
+    """A hold begins with the head of its answer."""
+    heard, came, over = asyncio.Event(), [], asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        came.append(asyncio.get_running_loop().time())
+        if len(came) > 1:
+            writer.write(http(POINTS))
+            return
+        writer.write(http(b"{}", "Retry-After: 0.2", status="429 Too Many Requests")[:-1])
+        heard.set()
+        await over.wait()
+        writer.write(b"}")
+
+    async with to(await around.raw_server(answer)) as client:
+        first = asyncio.create_task(client.customers.points("ANA"))
+        await heard.wait()
+        await asyncio.sleep(0.02)
+        await client.customers.points("BOB")
+        over.set()
+        await first
+    assert min(came[1:]) >= came[0] + 0.2
+
+
+def deaf_to_heads(patch: pytest.MonkeyPatch) -> None:
+    """What the head of an answer asks for is heard with its body."""
+    patch.setattr(Watch, "head", lambda *_: None)
 
 
 def reading_ahead(patch: pytest.MonkeyPatch) -> None:
@@ -337,6 +367,7 @@ BREAKS = {
     "11. secrets stay in": (secrets_stay_in, showing),
     "12. money is exact": (money_exact, reading_floats),
     "13. order per customer": (order_per_customer, one_lane_each),
+    "14. none leaves earlier than asked": (none_earlier_than_asked, deaf_to_heads),
 }
 """Invariant: the check, and the break that it must see."""
 

@@ -136,14 +136,16 @@ BREAKS = {
     "a Retry-After that nobody reads": (
         ("retry-after",),
         """
-        from bonifiq_async import delivery
-        delivery.asked_wait = lambda *given, **more: None
+        from bonifiq_async import watch
+        watch.asked_wait = lambda *given, **more: None
         """,
     ),
     "a few that do not keep to a Retry-After": (
         ("retry-after",),
         """
         from bonifiq_async.budget import Hold
+        from bonifiq_async.watch import Watch
+        Watch.may_send = lambda self: True
         extend, remaining, left = Hold.extend, Hold.remaining, [0]
         def heard(self, *given, **more):
             left[0] = 12
