@@ -75,8 +75,9 @@ class RetryPolicy:
 
     At most `max_attempts` requests. The n-th wait is drawn evenly from 0 to `base` * 2 ** (n - 1)
     seconds, at most `cap` (full jitter). A Retry-After above `max_retry_after` seconds ends the call
-    instead of being cut short. `quota` is the number of tokens that all calls of a client share: a
-    retry costs 5, after a timeout 10, one at the time that the provider asked for nothing.
+    instead of being cut short; one that is also above an hour holds the other calls no longer than
+    `max_retry_after`. `quota` is the number of tokens that all calls of a client share: a retry costs 5,
+    after a timeout 10, one at the time that the provider asked for nothing.
     """
 
     max_attempts: int = field(default=6, validator=door.count)

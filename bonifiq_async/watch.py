@@ -41,10 +41,9 @@ class Waits:
 class Watch(HandOver):
     """One attempt to send `request`, whose call ends at `deadline`; `slot` is its place in a batch.
 
-    `first` says that no other has begun since a hold was over, where that is of interest.
-
-    `asked` are the seconds that its answer asks to wait, None when it asks for none; `alone` says that this
-    request alone has to.
+    `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
+    seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
+    alone that has to.
     """
 
     asked: float | None = None

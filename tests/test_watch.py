@@ -1,0 +1,109 @@
+"""What a delivery watches an attempt through: whether it may leave, and what the head of its answer asks."""
+
+import pytest
+from attrs import define, field
+from conftest import Clock
+
+from bonifiq_async.budget import Deadline
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.virtual_time import EPOCH
+from bonifiq_async.wait_scope import FIRSTS
+from bonifiq_async.watch import WORTH_A_TURN, Waits, Watch
+
+NOW = 1_000.0
+
+
+@define
+class Place:
+    """A place in a batch that notes what it is told to wait."""
+
+    told: list[float] = field(factory=list)
+
+    def told_to_wait(self, seconds: float) -> None:
+        self.told.append(seconds)
+
+
+def waits_of(clock: Clock) -> Waits:
+    return Waits(120.0, lambda: clock.now, lambda: EPOCH + clock.now)
+
+
+def watch_over(waits: Waits, *, ends: float = NOW + 60, slot: object = None, key: str = "a") -> Watch:
+    request = PreparedRequest("POST", "https://provider", "/change", b"{}", key)
+    return Watch(waits, request, Deadline(ends), slot)
+
+
+@pytest.mark.parametrize(
+    ("held", "ends", "may"),
+    [
+        pytest.param(float("-inf"), NOW + 1, True, id="never held"),
+        pytest.param(NOW, NOW + 1, True, id="held until now"),
+        pytest.param(NOW + 0.001, NOW + 1, False, id="held"),
+        pytest.param(NOW - 1, NOW, False, id="its time is just over"),
+        pytest.param(NOW - 1, NOW - 1, False, id="its time is over"),
+    ],
+)
+def test_what_may_leave(held: float, ends: float, may: bool, clock: Clock) -> None:
+    waits = waits_of(clock)
+    waits.hold.until = held
+    watch = watch_over(waits, ends=ends)
+    assert (watch.may_send(), watch.withheld) == (may, not may)
+
+
+def test_a_head_that_asks_holds_all_from_when_it_came(clock: Clock) -> None:
+    """Its call has so much less to wait when the body is there."""
+    waits, place = waits_of(clock), Place()
+    watch = watch_over(waits, slot=place)
+    watch.head(500, (("Retry-After", "30"),))
+    assert (waits.hold.until, place.told, watch.alone) == (NOW + 30, [30.0], False)
+    assert [watch.left(NOW + passed) for passed in (0, 10, 40)] == [30.0, 20.0, 0.0]
+
+
+def test_a_head_that_asks_for_nothing_holds_none(clock: Clock) -> None:
+    waits, place = waits_of(clock), Place()
+    watch = watch_over(waits, slot=place)
+    watch.head(404, (("Content-Type", "text/plain"),))
+    assert (waits.hold.until, place.told, watch.asked, watch.left(NOW)) == (float("-inf"), [], None, None)
+
+
+def told_alone(waits: Waits, place: Place, clock: Clock) -> Watch:
+    """Return the watch of a request that is told to wait for itself alone."""
+    for number in range(FIRSTS + 2):
+        watch = watch_over(waits, slot=place)
+        watch.first = 0 < number <= FIRSTS
+        if number == FIRSTS + 1:
+            waits.scope.passed("b", clock.now + 1)
+            clock.now += 2
+        watch.head(429, (("Retry-After", "30"),))
+    return watch
+
+
+def test_one_that_is_asked_alone_holds_no_other(clock: Clock) -> None:
+    waits, place = waits_of(clock), Place()
+    watch = told_alone(waits, place, clock)
+    assert (watch.alone, watch.left(clock.now)) == (True, 30.0)
+    assert (waits.hold.until, place.told) == (NOW + 30, [30.0] * (FIRSTS + 1))
+
+
+def test_by_how_much_a_wait_is_lengthened(clock: Clock) -> None:
+    """What was told last goes first, what was told in vain last; others, and short waits, by chance."""
+    waits = waits_of(clock)
+
+    def drawn(key: str, asked: float | None) -> float:
+        watch = watch_over(waits, key=key)
+        if asked is not None:
+            watch.head(429, (("Retry-After", str(asked)),))
+        return watch.chance(lambda: 0.5)()
+
+    assert drawn("a", None) == 0.5
+    assert drawn("b", WORTH_A_TURN) == 0.0
+    assert drawn("c", WORTH_A_TURN / 2) == 0.5
+    assert watch_over(waits, key="b").chance(lambda: 0.5)() == 0.5
+    assert told_alone(waits_of(clock), Place(), clock).chance(lambda: 0.5)() == 1.0
+
+
+def test_which_attempt_is_the_first_after_a_hold(clock: Clock) -> None:
+    waits = waits_of(clock)
+    waits.hold.extend(NOW, 30.0, 30.0)
+    assert [waits.begins(NOW + moment) for moment in (0, 30.5, 31)] == [True, True, False]
+    waits.hold.extend(NOW + 40, 30.0, 30.0)
+    assert waits.begins(NOW + 71) is True
