@@ -14,7 +14,7 @@ from bonifiq_async.admission import Admission, Sample, Slot
 from bonifiq_async.answer_body import intercepted
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async.converters import LARGE
-from bonifiq_async.evidence import Evidence, Failure, Reading
+from bonifiq_async.evidence import Evidence, Failure, Reading, values_of
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.log import logger
 from bonifiq_async.operation import Operation, RepeatClass
@@ -273,7 +273,7 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
 
 def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, now: float) -> Sample:
     timed_out = evidence.failure is Failure.TIMEOUT
-    asked = None if watch.alone else watch.left(now)
+    asked = None if watch.asked is None or watch.alone else watch.left(now)
     return Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out, watch.alone)
 
 
@@ -320,7 +320,7 @@ def _blotted(
 
 
 def _request_id(blotter: Blotter, reading: Reading[T] | None, evidence: Evidence) -> str | None:
-    named = evidence.header("x-request-id")
+    named = values_of("x-request-id", evidence.headers)
     request_id = named[0] if named else None if reading is None else reading.request_id
     return None if request_id is None else blotter.text(request_id)
 
