@@ -12,7 +12,9 @@ from attrs import evolve
 
 from bonifiq_async.admission import Admission, Sample, Slot
 from bonifiq_async.answer_body import intercepted
+from bonifiq_async.blotter import Blotter
 from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
+from bonifiq_async.conclusion import KEPT_ANSWER
 from bonifiq_async.converters import LARGE
 from bonifiq_async.evidence import Evidence, Failure, Reading, values_of
 from bonifiq_async.history import Delivered, History
@@ -23,7 +25,7 @@ from bonifiq_async.request import PreparedRequest
 from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
 from bonifiq_async.retry_after import in_words
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Blotter
+from bonifiq_async.secret import Secret
 from bonifiq_async.session import SessionManager, Timeouts
 from bonifiq_async.slices import in_slices
 from bonifiq_async.verdict import GOOD, leaves_doubt, transport_verdict
@@ -51,7 +53,7 @@ class Delivery:
         policy: RetryPolicy,
         timeouts: Timeouts,
         runtime: Runtime,
-        secrets: Iterable[str] = (),
+        secrets: Iterable[Secret] = (),
     ) -> None:
         self.session = session
         self.admission = Admission(session.capacity)
@@ -315,7 +317,8 @@ def _blotted(
 ) -> tuple[Reading[T] | None, Evidence]:
     """Return what may be told of an attempt that failed: nothing of the secrets that went out with it."""
     headers = tuple([(name, blotter.text(value)) for name, value in evidence.headers])
-    evidence = evolve(evidence, headers=headers, body=blotter.body(evidence.body))
+    body, detail = blotter.body(evidence.body, KEPT_ANSWER), blotter.text(evidence.detail)
+    evidence = evolve(evidence, headers=headers, body=body, detail=detail)
     return None if reading is None else reading.without(blotter), evidence
 
 

@@ -19,6 +19,7 @@ from bonifiq_async.connector import KeptConnector, UnaskedAnswer, check_asked_fo
 from bonifiq_async.evidence import Failure
 from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, Trail, UnderWay, read_within
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.secret import Secret
 
 KNOWN = ("3.14.",)
 """Beginnings of the versions of aiohttp whose inner parts are those that are used here."""
@@ -40,7 +41,7 @@ class Direct:
         self,
         session: aiohttp.ClientSession,
         connector: KeptConnector,
-        headers: Mapping[str, str],
+        headers: Mapping[str, Secret],
         timeout: aiohttp.ClientTimeout,
         under_way: UnderWay,
         loop: asyncio.AbstractEventLoop,
@@ -104,9 +105,8 @@ class Direct:
     def _learn(self, base_url: str) -> None:
         """Fix what all requests to `base_url` share: the way there, and the head."""
         url = URL(base_url, encoded=True)
-        template = aiohttp.ClientRequest(
-            "GET", url, headers=self._headers, loop=self._loop, session=self._session
-        )
+        headers = {name: value.reveal() for name, value in self._headers.items()}
+        template = aiohttp.ClientRequest("GET", url, headers=headers, loop=self._loop, session=self._session)
         lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
         self._template, self._key = template, template.connection_key
         self._prefix = url.raw_path.rstrip("/")

@@ -5,10 +5,10 @@ from typing import Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from bonifiq_async.blotter import Blotter
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 from bonifiq_async.outcome import Notice, Verdict
-from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
 

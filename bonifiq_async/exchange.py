@@ -19,6 +19,7 @@ from bonifiq_async.alarms import Alarms
 from bonifiq_async.connector import UnaskedAnswer, check_asked_for, is_usable, was_used
 from bonifiq_async.evidence import Failure, HandOver
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.secret import MASK, Secret
 
 ANSWER_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that are read at the most; a larger one is refused."""
@@ -71,10 +72,17 @@ class UnderWay(Alarms[Callable[[], object]]):
                 self.put_off(end)
 
 
+class Masked(str):
+    """A header value that must not be shown: its repr, which aiohttp's own texts have in them, hides it."""
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
 async def by_session(
     session: aiohttp.ClientSession,
     request: PreparedRequest,
-    headers: Mapping[str, str],
+    headers: Mapping[str, Secret],
     timeout: aiohttp.ClientTimeout,
     trail: Trail,
 ) -> None:
@@ -84,7 +92,7 @@ async def by_session(
         request.method,
         URL(request.url, encoded=True),
         data=wire.body,
-        headers=headers,
+        headers={name: Masked(value.reveal()) for name, value in headers.items()},
         allow_redirects=False,
         raise_for_status=False,
         timeout=timeout,

@@ -12,8 +12,8 @@ from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
 
 if TYPE_CHECKING:
+    from bonifiq_async.blotter import Blotter
     from bonifiq_async.errors import BonifiQError
-    from bonifiq_async.secret import Blotter
 
 T = TypeVar("T")
 

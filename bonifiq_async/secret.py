@@ -1,9 +1,6 @@
 """Words: a value that travels to the provider and is shown nowhere else."""
 
-import json
-from collections.abc import Iterable
 from typing import Self
-from urllib.parse import quote
 
 from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError, PayloadError
@@ -81,6 +78,11 @@ class Secret:
         secret._text = text
         return secret
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be revealed: a pickle leaves its value behind."""
+        return self._text is not None
+
     def reveal(self) -> str:
         """Return the text. Raises `ConfigurationError` when it was left behind by a pickle."""
         if self._text is None:
@@ -89,10 +91,6 @@ class Secret:
                 "give it again."
             )
         return self._text
-
-    def blotted(self, text: str) -> str:
-        """Return `text` without it."""
-        return text if self._text is None else text.replace(self._text, MASK)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -113,52 +111,6 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         return _left_behind, (type(self),)
-
-
-class Blotter:
-    """Blots secrets out of what a provider says, which may repeat what it was given.
-
-    A text of less than three characters is left: it hides nothing, and would spoil every word.
-    """
-
-    __slots__ = ("_forms", "_texts")
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = sorted({text for text in texts if len(text) >= 3}, key=len, reverse=True)
-        forms = {form.encode() for text in self._texts for form in _forms(text)}
-        self._forms = sorted(forms, key=len, reverse=True)
-
-    def and_of(self, secrets: Iterable[Secret]) -> "Blotter":
-        """Return a blotter that knows `secrets`, too."""
-        return Blotter([*self._texts, *(secret.reveal() for secret in secrets)])
-
-    def text(self, text: str) -> str:
-        """Return `text` without the secrets."""
-        for secret in self._texts:
-            if secret in text:
-                text = text.replace(secret, MASK)
-        return text
-
-    def body(self, body: bytes) -> bytes:
-        """Return `body` without the secrets, also as JSON and URLs write them."""
-        for secret in self._forms:
-            if secret in body:
-                body = body.replace(secret, MASK.encode())
-        return body
-
-    def __repr__(self) -> str:
-        return f"Blotter({MASK!r})"
-
-
-def _forms(text: str) -> Iterable[str]:
-    escaped = json.dumps(text)[1:-1]
-    return (
-        text,
-        escaped,
-        escaped.replace("/", "\\/"),
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        quote(text, ""),
-    )
 
 
 def _left_behind(kind: type[Secret]) -> Secret:

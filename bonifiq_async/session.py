@@ -19,6 +19,7 @@ from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.exchange import Trail, UnderWay, by_session
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.secret import Secret
 from bonifiq_async.verdict import PROXY_REFUSED
 
 _CLOSED = "the session was closed"
@@ -45,13 +46,6 @@ class PoolLimits:
     keepalive: float = field(default=10.0, validator=door.setting)
 
 
-class Masked(str):
-    """A header value that must not be shown: its repr hides it."""
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
 class SessionManager:
     """Owns one pooled aiohttp session, made in the loop of the first request; or borrows one.
 
@@ -60,14 +54,14 @@ class SessionManager:
 
     def __init__(
         self,
-        headers: Mapping[str, str],
+        headers: Mapping[str, Secret],
         *,
         timeouts: Timeouts,
         pool: PoolLimits,
         borrowed: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
     ) -> None:
-        self._headers = {name: Masked(value) for name, value in headers.items()}
+        self._headers = headers
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)
         self._pool = pool
         self._borrowed = borrowed
@@ -133,13 +127,12 @@ class SessionManager:
             if self._direct is not None and direct.fits():
                 await self._direct.exchange(request, seconds, trail)
             else:
-                headers = self._headers | {n: Masked(v.reveal()) for n, v in request.headers}
+                headers = {**self._headers, **dict(request.headers)}
                 async with self._under_way.limit(seconds):
                     await by_session(session, request, headers, self._timeout, trail)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
-                # aiohttp's frames hold the headers; a traceback that shows locals must not have them.
-                raise cancelled.with_traceback(None) from None
+                raise _bare(cancelled) from None
             # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
             trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
@@ -148,6 +141,8 @@ class SessionManager:
                 trail.status = PROXY_REFUSED
             if self._closed and self._borrowed is None:
                 trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
+        except BaseException as error:  # noqa: BLE001 - a signal that was raised, say
+            raise _bare(error) from None
         if trail.status == PROXY_REFUSED and self._trust_env and not trail.detail:
             trail.detail = _proxy_of(request)
         return Evidence(
@@ -169,6 +164,12 @@ class SessionManager:
         if self._loop is asyncio.get_running_loop():
             self._under_way.ring_all()
         await self._session.close()
+
+
+def _bare(error: BaseException) -> BaseException:
+    """Return an error without the frames that it came through: they hold what signs in, which tools show."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _detail(error: Exception) -> str:

@@ -24,7 +24,8 @@ HEADERS = {"Authorization": "Basic dG9rZW4=", "X-App-Id": "app-é", "User-Agent"
 
 def manager() -> SessionManager:
     """Return a session of our own."""
-    return SessionManager(HEADERS, timeouts=Timeouts(connect=2.0), pool=PoolLimits(connections=2))
+    headers = {name: Secret.kept(value) for name, value in HEADERS.items()}
+    return SessionManager(headers, timeouts=Timeouts(connect=2.0), pool=PoolLimits(connections=2))
 
 
 def write(url: str, body: bytes | None = b"{}", *headers: tuple[str, Secret]) -> PreparedRequest:

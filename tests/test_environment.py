@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 
 from bonifiq_async import ConfigurationError, MemberToken, Timeouts
+from bonifiq_async.blotter import Blotter
 from bonifiq_async.evidence import ErrorAnswer, Reading
 from bonifiq_async.money import spelled
 from bonifiq_async.outcome import Verdict
 from bonifiq_async.raba7ni.operations import REDEEM
 from bonifiq_async.request import base_url_of, prepare
-from bonifiq_async.secret import Blotter
+from bonifiq_async.secret import Secret
 
 HOST = "https://cashback.example"
 
@@ -39,11 +40,12 @@ def test_a_secret_that_a_pickle_left_behind_is_not_sent() -> None:
 
 def test_whatever_an_answer_says_is_blotted() -> None:
     said = ErrorAnswer(400, "c-123", "n-123", 7, "m-123", "r-123")
-    blotted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(Blotter(["123"]))
+    blotter = Blotter([Secret("123")])
+    blotted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(blotter)
     assert blotted.said == ErrorAnswer(400, "c-***", "n-***", 7, "m-***", "r-***")
     assert (blotted.path, blotted.problem, blotted.request_id) == ("$.***", "p-***", None)
     bare = Reading(Verdict.ACCEPTED, result=1)
-    assert bare.without(Blotter(["123"])) == bare
+    assert bare.without(blotter) == bare
 
 
 SPELLED = {

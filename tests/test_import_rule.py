@@ -30,6 +30,7 @@ ROWS = {
         "fixed",
         "account",
         "printable",
+        "blotter",
     ],
     "decisions": [
         "retry",

@@ -19,6 +19,7 @@ from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, Verdict
 from bonifiq_async.request import prepare
 from bonifiq_async.sandbox import FAULTS, FaultScript, Sandbox
+from bonifiq_async.secret import Secret
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 VERDICTS = {
@@ -298,7 +299,7 @@ class Rig:
         doors = {"shut": sandbox.refuse_connections, "open": sandbox.accept_connections}
         clock = Clock(on_sleep=lambda wait: doors[row.door[wait]]() if wait in row.door else None)
         self.session = SessionManager(
-            {"Authorization": sandbox.credentials.header()}, timeouts=timeouts, pool=PoolLimits()
+            {"Authorization": Secret(sandbox.credentials.header())}, timeouts=timeouts, pool=PoolLimits()
         )
         delivery = Delivery(self.session, policy=fast(), timeouts=timeouts, runtime=clock.runtime())
         self.calls = Calls(delivery, claims_of(), timeouts)

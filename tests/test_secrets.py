@@ -9,12 +9,14 @@ import logging
 import pickle
 import traceback
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from urllib.parse import quote
 
 import aiohttp
 import attrs
 import pytest
 from conftest import CHANGED, change, client_for, delivery_of, fast, http, read_request
+from escapes import ESCAPES, PLAIN, Write
 from rich.console import Console
 from rich.traceback import Traceback
 
@@ -28,6 +30,8 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
+from bonifiq_async.cli.bonifiq_side import SIDE, CustomerRow
+from bonifiq_async.cli.outcome_file import json_line, record
 from bonifiq_async.sandbox import FaultScript
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -313,3 +317,50 @@ async def test_an_answer_that_echoes_the_credentials_is_blotted(
     assert outcome.attempts[-1].request_id == "*** ***"
     if isinstance(error, OutcomeUnknownError) and status == "200 OK":
         assert b"***" in error.answer
+
+
+TOLD = {
+    "a refusal": ("400 Bad", _no),
+    "a refusal of people": ("401 No", lambda head: f"<html><title>{head}</title></html>".encode()),
+    "a page": ("200 OK", lambda head: f"<html>{head}</html>".encode()),
+    "a problem": ("409 No", lambda head: json.dumps({"title": head, "detail": head}).encode()),
+    "a warning": (
+        "200 OK",
+        lambda head: json.dumps(WARNED | {"ErrorMessage": head, "CodeName": head}).encode(),
+    ),
+}
+WARNED = {"HasError": False, "HasWarning": True, "Severity": 1, "Result": {"CashbackBalance": 1}}
+
+
+@pytest.mark.parametrize("write", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
+async def test_an_escaped_credential_is_blotted_wherever_it_is_told(
+    write: Write, raw_server, tmp_path, caplog
+) -> None:
+    """In every place of an answer, and from there in error, log, pickle, ledger and outcome file."""
+    caplog.set_level(logging.DEBUG)
+    secrets = (SLASHED.token, SLASHED.key, SLASHED.header()[6:].rstrip("="))
+    written = [write(secret) for secret in secrets]
+    answers = iter(TOLD.values())
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            status, body = next(answers)
+            writer.write(http(body(" ".join(written)), f"X-Request-Id: {written[1]}", status=status))
+
+    url, told = await raw_server(echo), []
+    async with (
+        SqliteLedger(tmp_path / "l") as ledger,
+        BonifiQClient(SLASHED, base_url=url, ledger=ledger, retry=fast(max_attempts=1)) as client,
+    ):
+        for number in range(len(TOLD)):
+            row = CustomerRow("ANA", Decimal(1), "r", f"k{number}", line=1)
+            outcome = await client.outcome_of(row)
+            told += [repr(outcome), str(vars(outcome.error)) if outcome.error else ""]
+            told += [pickle.dumps(outcome).decode("latin-1"), json_line(record(SIDE, row, outcome)).decode()]
+    told += [path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
+    everything = "".join([*told, caplog.text]).casefold()
+    hidden = [form for form in {*written, *secrets} if len(form) > 20 or "canary" in form.casefold()]
+    cores = {form.strip("=")[4:-4].casefold() for form in hidden}
+    assert [core for core in cores if core in everything] == []
+    assert "canary" not in everything

@@ -27,7 +27,7 @@ from bonifiq_async.outcome import Outcome
 from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Credentials, masked
+from bonifiq_async.secret import Credentials, Secret, masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://api.bonifiq.com.br"
@@ -62,9 +62,10 @@ class BasicCredentials(Credentials):
         """Return the value of the Authorization header."""
         return f"Basic {self._encoded()}"
 
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """Return what must not come back: both, and the two in the header, with its padding or without."""
-        return self.token, self.key, self._encoded(), self._encoded().rstrip("=")
+        texts = (self.token, self.key, self._encoded(), self._encoded().rstrip("="))
+        return tuple([Secret.kept(text) for text in texts])
 
     def _encoded(self) -> str:
         return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
@@ -110,7 +111,7 @@ class BonifiQClient:
             del base_url  # it may hold what a traceback must not show
             raise error.with_traceback(None) from None
         self._session = SessionManager(
-            {"Authorization": credentials.header(), "Accept": "application/json"},
+            {"Authorization": Secret.kept(credentials.header()), "Accept": Secret.kept("application/json")},
             timeouts=timeouts,
             pool=pool,
             borrowed=session,
@@ -149,18 +150,22 @@ class BonifiQClient:
             raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
         if base_url is None:
             base_url = base_url_of("BONIFIQ_BASE_URL", os.environ.get("BONIFIQ_BASE_URL"), BASE_URL)
-        return cls(
-            BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
-            base_url=base_url,
-            retry=retry,
-            timeouts=timeouts,
-            pool=pool,
-            ledger=ledger,
-            duplicate_rule=duplicate_rule,
-            session=session,
-            trust_env=trust_env,
-            runtime=runtime,
-        )
+        try:
+            return cls(
+                BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
+                base_url=base_url,
+                retry=retry,
+                timeouts=timeouts,
+                pool=pool,
+                ledger=ledger,
+                duplicate_rule=duplicate_rule,
+                session=session,
+                trust_env=trust_env,
+                runtime=runtime,
+            )
+        except ConfigurationError as error:
+            del base_url  # it may hold what a traceback must not show
+            raise error.with_traceback(None) from None
 
     @property
     def account(self) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from bonifiq_async.raba7ni.payloads import CashbackAnswer
 from bonifiq_async.request import base_url_of, checked_base_url
 from bonifiq_async.retry import RetryPolicy
 from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Credentials, masked
+from bonifiq_async.secret import Credentials, Secret, masked
 from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
@@ -53,9 +53,13 @@ class Raba7niCredentials(Credentials):
         """Return what tells this application from another in a ledger."""
         return hashlib.blake2b(self.app_id.encode(), digest_size=8, person=b"raba7ni").hexdigest()
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, Secret]:
         """Return the headers of every request."""
-        return {"X-App-Id": self.app_id, "X-Api-Key": self.api_key}
+        return {"X-App-Id": Secret.kept(self.app_id), "X-Api-Key": Secret.kept(self.api_key)}
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return what must not come back."""
+        return (Secret.kept(self.api_key),)
 
 
 class Raba7niClient:
@@ -97,14 +101,14 @@ class Raba7niClient:
             del base_url  # it may hold what a traceback must not show
             raise error.with_traceback(None) from None
         self._session = SessionManager(
-            {**credentials.headers(), "Accept": "application/json"},
+            {**credentials.headers(), "Accept": Secret.kept("application/json")},
             timeouts=timeouts,
             pool=pool,
             borrowed=session,
             trust_env=trust_env,
         )
         delivery = Delivery(
-            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=(credentials.api_key,)
+            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=credentials.secrets()
         )
         self._account = ("raba7ni", account_text("app id", credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
@@ -137,18 +141,22 @@ class Raba7niClient:
             raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
         if base_url is None:
             base_url = base_url_of("RABA7NI_BASE_URL", os.environ.get("RABA7NI_BASE_URL"), BASE_URL)
-        return cls(
-            Raba7niCredentials(os.environ["RABA7NI_APP_ID"], os.environ["RABA7NI_API_KEY"]),
-            base_url=base_url,
-            retry=retry,
-            timeouts=timeouts,
-            pool=pool,
-            ledger=ledger,
-            sign_in_paths=sign_in_paths,
-            session=session,
-            trust_env=trust_env,
-            runtime=runtime,
-        )
+        try:
+            return cls(
+                Raba7niCredentials(os.environ["RABA7NI_APP_ID"], os.environ["RABA7NI_API_KEY"]),
+                base_url=base_url,
+                retry=retry,
+                timeouts=timeouts,
+                pool=pool,
+                ledger=ledger,
+                sign_in_paths=sign_in_paths,
+                session=session,
+                trust_env=trust_env,
+                runtime=runtime,
+            )
+        except ConfigurationError as error:
+            del base_url  # it may hold what a traceback must not show
+            raise error.with_traceback(None) from None
 
     @property
     def account(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+from bonifiq_async.blotter import Blotter
 from bonifiq_async.change_key import canonical
 from bonifiq_async.fixed import fixed
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
@@ -289,7 +290,7 @@ class MemberCheck:
 
 def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     """Return a provider's words without the code: these are printed."""
-    return message if code is None or message is None else code.blotted(message)
+    return message if code is None or message is None else Blotter([code]).text(message)
 
 
 @frozen

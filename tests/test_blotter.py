@@ -1,0 +1,115 @@
+"""Secrets are taken out of what a provider says, in every form that the wire gives them."""
+
+import base64
+import re
+
+import pytest
+from escapes import ESCAPES, PLAIN, Write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bonifiq_async.blotter import SHORTEST_CUT, Blotter
+from bonifiq_async.secret import MASK, Secret
+
+SECRETS = {
+    "plain": "canary-key-7319",
+    "what URLs escape": "c@nary?key/73 19+%&=",
+    "what JSON escapes": 'c"anary\\key/7319',
+    "what HTML escapes": "<canary>&'key\"7319",
+    "accents": "canário-chave-çã-7319",
+    "beyond the first plane": "canary-🐤-7319",
+    "looks escaped": "can%41ry&amp;key\\u0041%2541",
+    "a header": base64.b64encode(b"canary???token:canary-key~~~?").decode(),
+}
+every_secret = pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
+
+
+def blotted(secret: str, text: str) -> str:
+    """Return `text` without it, having found the same as a body."""
+    blotter = Blotter([Secret("another-one"), Secret(secret)])
+    said = blotter.text(text)
+    assert blotter.body(text.encode("utf-8", "surrogatepass")) == said.encode("utf-8", "surrogatepass")
+    return said
+
+
+@every_secret
+@pytest.mark.parametrize("escape", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
+def test_it_is_found_in_each_form(secret: str, escape: Write) -> None:
+    """And nothing of what stands around it is lost."""
+    told = blotted(secret, f"[{escape(secret)}]")
+    # In Base64, letters at the ends are shared with what stands around.
+    assert told == f"[{MASK}]" or re.fullmatch(r"\[[\w+/]{0,20}\*\*\*[\w=]{0,7}\]", told)
+
+
+_TWICE = ["percent", "percent, all, small", "JSON", "JSON, all", "HTML", "HTML, hexadecimal"]
+
+
+@every_secret
+@pytest.mark.parametrize("outer", _TWICE)
+@pytest.mark.parametrize("middle", _TWICE)
+@pytest.mark.parametrize("inner", ["percent", "JSON", "HTML"])
+def test_it_is_found_three_times_over(secret: str, inner: str, middle: str, outer: str) -> None:
+    """A URL in a text in JSON in a page, say; and that in Base64 which was in a header."""
+    written = ESCAPES[outer](ESCAPES[middle](ESCAPES[inner](secret)))
+    assert blotted(secret, f"[{written}]") == f"[{MASK}]"
+    encoded = base64.b64encode(f"ab{secret}".encode()).decode()
+    assert blotted(secret, ESCAPES[outer](encoded)).count(MASK) == 1
+
+
+@every_secret
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_it_is_found_in_wide_letters(secret: str, charset: str) -> None:
+    """As a proxy's page may have them."""
+    if not secret.isascii():
+        pytest.skip("there it is another sequence of bytes")
+    found = Blotter([Secret(secret)]).body(f"<p>{secret}</p>".encode(charset))
+    assert secret.encode(charset) not in found and MASK.encode() in found
+
+
+def test_several_are_found_and_the_longer_one_first() -> None:
+    """One may be a part of another; a short one is no secret."""
+    blotter = Blotter([Secret("abc"), Secret("abcdef"), Secret("xy")])
+    assert blotter.text("abcdef abc ABCabc xy ab") == "*** *** *** xy ab"
+    assert blotter.and_of([Secret("1234")]).text("1234 abc") == "*** ***"
+    assert "abc" not in repr(blotter)
+
+
+@every_secret
+@pytest.mark.parametrize("escape", ["as it is", *_TWICE])
+def test_its_beginning_is_found_where_a_text_ends_in_it(secret: str, escape: str) -> None:
+    """Somebody has cut that text, wherever it was."""
+    written = {**PLAIN, **ESCAPES}[escape](secret)
+    for length in range(len(written)):
+        told = blotted(secret, f"[{written[:length]}")
+        left = told.removeprefix("[").removesuffix(MASK)
+        assert len(left) <= len({**PLAIN, **ESCAPES}[escape](secret[:SHORTEST_CUT])) + 12, (length, told)
+
+
+def test_only_the_beginning_of_a_body_is_kept_and_looked_at() -> None:
+    """A large one must not hold up the loop; a secret at the end of the beginning is not left in halves."""
+    secret, blotter = "canary-key-7319", Blotter([Secret("canary-key-7319")])
+    for before in range(85, 105):
+        kept = blotter.body(b"." * before + secret.encode() + b"," * 50_000_000, 100)
+        assert b"can" not in kept and len(kept) <= 103
+        assert kept.startswith(b"." * min(before, 100))
+    assert blotter.body(b"", 100) == b""
+    assert len(blotter.text("x" * 100_000)) == 65_536
+
+
+@given(st.binary(max_size=200), st.integers(0, 250))
+def test_any_bytes_are_looked_through(body: bytes, most: int) -> None:
+    """And given back as they are where nothing is in them."""
+    assert Blotter([Secret("canary-key-7319")]).body(body, most) in (body[:most], body[:most])
+
+
+@given(
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("Cs", "Cc")), min_size=6
+    ),
+    st.data(),
+)
+def test_whatever_it_is_made_of_it_is_found_however_it_is_mixed(secret: str, data: st.DataObject) -> None:
+    """Each character of it in a way of its own."""
+    ways = st.sampled_from([str, *(ESCAPES[name] for name in _TWICE)])
+    written = "".join(data.draw(ways)(char) for char in secret)
+    assert MASK in blotted(secret, f"[{written}]")
