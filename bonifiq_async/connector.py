@@ -10,14 +10,17 @@ import fcntl
 import select
 import sys
 import termios
+from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http import HttpProcessingError
 
 from bonifiq_async.log import logger
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
 
 TURNS = 2
 """Turns of an event loop after which it has read what lay on a socket before them."""
@@ -36,7 +39,7 @@ class UnaskedAnswer(aiohttp.ClientConnectionError):
 class KeptConnector(aiohttp.TCPConnector):
     """Also hands out a kept connection by itself: one on which nothing lies."""
 
-    async def kept(self, key: ConnectionKey) -> Connection | None:
+    async def kept(self, key: "ConnectionKey") -> "Connection | None":
         """Return a kept connection to `key` at once, if there is one."""
         while (connection := await self._get(key, [])) is not None:
             protocol = connection.protocol
@@ -50,19 +53,28 @@ class KeptConnector(aiohttp.TCPConnector):
         return None
 
 
-def was_used(protocol: ResponseHandler) -> bool:
+def was_used(protocol: "ResponseHandler") -> bool:
     """Say whether a connection has carried an answer before, which may have been doubled."""
     return getattr(protocol, "_payload", None) is not None
 
 
-async def is_usable(protocol: ResponseHandler) -> bool:
+LOOKED_AT = ("transport", "should_close", "is_connected", "exception", "read", "__len__")
+"""What is asked of a connection's protocol. Where an aiohttp has it otherwise, nothing is looked at."""
+
+
+def can_be_looked_at(protocol: "ResponseHandler") -> bool:
+    """Say whether the functions below can be used with a connection."""
+    return all(hasattr(protocol, name) for name in LOOKED_AT)
+
+
+async def is_usable(protocol: "ResponseHandler") -> bool:
     """Say whether a request may be written: nothing lies on a used connection, nor has come on a new one."""
     if not was_used(protocol):
         return not protocol.should_close
     return is_quiet(protocol) or await is_quiet_after_all(protocol)
 
 
-def is_quiet(protocol: ResponseHandler) -> bool:
+def is_quiet(protocol: "ResponseHandler") -> bool:
     """Say whether a connection is open and nothing has come on it, be it read by the event loop or not."""
     transport = protocol.transport
     if transport is None or transport.is_closing() or protocol.should_close:
@@ -75,7 +87,7 @@ def is_quiet(protocol: ResponseHandler) -> bool:
     return not waiting.poll(0)
 
 
-async def is_quiet_after_all(protocol: ResponseHandler) -> bool:
+async def is_quiet_after_all(protocol: "ResponseHandler") -> bool:
     """Say the same when the event loop has read what lay there, and tell of an answer among it.
 
     The end of the connection or what TLS alone is concerned with is no answer.
@@ -96,7 +108,7 @@ async def is_quiet_after_all(protocol: ResponseHandler) -> bool:
     return False
 
 
-def check_asked_for(protocol: ResponseHandler, *, used: bool) -> None:
+def check_asked_for(protocol: "ResponseHandler", *, used: bool) -> None:
     """Raise `UnaskedAnswer` where the answer whose head has come is provably, or possibly, not the request's.
 
     It cannot be when the other side's machine has not even acknowledged the request (every segment
@@ -127,7 +139,7 @@ def _is_on_its_way(transport: asyncio.Transport) -> bool:
     return int.from_bytes(unacknowledged, sys.byteorder) > BY_TLS
 
 
-def _tell(where: str, protocol: ResponseHandler, status: int | None) -> None:
+def _tell(where: str, protocol: "ResponseHandler", status: int | None) -> None:
     transport = protocol.transport
     peer = transport.get_extra_info("peername") if transport is not None else None
     logger.warning(

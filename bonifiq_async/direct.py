@@ -2,33 +2,28 @@
 
 It does what aiohttp's session does for this library's requests and nothing else: no redirects, cookies,
 traces or repeats of its own, and the head is written once for all. It leans on parts of aiohttp that are
-not documented, so it is used only with the versions that it is known to fit, and not while somebody has
-replaced the session's own way, as mocks do: `by_session` is the public way, and leaves the same evidence.
+not documented, and passes others by: `parts` says whether all are there and its own. Where not, `by_session`
+is the public way, and leaves the same evidence.
 """
 
 import asyncio
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import client
-from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
+from bonifiq_async.aiohttp_parts import Parts
 from bonifiq_async.connector import KeptConnector, UnaskedAnswer, check_asked_for
 from bonifiq_async.evidence import Failure
-from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, Trail, UnderWay, read_within
+from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, UnderWay, read_within
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.secret import Secret
+from bonifiq_async.wire import Trail
 
-KNOWN = ("3.14.",)
-"""Beginnings of the versions of aiohttp whose inner parts are those that are used here."""
-
-
-def fits() -> bool:
-    """Say whether this aiohttp is one that is known, and nobody has replaced how its session sends."""
-    own = getattr(aiohttp.ClientSession._request, "__code__", None)
-    return aiohttp.__version__.startswith(KNOWN) and own is not None and own.co_filename == client.__file__
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
 
 
 class Direct:
@@ -46,6 +41,7 @@ class Direct:
         under_way: UnderWay,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self.parts = Parts(session, loop)
         self._session = session
         self._loop = loop
         self._connector = connector

@@ -17,12 +17,18 @@ from bonifiq_async import direct, door
 from bonifiq_async.connector import KeptConnector
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.exchange import Trail, UnderWay, by_session
+from bonifiq_async.exchange import UnderWay, by_session
+from bonifiq_async.log import logger
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.secret import Secret
 from bonifiq_async.verdict import PROXY_REFUSED
+from bonifiq_async.wire import Trail
 
 _CLOSED = "the session was closed"
+MOCKED_LATE = (
+    "aiohttp.ClientSession is replaced, as by a mock, after the client has made its session. Nothing was "
+    "sent; make the client within the mock."
+)
 
 
 @frozen
@@ -68,6 +74,8 @@ class SessionManager:
         self._trust_env = trust_env
         self._session = borrowed
         self._direct: direct.Direct | None = None
+        self._told: set[str] = set()
+        self._made_of: type[aiohttp.ClientSession] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = UnderWay()
         self._closed = False
@@ -87,10 +95,13 @@ class SessionManager:
     def ready(self) -> aiohttp.ClientSession:
         """Return the session of the running loop, made now if this is the first use.
 
-        Raises `ConfigurationError` when closed, or in another event loop than the first request's.
+        Raises `ConfigurationError` when closed, in another event loop than the first request's, or where a
+        mock of aiohttp's session comes too late to be used.
         """
         loop = asyncio.get_running_loop()
         if self._session is not None and self._loop is loop and not self.closed:
+            if self._made_of is not None and self._made_of is not aiohttp.ClientSession:
+                raise ConfigurationError(MOCKED_LATE)
             return self._session
         if self.closed:
             raise ConfigurationError("The client or its session is closed. Nothing was sent; open a new one.")
@@ -100,18 +111,43 @@ class SessionManager:
             )
         self._loop = loop
         if self._session is None:
-            connector = KeptConnector(limit=0, keepalive_timeout=self._pool.keepalive)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._trust_env,
-            )
-            # Only the session asks the environment for a proxy, and tells those who trace it.
-            if not self._trust_env and not self._session.trace_configs:
-                self._direct = direct.Direct(
-                    self._session, connector, self._headers, self._timeout, self._under_way, loop
-                )
+            self._session = self._made(loop)
         return self._session
+
+    def _made(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        """Make a session of our own, and its fast path."""
+        replaced = aiohttp.TCPConnector not in KeptConnector.__mro__  # as by a mock: then it is used
+        connector = (aiohttp.TCPConnector if replaced else KeptConnector)(
+            limit=0, keepalive_timeout=self._pool.keepalive
+        )
+        self._made_of = aiohttp.ClientSession
+        session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=self._trust_env
+        )
+        if self._trust_env:
+            self._tell("the environment may name a proxy")
+        elif not isinstance(connector, KeptConnector) or session.connector is not connector:
+            self._tell("aiohttp's session or connector is replaced")
+        else:
+            fast = direct.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
+            self._direct = self._unless(fast.parts.missing, fast)
+        return session
+
+    def _fast(self) -> direct.Direct | None:
+        """Return the fast path, where it may be taken now."""
+        return None if self._direct is None else self._unless(self._direct.parts.foreign(), self._direct)
+
+    def _unless(self, why_not: str | None, fast: direct.Direct) -> direct.Direct | None:
+        if why_not is None:
+            return fast
+        self._tell(why_not)
+        return None
+
+    def _tell(self, why_not: str) -> None:
+        """Say once why the fast path is not taken."""
+        if why_not not in self._told:
+            self._told.add(why_not)
+            logger.info("requests go by aiohttp's session, and the fast path is off: %s", why_not)
 
     async def attempt(self, request: PreparedRequest, seconds: float, hand_over: HandOver) -> Evidence:
         """Send `request` once, for at most `seconds` with its answer, and return what is known of it.
@@ -124,9 +160,8 @@ class SessionManager:
         cancelling = 0 if task is None else task.cancelling()
         trail = Trail(hand_over)
         try:
-            if self._direct is not None and direct.fits():
-                await self._direct.exchange(request, seconds, trail)
-            else:
+            fast = self._fast()
+            if fast is None or not await self._went(fast, request, seconds, trail):
                 headers = {**self._headers, **dict(request.headers)}
                 async with self._under_way.limit(seconds):
                     await by_session(session, request, headers, self._timeout, trail)
@@ -155,6 +190,22 @@ class SessionManager:
             trail.detail,
             time.perf_counter() - started,
         )
+
+    async def _went(
+        self, fast: direct.Direct, request: PreparedRequest, seconds: float, trail: Trail
+    ) -> bool:
+        """Send `request` by the fast path, and say whether it went. A broken one is off for good."""
+        try:
+            await fast.exchange(request, seconds, trail)
+        except (AttributeError, TypeError, ImportError) as error:
+            self._direct = None
+            self._tell(
+                f"it is broken ({type(error).__name__} {getattr(error, 'name', '')})".replace(" )", ")")
+            )
+            if trail.hand_over.done:
+                raise
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Close what is owned, and end what is under way there. Idempotent."""

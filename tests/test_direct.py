@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from conftest import CHANGED, client_for, http, read_request
 
-from bonifiq_async import PoolLimits, Timeouts, direct
+from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts
 from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.secret import Secret
@@ -90,8 +90,8 @@ async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> No
         write(url, None),
         write(url, "é".encode() * 5_000, ("X-Member-Token", Secret("ação \N{PILE OF POO}"))),
     ]
-    for known in (direct.KNOWN, ()):
-        monkeypatch.setattr(direct, "KNOWN", known)
+    for tried in (aiohttp_parts.TRIED, ()):
+        monkeypatch.setattr(aiohttp_parts, "TRIED", tried)
         session = manager()
         for request in requests:
             evidence = await attempt(session, request)
@@ -239,7 +239,7 @@ async def test_what_may_not_leave_gives_its_connection_back(body: bytes | None, 
 
 async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monkeypatch) -> None:
     """Its kept connection breaks, and a hold has come meanwhile."""
-    monkeypatch.setattr(direct, "KNOWN", ())
+    monkeypatch.setattr(aiohttp_parts, "TRIED", ())
     heard: list[object] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -258,7 +258,7 @@ async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monk
 
 TLS_TALK = """
 import asyncio, ssl, sys
-from bonifiq_async import PoolLimits, Timeouts, direct
+from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts
 from bonifiq_async.evidence import HandOver
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.session import SessionManager
@@ -274,8 +274,8 @@ async def main():
     context.load_cert_chain("cert.pem", "key.pem")
     server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    for known in (direct.KNOWN, ()):
-        direct.KNOWN = known
+    for tried in (aiohttp_parts.TRIED, ()):
+        aiohttp_parts.TRIED = tried
         session = SessionManager({}, timeouts=Timeouts(connect=2.0), pool=PoolLimits())
         for host in ("localhost", "localhost", "127.0.0.1"):
             request = PreparedRequest("POST", f"https://{host}:{port}", "/", b"{}")

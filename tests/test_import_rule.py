@@ -52,7 +52,9 @@ ROWS = {
         "slices",
         "admission",
         "watch",
+        "aiohttp_parts",
         "connector",
+        "wire",
         "exchange",
         "direct",
         "session",
@@ -67,7 +69,7 @@ ROWS = {
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])
-CLIENT = {"session", "exchange", "direct", "connector"}
+CLIENT = {"session", "exchange", "direct", "connector", "wire", "aiohttp_parts"}
 """The modules that may use aiohttp's client."""
 
 

@@ -1,0 +1,190 @@
+"""The fast path leans on parts of aiohttp: where one is missing, the public way is taken and told once."""
+
+import logging
+import sys
+from collections import Counter
+from types import FrameType
+
+import aiohttp
+import pytest
+from conftest import CHANGED
+from talking_server import TalkingServer, answers
+
+from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts, direct
+from bonifiq_async.aiohttp_parts import NEEDED, PASSED_BY
+from bonifiq_async.connector import KeptConnector
+from bonifiq_async.evidence import Evidence, Failure, HandOver
+from bonifiq_async.request import PreparedRequest
+from bonifiq_async.session import SessionManager
+
+BODIES = {"POST": b"{}", "GET": None}
+
+
+@pytest.fixture
+def server():
+    """A provider that always says yes."""
+    with TalkingServer(answers(CHANGED)) as server:
+        yield server
+
+
+def manager() -> SessionManager:
+    """Return a session of our own."""
+    return SessionManager({}, timeouts=Timeouts(connect=2.0), pool=PoolLimits())
+
+
+async def attempt(session: SessionManager, server: TalkingServer, method: str = "POST") -> Evidence:
+    """Send a request once."""
+    request = PreparedRequest(method, server.url, "/", BODIES[method])
+    return await session.attempt(request, 5.0, HandOver())
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log says of the fast path."""
+    return [text for text in caplog.messages if "fast path" in text]
+
+
+def test_the_versions_are_exact() -> None:
+    """A beginning would let in a release that nobody has tried."""
+    assert all(version.count(".") == 2 and not version.endswith(".") for version in aiohttp_parts.TRIED)
+    assert aiohttp.__version__ in aiohttp_parts.TRIED
+
+
+NEITHER = {
+    "a version that was not tried": ("TRIED", ("3.14.", "3.14"), "not tried with aiohttp"),
+    "an attribute that is gone": (
+        "NEEDED",
+        {**NEEDED, "connector.TCPConnector": ("_get", "_gone")},
+        "no connector.TCPConnector._gone",
+    ),
+    "a class that is gone": ("NEEDED", {**NEEDED, "client_proto.Gone": ()}, "no client_proto.Gone"),
+    "a module that is gone": ("NEEDED", {**NEEDED, "gone.Gone": ()}, "no gone.Gone"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "why"), NEITHER.values(), ids=NEITHER)
+async def test_what_is_not_sure_is_not_used(name, value, why, server, monkeypatch, caplog) -> None:
+    """Each request goes all the same; the log says so once."""
+    caplog.set_level(logging.INFO, "bonifiq_async")
+    monkeypatch.setattr(aiohttp_parts, name, value)
+    session = manager()
+    for method in (*BODIES, *BODIES):
+        evidence = await attempt(session, server, method)
+        assert (evidence.sent, evidence.status, evidence.failure) == (True, 200, None)
+    await session.aclose()
+    (why_not,) = said(caplog)
+    assert why in why_not
+    assert [record.levelname for record in caplog.records if "fast path" in record.message] == ["INFO"]
+
+
+GONE = {
+    "how a connection's time is over": ("client_proto", "ResponseHandler", "_on_read_timeout"),
+    "how many answers wait": ("streams", "DataQueue", "__len__"),
+}
+
+
+@pytest.mark.parametrize(("module", "owner", "name"), GONE.values(), ids=GONE)
+async def test_a_part_that_aiohttp_can_do_without_may_go(module, owner, name, server, monkeypatch) -> None:
+    """The session does not need it, and neither does the look at a connection before it is used."""
+    monkeypatch.delattr(getattr(getattr(aiohttp, module), owner), name)
+    session = manager()
+    for method in (*BODIES, *BODIES):
+        evidence = await attempt(session, server, method)
+        assert (evidence.sent, evidence.status, evidence.failure) == (True, 200, None)
+    await session.aclose()
+    assert [line for line, _ in server.reached] == [0] * 4
+
+
+async def test_a_break_before_the_request_left_changes_to_the_public_way(server, monkeypatch, caplog) -> None:
+    """In the same attempt, and for good: what no list has foreseen is no "not applied" either."""
+    caplog.set_level(logging.INFO, "bonifiq_async")
+
+    async def broken(self: KeptConnector, key: object) -> None:
+        raise AttributeError("no such part", name="_conns")
+
+    monkeypatch.setattr(KeptConnector, "kept", broken)
+    session = manager()
+    for _ in range(3):
+        evidence = await attempt(session, server)
+        assert (evidence.sent, evidence.requests, evidence.status) == (True, 1, 200)
+    await session.aclose()
+    (why_not,) = said(caplog)
+    assert "AttributeError _conns" in why_not
+
+
+async def test_a_break_after_the_request_left_is_a_loss_and_the_last(server, monkeypatch) -> None:
+    """It may have been applied; the next attempt goes by the public way."""
+
+    async def broken(*_: object) -> None:
+        raise AttributeError("no such part", name="readany")
+
+    monkeypatch.setattr(direct, "read_within", broken)
+    session = manager()
+    first, second = [await attempt(session, server) for _ in range(2)]
+    await session.aclose()
+    assert (first.sent, first.requests, first.failure) == (True, 1, Failure.LOCAL)
+    assert (second.status, second.failure) == (200, None)
+
+
+# --- what is compared before each request ---
+
+
+async def ways(tried: tuple[str, ...], server: TalkingServer, monkeypatch) -> Counter[str]:
+    """Return the ways of aiohttp's classes that a request on a kept connection takes."""
+    monkeypatch.setattr(aiohttp_parts, "TRIED", tried)
+    taken: Counter[str] = Counter()
+    home = aiohttp.__path__[0]
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(home):
+            taken[frame.f_code.co_qualname] += 1
+
+    session = manager()
+    for method in BODIES:
+        for noted in (False, True):
+            sys.setprofile(note if noted else None)
+            try:
+                assert (await attempt(session, server, method)).status == 200
+            finally:
+                sys.setprofile(None)
+    await session.aclose()
+    return taken
+
+
+def bases(names: dict[str, tuple[str, ...]]) -> set[str]:
+    """Return the same ways under the classes that define them: `BaseConnector.connect`."""
+    found = set()
+    for path, attributes in names.items():
+        module, _, name = path.partition(".")
+        kind = getattr(sys.modules[f"aiohttp.{module}"], name)
+        for attribute in attributes:
+            owner = next(each for each in kind.__mro__ if attribute in vars(each))
+            found.add(f"{owner.__name__}.{attribute}")
+    return found
+
+
+async def test_every_way_that_is_passed_by_is_compared(server, monkeypatch) -> None:
+    """As a profile of both ways shows; what the fast path itself calls need not be."""
+    fast = await ways(aiohttp_parts.TRIED, server, monkeypatch)
+    public = await ways((), server, monkeypatch)
+    kinds = {name.partition(".")[2] for name in PASSED_BY} | {"BaseConnector", "BaseProtocol"}
+    passed_by = {way for way in public.keys() - fast.keys() if way.split(".")[0] in kinds and "<" not in way}
+    passed_by = {
+        way for way in passed_by if not way.split(".")[1].startswith(("__reset", "__del__"))
+    }  # private to one class, or the collector
+    assert passed_by >= {"ClientSession._request", "ClientRequest.send", "ClientResponse.start"}
+    assert passed_by - bases(PASSED_BY) == set()
+
+
+@pytest.mark.parametrize("path", PASSED_BY)
+async def test_each_of_them_is_missed(path: str, server, monkeypatch) -> None:
+    """One that is replaced while a session is in use takes the fast path away, and gives it back."""
+    session = manager()
+    await attempt(session, server)
+    module, _, name = path.partition(".")
+    for attribute in PASSED_BY[path]:
+        assert session._fast() is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(getattr(sys.modules[f"aiohttp.{module}"], name), attribute, lambda *_: None)
+            assert session._fast() is None, attribute
+    assert session._fast() is not None
+    await session.aclose()
