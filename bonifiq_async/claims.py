@@ -34,6 +34,7 @@ from bonifiq_async.intent import (
 from bonifiq_async.log import logger
 from bonifiq_async.outcome import Effect, StopReason
 from bonifiq_async.printable import printable
+from bonifiq_async.runtime import no_loop
 from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
@@ -120,7 +121,11 @@ class Claims:
         Raises `ChangeKeyConflict` when the key stands for another change, `OutcomeUnknownError` when
         another call with the key has not ended in time, `LedgerError`, and what `deliver` raises.
         """
-        loop, place = asyncio.get_running_loop(), (intent.operation, intent.key)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise no_loop() from None
+        place = (intent.operation, intent.key)
         deadline = loop.time() + seconds
         record = self._ledger if ledger is None else ledger
         elsewhere: Delivered[T] | None = None

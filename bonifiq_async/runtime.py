@@ -8,6 +8,23 @@ from collections.abc import Awaitable, Callable
 from attrs import field, frozen
 
 from bonifiq_async import door
+from bonifiq_async.errors import ConfigurationError
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs here; raises `no_loop` where none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise no_loop() from None
+
+
+def no_loop() -> ConfigurationError:
+    """Return what is raised where no event loop of asyncio runs, as under trio."""
+    return ConfigurationError(
+        "No event loop of asyncio runs here. Nothing was sent; this library needs asyncio: asyncio.run, or "
+        "anyio with asyncio as its backend, and not trio."
+    )
 
 
 @frozen

@@ -20,6 +20,7 @@ from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.exchange import UnderWay, by_session
 from bonifiq_async.log import logger
 from bonifiq_async.request import PreparedRequest
+from bonifiq_async.runtime import no_loop, running_loop
 from bonifiq_async.secret import Secret
 from bonifiq_async.verdict import PROXY_REFUSED
 from bonifiq_async.wire import Trail
@@ -95,10 +96,13 @@ class SessionManager:
     def ready(self) -> aiohttp.ClientSession:
         """Return the session of the running loop, made now if this is the first use.
 
-        Raises `ConfigurationError` when closed, in another event loop than the first request's, or where a
-        mock of aiohttp's session comes too late to be used.
+        Raises `ConfigurationError` when closed, in another event loop than the first request's or in none, or
+        where a mock of aiohttp's session comes too late to be used.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise no_loop() from None
         if self._session is not None and self._loop is loop and not self.closed:
             if self._made_of is not None and self._made_of is not aiohttp.ClientSession:
                 raise ConfigurationError(MOCKED_LATE)
@@ -212,7 +216,7 @@ class SessionManager:
         self._closed = True
         if self._session is None or self._borrowed is not None:
             return
-        if self._loop is asyncio.get_running_loop():
+        if self._loop is running_loop():
             self._under_way.ring_all()
         await self._session.close()
 

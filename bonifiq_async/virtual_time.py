@@ -8,7 +8,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from bonifiq_async import door
-from bonifiq_async.runtime import Runtime
+from bonifiq_async.runtime import Runtime, running_loop
 
 EPOCH = 1_900_000_000.0
 """What a virtual wall clock shows, in seconds since the epoch, when its monotonic time is 0."""
@@ -62,7 +62,7 @@ class VirtualClock:
         self.slept.append(seconds)
         if self._on_sleep is not None:
             self._on_sleep(len(self.slept))
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         sleepers = self._loops.setdefault(loop, _Sleepers())
         awake = loop.create_future()
         heapq.heappush(sleepers.waiting, (self.now + seconds, len(self.slept), awake))

@@ -16,7 +16,7 @@ from bonifiq_async.batch.waiting import Line
 from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome, StopReason
-from bonifiq_async.runtime import Runtime
+from bonifiq_async.runtime import Runtime, running_loop
 from bonifiq_async.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
 
 C = TypeVar("C", bound=Change)
@@ -107,6 +107,7 @@ class CashbackBatch(Generic[C, T]):
         `ConfigurationError` when the client cannot send, and whatever `changes` raises, after the
         outcomes of what was in flight. `position` counts the changes from 0.
         """
+        running_loop()
         if self._running is not None:
             raise ConfigurationError("This batch is running already. Make one batch for each run.")
         self._began, self._ended = self._runtime.monotonic(), None

@@ -34,6 +34,7 @@ from bonifiq_async.ledger.schema import bind, bound, opened, too_late
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.log import logger
 from bonifiq_async.outcome import Effect
+from bonifiq_async.runtime import running_loop
 
 
 class SqliteLedger:
@@ -211,6 +212,7 @@ class SqliteLedger:
             self._writer.stop()
             self._writer = None
         if self._writer is None:
+            running_loop()  # no thread is begun for a caller who cannot wait for it
             self._owner, self._pid = this_process(), os.getpid()
             self._writer = Writer(self.path, lambda: opened(self.path))
             self._writer.start()
@@ -222,6 +224,8 @@ class SqliteLedger:
 
     async def aclose(self) -> None:
         """Commit what is left and close the file. Idempotent."""
+        if self._writer is not None:
+            running_loop()
         writer, self._writer = self._writer, None
         if writer is not None:
             await asyncio.to_thread(writer.stop)

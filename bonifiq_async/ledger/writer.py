@@ -19,6 +19,7 @@ from attrs import define, field
 
 from bonifiq_async.errors import BonifiQError
 from bonifiq_async.ledger.schema import fault_of
+from bonifiq_async.runtime import no_loop
 
 T = TypeVar("T")
 
@@ -100,7 +101,10 @@ class Writer:
         The work is done also when the future is cancelled; then `unheard` gets what came of it. When it
         does not get there, `failed` is called in the thread.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise no_loop() from None
         job = _Job(work, loop, loop.create_future(), unheard, failed)
         self._jobs.append(cast("_Job[object]", job))
         if loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
