@@ -279,14 +279,6 @@ def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
         assert again.returncode == 0, said
 
 
-def test_a_torn_last_line_does_not_swallow_the_next(console, sandbox):
-    """As a crash may leave one."""
-    console.write("changes.csv", *rows(1))
-    Path("out.jsonl").write_text('{"line": 2, "cust')
-    assert console("apply", "changes.csv", "--yes", "--out", "out.jsonl", sandbox=sandbox).code == 0
-    assert json.loads(Path("out.jsonl").read_text().splitlines()[1])["effect"] == "applied"
-
-
 def test_the_sandbox_in_the_foreground_serves_and_ends(tmp_path):
     """It prints the settings that point to it."""
     with Sandbox() as other:

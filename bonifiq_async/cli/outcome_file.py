@@ -1,5 +1,6 @@
 """The outcome file: one line an outcome, JSON lines or CSV by ending, appended and never overwritten."""
 
+import contextlib
 import csv
 import io
 import json
@@ -13,7 +14,8 @@ import msgspec
 from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.cli.rows import FORMATS, Format
 from bonifiq_async.conclusion import said_beside
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.converters import decode
+from bonifiq_async.errors import ConfigurationError, PayloadError
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.printable import printable
 
@@ -74,31 +76,56 @@ def kind_of(path: Path) -> Format:
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
-    A run that goes on appends to the file of the run before, which has the same `columns`. Opening raises
-    `ConfigurationError`.
+    A run that goes on appends to the file of the run before, which has the same `columns`. Where that ends in
+    half a line, as a crash leaves one, the half is taken out, and `mended` says so with what it was; the same
+    command tells of that change again. Opening raises `ConfigurationError`.
     """
+
+    mended: str | None = None
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         kind = kind_of(path)
+        self._csv = kind == "csv"
         try:
             self._file = os.fdopen(_for_its_owner(path), "ab", buffering=0)
-            self._size = path.stat().st_size
-            self._csv = kind == "csv"
-            head = _csv_line(columns) if self._csv else b""
-            if self._size == 0:
-                self._append(head)
-            elif not _begins_with(path, head):
-                self.close()
-                raise ConfigurationError(
-                    f"The outcome file {path} does not have the columns {','.join(columns)}; name another. "
-                    "Nothing was sent."
-                )
-            elif not _ends_line(path):
-                self._append(b"\n")
+            with contextlib.ExitStack() as unusable:
+                unusable.callback(self._file.close)
+                self._size = path.stat().st_size
+                if self._size == 0:
+                    self._append(_head(columns, kind))
+                else:
+                    self._go_on(path, columns, kind)
+                unusable.pop_all()
         except OSError as error:
             raise ConfigurationError(
                 f"The outcome file {path} cannot be written: {error.strerror}. Nothing was sent."
             ) from None
+
+    def _go_on(self, path: Path, columns: tuple[str, ...], kind: Format) -> None:
+        """Make the file end with a line that is whole."""
+        head, last = _head(columns, kind), _last_line(path)
+        begun = self._size < len(head) and head.startswith(last)
+        if not begun and not _begins_with(path, head):
+            raise ConfigurationError(
+                f"The outcome file {path} does not have the columns {','.join(columns)}; name another. "
+                "Nothing was sent."
+            )
+        if not last:
+            return
+        if not begun and _is_whole(last, columns, kind):  # an editor leaves one without its end
+            self._append(b"\n")
+            return
+        if len(last) == _LONGEST_LINE or (kind == "jsonl" and not _is_of_an_outcome(last)):
+            raise ConfigurationError(
+                f"The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing "
+                "was sent."
+            )
+        self._size -= len(last)
+        os.ftruncate(self._file.fileno(), self._size)
+        if self._size == 0:
+            self._append(head)
+        half = printable(last.decode(errors="backslashreplace"))
+        self.mended = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
 
     def write(self, *records: Record) -> None:
         """Append outcomes, all or none of them. Raises `OSError` when the disk does not take them."""
@@ -131,10 +158,37 @@ def _for_its_owner(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
-def _ends_line(path: Path) -> bool:
+_BEGINNING = b'{"line":'
+"""How each line of JSON begins."""
+_LONGEST_LINE = 1_048_576
+"""Bytes of a line at the most, of which each outcome needs far fewer."""
+
+
+def _head(columns: tuple[str, ...], kind: Format) -> bytes:
+    return _csv_line(columns) if kind == "csv" else b""
+
+
+def _last_line(path: Path) -> bytes:
+    """Return what stands after the last line that has an end; of something very long, its end."""
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+        file.seek(max(0, path.stat().st_size - _LONGEST_LINE))
+        return file.read().rpartition(b"\n")[2]
+
+
+def _is_of_an_outcome(half: bytes) -> bool:
+    """Say whether half a line of JSON can be of an outcome; a lost page of the file is made of zeros."""
+    begun = half.rstrip(b"\0")
+    return begun.startswith(_BEGINNING) or _BEGINNING.startswith(begun)
+
+
+def _is_whole(line: bytes, columns: tuple[str, ...], kind: Format) -> bool:
+    """Say whether a line lacks nothing but its end."""
+    try:
+        if kind == "jsonl":
+            return isinstance(decode(line), dict)
+        return [len(cells) for cells in csv.reader([line.decode()], strict=True)] == [len(columns)]
+    except (PayloadError, UnicodeDecodeError, csv.Error):
+        return False
 
 
 def _begins_with(path: Path, line: bytes) -> bool:

@@ -1,0 +1,116 @@
+"""The outcome file: what a run that crashed has left of it, and how the next one goes on."""
+
+import csv
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from console import Console, rows
+
+from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
+from bonifiq_async.cli.bonifiq_side import SIDE, CustomerRow
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, record
+from bonifiq_async.sandbox import Sandbox
+
+
+def _outcome(line: int) -> Record:
+    """Return a row whose texts need quotes, escapes and more than a byte a letter."""
+    row = CustomerRow(f'josé, "{line}"', Decimal("1.50"), "r", f"k{line}", line=line)
+    return record(SIDE, row, Outcome(row, Effect.REFUSED, None, (), RefusedError('não, "não"')))
+
+
+def _write(path: Path, *lines: int) -> str | None:
+    with OutcomeFile(path, columns(SIDE)) as file:
+        for line in lines:
+            file.write(_outcome(line))
+        return file.mended
+
+
+def _read(path: Path) -> list[Mapping[str, object]]:
+    """Return every row as any reader would, strictly."""
+    text = path.read_text("utf-8")
+    assert text.endswith("\n")
+    if path.suffix == ".csv":
+        found = list(csv.DictReader(text.splitlines(), strict=True))
+        assert all(None not in row and None not in row.values() for row in found)
+        return [row | {"line": int(row["line"])} for row in found]
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_file_that_was_cut_anywhere_goes_on_with_whole_lines(ending: str, tmp_path: Path) -> None:
+    """At each byte, within a letter, too: what was whole is kept, and what was taken out is told."""
+    whole = tmp_path / f"whole.{ending}"
+    assert _write(whole, 1, 2, 3) is None
+    data = whole.read_bytes()
+    for size in range(len(data) + 1):
+        path = tmp_path / f"cut.{ending}"
+        path.write_bytes(data[:size])
+        mended = _write(path, 9)
+        *ended, half = data[:size].split(b"\n")
+        kept = [1, 2, 3][: max(0, len(ended) - (ending == "csv"))]
+        whole_row = data[size : size + 1] == b"\n" or (ending == "csv" and _last_cell(half))
+        lacks_its_end = half != b"" and whole_row and bool(ended or ending == "jsonl")
+        kept += [len(kept) + 1] * lacks_its_end
+        assert [row["line"] for row in _read(path)] == [*kept, 9], size
+        assert (mended is not None) == (half != b"" and not lacks_its_end), size
+        if mended is not None:
+            assert half.decode(errors="backslashreplace") in mended and mended.isprintable()
+
+
+def _last_cell(half: bytes) -> bool:
+    """Say whether a line of CSV was cut in its last cell, the error's text."""
+    try:
+        return len(next(csv.reader([half.decode()], strict=True))) == len(columns(SIDE))
+    except (csv.Error, UnicodeDecodeError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b'{"line":1}\n\0\0\0'),
+        ("a.jsonl", b'{"line":1}\n{"line":2,"cu\0\0'),
+        ("a.jsonl", b'{"line":1}\n{"line":2,"customer_id":"jos\xc3'),
+        ("a.jsonl", b"{"),
+    ],
+)
+def test_what_a_machine_that_stopped_leaves_is_taken_out(name: str, content: bytes, tmp_path: Path) -> None:
+    """Pages of zeros, and half a letter."""
+    (tmp_path / name).write_bytes(content)
+    assert _write(tmp_path / name, 9) is not None
+    assert [row["line"] for row in _read(tmp_path / name)] == [1] * (len(content) > 1) + [9]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b"my notes"),
+        ("a.jsonl", b'{"line":1}\nmy notes'),
+        ("a.jsonl", b'{"line":1}\n{"line":2,"' + b"x" * 2_000_000),
+        ("a.csv", b"my notes"),
+        ("a.csv", b"line,name"),
+    ],
+)
+def test_what_is_not_of_an_outcome_is_left_alone(name: str, content: bytes, tmp_path: Path) -> None:
+    """It is somebody's, and said before anything is sent."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"name another\. Nothing was sent\.$"):
+        _write(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_run_that_goes_on_tells_what_it_takes_out(console: Console) -> None:
+    """And of that change again."""
+    console.write("changes.csv", *rows(3))
+    with Sandbox() as sandbox:
+        assert console("apply", "changes.csv", "--yes", "--out", "out.jsonl", sandbox=sandbox).code == 0
+        out = Path("out.jsonl")
+        out.write_bytes(out.read_bytes()[:-20])
+        ended = console("apply", "changes.csv", "--yes", "--out", "out.jsonl", sandbox=sandbox)
+    assert (ended.code, sandbox.books.requests) == (Exit.DONE, 3)
+    assert 'out.jsonl ended in half a line, as after a crash; taken out: {"line":' in ended.err
+    assert {row["change_key"] for row in _read(out)[2:]} == {row["change_key"] for row in _read(out)}
