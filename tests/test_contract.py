@@ -1,5 +1,6 @@
 """The sandboxes answer as the contract says, and the payloads have what it says, member by member."""
 
+import base64
 import http.client
 import inspect
 import json
@@ -150,11 +151,13 @@ def validator(document: Mapping[str, object], schema: Schema) -> OAS30Validator:
 
 
 def bonifiq(sandbox: Sandbox) -> Talk:
-    return Talk("bonifiq", sandbox, {"Authorization": sandbox.credentials.header()})
+    signed = f"{sandbox.credentials.token}:{sandbox.credentials.key}".encode()
+    return Talk("bonifiq", sandbox, {"Authorization": f"Basic {base64.b64encode(signed).decode()}"})
 
 
 def raba7ni(sandbox: Raba7niSandbox) -> Talk:
-    return Talk("raba7ni", sandbox, sandbox.credentials.headers())
+    known = sandbox.credentials
+    return Talk("raba7ni", sandbox, {"X-App-Id": known.app_id, "X-Api-Key": known.api_key})
 
 
 def change(**other: object) -> Json:

@@ -37,7 +37,8 @@ def said(
     """Post `body` to a sandbox without the library; return status and members of the answer."""
     line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     sent = json.dumps(body) if isinstance(body, dict) else body
-    headers = {"Authorization": server.credentials.header()} | ({"Content-Type": kind} if kind else {})
+    signed = basic(f"{server.credentials.token}:{server.credentials.key}")
+    headers = {"Authorization": f"Basic {signed}"} | ({"Content-Type": kind} if kind else {})
     try:
         line.request("POST", path, sent, headers)
         response = line.getresponse()

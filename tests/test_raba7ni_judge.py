@@ -25,8 +25,12 @@ REDEEM: Json = {"card_id": 10, "amount": 1}
 def said(server: Raba7niSandbox, what: str, body: Json | str) -> tuple[int, Json]:
     """Post `body` to a sandbox without the library; return status and members of the answer."""
     line = HTTPConnection("127.0.0.1", server.port, timeout=10)
-    headers = server.credentials.headers() | {"Content-Type": "application/json"}
-    headers["X-Member-Token"] = server.sign_in(1).reveal()
+    headers = {
+        "X-App-Id": server.credentials.app_id,
+        "X-Api-Key": server.credentials.api_key,
+        "X-Member-Token": server.sign_in(1).reveal(),
+        "Content-Type": "application/json",
+    }
     try:
         line.request(
             "POST", f"{CASHBACK}/{what}", body if isinstance(body, str) else json.dumps(body), headers
