@@ -160,10 +160,14 @@ NOT_ASKED = "it is not what was asked"
 
 
 def _problem(reading: Reading[T] | None) -> str:
-    """Return what is wrong with an answer, and the words that it has."""
-    problem = printable(reading.problem if reading is not None and reading.problem else NOT_ASKED)
-    words = _words(reading.said) if reading is not None and reading.said is not None else []
-    return ": ".join([problem, *words])
+    """Return what is wrong with an answer, its status if that is an error's, and the words that it has."""
+    if reading is None:
+        return NOT_ASKED
+    problem, said = printable(reading.problem or NOT_ASKED), reading.said
+    if said is None:
+        return problem
+    status = f"status {said.status}, " if said.status >= 400 else ""
+    return ": ".join([status + problem, *_words(said)])
 
 
 def _ending(delivered: Delivered[T]) -> str:

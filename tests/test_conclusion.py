@@ -226,7 +226,12 @@ def test_a_read_changes_nothing_whatever_becomes_of_it() -> None:
         (
             Reading(Verdict.UNREADABLE, problem="no JSON", said=ErrorAnswer(400, message="gone")),
             "$",
-            "no JSON: gone",
+            "status 400, no JSON: gone",
+        ),
+        (
+            Reading(Verdict.UNREADABLE, problem="no Result", said=ErrorAnswer(200, code="05")),
+            "$",
+            "contract: no Result: 05",
         ),
     ],
 )
