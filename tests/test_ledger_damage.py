@@ -44,7 +44,7 @@ class Written:
     """
 
     server: Sandbox
-    history: dict[str, set[Entry]]
+    history: dict[str, list[Entry]]
     young: Path
     old: Path
     closed: Path
@@ -58,11 +58,11 @@ def written(tmp_path_factory) -> Iterator[Written]:
 
 
 async def _write(server: Sandbox, folder: Path) -> Written:
-    history: defaultdict[str, set[Entry]] = defaultdict(set)
+    history: defaultdict[str, list[Entry]] = defaultdict(list)
 
     def noted(database: sqlite3.Connection, cells: Cells) -> None:
         entry = find(database, cells[0], cells[1])
-        history[cells[1]].add(entry)
+        history[cells[1]].append(entry)
 
     def remembering(write: Callable[..., object]) -> Callable[..., object]:
         def remember(database: sqlite3.Connection, what: Cells | Entry, *more: object) -> object:
@@ -124,13 +124,13 @@ def flip_early(content: bytes, chance: random.Random) -> bytes:
     return flip(content[:4096], chance) + content[4096:]
 
 
-def entries(path: Path) -> frozenset[Entry]:
-    """Return all that a ledger holds."""
+def entries(path: Path) -> list[Entry]:
+    """Return all that a ledger holds, in its order."""
     with closing(opened(path)) as database:
-        return frozenset(every(database))
+        return list(every(database))
 
 
-def look_at(path: Path, before: frozenset[Entry], history: dict[str, set[Entry]]) -> str:
+def look_at(path: Path, before: list[Entry], history: dict[str, list[Entry]]) -> str:
     """Read all that a damaged ledger shows, hold it against what was written, and name what is seen."""
     told = {(one.key, one.row.customer_id, one.body, one.error) for each in history.values() for one in each}
     shown, refusals = 0, []
@@ -319,7 +319,7 @@ def test_an_emptied_file_is_refused_while_its_log_is_there(written, tmp_path):
             opened(folder / "ledger")
     assert (folder / "ledger-wal").read_bytes() == (written.young / "ledger-wal").read_bytes()
     (folder / "ledger-wal").unlink()
-    assert entries(folder / "ledger") == frozenset()
+    assert entries(folder / "ledger") == []
 
 
 def test_tables_that_are_not_those_of_the_format_are_refused(tmp_path):
