@@ -72,7 +72,8 @@ class Sample:
     """What one attempt tells of how much the provider takes.
 
     `elapsed` are seconds; `asked` those that all requests are still asked to wait. `alone` says that it
-    was asked to wait, and no other.
+    was asked to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it
+    was the other side's certificate, which no repeat makes better.
     """
 
     verdict: Verdict
@@ -81,6 +82,8 @@ class Sample:
     asked: float | None = None
     timed_out: bool = False
     alone: bool = False
+    cause: str = ""
+    untrusted: bool = False
 
 
 class Slot(Protocol):

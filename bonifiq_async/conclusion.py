@@ -142,9 +142,8 @@ def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T])
     kind = RetryAfterTooLong if delivered.reason is StopReason.RETRY_AFTER_TOO_LONG else NotAppliedError
     last = ""
     if delivered.attempts:
-        why = f" ({delivered.evidence.detail})" if delivered.evidence and delivered.evidence.detail else ""
         said = _in_brackets(delivered.reading.said if delivered.reading is not None else None)
-        last = f" (last: attempt {_attempt(delivered.attempts[-1])}{said}{why})"
+        last = f" (last: attempt {_attempt(delivered.attempts[-1])}{said})"
     meaning = "Nothing changed" if operation.writes else "It only reads"
     return kind(f"{subject} was given up: {_ending(delivered)}{last}. {meaning}; it may be made again.")
 
@@ -188,7 +187,8 @@ _ENDED = {
 
 def _attempt(attempt: Attempt) -> str:
     status = f" with status {attempt.status}" if attempt.status is not None else ""
-    return f"{attempt.number} {_ENDED.get(attempt.verdict, attempt.verdict.value)}{status}"
+    cause = f" ({attempt.cause})" if attempt.cause else ""
+    return f"{attempt.number} {_ENDED.get(attempt.verdict, attempt.verdict.value)}{status}{cause}"
 
 
 def _said(said: ErrorAnswer | None) -> str:

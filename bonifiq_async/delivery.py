@@ -274,9 +274,10 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
 
 
 def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, now: float) -> Sample:
-    timed_out = evidence.failure is Failure.TIMEOUT
+    timed_out, untrusted = (evidence.failure is each for each in (Failure.TIMEOUT, Failure.UNTRUSTED))
     asked = None if watch.asked is None or watch.alone else watch.left(now)
-    return Sample(verdict, evidence.status, evidence.elapsed, asked, timed_out, watch.alone)
+    said = (asked, timed_out, watch.alone, evidence.detail, untrusted)
+    return Sample(verdict, evidence.status, evidence.elapsed, *said)
 
 
 def _judge(
@@ -348,6 +349,7 @@ def _record(
             max(0.0, waited),
             request_id,
             evidence.requests,
+            evidence.detail or None,
         )
     )
     history.in_doubt = history.in_doubt or leaves_doubt(verdict, evidence.status)
@@ -358,10 +360,11 @@ def _log_retry(
     operation: Operation[T], request: PreparedRequest, history: History, verdict: Verdict, again: Again
 ) -> None:
     logger.info(
-        "retry: %s key=%s attempt=%d verdict=%s wait=%.3fs",
+        "retry: %s key=%s attempt=%d verdict=%s wait=%.3fs%s",
         operation.name,
         request.key,
         len(history.attempts),
         verdict.value,
         again.wait,
+        f" ({history.attempts[-1].cause})" if history.attempts[-1].cause else "",
     )

@@ -21,6 +21,7 @@ class Failure(Kind):
 
     QUEUE = "no free connection in time"
     CONNECT = "no connection"
+    UNTRUSTED = "the other side's certificate is not to be trusted"
     TIMEOUT = "no answer in time"
     DISCONNECTED = "the connection broke"
     MALFORMED = "what came back is not HTTP"

@@ -79,7 +79,8 @@ class Attempt:
     `number` counts from 1. `sent` is false when the body was provably never handed to the network.
     `requests` is how often the transport put it on the wire (0 when it never left; 2 when a lost
     connection made the transport repeat a read by itself). `started_at` is in UTC; `elapsed` (the
-    attempt) and `waited` (before it: queue, back-off, hold) are seconds.
+    attempt) and `waited` (before it: queue, back-off, hold) are seconds. `cause` says in plain words why
+    there was no whole answer, None when there was one.
     """
 
     number: int
@@ -91,6 +92,7 @@ class Attempt:
     waited: float
     request_id: str | None = None
     requests: int = 1
+    cause: str | None = None
 
 
 class Change(Protocol):

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from urllib.request import getproxies
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
 from yarl import URL
 
 from bonifiq_async import direct, door
+from bonifiq_async.causes import explained
 from bonifiq_async.connector import KeptConnector
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.evidence import Evidence, Failure, HandOver
@@ -175,7 +175,7 @@ class SessionManager:
             # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
             trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
-            trail.failure, trail.detail = _failure(error), _detail(error)
+            trail.failure, trail.detail = explained(error, request.base_url, sent=hand_over.done)
             if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == PROXY_REFUSED:
                 trail.status = PROXY_REFUSED
             if self._closed and self._borrowed is None:
@@ -227,15 +227,6 @@ def _bare(error: BaseException) -> BaseException:
     return error.with_traceback(None)
 
 
-def _detail(error: Exception) -> str:
-    """Name the cause in a word: of a connection that failed, host and reason; never a header."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"{_named(error.request_info.real_url)} answered with status {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
-    return type(error).__name__
-
-
 def _proxy_of(request: PreparedRequest) -> str:
     """Name the proxy that the environment has for `request`, as aiohttp chose it."""
     proxy = getproxies().get(URL(request.base_url).scheme)
@@ -245,15 +236,3 @@ def _proxy_of(request: PreparedRequest) -> str:
 def _named(proxy: URL) -> str:
     """Name a proxy without its credentials."""
     return f"the proxy {proxy.host}:{proxy.port}"
-
-
-def _failure(error: Exception) -> Failure:
-    if isinstance(error, TimeoutError):
-        return Failure.TIMEOUT
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
-        return Failure.CONNECT
-    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
-        return Failure.MALFORMED
-    if isinstance(error, aiohttp.ClientError | OSError):
-        return Failure.DISCONNECTED
-    return Failure.LOCAL

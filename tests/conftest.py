@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import trustme
 from console import Console
 from hypothesis import settings
 
@@ -118,6 +119,12 @@ def _starting(kind: type[Sandbox | Raba7niSandbox]) -> Iterator[Callable[..., Sa
     for each in started:
         each.stop()
     assert [thread.name for thread in threading.enumerate() if thread.name == "sandbox"] == []
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """An authority of certificates, which a client may trust."""
+    return trustme.CA()
 
 
 @pytest.fixture(params=["directly", "by session"])

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Self
 
+import pytest
+import trustme
+from aiohttp import connector
 from conftest import http
 
 Answer = Callable[[bytes], bytes]
@@ -38,6 +41,7 @@ class TalkingServer:
         self._speaking = threading.Lock()  # TLS must not be read and written at once
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port = self._listener.getsockname()[1]
         if reads is not None:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
         self._threads: list[threading.Thread] = []
@@ -48,7 +52,7 @@ class TalkingServer:
     def url(self) -> str:
         """Where it is."""
         scheme = "http" if self._context is None else "https"
-        return f"{scheme}://localhost:{self._listener.getsockname()[1]}"
+        return f"{scheme}://localhost:{self._port}"
 
     def push(self, data: bytes, line: int = 0) -> None:
         """Send bytes on a connection, now."""
@@ -90,15 +94,16 @@ class TalkingServer:
         while True:
             try:
                 line, _ = self._listener.accept()
-                if self._context is not None:
-                    line = self._context.wrap_socket(line, server_side=True)
             except OSError:
                 return
             self.lines.append(line)
-            self._start(self._talk, line, len(self.lines) - 1)
+            self._start(self._talk, len(self.lines) - 1)
 
-    def _talk(self, line: socket.socket, number: int) -> None:
+    def _talk(self, number: int) -> None:
+        line = self.lines[number]
         try:
+            if self._context is not None:
+                line = self.lines[number] = self._context.wrap_socket(line, server_side=True)
             line.sendall(self._greeting)
             for body in islice(self._requests(line), self._reads):
                 self.reached.append((number, body))
@@ -137,3 +142,17 @@ def answers(*bodies: bytes, status: str = "200 OK") -> Answer:
     """Return what answers with each of `bodies` in turn, and with the last for ever."""
     left = list(bodies)
     return lambda _: http(left.pop(0) if len(left) > 1 else left[0], status=status)
+
+
+def trust(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients trust an authority, and no other."""
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    monkeypatch.setattr(connector, "_SSL_CONTEXT_VERIFIED", trusting)
+
+
+def speaking(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return how a server speaks that has a certificate."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(made)
+    return made

@@ -185,11 +185,10 @@ def test_the_beginning_of_an_unreadable_answer_is_kept(delivered: Delivered[Any]
         (
             given_up(
                 StopReason.DEADLINE,
-                attempt(Verdict.NOT_SENT),
-                evidence=Evidence(False, 0, detail="no route"),
+                evolve(attempt(Verdict.NOT_SENT), cause="no route"),
                 reading=no(message="slow"),
             ),
-            "(last: attempt 1 was never sent (slow) (no route))",
+            "(last: attempt 1 was never sent (no route) (slow))",
         ),
         (
             given_up(StopReason.DEADLINE, attempt(Verdict.ACCEPTED), evidence=Evidence(True, 1)),

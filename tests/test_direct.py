@@ -307,6 +307,6 @@ def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> Non
         text=True,
         timeout=30,
     )
-    once = ["localhost True 200 None", "localhost True 200 None", "127.0.0.1 False None CONNECT"]
+    once = ["localhost True 200 None", "localhost True 200 None", "127.0.0.1 False None UNTRUSTED"]
     assert said.stdout.splitlines() == once * 2
     assert "Traceback" not in said.stderr or "SSL" in said.stderr

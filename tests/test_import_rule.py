@@ -55,6 +55,7 @@ ROWS = {
         "aiohttp_parts",
         "connector",
         "wire",
+        "causes",
         "exchange",
         "direct",
         "session",
@@ -69,7 +70,7 @@ ROWS = {
 }
 LEVEL = {room: level for level, rooms in enumerate(ROWS.values()) for room in rooms}
 PROVIDERS = set(ROWS["providers"])
-CLIENT = {"session", "exchange", "direct", "connector", "wire", "aiohttp_parts"}
+CLIENT = {"session", "exchange", "direct", "connector", "wire", "aiohttp_parts", "causes"}
 """The modules that may use aiohttp's client."""
 
 

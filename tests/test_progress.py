@@ -27,6 +27,10 @@ TEXTS = {
         FlowState(0, 8, None, 0.0, None, 90.0, 2),
         "0 of 8 in flight, 2 to be sent again, nothing has succeeded since 11:58:30",
     ),
+    "with a cause": (
+        FlowState(1, 8, None, 0.0, None, None, 1, "localhost:1: Connection refused"),
+        "1 of 8 in flight, 1 to be sent again, the last failed: localhost:1: Connection refused",
+    ),
     "paused just now": (
         FlowState(0, 8, None, 0.0, 0.0),
         "0 of 8 in flight, paused: nothing has succeeded since 12:00:00, probing",

@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
-import trustme
 import uvloop
-from aiohttp import connector
 from conftest import CHANGED, POINTS, change, fast, http, until
-from talking_server import TalkingServer, answers
+from talking_server import TalkingServer, answers, speaking, trust
 
 from bonifiq_async import BasicCredentials, BonifiQClient, Effect, PoolLimits, Timeouts, Verdict
 from bonifiq_async.evidence import Failure, HandOver
@@ -27,23 +25,13 @@ YES, DOUBLED = http(CHANGED), {True: http(CHANGED), False: http(POINTS)}
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """An authority that the client trusts."""
-    return trustme.CA()
-
-
 @pytest.fixture(params=["plain", "tls"])
 def context(request, authority, monkeypatch) -> ssl.SSLContext | None:
     """How the server speaks; in TLS the client trusts its certificate."""
     if request.param == "plain":
         return None
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-    monkeypatch.setattr(connector, "_SSL_CONTEXT_VERIFIED", trusting)
-    speaking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(speaking)
-    return speaking
+    trust(authority, monkeypatch)
+    return speaking(authority.issue_cert("localhost"))
 
 
 Run = Callable[[TalkingServer, Callable[[], Awaitable[None]]], None]

@@ -27,7 +27,8 @@ class FlowState:
     `in_flight` requests of at most `limit`; `rate` is the pace in force, requests a second, if there is
     one. `held` are the seconds that the provider still asks to wait. `failing` are the seconds for which
     nothing has succeeded though it was tried, once these are some; `paused` the same in an outage, in which
-    only probes go out; else None. `waiting` changes failed, and wait to be sent again.
+    only probes go out; else None. `waiting` changes failed, and wait to be sent again. `cause` says in words
+    why the last of what failed without an answer did, while nothing succeeds; else None.
     """
 
     in_flight: int
@@ -37,6 +38,7 @@ class FlowState:
     paused: float | None
     failing: float | None = None
     waiting: int = 0
+    cause: str | None = None
 
 
 class Pacer:

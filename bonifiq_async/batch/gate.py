@@ -80,6 +80,7 @@ class Gate:
             paused=fails if self._paused else None,
             failing=fails if fails >= A_WHILE else None,
             waiting=self.resting + sum(not waiter.done() for waiter, _ in self._repeats),
+            cause=None if self._outage.since is None else self._outage.cause or None,
         )
 
     @property
@@ -125,7 +126,8 @@ class Gate:
         """Give up when nothing succeeds for too long and this change need not be tried to know it."""
         fails = self._outage.lasts(self._runtime.monotonic())
         if fails >= self._flow.give_up_after and self._outage.is_known_to(passage):
-            self._give_up(f"Nothing has succeeded for {fails:,.0f} s")
+            cause = f" ({self._outage.cause})" if self._outage.cause else ""
+            self._give_up(f"Nothing has succeeded for {fails:,.0f} s{cause}")
         return self.fault is not None
 
     def _enters(self, passage: "Passage") -> bool:
@@ -182,7 +184,10 @@ class Gate:
         if sample.verdict not in GOOD:
             passage.failed = True
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
-            self._outage.failed(passage, now, probe=passage is self._prober, elapsed=sample.elapsed)
+            probe = passage is self._prober
+            self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=sample.cause)
+            if sample.untrusted and (self._outage.never or self._paused):
+                self._give_up(sample.cause)  # a person has to mend it: waiting would not
         elif self._outage.succeeded(now, self._active):
             self._prober = None
             self._adaptation.restart(now)

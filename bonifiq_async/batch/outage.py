@@ -17,14 +17,16 @@ FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 class Outage:
     """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage.
 
-    `since` is when the first of them was begun, None when nothing has failed. `never` says that nothing has
-    succeeded yet; `good_at` is the beginning then.
+    `since` is when the first of them was begun, None when nothing has failed, and `cause` says in words why
+    the last one that had no answer had none. `never` says that nothing has succeeded yet; `good_at` is the
+    beginning then.
     """
 
     good_at: float
     never: bool = True
     probe_at: float | None = None
     since: float | None = None
+    cause: str = ""
     _failures: int = 0
     _failed: list[object] = field(factory=list)
     _most: int = 0
@@ -44,11 +46,15 @@ class Outage:
         self.probe_at, self.since, self.good_at, self.never = None, None, now, False
         self._failures, self._most, self._interval = 0, in_flight, FIRST_PROBE
         self._failed.clear()
+        self.cause = ""
         return over
 
-    def failed(self, change: object, now: float, *, probe: bool, elapsed: float = 0.0) -> None:
+    def failed(
+        self, change: object, now: float, *, probe: bool, elapsed: float = 0.0, cause: str = ""
+    ) -> None:
         """Take in a failure of `change` after `elapsed` seconds, which was the `probe` or not."""
         self._failures += 1
+        self.cause = cause or self.cause
         self.held_up(change, now - elapsed)
         if self.probe_at is None:
             if not self._is_one(now):

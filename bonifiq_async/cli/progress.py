@@ -96,6 +96,8 @@ def flow_text(flow: FlowState | None) -> str:
         words.append(f"paused: nothing has succeeded since {_clock(-flow.paused)}, probing")
     elif flow.failing is not None:
         words.append(f"nothing has succeeded since {_clock(-flow.failing)}")
+    if flow.cause is not None:
+        words.append(f"the last failed: {flow.cause}")
     return ", ".join(words)
 
 
