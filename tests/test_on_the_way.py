@@ -163,28 +163,45 @@ def through(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-async def test_the_command_goes_on_after_a_row_that_a_firewall_turns_away(tmp_path: Path) -> None:
-    """It ends with 3, some refused, and says of that row who refused it."""
-    rows = ["customer_id,value,reason,reference", *(f"c{n},1.00,r,o{n}" for n in range(30))]
-    (tmp_path / "changes.csv").write_text("\n".join(rows))
-    witness = blocking(b"/c7/")
+async def applied(folder: Path, witness: Witness, count: int) -> "subprocess.CompletedProcess[str]":
+    """Apply a file of so many rows by the command."""
+    rows = ["customer_id,value,reason,reference", *(f"c{n},1.00,r,o{n}" for n in range(count))]
+    (folder / "changes.csv").write_text("\n".join(rows))
     async with serving(witness.talk) as port:
         url = f"http://127.0.0.1:{port}"
         settings = {"BONIFIQ_BASE_URL": url, "BONIFIQ_API_TOKEN": "token", "BONIFIQ_API_KEY": "key"}
-        ended = await asyncio.to_thread(
+        return await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", "bonifiq_async", "apply", "changes.csv", "--yes", "--out", "out.jsonl"],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, **settings},
             capture_output=True,
             text=True,
             timeout=60,
         )
+
+
+async def test_the_command_goes_on_after_a_row_that_a_firewall_turns_away(tmp_path: Path) -> None:
+    """It ends with 3, some refused, and says of that row what refused it."""
+    ended = await applied(tmp_path, blocking(b"/c7/"), 30)
     assert ended.returncode == Exit.REFUSED, ended.stderr
     told = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     refused = [line for line in told if line["effect"] != "applied"]
     assert (len(told), len(refused)) == (30, 1)
     assert "by a proxy or a firewall" in refused[0]["error"]
+
+
+async def test_the_command_stops_at_a_proxy_that_wants_credentials(tmp_path: Path) -> None:
+    """As at credentials that the provider refuses, in other words."""
+
+    async def answer(_: int, __: bytes) -> AsyncIterator[bytes]:
+        yield page(b"", "407 Proxy Authentication Required")
+
+    witness = Witness(answer)
+    ended = await applied(tmp_path, witness, 2_000)
+    assert ended.returncode == Exit.USAGE, ended.stderr
+    assert "The run was stopped: a proxy asks for credentials." in ended.stderr
+    assert len(witness.arrivals) < 100
 
 
 # Where nothing else gets through, in virtual time.

@@ -50,10 +50,11 @@ class CashbackBatch(Generic[C, T]):
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
     `stop` lets it end first, but waits for no provider that is out, and sends nothing that never left. A
-    refused credential stops the run at once, as an outage does in the end (`stopped_by` is the error); not
-    so where a change has a sign-in of its own. After a run that was left early, `unheard` are the outcomes
-    that nobody took, and `cut_off` the changes that were in flight: the client's `in_doubt` says which of
-    them may have been applied. The same after a fault.
+    refused credential stops the run at once, also that of a proxy, as an outage does in the end
+    (`stopped_by` is the error); not so where a change has a sign-in of its own, or a firewall's page
+    refused it. After a run that was left early, `unheard` are the outcomes that nobody took, and `cut_off`
+    the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
+    same after a fault.
     """
 
     def __init__(
