@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import fast
 from console import HEADER, Console, Ended, rows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bonifiq_async import (
@@ -59,6 +60,7 @@ def raw(text: str) -> list[str]:
 # The one function.
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=80), st.integers(10, 60))
 def test_what_is_shown_is_one_harmless_line_of_bounded_length(text: str, longest: int) -> None:
     shown = printable(text, longest)
@@ -316,6 +318,20 @@ def _of_ledger(
     return run
 
 
+def _of_strangers(*command: str) -> Screen:
+    """What a ledger says of its account is sealed by nothing."""
+
+    def run(console: Console) -> Ended:
+        _ledger("l")
+        console.write("changes.csv", *rows(1))
+        with closing(sqlite3.connect("l")) as database:
+            database.execute("UPDATE account SET provider = ?, fingerprint = ?", (HOSTILE, HOSTILE))
+            database.commit()
+        return console(*command, **environment("http://127.0.0.1:1"))
+
+    return run
+
+
 JSON_ROW = json.dumps({"customer_id": f"c{HIDING}", "value": HOSTILE, "reason": "r", "reference": HOSTILE})
 SCREENS: dict[str, Screen] = {
     "balance": _one(_says(POINTS), "balance", f"c{HIDING}"),
@@ -356,6 +372,12 @@ SCREENS: dict[str, Screen] = {
         "status", "l", "--look", answer=lambda _: NOES["raba7ni refused"], raba7ni=True
     ),
     "status of nothing": lambda console: console("status", NAME),
+    "status of a stranger's": _of_strangers("status", "l"),
+    "status of a stranger's as json": _of_strangers("status", "l", "--json"),
+    "status of a stranger's with a look": _of_strangers("status", "l", "--look"),
+    "export of a stranger's": _of_strangers("export", "l", "--effect", "unknown"),
+    "settle a stranger's": _of_strangers("settle", "l", "--all-by-repeating"),
+    "apply beside a stranger's": _of_strangers("apply", "changes.csv", "--yes", "--ledger", "l"),
     "export as JSON lines": _of_ledger("export", "l", "--effect", "unknown", "--format", "jsonl"),
     "export a bad effect": _of_ledger("export", "l", "--effect", HOSTILE),
     "settle a bad key": _of_ledger("settle", "l", "--key", HOSTILE, "--as", "applied", "--note", "n"),

@@ -125,7 +125,7 @@ SHELL = {
 }
 
 
-@pytest.mark.parametrize("command", ["status ledger", "export ledger --effect applied", "--version"])
+@pytest.mark.parametrize("command", ["status ledger", "export ledger --effect applied", "sandbox --port 0"])
 @pytest.mark.parametrize("line", SHELL.values(), ids=SHELL.keys())
 def test_a_shell_makes_the_same_of_it(
     line: str, command: str, run: Run, folder: Path, env: dict[str, str]
@@ -142,6 +142,15 @@ def test_a_shell_makes_the_same_of_it(
     )
     assert (ended.returncode, "Traceback" in ended.stderr) == (Exit.STOPPED, False), ended.stderr
     assert ended.stderr.count("\n") == (0 if "2>&-" in line else 1)
+
+
+def test_standard_input_that_is_closed_is_a_file_that_cannot_be_read(run: Run) -> None:
+    """And no person can be asked there."""
+    ended = run("apply", "-", "--format", "csv", "--no-ledger", "--yes", stdin="closed")
+    assert (ended.code, ended.err.count("\n")) == (Exit.USAGE, 1), ended.err
+    assert "standard input cannot be read and copied: Bad file descriptor. Nothing was sent." in ended.err
+    ended = run("apply", "changes.csv", "--no-ledger", stdin="closed")
+    assert ended.code == Exit.USAGE and "Nobody is there to ask" in ended.err
 
 
 def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[str, str]) -> None:

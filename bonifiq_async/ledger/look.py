@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.intent import DONE, State
 from bonifiq_async.ledger.entry import Entry, every, put, under
@@ -168,8 +169,9 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
     So, too, on one whose key was used elsewhere: that it is applied makes it `ALREADY_APPLIED`. `operation`,
     such as `earn`, tells which where several share the key. Raises `ConfigurationError` when not exactly one
     takes a word, or who sends it still runs on this machine, however long ago its claim ran out: nothing is
-    overwritten.
+    overwritten. Raises `PayloadError` for what is no key.
     """
+    door.text(key, "key")
     if state not in _SAME:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection:
@@ -188,7 +190,7 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
             [entry] = doubtful
             said = WORDS[_state(entry)][state]
             row = evolve(entry.row, state=said, in_doubt=False, fence=entry.row.fence + 1)
-            put(connection, evolve(entry, row=row, error=f"settled by hand: {note}"))
+            put(connection, evolve(entry, row=row, error=f"settled by hand: {printable(note, None)}"))
         connection.execute("COMMIT")
     if busy:
         raise ConfigurationError(
