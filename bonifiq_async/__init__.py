@@ -17,6 +17,7 @@ The rooms, in the order in which a change passes through them:
     direct, exchange    the two ways of a request: over a pooled connection, and by aiohttp's session
     wire                the last step before the wire of what goes by aiohttp's session
     aiohttp_parts       whether the parts of aiohttp that the fast path needs are there, and its own
+    proxies             the proxy that the environment names
     causes              why there was no whole answer, in plain words
     connector           the pool, and what comes on a connection that no request asked for
     verdict             what the evidence proves

@@ -15,6 +15,7 @@ from aiohttp import http_exceptions
 
 from bonifiq_async.connector import UnaskedAnswer
 from bonifiq_async.evidence import Failure
+from bonifiq_async.proxies import shown
 
 _OLD = "it speaks no version of TLS that is safe enough: 1.2 or newer is needed"
 _NO_TLS = "it does not speak TLS there: is it plain http, or another port?"
@@ -55,7 +56,7 @@ _HEAD: Mapping[str, str] = {
 def explained(error: Exception, base_url: str, *, sent: bool) -> tuple[Failure, str]:
     """Return the kind of a failure and its cause; `sent` says whether the request had left."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Failure.CONNECT, f"{_proxy(error)} answered with status {error.status}"
+        return Failure.CONNECT, f"{shown(error.request_info.real_url)} answered with status {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
         untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
         failure = Failure.UNTRUSTED if untrusted else Failure.CONNECT
@@ -73,11 +74,6 @@ def explained(error: Exception, base_url: str, *, sent: bool) -> tuple[Failure, 
 
 def _host(base_url: str) -> str:
     return urlsplit(base_url).netloc
-
-
-def _proxy(error: aiohttp.ClientHttpProxyError) -> str:
-    """Name a proxy without its credentials."""
-    return f"the proxy {error.request_info.real_url.host}:{error.request_info.real_url.port}"
 
 
 def _where(error: aiohttp.ClientConnectorError) -> str:

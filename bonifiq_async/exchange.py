@@ -67,17 +67,24 @@ async def by_session(
     headers: Mapping[str, Secret],
     timeout: aiohttp.ClientTimeout,
     trail: Trail,
+    proxy: URL | None = None,
 ) -> None:
-    """Send `request` through `session` and read its answer into `trail`."""
+    """Send `request` through `session`, and through `proxy`, and read its answer into `trail`."""
+    given = {name: _shown(name, value.reveal()) for name, value in headers.items()}
     wire = Wire(trail, request.body)
+    if getattr(session, "trust_env", False) is True and session.auth is None:
+        # aiohttp would add what a .netrc file has, or refuse ours beside it.
+        wire.sign_in = given.pop("Authorization", session.headers.get("Authorization"))
+        wire.signs_in = True
     async with _way(session, request.method)(
         request.method,
         URL(request.url, encoded=True),
         data=wire.body,
-        headers={name: _shown(name, value.reveal()) for name, value in headers.items()},
+        headers=given,
         allow_redirects=False,
         raise_for_status=False,
         timeout=timeout,
+        proxy=proxy,
         middlewares=(*_middlewares(session), wire),
     ) as response:
         trail.hand_over.done = True

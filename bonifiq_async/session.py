@@ -6,13 +6,12 @@ With `exchange` and `direct`, the two ways of a request, the only module that to
 import asyncio
 import time
 from collections.abc import Mapping
-from urllib.request import getproxies
 
 import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
-from bonifiq_async import direct, door
+from bonifiq_async import direct, door, proxies
 from bonifiq_async.causes import explained
 from bonifiq_async.connector import KeptConnector
 from bonifiq_async.errors import ConfigurationError
@@ -76,6 +75,8 @@ class SessionManager:
         self._session = borrowed
         self._direct: direct.Direct | None = None
         self._told: set[str] = set()
+        self._proxies: dict[str, URL | None] = {}
+        self._proxy_told = False
         self._made_of: type[aiohttp.ClientSession] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = UnderWay()
@@ -125,12 +126,8 @@ class SessionManager:
             limit=0, keepalive_timeout=self._pool.keepalive
         )
         self._made_of = aiohttp.ClientSession
-        session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=self._trust_env
-        )
-        if self._trust_env:
-            self._tell("the environment may name a proxy")
-        elif not isinstance(connector, KeptConnector) or session.connector is not connector:
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        if not isinstance(connector, KeptConnector) or session.connector is not connector:
             self._tell("aiohttp's session or connector is replaced")
         else:
             fast = direct.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
@@ -163,12 +160,13 @@ class SessionManager:
         started, task = time.perf_counter(), asyncio.current_task(self._loop)
         cancelling = 0 if task is None else task.cancelling()
         trail = Trail(hand_over)
+        proxy = self._proxy(request.base_url) if self._trust_env and self._borrowed is None else None
         try:
-            fast = self._fast()
+            fast = self._fast() if proxy is None else None
             if fast is None or not await self._went(fast, request, seconds, trail):
                 headers = {**self._headers, **dict(request.headers)}
                 async with self._under_way.limit(seconds):
-                    await by_session(session, request, headers, self._timeout, trail)
+                    await by_session(session, request, headers, self._timeout, trail, proxy)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
                 raise _bare(cancelled) from None
@@ -178,12 +176,14 @@ class SessionManager:
             trail.failure, trail.detail = explained(error, request.base_url, sent=hand_over.done)
             if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == PROXY_REFUSED:
                 trail.status = PROXY_REFUSED
+            if not (hand_over.done or hand_over.withheld):
+                trail.detail += self._of_unused_proxy(request.base_url, trail.failure)
             if self._closed and self._borrowed is None:
                 trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except BaseException as error:  # noqa: BLE001 - a signal that was raised, say
             raise _bare(error) from None
-        if trail.status == PROXY_REFUSED and self._trust_env and not trail.detail:
-            trail.detail = _proxy_of(request)
+        if trail.status == PROXY_REFUSED and proxy is not None and not trail.detail:
+            trail.detail = f"{proxies.shown(proxy)} answered with status {PROXY_REFUSED}"
         return Evidence(
             hand_over.done,
             max(trail.requests, 1) if hand_over.done else 0,
@@ -211,6 +211,25 @@ class SessionManager:
             return False
         return True
 
+    def _proxy(self, base_url: str) -> URL | None:
+        """Return the proxy that the environment names, looked up once for each base URL."""
+        if base_url not in self._proxies:
+            self._proxies[base_url] = proxies.proxy_of(base_url)
+            if self._proxies[base_url] is not None:
+                self._tell("the environment names a proxy")
+        return self._proxies[base_url]
+
+    def _of_unused_proxy(self, base_url: str, failure: Failure) -> str:
+        """Say that there is a proxy, where there is no connection without it. The log says so once."""
+        reached = failure not in (Failure.CONNECT, Failure.TIMEOUT) or self._borrowed is not None
+        if reached or self._trust_env or not proxies.is_named(base_url):
+            return ""
+        name = proxies.variable(base_url)
+        if not self._proxy_told:
+            self._proxy_told = True
+            logger.info("%s is set, and not used: trust_env=True lets the environment name a proxy", name)
+        return f"; {name} is set, and not used"
+
     async def aclose(self) -> None:
         """Close what is owned, and end what is under way there. Idempotent."""
         self._closed = True
@@ -225,14 +244,3 @@ def _bare(error: BaseException) -> BaseException:
     """Return an error without the frames that it came through: they hold what signs in, which tools show."""
     error.__context__ = None
     return error.with_traceback(None)
-
-
-def _proxy_of(request: PreparedRequest) -> str:
-    """Name the proxy that the environment has for `request`, as aiohttp chose it."""
-    proxy = getproxies().get(URL(request.base_url).scheme)
-    return "" if proxy is None else f"{_named(URL(proxy))} answered with status {PROXY_REFUSED}"
-
-
-def _named(proxy: URL) -> str:
-    """Name a proxy without its credentials."""
-    return f"the proxy {proxy.host}:{proxy.port}"

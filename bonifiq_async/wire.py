@@ -41,7 +41,11 @@ class Wire:
     It lets nothing leave that may not leave now, nor on a connection on which something lies. What the
     session does by itself is counted: it repeats a read after a lost connection, and its own middlewares may
     send, too. They may do as they like with a read; a write leaves once, with the body that it was given.
+    Where it `signs_in`, it gives what leaves `sign_in` as its Authorization, or none, whatever was there.
     """
+
+    sign_in: str | None = None
+    signs_in = False
 
     def __init__(self, trail: Trail, body: bytes | None) -> None:
         trail.requests = 0
@@ -54,6 +58,10 @@ class Wire:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         vars(request)["send"] = partial(self._send, request)
+        if self.signs_in:
+            request.headers.pop("Authorization", None)
+            if self.sign_in is not None:
+                request.headers["Authorization"] = self.sign_in
         while True:
             self._stale = False
             try:

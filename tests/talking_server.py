@@ -22,8 +22,8 @@ class TalkingServer:
     """Serves each connection in a thread of its own: it can speak while a client's loop does not turn.
 
     `answer` gives the bytes for a request's body. `reached` are the bodies, each with its connection's
-    number. With `context` it speaks TLS. It begins with a `greeting`, and reads at most so many requests
-    (`reads`) on a connection, whose receive buffer is then small.
+    number, `heads` what came before them. With `context` it speaks TLS. It begins with a `greeting`, and
+    reads at most so many requests (`reads`) on a connection, whose receive buffer is then small.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class TalkingServer:
         self._threads: list[threading.Thread] = []
         self.lines: list[socket.socket] = []
         self.reached: list[tuple[int, bytes]] = []
+        self.heads: list[bytes] = []
 
     @property
     def url(self) -> str:
@@ -123,6 +124,7 @@ class TalkingServer:
             while b"\r\n\r\n" not in data:
                 data += self._more(line)
             head, _, data = data.partition(b"\r\n\r\n")
+            self.heads.append(head)
             fields = dict(field.lower().split(b": ", 1) for field in head.split(b"\r\n")[1:])
             length = int(fields.get(b"content-length", b"0"))
             while len(data) < length:

@@ -56,6 +56,7 @@ ROWS = {
         "connector",
         "wire",
         "causes",
+        "proxies",
         "exchange",
         "direct",
         "session",

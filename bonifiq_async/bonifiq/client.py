@@ -82,7 +82,8 @@ class BonifiQClient:
     `ledger` records what was meant and what came of it (none: in memory, for this client alone); it is
     shared, never closed here. `duplicate_rule` reads an error answer and says whether the key was used
     before. A `session` that is given is used and never closed. `trust_env` lets the environment name a
-    proxy. `runtime` is the clock, the sleep and the random source.
+    proxy (HTTPS_PROXY, NO_PROXY), and nothing else: no `.netrc`. `runtime` is the clock, the sleep and the
+    random source.
 
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback, and for a
     `duplicate_rule` that is no plain function. Only a rule's `True` is taken for a yes.

@@ -71,8 +71,8 @@ class Raba7niClient:
     100,000 changes): give a durable one, since what is in doubt must never be sent again. It is shared,
     never closed here.
     `sign_in_paths` says which of the two documented families of paths serves one-time codes. A `session`
-    that is given is used and never closed. `trust_env` lets the environment name a proxy. `runtime` is the
-    clock, the sleep and the random source.
+    that is given is used and never closed. `trust_env` lets the environment name a proxy (HTTPS_PROXY,
+    NO_PROXY), and nothing else: no `.netrc`. `runtime` is the clock, the sleep and the random source.
 
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
     """
