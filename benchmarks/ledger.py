@@ -53,9 +53,8 @@ def intents(count: int) -> list[Intent]:
         body = b'{"Value":10.50,"OperationType":0,"Reason":"campaign","ChangeKey":"%s"}' % key.encode()
         digest = hashlib.blake2b(body, digest_size=16).digest()
         path = f"/v1/pvt/Customer/{customer}/cashback"
-        made.append(
-            Intent("bonifiq.customer.change_cashback", key, digest, customer, Decimal("10.50"), path, body)
-        )
+        name, amount = "bonifiq.customer.change_cashback", Decimal("10.50")
+        made.append(Intent(name, key, digest, customer, amount, path, body, ("provider", "account")))
     return made
 
 

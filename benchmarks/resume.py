@@ -26,6 +26,7 @@ from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.cli.rows import Problem, Source
 from bonifiq_async.intent import Row, State
 from bonifiq_async.ledger import schema
+from bonifiq_async.ledger.book import bind
 from bonifiq_async.ledger.entry import Entry, put
 
 TOKEN, KEY = "t", "k"
@@ -80,7 +81,7 @@ def fill(file: Path, ledger: Path) -> None:
     answer = "cashback_balance=10.5 points_balance=1050"
     with contextlib.closing(schema.opened(ledger)) as database:
         database.execute("BEGIN")
-        database.execute("INSERT INTO account VALUES (?, ?)", client.account)
+        bind(database, client.account)
         for row in Source(file, file.name, "csv").rows():
             assert not isinstance(row, Problem)
             request = client.customers.prepared(row)

@@ -1,16 +1,16 @@
 """Input/output: one call from request to result: claim, delivery, conclusion."""
 
-import math
 from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
 from attrs import define
 
+from bonifiq_async import door
 from bonifiq_async.admission import Slot
 from bonifiq_async.claims import Claims
 from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
 from bonifiq_async.delivery import Delivery, Reader
-from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, OutcomeUnknownError
+from bonifiq_async.errors import ChangeKeyConflict, OutcomeUnknownError
 from bonifiq_async.evidence import Reading
 from bonifiq_async.fixed import fixed
 from bonifiq_async.history import Delivered, History
@@ -87,6 +87,7 @@ class Calls:
             change.value,
             request.path,
             request.kept,
+            self.claims.account,
             request.bearer,
         )
         sending = _Sending(self.delivery, operation, request, read, slot)
@@ -130,9 +131,7 @@ class Calls:
         )
 
     def _seconds(self, deadline: float | None) -> float:
-        if deadline is not None and math.isnan(deadline):
-            raise ConfigurationError("A deadline must be a number of seconds. Nothing was sent.")
-        return self._timeouts.call if deadline is None else deadline
+        return self._timeouts.call if deadline is None else door.seconds(deadline, "deadline")
 
 
 @define(eq=False)

@@ -14,6 +14,7 @@ from weakref import WeakSet, ref
 from attrs import evolve
 
 from bonifiq_async.admission import Slot
+from bonifiq_async.alarms import TimeLimit, TimeLimits
 from bonifiq_async.doubts import Doubts, Why
 from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
@@ -65,6 +66,12 @@ IN_DOUBT_SHOWN = 100_000
 
 UNTOLD = "this client has sent it before and got no answer, and this ledger knows nothing of that"
 """Why a change is not sent again that is in doubt under another ledger."""
+UNTAKEN = (
+    "The ledger has not taken what came of the change in the time of the call: another program may have "
+    "locked it. It may or may not be applied; what came of it is written down when the ledger takes it. Let "
+    "go of it there, then make the same call again."
+)
+"""What is said when a ledger is waited for no longer."""
 
 
 class _Flight:
@@ -80,7 +87,7 @@ class _Flight:
 
 
 class Claims:
-    """The keys of one client: joined in flight, and claimed in its ledger for `provider` and `account`."""
+    """The keys of one client: joined in flight, and claimed in its ledger for its `account`."""
 
     def __init__(
         self,
@@ -92,8 +99,10 @@ class Claims:
         shown: int = IN_DOUBT_SHOWN,
     ) -> None:
         self._ledger = ledger
-        self._provider, self._account = provider, account
+        self.account = (provider, account)
         self._sleep = sleep
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._limits = TimeLimits()
         self._bound: WeakSet[Ledger] = WeakSet()
         self._latest: Ledger | None = None
         self._flights: dict[tuple[str, str], _Flight] = {}
@@ -188,7 +197,7 @@ class Claims:
             self._unread(ledger, intent, error)
             raise
         if isinstance(ruling, Granted) and self._in_doubt:
-            ruling = await self._doubted(ledger, intent, ruling, repeatable)
+            ruling = await self._doubted(ledger, intent, ruling, deadline, repeatable)
         if not isinstance(ruling, Granted):
             return self._not_sent(ledger, intent, ruling)
         if ruling.in_doubt:
@@ -201,7 +210,7 @@ class Claims:
             ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
             self._took(ledger, intent, state)
             raise
-        landed = await self._end(ledger, intent, ruling.fence, sum_up(delivered))
+        landed = await self._end(ledger, intent, ruling.fence, sum_up(delivered), deadline)
         if landed or delivered.effect not in UNCHANGED:
             return delivered
         # What happened here moved no money; what the other does may.
@@ -209,7 +218,7 @@ class Claims:
         return evolve(delivered, effect=Effect.UNKNOWN, reason=StopReason.HELD, note=note)
 
     async def _doubted(
-        self, ledger: Ledger, intent: Intent, granted: Granted, repeatable: bool
+        self, ledger: Ledger, intent: Intent, granted: Granted, deadline: float, repeatable: bool
     ) -> Granted | Unsettled:
         """Return what becomes of a grant when this client knows of a doubt that the ledger does not."""
         doubt = self._in_doubt.get((intent.operation, intent.key))
@@ -220,7 +229,7 @@ class Claims:
             raise _conflict(intent, "another change, which is in doubt")
         if repeatable:
             return evolve(granted, in_doubt=True)
-        await self._end(ledger, intent, granted.fence, Ending(State.IN_DOUBT, error=UNTOLD))
+        await self._end(ledger, intent, granted.fence, Ending(State.IN_DOUBT, error=UNTOLD), deadline)
         return Unsettled(UNTOLD)
 
     def _not_sent(
@@ -239,7 +248,7 @@ class Claims:
             )
         if isinstance(ruling, Held):
             self._note(intent, Why.HELD, ledger)
-            note = f"{ruling.owner}, for {ruling.seconds:.0f} s at the most"
+            note = f"{ruling.owner}, for {max(ruling.seconds, 1):.0f} s at the most: come back then"
             return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
         self._note(intent, Why.SENT, ledger)
         return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
@@ -274,20 +283,26 @@ class Claims:
         """Say whose changes they are, by the deadline; that is no part of every call."""
         try:
             async with asyncio.timeout_at(deadline):
-                await ledger.bind(self._provider, self._account)
+                await ledger.bind(*self.account)
         except TimeoutError:
             raise LedgerError(
                 "The ledger has not been opened in the time of the call, which sent nothing: another program "
                 "may have locked it. Let go of it there, then run again."
             ) from None
 
-    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending) -> bool:
-        """Write down how it ended; False when somebody else has claimed it since."""
+    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending, deadline: float) -> bool:
+        """Write down how it ended, by the deadline or soon after; False when another has claimed it since."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._limits = loop, TimeLimits()
         try:
-            landed = await ledger.end(intent, fence, ending)
+            with TimeLimit(self._limits, max(deadline, loop.time() + PATIENCE)):
+                landed = await ledger.end(intent, fence, ending)
         except BaseException as error:
             if ending.state not in (State.REFUSED, State.NOT_APPLIED):
                 self._note(intent, Why.SENT, ledger)  # until the outcome is on disk
+            if isinstance(error, TimeoutError):
+                raise LedgerError(UNTAKEN, change_key=intent.key) from None
             if isinstance(error, LedgerError):
                 error.effect, error.change_key = Effect.UNKNOWN, intent.key
             raise

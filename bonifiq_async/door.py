@@ -15,6 +15,8 @@ from bonifiq_async.money import has_exponent
 
 T = TypeVar("T")
 
+LONGEST_ID = 2**63 - 1
+"""The largest whole number that a provider's 64-bit integer holds."""
 MAX_DIGITS = 28
 """Digits that a provider's decimal surely holds (the contract's `format: decimal` is .NET's: 28 to 29)."""
 
@@ -97,11 +99,29 @@ def total(value: object, field: str) -> Decimal:
 
 
 def number(value: object, field: str) -> int:
-    """Return `value` if it is a whole number above zero, as ids are, else raise `PayloadError`."""
+    """Return `value` if it is a whole number above zero in 64 bits, as ids are, else raise `PayloadError`."""
     if type(value) is not int:
         raise PayloadError(f"{field} must be a whole number, not {type(value).__name__}", path=field)
     if value < 1:
-        raise PayloadError(f"{field} is {value}; it must be above zero", path=field)
+        raise PayloadError(f"{field} is {shown(value)}; it must be above zero", path=field)
+    if value > LONGEST_ID:
+        raise PayloadError(f"{field} is larger than {LONGEST_ID}, the largest number of 64 bits", path=field)
+    return value
+
+
+def seconds(value: object, name: str, *, above_zero: bool = False) -> float:
+    """Return `value` if it is a number of seconds, which may be infinite, else raise `ConfigurationError`."""
+    endless = isinstance(value, float) and math.isinf(value)
+    if isinstance(value, int | float) and (endless or _number(value)) and not (above_zero and value <= 0):
+        return value
+    wanted = "a number of seconds above zero" if above_zero else "a number of seconds"
+    raise ConfigurationError(f"{name} must be {wanted}, not {shown(value)}. Nothing was sent.")
+
+
+def quantity(value: object, name: str) -> int:
+    """Return `value` if it is a whole number above zero, else raise `ConfigurationError`."""
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number above zero, not {shown(value)}.")
     return value
 
 
@@ -193,4 +213,13 @@ def _number(value: object) -> TypeGuard[float]:
 
 def _check(name: str, fits: bool, wanted: str, value: object) -> None:
     if not fits:
-        raise ConfigurationError(f"{name} must be {wanted}, not {value!r}.")
+        raise ConfigurationError(f"{name} must be {wanted}, not {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """Return what a wrong value is, in short; of a whole number beyond 4,300 digits, Python makes no text."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -61,12 +61,17 @@ DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED, State.USED_ELSEWHERE})
 """States in which the balance has changed, or the provider says so: nothing is sent again."""
 
 
+Account = tuple[str, str]
+"""Whose changes a ledger holds: the provider, and what tells the account (see `account`)."""
+
+
 @fixed
 class Intent:
     """One change, and the request that makes it: enough to send it again, byte for byte.
 
     `body` leaves out what is secret; a request with a secret in it is sent again by who has the secret.
-    `bearer` tells whose change it is where nothing else does; it is in no ledger.
+    `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
+    is in no ledger.
     """
 
     operation: str
@@ -76,6 +81,7 @@ class Intent:
     value: Decimal
     path: str
     body: bytes
+    account: Account
     bearer: Secret | None = None
 
 
@@ -165,12 +171,16 @@ class Ledger(Protocol):
 
     A claim is durable before `claim` returns, an outcome before `end` does. All raise `LedgerError`
     when the record cannot be kept; its effect is `NOT_APPLIED` only where the change was surely never sent.
+
+    A client bounds each wait by the deadline of its call, and cancels what takes longer: of a `claim` nothing
+    may stay then, and what `end` was given is still written when that can be.
     """
 
     async def bind(self, provider: str, account: str) -> None:
         """Say whose changes these are; a ledger of another account refuses with `ConfigurationError`.
 
-        An account whose changes were all refused or not applied gives way to another one.
+        An account whose changes were all refused or not applied gives way to another one, as long as no
+        client uses the ledger for it. It is asked once, before the first claim.
         """
 
     async def claim(
@@ -179,6 +189,8 @@ class Ledger(Protocol):
         """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm.
 
         Who has heard nothing `within` so many seconds is told by a `LedgerError`, and claims nothing.
+        Whose ledger it is, is asked in the same transaction: another one than `intent.account`, to which it
+        may have gone over since `bind`, is a `ConfigurationError`.
         """
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:

@@ -29,3 +29,5 @@ class Log:
 
 logger = Log(logging.getLogger("bonifiq_async"))
 """The library's own, which users reach as `logging.getLogger("bonifiq_async")`."""
+files = Log(logging.getLogger("bonifiq_async.files"))
+"""The same of what happens to the files themselves, which the console command shows, too."""

@@ -68,7 +68,14 @@ def claims_of(capacity: int = 1000) -> Claims:
 async def once(claims: Claims, request: PreparedRequest, deliver: object, *, seconds: float) -> Delivered:
     """Claim and deliver `request` as a keyed change."""
     intent = Intent(
-        "operation", request.key, request.digest, "ANA", Decimal(10), request.path, request.body or b""
+        "operation",
+        request.key,
+        request.digest,
+        "ANA",
+        Decimal(10),
+        request.path,
+        request.body or b"",
+        claims.account,
     )
     return await claims.once(
         intent, deliver, lambda end: Ending(BY_EFFECT[end.effect]), seconds=seconds, repeatable=True

@@ -244,7 +244,7 @@ async def test_who_was_stopped_past_its_lease_cannot_write_over_the_next(point, 
         async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
             outcome = await client.outcome_of(change("key"), deadline=0.1)
             assert "somebody else is sending it" in str(outcome.error)
-        late = SqliteLedger(tmp_path / "l", clock=lambda: time.time() + 21)
+        late = SqliteLedger(tmp_path / "l", monotonic=lambda: time.monotonic() + 21)
         async with late as ledger, client_for(server, ledger=ledger) as client:
             assert (await client.outcome_of(change("key"))).effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
         [before] = recorded(tmp_path / "l", set(State))
@@ -342,7 +342,7 @@ def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, w
     with Sandbox(duplicates="error-400", faults=At(100, lambda: act(disk))) as sandbox:
         first = process(sandbox, tmp_path, *command, "--max-in-flight", "16", prelude=prelude)
         _, said = ended(first, Exit.STOPPED)
-        assert re.search(f"The ledger disk/ledger cannot be written: .*({why})", said)
+        assert re.search(rf"The ledger \S+/disk/ledger cannot be written: .*({why})", said)
         assert "run the same command again; no change is applied twice" in said
         undo(disk)
         sent = sandbox.books.requests
@@ -400,7 +400,10 @@ def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
 
 
 def test_a_ledger_deleted_under_a_run_costs_requests_and_no_money(tmp_path, disk):
-    """Without the file its log is not believed; with neither, all goes out again under the same keys."""
+    """Without the file its log is not believed; with neither, all goes out again under the same keys.
+
+    Then only the provider's word says that some were applied, and a person's that this is meant.
+    """
     plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
     with Sandbox(duplicates="error-400", faults=At(100, (disk / "ledger").unlink)) as sandbox:
         ended(process(sandbox, tmp_path, *command), Exit.STOPPED)

@@ -94,7 +94,14 @@ def _intent(client: BonifiQClient, one: CashbackChange) -> Intent:
     request = client.customers.prepared(one)
     name = "bonifiq.customer.change_cashback"
     return Intent(
-        name, one.change_key, request.digest, one.customer_id, one.value, request.path, request.body
+        name,
+        one.change_key,
+        request.digest,
+        one.customer_id,
+        one.value,
+        request.path,
+        request.body,
+        client.account,
     )
 
 
@@ -157,7 +164,7 @@ def look_at(path: Path, before: list[Entry], history: dict[str, list[Entry]]) ->
 DAMAGES = {
     "the file is cut": (cut, "closed", "ledger", 100, "refused"),
     "the file is cut, and some is in the log": (cut, "old", "ledger", 100, "refused"),
-    "the file is cut, and all is in the log": (cut, "young", "ledger", 50, "the same"),
+    "the file is cut, and all changes are in the log": (cut, "young", "ledger", 50, "refused"),
     "the log is cut": (cut, "old", "ledger-wal", 125, "less"),
     "the log is cut, and all is in it": (cut, "young", "ledger-wal", 125, "less"),
     "bytes of the file are others": (flip, "closed", "ledger", 100, "refused"),
@@ -183,15 +190,19 @@ def test_what_a_damaged_ledger_still_says_was_written(damage, state, file, times
 
 
 def test_a_cut_log_shows_older_rows_and_fewer(written, tmp_path):
-    """The shorter the log, the less is known: from all of it down to what lies in the file."""
+    """The shorter the log, the less is known, down to what lies in the file; without any, it is refused."""
     folder = _copy(written.old / "ledger", tmp_path / "cut")
     log = (folder / "ledger-wal").read_bytes()
     known = []
-    for share in (100, 75, 50, 25, 0):
+    for share in (100, 75, 50, 25, 1):
         shutil.copy(written.old / "ledger", folder)
         (folder / "ledger-wal").write_bytes(log[: len(log) * share // 100])
         known.append(len(entries(folder / "ledger")))
     assert known[0] == len(CHANGES) and known[-1] == 270 and known == sorted(known, reverse=True)
+    shutil.copy(written.old / "ledger", folder)
+    (folder / "ledger-wal").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="its log ledger-wal was last seen, and the log is missing"):
+        entries(folder / "ledger")
 
 
 def _when_leases_are_over() -> float:
@@ -282,7 +293,7 @@ async def test_nothing_more_is_written_where_pages_make_no_sense(tmp_path):
 
         busy = writer.submit(waits)
         await asyncio.to_thread(begun.wait)
-        writes = writer.submit(lambda database: database.execute("DELETE FROM account"))
+        writes = writer.submit(lambda database: database.execute("DELETE FROM book"))
         fails = writer.submit(meets)
         go.set()
         await busy
@@ -327,5 +338,5 @@ def test_tables_that_are_not_those_of_the_format_are_refused(tmp_path):
     opened(tmp_path / "ledger").close()
     content = (tmp_path / "ledger").read_bytes()
     (tmp_path / "ledger").write_bytes(content.replace(b"value TEXT", b"value REAL"))
-    with pytest.raises(ConfigurationError, match="its tables are not those of format 1"):
+    with pytest.raises(ConfigurationError, match="its tables are not those of format 2"):
         opened(tmp_path / "ledger")

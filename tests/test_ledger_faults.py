@@ -40,8 +40,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Failing]:
     made: list[Failing] = []
     original = sqlite.opened
 
-    def opened(path: object) -> Failing:
-        made.append(Failing(original(path)))
+    def opened(path: object, **more: object) -> Failing:
+        made.append(Failing(original(path, **more)))
         return made[-1]
 
     monkeypatch.setattr(sqlite, "opened", opened)
@@ -121,7 +121,7 @@ async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing
 
 async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tmp_path):
     """Who asks for it meanwhile is told of an error; the one who sends it holds it as before."""
-    intent = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}")
+    intent = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}", ("p", "a"))
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(intent, lease=60, repeatable=True)
         failing().error = FULL
@@ -174,7 +174,7 @@ async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(erro
             database.execute("ROLLBACK")
             raise error
 
-        writes = "INSERT INTO account VALUES ('x', 'x')"
+        writes = "INSERT INTO owner VALUES ('x', 0, 0, 0)"
         jobs = [
             ledger._writer.submit(work)
             for work in (lambda d: d.execute(writes), fails, lambda d: d.execute(writes))
@@ -182,8 +182,10 @@ async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(erro
         for job in jobs:
             with pytest.raises(LedgerError):
                 await job
-        count = await ledger._writer.submit(lambda d: d.execute("SELECT count(*) FROM account").fetchone())
-        assert count == (1,)
+        count = await ledger._writer.submit(
+            lambda d: d.execute("SELECT count(*) FROM owner WHERE name = 'x'").fetchone()
+        )
+        assert count == (0,)
 
 
 @pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])

@@ -19,7 +19,7 @@ from bonifiq_async.ledger.look import recorded
 
 
 def intent(key: str) -> Intent:
-    return Intent("operation", key, b"digest", "ana", Decimal(10), "/path", b"{}")
+    return Intent("operation", key, b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
 
 
 class Calls:

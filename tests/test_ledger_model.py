@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Coroutine
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
@@ -27,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bonifiq_async import ConfigurationError, MemoryLedger, SqliteLedger
+from bonifiq_async import ConfigurationError, MemoryLedger, Runtime, SqliteLedger
 from bonifiq_async.intent import (
     DONE,
     Conflict,
@@ -41,6 +40,7 @@ from bonifiq_async.intent import (
     Unsettled,
 )
 from bonifiq_async.ledger.look import SETTLEABLE, WORDS, settle, standing
+from bonifiq_async.ledger.owner import BEAT, SILENCE, Sight
 
 T = TypeVar("T")
 
@@ -58,7 +58,14 @@ FREE = (State.REFUSED, State.NOT_APPLIED)
 def intent(key: str, number: int) -> Intent:
     """The change with a number, under a key."""
     return Intent(
-        "operation", key, bytes([number]) * 32, f"customer-{number}", Decimal(number), "/path", b"{}"
+        "operation",
+        key,
+        bytes([number]) * 32,
+        f"customer-{number}",
+        Decimal(number),
+        "/path",
+        b"{}",
+        ("provider", "account"),
     )
 
 
@@ -111,7 +118,8 @@ class Machine(RuleBasedStateMachine):
         self.now = 1_000_000.0
         self.runner = asyncio.Runner()
         self.known = {key: Known() for key in ("k1", "k2")}
-        self.lives = [0, 0]
+        self.life = [0, 0]
+        self.last: dict[tuple[int, int], float] = {}
         self.open: dict[tuple[int, str], Claim] = {}
 
     def ledger(self, owner: int) -> MemoryLedger | SqliteLedger:
@@ -125,9 +133,16 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.runner.close()
 
-    def held(self, known: Known) -> bool:
-        """Say whether somebody may be sending it in this moment, as far as anybody can tell."""
+    def held(self, known: Known, asks: int | None = None) -> bool:
+        """Say whether it is being sent in this moment, as far as the owner that `asks` can tell."""
         return known.claim is not None and known.claim.until > self.now
+
+    def seconds(self, claim: Claim, asks: int) -> float:
+        """Return for how long a claim that is held is trusted to hold, by the owner that `asks`."""
+        return claim.until - self.now
+
+    def acts(self, owner: int) -> None:
+        """Take note that an owner writes to its ledger now."""
 
     @rule(target=claims, owner=OWNERS, key=KEYS, number=CHANGES, lease=LEASES, repeatable=REPEATABLE)
     def ask(self, owner: int, key: str, number: int, lease: float, repeatable: bool) -> object:
@@ -145,22 +160,23 @@ class Machine(RuleBasedStateMachine):
 
     def claimed(self, owner: int, asked: Intent, lease: float, repeatable: bool) -> object:
         """Claim, and return the claim if it was granted."""
+        self.acts(owner)
         ruling = self.run(self.ledger(owner).claim(asked, lease=lease, repeatable=repeatable))
         known = self.known[asked.key]
-        self.judge(known, asked.digest[0], ruling, repeatable)
+        self.judge(known, owner, asked.digest[0], ruling, repeatable)
         if not isinstance(ruling, Granted):
             return multiple()
-        claim = Claim(owner, self.lives[owner], asked, ruling.fence, self.now + lease)
+        claim = Claim(owner, self.life[owner], asked, ruling.fence, self.now + lease)
         known.granted(claim, self.now)
         self.open[owner, asked.key] = claim
         return claim
 
-    def judge(self, known: Known, number: int, ruling: Ruling, repeatable: bool) -> None:
+    def judge(self, known: Known, asks: int, number: int, ruling: Ruling, repeatable: bool) -> None:
         """Each ruling has its conditions, and no two have the same."""
         late = self.now - known.first_sent > RETENTION
         if isinstance(ruling, Granted):
             assert not known.applied, "granted what is applied"
-            assert not self.held(known), "granted what another holds"
+            assert not self.held(known, asks), "granted what another holds"
             assert known.number in (0, number), "granted another change under a key in doubt"
             assert ruling.in_doubt == (known.number != 0), "forgot a doubt, or made one up"
             assert ruling.fence > known.fence, "gave out a fence twice"
@@ -172,11 +188,11 @@ class Machine(RuleBasedStateMachine):
             assert known.number not in (0, number)
             assert (ruling.value, ruling.customer_id) == (known.number, f"customer-{known.number}")
         elif isinstance(ruling, Held):
-            assert self.held(known) and known.number == number
-            assert ruling.seconds == known.claim.until - self.now
+            assert self.held(known, asks) and known.number == number
+            assert ruling.seconds == self.seconds(known.claim, asks)
         else:
             assert isinstance(ruling, Unsettled) and known.number == number and not known.applied
-            assert not self.held(known) and (late or not repeatable)
+            assert not self.held(known, asks) and (late or not repeatable)
 
     @rule(claim=claims, state=ENDS, soon=st.booleans())
     def end(self, claim: Claim, state: State, soon: bool) -> None:
@@ -188,8 +204,9 @@ class Machine(RuleBasedStateMachine):
 
         But that a change is applied counts against a word that it is not.
         """
-        if claim.life != self.lives[claim.owner]:
+        if claim.life != self.life[claim.owner]:
             return  # its owner has crashed, and says nothing more
+        self.acts(claim.owner)
         ledger, known = self.ledger(claim.owner), self.known[claim.intent.key]
         counts = known.claim == claim
         overrules = state in DONE and self.overrules(claim, known)
@@ -223,35 +240,57 @@ class MemoryMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shared = MemoryLedger(key_retention=RETENTION, clock=lambda: self.now)
+        self.shared = MemoryLedger(
+            key_retention=RETENTION, clock=lambda: self.now, monotonic=lambda: self.now
+        )
 
     def ledger(self, owner: int) -> MemoryLedger:
         return self.shared
 
 
 class SqliteMachine(Machine):
-    """Two processes on one file: what tells that one has gone, and the clock, are the machine's."""
+    """Two processes on one file: what can be seen of them, and the clocks, are the machine's.
+
+    Neither sees the other, as in two containers, unless the system shows that one has gone.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.gone: set[str] = set()
         self.seen: set[tuple[int, int]] = set()
+        self.shown = False
+        self.beats = [0.0, 0.0]
+        self.runtime = Runtime(monotonic=lambda: self.now, wall=lambda: self.now)
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("bonifiq_async.ledger.owner.has_gone", self.gone.__contains__)
-        self.shown: set[str] = set()
-        self.patch.setattr("bonifiq_async.ledger.look.runs", self.shown.__contains__)
-        self.patch.setattr("bonifiq_async.ledger.look.time", SimpleNamespace(time=lambda: self.now))
+        self.patch.setattr(Sight, "runs", lambda _, name: self.runs(name))
+        self.patch.setattr("bonifiq_async.ledger.sqlite.TICK", None)  # beats come with what is written
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
         self.path = self.folder / "0" / "ledger"
         self.path.parent.mkdir()
         self.left: list[SqliteLedger] = []
-        self.ledgers = [self.opened(), self.opened()]
+        self.ledgers = [self.opened(0), self.opened(1)]
 
-    def opened(self) -> SqliteLedger:
+    def opened(self, owner: int) -> SqliteLedger:
         """Open the file as a process does that has just started."""
-        made = SqliteLedger(self.path, key_retention=RETENTION, clock=lambda: self.now)
+        made = SqliteLedger(
+            self.path,
+            key_retention=RETENTION,
+            clock=lambda: self.now,
+            monotonic=lambda: self.now,
+        )
         self.run(made.bind("provider", "account"))
+        self.beats[owner] = self.now
         return made
+
+    def runs(self, name: str) -> bool | None:
+        """Say what the system shows of an owner."""
+        if name in self.gone:
+            return False
+        return True if self.shown and name in {each._owner for each in self.ledgers} else None
+
+    def acts(self, owner: int) -> None:
+        if self.now - self.beats[owner] >= BEAT:
+            self.beats[owner] = self.now
 
     def ledger(self, owner: int) -> SqliteLedger:
         return self.ledgers[owner]
@@ -268,8 +307,24 @@ class SqliteMachine(Machine):
         free = known.claim is None and known.ended in FREE
         return mine and free and known.written == claim.intent.digest[0]
 
-    def held(self, known: Known) -> bool:
-        return super().held(known) and (known.claim.owner, known.claim.life) not in self.seen
+    def lives(self, claim: Claim) -> bool:
+        """Say whether the owner of a claim still runs."""
+        return claim.life == self.life[claim.owner]
+
+    def held(self, known: Known, asks: int | None = None) -> bool:
+        if not super().held(known, asks) or (known.claim.owner, known.claim.life) in self.seen:
+            return False
+        return self.seconds(known.claim, asks) > 0
+
+    def seconds(self, claim: Claim, asks: int | None) -> float:
+        left = super().seconds(claim, asks)
+        if self.lives(claim) and (self.shown or claim.owner == asks):
+            return left
+        return min(left, self.beat_of(claim) + SILENCE - self.now)
+
+    def beat_of(self, claim: Claim) -> float:
+        """Return when the owner of a claim was heard of last."""
+        return self.beats[claim.owner] if self.lives(claim) else self.last[claim.owner, claim.life]
 
     @rule(owner=OWNERS, seen=st.booleans(), closes=st.booleans())
     def crash(self, owner: int, seen: bool, closes: bool) -> None:
@@ -283,7 +338,7 @@ class SqliteMachine(Machine):
             self.run(old.aclose())
         else:
             self.left.append(old)
-        self.ledgers[owner] = self.opened()
+        self.ledgers[owner] = self.opened(owner)
 
     @rule(seen=st.booleans())
     def power_cut(self, seen: bool) -> None:
@@ -297,22 +352,24 @@ class SqliteMachine(Machine):
             self.bury(owner, seen)
         self.left += self.ledgers
         self.path = place / "ledger"
-        self.ledgers = [self.opened(), self.opened()]
+        self.ledgers = [self.opened(0), self.opened(1)]
 
     def bury(self, owner: int, seen: bool) -> None:
         """An owner says nothing more; `seen` if the system tells the others."""
         if seen:
             self.gone.add(self.ledgers[owner]._owner)
-            self.seen.add((owner, self.lives[owner]))
-        self.lives[owner] += 1
+            self.seen.add((owner, self.life[owner]))
+        self.last[owner, self.life[owner]] = self.beats[owner]
+        self.life[owner] += 1
         self.open = {place: claim for place, claim in self.open.items() if place[0] != owner}
 
     @rule(owner=OWNERS, key=KEYS, number=CHANGES)
     def ask_and_leave(self, owner: int, key: str, number: int) -> None:
         """The caller goes before it has heard: what it would have been granted is given back unsent."""
+        self.acts(owner)
         known = self.known[key]
         late = self.now - known.first_sent > RETENTION
-        free = not self.held(known) and not known.applied
+        free = not self.held(known, owner) and not known.applied
         self.run(self._goes(self.ledgers[owner], intent(key, number)))
         if known.number == 0 or (free and known.number == number and not late):
             known.fence, known.written = known.fence + 1, number
@@ -340,25 +397,23 @@ class SqliteMachine(Machine):
 
         `shown` if it can be seen who runs.
         """
-        claim = self.known[key].claim
-        runs = shown and claim is not None and claim.life == self.lives[claim.owner]
-        if shown:
-            self.shown.update(each._owner for each in self.ledgers)
+        claim, self.shown = self.known[key].claim, shown
+        runs = shown and claim is not None and self.lives(claim)
         stands = self.stands(key)
         if stands in WORDS and not runs:
-            settle(self.path, key, state, "seen")
+            settle(self.path, key, state, "seen", runtime=self.runtime)
             self.known[key].over(WORDS[stands][state])
             self.known[key].fence += 1
         else:
             with pytest.raises(ConfigurationError, match="Nothing was settled"):
-                settle(self.path, key, state, "guessed")
-        self.shown.clear()
+                settle(self.path, key, state, "guessed", runtime=self.runtime)
+        self.shown = False
 
     @rule()
     def look(self) -> None:
         """What a look tells is what is true."""
         states = {key: self.stands(key) for key in self.known}
-        found = standing(self.path)
+        found = standing(self.path, runtime=self.runtime)
         assert +Counter(found.counts) == Counter(state for state in states.values() if state is not None)
         doubtful = [(self.known[key].first_sent, key) for key, state in states.items() if state in SETTLEABLE]
         assert found.oldest == (min(doubtful)[::-1] if doubtful else None)

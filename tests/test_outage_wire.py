@@ -95,7 +95,9 @@ async def test_two_batches_of_one_client_keep_their_ledgers_apart(sandbox, tmp_p
     path = tmp_path / "other.ledger"
     async with SqliteLedger(path) as other:
         await other.bind("bonifiq", "another account")
-        begun = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}")
+        begun = Intent(
+            "operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}", ("bonifiq", "another account")
+        )
         await other.claim(begun, lease=60, repeatable=True)
     async with client_for(server) as client, SqliteLedger(path) as other:
         with pytest.raises(Exception, match="another account"):

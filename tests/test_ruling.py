@@ -22,7 +22,7 @@ from bonifiq_async.intent import (
 )
 
 NOW, FOREVER, MINE = 1_000.0, float("inf"), "me"
-INTENT = Intent("change", "KEY", b"digest", "ANA", Decimal(10), "/path", b"{}")
+INTENT = Intent("change", "KEY", b"digest", "ANA", Decimal(10), "/path", b"{}", ("p", "a"))
 ROW = Row(b"digest", State.CLAIMED, True, 3, MINE, NOW + 60, NOW - 100, "ANA", Decimal(10))
 
 

@@ -81,6 +81,10 @@ def settle(
         bool,
         typer.Option("--all-by-repeating", help="Send again, under the same keys, what is in doubt."),
     ] = False,
+    without_log: Annotated[
+        bool,
+        typer.Option("--without-log", help="Go on though the ledger's log is missing: nothing else is."),
+    ] = False,
     out: Out = None,
     yes: Yes = False,
     accept_used_keys: AcceptUsedKeys = False,
@@ -94,6 +98,14 @@ def settle(
 
     if not ledger.is_file():
         raise ConfigurationError(f"There is no ledger {ledger}. Nothing was settled.")
+    if without_log:
+        if all_by_repeating or (key, word, note, operation) != (None,) * 4:
+            raise typer.BadParameter("stands alone", param_hint="--without-log")
+        from bonifiq_async.ledger.look import accept_without_log
+
+        accept_without_log(ledger)
+        say(f"{ledger} is taken as whole without its log.")
+        return
     if all_by_repeating:
         if (key, word, note, operation) != (None,) * 4:
             raise typer.BadParameter(

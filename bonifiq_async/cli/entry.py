@@ -20,11 +20,20 @@ class _Usage(Protocol):
     def show(self, file: IO[str]) -> None: ...
 
 
+class _Shown(logging.Handler):
+    """Says what is logged of the files themselves: neither the outcome file nor the closing table does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
 def run() -> None:
     """Run the command, and end with its exit code; what is a bug ends with its traceback and 1."""
     # The outcome file and the closing table say what a library can only log.
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
     prepare()
+    files, shown = logging.getLogger("bonifiq_async.files"), _Shown()
+    files.addHandler(shown)
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()
@@ -33,6 +42,8 @@ def run() -> None:
         if ended is None:
             raise
         code = ended
+    finally:
+        files.removeHandler(shown)
     sys.exit(code)
 
 

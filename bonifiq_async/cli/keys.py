@@ -7,6 +7,7 @@ from itertools import chain
 
 from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.cli.rows import TOGETHER
+from bonifiq_async.ledger.entry import vouch
 from bonifiq_async.ledger.look import APPLIED
 from bonifiq_async.money import Sums
 
@@ -79,17 +80,19 @@ class Keys:
     def settled(self) -> Iterator[Sequence[tuple[int, str, int]]]:
         """Yield some changes left that are applied, says the ledger beside (see `look`).
 
-        Each is its line, its value, and 1 where its key was used elsewhere, else 0.
+        Each is its line, its value, and 1 where its key was used elsewhere, else 0. Raises when what the
+        ledger says of one is not what was written there.
         """
         found = self.database.execute(
             # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
-            f"SELECT line, value, elsewhere FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
+            f"SELECT applied.*, line, seen.value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
             f" ON applied.operation IN ({', '.join('?' * len(self._operations))})"
             " AND applied.key = seen.key AND applied.digest = seen.digest",
             self._operations,
         )
         while some := found.fetchmany(TOGETHER):
-            yield some
+            vouch(some)
+            yield [(line, value, elsewhere) for *_, elsewhere, line, value in some]
 
     def close(self) -> None:
         """Forget everything."""

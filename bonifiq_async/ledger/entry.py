@@ -4,9 +4,10 @@ SQLite has checksums for its log alone (its documentation, "Checksum VFS"): with
 disk has turned in an amount or a state would be read as if somebody had written it.
 """
 
+import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -52,11 +53,20 @@ _PUT = (
     " ON CONFLICT (key, operation) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("operation", "key"))
 )
+_ORDER = "temp.reading"
+TOGETHER = 500
+"""Changes that are read by one statement."""
+_SOME = (
+    f"SELECT {', '.join(f'change.{name}' for name in COLUMNS)} FROM {_ORDER} AS reading"
+    " CROSS JOIN change ON change.id = reading.id WHERE reading.rowid > ? AND reading.rowid <= ?"
+    " ORDER BY reading.rowid"
+)
 _CLOSE = (
     "UPDATE change SET state = ?, in_doubt = ?, last_sent = ?, attempts = ?, answer = ?, error = ?, seal = ?"
     " WHERE id = ? AND key = ? AND operation = ? AND fence = ? AND state = 'claimed'"
 )
 
+_SEAL = len(COLUMNS) - 1
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -109,8 +119,22 @@ def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None
 
 
 def every(database: sqlite3.Connection) -> Iterator[Entry]:
-    """Yield all changes, the first sent first. Raises `Damaged`."""
-    return map(_entry, database.execute(f"SELECT {_ALL} FROM change ORDER BY first_sent, key"))
+    """Yield all changes that are there now, the first sent first, each as it stands when it is read.
+
+    They are read some at a time: as long as one statement reads, SQLite cannot bring the log into the file,
+    and who asks may leave off for hours (its documentation, "Write-Ahead Logging", section 6). For one that
+    asks at a time. Raises `Damaged`.
+    """
+    database.execute(f"DROP TABLE IF EXISTS {_ORDER}")
+    database.execute(f"CREATE TEMP TABLE {_ORDER} AS SELECT id FROM change ORDER BY first_sent, key")
+    try:
+        read = 0
+        while some := database.execute(_SOME, (read, read + TOGETHER)).fetchall():
+            read += TOGETHER
+            yield from map(_entry, some)
+    finally:
+        with contextlib.suppress(sqlite3.ProgrammingError):  # it was closed, and the table with it
+            database.execute(f"DROP TABLE IF EXISTS {_ORDER}")
 
 
 def under(database: sqlite3.Connection, key: str) -> list[Entry]:
@@ -196,9 +220,18 @@ def cells_of(entry: Entry) -> Cells:
     )
 
 
+def vouch(found: Iterable[tuple[*Cells, int, *tuple[object, ...]]]) -> None:
+    """Raise `Damaged` for changes of which a cell is not that for which the seal, after the last, was made.
+
+    What stands after the seal does not count.
+    """
+    for each in found:
+        if zlib.crc32(_encode(each[:_SEAL])) != each[_SEAL]:
+            raise Damaged(f"what stands under the key {each[1]!r:.60} is not what was written")
+
+
 def _entry(found: tuple[*Cells, int]) -> Entry:
-    if _seal(found[:-1]) != found[-1]:
-        raise Damaged(f"what stands under the key {found[1]!r:.60} is not what was written")
+    vouch((found,))
     row = Row(
         digest=found[2],
         state=State(found[3]),

@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import time
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,12 +10,15 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async import door
 from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, State
-from bonifiq_async.ledger.entry import Entry, every, put, under
-from bonifiq_async.ledger.owner import is_over, runs
-from bonifiq_async.ledger.schema import bind, bound, fault_of, opened, provider_in, unusable
+from bonifiq_async.intent import DONE, Account, State
+from bonifiq_async.ledger.book import bound, provider_in
+from bonifiq_async.ledger.entry import COLUMNS, Entry, every, put, under
+from bonifiq_async.ledger.owner import Claim, Sight, heard
+from bonifiq_async.ledger.place import Place
+from bonifiq_async.ledger.schema import Connection, fault_of, opened, unusable, writing
 from bonifiq_async.money import Sums
 from bonifiq_async.printable import printable
+from bonifiq_async.runtime import Runtime
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
@@ -43,7 +45,7 @@ class Standing:
     provider: str | None = None
 
 
-def standing(path: Path) -> Standing:
+def standing(path: Path, *, runtime: Runtime = Runtime()) -> Standing:
     """Return what the ledger at `path` knows. A claim whose owner has gone is in doubt.
 
     Raises `ConfigurationError` when there is no ledger there or it cannot be used, and `LedgerError` when
@@ -52,9 +54,9 @@ def standing(path: Path) -> Standing:
     counts, sums = dict.fromkeys(State, 0), {state: Sums() for state in State}
     oldest: tuple[str, float] | None = None
     with _existing(path) as connection:
-        provider = provider_in(connection)
+        provider, sight = provider_in(connection), Sight.here(runtime)
         for entry in every(connection):
-            state = _state(entry)
+            state = _state(connection, sight, entry)
             counts[state] += 1
             sums[state].put(entry.row.value)
             if state in SETTLEABLE and oldest is None:
@@ -63,7 +65,7 @@ def standing(path: Path) -> Standing:
 
 
 APPLIED = "applied"
-"""The view of every change that is applied (see `LedgerFile.beside`): operation, key, digest and `elsewhere`.
+"""The view of what is applied, as it lies in the file, and of `elsewhere` (see `LedgerFile.beside`).
 
 The last is 1 where the key was used elsewhere, else 0.
 """
@@ -77,25 +79,24 @@ class LedgerFile:
     """
 
     path: Path
-    account: tuple[str, str] | None = None
+    account: Account | None = None
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[None]:
         """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
 
-        It sees what stands there when it looks, while others write, and writes nothing there itself. No seal
-        is asked: who finds the digest of a change there finds what only writing it can have put there.
-        Raises `ConfigurationError` for what is no ledger that can be used, is another account's, or turns
-        out to be damaged within.
+        It sees what stands there when it looks, while others write, and writes nothing there itself. What is
+        read of it is to pass `vouch` (see `entry`). Raises `ConfigurationError` for what is no ledger that
+        can be used, is another account's, or turns out to be damaged within.
         """
         done = ", ".join(f"'{state.value}'" for state in DONE)
         with contextlib.closing(opened(self.path)) as connection:
             try:
                 if self.account is not None:
                     bound(connection, self.path, self.account)
-                database.execute("ATTACH ? AS ledger", (f"{self.path.absolute().as_uri()}?mode=ro",))
+                database.execute("ATTACH ? AS ledger", (f"{Place.of(self.path).file.as_uri()}?mode=ro",))
                 database.execute(
-                    f"CREATE TEMP VIEW {APPLIED} AS SELECT operation, key, digest,"
+                    f"CREATE TEMP VIEW {APPLIED} AS SELECT {', '.join(COLUMNS)},"
                     f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
                     f" WHERE state IN ({done})"
                 )
@@ -106,17 +107,15 @@ class LedgerFile:
                 raise unusable(self.path, error) from None
 
 
-def rebind(path: Path, account: tuple[str, str]) -> None:
+def rebind(path: Path, account: Account) -> None:
     """Take a person's word that a ledger is of `account`, whose credential or place has changed.
 
     Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
     """
-    with _existing(path) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+    with _existing(path) as connection, writing(connection):
         if provider_in(connection) not in (None, account[0]):
             bound(connection, path, account)
-        bind(connection, account)
-        connection.execute("COMMIT")
+        connection.bind(account)
 
 
 @frozen
@@ -137,11 +136,15 @@ class Recorded:
     last_sent: float
 
 
-def recorded(path: Path, states: Collection[State]) -> Iterator[Recorded]:
-    """Yield the changes of a ledger that stand in one of `states`. Raises as `standing`."""
+def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtime()) -> Iterator[Recorded]:
+    """Yield the changes of a ledger that stand in one of `states`, each as it stands when it is asked for.
+
+    Others may write meanwhile. Raises as `standing`.
+    """
     with _existing(path) as connection:
+        sight = Sight.here(runtime)
         for entry in every(connection):
-            state = _state(entry)
+            state = _state(connection, sight, entry)
             if state in states:
                 row = entry.row
                 yield Recorded(
@@ -163,39 +166,44 @@ def provider_of(path: Path) -> str | None:
         return provider_in(connection)
 
 
-def settle(path: Path, key: str, state: State, note: str, operation: str | None = None) -> None:
+def settle(
+    path: Path,
+    key: str,
+    state: State,
+    note: str,
+    operation: str | None = None,
+    *,
+    runtime: Runtime = Runtime(),
+) -> None:
     """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
 
     So, too, on one whose key was used elsewhere: that it is applied makes it `ALREADY_APPLIED`. `operation`,
     such as `earn`, tells which where several share the key. Raises `ConfigurationError` when not exactly one
-    takes a word, or who sends it still runs on this machine, however long ago its claim ran out: nothing is
-    overwritten. Raises `PayloadError` for what is no key.
+    takes a word, or its sender may still be at it: nothing is overwritten. Raises `PayloadError` for what
+    is no key.
     """
     door.text(key, "key")
     if state not in _SAME:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
-    with _existing(path) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        doubtful = [
-            entry
-            for entry in under(connection, key)
-            if _state(entry) in WORDS and operation in (None, short(entry.operation))
-        ]
+    with _existing(path) as connection, writing(connection):
+        sight = Sight.here(runtime)
+        meant = [each for each in under(connection, key) if operation in (None, short(each.operation))]
+        doubtful = [each for each in meant if _state(connection, sight, each) in WORDS]
+        # One that runs on this machine may send late, however long ago its time was over.
         busy = [
-            entry.row.owner
-            for entry in doubtful
-            if entry.row.state is State.CLAIMED and runs(entry.row.owner)
+            each.row.owner
+            for each in meant
+            if each.row.state is State.CLAIMED and (each not in doubtful or sight.runs(each.row.owner))
         ]
         if len(doubtful) == 1 and not busy:
             [entry] = doubtful
-            said = WORDS[_state(entry)][state]
+            said = WORDS[_state(connection, sight, entry)][state]
             row = evolve(entry.row, state=said, in_doubt=False, fence=entry.row.fence + 1)
             put(connection, evolve(entry, row=row, error=f"settled by hand: {printable(note, None)}"))
-        connection.execute("COMMIT")
     if busy:
         raise ConfigurationError(
             f"The change under the key {printable(key)} may still be under way: {busy[0]} has claimed it, "
-            "and runs. Nothing was settled; end that process first."
+            "and may run. Nothing was settled; end that process first."
         )
     if len(doubtful) != 1:
         kind = "No change is" if operation is None else f"No {operation} is"
@@ -207,25 +215,32 @@ def settle(path: Path, key: str, state: State, note: str, operation: str | None 
         )
 
 
+def accept_without_log(path: Path) -> None:
+    """Take a person's word that nothing is missing in a ledger whose log is. Raises as `standing`."""
+    with _existing(path, without_log=True):
+        pass
+
+
 def short(operation: str) -> str:
     """Return what people call an operation: `earn`."""
     return operation.rpartition(".")[2]
 
 
 @contextlib.contextmanager
-def _existing(path: Path) -> Iterator[sqlite3.Connection]:
+def _existing(path: Path, *, without_log: bool = False) -> Iterator[Connection]:
     if not path.is_file():
         raise ConfigurationError(f"There is no ledger {path}.")
     try:
-        with contextlib.closing(opened(path)) as connection:
+        with contextlib.closing(opened(path, without_log=without_log)) as connection:
             yield connection
     except sqlite3.Error as error:
         raise fault_of(path, error) from None
 
 
-def _state(entry: Entry) -> State:
+def _state(connection: sqlite3.Connection, sight: Sight, entry: Entry) -> State:
     """Return where a change stands: a claim that holds no more is in doubt."""
     row = entry.row
-    if row.state is State.CLAIMED and is_over(row.owner, row.lease_until, entry.last_sent, time.time()):
-        return State.IN_DOUBT
-    return row.state
+    if row.state is not State.CLAIMED:
+        return row.state
+    claim = Claim(row.owner, row.lease_until, entry.last_sent)
+    return State.CLAIMED if sight.left(claim, heard(connection, row.owner)) else State.IN_DOUBT

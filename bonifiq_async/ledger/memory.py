@@ -14,6 +14,7 @@ from bonifiq_async.intent import (
     DONE,
     DOUBTFUL,
     TRANSITIONS,
+    Account,
     Ending,
     Granted,
     Intent,
@@ -33,7 +34,8 @@ class MemoryLedger:
 
     What nobody else de-duplicates is never forgotten: when there are `capacity` of that, a claim of one more
     raises `LedgerError`: give a `SqliteLedger`. `key_retention` is for how many seconds the provider
-    remembers a key.
+    remembers a key, since a moment of `clock` (seconds since the epoch); `monotonic` (seconds) measures for
+    how long a claim holds. Raises `ConfigurationError` for settings that are no numbers above zero.
     """
 
     def __init__(
@@ -42,12 +44,15 @@ class MemoryLedger:
         capacity: int = CAPACITY,
         key_retention: float = float("inf"),
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         door.function(clock, "clock")
-        self._capacity = capacity
-        self._retention = key_retention
+        door.function(monotonic, "monotonic")
+        self._capacity = door.quantity(capacity, "capacity")
+        self._retention = door.seconds(key_retention, "key_retention", above_zero=True)
         self._clock = clock
-        self._account: tuple[str, str] | None = None
+        self._monotonic = monotonic
+        self._account: Account | None = None
         self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}
         self._done: OrderedDict[tuple[str, str], Row] = OrderedDict()
@@ -58,20 +63,27 @@ class MemoryLedger:
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
-        if self._account is not None and self._account != (provider, account):
-            raise ConfigurationError(another("The ledger in memory", self._account, (provider, account)))
-        self._account = (provider, account)
+        self._take_up((provider, account))
+
+    def _take_up(self, account: Account) -> None:
+        if self._account is not None and self._account != account:
+            raise ConfigurationError(another("The ledger in memory", self._account, account))
+        self._account = account
 
     async def claim(
         self, intent: Intent, *, lease: float, repeatable: bool, within: float = float("inf")
     ) -> Ruling:
         """See `Ledger.claim`."""
+        if self._account != intent.account:
+            self._take_up(intent.account)
         place, now = (intent.operation, intent.key), self._clock()
         row, done = self._rows.get(place), self._done.get(place)
         if row is None and done is not None:
             row = evolve(done, state=State.APPLIED) if done.state is State.CLAIMED else done
         row = row or self._doubtful.get(place) or self._lasting.get(place)
-        # A claim that stands here is being worked on: whoever gives it up says so.
+        if row is not None and row.state is State.CLAIMED:
+            # It is being worked on: a call that gives it up says so. No clock that people set ends that.
+            row = evolve(row, lease_until=now + row.lease_until - self._monotonic())
         ruling = rule(
             row, intent, now=now, owner="another call", repeatable=repeatable, retention=self._retention
         )
@@ -89,7 +101,7 @@ class MemoryLedger:
                 ruling.in_doubt,
                 ruling.fence,
                 "another call of this process",
-                now + lease,
+                self._monotonic() + lease,
                 row.first_sent if row is not None and ruling.in_doubt else now,
                 intent.customer_id,
                 intent.value,

@@ -1,72 +1,234 @@
-"""Who holds a claim, and whether it still can: a process that was killed holds nothing.
+"""Decisions: who holds a claim, and whether it still does.
 
-An owner names host, boot, process and the process's start, so that a number used again is told apart.
-Where the system does not tell (another host, no /proc), an owner is believed until its lease ends.
+An owner is a process at a ledger. It holds its claims as long as it lives, and each for as long as its lease
+allows. Whether it lives is seen where processes are counted as here; elsewhere, as in another container, its
+beat tells: while it has claims, it says every few seconds that it is there. Times are on the monotonic clock
+of the machine, which all its processes and containers share and no correction moves (clock_gettime(2)).
 """
 
 import os
 import platform
+import sqlite3
 import uuid
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+from attrs import field, frozen
+
+from bonifiq_async.fixed import fixed
 from bonifiq_async.intent import CLOCK_TOLERANCE
+from bonifiq_async.ledger.entry import Damaged
+from bonifiq_async.runtime import Runtime
 
-_PROC = Path("/proc")
+BEAT = 5.0
+"""Seconds between two beats of an owner that holds claims."""
+SILENCE = 20.0
+"""Seconds without a beat after which an owner that cannot be seen holds nothing: three beats may be late."""
+AGAIN = 1.0
+"""Seconds after which to look again at an owner that runs, though the time of its claim is over."""
+TABLE = (
+    "CREATE TABLE owner (name TEXT PRIMARY KEY, beat REAL NOT NULL, wall REAL NOT NULL,"
+    " seal INTEGER NOT NULL) WITHOUT ROWID"
+)
 
-
-def this_process() -> str:
-    """Return a new owner: this process, and a part that tells its ledgers apart."""
-    pid = os.getpid()
-    marks = f"{_world()} {_started(pid) or '-'} {uuid.uuid4().hex[:8]}"
-    return f"process {pid} on {platform.node()} [{marks}]"
-
-
-def has_gone(owner: str) -> bool:
-    """Say whether `owner` was a process of this machine that surely runs no more."""
-    return _is_there(owner) is False
-
-
-def runs(owner: str) -> bool:
-    """Say whether `owner` is a process of this machine that surely runs."""
-    return _is_there(owner) is True
+_encode = msgspec.msgpack.Encoder().encode
 
 
-def is_over(owner: str, lease_until: float, written: float, now: float) -> bool:
-    """Say whether a claim of `owner` holds no more: its lease, or who made it; times as the clock shows them.
+@fixed
+class World:
+    """What this process shares with others: the boot of the kernel, process numbers, monotonic clock.
 
-    `written` is when it was made. If that is still to come, the clock was wrong then, and says nothing of
-    how long to wait: only who surely runs is waited for.
+    A part is `-` where the system does not tell it.
     """
-    if lease_until <= now or has_gone(owner):
+
+    boot: str
+    processes: str
+    clock: str
+
+
+@fixed
+class Owner:
+    """What the name of an owner says. `world` has no clock in names that a former version made."""
+
+    process: int
+    world: World
+    started: str
+
+
+@fixed
+class Beat:
+    """When an owner said last that it is there: on its monotonic clock, and in seconds since the epoch."""
+
+    at: float
+    wall: float
+
+
+@fixed
+class Claim:
+    """A claim as it stands: by whom, until when on its clock, and when it was made (epoch seconds)."""
+
+    owner: str
+    lease_until: float
+    written: float
+
+
+@frozen
+class Sight:
+    """What can be seen of owners from `world`, that of this process; `proc` and `kill` ask the system."""
+
+    world: World
+    runtime: Runtime = field(factory=Runtime)
+    proc: Path = Path("/proc")
+    kill: Callable[[int, int], object] = os.kill
+
+    @classmethod
+    def here(cls, runtime: Runtime) -> "Sight":
+        """Return what this process sees."""
+        return cls(_world(Path("/proc")), runtime)
+
+    def me(self) -> str:
+        """Return the name of a new owner: this process, and a part that tells its ledgers apart."""
+        pid, world = os.getpid(), self.world
+        marks = f"{world.boot}/{world.processes}/{world.clock} {self._started(pid) or '-'}"
+        return f"process {pid} on {platform.node()} [{marks} {uuid.uuid4().hex[:8]}]"
+
+    def runs(self, name: str) -> bool | None:
+        """Say whether an owner surely runs, or surely does not; None where that cannot be told from here.
+
+        A process that was stopped may go on, and one of which only its number is seen may be another.
+        """
+        owner = _parsed(name)
+        if owner is None or "-" in (owner.world.boot, owner.world.processes, owner.started):
+            return None
+        if (owner.world.boot, owner.world.processes) != (self.world.boot, self.world.processes):
+            return None
+        try:
+            fields = (self.proc / str(owner.process) / "stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            return None if self._exists(owner.process) else False
+        if fields[0] in (b"Z", b"X") or fields[19].decode() != owner.started:
+            return False
+        return None if fields[0] in (b"T", b"t") else True
+
+    def left(self, claim: Claim, beat: Beat | None) -> float:
+        """Return for how many seconds more a claim is trusted to hold, 0 if it holds no more."""
+        runs, wall, owner = self.runs(claim.owner), self.runtime.wall(), _parsed(claim.owner)
+        if runs is False:
+            return 0.0
+        if owner is None or owner.world.clock == "-":
+            return self._left_by_the_wall(claim, beat, wall, runs)
+        if self._shares_clock(owner):
+            now = self.runtime.monotonic()
+            silent = 0.0 if beat is None else beat.at + SILENCE - now
+            return max(0.0, min(claim.lease_until - now, float("inf") if runs else silent))
+        # Another boot, in all likelihood: its monotonic clock has stopped.
+        return 0.0 if beat is None else _heard(beat, wall)
+
+    def is_over(self, name: str, beat: Beat) -> bool:
+        """Say whether an owner surely is no more, whatever it holds."""
+        owner, runs = _parsed(name), self.runs(name)
+        if runs is not None:
+            return not runs
+        if owner is not None and owner.world.clock != "-" and self._shares_clock(owner):
+            return beat.at + SILENCE <= self.runtime.monotonic()
+        return _heard(beat, self.runtime.wall()) == 0
+
+    def now(self) -> float:
+        """Return the time on the clock by which leases of this process are counted."""
+        return self.runtime.wall() if self.world.clock == "-" else self.runtime.monotonic()
+
+    def _shares_clock(self, owner: Owner) -> bool:
+        return (owner.world.boot, owner.world.clock) == (self.world.boot, self.world.clock)
+
+    @staticmethod
+    def _left_by_the_wall(claim: Claim, beat: Beat | None, wall: float, runs: bool | None) -> float:
+        """Return the same where there is only the clock that people set.
+
+        A claim that is still to be made was made while that clock was wrong: nothing says for how long.
+        """
+        left = claim.lease_until - wall if claim.written <= wall + CLOCK_TOLERANCE else 0.0
+        if runs:
+            return max(left, AGAIN)
+        return max(0.0, left if beat is None else min(left, _heard(beat, wall)))
+
+    def _exists(self, process: int) -> bool:
+        """Say whether there is a process of that number, also where /proc hides it (proc(5), hidepid)."""
+        try:
+            self.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True  # it is another user's
         return True
-    return written > now + CLOCK_TOLERANCE and not runs(owner)
+
+    def _started(self, process: int) -> str | None:
+        """Return when a process started, in ticks since the boot (proc(5), stat); None if not to be seen."""
+        try:
+            return (self.proc / str(process) / "stat").read_bytes().rpartition(b")")[2].split()[19].decode()
+        except OSError:
+            return None
 
 
-def _is_there(owner: str) -> bool | None:
-    """Say whether `owner` runs, None where that cannot be told from here."""
-    name, _, rest = owner.partition(" [")
-    words = name.split()
-    marks = rest.rstrip("]").split()
-    if len(words) < 4 or len(marks) != 3 or not words[1].isdigit() or not _PROC.is_dir():
+def beat(database: sqlite3.Connection, name: str, at: Beat) -> None:
+    """Write down that an owner is there."""
+    cells = (name, float(at.at), float(at.wall))
+    database.execute("INSERT OR REPLACE INTO owner VALUES (?, ?, ?, ?)", (*cells, _seal(cells)))
+
+
+def heard(database: sqlite3.Connection, name: str) -> Beat | None:
+    """Return when an owner was there, None for one that left or never was. Raises `Damaged`."""
+    found = database.execute("SELECT * FROM owner WHERE name = ?", (name,)).fetchone()
+    return None if found is None else _beat(found)
+
+
+def bury(database: sqlite3.Connection, sight: Sight) -> None:
+    """Forget the owners that are no more: what they claimed is held by nobody. Raises `Damaged`."""
+    for found in database.execute("SELECT * FROM owner").fetchall():
+        if sight.is_over(found[0], _beat(found)):
+            leave(database, found[0])
+
+
+def leave(database: sqlite3.Connection, name: str) -> None:
+    """Write down that an owner holds nothing more."""
+    database.execute("DELETE FROM owner WHERE name = ?", (name,))
+
+
+def _beat(found: tuple[str, float, float, int]) -> Beat:
+    if found[3] != _seal(found[:3]):
+        raise Damaged(f"what stands of {found[0]!r:.60} is not what was written")
+    return Beat(found[1], found[2])
+
+
+def _heard(beat: Beat, wall: float) -> float:
+    """Return for how many seconds more a beat counts, by the clock that people set."""
+    age = wall - beat.wall
+    return max(0.0, SILENCE - age) if age >= -CLOCK_TOLERANCE else 0.0
+
+
+def _parsed(name: str) -> Owner | None:
+    """Return what a name says, None for one that is no process's."""
+    words, marks = name.partition(" [")[0].split(), name.partition(" [")[2].rstrip("]").split()
+    if len(words) < 4 or len(marks) != 3 or not words[1].isdigit():
         return None
-    if words[3] != platform.node() or marks[1] == "-" or marks[0] != _world() or "-" in marks[0]:
-        return None
-    return _started(int(words[1])) == marks[1]
+    parts = [*marks[0].split("/"), "-", "-"]
+    return Owner(int(words[1]), World(*parts[:3]), marks[1])
 
 
-def _world() -> str:
-    """Return what process numbers are counted in: this boot, and the namespace of this process."""
+def _world(proc: Path) -> World:
+    """Return what this process shares; a monotonic clock is one boot's, in one time namespace of it."""
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii")[:8]
-        return f"{boot}/{os.readlink(_PROC / 'self/ns/pid').strip('pid:[]')}"
+        boot = (proc / "sys/kernel/random/boot_id").read_text("ascii")[:8]
+        processes = os.readlink(proc / "self/ns/pid").strip("pid:[]")
     except OSError:
-        return "-"
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process started, in ticks since the boot; None when there is none (proc(5), stat)."""
+        return World("-", "-", "-")
     try:
-        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+        clock = os.readlink(proc / "self/ns/time").strip("time:[]")
     except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else fields[19].decode()
+        clock = "0"  # before Linux 5.6 there was one
+    return World(boot, processes, clock)
+
+
+def _seal(cells: tuple[object, ...]) -> int:
+    return zlib.crc32(_encode(cells))

@@ -1,27 +1,28 @@
-"""The SQLite file: its format, how it is opened, and what is refused."""
+"""A connection to the SQLite file: how it is opened and closed, and what is said where it cannot be used."""
 
-import os
+import contextlib
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from errno import EEXIST, ENOENT
 from functools import partial
 from pathlib import Path
 
-from bonifiq_async.account import another
+from attrs import evolve
+
 from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import FREE
-from bonifiq_async.ledger.entry import TABLE, Damaged, every
+from bonifiq_async.intent import Account
+from bonifiq_async.ledger import book
+from bonifiq_async.ledger.book import Book
+from bonifiq_async.ledger.entry import Damaged
+from bonifiq_async.ledger.format import is_current, prepare
+from bonifiq_async.ledger.place import Identity, Place
 from bonifiq_async.printable import printable
 
-APPLICATION = 0x426F6E69
-"""`Boni`: marks the file as a ledger (SQLite's application_id)."""
-VERSION = 1
-
-NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"})
-"""File systems whose locks SQLite cannot trust (its documentation, "How To Corrupt", section 2.1)."""
-
-TABLES = {
-    "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
-    "change": TABLE,
-}
+PATIENCE = 30.0
+"""Seconds for which another program may hold the file before it is said that it does."""
+SLICE = 0.25
+"""Seconds after which a wait for the file looks whether it is still wanted."""
 
 _GO_ON = (
     "keep the file for what it holds, and go on with an earlier copy or a new ledger: the same keys go out "
@@ -32,34 +33,120 @@ _GO_ON = (
 _read_text = partial(str, encoding="utf-8", errors="replace")
 
 
-def opened(path: Path) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection to a ledger. `book` is what stood there when the transaction began (see `begun`).
+
+    `farewell` is called in the transaction with which a connection that has written is closed.
+    """
+
+    book = Book()
+    farewell: Callable[[sqlite3.Connection], None] | None = None
+    _place: Place | None = None
+    _files: Identity = ()
+    _brings_in = False
+
+    def trust(self, place: Place) -> None:
+        """Take note that file and log, which are open now, belong together."""
+        self._place, self._files = place, place.identity()
+
+    def watch(self) -> None:
+        """Raise `OSError` when file, log or index is no more what was opened: nothing finds what is there."""
+        if self._place is not None and (found := self._place.identity()) != self._files:
+            if None in found:
+                raise FileNotFoundError(ENOENT, "No such file: its file, its log or the index of that")
+            raise FileExistsError(EEXIST, "its file or log was replaced by another one")
+
+    def begun(self) -> None:
+        """Take note, in a transaction that writes, of whose changes it holds, and say that it has a log.
+
+        Another process that has closed the file has said that it has none. Raises `Damaged`.
+        """
+        self.book = book.read(self)
+        if not self.book.logged:
+            book.write(self, evolve(self.book, logged=True))
+            self._brings_in = True
+
+    def bind(self, account: Account) -> None:
+        """Say in a transaction whose changes it holds from now on."""
+        book.bind(self, account)
+        self.book = book.read(self)
+
+    def committed(self) -> None:
+        """Bring what `begun` has said into the file itself, where it is to be read without the log."""
+        if self._brings_in:
+            with contextlib.suppress(sqlite3.Error):  # it is tried again: what was committed stays so
+                self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._brings_in = False
+
+    def close(self) -> None:
+        """Say that no log belongs to the file, and close it; the last one deletes the log. Idempotent."""
+        if self._is_whole():
+            for _ in range(2):
+                with contextlib.suppress(sqlite3.Error):
+                    self._sign_off()
+                    break
+                with contextlib.suppress(sqlite3.Error):  # a disk that is full may have room in the log then
+                    self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._place = None
+        super().close()
+
+    def _is_whole(self) -> bool:
+        """Say whether what is said of file and log now is true: this process has a log whose name is gone."""
+        try:
+            found = () if self._place is None else self._place.identity()
+        except OSError:
+            return False
+        return bool(found) and found in (self._files, (self._files[0], None, self._files[2]))
+
+    def _sign_off(self) -> None:
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+        if not book.read(self).logged:
+            return
+        self.execute("PRAGMA synchronous = NORMAL")  # what is written now may be lost: it only says less
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            if self.farewell is not None:
+                self.farewell(self)
+            book.write(self, evolve(book.read(self), logged=False))
+            self.execute("COMMIT")
+        finally:
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+
+
+def _never() -> bool:
+    return False
+
+
+def opened(
+    path: Path,
+    *,
+    give_up: Callable[[], bool] = _never,
+    farewell: Callable[[sqlite3.Connection], None] | None = None,
+    without_log: bool = False,
+) -> Connection:
     """Return a connection to the ledger at `path`, made with mode 0600 if there is none.
 
-    Raises `ConfigurationError` with what is wrong: another kind of file, another version, damaged,
-    read-only, or on a network file system. All pages are checked: half a second for a million changes.
+    `give_up` is asked, in all waits, whether it is wanted no more; `farewell` is called in the transaction
+    with which it is closed. `without_log` is a person's word that
+    nothing is missing though the log is. Raises `ConfigurationError` with what is wrong: another kind of
+    file, another version, damaged, read-only, without its log, with a second name, or on a file system that
+    cannot be trusted. All pages are checked: half a second for a million changes.
     """
-    _refuse_network(path)
+    place = Place.of(path)
+    place.make_ready()
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise ConfigurationError(
-            f"The ledger {path} cannot be opened: {error.strerror}. Nothing was sent."
-        ) from None
-    _refuse_headless(path)
-    try:
-        place = path.absolute()  # SQLite gives names such as :memory: a meaning of their own
-        connection = sqlite3.connect(place, isolation_level=None, timeout=30, check_same_thread=False)
+        connection = sqlite3.connect(
+            place.file, isolation_level=None, timeout=SLICE, check_same_thread=False, factory=Connection
+        )
     except sqlite3.Error as error:
         raise ConfigurationError(f"The ledger {path} cannot be opened: {error}. Nothing was sent.") from None
     try:
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "cache_size=-16000"):
-            connection.execute(f"PRAGMA {setting}").fetchall()
-        connection.text_factory = _read_text
-        connection.execute("BEGIN IMMEDIATE")
-        _prepare(connection, path)
-        connection.execute("COMMIT")
-        if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
-            raise Damaged("its pages do not fit together")
+        connection.farewell = farewell
+        connection.set_progress_handler(give_up, 100_000)  # a check of all pages is not waited for
+        _open(connection, place, give_up, without_log)
+        connection.set_progress_handler(None, 0)
         return connection
     except ConfigurationError:
         connection.close()
@@ -67,6 +154,69 @@ def opened(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise unusable(path, error) from None
+
+
+def _open(connection: Connection, place: Place, give_up: Callable[[], bool], without_log: bool) -> None:
+    for setting in ("synchronous=FULL", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {setting}").fetchall()
+    connection.text_factory = _read_text
+    connection.execute("BEGIN")
+    patiently(connection, "SELECT count(*) FROM sqlite_master", give_up)  # what follows reads the same
+    current = is_current(connection, place)
+    connection.execute("COMMIT")
+    if not current:
+        patiently(connection, "BEGIN IMMEDIATE", give_up)
+        prepare(connection, place)
+        connection.execute("COMMIT")
+    # From here on what is written goes to the log first; what makes it a ledger lies in the file already.
+    if patiently(connection, "PRAGMA journal_mode=WAL", give_up) != [("wal",)]:
+        raise sqlite3.OperationalError("its file system has no shared memory, which a log needs")
+    if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+        raise Damaged("its pages do not fit together")
+    # It is open: no other process deletes the log now, and one that says that there is one has written to it.
+    if book.read(connection).logged and not place.has_log() and not without_log:
+        raise ConfigurationError(
+            f"The ledger {place.path} was in use when its log {place.log.name} was last seen, and the log "
+            "is missing: what was written last may have stood only there. Nothing was sent; put the log back "
+            "beside it. Only if you know that nothing is missing, as when another program has closed the "
+            f"file after a crash, say so: `settle {place.path} --without-log` goes on with it as it is."
+        )
+    connection.trust(place)
+
+
+@contextlib.contextmanager
+def writing(connection: Connection) -> Iterator[None]:
+    """Do what is within in one transaction, as soon as no other program holds the file."""
+    patiently(connection, "BEGIN IMMEDIATE")
+    try:
+        connection.begun()
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    connection.committed()
+
+
+def patiently(
+    connection: sqlite3.Connection, statement: str, give_up: Callable[[], bool] = _never
+) -> list[tuple[object, ...]]:
+    """Execute a statement for which another program may have to let go of the file; return its rows."""
+    latest = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return connection.execute(statement).fetchall()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or give_up() or time.monotonic() >= latest:
+                raise
+
+
+def is_busy(error: Exception) -> bool:
+    """Say whether another program holds the file."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 def fault_of(path: Path, error: Exception) -> LedgerError:
@@ -92,71 +242,6 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, Damaged | UnicodeDecodeError) or type(error) is sqlite3.DatabaseError
 
 
-def _said(error: Exception) -> str:
-    """SQLite quotes what it has read, which is anything at all where the file is damaged."""
-    text = "its tables cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
-    return printable(text)
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
-    if not tables and application == 0:
-        for statement in TABLES.values():
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    elif application != APPLICATION:
-        raise ConfigurationError(
-            f"{path} is a database, but not a ledger. Nothing was sent; name another file."
-        )
-    elif version != VERSION:
-        raise ConfigurationError(
-            f"The ledger {path} has format {version}; this program knows format {VERSION}. Nothing was sent."
-        )
-    elif not TABLES.items() <= tables.items():
-        raise Damaged(f"its tables are not those of format {VERSION}")
-
-
-def _refuse_headless(path: Path) -> None:
-    """SQLite deletes the log of an empty file, and with it the outcomes that stand only there."""
-    file = path.resolve()
-    log = file.with_name(f"{file.name}-wal")
-    if file.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
-        raise ConfigurationError(
-            f"The ledger {path} is empty, but its log {log.name} is not. Nothing was sent; put the file "
-            "back, or move the log away to begin anew under the same keys."
-        )
-
-
-def bound(connection: sqlite3.Connection, path: Path, account: tuple[str, str]) -> bool:
-    """Say whether the ledger is bound to `account`, its provider and fingerprint; False if it may be.
-
-    That is when it is bound to none yet, or to one under which nothing has changed.
-    Raises `ConfigurationError` when it is bound to another one, and `Damaged`.
-    """
-    row: tuple[str, str] | None = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
-    if row is None or row == account:
-        return row is not None
-    # A row of another provider would not be understood, whatever its state.
-    if any(row[0] != account[0] or entry.row.state not in FREE for entry in every(connection)):
-        raise ConfigurationError(another(f"The ledger {path}", row, account))
-    return False
-
-
-def bind(connection: sqlite3.Connection, account: tuple[str, str]) -> None:
-    """Say whose changes the ledger holds from now on."""
-    connection.execute("DELETE FROM account")
-    connection.execute("INSERT INTO account VALUES (?, ?)", account)
-
-
-def provider_in(connection: sqlite3.Connection) -> str | None:
-    """Return the provider that the ledger is bound to, None when to none yet."""
-    row = connection.execute("SELECT provider FROM account").fetchone()
-    return None if row is None else str(row[0])
-
-
 def unusable(path: Path, error: Exception) -> ConfigurationError:
     """Return what is said of a ledger that cannot be read, before anything was sent."""
     return ConfigurationError(
@@ -165,20 +250,7 @@ def unusable(path: Path, error: Exception) -> ConfigurationError:
     )
 
 
-def _refuse_network(path: Path) -> None:
-    """Linux says of each mount what it is; elsewhere nobody is asked."""
-    mounts = Path("/proc/mounts")
-    if not mounts.exists():
-        return
-    folder = str(path.resolve().parent)
-    best, kind = "", ""
-    for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
-        point, name = line.split()[1:3]
-        under = folder == point or folder.startswith(point.rstrip("/") + "/")
-        if under and len(point) >= len(best):
-            best, kind = point, name
-    if kind in NETWORK:
-        raise ConfigurationError(
-            f"The ledger {path} lies on a network file system ({kind}), whose locks cannot be trusted. "
-            "Nothing was sent; put it on a local disk."
-        )
+def _said(error: Exception) -> str:
+    """SQLite quotes what it has read, which is anything at all where the file is damaged."""
+    text = "its tables cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
+    return printable(text)

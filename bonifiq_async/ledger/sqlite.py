@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from bonifiq_async.intent import (
     FIRST,
     FREE,
     TRANSITIONS,
+    Account,
     Ending,
     Granted,
     Intent,
@@ -28,13 +30,18 @@ from bonifiq_async.intent import (
     first,
     rule,
 )
+from bonifiq_async.ledger import owner
+from bonifiq_async.ledger.book import bound
 from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
-from bonifiq_async.ledger.owner import is_over, this_process
-from bonifiq_async.ledger.schema import bind, bound, opened, too_late
+from bonifiq_async.ledger.owner import Beat, Claim, Sight
+from bonifiq_async.ledger.schema import Connection, opened, too_late
 from bonifiq_async.ledger.writer import Writer
 from bonifiq_async.log import logger
 from bonifiq_async.outcome import Effect
-from bonifiq_async.runtime import running_loop
+from bonifiq_async.runtime import Runtime, running_loop
+
+TICK: float | None = owner.BEAT
+"""Seconds without work after which the thread writes a beat, while there are claims."""
 
 
 class SqliteLedger:
@@ -43,7 +50,10 @@ class SqliteLedger:
     Claims and outcomes are on disk (WAL, synchronous=FULL) before they are told, committed in groups by
     one thread. Several processes may use one file: each change has one sender at a time. `key_retention`
     is for how many seconds the provider remembers a key: after that, what is in doubt is not sent again.
-    The file holds customer ids and reasons, and no credential; its mode is 0600.
+    The file holds customer ids and reasons, and no credential; its mode is 0600. `clock` (seconds since the
+    epoch) dates what is sent; `monotonic` (seconds) measures for how long a claim holds.
+
+    Raises `ConfigurationError` for a `key_retention` that is no number above zero.
     """
 
     def __init__(
@@ -52,30 +62,36 @@ class SqliteLedger:
         *,
         key_retention: float = float("inf"),
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         door.function(clock, "clock")
-        self.path = Path(path)
-        self._retention = key_retention
-        self._first = first(key_retention)
+        door.function(monotonic, "monotonic")
+        self.path = _absolute(path)
+        self._retention = door.seconds(key_retention, "key_retention", above_zero=True)
+        self._first = first(self._retention)
         self._clock = clock
+        self._runtime = Runtime(monotonic=monotonic, wall=clock)
+        self._sight = Sight.here(self._runtime)
         self._owner = ""
         self._pid = 0
-        self._live: dict[tuple[str, str], tuple[int, Cells]] = {}
-        """The claims of this process: row and cells."""
+        self._beat = self._due = float("-inf")
+        self._live: dict[tuple[str, str], tuple[int, Cells, float]] = {}
+        """The claims of this process: row, cells, and until when (`monotonic`)."""
         self._alarms: dict[asyncio.AbstractEventLoop, Alarms[asyncio.Future[Ruling]]] = {}
-        self._account: tuple[str, str] | None = None
+        self._account: Account | None = None
         self._writer: Writer | None = None
+        self._opening = threading.Lock()
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
         asked = (provider, account)
 
-        def work(database: sqlite3.Connection) -> None:
+        def work(database: Connection) -> None:
             held = self._account or asked
             if held != asked:  # it has clients of that account, who may send in a moment
                 raise ConfigurationError(another(f"The ledger {self.path}", held, asked))
             if not bound(database, self.path, asked):
-                bind(database, asked)
+                database.bind(asked)
             self._account = asked
 
         await self._opened().submit(work)
@@ -107,7 +123,7 @@ class SqliteLedger:
         """See `Ledger.end`."""
         writer = self._opened()
         try:
-            return await writer.submit(lambda database: self._end(database, intent, fence, ending))
+            return await writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
         except asyncio.CancelledError:
             writer.hurry()
             raise
@@ -115,7 +131,7 @@ class SqliteLedger:
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         if self._writer is not None:
-            self._writer.submit(lambda database: self._end(database, intent, fence, ending))
+            self._writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
             self._writer.hurry()
 
     def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Alarms[asyncio.Future[Ruling]]":
@@ -149,44 +165,65 @@ class SqliteLedger:
         if find(database, *place) is None:
             error.effect = Effect.NOT_APPLIED
 
-    def _claim(self, database: sqlite3.Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
+    def _claim(self, database: Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()
-        sent = fresh(intent, FIRST.fence, self._owner, now + lease, now)
+        if database.book.account != intent.account:
+            self._take_up(database, intent.account)
+        sent = fresh(intent, FIRST.fence, self._owner, self._sight.now() + lease, now)
         # Most changes were never seen: they are looked for and claimed at once.
         if (number := add(database, sent)) is not None:
-            self._live[place] = (number, sent)
+            self._live[place] = (number, sent, self._runtime.monotonic() + lease)
             return self._first if repeatable else FIRST
         entry = find(database, *place)
         row = None if entry is None else entry.row
         if entry is not None and row is not None and row.state is State.CLAIMED:
-            over = is_over(row.owner, row.lease_until, entry.last_sent, now)
-            row = evolve(row, lease_until=now) if over else row
+            row = evolve(row, lease_until=now + self._left(database, place, entry))
         asks = "another client of this process" if place in self._live else self._owner
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
-            first_sent = row.first_sent if row is not None and ruling.in_doubt else now
-            claimed = Row(
-                intent.digest,
-                State.CLAIMED,
-                ruling.in_doubt,
-                ruling.fence,
-                self._owner,
-                now + lease,
-                first_sent,
-                intent.customer_id,
-                intent.value,
+            again = Entry(
+                *place, self._claimed(intent, row, ruling, lease, now), intent.path, intent.body, now
             )
-            again = Entry(*place, claimed, intent.path, intent.body, now)
             if entry is not None:
                 again = evolve(again, attempts=entry.attempts, answer=entry.answer, error=entry.error)
-            self._live[place] = put(database, again)
+            self._live[place] = (*put(database, again), self._runtime.monotonic() + lease)
         return ruling
 
-    def _end(self, database: sqlite3.Connection, intent: Intent, fence: int, ending: Ending) -> bool:
+    def _claimed(self, intent: Intent, row: Row | None, granted: Granted, lease: float, now: float) -> Row:
+        """Return a change that is claimed again, now."""
+        return Row(
+            intent.digest,
+            State.CLAIMED,
+            granted.in_doubt,
+            granted.fence,
+            self._owner,
+            self._sight.now() + lease,
+            row.first_sent if row is not None and granted.in_doubt else now,
+            intent.customer_id,
+            intent.value,
+        )
+
+    def _take_up(self, database: Connection, account: Account) -> None:
+        """Claim for an account whose ledger it is to be; raise when it is, or has become, another one's."""
+        held = database.book.account or self._account
+        if held not in (None, account):
+            raise ConfigurationError(another(f"The ledger {self.path}", held, account))
+        database.bind(account)
+        self._account = account
+
+    def _left(self, database: Connection, place: tuple[str, str], entry: Entry) -> float:
+        """Return for how many seconds more a claim holds."""
+        row, mine = entry.row, self._live.get(place)
+        if mine is not None and (mine[1][5], mine[1][6]) == (row.fence, row.owner):
+            return max(0.0, mine[2] - self._runtime.monotonic())
+        claim = Claim(row.owner, row.lease_until, entry.last_sent)
+        return self._sight.left(claim, owner.heard(database, row.owner))
+
+    def _end(self, database: Connection, intent: Intent, fence: int, ending: Ending) -> bool:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
-        number, sent = self._live.get(place, (0, None))
+        number, sent, _ = self._live.get(place, (0, None, 0.0))
         if sent is None or sent[5] != fence:
             return False  # whoever has claimed it since, here or elsewhere, says how it ends
         del self._live[place]
@@ -194,39 +231,81 @@ class SqliteLedger:
             return True
         return ending.state in DONE and self._overrule(database, intent, ending)
 
-    def _overrule(self, database: sqlite3.Connection, intent: Intent, ending: Ending) -> bool:
+    def _overrule(self, database: Connection, intent: Intent, ending: Ending) -> bool:
         """Write down that a change is applied which stands as not applied: a person may have said so."""
         entry = find(database, intent.operation, intent.key)
         if entry is None or entry.row.digest != intent.digest or entry.row.state not in FREE:
             return False
-        row = evolve(entry.row, state=ending.state, fence=entry.row.fence + 1)
         note = f"it stood as {entry.row.state.value} ({entry.error}) when its sender was answered"
-        attempts = entry.attempts + ending.attempts
-        put(database, evolve(entry, row=row, attempts=attempts, answer=ending.answer, error=note))
-        logger.warning("contradiction: key=%s is %s: %s", intent.key, ending.state.value, note)
-        return True
+        mine = database.book.account == intent.account
+        if mine:
+            row = evolve(entry.row, state=ending.state, fence=entry.row.fence + 1)
+            attempts = entry.attempts + ending.attempts
+            put(database, evolve(entry, row=row, attempts=attempts, answer=ending.answer, error=note))
+        kept = "" if mine else "; the ledger is another account's now, and does not say so"
+        logger.warning("contradiction: key=%s is %s: %s%s", intent.key, ending.state.value, note, kept)
+        return mine
+
+    def _begun(self, database: Connection) -> None:
+        """Say in a transaction that this process is there, when that is due."""
+        database.begun()
+        now = self._runtime.monotonic()
+        if now - self._beat >= owner.BEAT:
+            if self._beat == float("-inf"):
+                owner.bury(database, self._sight)
+            owner.beat(database, self._owner, Beat(now, self._clock()))
+            self._due = now
+
+    def _committed(self, database: Connection) -> None:
+        self._beat = self._due
+        database.committed()
+
+    def _connect(self, give_up: Callable[[], bool]) -> Connection:
+        return opened(self.path, give_up=give_up, farewell=self._leave_the_file)
+
+    def _leave_the_file(self, database: sqlite3.Connection) -> None:
+        """Say that this process holds nothing any more, unless it does."""
+        if not self._live:
+            owner.leave(database, self._owner)
 
     def _opened(self) -> Writer:
         """Return the writer, opening the file at the first use; the loop does not wait for it."""
-        if self._writer is not None and self._writer.failed:
-            self._writer.stop()
-            self._writer = None
-        if self._writer is None:
-            running_loop()  # no thread is begun for a caller who cannot wait for it
-            self._owner, self._pid = this_process(), os.getpid()
-            self._writer = Writer(self.path, lambda: opened(self.path))
-            self._writer.start()
-        elif self._pid != os.getpid():
-            raise ConfigurationError(
-                "The ledger was opened before this process was forked. Nothing was sent; open one in each."
-            )
-        return self._writer
+        writer = self._writer
+        if writer is None or writer.failed or self._pid != os.getpid():
+            writer = self._open()
+        return writer
+
+    def _open(self) -> Writer:
+        with self._opening:  # threads with loops of their own may use one ledger
+            if self._writer is not None and self._pid != os.getpid():
+                raise ConfigurationError(
+                    "The ledger was opened before this process was forked. Nothing was sent; open one in "
+                    "each."
+                )
+            if self._writer is not None and self._writer.failed:
+                self._writer.stop()
+                self._writer = None
+            if self._writer is None:
+                running_loop()  # no thread is begun for a caller who cannot wait for it
+                self._sight = Sight.here(self._runtime)
+                self._owner, self._pid = self._sight.me(), os.getpid()
+                self._beat = self._due = float("-inf")
+                self._writer = Writer(
+                    self.path,
+                    self._connect,
+                    begun=self._begun,
+                    committed=self._committed,
+                    rest=lambda: TICK if self._live else None,
+                )
+                self._writer.start()
+            return self._writer
 
     async def aclose(self) -> None:
         """Commit what is left and close the file. Idempotent."""
         if self._writer is not None:
             running_loop()
-        writer, self._writer = self._writer, None
+        with self._opening:
+            writer, self._writer = self._writer, None
         if writer is not None:
             await asyncio.to_thread(writer.stop)
 
@@ -240,3 +319,13 @@ class SqliteLedger:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return where `path` is now: a program that changes its folder later means the same file."""
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The ledger {path} cannot be found: {error.strerror}. Nothing was sent; give an absolute path."
+        ) from None

@@ -6,10 +6,10 @@ While one commit waits for the disk, the next pieces gather: the slower the disk
 import asyncio
 import contextlib
 import copy
-import os
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Generic, TypeVar, cast
 
 from attrs import define, field
 
-from bonifiq_async.errors import BonifiQError
-from bonifiq_async.ledger.schema import fault_of
+from bonifiq_async.errors import BonifiQError, LedgerError
+from bonifiq_async.ledger.schema import PATIENCE, Connection, fault_of, is_busy
+from bonifiq_async.log import files
 from bonifiq_async.runtime import no_loop
 
 T = TypeVar("T")
@@ -34,13 +35,19 @@ idle one turns at once."""
 
 @define
 class _Job(Generic[T]):
-    work: Callable[[sqlite3.Connection], T]
+    work: Callable[[Connection], T]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[T]"
     unheard: Callable[[T], None] | None
     failed: "Failed[T] | None"
+    kept: bool = False
     error: BonifiQError | None = None
     answer: T = field(init=False)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a caller, or something to write down, that still waits for it."""
+        return self.kept or not self.done.done()
 
     def fail(self, error: BonifiQError, connection: sqlite3.Connection | None = None) -> None:
         """Take note that nothing of it is on disk; `connection` is given where that can be asked."""
@@ -48,6 +55,8 @@ class _Job(Generic[T]):
         if self.failed is not None and connection is not None:
             with contextlib.suppress(Exception):  # it was asked only for what can be said of the error
                 self.failed(connection, getattr(self, "answer", None), error)
+        if self.kept and self.done.done():
+            files.warning("lost: what came of a change was not written down: %s", error)
 
     def tell(self) -> None:
         """Hand over what came of it, in its own loop."""
@@ -61,16 +70,30 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Runs work in transactions of its own thread. `connect` is called there, once."""
+    """Runs work in transactions of its own thread. `connect` is called there, once.
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    `begun` is called in each transaction before the work, and `committed` after it. `rest` says after how
+    many seconds without work a transaction is due all the same, None for never.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[Callable[[], bool]], Connection],
+        *,
+        begun: Callable[[Connection], None] = lambda connection: connection.begun(),
+        committed: Callable[[Connection], None] = lambda connection: connection.committed(),
+        rest: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self._path = path
-        self._file = (0, 0)
         self._connect = connect
+        self._begun, self._committed, self._rest = begun, committed, rest
         self._jobs: deque[_Job[object]] = deque()
         self._woken: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._waking: set[asyncio.AbstractEventLoop] = set()
         self._opened = threading.Event()
+        self._stopping = False
+        self._over = False
         self._fault: BonifiQError | None = None
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.commits = 0
@@ -92,28 +115,34 @@ class Writer:
 
     def submit(
         self,
-        work: Callable[[sqlite3.Connection], T],
+        work: Callable[[Connection], T],
         unheard: Callable[[T], None] | None = None,
         failed: Failed[T] | None = None,
+        *,
+        kept: bool = False,
     ) -> "asyncio.Future[T]":
         """Have `work` done in the next commit; the future is done when it is on disk.
 
         The work is done also when the future is cancelled; then `unheard` gets what came of it. When it
-        does not get there, `failed` is called in the thread.
+        does not get there, `failed` is called in the thread. While another program holds the file, work
+        that is `kept` waits on, whatever its caller does; other work is given up with its caller, or after
+        a while.
         """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise no_loop() from None
-        job = _Job(work, loop, loop.create_future(), unheard, failed)
-        self._jobs.append(cast("_Job[object]", job))
-        if loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
+        job = cast("_Job[object]", _Job(work, loop, loop.create_future(), unheard, failed, kept))
+        self._jobs.append(job)
+        if self._over:
+            self._refuse(job)
+        elif loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
             for each in tuple(self._waking):
                 if each.is_closed():
                     self._waking.discard(each)
             self._waking.add(loop)
             loop.call_soon(self._wake, loop, TURNS)
-        return job.done
+        return cast("asyncio.Future[T]", job.done)
 
     def hurry(self) -> None:
         """Call the thread now: the loop of who does not wait for it may end before its next turn."""
@@ -127,23 +156,46 @@ class Writer:
         self._woken.put(True)
 
     def stop(self) -> None:
-        """Block until what is left is committed, the file closed and the thread ended."""
+        """Block until what is left is committed, the file closed and the thread ended.
+
+        A file that another program holds is waited for as long as by anybody, and no longer.
+        """
+        self._stopping = True
         self._woken.put(False)
         self._thread.join()
+
+    def _refuse(self, job: _Job[object]) -> None:
+        """End a job that came when the thread had ended, unless that has seen it in its last turn."""
+        with contextlib.suppress(ValueError):
+            self._jobs.remove(job)
+            job.done.set_exception(
+                LedgerError(f"The ledger {self._path} was closed while it was asked. Open it again.")
+            )
 
     def _run(self) -> None:
         connection = self._open()
         try:
             goes_on = True
             while goes_on:
-                goes_on = self._woken.get()
+                goes_on = self._called(connection)
                 while jobs := self._next_group():
                     self._do(connection, jobs)
+            self._over = True
+            while jobs := self._next_group():
+                self._do(connection, jobs)
         finally:
             if connection is not None:
                 connection.close()
 
-    def _do(self, connection: sqlite3.Connection | None, jobs: list[_Job[object]]) -> None:
+    def _called(self, connection: Connection | None) -> bool:
+        """Wait for a call, or for what is due without one; False when it was the last."""
+        while True:
+            try:
+                return self._woken.get(timeout=None if connection is None else self._rest())
+            except queue.Empty:
+                self._do(connection, [])
+
+    def _do(self, connection: Connection | None, jobs: list[_Job[object]]) -> None:
         """Do the jobs and tell what came of them, whatever happens: their callers wait for nothing else."""
         try:
             if connection is not None and self._fault is None:
@@ -160,32 +212,38 @@ class Writer:
         for job in jobs:
             job.error = copy.copy(self._fault)  # each caller adds its key
 
-    def _open(self) -> sqlite3.Connection | None:
+    def _open(self) -> Connection | None:
         try:
-            connection = self._connect()
-            self._file = self._identity()
-            return connection
+            return self._connect(lambda: self._stopping and not self._jobs)
         except Exception as error:  # noqa: BLE001 - raised where the ledger is used
             self._fault = error if isinstance(error, BonifiQError) else fault_of(self._path, error)
             return None
         finally:
             self._opened.set()
 
-    def _identity(self) -> tuple[int, int]:
-        status = os.stat(self._path)
-        return status.st_dev, status.st_ino
-
     def _next_group(self) -> list[_Job[object]]:
         """Return what is to be done, the eldest first."""
         return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[object]]) -> None:
+    def _begin(self, connection: Connection, jobs: list[_Job[object]]) -> None:
+        """Begin a transaction. While another program holds the file, drop the jobs that nobody wants."""
+        latest = time.monotonic() + PATIENCE
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= latest:
+                    raise
+                jobs[:] = [job for job in (*jobs, *self._next_group()) if job.wanted]
+
+    def _commit(self, connection: Connection, jobs: list[_Job[object]]) -> None:
         same = False
         try:
-            if self._identity() != self._file:
-                raise sqlite3.OperationalError("the file was replaced by another one")
+            connection.watch()
             same = True
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection, jobs)
+            self._begun(connection)
             for job in jobs:
                 try:
                     job.answer = job.work(connection)
@@ -198,12 +256,22 @@ class Writer:
                         raise  # pages that make no sense, or SQLite has rolled back all that was done
                     job.fail(fault_of(self._path, error), connection)
             connection.execute("COMMIT")
+            same = False
+            connection.watch()
+            self._committed(connection)
             self.commits += 1
         except Exception as error:  # noqa: BLE001 - SQLite's want of memory is a MemoryError
             with contextlib.suppress(Exception):
                 connection.execute("ROLLBACK")
+            if is_busy(error) and not self._stopping:
+                self._put_back(jobs)
             for job in jobs:
                 job.fail(fault_of(self._path, error), connection if same else None)
+
+    def _put_back(self, jobs: list[_Job[object]]) -> None:
+        """Keep what must be written down for when the file is free, before what came later."""
+        self._jobs.extendleft(job for job in reversed(jobs) if job.kept)
+        jobs[:] = [job for job in jobs if not job.kept]
 
 
 def _tell(jobs: list[_Job[object]]) -> None:

@@ -1,0 +1,91 @@
+"""The format of the file: its tables, its version, and how one of the former version becomes one of this."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.ledger import book, entry, owner
+from bonifiq_async.ledger.book import Book
+from bonifiq_async.ledger.entry import Damaged
+from bonifiq_async.ledger.place import Place
+
+APPLICATION = 0x426F6E69
+"""`Boni`: marks the file as a ledger (SQLite's application_id)."""
+VERSION = 2
+TABLES: Mapping[str, str] = {"book": book.TABLE, "change": entry.TABLE, "owner": owner.TABLE}
+
+FORMER = 1
+"""The version that knew neither beats nor whether a log belongs to the file."""
+FORMER_TABLES: Mapping[str, str] = {
+    "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
+    "change": entry.TABLE,
+}
+
+
+def is_current(connection: sqlite3.Connection, place: Place) -> bool:
+    """Say whether it is a ledger of this version; False for what `prepare` makes into one.
+
+    Raises `ConfigurationError` for what is no ledger or one of another version, and `Damaged`.
+    """
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = _tables(connection)
+    if not tables and application == 0:
+        _refuse_remains(place)
+        return False
+    if application != APPLICATION:
+        raise ConfigurationError(
+            f"{place.path} is a database, but not a ledger. Nothing was sent; name another file."
+        )
+    if version not in (FORMER, VERSION):
+        raise ConfigurationError(
+            f"The ledger {place.path} has format {version}; this program knows format {VERSION}. Nothing was "
+            "sent."
+        )
+    wanted = FORMER_TABLES if version == FORMER else TABLES
+    if not wanted.items() <= tables.items():
+        raise Damaged(f"its tables are not those of format {version}")
+    return bool(version == VERSION)
+
+
+def prepare(connection: sqlite3.Connection, place: Place) -> None:
+    """Make, in a transaction, a ledger of what has nothing in it or is of the former version.
+
+    Raises as `is_current`: another process may have changed it since that was asked.
+    """
+    if not is_current(connection, place):
+        (_renew if _tables(connection) else _make)(connection)
+
+
+def _refuse_remains(place: Place) -> None:
+    """The tables of a ledger lie in its file before it has a log; those of the former version lay there."""
+    if not place.is_empty():
+        raise ConfigurationError(
+            f"The ledger {place.path} has only the head of a database in it: if a ledger was written there, "
+            f"it was all in the log {place.log.name}, which is missing. Nothing was sent; put the log back "
+            "beside it, or delete the file if nothing was ever sent with it."
+        )
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    for statement in TABLES.values():
+        connection.execute(statement)
+    book.write(connection, Book())
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _renew(connection: sqlite3.Connection) -> None:
+    """Make of a former ledger one of today: what is claimed in it stays claimed, as it was."""
+    account = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
+    if account is None and connection.execute("SELECT 1 FROM change").fetchone() is not None:
+        raise Damaged("it does not say whose changes it holds")
+    connection.execute("DROP TABLE account")
+    for name in TABLES.keys() - FORMER_TABLES.keys():
+        connection.execute(TABLES[name])
+    book.write(connection, Book(account))
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _tables(connection: sqlite3.Connection) -> Mapping[str, str]:
+    return dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
