@@ -16,6 +16,7 @@ from bonifiq_async.cli.rows import FORMATS, Format
 from bonifiq_async.conclusion import said_beside
 from bonifiq_async.converters import decode
 from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async.ledger.place import PRIVATE, make_private
 from bonifiq_async.outcome import Outcome
 from bonifiq_async.printable import printable
 
@@ -154,8 +155,14 @@ class OutcomeFile:
 
 
 def _for_its_owner(path: Path) -> int:
-    """Open a file to append to, which nobody else may read if it is made here: it holds customer data."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Open a file to append to that no other user may read: it holds customer data."""
+    found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
+    try:
+        make_private(path)
+    except ConfigurationError:
+        os.close(found)
+        raise
+    return found
 
 
 _BEGINNING = b'{"line":'

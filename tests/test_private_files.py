@@ -1,0 +1,76 @@
+"""Files with customers' data are their owner's alone: made so, closed to others, or refused."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from test_ledger_place import killed
+
+from bonifiq_async import SqliteLedger
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.ledger.schema import opened
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("before", [0o644, 0o640, 0o666, 0o604], ids=oct)
+async def test_a_ledger_that_others_could_read_is_closed_to_them(before, tmp_path, caplog):
+    """File, log and index, which SQLite makes with the mode of the file; it is said."""
+    path = killed(tmp_path / "l", 2)
+    names = ("l", "l-wal", "l-shm")
+    for name in names:
+        (tmp_path / name).chmod(before)
+    async with SqliteLedger(path) as ledger:
+        await ledger.bind("p", "a")
+        assert [mode(tmp_path / name) for name in names] == [0o600] * 3
+    assert caplog.text.count(f"could be read by others (mode {before:04o}); its mode is 0600 now") == 3
+    caplog.clear()
+    async with SqliteLedger(path) as ledger:
+        await ledger.bind("p", "a")
+    assert caplog.text == ""
+
+
+def test_a_link_to_a_ledger_that_others_could_read_closes_the_file(tmp_path):
+    (tmp_path / "real").touch(mode=0o644)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    opened(tmp_path / "link").close()
+    assert mode(tmp_path / "real") == 0o600
+
+
+def test_the_command_says_so_and_closes_the_outcome_file_too(console, sandbox):
+    """Once for each file, in a sentence."""
+    server = sandbox()
+    console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
+    command = ("apply", "changes.csv", "--yes", "--out", "out.csv")
+    assert console(*command, sandbox=server).code == 0
+    for name in ("changes.csv.ledger", "out.csv"):
+        (console.folder / name).chmod(0o644)
+    ended = console(*command, sandbox=server)
+    assert ended.code == 0
+    for name in ("changes.csv.ledger", "out.csv"):
+        assert mode(console.folder / name) == 0o600
+        assert ended.err.count(f"{name} could be read by others (mode 0644); its mode is 0600 now") == 1
+
+
+@pytest.mark.parametrize("file", ["changes.csv.ledger", "out.csv"])
+def test_a_file_of_another_user_that_others_can_read_is_refused_with_the_command(file, console, sandbox):
+    """It is for its owner to close it; nothing is sent meanwhile."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    server = sandbox()
+    console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
+    command = ("apply", "changes.csv", "--yes", "--out", "out.csv")
+    assert console(*command, sandbox=server).code == 0
+    console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o2")
+    os.chown(console.folder / file, 65533, 65533)
+    (console.folder / file).chmod(0o666)
+    ended = console(*command, sandbox=server)
+    assert ended.code == Exit.USAGE
+    assert re.search(rf"{file} has mode 0666, .* run `chmod 600 \S*{file}` as its owner", ended.err)
+    (console.folder / file).chmod(0o600)
+    assert console(*command, sandbox=server).code == 0
+    assert server.books.requests == 2
