@@ -49,7 +49,7 @@ class VirtualClock:
         self.slept: list[float] = []
         self._on_sleep = on_sleep
         self._busy = busy
-        self._patience = patience
+        self._patience = door.seconds(patience, "patience")
         self._lock = threading.Lock()
         self._loops: dict[asyncio.AbstractEventLoop, _Sleepers] = {}
 

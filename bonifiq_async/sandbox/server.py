@@ -13,6 +13,7 @@ from typing import Self, cast
 import msgspec
 from aiohttp import web
 
+from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, Speaks
 from bonifiq_async.sandbox.faults import Act, Fault
 from bonifiq_async.sandbox.journal import Journal, Line, name_of
@@ -21,6 +22,7 @@ from bonifiq_async.sandbox.script import FaultScript
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
+LAST_PORT = 65535
 
 
 class Server:
@@ -32,6 +34,8 @@ class Server:
     def __init__(self, provider: Speaks, *, faults: FaultScript | None, port: int) -> None:
         self.faults = FaultScript() if faults is None else faults
         self.journal = Journal()
+        if type(port) is not int or not 0 <= port <= LAST_PORT:
+            raise ConfigurationError(f"port must be a whole number from 0 to {LAST_PORT}, not {port!r:.60}.")
         self.port = port
         self._provider = provider
         self._running: _Running | None = None
