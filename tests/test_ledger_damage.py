@@ -206,7 +206,7 @@ def test_a_cut_log_shows_older_rows_and_fewer(written, tmp_path):
 
 
 def _when_leases_are_over() -> float:
-    return time.time() + 3600
+    return time.monotonic() + 3600
 
 
 @pytest.mark.parametrize("state", ["young", "old"])
@@ -219,7 +219,7 @@ async def test_a_run_on_a_damaged_ledger_applies_nothing_twice(damage, file, sta
         (folder / file).write_bytes(damage((folder / file).read_bytes(), chance))
         try:
             async with (
-                SqliteLedger(folder / "ledger", clock=_when_leases_are_over) as ledger,
+                SqliteLedger(folder / "ledger", monotonic=_when_leases_are_over) as ledger,
                 client_for(written.server, ledger=ledger) as client,
             ):
                 ends = await asyncio.gather(*map(client.outcome_of, CHANGES), return_exceptions=True)

@@ -302,6 +302,7 @@ import os, sys, time
 sys.path[:0] = {path!r}
 from bonifiq_async.ledger.owner import Sight
 from bonifiq_async.runtime import Runtime
+Sight.here(Runtime())  # loads what the other user cannot
 os.setgid(65534); os.setuid(65534)
 print(Sight.here(Runtime()).runs(sys.argv[1]))
 """

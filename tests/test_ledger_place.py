@@ -330,6 +330,8 @@ async def test_what_is_written_to_a_file_without_a_name_is_told_to_nobody(act, w
             with pytest.raises(LedgerError, match=why) as caught:
                 await client.outcome_of(change(key))
             assert caught.value.effect is Effect.UNKNOWN
+        left = [path.read_bytes() for path in (tmp_path / "l", tmp_path / "x") if path.exists()]
+        assert not [content for content in left if b"second" in content], "nothing is written there any more"
     assert server.books.requests == 1
 
 

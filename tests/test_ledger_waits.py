@@ -283,6 +283,6 @@ async def test_what_is_asked_of_a_writer_that_has_ended_is_answered(tmp_path):
     ended = ledger._opened()
     await ledger.aclose()
     with pytest.raises(LedgerError, match="was closed while it was asked"):
-        await ended.submit(lambda _: None)
+        await asyncio.wait_for(ended.submit(lambda _: None), SOON)
     assert isinstance(await ledger.claim(INTENT, lease=60, repeatable=True), Granted), "it is opened again"
     await ledger.aclose()

@@ -7,7 +7,7 @@ from itertools import chain
 
 from bonifiq_async.cli.providers import FileChange, Side
 from bonifiq_async.cli.rows import TOGETHER
-from bonifiq_async.ledger.entry import vouch
+from bonifiq_async.ledger.entry import COLUMNS, vouch
 from bonifiq_async.ledger.look import APPLIED
 from bonifiq_async.money import Sums
 
@@ -85,14 +85,15 @@ class Keys:
         """
         found = self.database.execute(
             # In the order of the keys, so that the ledger, ordered by them too, is read from front to end.
-            f"SELECT applied.*, line, seen.value FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
+            f"SELECT {', '.join(f'applied.{name}' for name in COLUMNS)}, line, seen.value, elsewhere"
+            f" FROM seen INDEXED BY by_key CROSS JOIN {APPLIED} AS applied"
             f" ON applied.operation IN ({', '.join('?' * len(self._operations))})"
             " AND applied.key = seen.key AND applied.digest = seen.digest",
             self._operations,
         )
         while some := found.fetchmany(TOGETHER):
             vouch(some)
-            yield [(line, value, elsewhere) for *_, elsewhere, line, value in some]
+            yield [row[-3:] for row in some]
 
     def close(self) -> None:
         """Forget everything."""
