@@ -38,6 +38,8 @@ from bonifiq_async.cli.rows import _quoted
 from bonifiq_async.cli.tables import Table
 from bonifiq_async.laboratory.finding import Figures, Finding, Proof
 from bonifiq_async.laboratory.page import Head, page
+from bonifiq_async.ledger import book
+from bonifiq_async.ledger.book import Book
 from bonifiq_async.log import Log
 from bonifiq_async.printable import LONGEST, printable
 from bonifiq_async.sandbox.journal import Line
@@ -319,13 +321,13 @@ def _of_ledger(
 
 
 def _of_strangers(*command: str) -> Screen:
-    """What a ledger says of its account is sealed by nothing."""
+    """What a ledger says of its account is whatever the program that wrote it says, seal and all."""
 
     def run(console: Console) -> Ended:
         _ledger("l")
         console.write("changes.csv", *rows(1))
         with closing(sqlite3.connect("l")) as database:
-            database.execute("UPDATE account SET provider = ?, fingerprint = ?", (HOSTILE, HOSTILE))
+            book.write(database, Book((HOSTILE, HOSTILE)))
             database.commit()
         return console(*command, **environment("http://127.0.0.1:1"))
 

@@ -157,12 +157,12 @@ async def test_opening_a_ledger_ends_with_who_opens_it(tmp_path):
     with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=DELETE")  # what opens it needs it for itself, to write a log again
     with held(tmp_path / "l"):
-        began = time.monotonic()
+        before, began = set(threading.enumerate()), time.monotonic()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3), SqliteLedger(tmp_path / "l"):
                 raise AssertionError("it was opened though another program held it")
         assert time.monotonic() - began < SOON
-        assert not [each for each in threading.enumerate() if each.name == "ledger"]
+        assert not [each for each in set(threading.enumerate()) - before if each.name == "ledger"]
 
 
 async def test_a_ledger_that_another_program_holds_can_be_looked_at(tmp_path):
@@ -269,10 +269,11 @@ def test_threads_that_open_one_ledger_at_once_have_one_writer(opens, tmp_path):
     """Which is closed with it: a second would hold the file open for ever."""
     for number in range(30):
         ledger = SqliteLedger(tmp_path / f"l{number}")
+        before = threading.active_count()
         assert len(at_once(ledger, "abc", opens=opens)) == 1
-        assert sum(each.name == "ledger" for each in threading.enumerate()) == 1
+        assert threading.active_count() == before + 1
         asyncio.run(ledger.aclose())
-        assert not [each for each in threading.enumerate() if each.name == "ledger"]
+        assert threading.active_count() == before
         assert standing(ledger.path).counts[State.APPLIED] == 3
 
 

@@ -62,9 +62,9 @@ def slow_disk(monkeypatch) -> Disk:
             disk.take_time("close")
             self._connection.close()
 
-    def slow_open(path: Path) -> Slow:
+    def slow_open(path: Path, **more: object) -> Slow:
         disk.take_time("open")
-        return Slow(opened(path))
+        return Slow(opened(path, **more))
 
     def slow_commit(self: writer.Writer, *args: object) -> object:
         disk.take_time("commit")

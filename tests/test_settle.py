@@ -10,7 +10,7 @@ from conftest import change, client_for, until
 
 from bonifiq_async import ConfigurationError, Effect, SqliteLedger
 from bonifiq_async.cli.doubts import show_standing
-from bonifiq_async.intent import Intent, State
+from bonifiq_async.intent import Ending, Intent, State
 from bonifiq_async.ledger.look import recorded, settle
 from bonifiq_async.ledger.owner import Sight
 from bonifiq_async.sandbox import FaultScript
@@ -61,18 +61,17 @@ async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
 
 
 async def test_what_is_applied_late_is_not_written_into_a_ledger_that_is_anothers_now(
-    sandbox, tmp_path, monkeypatch, caplog
+    tmp_path, monkeypatch, caplog
 ):
     """A person had said that it was not, and the ledger went over to another account: that is logged."""
     monkeypatch.setattr(Sight, "runs", lambda *_: None)
-    server, path = sandbox(faults=FaultScript(["slow"])), tmp_path / "l"
-    async with SqliteLedger(path, monotonic=behind) as ledger, client_for(server, ledger=ledger) as client:
-        call = asyncio.create_task(client.outcome_of(change()))
-        await until(lambda: server.books.requests == 1)
+    path = tmp_path / "l"
+    intent = Intent("operation", KEY, b"d", "ana", Decimal(1), "/path", b"{}", ("bonifiq", "one"))
+    async with SqliteLedger(path, monotonic=behind) as ledger, SqliteLedger(path) as other:
+        granted = await ledger.claim(intent, lease=60, repeatable=True)
         settle(path, KEY, State.NOT_APPLIED, "no movement")
-        async with SqliteLedger(path) as other:
-            await other.bind("bonifiq", "another account")
-            assert (await call).effect is Effect.APPLIED
+        await other.bind("bonifiq", "another")
+        assert not await ledger.end(intent, granted.fence, Ending(State.APPLIED, 1))
     assert f"contradiction: key={KEY} is applied" in caplog.text
     assert "the ledger is another account's now" in caplog.text
     [entry] = recorded(path, set(State))
