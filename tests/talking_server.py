@@ -95,6 +95,7 @@ class TalkingServer:
         while True:
             try:
                 line, _ = self._listener.accept()
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is pushed is there at once
             except OSError:
                 return
             self.lines.append(line)

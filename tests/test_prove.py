@@ -99,6 +99,13 @@ BREAKS = {
         delivery._explained = lambda ended, doubted: evolve(ended, used_elsewhere=True)
         """,
     ),
+    "a kept connection that is not looked at": (
+        ("own-answer",),
+        """
+        from bonifiq_async import connector
+        connector.is_quiet = lambda protocol: not protocol.should_close
+        """,
+    ),
     "no order within a customer": (
         ("order",),
         """

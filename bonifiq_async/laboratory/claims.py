@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.laboratory.doubled import DOUBLED
 from bonifiq_async.laboratory.doubt import DOUBT
 from bonifiq_async.laboratory.finding import Conducted, Experiment, Lab
 from bonifiq_async.laboratory.keys import KEYS
@@ -19,7 +20,7 @@ from bonifiq_async.laboratory.scale import Scale
 from bonifiq_async.laboratory.shared import SHARED
 from bonifiq_async.laboratory.time_limits import limits
 
-EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, SHARED, MEMORY, NEVER)
+EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, SHARED, DOUBLED, MEMORY, NEVER)
 """All that is tried; each bears the claims that it names."""
 NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)
 """The names of all claims."""
