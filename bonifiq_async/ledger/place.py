@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async.errors import ConfigurationError
 from bonifiq_async.log import files
@@ -45,6 +45,11 @@ class Place:
     file: Path
     log: Path
     index: Path
+    _names: tuple[str, str, str] = field(init=False)
+
+    @_names.default
+    def _to_watch(self) -> tuple[str, str, str]:
+        return str(self.path), str(self.log), str(self.index)  # a path would be made a text at each look
 
     @classmethod
     def of(cls, path: Path) -> "Place":
@@ -57,7 +62,7 @@ class Place:
 
     def identity(self) -> Identity:
         """Return what the names stand for now. Raises `OSError` where that cannot be seen."""
-        return tuple(map(_identity, (self.path, self.log, self.index)))
+        return tuple([_identity(name) for name in self._names])
 
     def has_log(self) -> bool:
         """Say whether there is a log with anything in it."""
@@ -190,9 +195,9 @@ def _is_mount(path: Path) -> bool:
     return None not in (own, around) and own != around
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(name: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(path)
+        status = os.stat(name)
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
