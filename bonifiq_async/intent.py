@@ -172,8 +172,8 @@ class Ledger(Protocol):
     A claim is durable before `claim` returns, an outcome before `end` does. All raise `LedgerError`
     when the record cannot be kept; its effect is `NOT_APPLIED` only where the change was surely never sent.
 
-    A client bounds each wait by the deadline of its call, and cancels what takes longer: of a `claim` nothing
-    may stay then, and what `end` was given is still written when that can be.
+    A claim keeps to the time that it is given. The wait for `bind` and `end` is bounded by the client, which
+    cancels what takes longer than its call has time; what `end` was given is still written when that can be.
     """
 
     async def bind(self, provider: str, account: str) -> None:

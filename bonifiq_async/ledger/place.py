@@ -19,7 +19,7 @@ from bonifiq_async.log import files
 _NETWORK = {"nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "9p", "afs", "coda"}
 _CLUSTER = {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "panfs", "pvfs2", "orangefs"}
 _CLUSTER |= {"gfs", "gfs2", "ocfs2", "acfs"}
-_OF_A_HOST = {"virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs"}
+_OF_A_HOST = {"virtiofs", "fakeowner", "osxfs", "vboxsf", "vmhgfs", "prl_fs", "drvfs"}
 REFUSED = frozenset({*_NETWORK, *_CLUSTER, *_OF_A_HOST, "fuse"})
 """File systems that other machines or virtual machines share, and those of user-space programs (`fuse`).
 
