@@ -44,7 +44,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_versions_are_exact() -> None:
-    """A beginning would let in a release that nobody has tried."""
+    """A beginning would let in a release that was not tried."""
     assert all(version.count(".") == 2 and not version.endswith(".") for version in aiohttp_parts.TRIED)
     assert aiohttp.__version__ in aiohttp_parts.TRIED
 

@@ -102,7 +102,7 @@ def where(server: TalkingServer) -> str:
 @pytest.mark.parametrize("method", BODIES)
 @pytest.mark.parametrize(("made", "words"), UNTRUSTED.values(), ids=UNTRUSTED)
 async def test_a_certificate_that_is_not_to_be_trusted(made, words, method, authority, monkeypatch) -> None:
-    """Nothing is sent to whoever has it."""
+    """Nothing is sent to the server that has it."""
     trust(authority, monkeypatch)
     with TalkingServer(answers(CHANGED), context=made(authority)) as server:
         evidence = await attempt(server, method)
@@ -228,7 +228,7 @@ async def test_an_answer_that_breaks_the_rules(data, words, failure, method) -> 
 
 @pytest.mark.usefixtures("way")
 async def test_what_cannot_be_reached(deaf_url: str) -> None:
-    """A port where nobody listens, a name that is not known, and no answer to the first packet."""
+    """A port where nothing listens, a name that is not known, and no answer to the first packet."""
     with TalkingServer(answers(CHANGED)) as server:
         pass
     limits = Timeouts(connect=0.05)

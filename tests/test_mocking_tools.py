@@ -158,7 +158,7 @@ def client_of(server: TalkingServer, session: aiohttp.ClientSession | None = Non
 @calls
 @pytest.mark.parametrize("begun", [True, False], ids=["a kept connection", "a new client"])
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:unittest.mock")  # a mock's coroutine that nobody awaits
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:unittest.mock")  # a mock's coroutine is not awaited
 async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, caplog) -> None:
     """Be it applied before the client's first request or between two; afterwards all is as before."""
     caplog.set_level(logging.INFO, "bonifiq_async")

@@ -194,7 +194,7 @@ def test_two_answers_to_one_request_prove_nothing_on_a_connection_that_was_used(
 
 
 def test_an_answer_to_a_request_that_has_not_arrived(run, caplog) -> None:
-    """It lies in this machine's kernel, since the other side's window is full: nobody has read it."""
+    """It lies in this machine's kernel, since the other side's window is full: it was not read."""
     body = b" " * 30_000
 
     async def main() -> None:

@@ -41,7 +41,7 @@ class _Doubler:
         self.doubled = 0
 
     def double(self) -> None:
-        """Send the last answer again, now: whoever calls it is too busy to read it meanwhile."""
+        """Send the last answer again, now; the caller's event loop does not turn meanwhile, and cannot read it."""
         if self._last is not None:
             line, answer = self._last
             line.sendall(answer)
