@@ -41,7 +41,7 @@ class _Doubler:
         self.doubled = 0
 
     def double(self) -> None:
-        """Send the last answer again, now; the caller's event loop does not turn meanwhile, and cannot read it."""
+        """Send the last answer again, now; the caller's event loop does not turn meanwhile."""
         if self._last is not None:
             line, answer = self._last
             line.sendall(answer)
