@@ -14,7 +14,7 @@ from yarl import URL
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
-from bonifiq_async.door import number, total, whole
+from bonifiq_async.door import LONGEST_ID, number, quantity, seconds, shown, total, whole
 from bonifiq_async.operation import Operation
 from bonifiq_async.request import checked_base_url, is_loopback, prepare
 
@@ -423,3 +423,56 @@ def test_an_offset_is_a_whole_number_of_zero_or_more(given: object) -> None:
         whole(given, "offset")
     assert caught.value.path == "offset"
     assert [whole(number, "offset") for number in (0, 7)] == [0, 7]
+
+
+NAN, ENDLESS = float("nan"), float("inf")
+HUGE = 10**5000
+"""A whole number that no float holds, and of which Python makes no text."""
+
+
+@pytest.mark.parametrize("given", [LONGEST_ID + 1, HUGE], ids=["2**63", "huge"])
+def test_an_id_fits_into_64_bits(given: int) -> None:
+    with pytest.raises(PayloadError, match="the largest number of 64 bits") as caught:
+        number(given, "card_id")
+    assert caught.value.path == "card_id"
+    assert number(LONGEST_ID, "card_id") == LONGEST_ID
+
+
+@pytest.mark.parametrize("given", [0, -1, 1, 1.5, ENDLESS, -ENDLESS])
+def test_seconds_are_any_number(given: float) -> None:
+    """A deadline that has passed is one; so is none at all."""
+    assert seconds(given, "deadline") == given
+
+
+@pytest.mark.parametrize("given", [NAN, "1", None, True, Decimal(1), HUGE], ids=shown)
+def test_seconds_are_refused(given: object) -> None:
+    with pytest.raises(ConfigurationError, match="deadline must be a number of seconds, not"):
+        seconds(given, "deadline")
+
+
+@pytest.mark.parametrize("given", [0, -1, -0.5, NAN, -ENDLESS])
+def test_a_length_is_above_zero(given: float) -> None:
+    with pytest.raises(ConfigurationError, match="patience must be a number of seconds above zero, not"):
+        seconds(given, "patience", above_zero=True)
+    assert [seconds(each, "patience", above_zero=True) for each in (0.5, ENDLESS)] == [0.5, ENDLESS]
+
+
+@pytest.mark.parametrize("given", [0, -1, 1.0, True, "1", None, NAN, -HUGE], ids=shown)
+def test_a_quantity_is_a_whole_number_above_zero(given: object) -> None:
+    with pytest.raises(ConfigurationError, match="capacity must be a whole number above zero, not"):
+        quantity(given, "capacity")
+    assert quantity(1, "capacity") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "short"),
+    [
+        ("x" * 58, repr("x" * 58)),
+        ("x" * 59, "'" + "x" * 59 + "..."),
+        (HUGE, "a number of thousands of digits"),
+        (None, "None"),
+    ],
+    ids=["60 characters", "61 characters", "huge", "None"],
+)
+def test_a_wrong_value_is_shown_in_short(given: object, short: str) -> None:
+    assert shown(given) == short
