@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import shutil
 import sqlite3
 import threading
@@ -129,6 +130,11 @@ def flip(content: bytes, chance: random.Random) -> bytes:
 def flip_early(content: bytes, chance: random.Random) -> bytes:
     """The same where the tables are described."""
     return flip(content[:4096], chance) + content[4096:]
+
+
+def places_of(wanted: bytes, content: bytes) -> list[int]:
+    """Return where something stands."""
+    return [found.start() for found in re.finditer(re.escape(wanted), content)]
 
 
 def entries(path: Path) -> list[Entry]:
@@ -276,6 +282,19 @@ def test_changes_that_vanish_from_a_page_are_missed(written, tmp_path):
                 opened(path)
             pages += 1
     assert pages > 20
+
+
+def test_a_key_that_is_spoilt_in_the_index_alone_is_missed(written, tmp_path):
+    """By it a change is found: it would be taken for one that was never seen, and sent again."""
+    content, path, spoilt = (written.closed / "ledger").read_bytes(), tmp_path / "ledger", 0
+    for number in range(0, len(CHANGES), 25):
+        key = f"key-{number}".encode()
+        for at in places_of(key + b"bonifiq.customer.change_cashback", content):
+            path.write_bytes(content[:at] + b"K" + content[at + 1 :])
+            with pytest.raises(ConfigurationError, match="its pages do not fit together"):
+                opened(path)
+            spoilt += 1
+    assert spoilt >= len(CHANGES) / 25
 
 
 async def test_nothing_more_is_written_where_pages_make_no_sense(tmp_path):

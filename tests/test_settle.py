@@ -7,15 +7,19 @@ from decimal import Decimal
 
 import pytest
 from conftest import change, client_for, until
+from test_ledger_place import AWAY
 
-from bonifiq_async import ConfigurationError, Effect, SqliteLedger
+from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.doubts import show_standing
 from bonifiq_async.intent import Ending, Intent, State
-from bonifiq_async.ledger.look import recorded, settle
+from bonifiq_async.ledger.look import rebind, recorded, settle
 from bonifiq_async.ledger.owner import Sight
+from bonifiq_async.ledger.place import Place
+from bonifiq_async.ledger.schema import Connection, opened
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
+INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
 SLEPT = 1000.0
 """Seconds by which the time of a claim is over, though its sender is still at it: its loop was held up."""
 
@@ -37,6 +41,46 @@ async def test_what_is_being_sent_on_this_machine_is_not_settled(sandbox, tmp_pa
         call.cancel()
         await asyncio.wait([call])
     settle(path, KEY, State.NOT_APPLIED, "no movement")
+
+
+WORDS = {
+    "it is applied": lambda path: settle(path, "key", State.APPLIED, "seen"),
+    "it is of another account": lambda path: rebind(path, ("p", "another")),
+}
+
+
+@pytest.mark.parametrize("act", [act for act, _ in AWAY.values()], ids=AWAY)
+@pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
+async def test_a_word_that_nothing_will_find_is_not_taken(word, act, tmp_path, monkeypatch):
+    """The file or its log goes while the word is written: it would be gone with the process."""
+    path = tmp_path / "l"
+    async with SqliteLedger(path) as ledger:
+        granted = await ledger.claim(INTENT, lease=60, repeatable=True)
+        await ledger.end(INTENT, granted.fence, Ending(State.UNKNOWN, 1))
+        original = Connection.begun
+
+        def begun(connection):
+            original(connection)
+            act(path)
+
+        monkeypatch.setattr(Connection, "begun", begun)
+        with pytest.raises(LedgerError, match=r"No such file|was replaced"):
+            word(path)
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "fault", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")]
+)
+def test_a_ledger_that_goes_while_it_is_opened_is_told_in_a_sentence(fault, tmp_path, monkeypatch):
+    """Between its making and the first look at its files."""
+
+    def gone(_):
+        raise fault
+
+    monkeypatch.setattr(Place, "identity", gone)
+    with pytest.raises(ConfigurationError, match=f"cannot be used: .*{fault.strerror}. Nothing was sent"):
+        opened(tmp_path / "l")
 
 
 async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(

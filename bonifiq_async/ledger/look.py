@@ -233,7 +233,7 @@ def _existing(path: Path, *, without_log: bool = False) -> Iterator[Connection]:
     try:
         with contextlib.closing(opened(path, without_log=without_log)) as connection:
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise fault_of(path, error) from None
 
 

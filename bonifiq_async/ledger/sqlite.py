@@ -205,7 +205,7 @@ class SqliteLedger:
 
     def _take_up(self, database: Connection, account: Account) -> None:
         """Claim for an account whose ledger it is to be; raise when it is, or has become, another one's."""
-        held = database.book.account or self._account
+        held = database.book.account
         if held not in (None, account):
             raise ConfigurationError(another(f"The ledger {self.path}", held, account))
         database.bind(account)
