@@ -296,10 +296,11 @@ def _judge(
     if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
         return verdict, None
     reading = _read(operation, evidence, read)
-    used = reading.verdict is Verdict.DUPLICATE and verdict is Verdict.BROKEN
-    if used and operation.repeat is RepeatClass.KEYED:
-        # Some servers report a used key as a 5xx; repeating that would never end.
+    if reading.verdict is Verdict.DUPLICATE and operation.repeat is RepeatClass.KEYED:
+        # Some servers report a used key as a 5xx or a 429; repeating that would never end.
         return reading.verdict, reading
+    if reading.verdict in (Verdict.BROKEN, Verdict.UNREADABLE) and evidence.status != 503:
+        verdict = Verdict.BROKEN  # the body tells of what came of it: a limit says that nothing did
     # The status decides; of the body only what it says of the failure is kept, for the error.
     return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
 

@@ -113,7 +113,7 @@ class Refusal(Kind):
 
 @fixed
 class Reading(Generic[T]):
-    """A complete answer, read: one of `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE` and `BROKEN`.
+    """A complete answer, read: `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE`, `THROTTLED` or `BROKEN`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
     when the answer does not fit the contract; `request_id` when its body names the request; `notice` when an

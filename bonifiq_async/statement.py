@@ -19,7 +19,8 @@ class StatusClass(Kind):
     SIGN_IN = "401, 403"
     EXCLUDES = "4xx that excludes acting"
     CLIENT = "other 4xx"
-    SERVER = "5xx, 408, 425, 429"
+    LIMIT = "429"
+    SERVER = "5xx, 408, 425"
 
 
 EXCLUDES_ACTING: Mapping[int, str] = {
@@ -56,7 +57,9 @@ def status_class(status: int, *, writes: bool) -> StatusClass:
         return StatusClass.SIGN_IN
     if status in EXCLUDES_ACTING:
         return StatusClass.EXCLUDES
-    if 400 <= status <= 499 and status not in (429, *REPEATABLE_CLIENT_ERRORS):
+    if status == 429:
+        return StatusClass.LIMIT
+    if 400 <= status <= 499 and status not in REPEATABLE_CLIENT_ERRORS:
         return StatusClass.CLIENT
     return StatusClass.SERVER
 
@@ -83,32 +86,35 @@ class Statement(Kind):
 
 
 _ACC, _DUP, _REF = Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.REFUSED
-_BRO, _UNR = Verdict.BROKEN, Verdict.UNREADABLE
+_BRO, _UNR, _THR = Verdict.BROKEN, Verdict.UNREADABLE, Verdict.THROTTLED
 
 _ROWS: Mapping[Statement, tuple[Verdict, ...]] = {
-    #                        2xx   202   401.. excl. 4xx   5xx..
-    Statement.NOTHING: (_UNR, _UNR, _REF, _REF, _UNR, _BRO),
-    Statement.TEXT: (_UNR, _UNR, _REF, _REF, _UNR, _BRO),
-    Statement.WORDS: (_UNR, _UNR, _REF, _REF, _REF, _BRO),
-    Statement.NEITHER: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO),
-    Statement.UNSAID: (_UNR, _UNR, _REF, _REF, _UNR, _BRO),
-    Statement.CLAIMED: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO),
-    Statement.COMPLETED: (_ACC, _UNR, _REF, _REF, _UNR, _BRO),
-    Statement.SUCCESS: (_ACC, _UNR, _UNR, _UNR, _UNR, _BRO),
-    Statement.WARNED: (_ACC, _UNR, _UNR, _UNR, _UNR, _BRO),
-    Statement.FAILURE: (_REF, _UNR, _REF, _REF, _REF, _BRO),
-    Statement.NO_CUSTOMER: (_REF, _UNR, _REF, _REF, _REF, _BRO),
-    Statement.OUT_OF_STEP: (_UNR, _UNR, _REF, _REF, _REF, _BRO),
-    Statement.BOTH: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO),
-    Statement.USED_KEY: (_DUP, _UNR, _REF, _DUP, _DUP, _DUP),
-    Statement.IN_PROGRESS: (_BRO, _UNR, _REF, _BRO, _BRO, _BRO),
-    Statement.OPEN_KEY: (_UNR, _UNR, _REF, _UNR, _UNR, _BRO),
+    #                        2xx   202   401.. excl. 4xx   429   5xx..
+    Statement.NOTHING: (_UNR, _UNR, _REF, _REF, _UNR, _THR, _BRO),
+    Statement.TEXT: (_UNR, _UNR, _REF, _REF, _UNR, _THR, _BRO),
+    Statement.WORDS: (_UNR, _UNR, _REF, _REF, _REF, _THR, _BRO),
+    Statement.NEITHER: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO, _BRO),
+    Statement.UNSAID: (_UNR, _UNR, _REF, _REF, _UNR, _THR, _BRO),
+    Statement.CLAIMED: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO, _BRO),
+    Statement.COMPLETED: (_ACC, _UNR, _REF, _REF, _UNR, _BRO, _BRO),
+    Statement.SUCCESS: (_ACC, _UNR, _UNR, _UNR, _UNR, _BRO, _BRO),
+    Statement.WARNED: (_ACC, _UNR, _UNR, _UNR, _UNR, _BRO, _BRO),
+    Statement.FAILURE: (_REF, _UNR, _REF, _REF, _REF, _THR, _BRO),
+    Statement.NO_CUSTOMER: (_REF, _UNR, _REF, _REF, _REF, _THR, _BRO),
+    Statement.OUT_OF_STEP: (_UNR, _UNR, _REF, _REF, _REF, _THR, _BRO),
+    Statement.BOTH: (_UNR, _UNR, _UNR, _UNR, _UNR, _BRO, _BRO),
+    Statement.USED_KEY: (_DUP, _UNR, _REF, _DUP, _DUP, _DUP, _DUP),
+    Statement.IN_PROGRESS: (_BRO, _UNR, _REF, _BRO, _BRO, _BRO, _BRO),
+    Statement.OPEN_KEY: (_UNR, _UNR, _REF, _UNR, _UNR, _BRO, _BRO),
 }
 
 PROVES: Mapping[Statement, Mapping[StatusClass, Verdict]] = {
     statement: dict(zip(StatusClass, row, strict=True)) for statement, row in _ROWS.items()
 }
-"""What a statement proves under a status. A 5xx of a used key ends what would be repeated for ever."""
+"""What a statement proves under a status. A 5xx of a used key ends what would be repeated for ever.
+
+A 429 says that the request was not acted on; where the body tells of what came of it, that is no proof.
+"""
 
 LATER = "a status of 202 says that it is taken in, and not that it was done"
 """Why such an answer proves nothing."""

@@ -30,6 +30,7 @@ OF = {
     StatusClass.SIGN_IN: 401,
     StatusClass.EXCLUDES: 404,
     StatusClass.CLIENT: 400,
+    StatusClass.LIMIT: 429,
     StatusClass.SERVER: 500,
 }
 """A status of each class."""
@@ -123,7 +124,9 @@ def test_every_status_has_its_class() -> None:
             expected = StatusClass.SIGN_IN
         elif status in EXCLUDES_ACTING:
             expected = StatusClass.EXCLUDES
-        elif 400 <= status <= 499 and status not in (408, 425, 429):
+        elif status == 429:
+            expected = StatusClass.LIMIT
+        elif 400 <= status <= 499 and status not in (408, 425):
             expected = StatusClass.CLIENT
         else:
             expected = StatusClass.SERVER

@@ -17,6 +17,7 @@ from bonifiq_async import (
     Raba7niClient,
     Raba7niCredentials,
     StopReason,
+    Verdict,
 )
 
 Serve = Callable[..., Awaitable[str]]
@@ -25,8 +26,13 @@ FLAGS = b'"HasError":false,"Severity":0,"HasWarning":false'
 WARNING = b'"HasError":false,"Severity":1,"HasWarning":true'
 
 
-async def told(raw_server: Serve, body: bytes, *headers: str, status: str = "200 OK") -> Outcome[object]:
-    """Return what becomes of a BonifiQ change that is answered so, whatever it was, with nothing repeated."""
+async def told(
+    raw_server: Serve, body: bytes, *headers: str, status: str = "200 OK", most: int = 6
+) -> Outcome[object]:
+    """Return what becomes of a BonifiQ change that is answered so, whatever it was, with nothing repeated.
+
+    `most` are the attempts that there could be.
+    """
     asked = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +41,7 @@ async def told(raw_server: Serve, body: bytes, *headers: str, status: str = "200
             writer.write(http(body, *headers, status=status))
 
     async with BonifiQClient(
-        BasicCredentials("token", "secret"), base_url=await raw_server(serve), retry=fast()
+        BasicCredentials("token", "secret"), base_url=await raw_server(serve), retry=fast(max_attempts=most)
     ) as client:
         outcome = await client.outcome_of(change())
         assert client.in_doubt() == ((change().change_key,) if outcome.effect is Effect.UNKNOWN else ())
@@ -65,6 +71,52 @@ async def test_a_202_is_unknown(raw_server: Serve) -> None:
     outcome = await told(raw_server, b"{%s,%s}" % (FLAGS, BALANCE), status="202 Accepted")
     assert outcome.effect is Effect.UNKNOWN
     assert "202" in str(outcome.error)
+
+
+LIMITS = {
+    "429": ("429 Too Many Requests", ()),
+    "429 that asks to wait": ("429 Too Many Requests", ("Retry-After: 3600",)),
+    "413 that asks to wait": ("413 Content Too Large", ("Retry-After: 3600",)),
+    "503 that asks to wait": ("503 Service Unavailable", ("Retry-After: 3600",)),
+}
+
+
+@pytest.mark.parametrize(("status", "headers"), LIMITS.values(), ids=LIMITS.keys())
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{%s,%s}" % (FLAGS, BALANCE),
+        b"{%s,%s}" % (WARNING, BALANCE),
+        b'{%s,"ErrorMessage":"slow down",%s}' % (FLAGS, BALANCE),
+        b'{"HasError":true,"ErrorMessage":"A request with this ChangeKey is still being processed"}',
+        b'{"HasError":true,"ErrorMessage":"ChangeKey already used. The change was reversed"}',
+    ],
+    ids=["a result", "a warning with a result", "a result and words", "still worked on", "an open key"],
+)
+async def test_a_limit_that_tells_of_work_leaves_a_doubt(
+    body: bytes, status: str, headers: tuple[str, ...], raw_server: Serve
+) -> None:
+    """A limit says that the request was not acted on; a body that tells of what was done contradicts it."""
+    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    assert outcome.effect is Effect.UNKNOWN
+
+
+@pytest.mark.parametrize(("status", "headers"), LIMITS.values(), ids=LIMITS.keys())
+async def test_a_key_that_was_used_is_heard_beside_a_limit(
+    status: str, headers: tuple[str, ...], raw_server: Serve
+) -> None:
+    body = b'{"HasError":true,"ErrorMessage":"ChangeKey already used"}'
+    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    assert (outcome.effect, outcome.used_elsewhere) == (Effect.ALREADY_APPLIED, True)
+
+
+@pytest.mark.parametrize(("status", "headers"), [each for name, each in LIMITS.items() if "503" not in name])
+@pytest.mark.parametrize("body", [b"", b"slow down", b'{"HasError":true,"ErrorMessage":"slow down"}', b"<p>"])
+async def test_a_limit_alone_leaves_no_doubt(
+    body: bytes, status: str, headers: tuple[str, ...], raw_server: Serve
+) -> None:
+    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    assert (outcome.effect, outcome.attempts[0].verdict) == (Effect.NOT_APPLIED, Verdict.THROTTLED)
 
 
 @pytest.mark.parametrize("result", [b"null", b"{}"])
