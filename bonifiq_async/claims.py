@@ -13,10 +13,11 @@ from weakref import WeakSet, ref
 
 from attrs import evolve
 
+from bonifiq_async import door
 from bonifiq_async.admission import Slot
 from bonifiq_async.alarms import TimeLimit, TimeLimits
 from bonifiq_async.doubts import Doubts, Why
-from bonifiq_async.errors import ChangeKeyConflict, LedgerError, OutcomeUnknownError
+from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, LedgerError, OutcomeUnknownError
 from bonifiq_async.history import Delivered, History
 from bonifiq_async.intent import (
     DONE,
@@ -74,6 +75,16 @@ UNTAKEN = (
 """What is said when a ledger is waited for no longer."""
 
 
+def checked_ledger(value: object) -> Ledger:
+    """Return `value` if it is a ledger, else raise `ConfigurationError`."""
+    if isinstance(value, type) or not isinstance(value, Ledger):
+        given = f"the class {value.__name__}" if isinstance(value, type) else door.shown(value)
+        raise ConfigurationError(
+            f"ledger must be a ledger, such as SqliteLedger(path), not {given}. Nothing was sent."
+        )
+    return value
+
+
 class _Flight:
     """A change on its way, claimed in `ledger`. `landed` is made by the first listener: most have none."""
 
@@ -98,7 +109,7 @@ class Claims:
         *,
         shown: int = IN_DOUBT_SHOWN,
     ) -> None:
-        self._ledger = ledger
+        self._ledger = checked_ledger(ledger)
         self.account = (provider, account)
         self._sleep = sleep
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -137,6 +148,8 @@ class Claims:
         place = (intent.operation, intent.key)
         deadline = loop.time() + seconds
         record = self._ledger if ledger is None else ledger
+        if record is not self._latest:
+            checked_ledger(record)
         elsewhere: Delivered[T] | None = None
         while (flight := self._flights.get(place)) is not None:
             if flight.digest != intent.digest or flight.bearer != intent.bearer:

@@ -5,7 +5,7 @@ The states, and which may follow which, are a table; both ledgers, the command l
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from bonifiq_async.fixed import fixed
 from bonifiq_async.kind import Kind
@@ -166,6 +166,7 @@ class Ending:
     error: str | None = None
 
 
+@runtime_checkable
 class Ledger(Protocol):
     """The durable record of intents and outcomes.
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from conftest import change, client_for, raba7ni_client_for
 
 from bonifiq_async import (
+    CashbackBatch,
     ConfigurationError,
     Earn,
     FlowControl,
@@ -142,6 +144,43 @@ async def test_a_deadline_that_has_passed_ends_the_call_at_once(deadline, sandbo
     async with client_for(server) as client:
         outcome = await client.outcome_of(change(), deadline=deadline)
     assert (outcome.effect.value, server.books.requests) == ("not applied", 0)
+
+
+NO_LEDGER = ["cashback.ledger", Path("cashback.ledger"), SqliteLedger, MemoryLedger, 5, True, object()]
+
+
+@pytest.mark.parametrize("wrong", NO_LEDGER, ids=called)
+async def test_what_is_no_ledger_is_refused_where_it_is_given(wrong, sandbox):
+    """A path or a class is soon given for one; nothing is sent, and nothing is in doubt."""
+    server = sandbox()
+    async with client_for(server) as client:
+        for give in (lambda: client_for(server, ledger=wrong), lambda: CashbackBatch(client, ledger=wrong)):
+            with pytest.raises(ConfigurationError, match=r"ledger must be a ledger, such as SqliteLedger"):
+                give()
+        with pytest.raises(ConfigurationError, match=r"ledger must be a ledger, such as SqliteLedger"):
+            await client.outcome_of(change(), ledger=wrong)
+        assert client.in_doubt() == ()
+        assert (await client.outcome_of(change(), ledger=MemoryLedger())).effect.value == "applied"
+    assert server.books.requests == 1
+
+
+@pytest.mark.parametrize("wrong", [None, 5, True, b"ledger", ["ledger"], HUGE], ids=called)
+def test_what_is_no_path_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match="path must be that of a ledger's file"):
+        SqliteLedger(wrong)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "a\0b", "a\ud800b", "", "x" * 300], ids=["root", "NUL", "half", "empty", "long"]
+)
+async def test_a_path_that_no_file_can_have_is_refused_in_a_sentence(path, tmp_path, monkeypatch):
+    """When it is opened, which every call does first."""
+    monkeypatch.chdir(tmp_path)
+    ledger = SqliteLedger(path)
+    for use in (ledger.__aenter__, lambda: ledger.bind("p", "a")):
+        with pytest.raises(ConfigurationError, match=r"cannot be opened: .*Nothing was sent"):
+            await use()
+    assert list(tmp_path.iterdir()) == []
 
 
 BEYOND = [LONGEST_ID + 1, 2**64, 10**30, HUGE]

@@ -13,6 +13,7 @@ from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.lanes import Lanes
 from bonifiq_async.batch.summary import BatchSummary, Tally
 from bonifiq_async.batch.waiting import Line
+from bonifiq_async.claims import checked_ledger
 from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async.intent import Ledger
 from bonifiq_async.outcome import Change, Outcome, StopReason
@@ -67,7 +68,7 @@ class CashbackBatch(Generic[C, T]):
     ) -> None:
         self._client = client
         self._flow = flow
-        self._ledger = ledger
+        self._ledger = None if ledger is None else checked_ledger(ledger)
         self._runtime = runtime
         self._tally = Tally.empty()
         self._began: float | None = None

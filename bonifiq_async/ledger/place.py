@@ -56,9 +56,11 @@ class Place:
         """Return the place that `path` names; symbolic links are followed, as SQLite follows them."""
         try:
             file = path.resolve()
+            return cls(path, file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"))
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
             raise _unusable(path, str(error)) from None
-        return cls(path, file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"))
+        except ValueError:  # it has a NUL in it, half a character, or no name, as `/`
+            raise _unusable(path, "no file can be called so") from None
 
     def identity(self) -> Identity:
         """Return what the names stand for now. Raises `OSError` where that cannot be seen."""

@@ -129,11 +129,10 @@ def opened(
     """Return a connection to the ledger at `path`, made with mode 0600 if there is none.
 
     `give_up` is asked, in all waits, whether it is wanted no more; `farewell` is called in the transaction
-    with which it is closed. `without_log` is a person's word that
-    nothing is missing though the log is. Raises `ConfigurationError` with what is wrong: another kind of
-    file, another version, damaged, read-only, without its log, with a second name, or on a file system that
-    cannot be trusted. All pages are checked, and that every change is found by its key: one to
-    three seconds for a million changes.
+    with which it is closed. `without_log` is a person's word that nothing is missing though the log is.
+    Raises `ConfigurationError` with what is wrong: another kind of file, another version, damaged, read-only,
+    without its log, with a second name, or on a file system that cannot be trusted. All pages are checked,
+    and that every change is found by its key: one to three seconds for a million changes.
     """
     place = Place.of(path)
     place.make_ready()

@@ -53,7 +53,7 @@ class SqliteLedger:
     The file holds customer ids and reasons, and no credential; its mode is 0600. `clock` (seconds since the
     epoch) dates what is sent; `monotonic` (seconds) measures for how long a claim holds.
 
-    Raises `ConfigurationError` for a `key_retention` that is no number above zero.
+    Raises `ConfigurationError` for a `path` that is none, and a `key_retention` that is no number above zero.
     """
 
     def __init__(
@@ -325,6 +325,11 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     """Return where `path` is now: a program that changes its folder later means the same file."""
     try:
         return Path(path).absolute()
+    except TypeError:
+        raise ConfigurationError(
+            f"path must be that of a ledger's file, as a text or a Path, not {door.shown(path)}. Nothing was "
+            "sent."
+        ) from None
     except OSError as error:
         raise ConfigurationError(
             f"The ledger {path} cannot be found: {error.strerror}. Nothing was sent; give an absolute path."
