@@ -74,13 +74,15 @@ class StopReason(Kind):
 
 @fixed
 class Attempt:
-    """One request on the wire, in short.
+    """One try to send a request, in short.
 
     `number` counts from 1. `sent` is false when the body was provably never handed to the network.
     `requests` is how often the transport put it on the wire (0 when it never left; 2 when a lost
-    connection made the transport repeat a read by itself). `started_at` is in UTC; `elapsed` (the
-    attempt) and `waited` (before it: queue, back-off, hold) are seconds. `cause` says in plain words why
-    there was no whole answer, None when there was one.
+    connection made the transport repeat a read by itself). A provider may count fewer: of a request on a
+    connection that the other side closes at that moment, no program there need have read anything, and the
+    client cannot know. A request that was kept back because of a wait is no try. `started_at` is in UTC;
+    `elapsed` (the attempt) and `waited` (before it: queue, back-off, hold) are seconds. `cause` says in plain
+    words why there was no whole answer, None when there was one.
     """
 
     number: int

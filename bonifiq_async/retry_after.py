@@ -14,6 +14,8 @@ FIRST_MOMENT = 1e9
 BEHIND, AHEAD = 86_400.0, 366 * 86_400.0
 """Seconds before and after now within which a number that large is a moment: a day, for clocks that differ,
 and a year. Taken for a duration it would be more than thirty years."""
+IN_TENTHS = 10.0
+"""Seconds up to which a wait is told in tenths: one of 0 s would be no wait."""
 IN_SECONDS = 3_600.0
 """Seconds up to which a wait is told as a number; of a longer one its end is told."""
 
@@ -51,6 +53,8 @@ def retry_after(
 
 def in_words(seconds: float, now: float) -> str:
     """Return a wait from `now` (seconds since the epoch) as a person reads it: `90 s`, or its end."""
+    if 0 < seconds < IN_TENTHS:
+        return f"{max(seconds, 0.1):.1f}".removesuffix(".0") + " s"
     if seconds < IN_SECONDS:
         return f"{seconds:,.0f} s"
     return f"until {datetime.fromtimestamp(now + min(seconds, LONGEST), UTC):%Y-%m-%d %H:%M} UTC"

@@ -60,6 +60,10 @@ async def test_the_web_service_answers_each_effect(sandbox):
         wrong = ({"cashback": "0"}, {"id": 7}, {"customer": ""}, {"cashback": "NaN"}, {"cashback": "abc"})
         for body in ({}, [], 7, None, *({**order, **each} for each in wrong), {**order, "cashback": None}):
             assert (await client.post("/order-paid", json=body)).status == 400
+        for no_amount in (True, [0, [1, 5], 0]):  # Decimal takes both
+            assert (await client.post("/order-paid", json={**order, "cashback": no_amount})).status == 400
+        said = await (await client.post("/order-paid", json={**order, "cashback": "abc"})).json()
+        assert said["invalid"].startswith("InvalidOperation")
         assert (await client.post("/order-paid", data=b"no json")).status == 400
     assert sandbox.books.effects("ADD-ana-10.5-1001")[0].value == Decimal("10.50")
 

@@ -162,6 +162,9 @@ def test_a_clock_that_was_never_set_makes_no_duration_a_moment(clock: float) -> 
     ("seconds", "words"),
     [
         (0.0, "0 s"),
+        (0.004, "0.1 s"),
+        (0.25, "0.2 s"),
+        (2.0, "2 s"),
         (121.4, "121 s"),
         (3_599.0, "3,599 s"),
         (3_600.0, "until 2015-10-21 08:28 UTC"),

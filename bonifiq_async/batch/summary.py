@@ -15,10 +15,10 @@ T = TypeVar("T")
 class BatchSummary:
     """Counts of changes by effect; sums in the provider's currency of what this run applied.
 
-    `seen` counts the changes that ended. `attempts` counts their requests, first tries and repeats;
-    `repeats` those that repeat an earlier one of this run, also of changes that have not ended. `elapsed` is
-    in seconds. `used_elsewhere` counts those of `already_applied` for which the provider's word alone says so
-    (see `Outcome`).
+    `seen` counts the changes that ended. `attempts` counts the tries to send them, first ones and repeats,
+    also those that never left (see `Attempt`); `repeats` those that repeat an earlier one of this run, also
+    of changes that have not ended. `elapsed` is in seconds. `used_elsewhere` counts those of
+    `already_applied` for which the provider's word alone says so (see `Outcome`).
     """
 
     seen: int = 0
