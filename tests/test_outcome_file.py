@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from console import Console, rows
+from console import Console, process, rows
 
 from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
 from bonifiq_async.cli.bonifiq_side import SIDE, CustomerRow
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, record
-from bonifiq_async.sandbox import Sandbox
+from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 
 
 def _outcome(line: int) -> Record:
@@ -114,3 +114,41 @@ def test_a_run_that_goes_on_tells_what_it_takes_out(console: Console) -> None:
     assert (ended.code, sandbox.books.requests) == (Exit.DONE, 3)
     assert 'out.jsonl ended in half a line, as after a crash; taken out: {"line":' in ended.err
     assert {row["change_key"] for row in _read(out)[2:]} == {row["change_key"] for row in _read(out)}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_what_is_written_to_a_file_that_was_deleted_is_not_taken_as_written(
+    ending: str, tmp_path: Path
+) -> None:
+    """It would be gone with the process; one that was only renamed is still there."""
+    path = tmp_path / f"out.{ending}"
+    with OutcomeFile(path, columns(SIDE)) as file:
+        file.write(_outcome(1))
+        path.rename(tmp_path / f"rotated.{ending}")
+        file.write(_outcome(2))
+        (tmp_path / f"rotated.{ending}").unlink()
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError, match="it was deleted"):
+                file.write(_outcome(3))
+
+
+def test_a_run_whose_outcome_file_is_deleted_stops_and_tells_of_every_change_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    """What it could not write is on standard error; the next run writes down what was applied before."""
+    (tmp_path / "changes.csv").write_text("\n".join(rows(100)))
+    out = tmp_path / "out.jsonl"
+    command = ("apply", "changes.csv", "--yes", "--max-in-flight", "1", "--out", "out.jsonl")
+    with Sandbox(faults=FaultScript(latency=Latency(seconds=0.01))) as sandbox:
+        running = process(sandbox, tmp_path, *command)
+        while not (out.exists() and out.read_bytes().count(b"\n") >= 5):
+            assert running.poll() is None
+        out.unlink()
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == Exit.STOPPED, said
+        assert "The outcome file takes no more (it was deleted)" in said
+        again = process(sandbox, tmp_path, *command)
+        _, said = again.communicate(timeout=60)
+        assert again.returncode == Exit.DONE, said
+        assert sandbox.books.requests == 100
+        assert {row["change_key"] for row in _read(out)} == set(sandbox.books.keys())

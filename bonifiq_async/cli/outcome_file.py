@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping
+from errno import ENOENT
 from pathlib import Path
 from typing import Self
 
@@ -129,9 +130,14 @@ class OutcomeFile:
         self.mended = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
 
     def write(self, *records: Record) -> None:
-        """Append outcomes, all or none of them. Raises `OSError` when the disk does not take them."""
+        """Append outcomes, all or none of them.
+
+        Raises `OSError` when the disk does not take them, or the file was deleted: nothing finds them there.
+        """
         lines = (_csv_line(each.values()) if self._csv else json_line(each) for each in records)
         self._append(b"".join(lines))
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise FileNotFoundError(ENOENT, "it was deleted")
 
     def _append(self, line: bytes) -> None:
         view = memoryview(line)
