@@ -80,7 +80,7 @@ async def test_a_call_comes_back_by_its_deadline_and_its_outcome_is_written_late
         began = time.monotonic()
         with held(path) as let_go:
             with pytest.raises(LedgerError, match="what came of it is written down when") as caught:
-                await call
+                await asyncio.wait_for(call, SOON)
             assert time.monotonic() - began < SOON
             key = caught.value.change_key
             assert caught.value.effect is Effect.UNKNOWN and client.in_doubt() == (key,)
@@ -212,7 +212,7 @@ async def test_no_ledger_holds_a_call_past_its_deadline(effect, request):
 async def _is_bounded(client, one, ledger: Deaf) -> None:
     began = time.monotonic()
     with pytest.raises(LedgerError, match="has not taken what came of the change") as caught:
-        await client.outcome_of(one, deadline=0.2, ledger=ledger)
+        await asyncio.wait_for(client.outcome_of(one, deadline=0.2, ledger=ledger), SOON)
     assert PATIENCE - 0.1 <= time.monotonic() - began < SOON
     assert caught.value.effect is Effect.UNKNOWN
     ledger.free.set()
