@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -165,6 +166,54 @@ BREAKS = {
         Hold.extend, Hold.remaining = heard, forgotten
         """,
     ),
+    "a Retry-After that is read when the body is there": (
+        ("hold-at-head",),
+        """
+        import asyncio
+        from bonifiq_async import direct, exchange
+        from bonifiq_async.watch import Watch
+        head, read, heads = Watch.head, exchange.read_within, {}
+        def kept(self, status, headers):
+            heads[asyncio.current_task()] = (self, status, headers)
+        async def late(*given):
+            try:
+                return await read(*given)
+            finally:
+                if (given := heads.pop(asyncio.current_task(), None)) is not None:
+                    head(*given)
+        Watch.head, direct.read_within, exchange.read_within = kept, late, late
+        """,
+    ),
+    "a wait that is not asked for again when the connection is there": (
+        ("hold-connecting",),
+        """
+        from bonifiq_async.watch import Watch
+        Watch.may_send = lambda self: True
+        """,
+    ),
+    "a lease on the clock that people set": (
+        ("clock-steps",),
+        """
+        from bonifiq_async.ledger.owner import Sight
+        Sight.now = lambda self: self.runtime.wall()
+        Sight.left = lambda self, claim, _: self._left_by_the_wall(claim, None, self.runtime.wall(), None)
+        """,
+    ),
+    "a process that is not seen is taken for dead": (
+        ("containers",),
+        """
+        from bonifiq_async.ledger.owner import Sight
+        runs = Sight.runs
+        Sight.runs = lambda self, name: runs(self, name) or False
+        """,
+    ),
+    "a lease that nothing shortens": (
+        ("containers",),
+        """
+        from bonifiq_async.ledger.owner import Sight
+        Sight.left = lambda self, claim, _: max(0.0, claim.lease_until - self.now())
+        """,
+    ),
     "another amount": (
         ("never-twice",),
         """
@@ -217,11 +266,16 @@ BREAKS = {
 def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
     """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
     (folder / "sitecustomize.py").write_text(textwrap.dedent(prelude))
+    (folder / "temporary").mkdir(exist_ok=True)  # where a run that had to be killed leaves what it has made
     paths = [str(folder), str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, "-m", "bonifiq_async", "prove", "--scale", "tiny", "--json", *args],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "TMPDIR": str(folder / "temporary"),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -464,6 +518,49 @@ def test_a_claim_that_is_not_there_is_refused(tmp_path):
         ended = command(tmp_path, *args)
         assert (ended.returncode, ended.stdout) == (Exit.USAGE, "")
         assert sentence in ended.stderr and "begun" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "shell"),
+    [
+        (signal.SIGTERM, "exec"),
+        (signal.SIGHUP, "exec"),
+        (signal.SIGINT, "exec"),
+        (signal.SIGTERM, "trap '' INT; exec"),  # as what a script runs in the background
+    ],
+)
+def test_nothing_is_left_behind_by_a_run_that_is_ended(number, shell, tmp_path):
+    """Neither its folder nor a process: `timeout` and a closed terminal end it as Ctrl-C does."""
+    (tmp_path / "temporary").mkdir()
+    mark = f"TMPDIR={tmp_path / 'temporary'}"
+    run = subprocess.Popen(
+        ["sh", "-c", f'{shell} "$0" -m bonifiq_async prove --scale tiny', sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert run.stderr is not None
+        assert any(re.match("killed: .* requests", line) for line in run.stderr)  # its clients are at work
+        assert [path.name[:14] for path in (tmp_path / "temporary").iterdir()] == ["bonifiq-prove-"]
+        run.send_signal(number)
+        assert run.communicate(timeout=60)[1].endswith("Interrupted.\n")
+    finally:
+        run.kill()
+        run.communicate()
+    assert run.returncode == Exit.INTERRUPTED
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not [path for path in Path("/proc").glob("[0-9]*") if mark in environment_of(path)]
+
+
+def environment_of(process: Path) -> str:
+    """Return with what a process was started, nothing where that cannot be seen."""
+    try:
+        return (process / "environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def test_the_readme_names_every_claim():

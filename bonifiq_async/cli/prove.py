@@ -1,8 +1,11 @@
 """`bonifiq prove`: what is promised, tried against the sandbox, claim by claim with figures."""
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import attrs
 from attrs import frozen
@@ -34,12 +37,13 @@ def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven
     if html is not None:
         _write(html, "")  # a file that cannot be written is said before the work
     began, proofs, timelines = time.monotonic(), list[Proof](), list[Timeline]()
-    for conducted in prove(SCALES[scale], seed, say, only):
-        proofs.extend(conducted.proofs)
-        timelines.extend([] if conducted.timeline is None else [conducted.timeline])
-        for proof in conducted.proofs:
-            say(f"{proof.name}: {'holds' if proof.holds else 'FAILS'}")
-        say(f"{conducted.seconds:.0f} s")
+    with _tidied():
+        for conducted in prove(SCALES[scale], seed, say, only):
+            proofs.extend(conducted.proofs)
+            timelines.extend([] if conducted.timeline is None else [conducted.timeline])
+            for proof in conducted.proofs:
+                say(f"{proof.name}: {'holds' if proof.holds else 'FAILS'}")
+            say(f"{conducted.seconds:.0f} s")
     chosen = "".join(f" --only {name}" for name in only)
     command = f"bonifiq prove --scale {scale} --seed {seed}{chosen}"
     proven = Proven(Head(scale, seed, time.monotonic() - began, command), proofs, timelines)
@@ -92,6 +96,25 @@ def as_json(proven: Proven) -> bytes:
     faults = {timeline.name: timeline.kinds for timeline in proven.timelines}
     head = attrs.asdict(proven.head)
     return json_line({**head, "holds": proven.holds, "claims": claims, "faults": faults})
+
+
+@contextmanager
+def _tidied() -> Iterator[None]:
+    """Let what would end this process at once end it as Ctrl-C does: after what it has begun and made."""
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in wanted if signal.getsignal(number) is signal.SIG_DFL]
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell's `&` has it ignored
+    for number in numbers:
+        signal.signal(number, _as_ctrl_c if heard else signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _as_ctrl_c(_: int, __: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def _write(path: Path, text: str) -> None:

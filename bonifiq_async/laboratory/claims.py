@@ -9,9 +9,12 @@ from pathlib import Path
 from attrs import evolve
 
 from bonifiq_async.errors import ConfigurationError
+from bonifiq_async.laboratory.clocks import CLOCKS
+from bonifiq_async.laboratory.containers import CONTAINERS
 from bonifiq_async.laboratory.doubled import DOUBLED
 from bonifiq_async.laboratory.doubt import DOUBT
 from bonifiq_async.laboratory.finding import Conducted, Experiment, Lab
+from bonifiq_async.laboratory.holds import HOLDS
 from bonifiq_async.laboratory.keys import KEYS
 from bonifiq_async.laboratory.killed import KILLED
 from bonifiq_async.laboratory.memory import MEMORY
@@ -20,7 +23,19 @@ from bonifiq_async.laboratory.scale import Scale
 from bonifiq_async.laboratory.shared import SHARED
 from bonifiq_async.laboratory.time_limits import limits
 
-EXPERIMENTS: tuple[Experiment, ...] = (KILLED, DOUBT, *limits(), KEYS, SHARED, DOUBLED, MEMORY, NEVER)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    KILLED,
+    DOUBT,
+    *limits(),
+    HOLDS,
+    KEYS,
+    CLOCKS,
+    CONTAINERS,
+    SHARED,
+    DOUBLED,
+    MEMORY,
+    NEVER,
+)
 """All that is tried; each bears the claims that it names."""
 NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)
 """The names of all claims."""

@@ -1,0 +1,139 @@
+"""A clock that is set while changes are under way: who sends them keeps them, and no other sends them too."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from bonifiq_async.bonifiq.client import BonifiQClient
+from bonifiq_async.laboratory.bench import Bench, Closed, bench
+from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.laboratory.other import Task, Told, all_sent, changes, read, told
+from bonifiq_async.ledger.sqlite import SqliteLedger
+from bonifiq_async.outcome import Effect, StopReason
+from bonifiq_async.runtime import Runtime
+
+STEPS: Mapping[str, float] = {"forward": 3_600.0, "back": -3_600.0}
+"""Seconds by which the clock is set while the changes of a group are under way."""
+AT_ONCE = 20
+"""Changes of a group: as many requests are under way."""
+SHORT, LONG = 1.0, 30.0
+"""Seconds of a call of the other process, while the first is at it and when it has gone."""
+MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
+HELD = (Effect.UNKNOWN.name, StopReason.HELD.name)
+
+
+@frozen
+class Stepped:
+    """A group: what another process was told while the first was at it, and what came of it after that.
+
+    The first let go at `left` (monotonic seconds).
+    """
+
+    meanwhile: Mapping[str, Told]
+    left: float
+    after: Mapping[str, Told]
+
+
+@frozen
+class Record:
+    """Both groups, and what the provider saw."""
+
+    groups: tuple[Stepped, ...]
+    closed: Closed
+
+
+async def step(lab: Lab) -> Record:
+    """Two processes, on one ledger, make the same changes; meanwhile the clock of both is set.
+
+    The provider is silent until the first has gone.
+    """
+    silent = [number + 1 for number in range(AT_ONCE * len(STEPS))]
+    with bench("bonifiq", f'[[fault]]\nfault = "silence-after"\nrequests = {silent}\n') as provider:
+        under_way = asyncio.Barrier(len(STEPS))
+        async with asyncio.TaskGroup() as together:
+            groups = [together.create_task(_group(lab, provider, name, under_way)) for name in STEPS]
+        lab.tell(f"{provider.arrived():,} requests")
+        return Record(tuple(group.result() for group in groups), provider.close())
+
+
+async def _group(lab: Lab, provider: Bench, name: str, under_way: asyncio.Barrier) -> Stepped:
+    off, path = [0.0], lab.folder / f"{name}.ledger"
+    runtime = Runtime(wall=lambda: time.time() + off[0])
+    async with (
+        SqliteLedger(path, clock=runtime.wall) as ledger,
+        BonifiQClient(provider.basic, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
+    ):
+        at_it = asyncio.create_task(told(client, changes(name, AT_ONCE), LONG))
+        await all_sent(provider, name, AT_ONCE, at_it.done)
+        await under_way.wait()
+        off[0] = STEPS[name]
+        meanwhile = await _other(lab, provider, Task(path, name, AT_ONCE, SHORT, off[0]))
+        left = time.monotonic()
+        at_it.cancel()
+        await asyncio.wait([at_it])
+    async with (
+        SqliteLedger(path, clock=runtime.wall) as ledger,
+        BonifiQClient(provider.basic, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
+    ):
+        after = await told(client, changes(name, AT_ONCE), LONG)
+    return Stepped(meanwhile, left, after)
+
+
+async def _other(lab: Lab, provider: Bench, task: Task) -> Mapping[str, Told]:
+    child = await asyncio.create_subprocess_exec(
+        *task.command(),
+        cwd=lab.folder,
+        env=provider.environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, _ = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return read(said)
+
+
+def one_sender(record: Record) -> Finding:
+    """Nobody else sends what is under way; when its sender has gone, it goes on, and took effect once."""
+    seen, effects = record.closed.seen, record.closed.effects()
+    problems, met = list[str](), 0
+    for group in record.groups:
+        for key, last in group.after.items():
+            arrived = sorted(each.moment for each in seen if each.key == key)
+            early = sum(moment < group.left for moment in arrived[1:])
+            if early:
+                problems.append(f"{key} was sent by another while it was under way: {early} more")
+            if effects[key] != 1:
+                problems.append(f"{key} took effect {effects[key]} times")
+            if last.effect not in MOVED:
+                problems.append(f"{key} ended as {last.effect} ({last.reason})")
+        held = [each for each in group.meanwhile.values() if (each.effect, each.reason) == HELD]
+        met += len(held)
+        if len(held) < len(group.meanwhile):
+            problems += [
+                f"{key} was told as {each.effect} ({each.reason}) while another was sending it"
+                for key, each in group.meanwhile.items()
+                if each.effect in MOVED
+            ]
+    figures = Figures(
+        changes=len(effects),
+        requests=len(seen),
+        faults=sum(record.closed.faults.values()),
+        doubled=sum(count > 1 for count in effects.values()),
+    )
+    note = f"{met:,} calls of another process met a change under way, the clock an hour off"
+    return found(figures, problems, met=met, note=note)
+
+
+CLOCKS: Experiment = experiment(
+    "clocks",
+    "BonifiQ",
+    step,
+    {"clock-steps": ("a clock that is set gives no change a second sender", one_sender)},
+)
+"""Changes under way while the clock is set an hour forward, or back."""
