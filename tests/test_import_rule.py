@@ -185,7 +185,8 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
 
 def test_only_the_session_uses_the_http_client() -> None:
     users = {module for module in MODULES if uses(module, "aiohttp") and room(module) != "sandbox"}
-    assert users == CLIENT | {f"{provider}.client" for provider in PROVIDERS}
+    lends = {"laboratory.holds"}  # a session to a client, as a program does
+    assert users == CLIENT | {f"{provider}.client" for provider in PROVIDERS} | lends
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
