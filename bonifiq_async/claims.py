@@ -284,7 +284,10 @@ class Claims:
         while True:
             left = deadline - clock()
             ruling = await ledger.claim(
-                intent, lease=min(left + LEASE_MARGIN, LONGEST_LEASE), repeatable=repeatable, within=left
+                intent,
+                lease=min(max(left, 0.0) + LEASE_MARGIN, LONGEST_LEASE),
+                repeatable=repeatable,
+                within=max(left, PATIENCE),
             )
             if not isinstance(ruling, Held) or deadline - clock() <= POLL:
                 return ruling

@@ -212,6 +212,28 @@ async def test_nothing_is_claimed_for_a_caller_that_has_gone(ledger):
     assert (await claimed(ledger)).in_doubt is False
 
 
+@pytest.mark.parametrize("deadline", [0, -1.0, -float("inf"), 1e-300], ids=repr)
+async def test_a_call_without_any_time_is_told_what_is_known_and_sends_nothing(deadline, ledger_of, sandbox):
+    """As with what is left of a deadline of its own: no ledger is blamed for that, and no doubt denied."""
+    server = sandbox(faults=FaultScript(["", "html-before", "422"]))
+    async with ledger_of() as ledger, client_for(server, ledger=ledger) as client:
+        for key in ("applied", "doubtful", "refused"):
+            await client.outcome_of(change(key))
+        ends = {
+            key: await client.outcome_of(change(key), deadline=deadline)
+            for key in ("applied", "doubtful", "refused", "new")
+        }
+        assert {key: (end.effect, end.attempts) for key, end in ends.items()} == {
+            "applied": (Effect.ALREADY_APPLIED, ()),
+            "doubtful": (Effect.UNKNOWN, ()),
+            "refused": (Effect.NOT_APPLIED, ()),
+            "new": (Effect.NOT_APPLIED, ()),
+        }
+        assert ends["new"].reason is StopReason.DEADLINE
+        assert client.in_doubt() == ("doubtful",)
+    assert server.books.requests == 3
+
+
 async def test_an_end_that_is_no_end_is_refused(ledger):
     """A change goes from claimed to what may follow it, and to nothing else."""
     granted = await claimed(ledger)
