@@ -13,7 +13,7 @@ from bonifiq_async.errors import (
     RefusedError,
     RetryAfterTooLong,
 )
-from bonifiq_async.evidence import ErrorAnswer, Reading, Refusal
+from bonifiq_async.evidence import ErrorAnswer, Evidence, Failure, Refusal
 from bonifiq_async.history import Delivered
 from bonifiq_async.operation import Operation, RepeatClass
 from bonifiq_async.outcome import Attempt, Effect, Notice, StopReason, Verdict
@@ -119,7 +119,7 @@ def _doubt(delivered: Delivered[T]) -> str:
     """Name what raised the doubt, and what ended the call."""
     reading, reason = delivered.reading, delivered.reason
     if reason is StopReason.UNREADABLE:
-        return f"the answer does not fit the contract ({_problem(reading)})"
+        return f"the answer does not fit the contract ({_problem(delivered)})"
     last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
     doubtful += delivered.attempts[-1:] if last_counts else ()
@@ -151,22 +151,39 @@ def _not_applied(subject: str, operation: Operation[T], delivered: Delivered[T])
 def _unreadable(subject: str, delivered: Delivered[T]) -> PayloadError:
     reading = delivered.reading
     path = reading.path if reading is not None and reading.path else "$"
-    problem = f"{subject} got an answer that does not fit the contract: {_problem(reading)}."
+    problem = f"{subject} got an answer that does not fit the contract: {_problem(delivered)}."
     return PayloadError(problem, path=path, effect=Effect.NOT_APPLIED)
 
 
 NOT_ASKED = "it is not what was asked"
+_POINTS_ELSEWHERE = (300, 301, 302, 303, 305, 307, 308)
+_LONGEST_TARGET = 200
+"""Characters of where a redirect points to that are shown."""
 
 
-def _problem(reading: Reading[T] | None) -> str:
+def _problem(delivered: Delivered[T]) -> str:
     """Return what is wrong with an answer, its status if that is an error's, and the words that it has."""
+    reading = delivered.reading
     if reading is None:
-        return NOT_ASKED
+        return NOT_ASKED if delivered.evidence is None else _unread(delivered.evidence)
     problem, said = printable(reading.problem or NOT_ASKED), reading.said
     if said is None:
         return problem
     status = f"status {said.status}, " if said.status >= 400 else ""
     return ": ".join([status + problem, *_words(said)])
+
+
+def _unread(evidence: Evidence) -> str:
+    """Say what it is in an answer's head, or of its size, that kept its body from being read."""
+    if evidence.failure is Failure.TOO_LARGE:
+        return "it is larger than is read"
+    if evidence.status not in _POINTS_ELSEWHERE:
+        return f"status {evidence.status}, which proves nothing"
+    target = evidence.header("location")
+    where = f"to {printable(target[0][:_LONGEST_TARGET])}" if target else "elsewhere"
+    return (
+        f"status {evidence.status}, it points {where}, and a redirect is not followed: is the base URL right?"
+    )
 
 
 def _ending(delivered: Delivered[T]) -> str:

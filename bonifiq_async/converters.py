@@ -89,7 +89,8 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
             _check_once(body, decisive)
         return value
     except (ValueError, ArithmeticError, RecursionError) as error:
-        raise PayloadError(f"the answer is not JSON: {_first_line(error)}", path="$") from None
+        problem = f"the answer is not JSON: {_first_line(error)}" if body.strip() else "the answer is empty"
+        raise PayloadError(problem, path="$") from None
 
 
 def _members_in(value: object) -> int:

@@ -22,7 +22,7 @@ from bonifiq_async import (
 )
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS
 from bonifiq_async.conclusion import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of, said_beside
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
+from bonifiq_async.evidence import ErrorAnswer, Evidence, Failure, Reading, Refusal
 from bonifiq_async.history import Delivered
 from bonifiq_async.operation import RepeatClass
 from bonifiq_async.outcome import Attempt
@@ -247,3 +247,34 @@ def test_a_notice_is_said_in_one_line() -> None:
     assert said_beside(Notice(message="a\n b\x1b[2J")) == "a b\\x1b[2J"
     assert said_beside(Notice(severity=7)) == "severity 7"
     assert said_beside(Notice()) == ""
+
+
+def answered(status: int, *headers: tuple[str, str], failure: Failure | None = None) -> Evidence:
+    return Evidence(True, 1, status, headers, failure=failure)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (answered(200, failure=Failure.TOO_LARGE), "it is larger than is read"),
+        (
+            answered(301, ("Location", "/v1\x1b[2J")),
+            r"status 301, it points to /v1\x1b[2J, and a redirect is not followed: is the base URL right?",
+        ),
+        (
+            answered(307, ("location", "/" + "a" * 500)),
+            f"status 307, it points to /{'a' * 199}, and a redirect is not followed: is the base URL right?",
+        ),
+        (
+            answered(302),
+            "status 302, it points elsewhere, and a redirect is not followed: is the base URL right?",
+        ),
+        (answered(304), "status 304, which proves nothing"),
+        (answered(999), "status 999, which proves nothing"),
+    ],
+)
+def test_an_answer_that_was_not_read_is_told_by_its_head(evidence: Evidence, words: str) -> None:
+    change = error(unknown(StopReason.UNREADABLE, LOST, evidence=evidence))
+    assert f"the answer does not fit the contract ({words})." in str(change)
+    read = error(given_up(StopReason.UNREADABLE, LOST, evidence=evidence), POINTS, None)
+    assert f"does not fit the contract: {words}." in str(read)

@@ -524,6 +524,12 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.parametrize("body", [b"", b" \r\n\t"])
+def test_an_empty_answer_is_told_as_one(body: bytes) -> None:
+    with pytest.raises(PayloadError, match=r"^the answer is empty$"):
+        decode(body)
+
+
 @given(st.binary(max_size=60) | _json)
 def test_anything_is_read_or_refused_with_a_path(value: object) -> None:
     error = fault(value)
