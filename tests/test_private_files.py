@@ -3,12 +3,13 @@
 import os
 import re
 import stat
+from errno import EPERM, EROFS
 from pathlib import Path
 
 import pytest
 from test_ledger_place import killed
 
-from bonifiq_async import SqliteLedger
+from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.schema import opened
 
@@ -74,3 +75,33 @@ def test_a_file_of_another_user_that_others_can_read_is_refused_with_the_command
     (console.folder / file).chmod(0o600)
     assert console(*command, sandbox=server).code == 0
     assert server.books.requests == 2
+
+
+def _refuses(path: Path, mode: int) -> None:
+    raise PermissionError(EPERM, "Operation not permitted")
+
+
+def _does_nothing(path: Path, mode: int) -> None:
+    """As on FAT that was mounted with `quiet`, or a share of Windows."""
+
+
+def _is_read_only(path: Path, mode: int) -> None:
+    raise OSError(EROFS, "Read-only file system")
+
+
+CHMODS = {
+    "it refuses": (_refuses, "mount this one with the option umask=077"),
+    "it does nothing": (_does_nothing, "mount this one with the option umask=077"),
+    "it is read-only": (_is_read_only, r"run `chmod 600 \S*l` \(Read-only file system\)"),
+}
+
+
+@pytest.mark.parametrize(("chmod", "mend"), CHMODS.values(), ids=CHMODS)
+def test_a_file_system_that_keeps_no_modes_is_refused_with_what_mends_it(chmod, mend, tmp_path, monkeypatch):
+    """No `chmod` by anybody would; and nobody may believe that the file is closed."""
+    opened(tmp_path / "l").close()
+    (tmp_path / "l").chmod(0o644)
+    monkeypatch.setattr(os, "chmod", chmod)
+    with pytest.raises(ConfigurationError, match=f"l has mode 0644, .* Nothing was sent; .*{mend}"):
+        opened(tmp_path / "l")
+    assert mode(tmp_path / "l") == 0o644

@@ -5,6 +5,7 @@ No file of a ledger is opened and closed here: a close lets go of every lock tha
 log that is written to here. A descriptor of O_PATH holds no locks, and lets go of none.
 """
 
+import contextlib
 import os
 import stat
 import sys
@@ -137,7 +138,7 @@ class Place:
 def make_private(path: Path) -> bool:
     """Keep others from reading the file `path`, if it is there, and say whether they could.
 
-    Raises `ConfigurationError` with the command that mends it where that is not for this user to do.
+    Raises `ConfigurationError` with what mends it where this user or this file system cannot.
     """
     try:
         status = os.stat(path)
@@ -145,20 +146,28 @@ def make_private(path: Path) -> bool:
         if not mode & OTHERS or not stat.S_ISREG(status.st_mode):
             return False
         if status.st_uid != os.geteuid():
-            raise PermissionError
-        os.chmod(path, mode & ~OTHERS)
+            raise _open_to_others(path, mode, f"run `chmod {mode & ~OTHERS:o} {path}` as its owner")
+        with contextlib.suppress(PermissionError):  # as FAT says it; other such file systems say nothing
+            os.chmod(path, mode & ~OTHERS)
         if os.stat(path).st_mode & OTHERS:
-            raise PermissionError  # its file system keeps no modes
+            mend = "put it on a file system that keeps modes, or mount this one with the option umask=077"
+            raise _open_to_others(path, mode, mend)
     except FileNotFoundError:
         return False
-    except OSError:
-        raise ConfigurationError(
-            f"{path} has mode {mode:04o}, and holds what others must not read or change. Nothing was sent; "
-            f"run `chmod {mode & ~OTHERS:o} {path}` as its owner."
+    except OSError as error:
+        raise _open_to_others(
+            path, mode, f"run `chmod {mode & ~OTHERS:o} {path}` ({error.strerror})"
         ) from None
     now = mode & ~OTHERS
     files.warning("private: %s could be read by others (mode %04o); its mode is %04o now", path, mode, now)
     return True
+
+
+def _open_to_others(path: Path, mode: int, mend: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} has mode {mode:04o}, and holds what others must not read or change. Nothing was sent; "
+        f"{mend}."
+    )
 
 
 def mount_of(path: Path) -> int | None:
