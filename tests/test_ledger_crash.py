@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from conftest import change, client_for
 from console import process, settings
+from mounts import mounted
 
 from bonifiq_async import Effect, SqliteLedger, change_key_for
 from bonifiq_async.cli.exit_codes import Exit
@@ -369,12 +370,7 @@ def immutable(folder: Path) -> bool:
 
 def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, disk):
     """A file system of 200 KB."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root may mount")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
+    with mounted("-t", "tmpfs", "-o", "size=200k", "none", at=disk):
         plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
         with Sandbox(duplicates="error-400") as sandbox:
             _, said = ended(process(sandbox, tmp_path, *command), Exit.STOPPED)
@@ -384,8 +380,6 @@ def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, di
             ended(process(sandbox, tmp_path, *command))
             plan.is_done(sandbox.books)
         plan.is_known(disk / "ledger")
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):

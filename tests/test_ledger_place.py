@@ -7,14 +7,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from conftest import change, client_for, raba7ni_client_for
+from mounts import mounted
 
 from bonifiq_async import (
     ConfigurationError,
@@ -33,19 +34,6 @@ from bonifiq_async.ledger.schema import opened
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
-
-
-@contextmanager
-def mounted(*what: object, at: Path) -> Iterator[None]:
-    """Mount something for a while, or skip where that is not allowed."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root may mount")
-    if subprocess.run(["mount", *map(str, what), str(at)], check=False, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)  # also where a failing test has it open
 
 
 KILLED = """
