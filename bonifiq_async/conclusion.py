@@ -1,5 +1,6 @@
 """Decisions: the error of a delivery that did not succeed, in words that say what it means for the money."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -208,12 +209,16 @@ def _attempt(attempt: Attempt) -> str:
     return f"{attempt.number} {_ENDED.get(attempt.verdict, attempt.verdict.value)}{status}{cause}"
 
 
+_NOT_FOUND = re.compile(r"(404[\s:.-]*)?not found\.?", re.IGNORECASE)
+"""What a server says by itself of an address that it does not have."""
+
+
 def _said(said: ErrorAnswer | None) -> str:
     """Return the provider's own words, short and on one line."""
     if said is None:
         return "no reason given"
     parts = [f"status {said.status}", *_words(said)]
-    if said.status == 404 and len(parts) == 1:
+    if said.status == 404 and (len(parts) == 1 or (len(parts) == 2 and _NOT_FOUND.fullmatch(parts[1]))):
         parts.append("is the base URL right?")
     return ", ".join(parts)
 

@@ -98,6 +98,10 @@ def test_a_refusal_changed_nothing(
         (no(error_code=0), "(status 400, 0)"),
         (no(status=404), "(status 404, is the base URL right?)"),
         (no(status=404, message="gone"), "(status 404, gone)"),
+        (no(status=404, message="404: Not Found"), "(status 404, 404: Not Found, is the base URL right?)"),
+        (no(status=404, message="Not found."), "(status 404, Not found., is the base URL right?)"),
+        (no(status=404, code="9", message="Not Found"), "(status 404, 9, Not Found)"),
+        (no(status=404, message="customer not found"), "(status 404, customer not found)"),
     ],
 )
 def test_what_the_provider_said_stands_on_one_line(reading: Reading[Any] | None, words: str) -> None:
