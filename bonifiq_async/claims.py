@@ -8,6 +8,7 @@ before anybody is told.
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import TypeVar, cast
 from weakref import WeakSet, ref
 
@@ -261,7 +262,8 @@ class Claims:
             )
         if isinstance(ruling, Held):
             self._note(intent, Why.HELD, ledger)
-            note = f"{ruling.owner}, for {max(ruling.seconds, 1):.0f} s at the most: come back then"
+            ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is heard of again"
+            note = f"{ruling.owner}; {ends}: come back then"
             return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
         self._note(intent, Why.SENT, ledger)
         return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
