@@ -19,6 +19,7 @@ from bonifiq_async import (
 from bonifiq_async.claims import Claims
 from bonifiq_async.evidence import HandOver
 from bonifiq_async.history import Delivered, History
+from bonifiq_async.intent import Intent, Ruling
 from bonifiq_async.request import PreparedRequest
 from bonifiq_async.sandbox import FaultScript
 
@@ -352,3 +353,32 @@ async def test_a_ledger_has_a_while_to_open_however_short_the_call() -> None:
         claims, PreparedRequest("POST", "http://a", "/b", b"{}", "key"), deliver, seconds=0.01
     )
     assert delivered.effect is Effect.APPLIED
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lease", "within"),
+    [
+        (100, 130, 100),
+        (0.5, 30.5, 1),
+        (-float("inf"), 30, 1),
+        (100_000, 86_400, 100_000),
+        (float("inf"), 86_400, float("inf")),
+    ],
+)
+async def test_a_claim_outlives_its_call_by_half_a_minute_and_holds_for_a_day_at_the_most(
+    seconds: float, lease: float, within: float
+) -> None:
+    """A call without a deadline would hold its change for ever; one without time has what a ledger needs."""
+    asked = []
+
+    class Heard(MemoryLedger):
+        async def claim(self, intent: Intent, *, lease: float, repeatable: bool, within: float) -> Ruling:
+            asked.append((lease, within))
+            return await super().claim(intent, lease=lease, repeatable=repeatable, within=within)
+
+    async def deliver(history: History, seconds: float) -> Delivered[None]:
+        return Delivered(Effect.APPLIED, StopReason.ANSWERED)
+
+    claims = Claims(Heard(), "provider", "account", asyncio.sleep)
+    await once(claims, _request(1), deliver, seconds=seconds)
+    assert asked == [pytest.approx((lease, within), abs=0.4)]
