@@ -285,7 +285,7 @@ def _judge(
 ) -> tuple[Verdict, Reading[T] | None]:
     """Return the verdict of an attempt, and the answer where there is a whole one."""
     verdict = transport_verdict(evidence, asks=watch.asked is not None)
-    if evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
+    if verdict is Verdict.THROTTLED and evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
         verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
     if verdict is None:
         reading = _read(operation, evidence, read)

@@ -36,7 +36,8 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
         return Verdict.LOST if evidence.sent else Verdict.NOT_SENT
     if status == PROXY_REFUSED:  # also of a proxy through which no connection was made
         return None
-    if status == 429 or (asks and status in TEMPORARY):
+    whole = evidence.failure in (None, Failure.TOO_LARGE)
+    if status == 429 or (asks and status in TEMPORARY and (whole or status == 503)):
         return Verdict.THROTTLED
     if 500 <= status <= 599 or status in REPEATABLE_CLIENT_ERRORS:
         return Verdict.BROKEN

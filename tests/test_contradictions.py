@@ -205,3 +205,27 @@ async def test_the_other_provider_is_read_by_the_same_table(
         outcome = await client.outcome_of(earn)
         assert outcome.effect is effect
         assert client.in_doubt() == (("EARN-10-r",) if effect is UNKNOWN else ())
+
+
+@pytest.mark.parametrize("more", ["", "Retry-After: 3600\r\n"], ids=["413", "413 that asks to wait"])
+@pytest.mark.parametrize("provider", ["bonifiq", "raba7ni"])
+async def test_a_413_that_breaks_off_is_unknown(provider: str, more: str, raw_server: Serve) -> None:
+    """Of its body nothing is known: what is missing may say that the change was made."""
+    body = b'{"success":true,"data":{"transaction_id":1}}' if provider == "raba7ni" else b"{%s}" % FLAGS
+    head = f"HTTP/1.1 413 Content Too Large\r\n{more}Content-Length: {len(body) + 5}\r\n\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head.encode() + body)
+        writer.close()
+
+    base_url, retry = await raw_server(serve), fast(max_attempts=1)
+    if provider == "bonifiq":
+        async with BonifiQClient(BasicCredentials("a", "b"), base_url=base_url, retry=retry) as client:
+            effect = (await client.outcome_of(change())).effect
+    else:
+        credentials = Raba7niCredentials("app", "key")
+        earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(5), reference="order-1")
+        async with Raba7niClient(credentials, base_url=base_url, retry=retry) as other:
+            effect = (await other.outcome_of(earn)).effect
+    assert effect is Effect.UNKNOWN

@@ -83,6 +83,12 @@ def test_cut_body_of_an_error_changes_nothing(status: int, expected: Verdict, fa
     assert verdict(status, failure=failure) is expected
 
 
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.DISCONNECTED, Failure.MALFORMED])
+def test_a_cut_413_is_lost_also_where_it_asks_to_wait(failure: Failure) -> None:
+    """What is missing of its body may tell of work."""
+    assert verdict(413, failure=failure, headers=(("Retry-After", "60"),)) is Verdict.LOST
+
+
 RETRY_AFTER = [
     pytest.param(("Retry-After", "0"), 0.0, id="zero"),
     pytest.param(("Retry-After", "60"), 60.0, id="seconds"),
