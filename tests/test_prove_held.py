@@ -8,10 +8,9 @@ from attrs import evolve
 from bonifiq_async import Effect
 from bonifiq_async.laboratory import SCALES, clocks, containers, holds
 from bonifiq_async.laboratory.bench import Closed, Seen
-from bonifiq_async.laboratory.containers import CONTAINERS, PATIENCE
+from bonifiq_async.laboratory.containers import CONTAINERS, LATE
 from bonifiq_async.laboratory.finding import Lab
 from bonifiq_async.laboratory.other import FAILED, Told, read
-from bonifiq_async.laboratory.time_limits import LATE
 from bonifiq_async.ledger.owner import Sight
 
 HELD = Told("UNKNOWN", "HELD", 0.1, "for 19 s at the most: come back then")
@@ -39,16 +38,14 @@ BAD_CONTAINERS = {
     "told while it lives": evolve(CONTAINED, living={"k": AGAIN}),
     "told when just killed": evolve(CONTAINED, killed_now={"k": AGAIN}),
     "not told until when": evolve(CONTAINED, living={"k": evolve(HELD, words="it is held")}),
-    "waits beyond its patience": evolve(
-        CONTAINED, killed_now={"k": evolve(HELD, seconds=PATIENCE + LATE + 0.1)}
-    ),
+    "waits beyond its patience": evolve(CONTAINED, killed_now={"k": evolve(HELD, late=LATE + 0.1)}),
     "nothing was held": evolve(CONTAINED, killed_now={"k": Told(FAILED, "LedgerError", 0.1)}),
 }
 
 
 def test_a_good_record_of_containers_bears_the_claim():
     assert containers.goes_on(CONTAINED).problems == ()
-    busy = {"k": HELD, "l": Told(FAILED, "LedgerError", PATIENCE)}
+    busy = {"k": HELD, "l": Told(FAILED, "LedgerError", 0.1)}
     assert containers.goes_on(evolve(CONTAINED, killed_now=busy)).problems == ()
 
 

@@ -18,7 +18,7 @@ STEPS: Mapping[str, float] = {"forward": 3_600.0, "back": -3_600.0}
 """Seconds by which the clock is set while the changes of a group are under way."""
 AT_ONCE = 20
 """Changes of a group: as many requests are under way."""
-SHORT, LONG = 1.0, 30.0
+SHORT, LONG = 1.0, 60.0
 """Seconds of a call of the other process, while the first is at it and when it has gone."""
 MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
 HELD = (Effect.UNKNOWN.name, StopReason.HELD.name)

@@ -18,7 +18,7 @@ from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, 
 from bonifiq_async.outcome import Effect
 from bonifiq_async.retry import RetryPolicy
 
-ASKED = 1
+ASKED = 2
 """Seconds that the first call of a round is asked to wait."""
 OTHERS = 12
 """Calls of a round that have heard of it, and have to wait, too."""
