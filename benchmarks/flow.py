@@ -35,7 +35,7 @@ from bonifiq_async import (
     Timeouts,
 )
 from bonifiq_async.batch import gate
-from bonifiq_async.batch.limit import Adaptation
+from bonifiq_async.batch.adaptive_limit import Adaptation
 
 SETTLING = 3.0
 """Seconds at the beginning that do not count for the share of requests turned away."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from attrs import asdict, frozen
 
 from bonifiq_async import Ledger, MemoryLedger, SqliteLedger
-from bonifiq_async.intent import Ending, Granted, Intent, Settled, State
+from bonifiq_async.ledger.protocol import Ending, Granted, Intent, Settled, State
 
 APPLIED = Ending(State.APPLIED, 1, "cashback_balance=10.5 points_balance=1050")
 

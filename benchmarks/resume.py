@@ -23,11 +23,11 @@ from provider import serve
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.cli.rows import Problem, Source
-from bonifiq_async.intent import Row, State
-from bonifiq_async.ledger import schema
-from bonifiq_async.ledger.book import bind
-from bonifiq_async.ledger.entry import Entry, put
+from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.ledger.protocol import Row, State
+from bonifiq_async.ledger.sqlite import connection
+from bonifiq_async.ledger.sqlite.header import bind
+from bonifiq_async.ledger.sqlite.row import Entry, put
 
 TOKEN, KEY = "t", "k"
 NOWHERE = "http://127.0.0.1:9"
@@ -79,7 +79,7 @@ def fill(file: Path, ledger: Path) -> None:
 
     owner = "process 12345 on a-host [0123abcd/4026531836 1234567 abcdef01]"
     answer = "cashback_balance=10.5 points_balance=1050"
-    with contextlib.closing(schema.opened(ledger)) as database:
+    with contextlib.closing(connection.opened(ledger)) as database:
         database.execute("BEGIN")
         bind(database, client.account)
         for row in Source(file, file.name, "csv").rows():

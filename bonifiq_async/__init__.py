@@ -1,59 +1,33 @@
 """asyncio client for cashback APIs: money moves exactly once, and when that cannot be known, it is said.
 
-The rooms, in the order in which a change passes through them:
+The packages, from the bottom to the top; each imports what stands above it in this list, never the reverse:
 
-    operation, outcome, evidence, history, errors, converters, money, secret
-                        the words
-    printable, log      what others wrote, fit to be shown; the library's log
-    change_key, door    a change gets its key; what must not be sent is refused
-    bonifiq/, raba7ni/  the providers as data: operations, payloads, how an answer is read
-    request             URL and bytes are fixed once
-    calls, claims       one key is one change: joined in flight, remembered after
-    doubts              what one client has in doubt, whichever ledger is asked
-    delivery            the loop: admission, one attempt, verdict, decision, wait
-    runtime             the clock, the sleep and the random source
-    admission           the queue in front of the connections
-    session             one attempt on the wire; its evidence
-    direct, exchange    the two ways of a request: over a pooled connection, and by aiohttp's session
-    wire                the last step before the wire of what goes by aiohttp's session
-    aiohttp_parts       whether the parts of aiohttp that the fast path needs are there, and its own
-    proxies             the proxy that the environment names
-    causes              why there was no whole answer, in plain words
-    connector           the pool, and what comes on a connection that no request asked for
-    verdict             what the evidence proves
-    answer_body, statement
-                        what an answer says, and what that proves
-    retry, budget       whether to send again, and what all calls share
-    conclusion          how the end is said
-    intent, ledger/     what was meant and what came of it: in memory, or durable in a file
-    batch/              many of these ways side by side
-    sandbox/            a server to try it all against
-    virtual_time, pytest_plugin
-                        tests of what uses it: waits that pass at once, fixtures over the sandbox
-    laboratory/         what is promised, tried against it
-    cli/                the console command
+    _model/          the values: operations, outcomes, evidence, money, secrets, errors; validation; JSON
+    _policy/         the pure decisions: what an answer proves, whether to send again, how a failure is told
+    _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
+    ledger/          the record of what was meant and what came of it: in memory, or durable in an SQLite file
+    _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path
+    _delivery/       one call: single flight by key, attempts until an end, what is in doubt
+    bonifiq/         the provider BonifiQ: operations, payloads, answers, client, files, sandbox
+    raba7ni/         the provider Raba7ni, likewise
+    batch/           many changes at once: order per customer, adaptive limit, outages
+    sandbox/         real HTTP servers on loopback that behave as the providers do, with faults on request
+    testing/         for tests of programs that use this library: the virtual clock and the pytest plugin
+    verification/    what this library promises, tried against the sandbox: `bonifiq prove`
+    cli/             the console command `bonifiq`
+
+    _log             the library's log: whatever a line is about, it is one line and a terminal may show it
+    virtual_time     the documented name of the virtual clock
+
+A leading underscore marks what is internal. The public names are the ones in `__all__`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowControl, FlowState
-    from bonifiq_async.bonifiq import (
-        BasicCredentials,
-        BonifiQClient,
-        CashbackChange,
-        CheckoutRemoval,
-        CustomerPoints,
-        CustomerPointsToExpire,
-        OrderOrigin,
-        PendingOrder,
-        PendingPoints,
-        PointDetailItem,
-        Severity,
-    )
-    from bonifiq_async.change_key import change_key_for
-    from bonifiq_async.errors import (
+    from bonifiq_async._concurrency.runtime import Runtime
+    from bonifiq_async._model.errors import (
         AuthenticationError,
         BonifiQError,
         ChangeKeyConflict,
@@ -66,12 +40,34 @@ if TYPE_CHECKING:
         RefusedError,
         RetryAfterTooLong,
     )
-    from bonifiq_async.evidence import DuplicateRule, ErrorAnswer
-    from bonifiq_async.intent import Ledger
+    from bonifiq_async._model.evidence import DuplicateRule, ErrorAnswer
+    from bonifiq_async._model.outcome import Attempt, Effect, Notice, Outcome, StopReason, Verdict
+    from bonifiq_async._policy.change_key import change_key_for
+    from bonifiq_async._policy.retry import RetryPolicy
+    from bonifiq_async._transport.session import PoolLimits, Timeouts
+    from bonifiq_async.batch.flow import FlowControl, FlowState
+    from bonifiq_async.batch.run import CashbackBatch
+    from bonifiq_async.batch.summary import BatchSummary
+    from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
+    from bonifiq_async.bonifiq.payloads import (
+        CashbackChange,
+        CheckoutRemoval,
+        CustomerPoints,
+        CustomerPointsToExpire,
+        OrderOrigin,
+        PendingOrder,
+        PendingPoints,
+        PointDetailItem,
+        Severity,
+    )
     from bonifiq_async.ledger.memory import MemoryLedger
-    from bonifiq_async.ledger.sqlite import SqliteLedger
-    from bonifiq_async.outcome import Attempt, Effect, Notice, Outcome, StopReason, Verdict
-    from bonifiq_async.raba7ni import (
+    from bonifiq_async.ledger.protocol import Ledger
+    from bonifiq_async.ledger.sqlite.store import SqliteLedger
+    from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
+    from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
+    from bonifiq_async.raba7ni.member import Member, MemberToken, OneTimeCode, Pin, SignedIn
+    from bonifiq_async.raba7ni.operations import SignInPaths
+    from bonifiq_async.raba7ni.payloads import (
         CardReward,
         CashbackBalance,
         CashbackCard,
@@ -80,27 +76,13 @@ if TYPE_CHECKING:
         CashbackRedeemed,
         CashbackRefunded,
         CashbackTransaction,
-        Earn,
         HistoryPage,
         MaskedMember,
-        Member,
         MemberCheck,
         MemberRegistration,
-        MemberToken,
-        OneTimeCode,
         OneTimeCodeSent,
         Pagination,
-        Pin,
-        Raba7niClient,
-        Raba7niCredentials,
-        Redeem,
-        Refund,
-        SignedIn,
-        SignInPaths,
     )
-    from bonifiq_async.retry import RetryPolicy
-    from bonifiq_async.runtime import Runtime
-    from bonifiq_async.session import PoolLimits, Timeouts
 
     __version__: str
 
@@ -174,22 +156,76 @@ __all__ = [
     "change_key_for",
 ]
 
-_ROOMS = (
-    "outcome",
-    "errors",
-    "evidence",
-    "change_key",
-    "retry",
-    "runtime",
-    "session",
-    "intent",
-    "ledger.memory",
-    "bonifiq",
-    "batch",
-    "ledger.sqlite",
-    "raba7ni",
-)
-"""In the order in which they are asked: what most programs need comes first."""
+_PLACES = {
+    "Attempt": "_model.outcome",
+    "AuthenticationError": "_model.errors",
+    "BasicCredentials": "bonifiq.client",
+    "BatchSummary": "batch.summary",
+    "BonifiQClient": "bonifiq.client",
+    "BonifiQError": "_model.errors",
+    "CardReward": "raba7ni.payloads",
+    "CashbackBalance": "raba7ni.payloads",
+    "CashbackBatch": "batch.run",
+    "CashbackCard": "raba7ni.payloads",
+    "CashbackChange": "bonifiq.payloads",
+    "CashbackConfig": "raba7ni.payloads",
+    "CashbackEarned": "raba7ni.payloads",
+    "CashbackRedeemed": "raba7ni.payloads",
+    "CashbackRefunded": "raba7ni.payloads",
+    "CashbackTransaction": "raba7ni.payloads",
+    "ChangeKeyConflict": "_model.errors",
+    "CheckoutRemoval": "bonifiq.payloads",
+    "ConfigurationError": "_model.errors",
+    "CustomerNotFound": "_model.errors",
+    "CustomerPoints": "bonifiq.payloads",
+    "CustomerPointsToExpire": "bonifiq.payloads",
+    "DuplicateRule": "_model.evidence",
+    "Earn": "raba7ni.changes",
+    "Effect": "_model.outcome",
+    "ErrorAnswer": "_model.evidence",
+    "FlowControl": "batch.flow",
+    "FlowState": "batch.flow",
+    "HistoryPage": "raba7ni.payloads",
+    "Ledger": "ledger.protocol",
+    "LedgerError": "_model.errors",
+    "MaskedMember": "raba7ni.payloads",
+    "Member": "raba7ni.member",
+    "MemberCheck": "raba7ni.payloads",
+    "MemberRegistration": "raba7ni.payloads",
+    "MemberToken": "raba7ni.member",
+    "MemoryLedger": "ledger.memory",
+    "NotAppliedError": "_model.errors",
+    "Notice": "_model.outcome",
+    "OneTimeCode": "raba7ni.member",
+    "OneTimeCodeSent": "raba7ni.payloads",
+    "OrderOrigin": "bonifiq.payloads",
+    "Outcome": "_model.outcome",
+    "OutcomeUnknownError": "_model.errors",
+    "Pagination": "raba7ni.payloads",
+    "PayloadError": "_model.errors",
+    "PendingOrder": "bonifiq.payloads",
+    "PendingPoints": "bonifiq.payloads",
+    "Pin": "raba7ni.member",
+    "PointDetailItem": "bonifiq.payloads",
+    "PoolLimits": "_transport.session",
+    "Raba7niClient": "raba7ni.client",
+    "Raba7niCredentials": "raba7ni.client",
+    "Redeem": "raba7ni.changes",
+    "Refund": "raba7ni.changes",
+    "RefusedError": "_model.errors",
+    "RetryAfterTooLong": "_model.errors",
+    "RetryPolicy": "_policy.retry",
+    "Runtime": "_concurrency.runtime",
+    "Severity": "bonifiq.payloads",
+    "SignInPaths": "raba7ni.operations",
+    "SignedIn": "raba7ni.member",
+    "SqliteLedger": "ledger.sqlite.store",
+    "StopReason": "_model.outcome",
+    "Timeouts": "_transport.session",
+    "Verdict": "_model.outcome",
+    "change_key_for": "_policy.change_key",
+}
+"""Where each public name is defined; it is imported from there when it is first asked for."""
 
 
 def __getattr__(name: str) -> object:
@@ -198,13 +234,11 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("bonifiq-async")
-    if name in __all__:
-        for room in _ROOMS:
-            value = getattr(import_module(f"{__name__}.{room}"), name, None)
-            if value is not None:
-                globals()[name] = value
-                return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,7 @@ import logging
 
 from attrs import frozen
 
-from bonifiq_async.printable import printable
+from bonifiq_async._model.printable import printable
 
 
 @frozen

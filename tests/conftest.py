@@ -15,15 +15,16 @@ import trustme
 from console import Console
 from hypothesis import settings
 
-from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts, aiohttp_parts
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.history import Delivered
-from bonifiq_async.intent import BY_EFFECT, Ending, Intent
+from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._policy.history import Delivered
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport import aiohttp_parts
 from bonifiq_async.ledger.memory import MemoryLedger
-from bonifiq_async.request import PreparedRequest
+from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
-from bonifiq_async.virtual_time import VirtualClock as Clock
+from bonifiq_async.testing.virtual_time import VirtualClock as Clock
 
 settings.register_profile("few", max_examples=20)
 """Enough where each example need only be one of its kind: `.ci/run` counts branches with it."""

@@ -6,12 +6,13 @@ import pytest
 from attrs import evolve
 
 from bonifiq_async import Effect
-from bonifiq_async.laboratory import SCALES, clocks, containers, holds
-from bonifiq_async.laboratory.bench import Closed, Seen
-from bonifiq_async.laboratory.containers import CONTAINERS, LATE
-from bonifiq_async.laboratory.finding import Lab
-from bonifiq_async.laboratory.other import FAILED, Told, read
-from bonifiq_async.ledger.owner import Sight
+from bonifiq_async.ledger.sqlite.owner import Sight
+from bonifiq_async.verification import SCALES
+from bonifiq_async.verification.bench import Closed, Seen
+from bonifiq_async.verification.experiments import clock_steps, containers, early_waits
+from bonifiq_async.verification.experiments.containers import CONTAINERS, LATE
+from bonifiq_async.verification.finding import Lab
+from bonifiq_async.verification.other_process import FAILED, Told, read
 
 HELD = Told("UNKNOWN", "HELD", 0.1, "for 19 s at the most: come back then")
 AGAIN = Told("ALREADY_APPLIED", "ANSWERED", 0.1)
@@ -54,8 +55,8 @@ def test_a_bad_record_of_containers_does_not(record):
     assert containers.goes_on(record).problems != ()
 
 
-STEPPED = clocks.Record(
-    (clocks.Stepped({"k": HELD}, 5.0, {"k": AGAIN}),), closed(seen("k", 1.0), seen("k", 6.0))
+STEPPED = clock_steps.Record(
+    (clock_steps.Stepped({"k": HELD}, 5.0, {"k": AGAIN}),), closed(seen("k", 1.0), seen("k", 6.0))
 )
 GROUP = STEPPED.groups[0]
 BAD_CLOCKS = {
@@ -70,16 +71,18 @@ BAD_CLOCKS = {
 
 
 def test_a_good_record_of_clocks_bears_the_claim():
-    assert clocks.one_sender(STEPPED).problems == ()
+    assert clock_steps.one_sender(STEPPED).problems == ()
 
 
 @pytest.mark.parametrize("record", BAD_CLOCKS.values(), ids=BAD_CLOCKS)
 def test_a_bad_record_of_clocks_does_not(record):
-    assert clocks.one_sender(record).problems != ()
+    assert clock_steps.one_sender(record).problems != ()
 
 
-ROUND = holds.Round(holds.BODY, "own", "first", ("then",), {"then": Effect.APPLIED}, 1.5, was_so=True)
-KEPT = holds.Record((ROUND,), closed(seen("first", 1.0, until=2.0), seen("then", 2.1)))
+ROUND = early_waits.Round(
+    early_waits.BODY, "own", "first", ("then",), {"then": Effect.APPLIED}, 1.5, was_so=True
+)
+KEPT = early_waits.Record((ROUND,), closed(seen("first", 1.0, until=2.0), seen("then", 2.1)))
 BAD_HOLDS = {
     "too early": evolve(KEPT, closed=closed(KEPT.closed.seen[0], seen("then", 1.9))),
     "lost": evolve(KEPT, rounds=(evolve(ROUND, effects={"then": Effect.NOT_APPLIED}),)),
@@ -87,17 +90,17 @@ BAD_HOLDS = {
     "the body was there": evolve(KEPT, rounds=(evolve(ROUND, was_so=False),)),
     "begun too late": evolve(KEPT, rounds=(evolve(ROUND, let=2.0),)),
     "nothing was asked": evolve(KEPT, closed=closed(seen("then", 1.9))),
-    "another kind of round": evolve(KEPT, rounds=(evolve(ROUND, what=holds.CONNECTING),)),
+    "another kind of round": evolve(KEPT, rounds=(evolve(ROUND, what=early_waits.CONNECTING),)),
 }
 
 
 def test_a_good_record_of_holds_bears_the_claim():
-    assert holds.kept(KEPT, holds.BODY).problems == ()
+    assert early_waits.kept(KEPT, early_waits.BODY).problems == ()
 
 
 @pytest.mark.parametrize("record", BAD_HOLDS.values(), ids=BAD_HOLDS)
 def test_a_bad_record_of_holds_does_not(record):
-    assert holds.kept(record, holds.BODY).problems != ()
+    assert early_waits.kept(record, early_waits.BODY).problems != ()
 
 
 def test_what_a_child_prints_is_read():

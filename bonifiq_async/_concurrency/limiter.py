@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.outcome import StopReason, Verdict
+from bonifiq_async._model.outcome import StopReason, Verdict
+from bonifiq_async._model.values import fixed
 
 
 class Admission:

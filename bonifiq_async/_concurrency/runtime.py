@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.values import public
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -27,6 +28,7 @@ def no_loop() -> ConfigurationError:
     )
 
 
+@public
 @frozen
 class Runtime:
     """What a client takes from its surroundings.
@@ -36,9 +38,9 @@ class Runtime:
     for another kind of callback.
     """
 
-    monotonic: Callable[[], float] = field(default=time.monotonic, validator=door.callback())
-    wall: Callable[[], float] = field(default=time.time, validator=door.callback())
+    monotonic: Callable[[], float] = field(default=time.monotonic, validator=validation.callback())
+    wall: Callable[[], float] = field(default=time.time, validator=validation.callback())
     sleep: Callable[[float], Awaitable[None]] = field(
-        default=asyncio.sleep, validator=door.callback(1.0, awaited=True)
+        default=asyncio.sleep, validator=validation.callback(1.0, awaited=True)
     )
-    random: Callable[[], float] = field(default=random.random, validator=door.callback())
+    random: Callable[[], float] = field(default=random.random, validator=validation.callback())

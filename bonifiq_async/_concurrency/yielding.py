@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from bonifiq_async.converters import pausing
+from bonifiq_async._model.json_codec import pausing
 
 P = ParamSpec("P")
 T = TypeVar("T")

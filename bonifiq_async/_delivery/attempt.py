@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from bonifiq_async.admission import Slot
-from bonifiq_async.budget import Deadline, Hold, held_for
-from bonifiq_async.evidence import HandOver, Headers
-from bonifiq_async.log import logger
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.retry_after import in_words
-from bonifiq_async.verdict import asked_wait
-from bonifiq_async.wait_scope import Turn, WaitScope
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._log import logger
+from bonifiq_async._model.evidence import HandOver, Headers
+from bonifiq_async._policy.budget import Deadline, Hold, held_for
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.retry_after import in_words
+from bonifiq_async._policy.verdict import asked_wait
+from bonifiq_async._policy.wait_scope import Turn, WaitScope
 
 WORTH_A_TURN = 1.0
 """Seconds of a wait from which on it counts which request leaves first after it."""

@@ -5,21 +5,21 @@ from typing import Generic, TypeVar
 
 from attrs import define
 
-from bonifiq_async import door
-from bonifiq_async.admission import Slot
-from bonifiq_async.claims import Claims
-from bonifiq_async.conclusion import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
-from bonifiq_async.delivery import Delivery, Reader
-from bonifiq_async.errors import ChangeKeyConflict, OutcomeUnknownError
-from bonifiq_async.evidence import Reading
-from bonifiq_async.fixed import fixed
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import BY_EFFECT, Ending, Intent, Ledger, State
-from bonifiq_async.log import logger
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Attempt, Change, Effect, Outcome
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import Timeouts
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._delivery.delivery import Delivery, Reader
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ChangeKeyConflict, OutcomeUnknownError
+from bonifiq_async._model.evidence import Reading
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.outcome import Attempt, Change, Effect, Outcome
+from bonifiq_async._model.values import fixed
+from bonifiq_async._policy.failures import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.session import Timeouts
+from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent, Ledger, State
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class Calls:
         )
 
     def _seconds(self, deadline: float | None) -> float:
-        return self._timeouts.call if deadline is None else door.seconds(deadline, "deadline")
+        return self._timeouts.call if deadline is None else validation.seconds(deadline, "deadline")
 
 
 @define(eq=False)

@@ -10,26 +10,26 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from bonifiq_async.admission import Admission, Sample, Slot
-from bonifiq_async.answer_body import intercepted
-from bonifiq_async.blotter import Blotter
-from bonifiq_async.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
-from bonifiq_async.conclusion import KEPT_ANSWER
-from bonifiq_async.converters import LARGE
-from bonifiq_async.evidence import Evidence, Failure, Reading, values_of
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.log import logger
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Attempt, Effect, StopReason, Verdict
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
-from bonifiq_async.retry_after import in_words
-from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Secret
-from bonifiq_async.session import SessionManager, Timeouts
-from bonifiq_async.slices import in_slices
-from bonifiq_async.verdict import GOOD, leaves_doubt, transport_verdict
-from bonifiq_async.watch import Waits, Watch, name_of
+from bonifiq_async._concurrency.limiter import Admission, Sample, Slot
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._concurrency.yielding import in_slices
+from bonifiq_async._delivery.attempt import Waits, Watch, name_of
+from bonifiq_async._log import logger
+from bonifiq_async._model.evidence import Evidence, Failure, Reading, values_of
+from bonifiq_async._model.json_codec import LARGE
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.answer_body import intercepted
+from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
+from bonifiq_async._policy.failures import KEPT_ANSWER
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
+from bonifiq_async._policy.retry_after import in_words
+from bonifiq_async._policy.verdict import GOOD, leaves_doubt, transport_verdict
+from bonifiq_async._transport.session import SessionManager, Timeouts
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from enum import IntEnum
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.intent import Granted
+from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.protocol import Granted
 
 Place = tuple[str, str]
 """Operation and key."""

@@ -14,13 +14,23 @@ from weakref import WeakSet, ref
 
 from attrs import evolve
 
-from bonifiq_async import door
-from bonifiq_async.admission import Slot
-from bonifiq_async.alarms import TimeLimit, TimeLimits
-from bonifiq_async.doubts import Doubts, Why
-from bonifiq_async.errors import ChangeKeyConflict, ConfigurationError, LedgerError, OutcomeUnknownError
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import (
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.runtime import no_loop
+from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
+from bonifiq_async._delivery.in_doubt import Doubts, Why
+from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import (
+    ChangeKeyConflict,
+    ConfigurationError,
+    LedgerError,
+    OutcomeUnknownError,
+)
+from bonifiq_async._model.outcome import Effect, StopReason
+from bonifiq_async._model.printable import printable
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async.ledger.protocol import (
     DONE,
     DOUBTFUL,
     Conflict,
@@ -34,11 +44,6 @@ from bonifiq_async.intent import (
     State,
     Unsettled,
 )
-from bonifiq_async.log import logger
-from bonifiq_async.outcome import Effect, StopReason
-from bonifiq_async.printable import printable
-from bonifiq_async.runtime import no_loop
-from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -79,7 +84,7 @@ UNTAKEN = (
 def checked_ledger(value: object) -> Ledger:
     """Return `value` if it is a ledger, else raise `ConfigurationError`."""
     if isinstance(value, type) or not isinstance(value, Ledger):
-        given = f"the class {value.__name__}" if isinstance(value, type) else door.shown(value)
+        given = f"the class {value.__name__}" if isinstance(value, type) else validation.shown(value)
         raise ConfigurationError(
             f"ledger must be a ledger, such as SqliteLedger(path), not {given}. Nothing was sent."
         )

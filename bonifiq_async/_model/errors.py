@@ -17,13 +17,15 @@ Every exception pickles and copies, and holds no header and no credential.
 
 from collections.abc import Mapping
 
-from bonifiq_async.outcome import Attempt, Effect
-from bonifiq_async.printable import printable
+from bonifiq_async._model.outcome import Attempt, Effect
+from bonifiq_async._model.printable import printable
+from bonifiq_async._model.values import public
 
 MOST_WORDS = 4_000
 """Characters of an error's message at the most; a foreign text in it has fewer (`printable.LONGEST`)."""
 
 
+@public
 class BonifiQError(Exception):
     """Anything this library raises. Its text is one line that a terminal may show (`printable`).
 
@@ -64,10 +66,12 @@ class BonifiQError(Exception):
         return _rebuild, (type(self), str(self), dict(self.__dict__))
 
 
+@public
 class ConfigurationError(BonifiQError):
     """The client cannot be used like this: credentials, base URL, closed client, another event loop."""
 
 
+@public
 class PayloadError(BonifiQError):
     """A value does not fit the contract. `path` names it: a field, or a JSON path such as `$.Result`.
 
@@ -88,16 +92,19 @@ class PayloadError(BonifiQError):
         self.path = path
 
 
+@public
 class ChangeKeyConflict(BonifiQError):
     """The key already stands for another change, so this one was not sent."""
 
 
+@public
 class RefusedError(BonifiQError):
     """The provider said no. Nothing changed."""
 
     default_effect = Effect.REFUSED
 
 
+@public
 class AuthenticationError(RefusedError):
     """The provider does not accept the credentials (401), or not for this (403). Nothing changed.
 
@@ -110,18 +117,22 @@ class AuthenticationError(RefusedError):
     shared = True
 
 
+@public
 class CustomerNotFound(RefusedError):
     """The provider does not know the customer. Nothing changed."""
 
 
+@public
 class NotAppliedError(BonifiQError):
     """Given up before the provider could act. Nothing changed; the same call may be made again."""
 
 
+@public
 class RetryAfterTooLong(NotAppliedError):
     """The provider asked to wait `retry_after` seconds, which the policy or the deadline forbids."""
 
 
+@public
 class OutcomeUnknownError(BonifiQError):
     """The balance may have changed. Repeat with the same key where that is safe, or ask the provider.
 
@@ -132,6 +143,7 @@ class OutcomeUnknownError(BonifiQError):
     answer: bytes | None = None
 
 
+@public
 class LedgerError(BonifiQError):
     """The ledger is damaged or takes no more.
 

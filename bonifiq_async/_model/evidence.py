@@ -5,10 +5,9 @@ from typing import Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async.blotter import Blotter
-from bonifiq_async.fixed import fixed
-from bonifiq_async.kind import Kind
-from bonifiq_async.outcome import Notice, Verdict
+from bonifiq_async._model.outcome import Notice, Verdict
+from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.values import Kind, fixed, public
 
 T = TypeVar("T")
 
@@ -76,6 +75,7 @@ def values_of(name: str, headers: Headers) -> tuple[str, ...]:
     return tuple([value for key, value in headers if len(key) == length and key.lower() == wanted])
 
 
+@public
 @frozen
 class ErrorAnswer:
     """What a provider said of a failure; any part may be missing."""

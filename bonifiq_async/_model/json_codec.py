@@ -22,10 +22,10 @@ from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.kind import Kind
-from bonifiq_async.money import has_exponent
-from bonifiq_async.secret import Secret
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.money import has_exponent
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.values import Kind
 
 T = TypeVar("T")
 

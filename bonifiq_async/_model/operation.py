@@ -6,8 +6,8 @@ from typing import Generic, TypeVar, cast
 
 from attrs import AttrsInstance, field, fields, frozen
 
-from bonifiq_async.converters import Names, wire_name
-from bonifiq_async.kind import Kind
+from bonifiq_async._model.json_codec import Names, wire_name
+from bonifiq_async._model.values import Kind
 
 T = TypeVar("T")
 

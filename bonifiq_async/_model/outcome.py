@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.kind import Kind
+from bonifiq_async._model.values import Kind, fixed, public
 
 if TYPE_CHECKING:
-    from bonifiq_async.blotter import Blotter
-    from bonifiq_async.errors import BonifiQError
+    from bonifiq_async._model.errors import BonifiQError
+    from bonifiq_async._model.redaction import Blotter
 
 T = TypeVar("T")
 
 
+@public
 class Effect(Kind):
     """What happened to the customer's balance."""
 
@@ -33,6 +33,7 @@ class Effect(Kind):
     """It may have changed; the key tells which change to ask for or to repeat."""
 
 
+@public
 class Verdict(Kind):
     """What the evidence of one attempt proves."""
 
@@ -48,6 +49,7 @@ class Verdict(Kind):
     """Refused by a proxy or a firewall in the provider's place."""
 
 
+@public
 class StopReason(Kind):
     """Why no further attempt was made."""
 
@@ -72,6 +74,7 @@ class StopReason(Kind):
     """It was asked to, and a further attempt was not worth waiting for."""
 
 
+@public
 @fixed
 class Attempt:
     """One try to send a request, in short.
@@ -108,6 +111,7 @@ class Change(Protocol):
     def change_key(self) -> str: ...
 
 
+@public
 @frozen
 class Notice:
     """What an answer that was accepted said beside its result.
@@ -133,6 +137,7 @@ class Notice:
         return Notice(code, code_name, self.severity, message)
 
 
+@public
 @fixed
 class Outcome(Generic[T]):
     """A change and what became of it.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from bonifiq_async.secret import MASK, Secret
+from bonifiq_async._model.secret import MASK, Secret
 
 SHORTEST = 3
 """Bytes of the shortest secret that is blotted: a shorter one hides nothing, and would spoil every word."""

@@ -2,8 +2,8 @@
 
 from typing import Self
 
-from bonifiq_async import door
-from bonifiq_async.errors import ConfigurationError, PayloadError
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
 
 MASK = "***"
 
@@ -26,7 +26,7 @@ class Credentials:
         problems = []
         for name in names:
             try:
-                door.text(getattr(self, name), name)
+                validation.text(getattr(self, name), name)
             except PayloadError as error:
                 problems.append(f"The {what}{error}. Nothing was sent.")
         if problems:  # raised out here: the frames of the other error have the value
@@ -57,7 +57,7 @@ class Secret:
         self._text: str | None = text
         del text  # a traceback that shows locals must not have it
         try:
-            door.text(self._text, type(self).__name__)
+            validation.text(self._text, type(self).__name__)
         except PayloadError as error:
             self._text = None
             raise error.with_traceback(None) from None

@@ -10,8 +10,8 @@ from typing import TypeGuard, TypeVar, cast
 
 from attrs import Attribute
 
-from bonifiq_async.errors import ConfigurationError, PayloadError
-from bonifiq_async.money import has_exponent
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
+from bonifiq_async._model.money import has_exponent
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ is `frozen`: several callers may hold it, and it may stand in a set.
 Source: T. Tvrtković, "Zero-overhead Frozen attrs Classes", threeofwands.com.
 """
 
-from typing import TYPE_CHECKING
+import enum
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from attrs import frozen as fixed
@@ -19,4 +20,22 @@ else:
         return attrs.define(kind)
 
 
-__all__ = ["fixed"]
+class Kind(enum.Enum):
+    """An enum whose members are told apart by identity: every request looks several of them up."""
+
+    __hash__ = object.__hash__
+
+
+Named = TypeVar("Named")
+
+
+def public(named: Named) -> Named:
+    """Let a class or function say that it is of `bonifiq_async`, wherever its module stands.
+
+    A traceback shows the name by which users import it, and a pickle outlives a move of the module.
+    """
+    named.__module__ = "bonifiq_async"
+    return named
+
+
+__all__ = ["Kind", "fixed", "public"]

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Refusal
-from bonifiq_async.fixed import fixed
-from bonifiq_async.verdict import PROXY_REFUSED
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Refusal
+from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.values import fixed
+from bonifiq_async._policy.verdict import PROXY_REFUSED
 
 Members = Mapping[str, object]
 

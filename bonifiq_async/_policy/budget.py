@@ -2,7 +2,7 @@
 
 from attrs import define
 
-from bonifiq_async.fixed import fixed
+from bonifiq_async._model.values import fixed
 
 EARLIEST = 0.001
 """Seconds added to a hold, so that a rounded clock never sends before it is over."""

@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
-from bonifiq_async import door
-from bonifiq_async.money import has_exponent
+from bonifiq_async._model import validation
+from bonifiq_async._model.money import has_exponent
+from bonifiq_async._model.values import public
 
 
+@public
 def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
     """Return the key of the change of `value` (signed, not zero) for `reference`, an order or event id.
 
@@ -17,10 +19,10 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
     not seen, and for a value that is no amount.
     Source: cashback endpoint page, section "The ChangeKey field".
     """
-    number = door.amount(value, "value")
+    number = validation.amount(value, "value")
     kind = "ADD" if number > 0 else "REMOVE"
-    customer = _escape(door.label(customer_id, "customer_id"))
-    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(door.label(reference, 'reference'))}"
+    customer = _escape(validation.label(customer_id, "customer_id"))
+    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(validation.label(reference, 'reference'))}"
 
 
 def canonical_amount(value: Decimal) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from bonifiq_async.errors import (
+from bonifiq_async._model.errors import (
     AuthenticationError,
     BonifiQError,
     CustomerNotFound,
@@ -14,12 +14,12 @@ from bonifiq_async.errors import (
     RefusedError,
     RetryAfterTooLong,
 )
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Failure, Refusal
-from bonifiq_async.history import Delivered
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Attempt, Effect, Notice, StopReason, Verdict
-from bonifiq_async.printable import printable
-from bonifiq_async.verdict import leaves_doubt
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Failure, Refusal
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.outcome import Attempt, Effect, Notice, StopReason, Verdict
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.history import Delivered
+from bonifiq_async._policy.verdict import leaves_doubt
 
 T = TypeVar("T")
 

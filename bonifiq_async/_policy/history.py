@@ -4,9 +4,9 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
-from bonifiq_async.evidence import Evidence, HandOver, Reading
-from bonifiq_async.fixed import fixed
-from bonifiq_async.outcome import Attempt, Effect, StopReason
+from bonifiq_async._model.evidence import Evidence, HandOver, Reading
+from bonifiq_async._model.outcome import Attempt, Effect, StopReason
+from bonifiq_async._model.values import fixed
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlsplit
 
 from attrs import field
 
-from bonifiq_async.converters import encode
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.fixed import fixed
-from bonifiq_async.operation import Operation
-from bonifiq_async.secret import Secret
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.json_codec import encode
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.values import fixed
 
 T = TypeVar("T")
 

@@ -11,12 +11,11 @@ from itertools import islice
 import backoff
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.budget import RETRY_COST, TIMEOUT_COST, Deadline
-from bonifiq_async.fixed import fixed
-from bonifiq_async.kind import Kind
-from bonifiq_async.operation import RepeatClass
-from bonifiq_async.outcome import Effect, StopReason, Verdict
+from bonifiq_async._model import validation
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.outcome import Effect, StopReason, Verdict
+from bonifiq_async._model.values import Kind, fixed, public
+from bonifiq_async._policy.budget import RETRY_COST, TIMEOUT_COST, Deadline
 
 JITTER = 0.1
 """A wait that the provider asked for is lengthened by up to this share, so that callers spread out."""
@@ -69,6 +68,7 @@ ACCEPTED = Stop(Effect.APPLIED, StopReason.ANSWERED)
 """What follows from an acceptance, whatever the class and whatever was before."""
 
 
+@public
 @frozen
 class RetryPolicy:
     """How often and how patiently a call is repeated.
@@ -80,11 +80,11 @@ class RetryPolicy:
     after a timeout 10, one at the time that the provider asked for nothing.
     """
 
-    max_attempts: int = field(default=6, validator=door.count)
-    base: float = field(default=0.25, validator=door.setting)
-    cap: float = field(default=8.0, validator=door.setting)
-    max_retry_after: float = field(default=120.0, validator=door.limit)
-    quota: int = field(default=500, validator=door.stock)
+    max_attempts: int = field(default=6, validator=validation.count)
+    base: float = field(default=0.25, validator=validation.setting)
+    cap: float = field(default=8.0, validator=validation.setting)
+    max_retry_after: float = field(default=120.0, validator=validation.limit)
+    quota: int = field(default=500, validator=validation.stock)
 
     @cached_property
     def ceilings(self) -> tuple[float, ...]:

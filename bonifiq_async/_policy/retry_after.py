@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from bonifiq_async.fixed import fixed
+from bonifiq_async._model.values import fixed
 
 LONGEST = 1e9
 """Seconds, thirty years, that are read at the most: what is longer fits no clock."""

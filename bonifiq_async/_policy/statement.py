@@ -6,9 +6,9 @@ are written out in docs/answers.md, which a test holds against them.
 
 from collections.abc import Mapping
 
-from bonifiq_async.kind import Kind
-from bonifiq_async.outcome import Verdict
-from bonifiq_async.verdict import CREDENTIALS_REFUSED, REPEATABLE_CLIENT_ERRORS
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._model.values import Kind
+from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, REPEATABLE_CLIENT_ERRORS
 
 
 class StatusClass(Kind):

@@ -1,8 +1,8 @@
 """Decisions: what the evidence of one attempt proves."""
 
-from bonifiq_async.evidence import Evidence, Failure, Headers, values_of
-from bonifiq_async.outcome import Effect, Verdict
-from bonifiq_async.retry_after import AskedWait, retry_after
+from bonifiq_async._model.evidence import Evidence, Failure, Headers, values_of
+from bonifiq_async._model.outcome import Effect, Verdict
+from bonifiq_async._policy.retry_after import AskedWait, retry_after
 
 CREDENTIALS_REFUSED = (401, 403)
 PROXY_REFUSED = 407

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from bonifiq_async.log import logger
+from bonifiq_async._log import logger
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler

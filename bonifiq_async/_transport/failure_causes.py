@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import http_exceptions
 
-from bonifiq_async.connector import UnaskedAnswer
-from bonifiq_async.evidence import Failure
-from bonifiq_async.proxies import shown
+from bonifiq_async._model.evidence import Failure
+from bonifiq_async._transport.connector import UnaskedAnswer
+from bonifiq_async._transport.proxies import shown
 
 _OLD = "it speaks no version of TLS that is safe enough: 1.2 or newer is needed"
 _NO_TLS = "it does not speak TLS there: is it plain http, or another port?"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
-from bonifiq_async.aiohttp_parts import Parts
-from bonifiq_async.connector import KeptConnector, UnaskedAnswer, check_asked_for
-from bonifiq_async.evidence import Failure
-from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT, UnderWay, read_within
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.secret import Secret
-from bonifiq_async.wire import Trail
+from bonifiq_async._model.evidence import Failure
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.aiohttp_parts import Parts
+from bonifiq_async._transport.connector import KeptConnector, UnaskedAnswer, check_asked_for
+from bonifiq_async._transport.public_path import ANSWER_LIMIT, ERROR_LIMIT, UnderWay, read_within
+from bonifiq_async._transport.write_guard import Trail
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey

@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
 
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError
 
 
 def proxy_of(base_url: str) -> URL | None:

@@ -11,12 +11,12 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 from yarl import URL
 
-from bonifiq_async.aiohttp_parts import replaced
-from bonifiq_async.alarms import Alarms
-from bonifiq_async.evidence import Failure
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.secret import MASK, Secret
-from bonifiq_async.wire import Trail, Wire
+from bonifiq_async._concurrency.timers import Alarms
+from bonifiq_async._model.evidence import Failure
+from bonifiq_async._model.secret import MASK, Secret
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.aiohttp_parts import replaced
+from bonifiq_async._transport.write_guard import Trail, Wire
 
 OPEN = ("Accept",)
 """The headers that hide nothing."""

@@ -11,18 +11,20 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
-from bonifiq_async import direct, door, proxies
-from bonifiq_async.causes import explained
-from bonifiq_async.connector import KeptConnector
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.exchange import UnderWay, by_session
-from bonifiq_async.log import logger
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.runtime import no_loop, running_loop
-from bonifiq_async.secret import Secret
-from bonifiq_async.verdict import PROXY_REFUSED
-from bonifiq_async.wire import Trail
+from bonifiq_async._concurrency.runtime import no_loop, running_loop
+from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.values import public
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._transport import fast_path, proxies
+from bonifiq_async._transport.connector import KeptConnector
+from bonifiq_async._transport.failure_causes import explained
+from bonifiq_async._transport.public_path import UnderWay, by_session
+from bonifiq_async._transport.write_guard import Trail
 
 _CLOSED = "the session was closed"
 MOCKED_LATE = (
@@ -31,15 +33,17 @@ MOCKED_LATE = (
 )
 
 
+@public
 @frozen
 class Timeouts:
     """Seconds: to `connect`, for one `attempt` with its answer, and for the whole `call`."""
 
-    connect: float = field(default=5.0, validator=door.setting)
-    attempt: float = field(default=20.0, validator=door.setting)
-    call: float = field(default=60.0, validator=door.setting)
+    connect: float = field(default=5.0, validator=validation.setting)
+    attempt: float = field(default=20.0, validator=validation.setting)
+    call: float = field(default=60.0, validator=validation.setting)
 
 
+@public
 @frozen
 class PoolLimits:
     """How many `connections` at once, and how many seconds an idle one is kept (`keepalive`).
@@ -48,8 +52,8 @@ class PoolLimits:
     request seldom meets a connection that is about to go.
     """
 
-    connections: int = field(default=100, validator=door.count)
-    keepalive: float = field(default=10.0, validator=door.setting)
+    connections: int = field(default=100, validator=validation.count)
+    keepalive: float = field(default=10.0, validator=validation.setting)
 
 
 class SessionManager:
@@ -73,7 +77,7 @@ class SessionManager:
         self._borrowed = borrowed
         self._trust_env = trust_env
         self._session = borrowed
-        self._direct: direct.Direct | None = None
+        self._direct: fast_path.Direct | None = None
         self._told: set[str] = set()
         self._proxies: dict[str, URL | None] = {}
         self._proxy_told = False
@@ -130,15 +134,15 @@ class SessionManager:
         if not isinstance(connector, KeptConnector) or session.connector is not connector:
             self._tell("aiohttp's session or connector is replaced")
         else:
-            fast = direct.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
+            fast = fast_path.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
             self._direct = self._unless(fast.parts.missing, fast)
         return session
 
-    def _fast(self) -> direct.Direct | None:
+    def _fast(self) -> fast_path.Direct | None:
         """Return the fast path, where it may be taken now."""
         return None if self._direct is None else self._unless(self._direct.parts.foreign(), self._direct)
 
-    def _unless(self, why_not: str | None, fast: direct.Direct) -> direct.Direct | None:
+    def _unless(self, why_not: str | None, fast: fast_path.Direct) -> fast_path.Direct | None:
         if why_not is None:
             return fast
         self._tell(why_not)
@@ -196,7 +200,7 @@ class SessionManager:
         )
 
     async def _went(
-        self, fast: direct.Direct, request: PreparedRequest, seconds: float, trail: Trail
+        self, fast: fast_path.Direct, request: PreparedRequest, seconds: float, trail: Trail
     ) -> bool:
         """Send `request` by the fast path, and say whether it went. A broken one is off for good."""
         try:

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
-from bonifiq_async.connector import UnaskedAnswer, can_be_looked_at, check_asked_for, is_usable, was_used
-from bonifiq_async.evidence import Failure, HandOver
+from bonifiq_async._model.evidence import Failure, HandOver
+from bonifiq_async._transport.connector import (
+    UnaskedAnswer,
+    can_be_looked_at,
+    check_asked_for,
+    is_usable,
+    was_used,
+)
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler

@@ -1,4 +1,15 @@
-"""Many changes side by side: read lazily, bounded in flight, in order per customer."""
+"""Many changes at once: read lazily, bounded in flight, in order per customer.
+
+adaptive_limit  how much the provider takes: ceilings that fall on overload and rise again with time
+failure_rate    which failures tell of load, and which are always there (likelihood ratio)
+flow            the settings of a run, and what it shows of its pace
+gate            when the next request may leave: places, pace, waits, outages
+outage          whether the provider is out, and when it is asked again
+per_customer    a customer's next change starts when the one before has ended
+queue           what the tasks of a run wait for
+run             the run: a feeder reads the source, workers deliver, the caller gets outcomes as they end
+summary         what a run has done so far
+"""
 
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.run import CashbackBatch

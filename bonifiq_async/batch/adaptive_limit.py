@@ -8,10 +8,10 @@ from collections import deque
 
 from attrs import define, field
 
-from bonifiq_async.admission import Sample
-from bonifiq_async.batch.share import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
-from bonifiq_async.outcome import Verdict
-from bonifiq_async.verdict import GOOD
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._policy.verdict import GOOD
+from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
 
 DOUBLING = 0.25
 """Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two

@@ -8,7 +8,7 @@ import math
 
 from attrs import define
 
-from bonifiq_async.fixed import fixed
+from bonifiq_async._model.values import fixed
 
 LOAD_FALL, WORST_FALL = 0.95, 0.5
 """Shares that are left of a ceiling after a sign: at the most, and at the least."""

@@ -2,9 +2,11 @@
 
 from attrs import field, frozen, validators
 
-from bonifiq_async import door
+from bonifiq_async._model import validation
+from bonifiq_async._model.values import public
 
 
+@public
 @frozen
 class FlowControl:
     """At most `max_in_flight` changes at once; with `max_rate`, at most so many requests in a second.
@@ -14,12 +16,13 @@ class FlowControl:
     for `give_up_after` seconds in which it is tried, the run stops.
     """
 
-    max_in_flight: int = field(default=256, validator=door.count)
-    initial: int = field(default=8, validator=door.count)
-    max_rate: float | None = field(default=None, validator=validators.optional(door.setting))
-    give_up_after: float = field(default=900.0, validator=door.setting)
+    max_in_flight: int = field(default=256, validator=validation.count)
+    initial: int = field(default=8, validator=validation.count)
+    max_rate: float | None = field(default=None, validator=validators.optional(validation.setting))
+    give_up_after: float = field(default=900.0, validator=validation.setting)
 
 
+@public
 @frozen
 class FlowState:
     """What is going on in a run.

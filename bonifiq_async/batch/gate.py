@@ -10,17 +10,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bonifiq_async.admission import Sample
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._model.errors import NotAppliedError
+from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
+from bonifiq_async._policy.budget import EARLIEST, Hold
+from bonifiq_async._policy.retry_after import in_words
+from bonifiq_async._policy.verdict import GOOD
+from bonifiq_async._policy.wait_scope import FIRSTS
+from bonifiq_async.batch.adaptive_limit import Adaptation
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
-from bonifiq_async.batch.limit import Adaptation
 from bonifiq_async.batch.outage import A_WHILE, Outage
-from bonifiq_async.budget import EARLIEST, Hold
-from bonifiq_async.errors import NotAppliedError
-from bonifiq_async.outcome import Outcome, StopReason, Verdict
-from bonifiq_async.retry_after import in_words
-from bonifiq_async.runtime import Runtime
-from bonifiq_async.verdict import GOOD
-from bonifiq_async.wait_scope import FIRSTS
 
 FIRST_COME = 10 * EARLIEST
 """Seconds after a hold in which the change that was told to wait comes back: repeats go before beginnings."""

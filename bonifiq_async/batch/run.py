@@ -7,18 +7,19 @@ from typing import Generic, Protocol, TypeVar
 import attrs
 from attrs import define
 
-from bonifiq_async.admission import Admission, Slot
+from bonifiq_async._concurrency.limiter import Admission, Slot
+from bonifiq_async._concurrency.runtime import Runtime, running_loop
+from bonifiq_async._delivery.single_flight import checked_ledger
+from bonifiq_async._model.errors import AuthenticationError, BonifiQError, ConfigurationError
+from bonifiq_async._model.outcome import Change, Outcome, StopReason
+from bonifiq_async._model.values import public
+from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
-from bonifiq_async.batch.lanes import Lanes
+from bonifiq_async.batch.per_customer import Lanes
+from bonifiq_async.batch.queue import Line
 from bonifiq_async.batch.summary import BatchSummary, Tally
-from bonifiq_async.batch.waiting import Line
-from bonifiq_async.claims import checked_ledger
-from bonifiq_async.errors import AuthenticationError, BonifiQError, ConfigurationError
-from bonifiq_async.intent import Ledger
-from bonifiq_async.outcome import Change, Outcome, StopReason
-from bonifiq_async.runtime import Runtime, running_loop
-from bonifiq_async.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
+from bonifiq_async.ledger.protocol import Ledger
 
 C = TypeVar("C", bound=Change)
 C_in = TypeVar("C_in", bound=Change, contravariant=True)
@@ -41,6 +42,7 @@ class ChangeClient(Protocol[C_in, T]):
     ) -> Outcome[T]: ...
 
 
+@public
 class CashbackBatch(Generic[C, T]):
     """Applies many changes through `client`: as fast as the provider takes them, in order per customer.
 

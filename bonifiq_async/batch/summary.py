@@ -5,12 +5,14 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from bonifiq_async.money import Sums
-from bonifiq_async.outcome import Effect, Outcome
+from bonifiq_async._model.money import Sums
+from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._model.values import public
 
 T = TypeVar("T")
 
 
+@public
 @frozen
 class BatchSummary:
     """Counts of changes by effect; sums in the provider's currency of what this run applied.

@@ -8,8 +8,15 @@ from typing import Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.answer_body import Members, error_body, members_of, said_of
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
+from bonifiq_async._model.json_codec import structure
+from bonifiq_async._model.operation import AnswerShape, Operation
+from bonifiq_async._model.outcome import Notice, Verdict
+from bonifiq_async._model.values import fixed
+from bonifiq_async._policy.answer_body import Members, error_body, members_of, said_of
+from bonifiq_async._policy.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 from bonifiq_async.bonifiq import removal
 from bonifiq_async.bonifiq.envelope import (
     OWN,
@@ -30,13 +37,6 @@ from bonifiq_async.bonifiq.envelope import (
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemoved
 from bonifiq_async.bonifiq.removal import Removed
 from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
-from bonifiq_async.converters import structure
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.evidence import DuplicateRule, ErrorAnswer, Evidence, Reading, Refusal
-from bonifiq_async.fixed import fixed
-from bonifiq_async.operation import AnswerShape, Operation
-from bonifiq_async.outcome import Notice, Verdict
-from bonifiq_async.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 
 T = TypeVar("T")
 
@@ -98,7 +98,9 @@ class StatedBy(Protocol[T]):
 class AnswerReader:
     """Reads complete answers. `duplicate_rule` says which errors mean that the key was used before."""
 
-    duplicate_rule: DuplicateRule = field(default=reports_used_key, validator=door.callback(ErrorAnswer(400)))
+    duplicate_rule: DuplicateRule = field(
+        default=reports_used_key, validator=validation.callback(ErrorAnswer(400))
+    )
 
     def read(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read an answer whose payload is the operation's `result`, enveloped or bare."""

@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import attrs
 
-from bonifiq_async import door
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._model import validation
+from bonifiq_async._policy.request import prepare
+from bonifiq_async._policy.verdict import leaves_doubt
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
-from bonifiq_async.calls import Calls
-from bonifiq_async.request import prepare
-from bonifiq_async.verdict import leaves_doubt
 
 
 class Checkout:
@@ -41,9 +41,9 @@ class Checkout:
         when it was not. Source: endpoint page "Removes an already applied cashback from a checkout".
         """
         payload = CheckoutRemovalRequest(
-            door.text(customer_id, "customer_id"),
-            door.text(checkout_id, "checkout_id"),
-            None if total is None else door.total(total, "total"),
+            validation.text(customer_id, "customer_id"),
+            validation.text(checkout_id, "checkout_id"),
+            None if total is None else validation.total(total, "total"),
         )
         request = prepare(REMOVE_CHECKOUT_CASHBACK, self._base_url, {}, payload)
         removal, attempts = await self._calls.value(

@@ -9,30 +9,32 @@ from typing import Self
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async.account import account_text
-from bonifiq_async.admission import Slot
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.evidence import DuplicateRule
+from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.secret import Credentials, Secret, masked
+from bonifiq_async._model.values import public
+from bonifiq_async._policy.request import base_url_of, checked_base_url
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.bonifiq.used_key import reports_used_key
-from bonifiq_async.calls import Calls
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.evidence import DuplicateRule
-from bonifiq_async.intent import Ledger
+from bonifiq_async.ledger.account import account_text
 from bonifiq_async.ledger.memory import MemoryLedger
-from bonifiq_async.outcome import Outcome
-from bonifiq_async.request import base_url_of, checked_base_url
-from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Credentials, Secret, masked
-from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async.ledger.protocol import Ledger
 
 BASE_URL = "https://api.bonifiq.com.br"
 
 
+@public
 @frozen(init=False)
 class BasicCredentials(Credentials):
     """API token (user) and API key (password) of the private API (RFC 7617). No repr or pickle shows them.
@@ -71,6 +73,7 @@ class BasicCredentials(Credentials):
         return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
 
 
+@public
 class BonifiQClient:
     """Client of the BonifiQ private API, an async context manager.
 

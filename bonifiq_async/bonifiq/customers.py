@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from bonifiq_async import door
-from bonifiq_async.admission import Slot
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._model import validation
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
 from bonifiq_async.bonifiq.payloads import (
@@ -14,11 +18,7 @@ from bonifiq_async.bonifiq.payloads import (
     CustomerPoints,
     PendingPoints,
 )
-from bonifiq_async.calls import Calls, Terms
-from bonifiq_async.intent import Ledger
-from bonifiq_async.operation import Operation
-from bonifiq_async.outcome import Outcome
-from bonifiq_async.request import PreparedRequest, digest_of, prepare
+from bonifiq_async.ledger.protocol import Ledger
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class Customers:
         return await self._read(PENDING_POINTS, customer_id, deadline)
 
     async def _read(self, operation: Operation[T], customer_id: str, deadline: float | None) -> T:
-        path = {"customer_id": door.path_segment(customer_id, "customer_id")}
+        path = {"customer_id": validation.path_segment(customer_id, "customer_id")}
         request = prepare(operation, self._base_url, path)
         result, _ = await self._calls.value(operation, request, self._reader.read, deadline=deadline)
         return result

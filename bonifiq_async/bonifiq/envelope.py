@@ -8,15 +8,14 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from bonifiq_async.answer_body import Members, said_of
+from bonifiq_async._model.evidence import ErrorAnswer
+from bonifiq_async._model.json_codec import NotNull, structure
+from bonifiq_async._model.outcome import Notice
+from bonifiq_async._model.values import Kind, fixed
+from bonifiq_async._policy.answer_body import Members, said_of
+from bonifiq_async._policy.statement import Statement
 from bonifiq_async.bonifiq.payloads import Severity
 from bonifiq_async.bonifiq.used_key import texts_of
-from bonifiq_async.converters import NotNull, structure
-from bonifiq_async.evidence import ErrorAnswer
-from bonifiq_async.fixed import fixed
-from bonifiq_async.kind import Kind
-from bonifiq_async.outcome import Notice
-from bonifiq_async.statement import Statement
 
 
 @fixed

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.money import EXACT, spelled
+from bonifiq_async._policy.change_key import change_key_for
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.change_key import change_key_for
-from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Side
-from bonifiq_async.cli.rows import Cells, Problem, amount
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.ledger.look import Recorded
-from bonifiq_async.money import EXACT, spelled
+from bonifiq_async.cli.adapter import Client, ClientSettings, Columns, FileChange, Side
+from bonifiq_async.cli.files.rows import Cells, Problem, amount
+from bonifiq_async.ledger.sqlite.reader import Recorded
 
 if TYPE_CHECKING:
+    from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
     from bonifiq_async.sandbox import FaultScript, Sandbox
-    from bonifiq_async.sandbox.provider import Duplicates
 
 TOKEN, KEY = "sandbox", "sandbox"
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""

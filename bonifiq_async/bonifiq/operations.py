@@ -1,5 +1,6 @@
 """BonifiQ's endpoints as data. Source: the provider's endpoint pages; the paths are theirs."""
 
+from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
 from bonifiq_async.bonifiq.payloads import (
     CashbackChangeRequest,
     CheckoutRemoval,
@@ -7,7 +8,6 @@ from bonifiq_async.bonifiq.payloads import (
     CustomerPoints,
     PendingPoints,
 )
-from bonifiq_async.operation import AnswerShape, Operation, RepeatClass
 
 CHANGE_CASHBACK = Operation(
     name="bonifiq.customer.change_cashback",

@@ -11,11 +11,11 @@ from enum import IntEnum
 
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.change_key import canonical, change_key_for
-from bonifiq_async.converters import NotNull, NotNullArray
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.fixed import fixed
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.json_codec import NotNull, NotNullArray
+from bonifiq_async._model.values import fixed, public
+from bonifiq_async._policy.change_key import canonical, change_key_for
 
 LONGEST_CUSTOMER_REASON = 255
 """Characters of a customer reason that are shown, its tags not counted: the provider strips them."""
@@ -23,6 +23,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 """An HTML tag; what the provider might strip beyond these is counted here."""
 
 
+@public
 class Severity(IntEnum):
     """How an answer is meant (schema ExternalApiResponseSeverity)."""
 
@@ -38,6 +39,7 @@ class ChangePointOperation(IntEnum):
     REMOVE_POINTS = 1
 
 
+@public
 class OrderOrigin(IntEnum):
     """Where an order came from (schema OrderOrigin)."""
 
@@ -49,7 +51,7 @@ class OrderOrigin(IntEnum):
 
 
 def _amount(value: Decimal | int) -> Decimal:
-    return door.amount(value, "value")
+    return validation.amount(value, "value")
 
 
 def _shown(value: str | None) -> str | None:
@@ -57,6 +59,7 @@ def _shown(value: str | None) -> str | None:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+@public
 @frozen
 class CashbackChange:
     """One intended change of a customer's cashback.
@@ -83,11 +86,11 @@ class CashbackChange:
     customer_reason: str | None = field(default=None, converter=_shown)
 
     def __attrs_post_init__(self) -> None:
-        door.path_segment(self.customer_id, "customer_id")
-        door.text(self.reason, "reason")
-        door.label(self.change_key, "change_key")
+        validation.path_segment(self.customer_id, "customer_id")
+        validation.text(self.reason, "reason")
+        validation.label(self.change_key, "change_key")
         if self.customer_reason is not None:
-            door.text(self.customer_reason, "customer_reason")
+            validation.text(self.customer_reason, "customer_reason")
             length = len(self.customer_reason)
             if length > LONGEST_CUSTOMER_REASON:
                 length = len(_TAG.sub("", self.customer_reason))
@@ -114,7 +117,7 @@ class CashbackChange:
         Exactly one of `change_key` and `reference` is given; a `reference` (an order or event id)
         derives the key.
         """
-        value = door.amount(amount, "amount", positive=True)
+        value = validation.amount(amount, "amount", positive=True)
         key = _key(customer_id, value, change_key, reference)
         return cls(customer_id, value, reason, key, customer_reason)
 
@@ -130,7 +133,7 @@ class CashbackChange:
         customer_reason: str | None = None,
     ) -> "CashbackChange":
         """Return the change that removes `amount` (above zero); the rest is as in `add`."""
-        value = door.amount(amount, "amount", positive=True).copy_negate()
+        value = validation.amount(amount, "amount", positive=True).copy_negate()
         key = _key(customer_id, value, change_key, reference)
         return cls(customer_id, value, reason, key, customer_reason)
 
@@ -176,6 +179,7 @@ class CheckoutRemovalRequest:
     total: Decimal | None = None
 
 
+@public
 @frozen
 class CustomerPointsToExpire:
     """Points that expire, and when."""
@@ -184,6 +188,7 @@ class CustomerPointsToExpire:
     when: NotNull[datetime] = None
 
 
+@public
 @frozen
 class PointDetailItem:
     """One line of a customer's point history (schema PointDetailItem).
@@ -207,6 +212,7 @@ class PointDetailItem:
     point_type_description: str | None = None
 
 
+@public
 @frozen
 class CustomerPoints:
     """A customer's balance (schemas CustomerPointsResponse and CustomerPointsWithErrorResponse).
@@ -227,6 +233,7 @@ class CustomerPoints:
     error: str | None = None
 
 
+@public
 @frozen
 class PendingOrder:
     """What one order will bring, estimated (schema CustomerPendingOrderResponse).
@@ -241,6 +248,7 @@ class PendingOrder:
     pending_cashback: Decimal | None = None
 
 
+@public
 @frozen
 class PendingPoints:
     """Points and cashback that are not granted yet (schema CustomerPendingPointsResponse).
@@ -263,6 +271,7 @@ class CheckoutRemoved:
     customer_message: NotNull[str] = None
 
 
+@public
 @frozen
 class CheckoutRemoval:
     """What became of the cashback on a checkout.

@@ -6,11 +6,11 @@ Source: endpoint page "Removes an already applied cashback from a checkout", sec
 
 from collections.abc import Mapping
 
+from bonifiq_async._model.values import Kind
+from bonifiq_async._policy.statement import Statement
 from bonifiq_async.bonifiq import envelope
 from bonifiq_async.bonifiq.envelope import Declared, Denied, Envelope, Shown
 from bonifiq_async.bonifiq.payloads import Severity
-from bonifiq_async.kind import Kind
-from bonifiq_async.statement import Statement
 
 SEVERITIES: Mapping[str, Severity] = {
     "01": Severity.ERROR,

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from bonifiq_async.evidence import ErrorAnswer
+from bonifiq_async._model.evidence import ErrorAnswer
 
 _KEY = r"\b(change ?key|chave|(this|the|same) key)\b"
 _WITHIN = r"(?:[^.;]|\.(?!\s|$)){0,160}?"  # to the end of the sentence; amounts have points, too

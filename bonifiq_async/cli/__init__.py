@@ -1,4 +1,13 @@
-"""The console command `bonifiq`. It needs the extra `cli`, and says so when that is missing."""
+"""The console command `bonifiq`. It needs the extra `cli`, and says so when that is missing.
+
+adapter      what the command line has to know of a provider
+app          the commands and their options, declared
+commands/    what each command does
+entry_point  how the command is run: what ends it becomes one sentence and an exit code
+exit_codes   what the exit codes mean, as one table
+files/       files of changes, and files of outcomes
+terminal/    what a person sees and is asked
+"""
 
 import importlib.util
 import sys
@@ -8,6 +17,6 @@ def main() -> None:
     """Run the console command and exit with its code (see `exit_codes`)."""
     if importlib.util.find_spec("typer") is None or importlib.util.find_spec("rich") is None:
         sys.exit("The bonifiq command needs the extra cli: pip install 'bonifiq-async[cli]'")
-    from bonifiq_async.cli.entry import run
+    from bonifiq_async.cli.entry_point import run
 
     run()

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from bonifiq_async.admission import Slot
-    from bonifiq_async.cli.rows import Cells, Problem
-    from bonifiq_async.intent import Ledger
-    from bonifiq_async.ledger.look import Recorded
-    from bonifiq_async.operation import RepeatClass
-    from bonifiq_async.outcome import Outcome
-    from bonifiq_async.retry import RetryPolicy
+    from bonifiq_async._concurrency.limiter import Slot
+    from bonifiq_async._model.operation import RepeatClass
+    from bonifiq_async._model.outcome import Outcome
+    from bonifiq_async._policy.retry import RetryPolicy
+    from bonifiq_async._transport.session import PoolLimits, Timeouts
+    from bonifiq_async.cli.files.rows import Cells, Problem
+    from bonifiq_async.ledger.protocol import Ledger
+    from bonifiq_async.ledger.sqlite.reader import Recorded
     from bonifiq_async.sandbox import FaultScript
-    from bonifiq_async.session import PoolLimits, Timeouts
 
 
 class Provider(StrEnum):
@@ -41,7 +41,7 @@ ENVIRONMENT = (
 )
 """Which settings the providers' clients read."""
 
-PROVIDERS = {provider: f"bonifiq_async.cli.{provider}_side" for provider in Provider}
+PROVIDERS = {provider: f"bonifiq_async.{provider}.files" for provider in Provider}
 """The module whose `SIDE` says how it is with a provider."""
 
 
@@ -188,14 +188,14 @@ class Side:
     @property
     def forgets(self) -> bool:
         """Whether nobody de-duplicates some change: then the ledger alone knows what was sent."""
-        from bonifiq_async.operation import RepeatClass
+        from bonifiq_async._model.operation import RepeatClass
 
         return RepeatClass.NEVER in self.repeat.values()
 
     @property
     def keyed(self) -> bool:
         """Whether the provider de-duplicates some change by its key, which may have been used elsewhere."""
-        from bonifiq_async.operation import RepeatClass
+        from bonifiq_async._model.operation import RepeatClass
 
         return RepeatClass.KEYED in self.repeat.values()
 

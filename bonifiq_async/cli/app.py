@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from attrs import evolve
 
-from bonifiq_async.cli import bookkeeping, one_call
-from bonifiq_async.cli.dialogue import (
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import ENVIRONMENT, MEANT, Provider, chosen
+from bonifiq_async.cli.commands import one_call, status
+from bonifiq_async.cli.terminal.dialogue import (
     AcceptUsedKeys,
     AsJson,
     FileFormat,
@@ -21,18 +23,16 @@ from bonifiq_async.cli.dialogue import (
     interruptible,
     said_before,
 )
-from bonifiq_async.cli.providers import ENVIRONMENT, MEANT, Provider, chosen
-from bonifiq_async.cli.screen import give, say, show, whatever_is_read
-from bonifiq_async.printable import printable
+from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from bonifiq_async.cli.examine import Plan
-    from bonifiq_async.cli.providers import Side
-    from bonifiq_async.cli.rows import Problem, Source
-    from bonifiq_async.ledger.look import LedgerFile
+    from bonifiq_async.cli.adapter import Side
+    from bonifiq_async.cli.files.examine import Plan
+    from bonifiq_async.cli.files.rows import Problem, Source
+    from bonifiq_async.ledger.sqlite.reader import LedgerFile
     from bonifiq_async.sandbox import FaultScript
 
 T = TypeVar("T")
@@ -106,9 +106,9 @@ def demo(
     script: Script = None,
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
-    from bonifiq_async.cli.demo import demo as run_demo
-    from bonifiq_async.cli.report import comparison_table, ending_table
-    from bonifiq_async.cli.tables import show_table
+    from bonifiq_async.cli.commands.demo import demo as run_demo
+    from bonifiq_async.cli.terminal.report import comparison_table, ending_table
+    from bonifiq_async.cli.terminal.tables import show_table
 
     result = run_demo(changes, seed, _faults(faults, seed, script))
     with whatever_is_read(to_the_end=False):
@@ -123,8 +123,8 @@ def demo(
 @app.command()
 def check(file: File, provider: From = MEANT, format: Format = None, as_json: AsJson = False) -> None:
     """Validate every row; send nothing."""
-    from bonifiq_async.cli.report import plan_json, plan_table
-    from bonifiq_async.cli.tables import show_table
+    from bonifiq_async.cli.terminal.report import plan_json, plan_table
+    from bonifiq_async.cli.terminal.tables import show_table
 
     with _source(file, format, chosen(provider)) as source:
         plan = _examined(source, skip_invalid=True)
@@ -174,13 +174,13 @@ def apply(
 ) -> None:
     """Apply every row once."""
     from bonifiq_async.batch import FlowControl
-    from bonifiq_async.cli.apply import Settings, client_from_env
-    from bonifiq_async.cli.apply import apply as run_apply
-    from bonifiq_async.cli.ledgers import default_ledger
-    from bonifiq_async.cli.outcome_file import kind_of
-    from bonifiq_async.cli.report import plan_json, plan_table
-    from bonifiq_async.cli.tables import say_table
-    from bonifiq_async.ledger.look import LedgerFile, rebind
+    from bonifiq_async.cli.commands.apply import Settings, client_from_env
+    from bonifiq_async.cli.commands.apply import apply as run_apply
+    from bonifiq_async.cli.commands.export import default_ledger
+    from bonifiq_async.cli.files.outcome_file import kind_of
+    from bonifiq_async.cli.terminal.report import plan_json, plan_table
+    from bonifiq_async.cli.terminal.tables import say_table
+    from bonifiq_async.ledger.sqlite.reader import LedgerFile, rebind
 
     if no_ledger and ledger is not None:
         raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
@@ -230,9 +230,9 @@ def apply(
     )
 
 
-app.command()(bookkeeping.status)
-app.command()(bookkeeping.export)
-app.command()(bookkeeping.settle)
+app.command()(status.status)
+app.command()(status.export)
+app.command()(status.settle)
 app.command()(one_call.balance)
 app.command()(one_call.pending)
 app.command("checkout-remove")(one_call.checkout_remove)
@@ -251,7 +251,7 @@ def sandbox(
     script: Script = None,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
-    from bonifiq_async.cli.foreground import serve
+    from bonifiq_async.cli.commands.sandbox import serve
 
     which = None if duplicates is None else duplicates.value
     serve(chosen(provider), port, _faults(faults, seed, script), which)
@@ -266,7 +266,7 @@ def prove(
     as_json: AsJson = False,
 ) -> None:
     """Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold."""
-    from bonifiq_async.cli import prove as room
+    from bonifiq_async.cli.commands import prove as room
 
     with interruptible():
         proven = room.run(scale.value, seed, only or (), html)
@@ -286,7 +286,7 @@ def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":
 
 
 def _source(file: str, format: FileFormat | None, side: "Side") -> "AbstractContextManager[Source]":
-    from bonifiq_async.cli.rows import opened
+    from bonifiq_async.cli.files.rows import opened
 
     return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None, side)
 
@@ -304,7 +304,7 @@ def _apart(files: "dict[str, Path | None]") -> None:
 
 def _tell_of_doubts(ledger: Path) -> None:
     """Say beforehand what of a ledger will not go out, whatever the file asks for."""
-    from bonifiq_async.ledger.look import SETTLEABLE, standing
+    from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, standing
 
     counts = standing(ledger).counts if ledger.exists() else {}
     if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
@@ -315,8 +315,8 @@ def _tell_of_doubts(ledger: Path) -> None:
 
 
 def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | None" = None) -> "Plan":
-    from bonifiq_async.cli.examine import examine
-    from bonifiq_async.cli.misspelt import Misspelt
+    from bonifiq_async.cli.files.examine import examine
+    from bonifiq_async.cli.files.misspelt import Misspelt
 
     def tell_unknown(line: int, names: "Sequence[str]") -> None:
         kind = "columns" if source.format == "csv" else "members"

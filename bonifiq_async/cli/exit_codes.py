@@ -3,14 +3,14 @@
 import enum
 from collections.abc import Collection
 
-from bonifiq_async.errors import (
+from bonifiq_async._model.errors import (
     AuthenticationError,
     BonifiQError,
     NotAppliedError,
     OutcomeUnknownError,
     RefusedError,
 )
-from bonifiq_async.outcome import Effect
+from bonifiq_async._model.outcome import Effect
 
 
 class Exit(enum.IntEnum):

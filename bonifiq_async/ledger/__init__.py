@@ -1,13 +1,7 @@
-"""The record of intents and outcomes: in memory, or durable in an SQLite file.
+"""The record of what was meant and what came of it.
 
-memory   the ledger of one process
-sqlite   the durable one: what it answers to a claim, and how an end is written down
-writer   its thread: many pieces of work in one commit
-schema   a connection to the file: how it is opened and closed, and what is said where it cannot be
-format   the tables, their version, and what becomes of a former one
-place    where the file lies, and what about that keeps it from being believed
-book     whose changes it holds, and whether a log belongs to it
-entry    one change as it lies in the file, under its seal
-owner    who holds a claim, and whether that process still lives
-look     what stands in a file, and a person's word on what is in doubt
+account   whose changes a ledger holds, and which setting makes two accounts differ
+memory    a ledger for one process: bounded, and gone with it
+protocol  what a ledger is asked and answers: states, transitions, the `Ledger` protocol
+sqlite/   a durable ledger in one SQLite file
 """

@@ -7,10 +7,12 @@ from typing import Self
 
 from attrs import evolve
 
-from bonifiq_async import door
-from bonifiq_async.account import another
-from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import (
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError, LedgerError
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._model.values import public
+from bonifiq_async.ledger.account import another
+from bonifiq_async.ledger.protocol import (
     DONE,
     DOUBTFUL,
     TRANSITIONS,
@@ -23,12 +25,12 @@ from bonifiq_async.intent import (
     State,
     rule,
 )
-from bonifiq_async.outcome import Effect
 
 CAPACITY = 100_000
 """Keys remembered of each kind: applied, in doubt, and those that nobody else remembers."""
 
 
+@public
 class MemoryLedger:
     """Remembers the last `capacity` applied changes, and as many in doubt; the oldest are forgotten first.
 
@@ -46,10 +48,10 @@ class MemoryLedger:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        door.function(clock, "clock")
-        door.function(monotonic, "monotonic")
-        self._capacity = door.quantity(capacity, "capacity")
-        self._retention = door.seconds(key_retention, "key_retention", above_zero=True)
+        validation.function(clock, "clock")
+        validation.function(monotonic, "monotonic")
+        self._capacity = validation.quantity(capacity, "capacity")
+        self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
         self._clock = clock
         self._monotonic = monotonic
         self._account: Account | None = None

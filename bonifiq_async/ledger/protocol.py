@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol, Self, runtime_checkable
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.kind import Kind
-from bonifiq_async.outcome import Effect
-from bonifiq_async.secret import Secret
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.values import Kind, fixed, public
 
 
 class State(Kind):
@@ -166,6 +165,7 @@ class Ending:
     error: str | None = None
 
 
+@public
 @runtime_checkable
 class Ledger(Protocol):
     """The durable record of intents and outcomes.

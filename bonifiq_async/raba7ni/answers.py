@@ -8,16 +8,16 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from bonifiq_async.answer_body import Members, error_body, members_of, said_of, text_of, words_of
-from bonifiq_async.converters import structure
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Reading, Refusal
-from bonifiq_async.operation import Operation
-from bonifiq_async.outcome import Notice, Verdict
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Reading, Refusal
+from bonifiq_async._model.json_codec import structure
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.outcome import Notice, Verdict
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.answer_body import Members, error_body, members_of, said_of, text_of, words_of
+from bonifiq_async._policy.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 from bonifiq_async.raba7ni.envelope import states
-from bonifiq_async.raba7ni.sign_in import SignedIn
-from bonifiq_async.secret import Secret
-from bonifiq_async.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
+from bonifiq_async.raba7ni.member import SignedIn
 
 T = TypeVar("T")
 

@@ -1,12 +1,12 @@
 """Raba7ni's cashback cards."""
 
-from bonifiq_async import door
-from bonifiq_async.calls import Calls
-from bonifiq_async.errors import PayloadError
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._policy.request import prepare
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.operations import CARD, CARDS, REWARDS
 from bonifiq_async.raba7ni.payloads import CardReward, CashbackCard
-from bonifiq_async.request import prepare
 
 
 class Cards:
@@ -37,14 +37,14 @@ class Cards:
 
     async def get(self, card_id: int, *, deadline: float | None = None) -> CashbackCard:
         """Return one card."""
-        path = {"card_id": str(door.number(card_id, "card_id"))}
+        path = {"card_id": str(validation.number(card_id, "card_id"))}
         request = prepare(CARD, self._base_url, path)
         result, _ = await self._calls.value(CARD, request, self._reader.read_card, deadline=deadline)
         return result
 
     async def rewards(self, card_id: int, *, deadline: float | None = None) -> tuple[CardReward, ...]:
         """Return the active rewards of a card."""
-        path = {"card_id": str(door.number(card_id, "card_id"))}
+        path = {"card_id": str(validation.number(card_id, "card_id"))}
         request = prepare(REWARDS, self._base_url, path)
         result, _ = await self._calls.value(REWARDS, request, self._reader.read, deadline=deadline)
         return result.rewards

@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator, Mapping
 from decimal import Decimal
 from typing import TypeVar, cast
 
-from bonifiq_async import door
-from bonifiq_async.admission import Slot
-from bonifiq_async.calls import Calls, Terms
-from bonifiq_async.delivery import Reader
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.intent import Ledger
-from bonifiq_async.operation import Operation
-from bonifiq_async.outcome import Outcome
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._delivery.delivery import Reader
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
+from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.changes import CashbackWrite, Earn, Redeem, Refund, token_of
 from bonifiq_async.raba7ni.member import Member, MemberToken, Pin
@@ -30,7 +31,6 @@ from bonifiq_async.raba7ni.payloads import (
     RedeemRequest,
     RefundRequest,
 )
-from bonifiq_async.request import PreparedRequest, digest_of, prepare
 
 T = TypeVar("T")
 
@@ -196,10 +196,10 @@ class Cashback:
         they name or in spite of a `has_more`, when they bring nothing new and promise more, or when that
         cannot be told because their rows have no ids. Source: endpoint page, "Transaction History".
         """
-        place, size = _place(card_id, member_id), door.number(page_size, "page_size")
+        place, size = _place(card_id, member_id), validation.number(page_size, "page_size")
         seen: set[int] = set()
         nameless: set[CashbackTransaction] = set()
-        offset, repeats, promised = door.whole(offset, "offset"), 0, None
+        offset, repeats, promised = validation.whole(offset, "offset"), 0, None
         while True:
             page = await self._page(place, size, offset, deadline)
             rows, where = page.transactions, page.pagination or Pagination()
@@ -232,7 +232,7 @@ class Cashback:
         Its `pagination` says how many there are (`total`) and whether there are more after it (`has_more`).
         Needs the scope `cashback_read`. Raises as `balance`. Source: as `history`.
         """
-        size, start = door.number(limit, "limit"), door.whole(offset, "offset")
+        size, start = validation.number(limit, "limit"), validation.whole(offset, "offset")
         return await self._page(_place(card_id, member_id), size, start, deadline)
 
     async def _page(
@@ -335,6 +335,6 @@ def _is_last(page: Pagination, reached: int, *, empty: bool) -> bool:
 
 def _place(card_id: int, member_id: int) -> Mapping[str, str]:
     return {
-        "card_id": str(door.number(card_id, "card_id")),
-        "member_id": str(door.number(member_id, "member_id")),
+        "card_id": str(validation.number(card_id, "card_id")),
+        "member_id": str(validation.number(member_id, "member_id")),
     }

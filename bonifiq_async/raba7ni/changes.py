@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import PayloadError
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.values import public
 from bonifiq_async.raba7ni.member import Member, MemberToken, Pin, known
 
 DEEPEST = 20
@@ -20,19 +21,19 @@ FARTHEST = 100
 
 
 def _purchase(value: Decimal | int) -> Decimal:
-    return door.amount(value, "purchase_amount", positive=True)
+    return validation.amount(value, "purchase_amount", positive=True)
 
 
 def _redeemed(value: Decimal | int) -> Decimal:
-    return door.amount(value, "amount", positive=True)
+    return validation.amount(value, "amount", positive=True)
 
 
 def _refunded(value: Decimal | int) -> Decimal:
-    return door.amount(value, "refund_amount", positive=True)
+    return validation.amount(value, "refund_amount", positive=True)
 
 
 def _deducted(value: Decimal | int | None) -> Decimal | None:
-    return None if value is None else door.total(value, "cashback_to_deduct")
+    return None if value is None else validation.total(value, "cashback_to_deduct")
 
 
 def _extras(value: Mapping[str, object] | None) -> Mapping[str, object] | None:
@@ -45,7 +46,7 @@ def _extras(value: Mapping[str, object] | None) -> Mapping[str, object] | None:
 
 def _sorted(members: Mapping[str, object], path: str, levels: int) -> dict[str, object]:
     """Copy an object with its names in order: the same metadata has the same bytes."""
-    names = [door.text(name, f"a name in {path}", blank=True) for name in members]
+    names = [validation.text(name, f"a name in {path}", blank=True) for name in members]
     return {name: _extra(members[name], f"{path}.{name}", levels - 1) for name in sorted(names)}
 
 
@@ -78,9 +79,9 @@ def _utf8(text: str, path: str) -> str:
 
 def _labels(reference: str | None, key: str | None) -> None:
     if reference is not None:
-        door.label(reference, "reference")
+        validation.label(reference, "reference")
     if key is not None:
-        door.label(key, "key")
+        validation.label(key, "key")
     if reference is None and key is None:
         raise PayloadError(
             "give a reference, or a key that tells this change from any other: nothing else does", path="key"
@@ -92,6 +93,7 @@ def _key(kind: str, card_id: int, reference: str | None, key: str | None) -> str
     return key if key is not None else f"{kind}-{card_id}-{reference}"
 
 
+@public
 @frozen(kw_only=True)
 class Earn:
     """A purchase for which `member` earns the card's share.
@@ -115,10 +117,10 @@ class Earn:
     key: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        door.number(self.card_id, "card_id")
+        validation.number(self.card_id, "card_id")
         known(self.member)
         if self.member_name is not None:
-            door.text(self.member_name, "member_name")
+            validation.text(self.member_name, "member_name")
         _labels(self.reference, self.key)
 
     @property
@@ -137,6 +139,7 @@ class Earn:
         return _key("EARN", self.card_id, self.reference, self.key)
 
 
+@public
 @frozen(kw_only=True)
 class Refund:
     """A refund of `refund_amount` of a purchase, by which cashback is taken back.
@@ -154,7 +157,7 @@ class Refund:
     key: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        door.number(self.card_id, "card_id")
+        validation.number(self.card_id, "card_id")
         known(self.member)
         _labels(self.reference, self.key)
 
@@ -174,6 +177,7 @@ class Refund:
         return _key("REFUND", self.card_id, self.reference, self.key)
 
 
+@public
 @frozen(kw_only=True, init=False)
 class Redeem:
     """Cashback of `amount` that the member who holds `member_token` spends.
@@ -219,7 +223,7 @@ class Redeem:
             key=key,
             member=member,
         )
-        door.number(card_id, "card_id")
+        validation.number(card_id, "card_id")
         if member is not None:
             known(member)
         _labels(reference, key)

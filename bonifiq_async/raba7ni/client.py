@@ -8,15 +8,21 @@ from typing import Self
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async.account import account_text
-from bonifiq_async.admission import Slot
-from bonifiq_async.calls import Calls
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import Ledger
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.secret import Credentials, Secret, masked
+from bonifiq_async._model.values import public
+from bonifiq_async._policy.request import base_url_of, checked_base_url
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async.ledger.account import account_text
 from bonifiq_async.ledger.memory import MemoryLedger
-from bonifiq_async.outcome import Outcome
+from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.cards import Cards
 from bonifiq_async.raba7ni.cashback import Cashback
@@ -24,15 +30,11 @@ from bonifiq_async.raba7ni.changes import CashbackWrite
 from bonifiq_async.raba7ni.members import Members
 from bonifiq_async.raba7ni.operations import SignInPaths
 from bonifiq_async.raba7ni.payloads import CashbackAnswer
-from bonifiq_async.request import base_url_of, checked_base_url
-from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.runtime import Runtime
-from bonifiq_async.secret import Credentials, Secret, masked
-from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 BASE_URL = "https://app.raba7ni.com"
 
 
+@public
 @frozen(init=False)
 class Raba7niCredentials(Credentials):
     """Application id (`app_...`) and API key (`test_...` or `prod_...`). No repr or pickle shows the key.
@@ -62,6 +64,7 @@ class Raba7niCredentials(Credentials):
         return (Secret.kept(self.api_key),)
 
 
+@public
 class Raba7niClient:
     """Client of the Raba7ni Cashback API, an async context manager.
 

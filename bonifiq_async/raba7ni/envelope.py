@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from bonifiq_async.answer_body import Members
-from bonifiq_async.kind import Kind
-from bonifiq_async.statement import Statement
+from bonifiq_async._model.values import Kind
+from bonifiq_async._policy.answer_body import Members
+from bonifiq_async._policy.statement import Statement
 
 
 class Data(Kind):

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
-from bonifiq_async import door
-from bonifiq_async.change_key import canonical
-from bonifiq_async.cli.providers import Client, ClientSettings, Columns, FileChange, Movement, Side, Sight
-from bonifiq_async.cli.rows import Cells, Problem, amount
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import AuthenticationError, ConfigurationError, PayloadError, RefusedError
-from bonifiq_async.ledger.look import Recorded
-from bonifiq_async.money import EXACT, spelled
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PayloadError,
+    RefusedError,
+)
+from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.money import EXACT, spelled
+from bonifiq_async._policy.change_key import canonical
+from bonifiq_async.cli.adapter import Client, ClientSettings, Columns, FileChange, Movement, Side, Sight
+from bonifiq_async.cli.files.rows import Cells, Problem, amount
+from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund
 from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
@@ -71,7 +76,7 @@ def _row(line: int, cells: Cells) -> FileChange | Problem:
             raise PayloadError(_no_operation(operation), path="operation")
         card_id, value = (
             _whole(card, "card_id"),
-            door.amount(amount(given, "amount"), "amount", positive=True),
+            validation.amount(amount(given, "amount"), "amount", positive=True),
         )
         member = Member(
             id=None if number is None else _whole(number, "member_id"),
@@ -123,12 +128,12 @@ def _only_for(operation: str, **cells: object) -> None:
 
 
 def _whole(cell: object, field: str) -> int:
-    if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) <= door.MAX_DIGITS:
+    if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) <= validation.MAX_DIGITS:
         cell = int(cell)
     if type(cell) is not int:
         shown = "empty" if cell is None else repr(cell)[:40]
         raise PayloadError(f"{field} is {shown}; write a whole number", path=field)
-    return door.number(cell, field)
+    return validation.number(cell, field)
 
 
 def _object(cell: object) -> Mapping[str, object] | None:

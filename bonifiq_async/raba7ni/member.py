@@ -1,30 +1,41 @@
-"""Who is meant, and what proves it: members, and the secrets of their sign-in."""
+"""Members: how one is named, the secrets of the sign-in, and what the sign-in answers.
+
+The provider does not publish the shape of that answer, so that it is kept whole, and secret.
+"""
+
+from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.secret import Secret
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.json_codec import LEVELS, decode
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.values import public
 
 
+@public
 class MemberToken(Secret):
     """What a member's sign-in yields: the value of X-Member-Token. Nothing but `reveal` shows it."""
 
     __slots__ = ()
 
 
+@public
 class Pin(Secret):
     """A member's PIN. Nothing but `reveal` shows it."""
 
     __slots__ = ()
 
 
+@public
 class OneTimeCode(Secret):
     """A one-time code of a sign-in. Nothing but `reveal` shows it."""
 
     __slots__ = ()
 
 
+@public
 @frozen(kw_only=True)
 class Member:
     """One member, named by exactly one of `id`, `email` and `phone`; `str` is `id:123` and so on.
@@ -42,26 +53,26 @@ class Member:
         if sum(name is not None for name in (self.id, self.email, self.phone)) != 1:
             raise PayloadError("name a member by exactly one of id, email and phone", path="member")
         if self.id is not None:
-            door.number(self.id, "member id")
+            validation.number(self.id, "member id")
         if self.email is not None:
-            door.label(self.email, "email")
+            validation.label(self.email, "email")
         if self.phone is not None:
-            door.label(self.phone, "phone")
+            validation.label(self.phone, "phone")
 
     @classmethod
     def by_id(cls, id: int) -> "Member":
         """Return the member with the provider's number `id`."""
-        return cls(id=door.number(id, "member id"))
+        return cls(id=validation.number(id, "member id"))
 
     @classmethod
     def by_email(cls, email: str) -> "Member":
         """Return the member with this e-mail address."""
-        return cls(email=door.label(email, "email"))
+        return cls(email=validation.label(email, "email"))
 
     @classmethod
     def by_phone(cls, phone: str) -> "Member":
         """Return the member with this phone number, in the form in which the provider knows it."""
-        return cls(phone=door.label(phone, "phone"))
+        return cls(phone=validation.label(phone, "phone"))
 
     def __str__(self) -> str:
         if self.id is not None:
@@ -76,3 +87,36 @@ def known(member: object) -> Member:
             f"member must be a Member such as Member.by_id(123), not {type(member).__name__}", path="member"
         )
     return member
+
+
+@public
+@frozen
+class SignedIn:
+    """The answer to a right one-time code. The name of the token in it is not documented: `names` lists all.
+
+    Its repr and its pickle hold nothing of the answer.
+    """
+
+    answer: Secret
+
+    def names(self) -> tuple[str, ...]:
+        """Return where texts stand in the answer, such as `token` or `member.name`."""
+        return tuple(self._texts())
+
+    def token(self, name: str) -> MemberToken:
+        """Return the text that stands under `name`. Raises `PayloadError` listing the names there are."""
+        texts = self._texts()
+        if name not in texts:
+            raise PayloadError(f"there is no text {name!r}; there are: {', '.join(texts)}", path=name)
+        return MemberToken(texts[name])
+
+    def _texts(self) -> Mapping[str, str]:
+        return dict(_leaves(decode(self.answer.reveal().encode()), ""))
+
+
+def _leaves(value: object, path: str, levels: int = LEVELS) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and levels:
+        for name, member in value.items():
+            yield from _leaves(member, f"{path}.{name}" if path else name, levels - 1)
+    elif isinstance(value, str) and value.strip():
+        yield path, value

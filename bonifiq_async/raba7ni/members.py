@@ -3,19 +3,16 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from bonifiq_async import door
-from bonifiq_async.calls import Calls
-from bonifiq_async.delivery import Reader
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.operation import Operation
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Reader
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import prepare
 from bonifiq_async.raba7ni.answers import AnswerReader
-from bonifiq_async.raba7ni.operations import (
-    CHECK,
-    REGISTER,
-    REQUEST_OTP,
-    VERIFY_OTP,
-    SignInPaths,
-)
+from bonifiq_async.raba7ni.member import SignedIn
+from bonifiq_async.raba7ni.operations import CHECK, REGISTER, REQUEST_OTP, VERIFY_OTP, SignInPaths
 from bonifiq_async.raba7ni.payloads import (
     Contact,
     MemberCheck,
@@ -23,9 +20,6 @@ from bonifiq_async.raba7ni.payloads import (
     OneTimeCodeSent,
     RegistrationRequest,
 )
-from bonifiq_async.raba7ni.sign_in import SignedIn
-from bonifiq_async.request import prepare
-from bonifiq_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -61,7 +55,10 @@ class Members:
     ) -> MemberRegistration:
         """Make a member, to whom the provider sends a one-time code."""
         body = RegistrationRequest(
-            door.text(name, "name"), door.text(email, "email"), door.text(phone, "phone"), accepts_emails
+            validation.text(name, "name"),
+            validation.text(email, "email"),
+            validation.text(phone, "phone"),
+            accepts_emails,
         )
         return await self._send(REGISTER, body, self._reader.read, deadline)
 
@@ -92,7 +89,7 @@ class Members:
             if kind is not None:
                 raise PayloadError(f"body must be a mapping of names to texts, not {kind}", path="body")
             for name in body:  # any of them may be the code
-                sealed[door.text(name, "a name in body")] = Secret.of(body[name])
+                sealed[validation.text(name, "a name in body")] = Secret.of(body[name])
         finally:
             del body  # a traceback that shows locals must not have it
         if not sealed:
@@ -118,5 +115,5 @@ def _contact(email: str | None, phone: str | None) -> Contact:
     if (email is None) == (phone is None):
         raise PayloadError("give exactly one of email and phone", path="email")
     if email is not None:
-        return Contact(email=door.text(email, "email"))
-    return Contact(phone=door.text(phone, "phone"))
+        return Contact(email=validation.text(email, "email"))
+    return Contact(phone=validation.text(phone, "phone"))

@@ -7,8 +7,10 @@ The writes are `NEVER`: no idempotency key is documented, nor that a reference c
 import enum
 from collections.abc import Mapping
 
-from bonifiq_async.converters import Names
-from bonifiq_async.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._model.json_codec import Names
+from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._model.values import public
+from bonifiq_async.raba7ni.member import SignedIn
 from bonifiq_async.raba7ni.payloads import (
     CardList,
     CashbackBalance,
@@ -27,7 +29,6 @@ from bonifiq_async.raba7ni.payloads import (
     RegistrationRequest,
     RewardList,
 )
-from bonifiq_async.raba7ni.sign_in import SignedIn
 
 EARN = Operation(
     name="raba7ni.cashback.earn",
@@ -149,6 +150,7 @@ REGISTER = Operation(
 )
 
 
+@public
 class SignInPaths(enum.Enum):
     """Where one-time codes are asked for and given back; the documentation contradicts itself.
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from bonifiq_async.blotter import Blotter
-from bonifiq_async.change_key import canonical
-from bonifiq_async.fixed import fixed
+from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.values import fixed, public
+from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
 from bonifiq_async.raba7ni.member import OneTimeCode, Pin
 
@@ -103,6 +103,7 @@ class RefundRequest:
         )
 
 
+@public
 @frozen
 class CashbackEarned:
     """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
@@ -117,6 +118,7 @@ class CashbackEarned:
     earned_at: datetime | None = None
 
 
+@public
 @frozen
 class CashbackRedeemed:
     """What a redeem came to. `amount_redeemed` has no sign; the history has it below zero."""
@@ -129,6 +131,7 @@ class CashbackRedeemed:
     redeemed_at: datetime | None = None
 
 
+@public
 @frozen
 class CashbackRefunded:
     """What a refund came to. `balance_warning` was only ever shown as null: it is kept as it comes."""
@@ -150,6 +153,7 @@ CashbackAnswer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 """What a write is answered with."""
 
 
+@public
 @frozen
 class CashbackBalance:
     """A member's balance on a card."""
@@ -162,6 +166,7 @@ class CashbackBalance:
     queried_at: datetime | None = None
 
 
+@public
 @frozen
 class CashbackTransaction:
     """One line of a member's history. `amount` is signed. It shows neither reference nor metadata."""
@@ -174,6 +179,7 @@ class CashbackTransaction:
     created_at: datetime | None = None
 
 
+@public
 @frozen
 class Pagination:
     """Where a page of a history stands."""
@@ -184,6 +190,7 @@ class Pagination:
     has_more: bool | None = None
 
 
+@public
 @frozen
 class HistoryPage:
     """One page of a history."""
@@ -194,6 +201,7 @@ class HistoryPage:
     pagination: Pagination | None = None
 
 
+@public
 @frozen
 class CashbackConfig:
     """How a card gives cashback. To what the two bounds apply is not documented."""
@@ -204,6 +212,7 @@ class CashbackConfig:
     allows_pin_redemption: bool | None = None
 
 
+@public
 @frozen
 class CashbackCard:
     """A card: the members of both documented samples, which agree on `id`, `unique_identifier`, `name`."""
@@ -229,6 +238,7 @@ class CardList:
     total: int | None = None
 
 
+@public
 @frozen
 class CardReward:
     """A reward of a card. `title` is a text for each language code; `points` is what it costs."""
@@ -268,6 +278,7 @@ class RegistrationRequest:
     accepts_emails: bool | None = None
 
 
+@public
 @frozen
 class MaskedMember:
     """A member as the sign-in shows it: e-mail and phone have asterisks in them."""
@@ -278,6 +289,7 @@ class MaskedMember:
     phone: str | None = None
 
 
+@public
 @frozen
 class MemberCheck:
     """Whether a member exists; `registration_endpoint` comes when it does not."""
@@ -293,6 +305,7 @@ def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     return message if code is None or message is None else Blotter([code]).text(message)
 
 
+@public
 @frozen
 class MemberRegistration:
     """A new member. A one-time code was sent to it; `otp_code` has it, with a test key alone."""
@@ -306,6 +319,7 @@ class MemberRegistration:
         object.__setattr__(self, "message", _without(self.otp_code, self.message))
 
 
+@public
 @frozen
 class OneTimeCodeSent:
     """A one-time code is on its way; `otp_code` has it, with a test key alone."""

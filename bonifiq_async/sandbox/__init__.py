@@ -1,13 +1,31 @@
-"""Real HTTP servers that behave as the providers do, keep books of record, and misbehave on request."""
+"""Real HTTP servers that behave as the providers do, keep books of record, and misbehave on request.
 
-from bonifiq_async.sandbox.books import Books, Effected
-from bonifiq_async.sandbox.customers import Customer
+capacity     latency, limits, outages, and for how long a key is known
+document     a request's JSON document, its numbers and texts, read by the contract alone
+faults       what can go wrong with a request, as a table
+journal      the last requests, and what came of each
+protocol     what the server and a provider's side say to each other
+report       what a sandbox tells people: requests, books, what was not expected
+rules        which request meets which fault
+script       the script of a sandbox: what each request meets
+script_file  a script in a file, read with the line of each error
+server       the server: a thread, a real socket on loopback, and the faults
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bonifiq_async.sandbox.capacity import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.faults import FAULTS, Fault
-from bonifiq_async.sandbox.load import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule
-from bonifiq_async.sandbox.sandboxes import Raba7niSandbox, Sandbox
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.wallets import Moved, Wallets
+
+if TYPE_CHECKING:
+    from bonifiq_async.bonifiq.sandbox.books import Books, Effected
+    from bonifiq_async.bonifiq.sandbox.customers import Customer
+    from bonifiq_async.bonifiq.sandbox.sandbox import Sandbox
+    from bonifiq_async.raba7ni.sandbox.books import Moved, Wallets
+    from bonifiq_async.raba7ni.sandbox.sandbox import Raba7niSandbox
 
 __all__ = [
     "FAULTS",
@@ -28,3 +46,27 @@ __all__ = [
     "Sandbox",
     "Wallets",
 ]
+
+_OF_PROVIDERS = {
+    "Books": "bonifiq.sandbox.books",
+    "Customer": "bonifiq.sandbox.customers",
+    "Effected": "bonifiq.sandbox.books",
+    "Moved": "raba7ni.sandbox.books",
+    "Raba7niSandbox": "raba7ni.sandbox.sandbox",
+    "Sandbox": "bonifiq.sandbox.sandbox",
+    "Wallets": "raba7ni.sandbox.books",
+}
+"""Where the names are defined that a provider's own folder has: what it builds on is imported without it."""
+
+
+def __getattr__(name: str) -> object:
+    """Import a provider's name when it is first asked for."""
+    if name not in _OF_PROVIDERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"bonifiq_async.{_OF_PROVIDERS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -5,7 +5,7 @@ Frozen values that are asked with numbers: no clock and no random source inside.
 
 from attrs import define, field, frozen, validators
 
-from bonifiq_async import door
+from bonifiq_async._model import validation
 from bonifiq_async.sandbox.faults import known
 from bonifiq_async.sandbox.rules import wait
 
@@ -17,9 +17,9 @@ class Latency:
     Beyond `at_once` requests at once all take longer in proportion, so that no more are done in a second.
     """
 
-    seconds: float = field(default=0.0, validator=door.limit)
-    jitter: float = field(default=0.0, validator=door.limit)
-    at_once: int | None = field(default=None, validator=validators.optional(door.count))
+    seconds: float = field(default=0.0, validator=validation.limit)
+    jitter: float = field(default=0.0, validator=validation.limit)
+    at_once: int | None = field(default=None, validator=validators.optional(validation.count))
 
     def of(self, at_once: int, chance: float) -> float:
         """Return the seconds of an answer while `at_once` are being served; `chance` is from 0 up to 1."""
@@ -34,10 +34,10 @@ class Limit:
     At most `at_once` requests at once; 503 beyond. `retry_after` is what the 429 asks for, in seconds.
     """
 
-    per_second: float | None = field(default=None, validator=validators.optional(door.setting))
-    burst: float = field(default=1.0, validator=door.setting)
+    per_second: float | None = field(default=None, validator=validators.optional(validation.setting))
+    burst: float = field(default=1.0, validator=validation.setting)
     retry_after: int = field(default=1, validator=wait)
-    at_once: int | None = field(default=None, validator=validators.optional(door.count))
+    at_once: int | None = field(default=None, validator=validators.optional(validation.count))
 
 
 @define
@@ -70,8 +70,8 @@ def _fault(name: object) -> str:
 class Outage:
     """Every request meets `fault` from `begins` for `lasts` seconds, counted from the first request."""
 
-    begins: float = field(validator=door.limit)
-    lasts: float = field(validator=door.setting)
+    begins: float = field(validator=validation.limit)
+    lasts: float = field(validator=validation.setting)
     fault: str = field(default="503-before", converter=_fault)
 
     def covers(self, elapsed: float) -> bool:
@@ -83,8 +83,8 @@ class Outage:
 class Retention:
     """A used key is forgotten after `seconds`, or after so many further `requests`; by default never."""
 
-    seconds: float | None = field(default=None, validator=validators.optional(door.setting))
-    requests: int | None = field(default=None, validator=validators.optional(door.count))
+    seconds: float | None = field(default=None, validator=validators.optional(validation.setting))
+    requests: int | None = field(default=None, validator=validators.optional(validation.count))
 
     def remembers(self, seconds: float, requests: int) -> bool:
         """Say whether a key is known so many seconds and requests after it was used."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError
 
 
 class Act(enum.Enum):

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from bonifiq_async.errors import PayloadError
-from bonifiq_async.printable import printable
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.printable import printable
 from bonifiq_async.sandbox.document import MONEY
 from bonifiq_async.sandbox.journal import Line
 

@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 
 from attrs import Attribute, field, frozen, validators
 
-from bonifiq_async import door
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.sandbox.faults import Fault, known
 
 
@@ -73,7 +73,7 @@ def wait(_: object, attribute: "Attribute[int]", value: object) -> None:
         )
 
 
-_count = validators.optional(door.count)
+_count = validators.optional(validation.count)
 
 
 @frozen
@@ -87,7 +87,7 @@ class Rule:
 
     fault: tuple[str, ...] = field(converter=_names)
     requests: tuple[int, ...] = field(
-        default=(), converter=_numbers, validator=validators.deep_iterable(door.count)
+        default=(), converter=_numbers, validator=validators.deep_iterable(validation.count)
     )
     key: str | None = field(default=None, validator=_pattern)
     customer: str | None = field(default=None, validator=_pattern)

@@ -8,10 +8,10 @@ from typing import Self, TypeVar
 
 from attrs import field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.sandbox.capacity import Bucket, Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.faults import FAULTS, TRANSIENT, Act, Fault, known
-from bonifiq_async.sandbox.load import Bucket, Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule, share, wait
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def _listed(value: object) -> tuple[str, ...]:
 class Chosen:
     """What a script says without a rule: names in order, and chance."""
 
-    seed: int = field(default=0, validator=door.stock)
+    seed: int = field(default=0, validator=validation.stock)
     rate: float = field(default=0.0, validator=share)
     among: tuple[str, ...] = field(default=TRANSIENT, converter=_listed)
     seconds: int = field(default=1, validator=wait)

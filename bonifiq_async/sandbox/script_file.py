@@ -12,8 +12,8 @@ from typing import TypedDict, cast
 import attrs
 from attrs import field, frozen
 
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.sandbox.load import Latency, Limit, Outage, Retention
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.sandbox.capacity import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.rules import Rule
 from bonifiq_async.sandbox.script import Chosen
 

@@ -13,16 +13,24 @@ from typing import Self, cast
 import msgspec
 from aiohttp import web
 
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, Speaks
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.secret import MASK
 from bonifiq_async.sandbox.faults import Act, Fault
 from bonifiq_async.sandbox.journal import Journal, Line, name_of
+from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route, Speaks
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 from bonifiq_async.sandbox.script import FaultScript
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _LONG = 86_400
 LAST_PORT = 65535
+
+
+class Environment(dict[str, str]):
+    """Variables by name. The repr, which a failing test prints, has the values of addresses alone."""
+
+    def __repr__(self) -> str:
+        return repr({name: value if name.endswith("_URL") else MASK for name, value in self.items()})
 
 
 class Server:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import pluggy
     from aioresponses import aioresponses
 
+    from bonifiq_async._concurrency.runtime import Runtime
+    from bonifiq_async._policy.retry import RetryPolicy
+    from bonifiq_async._transport.session import Timeouts
     from bonifiq_async.bonifiq.client import BasicCredentials
     from bonifiq_async.raba7ni.client import Raba7niCredentials
-    from bonifiq_async.retry import RetryPolicy
-    from bonifiq_async.runtime import Runtime
     from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
-    from bonifiq_async.session import Timeouts
 
 _MARKERS = {
     "bonifiq": {
@@ -148,7 +148,7 @@ def no_waiting(request: pytest.FixtureRequest) -> "Runtime":
 
     It stands still while a sandbox of the test is answering; `no_waiting.monotonic()` reads it.
     """
-    from bonifiq_async.virtual_time import VirtualClock
+    from bonifiq_async.testing.virtual_time import VirtualClock
 
     started = request.node.stash[_STARTED]
     clock = VirtualClock(busy=lambda: any(sandbox.journal.busy for sandbox in started), patience=0.001)
@@ -204,7 +204,7 @@ def _problem(item: pytest.Item, name: str) -> str | None:
     """Return why no sandbox can be made of the markers of a test, None if one can."""
     if item.get_closest_marker(name) is None:
         return None
-    from bonifiq_async.errors import BonifiQError
+    from bonifiq_async._model.errors import BonifiQError
 
     try:
         _SANDBOXES[name](item)
@@ -243,8 +243,8 @@ def _settings(item: pytest.Item, name: str) -> dict[str, Any]:
 
 
 def _quick() -> "tuple[RetryPolicy, Timeouts]":
-    from bonifiq_async.retry import RetryPolicy
-    from bonifiq_async.session import Timeouts
+    from bonifiq_async._policy.retry import RetryPolicy
+    from bonifiq_async._transport.session import Timeouts
 
     return RetryPolicy(base=0.001, cap=0.01), Timeouts(attempt=_ATTEMPT, call=_CALL)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from bonifiq_async import door
-from bonifiq_async.runtime import Runtime, running_loop
+from bonifiq_async._concurrency.runtime import Runtime, running_loop
+from bonifiq_async._model import validation
 
 EPOCH = 1_900_000_000.0
 """What a virtual wall clock shows, in seconds since the epoch, when its monotonic time is 0."""
@@ -43,13 +43,13 @@ class VirtualClock:
         patience: float = 0.0,
     ) -> None:
         if on_sleep is not None:
-            door.function(on_sleep, "on_sleep", 1)
-        door.function(busy, "busy")
+            validation.function(on_sleep, "on_sleep", 1)
+        validation.function(busy, "busy")
         self.now = 1_000.0
         self.slept: list[float] = []
         self._on_sleep = on_sleep
         self._busy = busy
-        self._patience = door.seconds(patience, "patience")
+        self._patience = validation.seconds(patience, "patience")
         self._lock = threading.Lock()
         self._loops: dict[asyncio.AbstractEventLoop, _Sleepers] = {}
 

@@ -1,8 +1,20 @@
-"""The laboratory: the promises of this package as claims, each tried against the sandbox by who doubts it."""
+"""What this library promises, as claims, each tried against the sandbox: `bonifiq prove`.
 
-from bonifiq_async.laboratory.claims import EXPERIMENTS, NAMES, prove
-from bonifiq_async.laboratory.finding import Conducted, Experiment, Figures, Finding, Proof, Timeline
-from bonifiq_async.laboratory.scale import SCALES, Scale
+bench                a sandbox in a process of its own, which writes down all that arrives
+claims               the list of claims, and how they are tried one after another
+earnings             a child process that earns at Raba7ni, one line an outcome
+experiments/         the experiments
+finding              a claim, what was found of it, and an experiment that bears several
+killing              children that are killed and started again until they end by themselves
+other_process        another process on the same ledger, by a clock of its own
+other_process_child  the child process that does its tasks
+page                 claims and pictures in one HTML file
+scale                how much is tried: sizes by name
+"""
+
+from bonifiq_async.verification.claims import EXPERIMENTS, NAMES, prove
+from bonifiq_async.verification.finding import Conducted, Experiment, Figures, Finding, Proof, Timeline
+from bonifiq_async.verification.scale import SCALES, Scale
 
 __all__ = [
     "EXPERIMENTS",

@@ -19,9 +19,9 @@ from attrs import field, frozen
 
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.laboratory.finding import Timeline
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
+from bonifiq_async.verification.finding import Timeline
 
 T = TypeVar("T")
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 from attrs import evolve
 
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.laboratory.clocks import CLOCKS
-from bonifiq_async.laboratory.containers import CONTAINERS
-from bonifiq_async.laboratory.doubled import DOUBLED
-from bonifiq_async.laboratory.doubt import DOUBT
-from bonifiq_async.laboratory.finding import Conducted, Experiment, Lab
-from bonifiq_async.laboratory.holds import HOLDS
-from bonifiq_async.laboratory.keys import KEYS
-from bonifiq_async.laboratory.killed import KILLED
-from bonifiq_async.laboratory.memory import MEMORY
-from bonifiq_async.laboratory.never import NEVER
-from bonifiq_async.laboratory.scale import Scale
-from bonifiq_async.laboratory.shared import SHARED
-from bonifiq_async.laboratory.time_limits import limits
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.verification.experiments.bounded_memory import MEMORY
+from bonifiq_async.verification.experiments.clock_steps import CLOCKS
+from bonifiq_async.verification.experiments.containers import CONTAINERS
+from bonifiq_async.verification.experiments.doubled_answers import DOUBLED
+from bonifiq_async.verification.experiments.early_waits import HOLDS
+from bonifiq_async.verification.experiments.killed_runs import KILLED
+from bonifiq_async.verification.experiments.no_deduplication import NEVER
+from bonifiq_async.verification.experiments.one_key import KEYS
+from bonifiq_async.verification.experiments.told_effects import DOUBT
+from bonifiq_async.verification.experiments.used_keys import SHARED
+from bonifiq_async.verification.experiments.waits_and_deadlines import limits
+from bonifiq_async.verification.finding import Conducted, Experiment, Lab
+from bonifiq_async.verification.scale import Scale
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     KILLED,

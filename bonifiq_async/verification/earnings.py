@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from bonifiq_async.batch import CashbackBatch, FlowControl
-from bonifiq_async.ledger.sqlite import SqliteLedger
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.raba7ni.changes import CashbackWrite, Earn
 from bonifiq_async.raba7ni.client import Raba7niClient
 from bonifiq_async.raba7ni.member import Member

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async.laboratory.scale import Scale
+from bonifiq_async.verification.scale import Scale
 
 R = TypeVar("R")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bonifiq_async.laboratory.bench import Bench
+from bonifiq_async.verification.bench import Bench
 
 POLL = 0.05
 """Seconds between two looks at a child."""

@@ -11,15 +11,15 @@ from unittest.mock import patch
 
 from attrs import evolve, field, frozen
 
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._model.errors import BonifiQError, LedgerError
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.errors import BonifiQError, LedgerError
-from bonifiq_async.laboratory.bench import Bench
-from bonifiq_async.ledger.owner import Sight
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.runtime import Runtime
+from bonifiq_async.ledger.sqlite.owner import Sight
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
+from bonifiq_async.verification.bench import Bench
 
-CHILD = "bonifiq_async.laboratory.elsewhere"
+CHILD = "bonifiq_async.verification.other_process_child"
 FAILED = "FAILED"
 """What stands for the effect of a call that raised."""
 PATIENT = 4

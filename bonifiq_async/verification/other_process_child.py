@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-from bonifiq_async.laboratory.other import Task
+from bonifiq_async.verification.other_process import Task
 
 
 def _main(ledger: str, group: str, count: str, deadline: str, off: str, elsewhere: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import attrs
 from attrs import frozen
 
-from bonifiq_async.laboratory.finding import Figures, Proof, Timeline
-from bonifiq_async.printable import printable
+from bonifiq_async._model.printable import printable
+from bonifiq_async.verification.finding import Figures, Proof, Timeline
 
 WIDTH, HEIGHT, FOOT = 960.0, 200.0, 24.0
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import Bucket, Model, Queue, Seats, Simulation, failing
 
-from bonifiq_async.admission import Sample
-from bonifiq_async.batch.flow import Pacer
-from bonifiq_async.batch.limit import (
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async.batch.adaptive_limit import (
     DOUBLING,
     LONGEST_REST,
     MEASURED,
@@ -21,8 +21,8 @@ from bonifiq_async.batch.limit import (
     Ceiling,
     Throughput,
 )
-from bonifiq_async.batch.share import LEARNING, MOST, TRIAL, Back, Fall, Reading, Share
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, Fall, Reading, Share
+from bonifiq_async.batch.flow import Pacer
 
 INFINITE = float("inf")
 YES = Sample(Verdict.ACCEPTED, 200, 0.05)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, MemoryLedger, RetryPolicy, StopReason
-from bonifiq_async.admission import Sample
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._delivery.single_flight import LEASE_MARGIN, POLL
+from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.batch.gate import LOOK, Gate, Passage
-from bonifiq_async.claims import LEASE_MARGIN, POLL
-from bonifiq_async.intent import Held, Intent, Ruling
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.ledger.protocol import Held, Intent, Ruling
 
 YES = Sample(Verdict.ACCEPTED, 200, 0.01)
 BUSY = Sample(Verdict.BROKEN, 503, 0.05)

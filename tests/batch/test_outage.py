@@ -36,13 +36,13 @@ from bonifiq_async import (
     RetryPolicy,
     StopReason,
 )
-from bonifiq_async.admission import Sample
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._model.evidence import Evidence
+from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.batch.gate import LOOK, ROUNDS, Gate
 from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, Outage
 from bonifiq_async.batch.run import READ_AHEAD
-from bonifiq_async.evidence import Evidence
-from bonifiq_async.intent import Intent, Ruling
-from bonifiq_async.outcome import Verdict
+from bonifiq_async.ledger.protocol import Intent, Ruling
 
 DONE = {Effect.APPLIED, Effect.ALREADY_APPLIED}
 NO = Sample(Verdict.NOT_SENT, None, 0.0)

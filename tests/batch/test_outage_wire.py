@@ -15,8 +15,8 @@ from virtual import all_of, many, wide
 
 from bonifiq_async import AuthenticationError, CashbackBatch, Effect, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.intent import Intent
-from bonifiq_async.ledger.look import standing
+from bonifiq_async.ledger.protocol import Intent
+from bonifiq_async.ledger.sqlite.reader import standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 DONE = {Effect.APPLIED, Effect.ALREADY_APPLIED}

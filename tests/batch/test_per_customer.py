@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async.batch.lanes import Lanes
+from bonifiq_async.batch.per_customer import Lanes
 
 
 @given(st.lists(st.sampled_from("ABC")), st.randoms(use_true_random=False))

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from virtual import virtual
 
-from bonifiq_async.admission import Admission
-from bonifiq_async.batch.waiting import Line
+from bonifiq_async._concurrency.limiter import Admission
+from bonifiq_async.batch.queue import Line
 
 STEPS = st.lists(
     st.one_of(

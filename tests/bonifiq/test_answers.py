@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from bonifiq_async import CheckoutRemoval, CustomerPoints, ErrorAnswer, PendingPoints, Severity, Verdict
+from bonifiq_async._model.evidence import Evidence, Reading, Refusal
+from bonifiq_async._model.operation import Operation
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import (
     CHANGE_CASHBACK,
@@ -16,8 +18,6 @@ from bonifiq_async.bonifiq.operations import (
     REMOVE_CHECKOUT_CASHBACK,
 )
 from bonifiq_async.bonifiq.used_key import reports_used_key
-from bonifiq_async.evidence import Evidence, Reading, Refusal
-from bonifiq_async.operation import Operation
 
 OLD = {"ErrorMessage": None, "ErrorCode": None, "Result": None, "HasError": False}
 NEW = OLD | {"Code": None, "CodeName": None, "Severity": 0, "HasWarning": False}

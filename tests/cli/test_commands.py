@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from console import HEADER, process, rows
 
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
-from bonifiq_async.cli.apply import _interrupts
+from bonifiq_async.cli.commands.apply import _interrupts
 from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
-from bonifiq_async.cli.report import Ending
-from bonifiq_async.outcome import Effect
+from bonifiq_async.cli.terminal.report import Ending
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 
@@ -109,7 +109,7 @@ def test_of_several_exit_codes_the_first_documented_wins():
 
 def test_the_readme_has_the_table_of_exit_codes():
     """Word for word, so that neither drifts."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
     for code, meaning in MEANING.items():
         assert f"| {code.value} | {meaning}" in readme
 

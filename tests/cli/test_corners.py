@@ -15,10 +15,11 @@ from conftest import client_for, http, read_request
 from console import Ended, rows, settings
 
 from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
-from bonifiq_async.cli import bonifiq_side, raba7ni_side
+from bonifiq_async._model.money import spelled
+from bonifiq_async.bonifiq import files as bonifiq_files
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.rows import Source
-from bonifiq_async.money import spelled
+from bonifiq_async.cli.files.rows import Source
+from bonifiq_async.raba7ni import files as raba7ni_files
 from bonifiq_async.raba7ni.payloads import CashbackBalance
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
@@ -68,8 +69,8 @@ def test_a_change_that_cannot_be_repeated_stays_in_doubt(console, monkeypatch):
     """Its row does not come back as it was sent: nothing is sent, and nothing is said to be settled."""
     with Sandbox(faults=FaultScript(["html-after"])) as sandbox:
         _in_doubt(console.folder / "l", sandbox, reason="r")
-        changed = evolve(bonifiq_side.SIDE, cells=lambda _: ("c", Decimal(1), "another", "k", None))
-        monkeypatch.setattr(bonifiq_side, "SIDE", changed)
+        changed = evolve(bonifiq_files.SIDE, cells=lambda _: ("c", Decimal(1), "another", "k", None))
+        monkeypatch.setattr(bonifiq_files, "SIDE", changed)
         ended = console("settle", "l", "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
         assert (ended.code, effect_counts(ended)) == (Exit.UNKNOWN, {"unknown": 1})
         assert "stays in doubt" in ended.err
@@ -216,10 +217,10 @@ AMOUNTS = {
 @pytest.mark.parametrize(("amount", "shown"), AMOUNTS.items())
 def test_any_amount_of_an_answer_can_be_shown(amount, shown):
     """Neither an error nor a million digits, whatever a provider answers."""
-    assert spelled(Decimal(amount)) == raba7ni_side.SIDE.money(Decimal(amount)) == shown
-    assert bonifiq_side.brl(Decimal(amount)).startswith(f"R$ {shown}")
+    assert spelled(Decimal(amount)) == raba7ni_files.SIDE.money(Decimal(amount)) == shown
+    assert bonifiq_files.brl(Decimal(amount)).startswith(f"R$ {shown}")
     doubt = SimpleNamespace(body=b"{}", operation="", value=Decimal(5))
-    assert len(raba7ni_side._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
+    assert len(raba7ni_files._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
 
 
 async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):

@@ -11,8 +11,8 @@ import pytest
 from console import HEADER, settings
 
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import recorded
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 ROWS = (HEADER, "josé,1,verão,o1", "中文,2,r,o2", "👍,3,r,o3")

@@ -39,9 +39,9 @@ from bonifiq_async import (
     Raba7niCredentials,
     SqliteLedger,
 )
-from bonifiq_async.ledger import book
-from bonifiq_async.ledger.book import Book
-from bonifiq_async.printable import printable
+from bonifiq_async._model.printable import printable
+from bonifiq_async.ledger.sqlite import header
+from bonifiq_async.ledger.sqlite.header import Book
 
 # Every command, at its screen.
 
@@ -136,7 +136,7 @@ def _of_strangers(*command: str) -> Screen:
         _ledger("l")
         console.write("changes.csv", *rows(1))
         with closing(sqlite3.connect("l")) as database:
-            book.write(database, Book((HOSTILE, HOSTILE)))
+            header.write(database, Book((HOSTILE, HOSTILE)))
             database.commit()
         return console(*command, **environment("http://127.0.0.1:1"))
 

@@ -10,9 +10,9 @@ import pytest
 from console import Console, process, rows
 
 from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
-from bonifiq_async.cli.bonifiq_side import SIDE, CustomerRow
+from bonifiq_async.bonifiq.files import SIDE, CustomerRow
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, record
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, record
 from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 
 

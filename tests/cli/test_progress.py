@@ -9,9 +9,9 @@ from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, st
 
 from bonifiq_async import RetryPolicy
 from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
-from bonifiq_async.cli import progress
-from bonifiq_async.cli.apply import _keep_shown
-from bonifiq_async.cli.progress import display, flow_text
+from bonifiq_async.cli.commands.apply import _keep_shown
+from bonifiq_async.cli.terminal import progress
+from bonifiq_async.cli.terminal.progress import display, flow_text
 
 TEXTS = {
     "nothing runs": (None, "0 in flight"),

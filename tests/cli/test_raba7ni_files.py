@@ -17,10 +17,10 @@ from console import Ended, process
 
 from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.raba7ni_side import _may_be
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import recorded, settle, standing
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.raba7ni.files import _may_be
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
 from bonifiq_async.sandbox.faults import TRANSIENT

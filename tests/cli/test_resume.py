@@ -15,19 +15,19 @@ import pytest
 from conftest import client_for
 
 from bonifiq_async import CashbackChange, SqliteLedger
+from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.cli import apply as applying
-from bonifiq_async.cli import examine as examining
+from bonifiq_async.cli.commands import apply as applying
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.keys import Keys
-from bonifiq_async.cli.outcome_file import OutcomeFile
-from bonifiq_async.cli.rows import TOGETHER, Problem, Source
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import Row, State
-from bonifiq_async.ledger import schema
-from bonifiq_async.ledger.entry import Entry, put
-from bonifiq_async.ledger.look import LedgerFile
+from bonifiq_async.cli.files import examine as examining
+from bonifiq_async.cli.files.keys import Keys
+from bonifiq_async.cli.files.outcome_file import OutcomeFile
+from bonifiq_async.cli.files.rows import TOGETHER, Problem, Source
+from bonifiq_async.ledger.protocol import Row, State
+from bonifiq_async.ledger.sqlite import connection
+from bonifiq_async.ledger.sqlite.reader import LedgerFile
+from bonifiq_async.ledger.sqlite.row import Entry, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
@@ -390,7 +390,7 @@ def test_examining_takes_no_memory_for_a_row(tmp_path):
 
 def _record(path: Path, source: Source) -> None:
     """Make a ledger that has every change of a file as applied."""
-    with contextlib.closing(schema.opened(path)) as database:
+    with contextlib.closing(connection.opened(path)) as database:
         database.execute("BEGIN")
         for row in source.rows():
             assert not isinstance(row, Problem)

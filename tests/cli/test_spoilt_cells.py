@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from bonifiq_async.cli.adapter import Provider, chosen
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.misspelt import MOST, meaning
-from bonifiq_async.cli.providers import Provider, chosen
+from bonifiq_async.cli.files.misspelt import MOST, meaning
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
 SPOILT = [

@@ -16,7 +16,7 @@ import pytest
 from conftest import change, client_for
 
 from bonifiq_async import CashbackBatch, ConfigurationError, Effect, LedgerError, SqliteLedger
-from bonifiq_async.ledger import sqlite, writer
+from bonifiq_async.ledger.sqlite import store, writer
 from bonifiq_async.sandbox import FaultScript
 
 LONGEST = 0.05
@@ -47,7 +47,7 @@ class Disk:
 @pytest.fixture
 def slow_disk(monkeypatch) -> Disk:
     """Make opening, committing and closing a ledger take time: whoever waits there in the loop is seen."""
-    disk, opened, commit = Disk(), sqlite.opened, writer.Writer._commit
+    disk, opened, commit = Disk(), store.opened, writer.Writer._commit
 
     class Slow:
         """A connection that takes time to close."""
@@ -70,7 +70,7 @@ def slow_disk(monkeypatch) -> Disk:
         disk.take_time("commit")
         return commit(self, *args)
 
-    monkeypatch.setattr(sqlite, "opened", slow_open)
+    monkeypatch.setattr(store, "opened", slow_open)
     monkeypatch.setattr(writer.Writer, "_commit", slow_commit)
     return disk
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual import now, virtual
 
-from bonifiq_async.alarms import Alarms
+from bonifiq_async._concurrency.timers import Alarms
 
 SECONDS = st.integers(0, 20)
 

@@ -7,16 +7,17 @@ import threading
 import pytest
 from conftest import http
 
-from bonifiq_async import BasicCredentials, BonifiQClient, slices
+from bonifiq_async import BasicCredentials, BonifiQClient
+from bonifiq_async._concurrency import yielding
+from bonifiq_async._concurrency.yielding import in_slices
+from bonifiq_async._model.json_codec import LARGE, PAUSES, decode, pausing, structure
 from bonifiq_async.bonifiq.payloads import CustomerPoints
-from bonifiq_async.converters import LARGE, PAUSES, decode, pausing, structure
-from bonifiq_async.slices import in_slices
 
 
 async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
     """While the loop is busy with others, the work stands still; with the loop's next turn it goes on."""
-    monkeypatch.setattr(slices, "SLICE", 0.0)
-    monkeypatch.setattr(slices, "PATIENCE", 3600.0)
+    monkeypatch.setattr(yielding, "SLICE", 0.0)
+    monkeypatch.setattr(yielding, "PATIENCE", 3600.0)
     begun, gone_on = threading.Event(), threading.Event()
 
     def work() -> str:
@@ -33,7 +34,7 @@ async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
 
 
 async def test_within_a_slice_nobody_waits(monkeypatch) -> None:
-    monkeypatch.setattr(slices, "SLICE", 3600.0)
+    monkeypatch.setattr(yielding, "SLICE", 3600.0)
     asked = []
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "call_soon_threadsafe", _noting(loop.call_soon_threadsafe, asked))
@@ -59,10 +60,10 @@ async def test_a_fault_of_the_work_is_raised() -> None:
 
 
 def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> None:
-    monkeypatch.setattr(slices, "SLICE", 0.0)
-    monkeypatch.setattr(slices, "PATIENCE", 0.001)
+    monkeypatch.setattr(yielding, "SLICE", 0.0)
+    monkeypatch.setattr(yielding, "PATIENCE", 0.001)
     loop = asyncio.new_event_loop()
-    still = slices._Slices(loop)
+    still = yielding._Slices(loop)
     still.pause()
     loop.close()
     still.pause()
@@ -70,10 +71,10 @@ def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> N
 
 def test_the_loop_is_waited_for_so_long_in_all(monkeypatch) -> None:
     """One that has stopped, with a pause of each millisecond, would keep the process for minutes."""
-    monkeypatch.setattr(slices, "SLICE", 0.0)
-    monkeypatch.setattr(slices, "PATIENCE", 0.05)
+    monkeypatch.setattr(yielding, "SLICE", 0.0)
+    monkeypatch.setattr(yielding, "PATIENCE", 0.05)
     loop = asyncio.new_event_loop()
-    still, waits = slices._Slices(loop), []
+    still, waits = yielding._Slices(loop), []
     monkeypatch.setattr(still._granted, "wait", _noting(still._granted.wait, waits))
     for _ in range(1000):
         still.pause()
@@ -86,7 +87,7 @@ async def test_a_large_answer_of_a_call_is_read_with_pauses(raw_server, monkeypa
     rows = [{"Id": number, "BranchName": "x" * 60} for number in range(5_000)]
     body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
     paused = []
-    monkeypatch.setattr(slices._Slices, "pause", lambda _: paused.append(threading.current_thread()))
+    monkeypatch.setattr(yielding._Slices, "pause", lambda _: paused.append(threading.current_thread()))
 
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

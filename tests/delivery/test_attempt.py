@@ -4,11 +4,11 @@ import pytest
 from attrs import define, field
 from conftest import Clock
 
-from bonifiq_async.budget import Deadline
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.virtual_time import EPOCH
-from bonifiq_async.wait_scope import FIRSTS
-from bonifiq_async.watch import WORTH_A_TURN, Waits, Watch
+from bonifiq_async._delivery.attempt import WORTH_A_TURN, Waits, Watch
+from bonifiq_async._policy.budget import Deadline
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.wait_scope import FIRSTS
+from bonifiq_async.testing.virtual_time import EPOCH
 
 NOW = 1_000.0
 

@@ -19,15 +19,15 @@ from bonifiq_async import (
     RetryPolicy,
     Timeouts,
 )
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._policy.request import PreparedRequest, prepare
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.calls import Calls
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.operation import AnswerShape, Operation, RepeatClass
-from bonifiq_async.request import PreparedRequest, prepare
 from bonifiq_async.sandbox import FaultScript
-from bonifiq_async.virtual_time import EPOCH
+from bonifiq_async.testing.virtual_time import EPOCH
 
 Answer = Callable[[int], Evidence]
 PATIENT = RetryPolicy()

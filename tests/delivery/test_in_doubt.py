@@ -2,8 +2,8 @@
 
 import pytest
 
-from bonifiq_async.doubts import Doubts, Why
-from bonifiq_async.intent import Granted
+from bonifiq_async._delivery.in_doubt import Doubts, Why
+from bonifiq_async.ledger.protocol import Granted
 
 PLACE, DIGEST = ("change", "k"), b"digest"
 FRESH, CLEARED = Granted(1, False), Granted(2, False, cleared=True)

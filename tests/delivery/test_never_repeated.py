@@ -32,8 +32,8 @@ from bonifiq_async import (
     Timeouts,
     Verdict,
 )
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import recorded, settle, standing
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -244,9 +244,9 @@ CHILD = """
 import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import Member, Raba7niClient, SqliteLedger
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.session import SessionManager
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._transport.session import SessionManager
 
 def die(*_, **__):
     os._exit(9)

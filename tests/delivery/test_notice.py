@@ -29,8 +29,8 @@ from bonifiq_async import (
     Severity,
     SqliteLedger,
 )
-from bonifiq_async.ledger.entry import every
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.row import every
 
 Serve = Callable[..., Awaitable[str]]
 PART = "4.00 of 10.00 was added"

@@ -9,18 +9,18 @@ import pytest
 from conftest import Clock, change, claims_of, client_for, fast, http, read_request
 
 from bonifiq_async import BasicCredentials, BonifiQClient
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._model.errors import BonifiQError, RetryAfterTooLong
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.outcome import Attempt, Effect, Verdict
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import prepare
+from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS, REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChangeRequest, CheckoutRemovalRequest
-from bonifiq_async.calls import Calls
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.errors import BonifiQError, RetryAfterTooLong
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Attempt, Effect, Verdict
-from bonifiq_async.request import prepare
 from bonifiq_async.sandbox import FAULTS, FaultScript, Sandbox
-from bonifiq_async.secret import Secret
-from bonifiq_async.session import PoolLimits, SessionManager, Timeouts
 
 VERDICTS = {
     "N": Verdict.NOT_SENT,

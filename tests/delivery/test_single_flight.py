@@ -16,11 +16,11 @@ from bonifiq_async import (
     OutcomeUnknownError,
     StopReason,
 )
-from bonifiq_async.claims import Claims
-from bonifiq_async.evidence import HandOver
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import Intent, Ruling
-from bonifiq_async.request import PreparedRequest
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._model.evidence import HandOver
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async.ledger.protocol import Intent, Ruling
 from bonifiq_async.sandbox import FaultScript
 
 CHANGE = change()

@@ -20,8 +20,8 @@ from bonifiq_async import (
     SqliteLedger,
     StopReason,
 )
-from bonifiq_async.intent import TRANSITIONS, State
-from bonifiq_async.ledger.look import WORDS, recorded, settle, standing
+from bonifiq_async.ledger.protocol import TRANSITIONS, State
+from bonifiq_async.ledger.sqlite.reader import WORDS, recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 KEY = change().change_key

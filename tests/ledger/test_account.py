@@ -16,8 +16,8 @@ from bonifiq_async import (
     Raba7niCredentials,
     SqliteLedger,
 )
-from bonifiq_async.account import account_text, another
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.ledger.account import account_text, another
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 HERE = account_text("API token", "12ab", "https://api.example")

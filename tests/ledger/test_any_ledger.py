@@ -19,7 +19,7 @@ from bonifiq_async import (
     SqliteLedger,
     StopReason,
 )
-from bonifiq_async.intent import Conflict, Ending, Granted, Held, Intent, Settled, State
+from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Settled, State
 from bonifiq_async.sandbox import FaultScript
 
 ACCOUNT, OTHERS = ("provider", "account"), ("provider", "another")

@@ -19,7 +19,7 @@ from bonifiq_async import (
     MemoryLedger,
     SqliteLedger,
 )
-from bonifiq_async.intent import (
+from bonifiq_async.ledger.protocol import (
     DONE,
     TRANSITIONS,
     Conflict,
@@ -33,9 +33,9 @@ from bonifiq_async.intent import (
     Unsettled,
     rule,
 )
-from bonifiq_async.ledger import schema
-from bonifiq_async.ledger.look import standing
-from bonifiq_async.ledger.writer import Writer
+from bonifiq_async.ledger.sqlite import connection
+from bonifiq_async.ledger.sqlite.reader import standing
+from bonifiq_async.ledger.sqlite.writer import Writer
 from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
@@ -235,7 +235,7 @@ def _not_a_ledger(path: Path) -> None:
 
 
 def _newer(path: Path) -> None:
-    schema.opened(path).close()
+    connection.opened(path).close()
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
@@ -363,7 +363,7 @@ async def test_a_file_that_was_replaced_is_noticed(tmp_path):
         (tmp_path / "l").rename(tmp_path / "moved")
         with pytest.raises(LedgerError, match="No such file"):
             await claimed(ledger)
-        schema.opened(tmp_path / "other").close()
+        connection.opened(tmp_path / "other").close()
         (tmp_path / "other").rename(tmp_path / "l")
         with pytest.raises(LedgerError, match="replaced"):
             await claimed(ledger)

@@ -24,10 +24,10 @@ from console import process, settings
 from mounts import mounted
 
 from bonifiq_async import Effect, SqliteLedger, change_key_for
+from bonifiq_async._model.json_codec import decode
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.converters import decode
-from bonifiq_async.intent import DONE, State
-from bonifiq_async.ledger.look import recorded
+from bonifiq_async.ledger.protocol import DONE, State
+from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.sandbox import Books, FaultScript, Sandbox
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 
@@ -130,9 +130,9 @@ CHILD = """
 import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.session import SessionManager
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._transport.session import SessionManager
 
 def die(*_, **__):
     os._exit(9)
@@ -192,7 +192,7 @@ SLEEPER = """
 import asyncio, os, signal, sys
 from decimal import Decimal
 from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, SqliteLedger, claims
-from bonifiq_async.delivery import Delivery
+from bonifiq_async._delivery.delivery import Delivery
 
 def sleeping_before(original):
     async def sleeps(self, *a, **k):

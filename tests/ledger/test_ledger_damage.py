@@ -26,10 +26,10 @@ from bonifiq_async import (
     Outcome,
     SqliteLedger,
 )
-from bonifiq_async.intent import Intent, State
-from bonifiq_async.ledger.entry import Cells, Entry, add, cells_of, close, every, find, put
-from bonifiq_async.ledger.look import recorded, settle, standing
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.protocol import Intent, State
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.row import Cells, Entry, add, cells_of, close, every, find, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 CHANGES = [change(f"key-{n}", f"{n % 90 + 10}.25", f"customer-{n % 40}") for n in range(300)]
@@ -76,7 +76,7 @@ async def _write(server: Sandbox, folder: Path) -> Written:
     path = folder / "ledger"
     with pytest.MonkeyPatch.context() as patch:
         for write in (add, put, close):
-            patch.setattr(f"bonifiq_async.ledger.sqlite.{write.__name__}", remembering(write))
+            patch.setattr(f"bonifiq_async.ledger.sqlite.store.{write.__name__}", remembering(write))
         async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
             for begin in range(0, len(CHANGES), 10):
                 *sent, unsent = CHANGES[begin : begin + 10]

@@ -11,8 +11,8 @@ from attrs import define
 from conftest import change, client_for, fast
 
 from bonifiq_async import Effect, LedgerError, SqliteLedger
-from bonifiq_async.intent import Ending, Held, Intent, State
-from bonifiq_async.ledger import sqlite
+from bonifiq_async.ledger.protocol import Ending, Held, Intent, State
+from bonifiq_async.ledger.sqlite import store
 from bonifiq_async.sandbox import FaultScript
 
 
@@ -38,13 +38,13 @@ class Failing:
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Failing]:
     """The connection that was opened last."""
     made: list[Failing] = []
-    original = sqlite.opened
+    original = store.opened
 
     def opened(path: object, **more: object) -> Failing:
         made.append(Failing(original(path, **more)))
         return made[-1]
 
-    monkeypatch.setattr(sqlite, "opened", opened)
+    monkeypatch.setattr(store, "opened", opened)
     return lambda: made[-1]
 
 

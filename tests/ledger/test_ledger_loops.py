@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from bonifiq_async import SqliteLedger
-from bonifiq_async.claims import Claims
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.intent import Ending, Intent, State
-from bonifiq_async.ledger.look import recorded
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async.ledger.protocol import Ending, Intent, State
+from bonifiq_async.ledger.sqlite.reader import recorded
 
 
 def intent(key: str) -> Intent:

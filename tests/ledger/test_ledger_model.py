@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from bonifiq_async import ConfigurationError, MemoryLedger, Runtime, SqliteLedger
-from bonifiq_async.intent import (
+from bonifiq_async.ledger.protocol import (
     DONE,
     Conflict,
     Ending,
@@ -39,8 +39,8 @@ from bonifiq_async.intent import (
     State,
     Unsettled,
 )
-from bonifiq_async.ledger.look import SETTLEABLE, WORDS, settle, standing
-from bonifiq_async.ledger.owner import BEAT, SILENCE, Sight
+from bonifiq_async.ledger.sqlite.owner import BEAT, SILENCE, Sight
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, WORDS, settle, standing
 
 T = TypeVar("T")
 
@@ -263,7 +263,7 @@ class SqliteMachine(Machine):
         self.runtime = Runtime(monotonic=lambda: self.now, wall=lambda: self.now)
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(Sight, "runs", lambda _, name: self.runs(name))
-        self.patch.setattr("bonifiq_async.ledger.sqlite.TICK", None)  # beats come with what is written
+        self.patch.setattr("bonifiq_async.ledger.sqlite.store.TICK", None)  # beats come with what is written
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
         self.path = self.folder / "0" / "ledger"
         self.path.parent.mkdir()

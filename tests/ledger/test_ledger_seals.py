@@ -16,10 +16,10 @@ from console import process, rows
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.intent import Ending, Intent, State
-from bonifiq_async.ledger.entry import TOGETHER
-from bonifiq_async.ledger.look import provider_of, recorded, settle, standing
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.protocol import Ending, Intent, State
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.reader import provider_of, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.row import TOGETHER
 from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))

@@ -17,12 +17,12 @@ from attrs import evolve
 from conftest import change, client_for, raba7ni_client_for, until
 
 from bonifiq_async import Earn, Effect, LedgerError, Member, MemoryLedger, SqliteLedger
-from bonifiq_async.alarms import TimeLimit, TimeLimits
-from bonifiq_async.claims import PATIENCE
-from bonifiq_async.intent import Ending, Granted, Intent, Settled, State
-from bonifiq_async.ledger import schema, writer
-from bonifiq_async.ledger.look import accept_without_log, recorded, standing
-from bonifiq_async.ledger.writer import Writer
+from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
+from bonifiq_async._delivery.single_flight import PATIENCE
+from bonifiq_async.ledger.protocol import Ending, Granted, Intent, Settled, State
+from bonifiq_async.ledger.sqlite import connection, writer
+from bonifiq_async.ledger.sqlite.reader import accept_without_log, recorded, standing
+from bonifiq_async.ledger.sqlite.writer import Writer
 from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
@@ -124,7 +124,7 @@ async def test_what_nobody_waits_for_any_more_is_not_done_when_the_file_is_free(
                 ended = await asyncio.gather(*claims, return_exceptions=True)
                 assert all(isinstance(each, LedgerError) for each in ended)
             waiting = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=True))
-            await asyncio.sleep(2 * schema.SLICE)
+            await asyncio.sleep(2 * connection.SLICE)
             assert len(ledger._writer._jobs) <= 1
             let_go()
         assert isinstance(await waiting, Granted)
@@ -153,7 +153,7 @@ async def test_closing_a_ledger_that_another_program_holds_ends_and_says_what_is
 
 async def test_opening_a_ledger_ends_with_who_opens_it(tmp_path):
     """As in `asyncio.timeout`: neither the wait for the file nor the check of its pages goes on."""
-    schema.opened(tmp_path / "l").close()
+    connection.opened(tmp_path / "l").close()
     with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=DELETE")  # what opens it needs it for itself, to write a log again
     with held(tmp_path / "l"):

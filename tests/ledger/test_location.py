@@ -17,20 +17,13 @@ from attrs import evolve
 from conftest import change, client_for, raba7ni_client_for
 from mounts import mounted
 
-from bonifiq_async import (
-    ConfigurationError,
-    Earn,
-    Effect,
-    LedgerError,
-    Member,
-    SqliteLedger,
-)
+from bonifiq_async import ConfigurationError, Earn, Effect, LedgerError, Member, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.intent import Ending, Granted, Held, Intent, State
-from bonifiq_async.ledger import place
-from bonifiq_async.ledger.look import accept_without_log, standing
-from bonifiq_async.ledger.place import REFUSED, kind_of_mount, mount_of
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.protocol import Ending, Granted, Held, Intent, State
+from bonifiq_async.ledger.sqlite import location
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.location import REFUSED, kind_of_mount, mount_of
+from bonifiq_async.ledger.sqlite.reader import accept_without_log, standing
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
@@ -40,7 +33,7 @@ KILLED = """
 import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import SqliteLedger
-from bonifiq_async.intent import Ending, Intent, State
+from bonifiq_async.ledger.protocol import Ending, Intent, State
 
 async def main():
     async with SqliteLedger(sys.argv[1]) as ledger:
@@ -64,11 +57,11 @@ def killed(path: Path, count: int) -> Path:
 
 def moved(path: Path, *endings: str) -> Path:
     """Move a ledger, with those of its files that have these endings."""
-    place = path.with_name("elsewhere")
-    place.mkdir()
+    location = path.with_name("elsewhere")
+    location.mkdir()
     for ending in ("", *endings):
-        path.with_name(f"{path.name}{ending}").rename(place / f"{path.name}{ending}")
-    return place / path.name
+        path.with_name(f"{path.name}{ending}").rename(location / f"{path.name}{ending}")
+    return location / path.name
 
 
 @pytest.mark.parametrize("count", [1, 40, 3000], ids="{} changes".format)
@@ -267,7 +260,7 @@ NOT_TRUSTED = [*sorted(REFUSED), "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse
 @pytest.mark.parametrize("kind", NOT_TRUSTED)
 async def test_a_network_or_shared_file_system_is_refused(kind, tmp_path, monkeypatch):
     """Its locks cannot be trusted, nor its shared memory; nothing is made there."""
-    monkeypatch.setattr(place, "kind_of_mount", lambda number: kind)
+    monkeypatch.setattr(location, "kind_of_mount", lambda number: kind)
     with pytest.raises(ConfigurationError, match=rf"network or shared file system \({kind}\)"):
         await SqliteLedger(tmp_path / "l").bind("p", "a")
     assert list(tmp_path.iterdir()) == []
@@ -275,7 +268,7 @@ async def test_a_network_or_shared_file_system_is_refused(kind, tmp_path, monkey
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuseblk", "apfs", ""])
 def test_a_local_file_system_is_not(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "kind_of_mount", lambda number: kind)
+    monkeypatch.setattr(location, "kind_of_mount", lambda number: kind)
     opened(tmp_path / "l").close()
 
 
@@ -286,7 +279,7 @@ def test_the_mount_is_found_under_a_name_with_blanks(tmp_path, monkeypatch):
     with mounted("-t", "tmpfs", "none", at=inside):
         (inside / "deeper").mkdir()
         assert kind_of_mount(mount_of(inside / "deeper")) == "tmpfs"
-        monkeypatch.setattr(place, "REFUSED", {"tmpfs"})
+        monkeypatch.setattr(location, "REFUSED", {"tmpfs"})
         with pytest.raises(ConfigurationError, match=r"shared file system \(tmpfs\)"):
             opened(inside / "deeper" / "l")
     assert kind_of_mount(mount_of(tmp_path)) != ""

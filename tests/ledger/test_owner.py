@@ -17,10 +17,10 @@ from conftest import change, client_for, until
 from console import settings
 
 from bonifiq_async import Effect, Runtime, SqliteLedger, StopReason
-from bonifiq_async.intent import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
-from bonifiq_async.ledger import owner, sqlite
-from bonifiq_async.ledger.look import recorded, standing
-from bonifiq_async.ledger.owner import AGAIN, BEAT, SILENCE, Beat, Claim, Sight, World
+from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
+from bonifiq_async.ledger.sqlite import owner, store
+from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Claim, Sight, World
+from bonifiq_async.ledger.sqlite.reader import recorded, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 MONO, WALL = 5_000.0, 1_700_000_000.0
@@ -252,7 +252,7 @@ async def test_an_owner_at_work_beats_without_a_transaction_of_its_own(unseen, t
 
 async def test_an_idle_owner_beats_as_long_as_it_holds_a_claim(unseen, tmp_path, monkeypatch):
     """The provider takes its time; the thread writes alone, and rests when there is nothing to hold."""
-    monkeypatch.setattr(sqlite, "TICK", 0.01)
+    monkeypatch.setattr(store, "TICK", 0.01)
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as idle, clock.ledger(tmp_path / "l") as other:
         await idle.claim(INTENT, lease=600, repeatable=True)
@@ -301,8 +301,8 @@ async def test_a_beat_that_nobody_wrote_is_told_as_damage(unseen, tmp_path):
 HIDDEN = """
 import os, sys, time
 sys.path[:0] = {path!r}
-from bonifiq_async.ledger.owner import Sight
-from bonifiq_async.runtime import Runtime
+from bonifiq_async.ledger.sqlite.owner import Sight
+from bonifiq_async._concurrency.runtime import Runtime
 Sight.here(Runtime())  # loads what the other user cannot
 os.setgid(65534); os.setuid(65534)
 print(Sight.here(Runtime()).runs(sys.argv[1]))

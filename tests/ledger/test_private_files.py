@@ -11,7 +11,7 @@ from test_ledger_place import killed
 
 from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.sqlite.connection import opened
 
 
 def mode(path: Path) -> int:

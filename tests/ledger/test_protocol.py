@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
-from bonifiq_async.intent import (
+from bonifiq_async.ledger.protocol import (
     CLOCK_TOLERANCE,
     DONE,
     FIRST,

@@ -10,13 +10,13 @@ import pytest
 from attrs import evolve
 
 from bonifiq_async import ConfigurationError, SqliteLedger
-from bonifiq_async.intent import Ending, Granted, Intent, State
-from bonifiq_async.ledger.look import recorded, standing
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.reader import recorded, standing
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
-FORMER = Path(__file__).parent / "data" / "ledger_format_1.zip"
+FORMER = Path(__file__).parent.parent / "data" / "ledger_format_1.zip"
 
 
 @pytest.mark.parametrize("left", ["closed", "killed"])

@@ -10,12 +10,12 @@ from conftest import change, client_for, until
 from test_ledger_place import AWAY
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
-from bonifiq_async.cli.doubts import show_standing
-from bonifiq_async.intent import Ending, Intent, State
-from bonifiq_async.ledger.look import rebind, recorded, settle
-from bonifiq_async.ledger.owner import Sight
-from bonifiq_async.ledger.place import Place
-from bonifiq_async.ledger.schema import Connection, opened
+from bonifiq_async.cli.commands.in_doubt import show_standing
+from bonifiq_async.ledger.protocol import Ending, Intent, State
+from bonifiq_async.ledger.sqlite.connection import Connection, opened
+from bonifiq_async.ledger.sqlite.location import Place
+from bonifiq_async.ledger.sqlite.owner import Sight
+from bonifiq_async.ledger.sqlite.reader import rebind, recorded, settle
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key

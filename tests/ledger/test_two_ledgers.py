@@ -17,8 +17,8 @@ from bonifiq_async import (
     SqliteLedger,
     StopReason,
 )
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import recorded, settle, standing
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key

@@ -23,13 +23,13 @@ from bonifiq_async import (
     RefusedError,
     RetryAfterTooLong,
     Verdict,
-    errors,
 )
+from bonifiq_async._model import errors
+from bonifiq_async._model.evidence import Reading
+from bonifiq_async._model.outcome import StopReason
+from bonifiq_async._policy.failures import error_of
+from bonifiq_async._policy.history import Delivered
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.conclusion import error_of
-from bonifiq_async.evidence import Reading
-from bonifiq_async.history import Delivered
-from bonifiq_async.outcome import StopReason
 
 # Class, its parent, and the effect where none is given.
 TREE: list[tuple[type[BonifiQError], type[Exception], Effect]] = [

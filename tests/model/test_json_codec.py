@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import CashbackChange, CustomerPoints, PayloadError, PendingPoints, Severity
+from bonifiq_async._model.json_codec import decode, encode, structure, wire_name
+from bonifiq_async._model.operation import Operation
 from bonifiq_async.bonifiq.answers import Envelope
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.bonifiq.payloads import (
@@ -29,12 +31,10 @@ from bonifiq_async.bonifiq.payloads import (
     PointDetailItem,
 )
 from bonifiq_async.bonifiq.removal import SEVERITIES
-from bonifiq_async.converters import decode, encode, structure, wire_name
-from bonifiq_async.operation import Operation
 
 # The contract: the OpenAPI blocks of the endpoint pages.
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 Schema = Mapping[str, object]
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async.door import MAX_DIGITS
-from bonifiq_async.money import Sums, has_exponent
+from bonifiq_async._model.money import Sums, has_exponent
+from bonifiq_async._model.validation import MAX_DIGITS
 
 AMOUNTS = st.decimals(min_value=-(10**20), max_value=10**20, places=4)
 HUGE, TINY = Decimal("9" * MAX_DIGITS), Decimal(1).scaleb(-MAX_DIGITS)

@@ -23,16 +23,16 @@ from bonifiq_async import (
     Raba7niClient,
     Raba7niCredentials,
     SqliteLedger,
-    errors,
 )
-from bonifiq_async.cli.rows import _quoted
-from bonifiq_async.cli.tables import Table
-from bonifiq_async.laboratory.finding import Figures, Finding, Proof
-from bonifiq_async.laboratory.page import Head, page
-from bonifiq_async.log import Log
-from bonifiq_async.printable import LONGEST, printable
+from bonifiq_async._log import Log
+from bonifiq_async._model import errors
+from bonifiq_async._model.printable import LONGEST, printable
+from bonifiq_async.cli.files.rows import _quoted
+from bonifiq_async.cli.terminal.tables import Table
 from bonifiq_async.sandbox.journal import Line
 from bonifiq_async.sandbox.report import Account, Under, report
+from bonifiq_async.verification.finding import Figures, Finding, Proof
+from bonifiq_async.verification.page import Head, page
 
 # The one function.
 

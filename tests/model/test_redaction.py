@@ -9,8 +9,8 @@ from escapes import ESCAPES, PLAIN, Write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonifiq_async.blotter import SHORTEST_CUT, Blotter
-from bonifiq_async.secret import MASK, Secret
+from bonifiq_async._model.redaction import SHORTEST_CUT, Blotter
+from bonifiq_async._model.secret import MASK, Secret
 
 SECRETS = {
     "plain": "canary-key-7319",

@@ -9,11 +9,11 @@ import pytest
 from test_secrets import rendered
 
 from bonifiq_async import ConfigurationError, PayloadError
+from bonifiq_async._model.evidence import Evidence
+from bonifiq_async._model.json_codec import Names, encode, structure, wire_name
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import prepare
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.converters import Names, encode, structure, wire_name
-from bonifiq_async.evidence import Evidence
-from bonifiq_async.request import prepare
-from bonifiq_async.secret import Secret
 
 CANARY = "canary-4711"
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.validation import LONGEST_ID, number, quantity, seconds, shown, total, whole
+from bonifiq_async._policy.request import checked_base_url, is_loopback, prepare
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
-from bonifiq_async.door import LONGEST_ID, number, quantity, seconds, shown, total, whole
-from bonifiq_async.operation import Operation
-from bonifiq_async.request import checked_base_url, is_loopback, prepare
 
 GOOD: dict[str, object] = {
     "customer_id": "ABC",

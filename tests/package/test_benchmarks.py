@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "benchmarks"
+FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:

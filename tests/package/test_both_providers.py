@@ -30,8 +30,8 @@ from bonifiq_async import (
     StopReason,
     Timeouts,
 )
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import recorded, settle, standing
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
 
 DOUBTFUL = ("close-before", "close-after", "reset-after", "half-head-after", "half-body-after", "html-after")

@@ -39,21 +39,21 @@ from bonifiq_async import (
     OutcomeUnknownError,
     SqliteLedger,
     Timeouts,
-    delivery,
-    retry,
-    session,
 )
-from bonifiq_async.batch import lanes
+from bonifiq_async._delivery import delivery
+from bonifiq_async._delivery.attempt import Watch
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy import retry
+from bonifiq_async._policy.budget import Deadline
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.retry import Action
+from bonifiq_async._transport import session
+from bonifiq_async.batch import per_customer
 from bonifiq_async.batch import run as batch_run
-from bonifiq_async.budget import Deadline
-from bonifiq_async.intent import Granted
-from bonifiq_async.operation import RepeatClass
-from bonifiq_async.outcome import Verdict
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.retry import Action
+from bonifiq_async.ledger.protocol import Granted
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
-from bonifiq_async.secret import Secret
-from bonifiq_async.watch import Watch
 
 
 @frozen
@@ -323,7 +323,7 @@ async def money_exact(around: Surroundings) -> None:
 def reading_floats(patch: pytest.MonkeyPatch) -> None:
     """A number with a point goes through a binary float."""
     decoder = msgspec.json.Decoder(float_hook=lambda text: Decimal(repr(float(text))))
-    patch.setattr("bonifiq_async.converters._decoder", decoder)
+    patch.setattr("bonifiq_async._model.json_codec._decoder", decoder)
 
 
 async def order_per_customer(around: Surroundings) -> None:
@@ -349,8 +349,8 @@ async def order_per_customer(around: Surroundings) -> None:
 
 def one_lane_each(patch: pytest.MonkeyPatch) -> None:
     """Everybody may start at once."""
-    patch.setattr(lanes.Lanes, "enter", lambda self, customer, item: True)
-    patch.setattr(lanes.Lanes, "leave", lambda self, customer: None)
+    patch.setattr(per_customer.Lanes, "enter", lambda self, customer, item: True)
+    patch.setattr(per_customer.Lanes, "leave", lambda self, customer: None)
 
 
 BREAKS = {

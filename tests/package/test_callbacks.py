@@ -23,7 +23,7 @@ from bonifiq_async import (
     SqliteLedger,
 )
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.virtual_time import VirtualClock
+from bonifiq_async.testing.virtual_time import VirtualClock
 
 CREDENTIALS = BasicCredentials("token", "secret")
 Give = Callable[[object], object]

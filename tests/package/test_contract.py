@@ -19,6 +19,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
+from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name
+from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq import payloads as bonifiq_payloads
 from bonifiq_async.bonifiq.answers import Envelope
 from bonifiq_async.bonifiq.payloads import (
@@ -32,7 +34,7 @@ from bonifiq_async.bonifiq.payloads import (
     PendingPoints,
     PointDetailItem,
 )
-from bonifiq_async.converters import NOT_NULL, Names, wire_name
+from bonifiq_async.bonifiq.sandbox.judge import CODES, REFUSALS
 from bonifiq_async.raba7ni import payloads as raba7ni_payloads
 from bonifiq_async.raba7ni.payloads import (
     CardList,
@@ -56,12 +58,11 @@ from bonifiq_async.raba7ni.payloads import (
     RegistrationRequest,
     RewardList,
 )
-from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox, raba7ni_judge
-from bonifiq_async.sandbox import raba7ni as raba7ni_side
-from bonifiq_async.sandbox.judge import CODES, REFUSALS
-from bonifiq_async.secret import Secret
+from bonifiq_async.raba7ni.sandbox import endpoints as raba7ni_side
+from bonifiq_async.raba7ni.sandbox import judge
+from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 Schema = Mapping[str, object]
 Json = dict[str, object]
 AnySandbox = Sandbox | Raba7niSandbox
@@ -306,7 +307,7 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
     with Raba7niSandbox(scopes=[]) as server:
         talk = raba7ni(server)
         assert said("GET", "/api/v1/cashback/cards") == 403
-    source = inspect.getsource(raba7ni_side) + inspect.getsource(raba7ni_judge)
+    source = inspect.getsource(raba7ni_side) + inspect.getsource(judge)
     assert codes == set(re.findall(r'(?:Refused|_error)\(\d+, "(\w+)"', source))
 
 

@@ -29,16 +29,16 @@ from bonifiq_async import (
     PointDetailItem,
     SignedIn,
 )
+from bonifiq_async._model.evidence import Evidence
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.values import fixed
 from bonifiq_async.bonifiq.operations import OPERATIONS
-from bonifiq_async.evidence import Evidence
-from bonifiq_async.fixed import fixed
-from bonifiq_async.intent import Ending, State
-from bonifiq_async.operation import Operation
+from bonifiq_async.ledger.protocol import Ending, State
 from bonifiq_async.raba7ni import operations as raba7ni
 
 SETS = """
-from bonifiq_async.evidence import Evidence
-from bonifiq_async.intent import Ending
+from bonifiq_async._model.evidence import Evidence
+from bonifiq_async.ledger.protocol import Ending
 
 def tamper(ending: Ending, evidence: Evidence) -> None:
     ending.attempts = 2
@@ -49,7 +49,7 @@ def tamper(ending: Ending, evidence: Evidence) -> None:
 def test_type_checker_refuses_a_change(tmp_path: Path) -> None:
     (tmp_path / "sets.py").write_text(SETS)
     line = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "sets.py"]
-    here = {**os.environ, "MYPYPATH": str(Path(__file__).parent.parent)}
+    here = {**os.environ, "MYPYPATH": str(Path(__file__).parent.parent.parent)}
     found = subprocess.run(line, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
     assert found.returncode == 1, found.stderr
     refused = [line.partition("error: ")[2] for line in found.stdout.splitlines()]

@@ -28,10 +28,9 @@ from bonifiq_async import (
     Refund,
     SqliteLedger,
     Timeouts,
-    direct,
-    exchange,
 )
-from bonifiq_async.runtime import Runtime
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._transport import fast_path, public_path
 
 pytestmark = pytest.mark.usefixtures("way")
 """Everything here holds directly and by aiohttp's session."""
@@ -230,7 +229,7 @@ async def test_a_call_that_is_interrupted_holds_none(name: str, raw_server, monk
     def interrupt(*_: object) -> None:
         raise Interrupt
 
-    module = direct if way == "directly" else exchange
+    module = fast_path if way == "directly" else public_path
     monkeypatch.setattr(module, "read_within", interrupt)
     async with client_for(name, await raw_server(serve)) as client:
         error = await failed(EVERY[name](client))

@@ -24,7 +24,7 @@ from bonifiq_async import (
     SqliteLedger,
 )
 from bonifiq_async.sandbox import Sandbox
-from bonifiq_async.virtual_time import VirtualClock
+from bonifiq_async.testing.virtual_time import VirtualClock
 
 CHANGE = CashbackChange("a", Decimal(1), "r", "k")
 EARN = Earn(card_id=1, member=Member.by_id(1), purchase_amount=Decimal(1), key="k")

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -212,11 +214,27 @@ def test_module_has_a_noun_for_a_name(path: Path) -> None:
     assert path.stem not in {"utils", "helpers", "common", "base", "core", "misc"}
 
 
-def test_package_lists_its_rooms() -> None:
-    """A newcomer reads the flow off the package docstring: every room is in it."""
-    words = bonifiq_async.__doc__ or ""
-    folders = {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
-    assert {room for room in folders if room not in words} == set()
+FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
+def test_package_says_what_each_of_its_files_is_for(folder: Path) -> None:
+    """A line for each, and none for what is not there: a stranger finds the file by reading one listing."""
+    words = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    listed = re.findall(r"^ *([a-z_0-9]+/?)  +\S", words, re.MULTILINE)
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    folders = {f"{path.name}/" for path in folder.iterdir() if (path / "__init__.py").exists()}
+    assert sorted(listed) == sorted(files | folders)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
+def test_package_is_small(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= 12
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not path.stem.startswith("__")], ids=relative)
+def test_module_is_worth_a_file(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) >= 15
 
 
 def test_version_is_that_of_the_distribution() -> None:
@@ -225,3 +243,17 @@ def test_version_is_that_of_the_distribution() -> None:
 
 def test_package_is_typed() -> None:
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_names_say_that_they_are_public(tmp_path: Path) -> None:
+    """Also where a program never asked the package for them: what it sees is the name that it may import."""
+    code = """
+        import importlib, json, bonifiq_async
+        places = bonifiq_async._PLACES
+        found = {n: getattr(importlib.import_module(f"bonifiq_async.{m}"), n) for n, m in places.items()}
+        print(json.dumps({name: value.__module__ for name, value in found.items()}))
+    """
+    asked = [sys.executable, "-c", textwrap.dedent(code)]
+    shown = json.loads(subprocess.run(asked, check=True, timeout=60, capture_output=True).stdout)
+    alias = shown.pop("DuplicateRule")  # a type of functions has no module of its own
+    assert (set(shown.values()), alias) == ({"bonifiq_async"}, "collections.abc")

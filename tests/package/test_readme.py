@@ -13,12 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from console import Console, settings
 
 from bonifiq_async import BonifiQClient, change_key_for
-from bonifiq_async.intent import State
+from bonifiq_async.ledger.protocol import State
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox, Sandbox
 
 pytest_plugins = ["pytester"]
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 PYTHON = [code for kind, code in BLOCKS if kind == "python"]
 SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX, PLUGIN, MOCKED = PYTHON
@@ -165,7 +165,7 @@ def test_the_sandbox_example(capsys):
 def tested(pytester, monkeypatch):
     """Run the plugin's example against a shop, as a user would."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    plugins = ("bonifiq_async.pytest_plugin", "pytest_asyncio.plugin", "pytest_aiohttp.plugin")
+    plugins = ("bonifiq_async.testing.pytest_plugin", "pytest_asyncio.plugin", "pytest_aiohttp.plugin")
     loaded = [part for plugin in plugins for part in ("-p", plugin)]
 
     def run(shop: str, tests: str = PLUGIN) -> pytest.RunResult:

@@ -30,8 +30,8 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
-from bonifiq_async.cli.bonifiq_side import SIDE, CustomerRow
-from bonifiq_async.cli.outcome_file import json_line, record
+from bonifiq_async.bonifiq.files import SIDE, CustomerRow
+from bonifiq_async.cli.files.outcome_file import json_line, record
 from bonifiq_async.sandbox import FaultScript
 
 pytestmark = pytest.mark.usefixtures("way")

@@ -22,7 +22,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
-from bonifiq_async.door import LONGEST_ID
+from bonifiq_async._model.validation import LONGEST_ID
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.sandbox import (
     FaultScript,
@@ -34,7 +34,7 @@ from bonifiq_async.sandbox import (
     Rule,
     Sandbox,
 )
-from bonifiq_async.virtual_time import VirtualClock
+from bonifiq_async.testing.virtual_time import VirtualClock
 
 NAN, ENDLESS = float("nan"), float("inf")
 NO_NUMBER = ["5", b"5", True, Decimal(5), [5], 1j]

@@ -7,13 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import PayloadError, Verdict
-from bonifiq_async.answer_body import LONGEST, error_body, intercepted, json_of, members_of, said_of, text_of
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Refusal
+from bonifiq_async._policy.answer_body import (
+    LONGEST,
+    error_body,
+    intercepted,
+    json_of,
+    members_of,
+    said_of,
+    text_of,
+)
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, REMOVE_CHECKOUT_CASHBACK
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Refusal
 from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
+from bonifiq_async.raba7ni.member import SignedIn
 from bonifiq_async.raba7ni.operations import EARN, VERIFY_OTP
-from bonifiq_async.raba7ni.sign_in import SignedIn
 
 USED = "ChangeKey já utilizada"
 PROBLEM = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": USED}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import CashbackChange, PayloadError, change_key_for
+from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.bonifiq.customers import request_digest
-from bonifiq_async.change_key import canonical
 
 VECTORS = [
     ("ABC", "10", "123", "ADD-ABC-10-123"),

@@ -20,12 +20,12 @@ from bonifiq_async import (
     StopReason,
     Verdict,
 )
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Failure, Reading, Refusal
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.outcome import Attempt
+from bonifiq_async._policy.failures import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of, said_beside
+from bonifiq_async._policy.history import Delivered
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS
-from bonifiq_async.conclusion import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of, said_beside
-from bonifiq_async.evidence import ErrorAnswer, Evidence, Failure, Reading, Refusal
-from bonifiq_async.history import Delivered
-from bonifiq_async.operation import RepeatClass
-from bonifiq_async.outcome import Attempt
 
 KEY = "ADD-ANA-10-1"
 UNKEYED = evolve(CHANGE_CASHBACK, repeat=RepeatClass.NEVER)

@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 
 from bonifiq_async import ConfigurationError, MemberToken, Timeouts
-from bonifiq_async.blotter import Blotter
-from bonifiq_async.evidence import ErrorAnswer, Reading
-from bonifiq_async.money import spelled
-from bonifiq_async.outcome import Verdict
+from bonifiq_async._model.evidence import ErrorAnswer, Reading
+from bonifiq_async._model.money import spelled
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import base_url_of, prepare
 from bonifiq_async.raba7ni.operations import REDEEM
-from bonifiq_async.request import base_url_of, prepare
-from bonifiq_async.secret import Secret
 
 HOST = "https://cashback.example"
 

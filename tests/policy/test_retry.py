@@ -11,15 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import ConfigurationError, Effect, RetryPolicy, Runtime, StopReason, Timeouts, Verdict
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._model.evidence import Evidence, HandOver, Reading
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._policy.budget import (
+    BELIEVED,
+    RETRY_COST,
+    SOONEST,
+    TIMEOUT_COST,
+    Deadline,
+    Hold,
+    Quota,
+    held_for,
+)
+from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.retry import ACTIONS, Again, Stop, decide
+from bonifiq_async._transport.session import SessionManager
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.budget import BELIEVED, RETRY_COST, SOONEST, TIMEOUT_COST, Deadline, Hold, Quota, held_for
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.evidence import Evidence, HandOver, Reading
-from bonifiq_async.history import Delivered, History
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.retry import ACTIONS, Again, Stop, decide
-from bonifiq_async.session import SessionManager
 
 SAFE, KEYED, NEVER = RepeatClass.SAFE, RepeatClass.KEYED, RepeatClass.NEVER
 POLICY = RetryPolicy()

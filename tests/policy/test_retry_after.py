@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from bonifiq_async.retry_after import AHEAD, BEHIND, AskedWait, in_words, retry_after
+from bonifiq_async._policy.retry_after import AHEAD, BEHIND, AskedWait, in_words, retry_after
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
 IN_60_S = "Wed, 21 Oct 2015 07:29:00 GMT"

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 
 from bonifiq_async import Severity, Verdict
+from bonifiq_async._model.evidence import Evidence, Reading
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._policy.statement import EXCLUDES_ACTING, PROVES, Statement, StatusClass, status_class
+from bonifiq_async._policy.verdict import transport_verdict
 from bonifiq_async.bonifiq import envelope
 from bonifiq_async.bonifiq import operations as bonifiq
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.envelope import DECLARED, HAS_ERROR, Declared, Denied, Shown
 from bonifiq_async.bonifiq.removal import REMOVED, SEVERITIES, SUCCESS, Removed
-from bonifiq_async.evidence import Evidence, Reading
-from bonifiq_async.operation import Operation
 from bonifiq_async.raba7ni import envelope as raba7ni_envelope
 from bonifiq_async.raba7ni import operations as raba7ni
 from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
 from bonifiq_async.raba7ni.envelope import Data
-from bonifiq_async.statement import EXCLUDES_ACTING, PROVES, Statement, StatusClass, status_class
-from bonifiq_async.verdict import transport_verdict
 
 Json = Mapping[str, object]
-PAGE = Path(__file__).parent.parent / "docs" / "answers.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "answers.md"
 OF = {
     StatusClass.DONE: 200,
     StatusClass.LATER: 202,

@@ -13,10 +13,10 @@ from test_hold import Wire, answered, asks, calls_over, points
 from virtual import GOOD, Answers, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import CashbackBatch, Effect, Outcome, RetryAfterTooLong, RetryPolicy
+from bonifiq_async._model.evidence import Evidence, HandOver
+from bonifiq_async._policy.request import PreparedRequest, prepare
+from bonifiq_async._policy.wait_scope import FIRSTS, MOST, Turn, WaitScope
 from bonifiq_async.bonifiq import operations
-from bonifiq_async.evidence import Evidence, HandOver
-from bonifiq_async.request import PreparedRequest, prepare
-from bonifiq_async.wait_scope import FIRSTS, MOST, Turn, WaitScope
 
 # The rule: a is told to wait, again and again; `b` and `c` are others.
 FIRST, LATER, PASSED = "told as the first", "told after others", "passed"

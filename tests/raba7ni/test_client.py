@@ -34,8 +34,8 @@ from bonifiq_async import (
     SignInPaths,
     SqliteLedger,
 )
-from bonifiq_async.ledger.entry import every
-from bonifiq_async.ledger.schema import opened
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.row import every
 from bonifiq_async.raba7ni.cards import Cards
 from bonifiq_async.raba7ni.cashback import Cashback
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import Earn, Member, MemberToken, PayloadError, Redeem, Refund
-from bonifiq_async.converters import Names, decode, encode, structure
-from bonifiq_async.evidence import Evidence
-from bonifiq_async.operation import Operation, RepeatClass
-from bonifiq_async.outcome import Verdict
+from bonifiq_async._model.evidence import Evidence
+from bonifiq_async._model.json_codec import Names, decode, encode, structure
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.raba7ni import operations
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.payloads import (
@@ -44,7 +44,7 @@ from bonifiq_async.raba7ni.payloads import (
     RewardList,
 )
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 PAGE = (DATA / "raba7ni_cashback.txt").read_text("utf-8")
 SAMPLES = re.findall(r"^\{\n.*?^\}", PAGE, re.DOTALL | re.MULTILINE)
 MEANT: list[type[object]] = [

@@ -19,11 +19,11 @@ from bonifiq_async import (
     Effect,
     PayloadError,
     RefusedError,
-    door,
 )
+from bonifiq_async._model import validation
 from bonifiq_async.bonifiq import payloads
+from bonifiq_async.bonifiq.sandbox.judge import CODES, REFUSALS, without_tags
 from bonifiq_async.sandbox import Sandbox
-from bonifiq_async.sandbox.judge import CODES, REFUSALS, without_tags
 
 Json = dict[str, object]
 Answer = tuple[int, Json]
@@ -341,9 +341,9 @@ def _unsigned(change: CashbackChange) -> payloads.CashbackChangeRequest:
 
 
 BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object], str]] = {
-    "a value of zero": (lambda p: p.setattr(door, "amount", _any), {"value": Decimal(0)}, "zero"),
+    "a value of zero": (lambda p: p.setattr(validation, "amount", _any), {"value": Decimal(0)}, "zero"),
     "a value with 29 decimals": (
-        lambda p: p.setattr(door, "MAX_DIGITS", 40),
+        lambda p: p.setattr(validation, "MAX_DIGITS", 40),
         {"value": Decimal("1." + "0" * 28 + "1")},
         "value",
     ),
@@ -353,12 +353,12 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object],
         "operation",
     ),
     "a blank customer": (
-        lambda p: p.setattr(door, "path_segment", _any),
+        lambda p: p.setattr(validation, "path_segment", _any),
         {"customer_id": " "},
         "customer",
     ),
-    "a blank reason": (lambda p: p.setattr(door, "text", _any), {"reason": " "}, "reason"),
-    "a blank key": (lambda p: p.setattr(door, "label", _any), {"change_key": " "}, "key"),
+    "a blank reason": (lambda p: p.setattr(validation, "text", _any), {"reason": " "}, "reason"),
+    "a blank key": (lambda p: p.setattr(validation, "label", _any), {"change_key": " "}, "key"),
     "a long customer reason": (
         lambda p: p.setattr(payloads, "LONGEST_CUSTOMER_REASON", 256),
         {"customer_reason": "x" * 256},

@@ -11,7 +11,8 @@ from conftest import raba7ni_client_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bonifiq_async import Earn, Effect, Member, PayloadError, Redeem, Refund, RefusedError, door
+from bonifiq_async import Earn, Effect, Member, PayloadError, Redeem, Refund, RefusedError
+from bonifiq_async._model import validation
 from bonifiq_async.raba7ni import member as members
 from bonifiq_async.sandbox import Raba7niSandbox
 
@@ -150,17 +151,17 @@ def _any(value: object, *_: object, **__: object) -> object:
 ANA = Member.by_id(1)
 BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], object], str]] = {
     "a purchase below zero": (
-        lambda p: p.setattr(door, "amount", _any),
+        lambda p: p.setattr(validation, "amount", _any),
         lambda: Earn(card_id=10, member=ANA, purchase_amount=Decimal(-1), reference="r"),
         "invalid_amount",
     ),
     "a refund of nothing": (
-        lambda p: p.setattr(door, "amount", _any),
+        lambda p: p.setattr(validation, "amount", _any),
         lambda: Refund(card_id=10, member=ANA, refund_amount=Decimal(0), reference="r"),
         "invalid_amount",
     ),
     "a deduction below zero": (
-        lambda p: p.setattr(door, "total", _any),
+        lambda p: p.setattr(validation, "total", _any),
         lambda: Refund(
             card_id=10,
             member=ANA,
@@ -176,7 +177,7 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], objec
         "validation_failed",
     ),
     "a card that is a text": (
-        lambda p: p.setattr(door, "number", _any),
+        lambda p: p.setattr(validation, "number", _any),
         lambda: Earn(card_id="10", member=ANA, purchase_amount=Decimal(1), reference="r"),
         "card_not_found",
     ),

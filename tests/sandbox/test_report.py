@@ -8,12 +8,12 @@ import pytest
 from conftest import change, client_for
 
 from bonifiq_async import PayloadError
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.raba7ni.sandbox.books import Person
 from bonifiq_async.sandbox import Arrival, FaultScript, Raba7niSandbox, Sandbox
-from bonifiq_async.sandbox.exchange import Reply, Request
 from bonifiq_async.sandbox.journal import REMEMBERED, Journal
+from bonifiq_async.sandbox.protocol import Reply, Request
 from bonifiq_async.sandbox.report import SHOWN
-from bonifiq_async.sandbox.wallets import Person
 
 KEY = "ADD-ANA-10-1"
 

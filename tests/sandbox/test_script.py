@@ -15,7 +15,7 @@ from conftest import change, client_for, fast, raba7ni_client_for, until
 
 from bonifiq_async import ConfigurationError, Effect, Member
 from bonifiq_async.sandbox import FAULTS, Arrival, FaultScript, Latency, Limit, Outage, Retention, Rule
-from bonifiq_async.sandbox.load import Bucket
+from bonifiq_async.sandbox.capacity import Bucket
 
 
 def names(script: FaultScript, *arrivals: Arrival) -> list[str]:
@@ -450,6 +450,6 @@ def test_every_fault_can_be_named_in_a_script():
 
 def test_the_readme_has_a_script_that_is_valid():
     """The one that it shows."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
     (text,) = re.findall(r"^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     FaultScript.from_toml(text)

@@ -10,10 +10,10 @@ from typing import Protocol, Self
 
 from attrs import define, field
 
-from bonifiq_async.admission import Sample
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async.batch.adaptive_limit import Adaptation
 from bonifiq_async.batch.flow import Pacer
-from bonifiq_async.batch.limit import Adaptation
-from bonifiq_async.outcome import Verdict
 
 Answer = tuple[int, float | None, float]
 """Status, Retry-After and seconds."""

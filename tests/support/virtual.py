@@ -21,15 +21,15 @@ from bonifiq_async import (
     Runtime,
     Timeouts,
 )
+from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.calls import Calls, Terms
-from bonifiq_async.claims import Claims
-from bonifiq_async.delivery import Delivery
-from bonifiq_async.evidence import Evidence, Failure, HandOver
 from bonifiq_async.ledger.memory import MemoryLedger
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.virtual_time import EPOCH
+from bonifiq_async.testing.virtual_time import EPOCH
 
 P = ParamSpec("P")
 POLICY = RetryPolicy()

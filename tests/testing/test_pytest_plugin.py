@@ -12,7 +12,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-MODULE = "bonifiq_async.pytest_plugin"
+MODULE = "bonifiq_async.testing.pytest_plugin"
 HEAVY = ("aiohttp", "attr", "backoff", "cattrs", "msgspec")
 PAY = """
     import asyncio
@@ -445,7 +445,7 @@ def test_a_session_that_does_not_use_it_imports_nothing_heavy(runs: Runs) -> Non
 
 def test_the_distribution_declares_the_plugin() -> None:
     """And what is declared can be loaded."""
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text())["project"]
     declared = project["entry-points"]["pytest11"]
     assert declared == {"bonifiq": MODULE}
     assert EntryPoint("bonifiq", declared["bonifiq"], "pytest11").load() is sys.modules[MODULE]

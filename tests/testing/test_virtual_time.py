@@ -10,7 +10,7 @@ import pytest
 
 from bonifiq_async import BonifiQClient, Effect, RetryPolicy, Timeouts
 from bonifiq_async.sandbox import FaultScript, Sandbox
-from bonifiq_async.virtual_time import QUIET, VirtualClock
+from bonifiq_async.testing.virtual_time import QUIET, VirtualClock
 
 HOURS = 3600.0
 

@@ -10,12 +10,13 @@ import pytest
 from conftest import CHANGED
 from talking_server import TalkingServer, answers
 
-from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts, direct
-from bonifiq_async.aiohttp_parts import NEEDED, PASSED_BY
-from bonifiq_async.connector import KeptConnector
-from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import SessionManager
+from bonifiq_async import PoolLimits, Timeouts
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport import aiohttp_parts, fast_path
+from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY
+from bonifiq_async._transport.connector import KeptConnector
+from bonifiq_async._transport.session import SessionManager
 
 BODIES = {"POST": b"{}", "GET": None}
 
@@ -117,7 +118,7 @@ async def test_a_break_after_the_request_left_is_a_loss_and_the_last(server, mon
     async def broken(*_: object) -> None:
         raise AttributeError("no such part", name="readany")
 
-    monkeypatch.setattr(direct, "read_within", broken)
+    monkeypatch.setattr(fast_path, "read_within", broken)
     session = manager()
     first, second = [await attempt(session, server) for _ in range(2)]
     await session.aclose()

@@ -24,11 +24,11 @@ from bonifiq_async import (
     Timeouts,
     Verdict,
 )
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.session import SessionManager
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.progress import flow_text
-from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import SessionManager
+from bonifiq_async.cli.terminal.progress import flow_text
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

@@ -13,11 +13,12 @@ import aiohttp
 import pytest
 from conftest import CHANGED, client_for, http, read_request
 
-from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts
-from bonifiq_async.evidence import Evidence, Failure, HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.secret import Secret
-from bonifiq_async.session import SessionManager
+from bonifiq_async import PoolLimits, Timeouts
+from bonifiq_async._model.evidence import Evidence, Failure, HandOver
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport import aiohttp_parts
+from bonifiq_async._transport.session import SessionManager
 
 HEADERS = {"Authorization": "Basic dG9rZW4=", "X-App-Id": "app-é", "User-Agent": "bonifiq"}
 
@@ -259,9 +260,9 @@ async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monk
 TLS_TALK = """
 import asyncio, ssl, sys
 from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts
-from bonifiq_async.evidence import HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import SessionManager
+from bonifiq_async._model.evidence import HandOver
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.session import SessionManager
 
 async def listen(reader, writer):
     for _ in range(2):

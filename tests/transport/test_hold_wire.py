@@ -13,8 +13,9 @@ from conftest import delivery_of, fast, http, until
 from sides import BONIFIQ, RABA7NI, Client, Side
 from witness import OPENSSL, Heard, Witness, at, certificate, delaying, good, serving, trusting
 
-from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts, session
-from bonifiq_async.connector import KeptConnector
+from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts
+from bonifiq_async._transport import session
+from bonifiq_async._transport.connector import KeptConnector
 
 ASKED = 1
 HOLD = http(b"{}", f"Retry-After: {ASKED}", status="429 Too Many Requests")

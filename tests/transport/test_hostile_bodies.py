@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async import PayloadError, converters
+from bonifiq_async import PayloadError
+from bonifiq_async._model import json_codec
+from bonifiq_async._model.evidence import Evidence, Reading
+from bonifiq_async._model.json_codec import LARGE, LEVELS, MOST_VALUES, decode
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._transport.public_path import ANSWER_LIMIT
 from bonifiq_async.bonifiq import operations as bonifiq
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.converters import LARGE, LEVELS, MOST_VALUES, decode
-from bonifiq_async.evidence import Evidence, Reading
-from bonifiq_async.exchange import ANSWER_LIMIT
-from bonifiq_async.operation import Operation
-from bonifiq_async.outcome import Verdict
 from bonifiq_async.raba7ni import operations as raba7ni
 from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
-from bonifiq_async.raba7ni.sign_in import SignedIn
-from bonifiq_async.secret import Secret
+from bonifiq_async.raba7ni.member import SignedIn
 
 Json = dict[str, object]
 
@@ -307,8 +308,8 @@ def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, ind
     """A large answer is taken apart, level by level; here every answer of more than three bytes is."""
     body = b" " + json.dumps(value, indent=indent).encode() + b"\n"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(converters, "LARGE", 0)
-        patch.setattr(converters, "PIECE", 3)
+        patch.setattr(json_codec, "LARGE", 0)
+        patch.setattr(json_codec, "PIECE", 3)
         in_pieces = decoded(body)
     assert in_pieces == decoded(body)
 
@@ -317,8 +318,8 @@ def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, ind
     "body", [b'{"a": [1, 2}', b"[1, 2", b'{"a": [{"b": 01}]}', b'{"a": 1} x', b"[" * 3000]
 )
 def test_a_large_body_that_is_not_json(body: bytes, monkeypatch) -> None:
-    monkeypatch.setattr(converters, "LARGE", 0)
-    monkeypatch.setattr(converters, "PIECE", 3)
+    monkeypatch.setattr(json_codec, "LARGE", 0)
+    monkeypatch.setattr(json_codec, "PIECE", 3)
     with pytest.raises(PayloadError, match="not JSON"):
         decode(body)
 

@@ -30,9 +30,9 @@ from bonifiq_async import (
     PoolLimits,
     Timeouts,
 )
-from bonifiq_async.evidence import HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import SessionManager
+from bonifiq_async._model.evidence import HandOver
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.session import SessionManager
 
 SESSION, REQUEST, RESPONSE = aiohttp.ClientSession, aiohttp.ClientRequest, aiohttp.ClientResponse
 CONNECTOR, BASE_CONNECTOR = aiohttp.TCPConnector, aiohttp.BaseConnector

@@ -27,11 +27,11 @@ from bonifiq_async import (
     Timeouts,
     Verdict,
 )
-from bonifiq_async.admission import Admission
+from bonifiq_async._concurrency.limiter import Admission
+from bonifiq_async._policy.request import prepare
+from bonifiq_async._transport.public_path import ANSWER_LIMIT, ERROR_LIMIT
 from bonifiq_async.bonifiq import answers, operations
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.exchange import ANSWER_LIMIT, ERROR_LIMIT
-from bonifiq_async.request import prepare
 from bonifiq_async.sandbox import FaultScript
 
 pytestmark = pytest.mark.usefixtures("way")

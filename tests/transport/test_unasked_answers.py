@@ -12,9 +12,9 @@ from conftest import CHANGED, POINTS, change, fast, http, until
 from talking_server import TalkingServer, answers, speaking, trust
 
 from bonifiq_async import BasicCredentials, BonifiQClient, Effect, PoolLimits, Timeouts, Verdict
-from bonifiq_async.evidence import Failure, HandOver
-from bonifiq_async.request import PreparedRequest
-from bonifiq_async.session import SessionManager
+from bonifiq_async._model.evidence import Failure, HandOver
+from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.session import SessionManager
 
 pytestmark = pytest.mark.usefixtures("way")
 """Everything here holds directly and by aiohttp's session."""

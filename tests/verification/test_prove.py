@@ -19,11 +19,12 @@ from attrs import evolve
 
 from bonifiq_async import CashbackChange
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.laboratory import NAMES, SCALES, Figures, Finding, Proof, Timeline, killed, never
-from bonifiq_async.laboratory.bench import Closed, Seen
-from bonifiq_async.laboratory.finding import SHOWN, found
-from bonifiq_async.laboratory.killing import Course, Killed, moments
-from bonifiq_async.laboratory.page import Head, page
+from bonifiq_async.verification import NAMES, SCALES, Figures, Finding, Proof, Timeline
+from bonifiq_async.verification.bench import Closed, Seen
+from bonifiq_async.verification.experiments import killed_runs, no_deduplication
+from bonifiq_async.verification.finding import SHOWN, found
+from bonifiq_async.verification.killing import Course, Killed, moments
+from bonifiq_async.verification.page import Head, page
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -34,7 +35,7 @@ BREAKS = {
         """
         import re, uuid
         from attrs import evolve
-        from bonifiq_async.session import SessionManager
+        from bonifiq_async._transport.session import SessionManager
         good = SessionManager.attempt
         async def attempt(self, request, *more):
             new = b'"ChangeKey":"%s"' % uuid.uuid4().hex.encode()
@@ -46,8 +47,8 @@ BREAKS = {
     "no claim before the send": (
         ("claim-first",),
         """
-        from bonifiq_async.intent import Granted
-        from bonifiq_async.ledger.sqlite import SqliteLedger
+        from bonifiq_async.ledger.protocol import Granted
+        from bonifiq_async.ledger.sqlite.store import SqliteLedger
         claim, end = SqliteLedger.claim, SqliteLedger.end
         async def grant(self, intent, **_):
             return Granted(1, False)
@@ -61,7 +62,7 @@ BREAKS = {
         ("durable",),
         """
         import asyncio
-        from bonifiq_async.ledger.sqlite import SqliteLedger
+        from bonifiq_async.ledger.sqlite.store import SqliteLedger
         end, later = SqliteLedger.end, set()
         async def slowly(*told):
             await asyncio.sleep(1)
@@ -75,7 +76,7 @@ BREAKS = {
     "a ledger that does not remember what is applied": (
         ("resume", "one-key"),
         """
-        from bonifiq_async.intent import Granted
+        from bonifiq_async.ledger.protocol import Granted
         from bonifiq_async.ledger import sqlite
         good = sqlite.rule
         def rule(row, intent, **more):
@@ -133,7 +134,7 @@ BREAKS = {
     "a transport that sends again by itself": (
         ("wire-true",),
         """
-        from bonifiq_async.session import SessionManager
+        from bonifiq_async._transport.session import SessionManager
         good = SessionManager.attempt
         async def attempt(*given):
             evidence = await good(*given)
@@ -151,8 +152,8 @@ BREAKS = {
     "a few that do not keep to a Retry-After": (
         ("retry-after",),
         """
-        from bonifiq_async.budget import Hold
-        from bonifiq_async.watch import Watch
+        from bonifiq_async._policy.budget import Hold
+        from bonifiq_async._delivery.attempt import Watch
         Watch.may_send = lambda self: True
         extend, remaining, left = Hold.extend, Hold.remaining, [0]
         def heard(self, *given, **more):
@@ -171,7 +172,7 @@ BREAKS = {
         """
         import asyncio
         from bonifiq_async import direct, exchange
-        from bonifiq_async.watch import Watch
+        from bonifiq_async._delivery.attempt import Watch
         head, read, heads = Watch.head, exchange.read_within, {}
         def kept(self, status, headers):
             heads[asyncio.current_task()] = (self, status, headers)
@@ -187,14 +188,14 @@ BREAKS = {
     "a wait that is not asked for again when the connection is there": (
         ("hold-connecting",),
         """
-        from bonifiq_async.watch import Watch
+        from bonifiq_async._delivery.attempt import Watch
         Watch.may_send = lambda self: True
         """,
     ),
     "a lease on the clock that people set": (
         ("clock-steps",),
         """
-        from bonifiq_async.ledger.owner import Sight
+        from bonifiq_async.ledger.sqlite.owner import Sight
         Sight.now = lambda self: self.runtime.wall()
         Sight.left = lambda self, claim, _: self._left_by_the_wall(claim, None, self.runtime.wall(), None)
         """,
@@ -202,7 +203,7 @@ BREAKS = {
     "a process that is not seen is taken for dead": (
         ("containers",),
         """
-        from bonifiq_async.ledger.owner import Sight
+        from bonifiq_async.ledger.sqlite.owner import Sight
         runs = Sight.runs
         Sight.runs = lambda self, name: runs(self, name) or False
         """,
@@ -210,7 +211,7 @@ BREAKS = {
     "a lease that nothing shortens": (
         ("containers",),
         """
-        from bonifiq_async.ledger.owner import Sight
+        from bonifiq_async.ledger.sqlite.owner import Sight
         Sight.left = lambda self, claim, _: max(0.0, claim.lease_until - self.now())
         """,
     ),
@@ -226,15 +227,15 @@ BREAKS = {
         ("never-twice",),
         """
         from bonifiq_async import delivery
-        from bonifiq_async.outcome import Effect, StopReason
-        from bonifiq_async.retry import Stop
+        from bonifiq_async._model.outcome import Effect, StopReason
+        from bonifiq_async._policy.retry import Stop
         delivery.ACCEPTED = Stop(Effect.UNKNOWN, StopReason.NO_SAFE_REPEAT)
         """,
     ),
     "a deadline that is not kept": (
         ("deadline",),
         """
-        from bonifiq_async.budget import Deadline
+        from bonifiq_async._policy.budget import Deadline
         good = Deadline.remaining
         Deadline.remaining = lambda self, now: good(self, now) + 2
         """,
@@ -253,9 +254,9 @@ BREAKS = {
     "a write repeated that nobody de-duplicates": (
         ("never-twice", "no-blind-repeat"),
         """
-        from bonifiq_async.operation import RepeatClass
-        from bonifiq_async.outcome import Verdict
-        from bonifiq_async.retry import ACTIONS, Action
+        from bonifiq_async._model.operation import RepeatClass
+        from bonifiq_async._model.outcome import Verdict
+        from bonifiq_async._policy.retry import ACTIONS, Action
         for verdict in (Verdict.BROKEN, Verdict.LOST):
             ACTIONS[verdict][RepeatClass.NEVER] = Action.AGAIN
         """,
@@ -366,7 +367,7 @@ def arrival(key: str, moment: float = 1.0, body: bytes = b"b", **more: object) -
     return Seen(**{**Seen(moment, key, "f0-1", body, "", 0.0, True)._asdict(), **more})
 
 
-GOOD = killed.Record(
+GOOD = killed_runs.Record(
     {f"k{number}": change(number) for number in (1, 2, 3)},
     [Course((Killed(5.0, {"k1": "applied"}),), 0, {f"k{n}": "applied" for n in (1, 2, 3)})],
     Closed(
@@ -380,13 +381,13 @@ GOOD = killed.Record(
     4,
 )
 CLAIMS = (
-    killed.once,
-    killed.resume,
-    killed.claim_first,
-    killed.durable,
-    killed.fixed,
-    killed.order,
-    killed.secret,
+    killed_runs.once,
+    killed_runs.resume,
+    killed_runs.claim_first,
+    killed_runs.durable,
+    killed_runs.fixed,
+    killed_runs.order,
+    killed_runs.secret,
 )
 
 
@@ -402,30 +403,30 @@ def course(**told: str) -> list[Course]:
 
 
 BAD = {
-    "twice": (killed.once, evolve(GOOD, closed=books(1, 2, 3, 3, balance=9))),
-    "lost": (killed.once, evolve(GOOD, closed=books(1, 2, balance=3))),
-    "meant by nobody": (killed.once, evolve(GOOD, closed=books(1, 2, 3, 4, balance=10))),
-    "an amount": (killed.once, evolve(GOOD, closed=books(1, 2, 3, balance=7))),
-    "not ended": (killed.resume, evolve(GOOD, courses=course(k3="unknown"))),
+    "twice": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 3, balance=9))),
+    "lost": (killed_runs.once, evolve(GOOD, closed=books(1, 2, balance=3))),
+    "meant by nobody": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 4, balance=10))),
+    "an amount": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, balance=7))),
+    "not ended": (killed_runs.resume, evolve(GOOD, courses=course(k3="unknown"))),
     "sent again": (
-        killed.resume,
+        killed_runs.resume,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k1", 6.0)])),
     ),
     "unclaimed": (
-        killed.claim_first,
+        killed_runs.claim_first,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k3", claimed=False)])),
     ),
-    "early": (killed.durable, evolve(GOOD, early=["k1"])),
+    "early": (killed_runs.durable, evolve(GOOD, early=["k1"])),
     "two bodies": (
-        killed.fixed,
+        killed_runs.fixed,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[arrival("k1"), arrival("k1", body=b"c")])),
     ),
     "another key": (
-        killed.fixed,
+        killed_runs.fixed,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k9")])),
     ),
-    "out of order": (killed.order, evolve(GOOD, closed=books(1, 3, 2, balance=6))),
-    "a credential": (killed.secret, evolve(GOOD, leaks=["f0.err"])),
+    "out of order": (killed_runs.order, evolve(GOOD, closed=books(1, 3, 2, balance=6))),
+    "a credential": (killed_runs.secret, evolve(GOOD, leaks=["f0.err"])),
 }
 
 
@@ -444,33 +445,37 @@ def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
 def test_an_earning_that_moved_and_was_denied_is_wrong():
     """Also where it moved once alone."""
     closed = Closed([arrival("o-1", fault="500-after")], [("7", Decimal(1), "o-1")], {}, {})
-    told = never.Record({"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "REFUSED"}), closed, (), ())
-    assert never.never_twice(told).figures.wrong == 1
+    told = no_deduplication.Record(
+        {"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "REFUSED"}), closed, (), ()
+    )
+    assert no_deduplication.never_twice(told).figures.wrong == 1
     unknown = evolve(told, course=Course((), 0, {"o-1": "UNKNOWN"}))
-    assert never.never_twice(unknown).problems == ()
+    assert no_deduplication.never_twice(unknown).problems == ()
     for meant in ({"o-1": ("7", Decimal(2))}, {"o-1": ("8", Decimal(1))}):
-        assert never.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
+        assert no_deduplication.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
 
 
 def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
     """One that was answered well is told as applied, but for those in flight when somebody was killed."""
-    keys = [f"o-{number}" for number in range(never.IN_FLIGHT + 1)]
+    keys = [f"o-{number}" for number in range(no_deduplication.IN_FLIGHT + 1)]
     closed = Closed(list(map(arrival, keys)), [("7", Decimal(1), key) for key in keys], {}, {})
     meant = dict.fromkeys(keys, ("7", Decimal(1)))
     course = Course((Killed(1.0, {}),), 0, dict.fromkeys(keys, "UNKNOWN"))
-    record = never.Record(meant, course, closed, (), ())
-    assert never.never_twice(record).figures.wrong == 1
+    record = no_deduplication.Record(meant, course, closed, (), ())
+    assert no_deduplication.never_twice(record).figures.wrong == 1
     told = {**course.told, keys[0]: "APPLIED"}
-    assert never.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
+    assert no_deduplication.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
 
 
 def test_no_credential_is_found_where_nothing_was_searched():
     """Then the claim does not hold either."""
-    record = never.Record({}, Course((), 0, {}), Closed([], [], {}, {}), (never.LEDGER, never.OUT), ())
-    assert never.secret(record).problems == ()
-    assert never.secret(evolve(record, leaks=(never.OUT,))).figures.wrong == 1
-    for searched in ((), (never.LEDGER,)):
-        assert never.secret(evolve(record, searched=searched)).problems != ()
+    record = no_deduplication.Record(
+        {}, Course((), 0, {}), Closed([], [], {}, {}), (no_deduplication.LEDGER, no_deduplication.OUT), ()
+    )
+    assert no_deduplication.secret(record).problems == ()
+    assert no_deduplication.secret(evolve(record, leaks=(no_deduplication.OUT,))).figures.wrong == 1
+    for searched in ((), (no_deduplication.LEDGER,)):
+        assert no_deduplication.secret(evolve(record, searched=searched)).problems != ()
 
 
 class Reader(HTMLParser):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from bonifiq_async.bonifiq.payloads import PointDetailItem
-from bonifiq_async.sandbox.customers import Customer, Customers, customers_of, points_of
+from bonifiq_async.bonifiq.sandbox.customers import Customer, Customers, customers_of, points_of
 from bonifiq_async.sandbox.document import MONEY
 
 

@@ -6,8 +6,8 @@ from typing import cast
 
 from attrs import field, frozen
 
+from bonifiq_async._model.errors import PayloadError
 from bonifiq_async.bonifiq.payloads import CustomerPointsToExpire, PendingOrder, PointDetailItem
-from bonifiq_async.errors import PayloadError
 from bonifiq_async.sandbox.document import MONEY, decimal
 from bonifiq_async.sandbox.report import exact, several
 

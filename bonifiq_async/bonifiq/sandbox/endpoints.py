@@ -8,12 +8,10 @@ from typing import Literal
 from attrs import define, evolve, field
 
 from bonifiq_async.bonifiq.client import BasicCredentials
-from bonifiq_async.sandbox import judge
-from bonifiq_async.sandbox.books import Books
-from bonifiq_async.sandbox.customers import expiring, history_line, pending_points, points_of
-from bonifiq_async.sandbox.document import is_text
-from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route, signed_in
-from bonifiq_async.sandbox.judge import (
+from bonifiq_async.bonifiq.sandbox import judge
+from bonifiq_async.bonifiq.sandbox.books import Books
+from bonifiq_async.bonifiq.sandbox.customers import expiring, history_line, pending_points, points_of
+from bonifiq_async.bonifiq.sandbox.judge import (
     CODES,
     ERROR,
     REFUSALS,
@@ -23,7 +21,9 @@ from bonifiq_async.sandbox.judge import (
     RemovalAsked,
     Said,
 )
-from bonifiq_async.sandbox.load import Retention
+from bonifiq_async.sandbox.capacity import Retention
+from bonifiq_async.sandbox.document import is_text
+from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route, signed_in
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""

@@ -10,16 +10,7 @@ from typing import cast
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async.batch import CashbackBatch, FlowControl
-from bonifiq_async.cli.examine import Plan
-from bonifiq_async.cli.ledgers import told
-from bonifiq_async.cli.outcome_file import OutcomeFile, Record, columns, json_line, record
-from bonifiq_async.cli.progress import Display, display
-from bonifiq_async.cli.providers import Client, ClientSettings, FileChange, Side
-from bonifiq_async.cli.report import Ending
-from bonifiq_async.cli.screen import say
-from bonifiq_async.conclusion import WAY_OUT
-from bonifiq_async.errors import (
+from bonifiq_async._model.errors import (
     AuthenticationError,
     BonifiQError,
     ChangeKeyConflict,
@@ -28,14 +19,23 @@ from bonifiq_async.errors import (
     NotAppliedError,
     OutcomeUnknownError,
 )
-from bonifiq_async.intent import Ledger
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.operation import RepeatClass
-from bonifiq_async.outcome import Effect, Outcome
-from bonifiq_async.printable import printable
-from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.session import PoolLimits, Timeouts
-from bonifiq_async.verdict import PROXY_REFUSED
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.failures import WAY_OUT
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async.batch import CashbackBatch, FlowControl
+from bonifiq_async.cli.adapter import Client, ClientSettings, FileChange, Side
+from bonifiq_async.cli.commands.export import told
+from bonifiq_async.cli.files.examine import Plan
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, json_line, record
+from bonifiq_async.cli.terminal.progress import Display, display
+from bonifiq_async.cli.terminal.report import Ending
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)

@@ -8,14 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+from bonifiq_async._model.money import EXACT
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.bonifiq.client import BonifiQClient
-from bonifiq_async.cli.apply import PATIENCE, Settings, apply
-from bonifiq_async.cli.examine import Plan, examine
-from bonifiq_async.cli.providers import Client
-from bonifiq_async.cli.report import Comparison, Ending
-from bonifiq_async.cli.rows import Source
-from bonifiq_async.money import EXACT
-from bonifiq_async.outcome import Effect
+from bonifiq_async.cli.adapter import Client
+from bonifiq_async.cli.commands.apply import PATIENCE, Settings, apply
+from bonifiq_async.cli.files.examine import Plan, examine
+from bonifiq_async.cli.files.rows import Source
+from bonifiq_async.cli.terminal.report import Comparison, Ending
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 CHANGES_PER_CUSTOMER = 5

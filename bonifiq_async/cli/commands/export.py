@@ -9,16 +9,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bonifiq_async.cli.examine import Plan, examine
-from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.providers import Side, chosen, side_of
-from bonifiq_async.cli.rows import TOGETHER, Format, Problem, Source, scratch
-from bonifiq_async.cli.screen import give, say
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import SETTLEABLE, provider_of, recorded
-from bonifiq_async.operation import RepeatClass
-from bonifiq_async.printable import printable
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import Side, chosen, side_of
+from bonifiq_async.cli.files.examine import Plan, examine
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source, scratch
+from bonifiq_async.cli.terminal.screen import give, say
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, provider_of, recorded
 
 
 def side_in(ledger: Path) -> Side:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from attrs import asdict
 
-from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.providers import ClientSettings, Side, Sight, side_of
-from bonifiq_async.cli.report import moment, standing_table, standing_values
-from bonifiq_async.cli.screen import give, show
-from bonifiq_async.cli.tables import show_table
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import SETTLEABLE, Recorded, recorded, short, standing
-from bonifiq_async.printable import printable
-from bonifiq_async.retry import RetryPolicy
-from bonifiq_async.session import PoolLimits, Timeouts
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async.cli.adapter import ClientSettings, Side, Sight, side_of
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
+from bonifiq_async.cli.terminal.screen import give, show
+from bonifiq_async.cli.terminal.tables import show_table
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, recorded, short, standing
 
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bonifiq_async.cli.dialogue import AsJson, interruptible
-from bonifiq_async.cli.screen import whatever_is_read
+from bonifiq_async.cli.terminal.dialogue import AsJson, interruptible
+from bonifiq_async.cli.terminal.screen import whatever_is_read
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.client import BonifiQClient
@@ -46,7 +46,7 @@ def checkout_remove(
     as_json: AsJson = False,
 ) -> None:
     """Take the cashback off a checkout (BonifiQ)."""
-    from bonifiq_async.cli.rows import amount
+    from bonifiq_async.cli.files.rows import amount
 
     value = None if total is None else amount(total, "total")
     removal = _call(lambda client: client.checkout.remove_cashback(customer, checkout, total=value))
@@ -62,8 +62,8 @@ def checkout_remove(
 
 
 def _show(values: Mapping[str, object], *, as_json: bool) -> None:
-    from bonifiq_async.cli.bonifiq_side import brl
-    from bonifiq_async.cli.report import show_values
+    from bonifiq_async.bonifiq.files import brl
+    from bonifiq_async.cli.terminal.report import show_values
 
     show_values(values, brl, as_json=as_json)
 

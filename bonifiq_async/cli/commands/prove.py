@@ -10,12 +10,12 @@ from types import FrameType
 import attrs
 from attrs import frozen
 
-from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.screen import say, show
-from bonifiq_async.cli.tables import Table, show_table
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.laboratory import SCALES, Proof, Timeline, prove
-from bonifiq_async.laboratory.page import COLUMNS, Head, page
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.terminal.screen import say, show
+from bonifiq_async.cli.terminal.tables import Table, show_table
+from bonifiq_async.verification import SCALES, Proof, Timeline, prove
+from bonifiq_async.verification.page import COLUMNS, Head, page
 
 
 @frozen

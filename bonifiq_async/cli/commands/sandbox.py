@@ -3,9 +3,9 @@
 import signal
 import threading
 
-from bonifiq_async.cli.providers import Side
-from bonifiq_async.cli.screen import say, show
-from bonifiq_async.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.adapter import Side
+from bonifiq_async.cli.terminal.screen import say, show
 from bonifiq_async.sandbox import FaultScript
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bonifiq_async.cli.dialogue import (
+from bonifiq_async.cli.terminal.dialogue import (
     AcceptUsedKeys,
     AsJson,
     FileFormat,
@@ -17,7 +17,7 @@ from bonifiq_async.cli.dialogue import (
     counted,
     interruptible,
 )
-from bonifiq_async.cli.screen import say
+from bonifiq_async.cli.terminal.screen import say
 
 
 def status(
@@ -31,7 +31,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
-    from bonifiq_async.cli.doubts import show_standing
+    from bonifiq_async.cli.commands.in_doubt import show_standing
 
     with interruptible():
         show_standing(ledger, look=look, as_json=as_json)
@@ -50,9 +50,9 @@ def export(
     format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
 ) -> None:
     """Print the changes of a ledger that ended so, as a file that can be applied again."""
-    from bonifiq_async.cli.ledgers import export as run_export
-    from bonifiq_async.cli.ledgers import side_in
-    from bonifiq_async.intent import State
+    from bonifiq_async.cli.commands.export import export as run_export
+    from bonifiq_async.cli.commands.export import side_in
+    from bonifiq_async.ledger.protocol import State
 
     known = {state.value.replace(" ", "-"): state for state in State}
     wrong = [name for name in effect if name not in known]
@@ -94,14 +94,14 @@ def settle(
 
     Your word is taken, too, on one whose key was used before, not by this ledger.
     """
-    from bonifiq_async.errors import ConfigurationError
+    from bonifiq_async._model.errors import ConfigurationError
 
     if not ledger.is_file():
         raise ConfigurationError(f"There is no ledger {ledger}. Nothing was settled.")
     if without_log:
         if all_by_repeating or (key, word, note, operation) != (None,) * 4:
             raise typer.BadParameter("stands alone", param_hint="--without-log")
-        from bonifiq_async.ledger.look import accept_without_log
+        from bonifiq_async.ledger.sqlite.reader import accept_without_log
 
         accept_without_log(ledger)
         say(f"{ledger} is taken as whole without its log.")
@@ -114,8 +114,8 @@ def settle(
         raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json, accept_used_keys=accept_used_keys))
     if key is None or word is None or note is None:
         raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
-    from bonifiq_async.intent import State
-    from bonifiq_async.ledger.look import settle as run_settle
+    from bonifiq_async.ledger.protocol import State
+    from bonifiq_async.ledger.sqlite.reader import settle as run_settle
 
     run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note, operation)
     say(f"Change {key} is now recorded as {word.value}.")
@@ -124,11 +124,11 @@ def settle(
 def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_used_keys: bool) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
     from bonifiq_async.batch import FlowControl
-    from bonifiq_async.cli.apply import Settings, apply, client_from_env
+    from bonifiq_async.cli.commands.apply import Settings, apply, client_from_env
+    from bonifiq_async.cli.commands.export import in_doubt, side_in
     from bonifiq_async.cli.exit_codes import Exit
-    from bonifiq_async.cli.ledgers import in_doubt, side_in
-    from bonifiq_async.cli.report import plan_table
-    from bonifiq_async.cli.tables import say_table
+    from bonifiq_async.cli.terminal.report import plan_table
+    from bonifiq_async.cli.terminal.tables import say_table
 
     flow, side = FlowControl(), side_in(ledger)
     make_client = client_from_env(side, flow.max_in_flight)

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from attrs import define, field, frozen
 
-from bonifiq_async.cli.keys import Keys
-from bonifiq_async.cli.providers import FileChange
-from bonifiq_async.cli.rows import Problem, Source
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.ledger.look import LedgerFile
-from bonifiq_async.money import Sums
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.money import Sums
+from bonifiq_async.cli.adapter import FileChange
+from bonifiq_async.cli.files.keys import Keys
+from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.ledger.sqlite.reader import LedgerFile
 
 TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE = range(4)
 

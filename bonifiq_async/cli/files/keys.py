@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
-from bonifiq_async.cli.providers import FileChange, Side
-from bonifiq_async.cli.rows import TOGETHER
-from bonifiq_async.ledger.entry import COLUMNS, vouch
-from bonifiq_async.ledger.look import APPLIED
-from bonifiq_async.money import Sums
+from bonifiq_async._model.money import Sums
+from bonifiq_async.cli.adapter import FileChange, Side
+from bonifiq_async.cli.files.rows import TOGETHER
+from bonifiq_async.ledger.sqlite.reader import APPLIED
+from bonifiq_async.ledger.sqlite.row import COLUMNS, vouch
 
 
 class Keys:

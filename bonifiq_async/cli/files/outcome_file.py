@@ -12,14 +12,14 @@ from typing import Self
 
 import msgspec
 
-from bonifiq_async.cli.providers import FileChange, Side
-from bonifiq_async.cli.rows import FORMATS, Format
-from bonifiq_async.conclusion import said_beside
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import ConfigurationError, PayloadError
-from bonifiq_async.ledger.place import PRIVATE, make_private
-from bonifiq_async.outcome import Outcome
-from bonifiq_async.printable import printable
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
+from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.failures import said_beside
+from bonifiq_async.cli.adapter import FileChange, Side
+from bonifiq_async.cli.files.rows import FORMATS, Format
+from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 Record = Mapping[str, object]
 

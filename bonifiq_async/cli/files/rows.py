@@ -19,11 +19,11 @@ from typing import IO, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async.cli.providers import FileChange, Side, chosen
-from bonifiq_async.cli.spoilt import first_spoilt
-from bonifiq_async.converters import decode
-from bonifiq_async.errors import ConfigurationError, PayloadError
-from bonifiq_async.printable import printable
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
+from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import FileChange, Side, chosen
+from bonifiq_async.cli.files.spoilt import first_spoilt
 
 T = TypeVar("T")
 

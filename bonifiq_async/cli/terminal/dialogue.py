@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bonifiq_async.cli.providers import Provider
-from bonifiq_async.cli.screen import agreed, give, say, whatever_is_read
+from bonifiq_async.cli.adapter import Provider
+from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_read
 
 if TYPE_CHECKING:
-    from bonifiq_async.cli.examine import Plan
-    from bonifiq_async.cli.report import Ending
+    from bonifiq_async.cli.files.examine import Plan
+    from bonifiq_async.cli.terminal.report import Ending
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -47,7 +47,7 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
     if plan.settled.changes:
         say(f"{plan.settled.changes:,} of them are applied already, says {ledger}.")
     if plan.used_elsewhere.changes:
-        from bonifiq_async.cli.report import USED_ELSEWHERE
+        from bonifiq_async.cli.terminal.report import USED_ELSEWHERE
 
         say(
             f"{plan.used_elsewhere.changes:,} of them are not sent again: {USED_ELSEWHERE}; bonifiq export "
@@ -74,8 +74,8 @@ def concluded(
 ) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
-    from bonifiq_async.cli.report import ending_json, ending_table, used_table
-    from bonifiq_async.cli.tables import show_table
+    from bonifiq_async.cli.terminal.report import ending_json, ending_table, used_table
+    from bonifiq_async.cli.terminal.tables import show_table
 
     used = ending.used_elsewhere.count > 0
     code = of_run(
@@ -111,9 +111,9 @@ def _say_whose_keys(count: int, ledger: Path | None) -> None:
 
 
 def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Path | None) -> None:
+    from bonifiq_async._model.outcome import Effect
     from bonifiq_async.cli.exit_codes import Exit
-    from bonifiq_async.cli.rows import command_line
-    from bonifiq_async.outcome import Effect
+    from bonifiq_async.cli.files.rows import command_line
 
     where = f"all are in {out}" if out is not None else "--out FILE writes them all"
     if ending.warnings:

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, FlowState
-from bonifiq_async.cli.screen import say
-from bonifiq_async.cli.tables import live
-from bonifiq_async.printable import printable
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.terminal.tables import live
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""

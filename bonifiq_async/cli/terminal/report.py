@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from bonifiq_async._model.money import Sums
+from bonifiq_async._model.outcome import Change, Effect, Outcome
+from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
-from bonifiq_async.cli.examine import Plan
-from bonifiq_async.cli.outcome_file import json_line
-from bonifiq_async.cli.providers import Side
-from bonifiq_async.cli.screen import give
-from bonifiq_async.cli.tables import Table, show_table
-from bonifiq_async.conclusion import said_beside
-from bonifiq_async.intent import State
-from bonifiq_async.ledger.look import Standing
-from bonifiq_async.money import Sums
-from bonifiq_async.outcome import Change, Effect, Outcome
+from bonifiq_async.cli.adapter import Side
+from bonifiq_async.cli.files.examine import Plan
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.terminal.screen import give
+from bonifiq_async.cli.terminal.tables import Table, show_table
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import Standing
 
 K = TypeVar("K", Effect, State)
 

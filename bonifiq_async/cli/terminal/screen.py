@@ -13,7 +13,7 @@ from typing import TextIO
 
 import typer
 
-from bonifiq_async.printable import printable
+from bonifiq_async._model.printable import printable
 
 
 class Lost(Exception):

@@ -5,7 +5,7 @@ from rich.style import StyleType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bonifiq_async.printable import printable
+from bonifiq_async._model.printable import printable
 
 
 class Table(RichTable):

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from attrs import evolve
 
-from bonifiq_async.errors import ConfigurationError, LedgerError
-from bonifiq_async.intent import Account
-from bonifiq_async.ledger import book
-from bonifiq_async.ledger.book import Book
-from bonifiq_async.ledger.entry import Damaged
-from bonifiq_async.ledger.format import is_current, prepare
-from bonifiq_async.ledger.place import Identity, Place
-from bonifiq_async.printable import printable
+from bonifiq_async._model.errors import ConfigurationError, LedgerError
+from bonifiq_async._model.printable import printable
+from bonifiq_async.ledger.protocol import Account
+from bonifiq_async.ledger.sqlite import header
+from bonifiq_async.ledger.sqlite.header import Book
+from bonifiq_async.ledger.sqlite.location import Identity, Place
+from bonifiq_async.ledger.sqlite.row import Damaged
+from bonifiq_async.ledger.sqlite.schema import is_current, prepare
 
 PATIENCE = 30.0
 """Seconds for which another program may hold the file before it is said that it does."""
@@ -39,7 +39,7 @@ class Connection(sqlite3.Connection):
     `farewell` is called in the transaction with which a connection that has written is closed.
     """
 
-    book = Book()
+    header = Book()
     farewell: Callable[[sqlite3.Connection], None] | None = None
     _place: Place | None = None
     _files: Identity = ()
@@ -61,15 +61,15 @@ class Connection(sqlite3.Connection):
 
         Another process that has closed the file has said that it has none. Raises `Damaged`.
         """
-        self.book = book.read(self)
+        self.book = header.read(self)
         if not self.book.logged:
-            book.write(self, evolve(self.book, logged=True))
+            header.write(self, evolve(self.book, logged=True))
             self._brings_in = True
 
     def bind(self, account: Account) -> None:
         """Say in a transaction whose changes it holds from now on."""
-        book.bind(self, account)
-        self.book = book.read(self)
+        header.bind(self, account)
+        self.book = header.read(self)
 
     def committed(self) -> None:
         """Bring what `begun` has said into the file itself, where it is to be read without the log."""
@@ -101,14 +101,14 @@ class Connection(sqlite3.Connection):
     def _sign_off(self) -> None:
         if self.in_transaction:
             self.execute("ROLLBACK")
-        if not book.read(self).logged:
+        if not header.read(self).logged:
             return
         self.execute("PRAGMA synchronous = NORMAL")  # what is written now may be lost: it only says less
         self.execute("BEGIN IMMEDIATE")
         try:
             if self.farewell is not None:
                 self.farewell(self)
-            book.write(self, evolve(book.read(self), logged=False))
+            header.write(self, evolve(header.read(self), logged=False))
             self.execute("COMMIT")
         finally:
             if self.in_transaction:
@@ -174,7 +174,7 @@ def _open(connection: Connection, place: Place, give_up: Callable[[], bool], wit
     if connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
         raise Damaged("its pages do not fit together")
     # It is open: no other process deletes the log now, and one that says that there is one has written to it.
-    if book.read(connection).logged and not place.has_log() and not without_log:
+    if header.read(connection).logged and not place.has_log() and not without_log:
         raise ConfigurationError(
             f"The ledger {place.path} was in use when its log {place.log.name} was last seen, and the log "
             "is missing: what was written last may have stood only there. Nothing was sent; put the log back "

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from bonifiq_async.account import another
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.fixed import fixed
-from bonifiq_async.intent import FREE, Account
-from bonifiq_async.ledger.entry import Damaged, every
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.account import another
+from bonifiq_async.ledger.protocol import FREE, Account
+from bonifiq_async.ledger.sqlite.row import Damaged, every
 
 TABLE = (
     "CREATE TABLE book (id INTEGER PRIMARY KEY CHECK (id = 1), provider TEXT, fingerprint TEXT,"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.log import files
+from bonifiq_async._log import files
+from bonifiq_async._model.errors import ConfigurationError
 
 _NETWORK = {"nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "9p", "afs", "coda"}
 _CLUSTER = {"ceph", "glusterfs", "lustre", "beegfs", "gpfs", "panfs", "pvfs2", "orangefs"}

@@ -17,10 +17,10 @@ from pathlib import Path
 import msgspec
 from attrs import field, frozen
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.intent import CLOCK_TOLERANCE
-from bonifiq_async.ledger.entry import Damaged
-from bonifiq_async.runtime import Runtime
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE
+from bonifiq_async.ledger.sqlite.row import Damaged
 
 BEAT = 5.0
 """Seconds between two beats of an owner that holds claims."""

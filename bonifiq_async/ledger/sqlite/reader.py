@@ -8,17 +8,17 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async import door
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.intent import DONE, Account, State
-from bonifiq_async.ledger.book import bound, provider_in
-from bonifiq_async.ledger.entry import COLUMNS, Entry, every, put, under
-from bonifiq_async.ledger.owner import Claim, Sight, heard
-from bonifiq_async.ledger.place import Place
-from bonifiq_async.ledger.schema import Connection, fault_of, opened, unusable, writing
-from bonifiq_async.money import Sums
-from bonifiq_async.printable import printable
-from bonifiq_async.runtime import Runtime
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.money import Sums
+from bonifiq_async._model.printable import printable
+from bonifiq_async.ledger.protocol import DONE, Account, State
+from bonifiq_async.ledger.sqlite.connection import Connection, fault_of, opened, unusable, writing
+from bonifiq_async.ledger.sqlite.header import bound, provider_in
+from bonifiq_async.ledger.sqlite.location import Place
+from bonifiq_async.ledger.sqlite.owner import Claim, Sight, heard
+from bonifiq_async.ledger.sqlite.row import COLUMNS, Entry, every, put, under
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
@@ -182,7 +182,7 @@ def settle(
     takes a word, or its sender may still be at it: nothing is overwritten. Raises `PayloadError` for what
     is no key.
     """
-    door.text(key, "key")
+    validation.text(key, "key")
     if state not in _SAME:
         raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
     with _existing(path) as connection, writing(connection):

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import msgspec
 
-from bonifiq_async.fixed import fixed
-from bonifiq_async.intent import DOUBTFUL, Ending, Intent, Row, State
+from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.protocol import DOUBTFUL, Ending, Intent, Row, State
 
 COLUMNS = {
     "operation": "TEXT NOT NULL",

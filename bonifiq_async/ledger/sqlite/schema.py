@@ -3,22 +3,22 @@
 import sqlite3
 from collections.abc import Mapping
 
-from bonifiq_async.errors import ConfigurationError
-from bonifiq_async.ledger import book, entry, owner
-from bonifiq_async.ledger.book import Book
-from bonifiq_async.ledger.entry import Damaged
-from bonifiq_async.ledger.place import Place
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.ledger.sqlite import header, owner, row
+from bonifiq_async.ledger.sqlite.header import Book
+from bonifiq_async.ledger.sqlite.location import Place
+from bonifiq_async.ledger.sqlite.row import Damaged
 
 APPLICATION = 0x426F6E69
 """`Boni`: marks the file as a ledger (SQLite's application_id)."""
 VERSION = 2
-TABLES: Mapping[str, str] = {"book": book.TABLE, "change": entry.TABLE, "owner": owner.TABLE}
+TABLES: Mapping[str, str] = {"book": header.TABLE, "change": row.TABLE, "owner": owner.TABLE}
 
 FORMER = 1
 """The version that knew neither beats nor whether a log belongs to the file."""
 FORMER_TABLES: Mapping[str, str] = {
     "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
-    "change": entry.TABLE,
+    "change": row.TABLE,
 }
 
 
@@ -70,7 +70,7 @@ def _refuse_remains(place: Place) -> None:
 def _make(connection: sqlite3.Connection) -> None:
     for statement in TABLES.values():
         connection.execute(statement)
-    book.write(connection, Book())
+    header.write(connection, Book())
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -83,7 +83,7 @@ def _renew(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE account")
     for name in TABLES.keys() - FORMER_TABLES.keys():
         connection.execute(TABLES[name])
-    book.write(connection, Book(account))
+    header.write(connection, Book(account))
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -11,11 +11,15 @@ from typing import Self
 
 from attrs import evolve
 
-from bonifiq_async import door
-from bonifiq_async.account import another
-from bonifiq_async.alarms import Alarms
-from bonifiq_async.errors import BonifiQError, ConfigurationError, LedgerError
-from bonifiq_async.intent import (
+from bonifiq_async._concurrency.runtime import Runtime, running_loop
+from bonifiq_async._concurrency.timers import Alarms
+from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._model.values import public
+from bonifiq_async.ledger.account import another
+from bonifiq_async.ledger.protocol import (
     DONE,
     FIRST,
     FREE,
@@ -30,20 +34,18 @@ from bonifiq_async.intent import (
     first,
     rule,
 )
-from bonifiq_async.ledger import owner
-from bonifiq_async.ledger.book import bound
-from bonifiq_async.ledger.entry import Cells, Entry, add, close, find, fresh, put
-from bonifiq_async.ledger.owner import Beat, Claim, Sight
-from bonifiq_async.ledger.schema import Connection, opened, too_late
-from bonifiq_async.ledger.writer import Writer
-from bonifiq_async.log import logger
-from bonifiq_async.outcome import Effect
-from bonifiq_async.runtime import Runtime, running_loop
+from bonifiq_async.ledger.sqlite import owner
+from bonifiq_async.ledger.sqlite.connection import Connection, opened, too_late
+from bonifiq_async.ledger.sqlite.header import bound
+from bonifiq_async.ledger.sqlite.owner import Beat, Claim, Sight
+from bonifiq_async.ledger.sqlite.row import Cells, Entry, add, close, find, fresh, put
+from bonifiq_async.ledger.sqlite.writer import Writer
 
 TICK: float | None = owner.BEAT
 """Seconds without work after which the thread writes a beat, while there are claims."""
 
 
+@public
 class SqliteLedger:
     """The ledger in the file `path`, an async context manager; clients that share it share its changes.
 
@@ -64,10 +66,10 @@ class SqliteLedger:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        door.function(clock, "clock")
-        door.function(monotonic, "monotonic")
+        validation.function(clock, "clock")
+        validation.function(monotonic, "monotonic")
         self.path = _absolute(path)
-        self._retention = door.seconds(key_retention, "key_retention", above_zero=True)
+        self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
         self._first = first(self._retention)
         self._clock = clock
         self._runtime = Runtime(monotonic=monotonic, wall=clock)
@@ -327,8 +329,8 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
         return Path(path).absolute()
     except TypeError:
         raise ConfigurationError(
-            f"path must be that of a ledger's file, as a text or a Path, not {door.shown(path)}. Nothing was "
-            "sent."
+            f"path must be that of a ledger's file, as a text or a Path, not {validation.shown(path)}. "
+            "Nothing was sent."
         ) from None
     except OSError as error:
         raise ConfigurationError(

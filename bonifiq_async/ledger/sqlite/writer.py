@@ -17,10 +17,10 @@ from typing import Generic, TypeVar, cast
 
 from attrs import define, field
 
-from bonifiq_async.errors import BonifiQError, LedgerError
-from bonifiq_async.ledger.schema import PATIENCE, Connection, fault_of, is_busy
-from bonifiq_async.log import files
-from bonifiq_async.runtime import no_loop
+from bonifiq_async._concurrency.runtime import no_loop
+from bonifiq_async._log import files
+from bonifiq_async._model.errors import BonifiQError, LedgerError
+from bonifiq_async.ledger.sqlite.connection import PATIENCE, Connection, fault_of, is_busy
 
 T = TypeVar("T")
 

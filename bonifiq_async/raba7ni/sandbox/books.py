@@ -9,11 +9,11 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from attrs import define, field, frozen
 
-from bonifiq_async.errors import PayloadError
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.secret import masked
 from bonifiq_async.raba7ni.payloads import CashbackConfig
 from bonifiq_async.sandbox.document import MONEY, decimal
 from bonifiq_async.sandbox.report import exact, several
-from bonifiq_async.secret import masked
 
 THOUSANDTH = Decimal("0.001")
 """What a share of a purchase is rounded to: the dinar of the samples has three decimals."""

@@ -12,10 +12,10 @@ from decimal import Decimal
 from attrs import define, field
 
 from bonifiq_async.raba7ni.client import Raba7niCredentials
-from bonifiq_async.sandbox.exchange import Names, Reply, Request, Route
-from bonifiq_async.sandbox.raba7ni_judge import Refused, amount_of, said, whole, written
-from bonifiq_async.sandbox.raba7ni_places import PLACES, REGISTER, SCOPE_OF, WRITES
-from bonifiq_async.sandbox.wallets import Moved, Person, Wallets
+from bonifiq_async.raba7ni.sandbox.books import Moved, Person, Wallets
+from bonifiq_async.raba7ni.sandbox.judge import Refused, amount_of, said, whole, written
+from bonifiq_async.raba7ni.sandbox.paths import PLACES, REGISTER, SCOPE_OF, WRITES
+from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route
 
 CURRENCY = "TND"
 LARGEST_PAGE = 100

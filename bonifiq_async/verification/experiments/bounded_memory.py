@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bonifiq_async.laboratory.bench import Bench, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.bench import Bench, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 ROOM = 24 * 2**20
 """Bytes by which two runs may differ at any length: the ledger's cache of pages (16 MB), and chance."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._model.outcome import Effect, StopReason
 from bonifiq_async.bonifiq.client import BonifiQClient
-from bonifiq_async.laboratory.bench import Bench, Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.laboratory.other import Task, Told, all_sent, changes, read, told
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.outcome import Effect, StopReason
-from bonifiq_async.runtime import Runtime
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
+from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.other_process import Task, Told, all_sent, changes, read, told
 
 STEPS: Mapping[str, float] = {"forward": 3_600.0, "back": -3_600.0}
 """Seconds by which the clock is set while the changes of a group are under way."""

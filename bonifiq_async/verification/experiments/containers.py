@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from bonifiq_async.bonifiq.client import BonifiQClient
-from bonifiq_async.laboratory.bench import Bench, Closed, bench
-from bonifiq_async.laboratory.clocks import HELD, MOVED
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.laboratory.other import FAILED, Task, Told, all_sent, changes, told
-from bonifiq_async.ledger.owner import SILENCE
-from bonifiq_async.ledger.sqlite import SqliteLedger
+from bonifiq_async.ledger.sqlite.owner import SILENCE
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
+from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.other_process import FAILED, Task, Told, all_sent, changes, told
 
 _SPACE = ("--pid", "--fork", "--kill-child", "--mount-proc")
 WAYS = (("unshare", *_SPACE), ("unshare", "--user", "--map-root-user", *_SPACE))

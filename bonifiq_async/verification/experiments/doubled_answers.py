@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.laboratory.bench import Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.outcome import Effect, Outcome
+from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 REFUSED = "no"
 """Keys of changes that the provider refuses begin so."""

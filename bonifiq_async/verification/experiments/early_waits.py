@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import aiohttp
 from attrs import define, field, frozen
 
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.laboratory.bench import Bench, Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.outcome import Effect
-from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 ASKED = 2
 """Seconds that the first call of a round is asked to wait."""

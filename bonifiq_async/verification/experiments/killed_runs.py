@@ -10,15 +10,23 @@ from pathlib import Path
 import msgspec
 from attrs import frozen
 
+from bonifiq_async._model.money import EXACT
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.intent import DONE
-from bonifiq_async.laboratory.bench import Closed, bench, counting
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, Timeline, experiment, found
-from bonifiq_async.laboratory.killing import Course, moments, to_the_end
-from bonifiq_async.laboratory.scale import FAULT_RATE
-from bonifiq_async.ledger.look import recorded
-from bonifiq_async.money import EXACT
-from bonifiq_async.outcome import Effect
+from bonifiq_async.ledger.protocol import DONE
+from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.verification.bench import Closed, bench, counting
+from bonifiq_async.verification.finding import (
+    Experiment,
+    Figures,
+    Finding,
+    Lab,
+    Timeline,
+    experiment,
+    found,
+)
+from bonifiq_async.verification.killing import Course, moments, to_the_end
+from bonifiq_async.verification.scale import FAULT_RATE
 
 APPLIED = frozenset({Effect.APPLIED.name.lower(), Effect.ALREADY_APPLIED.name.lower()})
 CUSTOMERS = 5

@@ -7,14 +7,22 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bonifiq_async.laboratory.bench import Closed, bench, counting
-from bonifiq_async.laboratory.earnings import IN_FLIGHT, earnings
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, Timeline, experiment, found
-from bonifiq_async.laboratory.killing import Course, moments, to_the_end
-from bonifiq_async.laboratory.scale import FAULT_RATE
-from bonifiq_async.money import EXACT
-from bonifiq_async.outcome import Effect
+from bonifiq_async._model.money import EXACT
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.sandbox.faults import TRANSIENT
+from bonifiq_async.verification.bench import Closed, bench, counting
+from bonifiq_async.verification.earnings import IN_FLIGHT, earnings
+from bonifiq_async.verification.finding import (
+    Experiment,
+    Figures,
+    Finding,
+    Lab,
+    Timeline,
+    experiment,
+    found,
+)
+from bonifiq_async.verification.killing import Course, moments, to_the_end
+from bonifiq_async.verification.scale import FAULT_RATE
 
 MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
 LEDGER, OUT = "earned.ledger", "earned.txt"
@@ -56,7 +64,7 @@ async def run(lab: Lab) -> Record:
     size, out = lab.scale, lab.folder / OUT
     names = ", ".join(f'"{name}"' for name in (*TRANSIENT, "html-before", "html-after"))
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\namong = [{names}]\n"
-    command = ("-m", "bonifiq_async.laboratory.earnings", str(size.earnings), LEDGER, OUT)
+    command = ("-m", "bonifiq_async.verification.earnings", str(size.earnings), LEDGER, OUT)
     with bench("raba7ni", script) as provider:
         when = moments(lab.chance("earning kills"), size.earnings, size.earning_kills)
         with counting(provider, lab.tell):

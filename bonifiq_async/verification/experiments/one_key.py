@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from attrs import evolve, frozen
 
+from bonifiq_async._model.errors import ChangeKeyConflict
+from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.errors import ChangeKeyConflict
-from bonifiq_async.laboratory.bench import Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.outcome import Effect, Outcome
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
+from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 CALLERS = 4
 """Calls of each client with one key at once."""

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.laboratory.bench import Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.outcome import Effect, Outcome
-from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
+from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 AMONG = (*TRANSIENT, "html-before", "html-after", "400", "401", "403", "404", "409", "422")
 RATE = 0.6

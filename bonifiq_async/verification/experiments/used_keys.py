@@ -5,18 +5,18 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.intent import Ledger
-from bonifiq_async.laboratory.bench import Closed, Seen, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.laboratory.scale import FAULT_RATE
 from bonifiq_async.ledger.memory import MemoryLedger
-from bonifiq_async.ledger.sqlite import SqliteLedger
-from bonifiq_async.outcome import Effect, Outcome
-from bonifiq_async.retry import RetryPolicy
+from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
+from bonifiq_async.verification.bench import Closed, Seen, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.scale import FAULT_RATE
 
 PATIENT = RetryPolicy(max_attempts=12, base=0.005, cap=0.05, quota=1_000_000)
 OURS, THEIRS = "ours", "theirs"

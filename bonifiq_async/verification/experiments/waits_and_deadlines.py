@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async._model.outcome import Attempt
+from bonifiq_async._transport.session import PoolLimits
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.laboratory.bench import Closed, bench
-from bonifiq_async.laboratory.finding import Experiment, Figures, Finding, Lab, experiment, found
-from bonifiq_async.outcome import Attempt
-from bonifiq_async.session import PoolLimits
+from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 BETWEEN = 60
 """Requests between two that are asked to wait."""

@@ -8,7 +8,7 @@ from typing import IO, Protocol, runtime_checkable
 import typer
 
 from bonifiq_async.cli.app import app
-from bonifiq_async.cli.screen import Lost, prepare, say
+from bonifiq_async.cli.terminal.screen import Lost, prepare, say
 
 
 @runtime_checkable
@@ -49,8 +49,8 @@ def run() -> None:
 
 def _told(error: Exception) -> int | None:
     """Say what ended the command and return its exit code; None for a bug."""
+    from bonifiq_async._model.errors import BonifiQError
     from bonifiq_async.cli.exit_codes import Exit, of_error
-    from bonifiq_async.errors import BonifiQError
 
     if isinstance(error, BonifiQError):
         say(str(error))

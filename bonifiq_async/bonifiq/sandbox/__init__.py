@@ -1,0 +1,8 @@
+"""BonifiQ's side of the sandbox. It judges by the contract alone, and shares no decision with the client.
+
+books      the books of record: what really happened
+customers  what is known of a customer, and how that stands in an answer
+endpoints  reads a request, moves money in the books, and answers
+judge      whether the provider would take a request
+sandbox    the server that users start
+"""

@@ -1,0 +1,8 @@
+"""What a person sees and is asked.
+
+dialogue  what commands ask, how they are interrupted, how they end
+progress  progress on standard error: a bar, or a line every few seconds
+report    amounts, the plan, the closing table, balances
+screen    the one way to standard output and standard error
+tables    tables, and what changes in place; the one module that uses rich
+"""
