@@ -1,0 +1,79 @@
+"""Ledgers that earlier versions wrote, of both providers and with a change in each state, open and go on.
+
+`data/former_ledgers.zip` has one for each format and provider, left by a process that was killed. Their
+changes are called `key applied`, `key in doubt` and so on, after the state that was written down.
+"""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from bonifiq_async import SqliteLedger
+from bonifiq_async.ledger.protocol import (
+    Conflict,
+    Ending,
+    Granted,
+    Intent,
+    Settled,
+    State,
+    Unsettled,
+)
+from bonifiq_async.ledger.sqlite.reader import recorded, standing
+
+ARCHIVE = Path(__file__).parent.parent / "data" / "former_ledgers.zip"
+ACCOUNTS = {
+    "bonifiq": "API token=12ab\nbase URL=https://api.example",
+    "raba7ni": "app id=34cd\nbase URL=https://api.example",
+}
+OPERATIONS = {"bonifiq": "bonifiq.customer.change_cashback", "raba7ni": "raba7ni.cashback.earn"}
+STATES = {1: [state for state in State if state is not State.USED_ELSEWHERE], 2: list(State)}
+FREE = {State.REFUSED, State.NOT_APPLIED}
+DONE = {State.APPLIED, State.ALREADY_APPLIED, State.USED_ELSEWHERE}
+
+
+@pytest.fixture(params=[(1, "bonifiq"), (1, "raba7ni"), (2, "bonifiq"), (2, "raba7ni")], ids=str)
+def former(request, tmp_path):
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(tmp_path)
+    number, provider = request.param
+    return tmp_path / f"format_{number}" / provider / "ledger", STATES[number], provider
+
+
+def asked(provider: str, state: State, place: int) -> Intent:
+    """Return the change whose record stands at `place` among the states, as its sender made it."""
+    account = (provider, ACCOUNTS[provider])
+    key, digest = f"key {state.value}", bytes([place]) * 16
+    return Intent(OPERATIONS[provider], key, digest, "ana", 10, "/path", b"{}", account)
+
+
+def expected(provider: str, state: State) -> tuple[type[object], bool | None]:
+    """Return what is ruled of a change, and whether it may have been applied where it may be sent."""
+    if state in DONE:
+        return Settled, None
+    if state in FREE:
+        return Granted, False
+    return (Granted, True) if provider == "bonifiq" else (Unsettled, None)
+
+
+async def test_each_state_is_what_it_was(former):
+    path, states, provider = former
+    counts = {state: count for state, count in standing(path).counts.items() if count}
+    claimed = {State.IN_DOUBT: 2}  # that of a sender that is gone is in doubt
+    assert counts == {state: 1 for state in states if state is not State.CLAIMED} | claimed
+    assert {each.key for each in recorded(path, set(State))} == {f"key {s.value}" for s in states}
+    async with SqliteLedger(path) as ledger:
+        await ledger.bind(provider, ACCOUNTS[provider])
+        for place, state in enumerate(states, 1):
+            intent = asked(provider, state, place)
+            another = evolve(intent, digest=b"another change!!")
+            if state not in FREE:
+                assert isinstance(await ledger.claim(another, lease=60, repeatable=True), Conflict)
+            ruling = await ledger.claim(intent, lease=60, repeatable=provider == "bonifiq")
+            shown = (type(ruling), ruling.in_doubt if isinstance(ruling, Granted) else None)
+            assert (state, shown) == (state, expected(provider, state))
+            if isinstance(ruling, Granted):
+                assert await ledger.end(intent, ruling.fence, Ending(State.APPLIED, 1))
+    done = sum(expected(provider, state)[0] is not Unsettled for state in states)
+    assert sum(standing(path).counts[state] for state in DONE) == done
