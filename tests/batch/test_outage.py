@@ -8,6 +8,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
+from batches import batch_over
 from conftest import change
 from virtual import (
     DOWN,
@@ -53,11 +54,6 @@ def out(answer: Evidence, since: float, until: float, **settings: float) -> Prov
     """Return a provider that gives `answer` from `since` to `until`, in seconds from now."""
     began = now()
     return Provider(lambda *_: answer if since < now() - began < until else GOOD, **settings)
-
-
-def batch_over(provider: Provider, flow: FlowControl, **settings: object) -> CashbackBatch:
-    """Return a batch that goes out to `provider`; `settings` are those of the client."""
-    return CashbackBatch(Client(provider, **settings), flow=flow, runtime=runtime())
 
 
 def assert_whole(outcomes: list[Outcome], provider: Provider, count: int) -> None:

@@ -1,11 +1,10 @@
 """A call cancelled at any moment leaves no slot, no task, and no change of which nobody knows."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
 from contextlib import aclosing
-from typing import Any
 
 import pytest
+from cancelling import CancelledAt
 from conftest import Clock, change, client_for, delivery_of, fast, until
 
 from bonifiq_async import (
@@ -32,39 +31,6 @@ SCRIPTS = {
     "broken twice": ["500-before", "502-after"],
     "half an answer": ["half-body-after"],
 }
-
-
-class CancelledAt:
-    """Awaits `work`, and cancels the awaiting task at its `at`-th await point, counted from 0.
-
-    With `late` the cancellation comes in the very moment in which that point is about to go on.
-    `reached` says whether there was such a point.
-    """
-
-    def __init__(self, work: Awaitable[Any], at: int, *, late: bool) -> None:
-        self._work, self._at, self._late = work, at, late
-        self.reached = False
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        task, points = asyncio.current_task(), 0
-        inner, thrown = self._work.__await__(), None
-        while True:
-            try:
-                waiting = inner.send(None) if thrown is None else inner.throw(thrown)
-            except StopIteration as end:
-                return end.value
-            if points == self._at:
-                self.reached = True
-                if self._late and asyncio.isfuture(waiting):
-                    waiting.add_done_callback(lambda _: task.cancel())
-                else:
-                    asyncio.get_running_loop().call_soon(task.cancel)
-            points += 1
-            try:
-                thrown = None
-                yield waiting
-            except BaseException as error:  # noqa: BLE001 - handed on to where it belongs
-                thrown = error
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "as it goes on"])

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import attrs
 import pytest
+from cancelling import CancelledAt
 from conftest import Clock, fast, raba7ni_client_for
-from test_cancellation import CancelledAt
 
 from bonifiq_async import (
     Earn,

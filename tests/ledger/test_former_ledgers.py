@@ -11,15 +11,7 @@ import pytest
 from attrs import evolve
 
 from bonifiq_async import SqliteLedger
-from bonifiq_async.ledger.protocol import (
-    Conflict,
-    Ending,
-    Granted,
-    Intent,
-    Settled,
-    State,
-    Unsettled,
-)
+from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Intent, Settled, State, Unsettled
 from bonifiq_async.ledger.sqlite.reader import recorded, standing
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "former_ledgers.zip"

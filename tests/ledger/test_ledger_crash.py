@@ -191,7 +191,8 @@ async def test_named_crash_points(point, tmp_path):
 SLEEPER = """
 import asyncio, os, signal, sys
 from decimal import Decimal
-from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, SqliteLedger, claims
+from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, SqliteLedger
+from bonifiq_async._delivery import single_flight as claims
 from bonifiq_async._delivery.delivery import Delivery
 
 def sleeping_before(original):

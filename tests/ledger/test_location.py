@@ -3,11 +3,9 @@
 import asyncio
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from conftest import change, client_for, raba7ni_client_for
+from ledger_files import AWAY, killed
 from mounts import mounted
 
 from bonifiq_async import ConfigurationError, Earn, Effect, LedgerError, Member, SqliteLedger
@@ -27,32 +26,6 @@ from bonifiq_async.ledger.sqlite.reader import accept_without_log, standing
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
-
-
-KILLED = """
-import asyncio, os, sys
-from decimal import Decimal
-from bonifiq_async import SqliteLedger
-from bonifiq_async.ledger.protocol import Ending, Intent, State
-
-async def main():
-    async with SqliteLedger(sys.argv[1]) as ledger:
-        for n in range(int(sys.argv[2])):
-            intent = Intent("operation", f"key-{n}", b"d", "ana", Decimal(1), "/path", b"{}", ("p", "a"))
-            granted = await ledger.claim(intent, lease=60, repeatable=False)
-            await ledger.end(intent, granted.fence, Ending(State.APPLIED, 1))
-        os.kill(os.getpid(), 9)
-
-asyncio.run(main())
-"""
-
-
-def killed(path: Path, count: int) -> Path:
-    """Write so many changes in a process that is killed then; return the ledger, whose log is not empty."""
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(path), str(count)], check=False)
-    assert ended.returncode == -signal.SIGKILL
-    assert path.with_name(f"{path.name}-wal").stat().st_size > 0
-    return path
 
 
 def moved(path: Path, *endings: str) -> Path:
@@ -284,20 +257,6 @@ def test_the_mount_is_found_under_a_name_with_blanks(tmp_path, monkeypatch):
             opened(inside / "deeper" / "l")
     assert kind_of_mount(mount_of(tmp_path)) != ""
     opened(tmp_path / "l").close()
-
-
-AWAY: dict[str, tuple[Callable[[Path], object], str]] = {
-    "the log is deleted": (lambda path: path.with_name("l-wal").unlink(), "No such file"),
-    "the index is deleted": (lambda path: path.with_name("l-shm").unlink(), "No such file"),
-    "the log is another one": (
-        lambda path: (path.with_name("l-wal").rename(path.with_name("x")), path.with_name("l-wal").touch()),
-        "its file or log was replaced",
-    ),
-    "the index is another one": (
-        lambda path: (path.with_name("l-shm").rename(path.with_name("x")), path.with_name("l-shm").touch()),
-        "its file or log was replaced",
-    ),
-}
 
 
 @pytest.mark.parametrize(("act", "why"), AWAY.values(), ids=AWAY)

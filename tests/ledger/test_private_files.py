@@ -7,7 +7,7 @@ from errno import EPERM, EROFS
 from pathlib import Path
 
 import pytest
-from test_ledger_place import killed
+from ledger_files import killed
 
 from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import change, client_for, until
-from test_ledger_place import AWAY
+from ledger_files import AWAY
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.commands.in_doubt import show_standing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 import pytest
-from test_secrets import rendered
+from tracebacks import rendered
 
 from bonifiq_async import ConfigurationError, PayloadError
 from bonifiq_async._model.evidence import Evidence

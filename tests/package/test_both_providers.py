@@ -14,7 +14,7 @@ import attrs
 import pytest
 from conftest import Clock, delivery_of, fast, until
 from sides import BONIFIQ, RABA7NI, Side, Start
-from test_secrets import rendered
+from tracebacks import rendered
 
 from bonifiq_async import (
     BonifiQError,

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import copy
-import io
 import json
 import logging
 import pickle
@@ -17,8 +16,7 @@ import attrs
 import pytest
 from conftest import CHANGED, change, client_for, delivery_of, fast, http, read_request
 from escapes import ESCAPES, PLAIN, Write
-from rich.console import Console
-from rich.traceback import Traceback
+from tracebacks import rendered
 
 from bonifiq_async import (
     BasicCredentials,
@@ -49,26 +47,6 @@ def leaks(text: str | bytes) -> list[str]:
     if isinstance(text, bytes):
         text = text.decode("latin-1")
     return [canary for canary in CANARIES if canary in text]
-
-
-def rendered(error: BaseException) -> str:
-    """Return the traceback with the locals of every frame, as wide and as deep as rich can."""
-    trace = Traceback.from_exception(
-        type(error),
-        error,
-        error.__traceback__,
-        show_locals=True,
-        locals_max_length=1_000,
-        locals_max_string=10_000,
-        locals_hide_dunder=False,
-        locals_hide_sunder=False,
-        max_frames=0,
-        word_wrap=True,
-        width=4_000,
-    )
-    out = io.StringIO()
-    Console(file=out, width=4_000).print(trace)
-    return out.getvalue()
 
 
 def test_the_canary_would_be_found() -> None:

@@ -6,10 +6,10 @@ from itertools import pairwise
 from math import ceil, floor
 
 import pytest
+from answering_wire import Wire, answered, asks, calls_over, points
 from conftest import Clock
 from hypothesis import given
 from hypothesis import strategies as st
-from test_hold import Wire, answered, asks, calls_over, points
 from virtual import GOOD, Answers, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import CashbackBatch, Effect, Outcome, RetryAfterTooLong, RetryPolicy

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from conftest import fast, http, read_request
-from test_secrets import rendered
+from tracebacks import rendered
 
 from bonifiq_async import (
     BasicCredentials,

@@ -259,7 +259,8 @@ async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monk
 
 TLS_TALK = """
 import asyncio, ssl, sys
-from bonifiq_async import PoolLimits, Timeouts, aiohttp_parts
+from bonifiq_async import PoolLimits, Timeouts
+from bonifiq_async._transport import aiohttp_parts
 from bonifiq_async._model.evidence import HandOver
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport.session import SessionManager

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from batches import batch_over
 from conftest import http
 from sides import BONIFIQ, RABA7NI, Side
-from test_outage import batch_over
 from virtual import GOOD, Provider, all_of, many, now, status, virtual, wide
 from witness import Witness, at, good, serving
 

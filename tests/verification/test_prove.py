@@ -26,7 +26,7 @@ from bonifiq_async.verification.finding import SHOWN, found
 from bonifiq_async.verification.killing import Course, Killed, moments
 from bonifiq_async.verification.page import Head, page
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 # What is broken in every interpreter of a run, and the claims that must fail for it.
 BREAKS = {
@@ -77,19 +77,17 @@ BREAKS = {
         ("resume", "one-key"),
         """
         from bonifiq_async.ledger.protocol import Granted
-        from bonifiq_async.ledger import sqlite
-        good = sqlite.rule
+        from bonifiq_async.ledger.sqlite import reader, store
         def rule(row, intent, **more):
             return Granted(1 if row is None else row.fence + 1, False)
-        sqlite.rule = rule
-        from bonifiq_async.ledger import look
-        look.DONE = frozenset()
+        store.rule = rule
+        reader.DONE = frozenset()
         """,
     ),
     "a used key that is taken for one's own": (
         ("used-keys",),
         """
-        from bonifiq_async import delivery
+        from bonifiq_async._delivery import delivery
         delivery._explained = lambda ended, doubted: ended
         """,
     ),
@@ -97,14 +95,14 @@ BREAKS = {
         ("used-keys", "resume"),
         """
         from attrs import evolve
-        from bonifiq_async import delivery
+        from bonifiq_async._delivery import delivery
         delivery._explained = lambda ended, doubted: evolve(ended, used_elsewhere=True)
         """,
     ),
     "a kept connection that is not looked at": (
         ("own-answer",),
         """
-        from bonifiq_async import connector
+        from bonifiq_async._transport import connector
         connector.is_quiet = lambda protocol: not protocol.should_close
         """,
     ),
@@ -126,7 +124,7 @@ BREAKS = {
     "a doubt that is forgotten": (
         ("worst-effect",),
         """
-        from bonifiq_async import delivery
+        from bonifiq_async._delivery import delivery
         good = delivery.decide
         delivery.decide = lambda *given, in_doubt, **more: good(*given, in_doubt=False, **more)
         """,
@@ -145,7 +143,7 @@ BREAKS = {
     "a Retry-After that nobody reads": (
         ("retry-after",),
         """
-        from bonifiq_async import watch
+        from bonifiq_async._delivery import attempt as watch
         watch.asked_wait = lambda *given, **more: None
         """,
     ),
@@ -171,7 +169,8 @@ BREAKS = {
         ("hold-at-head",),
         """
         import asyncio
-        from bonifiq_async import direct, exchange
+        from bonifiq_async._transport import fast_path as direct
+        from bonifiq_async._transport import public_path as exchange
         from bonifiq_async._delivery.attempt import Watch
         head, read, heads = Watch.head, exchange.read_within, {}
         def kept(self, status, headers):
@@ -226,7 +225,7 @@ BREAKS = {
     "a success that is told as a doubt": (
         ("never-twice",),
         """
-        from bonifiq_async import delivery
+        from bonifiq_async._delivery import delivery
         from bonifiq_async._model.outcome import Effect, StopReason
         from bonifiq_async._policy.retry import Stop
         delivery.ACCEPTED = Stop(Effect.UNKNOWN, StopReason.NO_SAFE_REPEAT)
@@ -268,7 +267,7 @@ def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.Complete
     """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
     (folder / "sitecustomize.py").write_text(textwrap.dedent(prelude))
     (folder / "temporary").mkdir(exist_ok=True)  # where a run that had to be killed leaves what it has made
-    paths = [str(folder), str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(folder), str(Path(__file__).parent.parent.parent), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, "-m", "bonifiq_async", "prove", "--scale", "tiny", "--json", *args],
         cwd=folder,

@@ -25,7 +25,7 @@ def test_a_mount_of_a_process_that_is_killed_is_seen_by_no_other(tmp_path):
         assert str(at) in Path("/proc/self/mountinfo").read_text("utf-8")
     child = subprocess.Popen(
         [sys.executable, "-c", KILLED, at],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parent.parent / "support",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,14 @@
+"""A batch over a provider that lives in virtual time."""
+
+from virtual import (
+    Client,
+    Provider,
+    runtime,
+)
+
+from bonifiq_async import CashbackBatch, FlowControl
+
+
+def batch_over(provider: Provider, flow: FlowControl, **settings: object) -> CashbackBatch:
+    """Return a batch that goes out to `provider`; `settings` are those of the client."""
+    return CashbackBatch(Client(provider, **settings), flow=flow, runtime=runtime())
