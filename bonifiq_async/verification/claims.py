@@ -39,6 +39,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 """All that is tried; each bears the claims that it names."""
 NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)
 """The names of all claims."""
+CONDUCTING = "conducting an experiment"
+"""The name of the task of an experiment: cancelled, it ends what it has begun."""
 
 
 def prove(
@@ -70,4 +72,7 @@ def _conducted(
 
 
 async def _conduct(each: Experiment, lab: Lab) -> Conducted:
+    task = asyncio.current_task()
+    if task is not None:
+        task.set_name(CONDUCTING)
     return await each.conduct(lab)

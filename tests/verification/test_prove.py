@@ -557,6 +557,9 @@ def test_nothing_is_left_behind_by_a_run_that_is_ended(number, interrupts, tmp_p
         assert run.stderr is not None
         assert any(re.match("killed: .* requests", line) for line in run.stderr)  # its clients are at work
         assert [path.name[:14] for path in (tmp_path / "temporary").iterdir()] == ["bonifiq-prove-"]
+        if interrupts == "SIG_IGN":
+            run.send_signal(signal.SIGINT)  # it goes on
+            assert "Interrupted." not in next(run.stderr)
         run.send_signal(number)
         assert run.communicate(timeout=60)[1].endswith("Interrupted.\n")
     finally:

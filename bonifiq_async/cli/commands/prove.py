@@ -1,5 +1,6 @@
 """`bonifiq prove`: what is promised, tried against the sandbox, claim by claim with figures."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.screen import say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.verification import SCALES, Proof, Timeline, prove
+from bonifiq_async.verification.claims import CONDUCTING
 from bonifiq_async.verification.page import COLUMNS, Head, page
 
 
@@ -101,20 +103,27 @@ def as_json(proven: Proven) -> bytes:
 @contextmanager
 def _tidied() -> Iterator[None]:
     """Let what would end this process at once end it as Ctrl-C does: after what it has begun and made."""
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for number in wanted if signal.getsignal(number) is signal.SIG_DFL]
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell's `&` has it ignored
+    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
     for number in numbers:
-        signal.signal(number, _as_ctrl_c if heard else signal.default_int_handler)
+        signal.signal(number, _end)
     try:
         yield
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _as_ctrl_c(_: int, __: FrameType | None) -> None:
-    signal.raise_signal(signal.SIGINT)
+def _end(_: int, __: FrameType | None) -> None:
+    """Cancel what is being tried; asyncio does the same for Ctrl-C, but not where a shell has it ignored."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise KeyboardInterrupt from None
+    for task in asyncio.all_tasks(loop):
+        if task.get_name() == CONDUCTING and not task.cancelling():
+            loop.call_soon_threadsafe(task.cancel)
 
 
 def _write(path: Path, text: str) -> None:
