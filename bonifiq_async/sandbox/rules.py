@@ -1,13 +1,13 @@
 """Which request meets which fault: what is known of a request, and the rules that are held against it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from attrs import Attribute, field, frozen, validators
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.sandbox.faults import Fault, known
+from bonifiq_async.sandbox.faults import TRANSIENT, Fault, known
 
 
 @frozen
@@ -113,3 +113,26 @@ class Rule:
 
 def _matches(pattern: str | None, text: str | None) -> bool:
     return pattern is None or (text is not None and fnmatchcase(text, pattern))
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"A list of names of faults is needed, not {value!r}.")
+    names = tuple(map(str, value))
+    known(filter(None, names))
+    return names
+
+
+@frozen
+class Chosen:
+    """What a script says without a rule: names in order, and chance."""
+
+    seed: int = field(default=0, validator=validation.stock)
+    rate: float = field(default=0.0, validator=share)
+    among: tuple[str, ...] = field(default=TRANSIENT, converter=_listed)
+    seconds: int = field(default=1, validator=wait)
+    sequence: tuple[str, ...] = field(default=(), converter=_listed)
+
+    def __attrs_post_init__(self) -> None:
+        if self.rate and not self.among:
+            raise ConfigurationError("among is empty: a rate needs faults to draw from.")

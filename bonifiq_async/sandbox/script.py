@@ -2,17 +2,14 @@
 
 import random
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self, TypeVar
 
-from attrs import field, frozen
-
-from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.sandbox.capacity import Bucket, Latency, Limit, Outage, Retention
-from bonifiq_async.sandbox.faults import FAULTS, TRANSIENT, Act, Fault, known
-from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule, share, wait
+from bonifiq_async.sandbox.faults import FAULTS, TRANSIENT, Act, Fault
+from bonifiq_async.sandbox.rules import Arrival, Chosen, Meeting, Rule
 
 T = TypeVar("T")
 RATE_LIMIT, AT_ONCE = "rate limit", "at once"
@@ -21,29 +18,6 @@ _BEYOND = {
     RATE_LIMIT: Fault(Act.STATUS, False, 429, retry_after="seconds"),
     AT_ONCE: Fault(Act.STATUS, False, 503),
 }
-
-
-def _listed(value: object) -> tuple[str, ...]:
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"A list of names of faults is needed, not {value!r}.")
-    names = tuple(map(str, value))
-    known(filter(None, names))
-    return names
-
-
-@frozen
-class Chosen:
-    """What a script says without a rule: names in order, and chance."""
-
-    seed: int = field(default=0, validator=validation.stock)
-    rate: float = field(default=0.0, validator=share)
-    among: tuple[str, ...] = field(default=TRANSIENT, converter=_listed)
-    seconds: int = field(default=1, validator=wait)
-    sequence: tuple[str, ...] = field(default=(), converter=_listed)
-
-    def __attrs_post_init__(self) -> None:
-        if self.rate and not self.among:
-            raise ConfigurationError("among is empty: a rate needs faults to draw from.")
 
 
 def _all(kind: type[T], values: Iterable[T], name: str) -> tuple[T, ...]:

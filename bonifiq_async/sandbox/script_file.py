@@ -14,8 +14,7 @@ from attrs import field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.sandbox.capacity import Latency, Limit, Outage, Retention
-from bonifiq_async.sandbox.rules import Rule
-from bonifiq_async.sandbox.script import Chosen
+from bonifiq_async.sandbox.rules import Chosen, Rule
 
 
 class Parts(TypedDict):

@@ -3,43 +3,22 @@
 import ast
 import configparser
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from import_graph import (
+    FACES,
+    GRAPH,
+    LEVEL,
+    OUTSIDE,
+    PACKAGE,
+    PROVIDERS,
+    TREES,
+    imported,
+    module_of,
+    name_of,
+    package_of,
+)
 
-import bonifiq_async
-
-ROOT = "bonifiq_async"
-PACKAGE = Path(bonifiq_async.__file__).parent
-
-# From the bottom to the top: a package may import itself and what stands before it, never the reverse.
-ORDER = [
-    "_model",
-    "_log",
-    "_policy",
-    "_concurrency",
-    "ledger",
-    "_transport",
-    "_delivery",
-    "bonifiq",
-    "raba7ni",
-    "batch",
-    "sandbox",
-    "bonifiq.sandbox",
-    "raba7ni.sandbox",
-    "testing",
-    "virtual_time",
-    "verification",
-    "cli",
-    "bonifiq.files",
-    "raba7ni.files",
-    "__main__",
-]
-LEVEL = {room: level for level, room in enumerate(ORDER)}
-PROVIDERS = {"bonifiq", "raba7ni"}
-EDGES = {"files", "sandbox"}
-"""What a provider's folder has for the command line and for the sandbox: both stand above the library."""
 PURE = {"_model", "_policy"}
 CLIENT = {
     "_transport.session",
@@ -51,58 +30,6 @@ CLIENT = {
     "_transport.failure_causes",
 }
 """The modules that may use aiohttp's client."""
-FACES = {"", "sandbox"}
-"""Packages that offer names of packages above them: for type checkers alone, and imported when asked for."""
-
-
-def name_of(path: Path) -> str:
-    """Return the dotted name of a module, without the package: `bonifiq.client`; `` for the package."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-TREES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-FOLDERS = {name_of(path) for path in PACKAGE.rglob("__init__.py")}
-
-
-def imported(module: str, tree: ast.AST) -> Iterator[str]:
-    """Yield every absolute dotted name that `tree` imports, wherever the import stands."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            source = node.module or ""
-            if node.level:
-                here = [ROOT, *module.split(".")] if module else [ROOT]
-                up = node.level - 1 if module in FOLDERS else node.level
-                source = ".".join([*here[: len(here) - up], *([source] if source else [])])
-            # `from a import b` imports the module a.b where there is one, else a name of a.
-            yield from (f"{source}.{alias.name}" for alias in node.names)
-
-
-def module_of(name: str) -> str | None:
-    """Return the module of this package that the dotted `name` reaches, None for another package's."""
-    if name != ROOT and not name.startswith(f"{ROOT}."):
-        return None
-    parts = name.split(".")[1:]
-    while parts and ".".join(parts) not in TREES:
-        parts.pop()
-    return ".".join(parts)
-
-
-GRAPH = {
-    module: {target for name in imported(module, tree) if (target := module_of(name)) is not None} - {module}
-    for module, tree in TREES.items()
-}
-OUTSIDE = {
-    module: {name for name in imported(module, tree) if module_of(name) is None}
-    for module, tree in TREES.items()
-}
-
-
-def room(module: str) -> str:
-    parts = module.split(".")
-    return ".".join(parts[:2]) if parts[0] in PROVIDERS and parts[1:2] and parts[1] in EDGES else parts[0]
 
 
 def reached(module: str) -> set[str]:
@@ -121,7 +48,7 @@ def uses(module: str, package: str) -> bool:
 
 
 MODULES = [module for module in TREES if module]
-DECISIONS = [module for module in MODULES if room(module) in PURE]
+DECISIONS = [module for module in MODULES if package_of(module) in PURE]
 
 
 def test_graph_is_the_real_one() -> None:
@@ -138,13 +65,13 @@ def test_graph_is_the_real_one() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_module_is_in_the_table(module: str) -> None:
-    assert room(module) in LEVEL
+    assert package_of(module) in LEVEL
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module not in FACES])
 def test_module_imports_nothing_above_it(module: str) -> None:
-    level = LEVEL[room(module)]
-    above = {target for target in GRAPH[module] if not target or LEVEL[room(target)] > level}
+    level = LEVEL[package_of(module)]
+    above = {target for target in GRAPH[module] if not target or LEVEL[package_of(target)] > level}
     assert above == ABOVE.get(module, set())
 
 
@@ -171,7 +98,7 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
 
 
 def test_only_the_transport_uses_the_http_client() -> None:
-    users = {module for module in MODULES if uses(module, "aiohttp") and "sandbox" not in room(module)}
+    users = {module for module in MODULES if uses(module, "aiohttp") and "sandbox" not in package_of(module)}
     lends = {"verification.experiments.early_waits"}  # a session to a client, as a program does
     assert users == CLIENT | {f"{provider}.client" for provider in PROVIDERS} | lends
 
@@ -190,7 +117,7 @@ def test_provider_uses_aiohttp_for_a_type_alone(provider: str) -> None:
     assert [name.lineno for name in names if id(name) not in typed] == []
 
 
-SANDBOXES = [module for module in MODULES if "sandbox" in room(module)]
+SANDBOXES = [module for module in MODULES if "sandbox" in package_of(module)]
 
 
 def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
@@ -218,7 +145,7 @@ def test_a_sandbox_judges_by_itself() -> None:
     for module in (module for module in SANDBOXES if module not in FACES):
         for name in imported(module, TREES[module]):
             source = module_of(name)
-            if source is not None and "sandbox" not in room(source):
+            if source is not None and "sandbox" not in package_of(source):
                 last = name.rpartition(".")[2]
                 used = attributes(TREES[module], last) if source == name.partition(".")[2] else {last}
                 taken.setdefault(source, set()).update(used)
@@ -237,8 +164,8 @@ def attributes(tree: ast.AST, module: str) -> set[str]:
 BELOW = [
     module
     for module in MODULES
-    if LEVEL[room(module)] < LEVEL["bonifiq"]
-    or (room(module) in {"batch", "sandbox"} and module not in FACES)
+    if LEVEL[package_of(module)] < LEVEL["bonifiq"]
+    or (package_of(module) in {"batch", "sandbox"} and module not in FACES)
 ]
 
 
@@ -256,7 +183,7 @@ def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:
     known = {
         module: {target.split(".")[0] for target in GRAPH[module]} & PROVIDERS
         for module in MODULES
-        if room(module) == "cli"
+        if package_of(module) == "cli"
     }
     assert {module: providers for module, providers in known.items() if providers} == BONIFIQS
 
@@ -265,7 +192,9 @@ def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:
 OWN_NAMES = re.compile(r"bonifiq[_-]async|BonifiQError", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if LEVEL[room(module)] < LEVEL["bonifiq"]])
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if LEVEL[package_of(module)] < LEVEL["bonifiq"]]
+)
 def test_no_provider_is_named_below_the_providers(module: str) -> None:
     """Neither in code nor in words: what is below serves whoever comes next, too."""
     path = PACKAGE.joinpath(*module.split("."))
@@ -274,9 +203,9 @@ def test_no_provider_is_named_below_the_providers(module: str) -> None:
     assert [provider for provider in PROVIDERS if provider in named] == []
 
 
-def test_every_provider_has_a_room() -> None:
-    """A row of the table that names nobody would hold nobody to it."""
-    assert PROVIDERS == {"bonifiq", "raba7ni"} <= {room(module) for module in MODULES}
+def test_every_provider_has_a_package() -> None:
+    """A row of the table without a package would test nothing."""
+    assert PROVIDERS == {"bonifiq", "raba7ni"} <= {package_of(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module.split(".")[0] in PROVIDERS])

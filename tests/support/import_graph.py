@@ -1,0 +1,109 @@
+"""The imports of the package as they stand in its files, by module and by package."""
+
+import ast
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import bonifiq_async
+
+ROOT = "bonifiq_async"
+PACKAGE = Path(bonifiq_async.__file__).parent
+
+# From the bottom to the top: a package may import itself and what stands before it, never the reverse.
+ORDER = [
+    "_model",
+    "_log",
+    "_policy",
+    "_concurrency",
+    "ledger",
+    "_transport",
+    "_delivery",
+    "bonifiq",
+    "raba7ni",
+    "batch",
+    "sandbox",
+    "bonifiq.sandbox",
+    "raba7ni.sandbox",
+    "testing",
+    "virtual_time",
+    "verification",
+    "cli",
+    "bonifiq.files",
+    "raba7ni.files",
+    "__main__",
+]
+LEVEL = {package: level for level, package in enumerate(ORDER)}
+PROVIDERS = {"bonifiq", "raba7ni"}
+EDGES = {"files", "sandbox"}
+"""What a provider's folder has for the command line and for the sandbox: both stand above the library."""
+FACES = {"", "sandbox"}
+"""Packages that offer names of packages above them: for type checkers alone, and imported when asked for."""
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module, without the package: `bonifiq.client`; `` for the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+FOLDERS = {name_of(path) for path in PACKAGE.rglob("__init__.py")}
+
+
+def imported(module: str, tree: ast.AST) -> Iterator[str]:
+    """Yield every absolute dotted name that `tree` imports, wherever the import stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            if node.level:
+                here = [ROOT, *module.split(".")] if module else [ROOT]
+                up = node.level - 1 if module in FOLDERS else node.level
+                source = ".".join([*here[: len(here) - up], *([source] if source else [])])
+            # `from a import b` imports the module a.b where there is one, else a name of a.
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def module_of(name: str) -> str | None:
+    """Return the module of this package that the dotted `name` reaches, None for another package's."""
+    if name != ROOT and not name.startswith(f"{ROOT}."):
+        return None
+    parts = name.split(".")[1:]
+    while parts and ".".join(parts) not in TREES:
+        parts.pop()
+    return ".".join(parts)
+
+
+def graph(trees: Mapping[str, ast.AST]) -> dict[str, set[str]]:
+    """Return the modules of this package that each module imports."""
+    return {
+        module: {target for name in imported(module, tree) if (target := module_of(name)) is not None}
+        - {module}
+        for module, tree in trees.items()
+    }
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Leaves out what only a type checker imports."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        if ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
+
+
+GRAPH = graph(TREES)
+RUNTIME_GRAPH = graph({module: _WithoutTypes().visit(copy.deepcopy(tree)) for module, tree in TREES.items()})
+"""The same without the imports that stand under `TYPE_CHECKING`."""
+OUTSIDE = {
+    module: {name for name in imported(module, tree) if module_of(name) is None}
+    for module, tree in TREES.items()
+}
+
+
+def package_of(module: str) -> str:
+    """Return the row of `ORDER` to which a module belongs."""
+    parts = module.split(".")
+    return ".".join(parts[:2]) if parts[0] in PROVIDERS and parts[1:2] and parts[1] in EDGES else parts[0]
