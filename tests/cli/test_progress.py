@@ -18,6 +18,10 @@ TEXTS = {
     "no rate": (FlowState(12, 64, None, 0.0, None), "12 of 64 in flight"),
     "a rate": (FlowState(12, 64, 1180.4, 0.0, None), "12 of 64 in flight, at most 1,180/s"),
     "a slow rate": (FlowState(1, 8, 0.5, 0.0, None), "1 of 8 in flight, at most 0.5/s"),
+    "more than the limit, which has fallen": (
+        FlowState(131, 130, None, 0.0, None),
+        "131 in flight, which falls to 130",
+    ),
     "held": (FlowState(0, 8, None, 30.0, None), "0 of 8 in flight, held until 12:00:30"),
     "paused": (
         FlowState(1, 8, None, 0.0, 90.0, 90.0),

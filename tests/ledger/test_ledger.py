@@ -244,7 +244,7 @@ def _newer(path: Path) -> None:
 UNUSABLE = {
     "not a ledger": (_not_a_ledger, "is a database, but not a ledger"),
     "a newer format": (_newer, "has format 99"),
-    "not a database": (lambda path: path.write_bytes(b"customer_id,value\n" * 100), "cannot be used"),
+    "not a database": (lambda path: path.write_bytes(b"customer_id,value\n" * 100), "is no ledger"),
     "a folder": (lambda path: path.mkdir(), "cannot be opened"),
 }
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import sqlite3
 import stat
+from contextlib import closing
 from errno import EPERM, EROFS
 from pathlib import Path
 
@@ -40,6 +42,57 @@ def test_a_link_to_a_ledger_that_others_could_read_closes_the_file(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     opened(tmp_path / "link").close()
     assert mode(tmp_path / "real") == 0o600
+
+
+def _rows(path: Path) -> None:
+    path.write_text("customer_id,value\n" * 100)
+
+
+def _another_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE other (x)")
+
+
+def _half_a_head(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0")
+
+
+NO_LEDGERS = {
+    "rows": (_rows, "is no ledger"),
+    "another database": (_another_database, "is a database, but not a ledger"),
+    "half a head": (_half_a_head, "is no ledger"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), NO_LEDGERS.values(), ids=NO_LEDGERS)
+def test_what_is_no_ledger_keeps_its_mode_and_bytes(make, said, console):
+    """The mistake is easily made: the file beside the ledger is named."""
+    path = console.folder / "changes.csv"
+    make(path)
+    path.chmod(0o644)
+    before = path.read_bytes()
+    ended = console("status", "changes.csv")
+    assert ended.code == Exit.USAGE
+    assert said in " ".join(ended.err.split())
+    assert "changes.csv.ledger" not in ended.err
+    assert (mode(path), path.read_bytes()) == (0o644, before)
+    assert [each.name for each in console.folder.iterdir()] == ["changes.csv"]
+    (console.folder / "changes.csv.ledger").touch()
+    assert "The ledger beside it is changes.csv.ledger." in " ".join(
+        console("status", "changes.csv").err.split()
+    )
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_what_is_no_outcome_file_keeps_its_mode_and_bytes(name, console, sandbox):
+    """Another file that is named by mistake is refused before anything about it is changed."""
+    console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
+    path = console.folder / name
+    path.write_text("something,else")
+    path.chmod(0o644)
+    ended = console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox())
+    assert ended.code == Exit.USAGE
+    assert (mode(path), path.read_text()) == (0o644, "something,else")
 
 
 def test_the_command_says_so_and_closes_the_outcome_file_too(console, sandbox):

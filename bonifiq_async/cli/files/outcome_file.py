@@ -89,11 +89,13 @@ class OutcomeFile:
         kind = kind_of(path)
         self._csv = kind == "csv"
         try:
-            self._file = os.fdopen(_for_its_owner(path), "ab", buffering=0)
+            found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
+            self._file = os.fdopen(found, "ab", buffering=0)
             with contextlib.ExitStack() as unusable:
                 unusable.callback(self._file.close)
                 self._size = path.stat().st_size
                 if self._size == 0:
+                    make_private(path)
                     self._append(_head(columns, kind))
                 else:
                     self._go_on(path, columns, kind)
@@ -112,16 +114,19 @@ class OutcomeFile:
                 f"The outcome file {path} does not have the columns {','.join(columns)}; name another. "
                 "Nothing was sent."
             )
-        if not last:
-            return
-        if not begun and _is_whole(last, columns, kind):  # an editor leaves one without its end
-            self._append(b"\n")
-            return
-        if len(last) == _LONGEST_LINE or (kind == "jsonl" and not _is_of_an_outcome(last)):
+        whole = not begun and _is_whole(last, columns, kind)  # an editor leaves one without its end
+        foreign = len(last) == _LONGEST_LINE or (kind == "jsonl" and not _is_of_an_outcome(last))
+        if last and not whole and foreign:
             raise ConfigurationError(
                 f"The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing "
                 "was sent."
             )
+        make_private(path)  # it holds customer data; another file, named by mistake, is left as it is
+        if not last:
+            return
+        if whole:
+            self._append(b"\n")
+            return
         self._size -= len(last)
         os.ftruncate(self._file.fileno(), self._size)
         if self._size == 0:
@@ -158,17 +163,6 @@ class OutcomeFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _for_its_owner(path: Path) -> int:
-    """Open a file to append to that no other user may read: it holds customer data."""
-    found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
-    try:
-        make_private(path)
-    except ConfigurationError:
-        os.close(found)
-        raise
-    return found
 
 
 _BEGINNING = b'{"line":'

@@ -86,6 +86,8 @@ def flow_text(flow: FlowState | None) -> str:
     if flow is None:
         return "0 in flight"
     words = [f"{flow.in_flight} of {flow.limit} in flight"]
+    if flow.in_flight > flow.limit:  # what was sent before the limit fell is not called back
+        words = [f"{flow.in_flight} in flight, which falls to {flow.limit}"]
     if flow.waiting:
         words.append(f"{flow.waiting:,} to be sent again")
     if flow.rate is not None:

@@ -15,7 +15,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.protocol import Account
 from bonifiq_async.ledger.sqlite import header
 from bonifiq_async.ledger.sqlite.header import Book
-from bonifiq_async.ledger.sqlite.location import Identity, Place
+from bonifiq_async.ledger.sqlite.location import Identity, Place, beside
 from bonifiq_async.ledger.sqlite.row import Damaged
 from bonifiq_async.ledger.sqlite.schema import is_current, prepare
 
@@ -164,6 +164,7 @@ def _open(connection: Connection, place: Place, give_up: Callable[[], bool], wit
     patiently(connection, "SELECT count(*) FROM sqlite_master", give_up)  # what follows reads the same
     current = is_current(connection, place)
     connection.execute("COMMIT")
+    place.make_private()  # not before it is known to be a ledger, or to become one
     if not current:
         patiently(connection, "BEGIN IMMEDIATE", give_up)
         prepare(connection, place)
@@ -248,6 +249,11 @@ def is_damage(error: Exception) -> bool:
 
 def unusable(path: Path, error: Exception) -> ConfigurationError:
     """Return what is said of a ledger that cannot be read, before anything was sent."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+        return ConfigurationError(
+            f"{path} is no ledger: it does not begin as one does.{beside(path)} Nothing was sent. Name the "
+            f"ledger; if {path.name} was one, it is damaged: {_GO_ON}"
+        )
     return ConfigurationError(
         f"The ledger {path} cannot be used: {_said(error)}. Nothing was sent; "
         + (_GO_ON if is_damage(error) else "keep the file, it may hold outcomes.")

@@ -76,7 +76,7 @@ class Place:
         return _size(self.file) == 0
 
     def make_ready(self) -> None:
-        """Make the file if there is none, with mode 0600, and have no others read it, log and index.
+        """Make the file if there is none, with mode 0600.
 
         Raises `ConfigurationError` for what cannot be a ledger, or cannot surely be the one that was written.
         """
@@ -97,6 +97,9 @@ class Place:
                 f"The ledger {self.path} is empty, but its log {self.log.name} is not. Nothing was sent; put "
                 "the file back, or move the log away to begin anew under the same keys."
             )
+
+    def make_private(self) -> None:
+        """Have no others read the file, its log and the index of that. Raises `ConfigurationError`."""
         for each in (self.file, self.log, self.index):
             make_private(each)
 
@@ -133,6 +136,12 @@ class Place:
                 "a container: log and file need not belong together there. Nothing was sent; mount the "
                 "folder in which the ledger lies."
             )
+
+
+def beside(path: Path) -> str:
+    """Return a sentence that names the ledger of the changes in `path`, where there is one, else nothing."""
+    ledger = path.with_name(f"{path.name}.ledger")
+    return f" The ledger beside it is {ledger}." if ledger.is_file() else ""
 
 
 def make_private(path: Path) -> bool:

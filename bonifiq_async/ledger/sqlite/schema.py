@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.ledger.sqlite import header, owner, row
 from bonifiq_async.ledger.sqlite.header import Book
-from bonifiq_async.ledger.sqlite.location import Place
+from bonifiq_async.ledger.sqlite.location import Place, beside
 from bonifiq_async.ledger.sqlite.row import Damaged
 
 APPLICATION = 0x426F6E69
@@ -35,7 +35,8 @@ def is_current(connection: sqlite3.Connection, place: Place) -> bool:
         return False
     if application != APPLICATION:
         raise ConfigurationError(
-            f"{place.path} is a database, but not a ledger. Nothing was sent; name another file."
+            f"{place.path} is a database, but not a ledger.{beside(place.path)} Nothing was sent; name "
+            "another file."
         )
     if version not in (FORMER, VERSION):
         raise ConfigurationError(
