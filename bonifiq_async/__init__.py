@@ -8,6 +8,7 @@ The packages, from the bottom to the top; each imports what stands above it in t
     ledger/          the record of what was meant and what came of it: in memory, or durable in an SQLite file
     _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path
     _delivery/       one call: single flight by key, attempts until an end, what is in doubt
+    _provider/       what every provider is built of, and the registry: the one list of the providers
     bonifiq/         the provider BonifiQ: operations, payloads, answers, client, files, sandbox
     raba7ni/         the provider Raba7ni, likewise
     batch/           many changes at once: order per customer, adaptive limit, outages

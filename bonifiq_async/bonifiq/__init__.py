@@ -13,18 +13,24 @@ sandbox/    its side of the sandbox (an edge)
 used_key    what an error says of a ChangeKey that was used before
 """
 
-from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
-from bonifiq_async.bonifiq.payloads import (
-    CashbackChange,
-    CheckoutRemoval,
-    CustomerPoints,
-    CustomerPointsToExpire,
-    OrderOrigin,
-    PendingOrder,
-    PendingPoints,
-    PointDetailItem,
-    Severity,
-)
+from typing import TYPE_CHECKING
+
+from bonifiq_async._provider.lazy_names import lazy_names
+from bonifiq_async._provider.spec import Environment, Place, ProviderSpec
+
+if TYPE_CHECKING:
+    from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
+    from bonifiq_async.bonifiq.payloads import (
+        CashbackChange,
+        CheckoutRemoval,
+        CustomerPoints,
+        CustomerPointsToExpire,
+        OrderOrigin,
+        PendingOrder,
+        PendingPoints,
+        PointDetailItem,
+        Severity,
+    )
 
 __all__ = [
     "BasicCredentials",
@@ -39,3 +45,42 @@ __all__ = [
     "PointDetailItem",
     "Severity",
 ]
+
+PROVIDER = ProviderSpec(
+    name="bonifiq",
+    title="BonifiQ",
+    environment=Environment("BONIFIQ_BASE_URL", ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY")),
+    client=Place(f"{__name__}.client", "BonifiQClient"),
+    operations=Place(f"{__name__}.operations", "OPERATIONS"),
+    files=Place(f"{__name__}.files", "SIDE"),
+    sandbox=Place(f"{__name__}.sandbox.sandbox", "Sandbox"),
+    sandbox_options={
+        "faults": "names of what the requests meet, in order, or a FaultScript",
+        "duplicates": "how a used key is answered: replay, error-200, error-400 or error-409",
+        "reused_key": "the same, of one that comes with another change",
+        "customers": "who exists, as a mapping with their balances, or with a sandbox.Customer each",
+        "cashback_active": "whether cashback is; else changes move points alone",
+        "old_envelope": "whether answers have only the older documentation's members",
+    },
+)
+"""What the registry loads."""
+
+_PLACES = {
+    "BasicCredentials": f"{__name__}.client",
+    "BonifiQClient": f"{__name__}.client",
+    "CashbackChange": f"{__name__}.payloads",
+    "CheckoutRemoval": f"{__name__}.payloads",
+    "CustomerPoints": f"{__name__}.payloads",
+    "CustomerPointsToExpire": f"{__name__}.payloads",
+    "OrderOrigin": f"{__name__}.payloads",
+    "PendingOrder": f"{__name__}.payloads",
+    "PendingPoints": f"{__name__}.payloads",
+    "PointDetailItem": f"{__name__}.payloads",
+    "Severity": f"{__name__}.payloads",
+}
+"""Where each name is defined; it is imported from there when it is first asked for."""
+__getattr__ = lazy_names(__name__, _PLACES)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

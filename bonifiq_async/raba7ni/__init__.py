@@ -14,26 +14,32 @@ payloads    what is sent and what is answered, as attrs classes
 sandbox/    its side of the sandbox (an edge)
 """
 
-from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
-from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
-from bonifiq_async.raba7ni.member import Member, MemberToken, OneTimeCode, Pin, SignedIn
-from bonifiq_async.raba7ni.operations import SignInPaths
-from bonifiq_async.raba7ni.payloads import (
-    CardReward,
-    CashbackBalance,
-    CashbackCard,
-    CashbackConfig,
-    CashbackEarned,
-    CashbackRedeemed,
-    CashbackRefunded,
-    CashbackTransaction,
-    HistoryPage,
-    MaskedMember,
-    MemberCheck,
-    MemberRegistration,
-    OneTimeCodeSent,
-    Pagination,
-)
+from typing import TYPE_CHECKING
+
+from bonifiq_async._provider.lazy_names import lazy_names
+from bonifiq_async._provider.spec import Environment, Place, ProviderSpec
+
+if TYPE_CHECKING:
+    from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
+    from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
+    from bonifiq_async.raba7ni.member import Member, MemberToken, OneTimeCode, Pin, SignedIn
+    from bonifiq_async.raba7ni.operations import SignInPaths
+    from bonifiq_async.raba7ni.payloads import (
+        CardReward,
+        CashbackBalance,
+        CashbackCard,
+        CashbackConfig,
+        CashbackEarned,
+        CashbackRedeemed,
+        CashbackRefunded,
+        CashbackTransaction,
+        HistoryPage,
+        MaskedMember,
+        MemberCheck,
+        MemberRegistration,
+        OneTimeCodeSent,
+        Pagination,
+    )
 
 __all__ = [
     "CardReward",
@@ -62,3 +68,54 @@ __all__ = [
     "SignInPaths",
     "SignedIn",
 ]
+
+PROVIDER = ProviderSpec(
+    name="raba7ni",
+    title="Raba7ni",
+    environment=Environment("RABA7NI_BASE_URL", ("RABA7NI_APP_ID", "RABA7NI_API_KEY")),
+    client=Place(f"{__name__}.client", "Raba7niClient"),
+    operations=Place(f"{__name__}.operations", "OPERATIONS"),
+    files=Place(f"{__name__}.files", "SIDE"),
+    sandbox=Place(f"{__name__}.sandbox.sandbox", "Raba7niSandbox"),
+    sandbox_options={
+        "faults": "names of what the requests meet, in order, or a FaultScript",
+        "cards": "percentages by card id",
+        "members": "the ids that exist",
+        "scopes": "what the key may do",
+    },
+)
+"""What the registry loads."""
+
+_PLACES = {
+    "CardReward": f"{__name__}.payloads",
+    "CashbackBalance": f"{__name__}.payloads",
+    "CashbackCard": f"{__name__}.payloads",
+    "CashbackConfig": f"{__name__}.payloads",
+    "CashbackEarned": f"{__name__}.payloads",
+    "CashbackRedeemed": f"{__name__}.payloads",
+    "CashbackRefunded": f"{__name__}.payloads",
+    "CashbackTransaction": f"{__name__}.payloads",
+    "Earn": f"{__name__}.changes",
+    "HistoryPage": f"{__name__}.payloads",
+    "MaskedMember": f"{__name__}.payloads",
+    "Member": f"{__name__}.member",
+    "MemberCheck": f"{__name__}.payloads",
+    "MemberRegistration": f"{__name__}.payloads",
+    "MemberToken": f"{__name__}.member",
+    "OneTimeCode": f"{__name__}.member",
+    "OneTimeCodeSent": f"{__name__}.payloads",
+    "Pagination": f"{__name__}.payloads",
+    "Pin": f"{__name__}.member",
+    "Raba7niClient": f"{__name__}.client",
+    "Raba7niCredentials": f"{__name__}.client",
+    "Redeem": f"{__name__}.changes",
+    "Refund": f"{__name__}.changes",
+    "SignInPaths": f"{__name__}.operations",
+    "SignedIn": f"{__name__}.member",
+}
+"""Where each name is defined; it is imported from there when it is first asked for."""
+__getattr__ = lazy_names(__name__, _PLACES)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

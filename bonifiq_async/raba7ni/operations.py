@@ -193,3 +193,18 @@ REQUEST_OTP: Mapping[SignInPaths, Operation[OneTimeCodeSent]] = {
     paths: _request_otp(paths) for paths in SignInPaths
 }
 VERIFY_OTP: Mapping[SignInPaths, Operation[SignedIn]] = {paths: _verify_otp(paths) for paths in SignInPaths}
+
+OPERATIONS = (
+    EARN,
+    REDEEM,
+    REFUND,
+    BALANCE,
+    HISTORY,
+    CARDS,
+    CARD,
+    REWARDS,
+    CHECK,
+    REGISTER,
+    *REQUEST_OTP.values(),
+    *VERIFY_OTP.values(),
+)

@@ -12,9 +12,9 @@ script_file  a script in a file, read with the line of each error
 server       the server: a thread, a real socket on loopback, and the faults
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bonifiq_async._provider.lazy_names import lazy_names
 from bonifiq_async.sandbox.capacity import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.faults import FAULTS, Fault
 from bonifiq_async.sandbox.rules import Arrival, Meeting, Rule
@@ -59,13 +59,9 @@ _OF_PROVIDERS = {
 """Where the names are defined that a provider's own folder has: what it builds on is imported without it."""
 
 
-def __getattr__(name: str) -> object:
-    """Import a provider's name when it is first asked for."""
-    if name not in _OF_PROVIDERS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"bonifiq_async.{_OF_PROVIDERS[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__, {name: f"bonifiq_async.{module}" for name, module in _OF_PROVIDERS.items()}
+)
 
 
 def __dir__() -> list[str]:

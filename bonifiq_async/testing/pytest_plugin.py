@@ -1,14 +1,17 @@
 """A plugin of pytest: sandboxes as fixtures, waits that pass at once, and a report when a test fails.
 
 The fixtures are synchronous and their servers run in threads, so that a test may be async under any
-plugin and loop scope, or not at all. Nothing else of the package is imported before a test asks for it.
+plugin and loop scope, or not at all. Each provider of the registry has a marker of its name and three
+fixtures. Nothing else of the package is imported before a test asks for it.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, cast
 
 import pytest
+
+from bonifiq_async._provider import registry
 
 if TYPE_CHECKING:
     import pluggy
@@ -17,36 +20,40 @@ if TYPE_CHECKING:
     from bonifiq_async._concurrency.runtime import Runtime
     from bonifiq_async._policy.retry import RetryPolicy
     from bonifiq_async._transport.session import Timeouts
-    from bonifiq_async.bonifiq.client import BasicCredentials
-    from bonifiq_async.raba7ni.client import Raba7niCredentials
-    from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
+    from bonifiq_async.sandbox.journal import Journal
 
-_MARKERS = {
-    "bonifiq": {
-        "faults": "names of what the requests meet, in order, or a FaultScript",
-        "duplicates": "how a used key is answered: replay, error-200, error-400 or error-409",
-        "reused_key": "the same, of one that comes with another change",
-        "customers": "who exists, as a mapping with their balances, or with a sandbox.Customer each",
-        "cashback_active": "whether cashback is; else changes move points alone",
-        "old_envelope": "whether answers have only the older documentation's members",
-    },
-    "raba7ni": {
-        "faults": "as in bonifiq",
-        "cards": "percentages by card id",
-        "members": "the ids that exist",
-        "scopes": "what the key may do",
-    },
-}
+
+class Sandbox(Protocol):
+    """What the plugin uses of any provider's sandbox."""
+
+    journal: "Journal"
+
+    @property
+    def credentials(self) -> object: ...
+    @property
+    def url(self) -> str: ...
+
+    def environment(self) -> dict[str, str]: ...
+
+    def report(self) -> str: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 _ATTEMPT, _CALL = 2.0, 20.0
 """Seconds for one request and for a call: on loopback only silence takes longer."""
-_STARTED = pytest.StashKey["list[Sandbox | Raba7niSandbox]"]()
+_STARTED = pytest.StashKey["list[Sandbox]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
-    for name, options in _MARKERS.items():
-        words = "; ".join(f"{option}: {what}" for option, what in options.items())
-        config.addinivalue_line("markers", f"{name}(...): settings of the fixture {name}_sandbox. {words}.")
+    for spec in registry.specs():
+        words = "; ".join(f"{option}: {what}" for option, what in spec.sandbox_options.items())
+        config.addinivalue_line(
+            "markers", f"{spec.name}(...): settings of the fixture {spec.name}_sandbox. {words}."
+        )
     config.addinivalue_line(
         "markers", "mocked_aiohttp(...): what the fixture of this name gives to aioresponses, as passthrough."
     )
@@ -55,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a test whose marker cannot be understood, whether or not it has a sandbox."""
     item.stash[_STARTED] = []
-    for problem in filter(None, (_problem(item, name) for name in _MARKERS)):
+    for problem in filter(None, (_problem(item, name) for name in registry.names())):
         pytest.fail(problem, pytrace=False)
 
 
@@ -72,74 +79,49 @@ def pytest_runtest_makereport(
         item.stash[_STARTED] = []  # items live as long as the session; books need not
 
 
-class BonifiQClientKwargs(TypedDict):
-    """What `BonifiQClient(**...)` takes to work with a sandbox."""
+class ClientKwargs(TypedDict):
+    """What a provider's client takes, `Client(**...)`, to work with its sandbox."""
 
-    credentials: "BasicCredentials"
+    credentials: object
     base_url: str
     retry: "RetryPolicy"
     timeouts: "Timeouts"
 
 
-class Raba7niClientKwargs(TypedDict):
-    """What `Raba7niClient(**...)` takes to work with a sandbox."""
+def _fixtures(provider: str) -> "Iterator[tuple[str, Callable[..., object]]]":
+    """Yield the fixtures of a provider by their names."""
+    named = f"{provider}_sandbox"
 
-    credentials: "Raba7niCredentials"
-    base_url: str
-    retry: "RetryPolicy"
-    timeouts: "Timeouts"
+    def sandbox(request: pytest.FixtureRequest) -> "Iterator[Sandbox]":
+        with _sandbox(request.node, provider) as started:
+            request.node.stash[_STARTED].append(started)
+            yield started
 
+    def client_kwargs(request: pytest.FixtureRequest) -> ClientKwargs:
+        started, (retry, timeouts) = request.getfixturevalue(named), _quick()
+        return {
+            "credentials": started.credentials,
+            "base_url": started.url,
+            "retry": retry,
+            "timeouts": timeouts,
+        }
 
-@pytest.fixture
-def bonifiq_sandbox(request: pytest.FixtureRequest) -> "Iterator[Sandbox]":
-    """BonifiQ on this machine, as `@pytest.mark.bonifiq(...)` says; its `books` say what really happened."""
-    with _bonifiq(request.node) as sandbox:
-        request.node.stash[_STARTED].append(sandbox)
-        yield sandbox
+    def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        return _set(request.getfixturevalue(named).environment(), monkeypatch)
 
-
-@pytest.fixture
-def raba7ni_sandbox(request: pytest.FixtureRequest) -> "Iterator[Raba7niSandbox]":
-    """Raba7ni on this machine, as `@pytest.mark.raba7ni(...)` says; its `books` say what really happened."""
-    with _raba7ni(request.node) as sandbox:
-        request.node.stash[_STARTED].append(sandbox)
-        yield sandbox
-
-
-@pytest.fixture
-def bonifiq_client_kwargs(bonifiq_sandbox: "Sandbox") -> BonifiQClientKwargs:
-    """Credentials and address of the sandbox, and settings with which a repeat is not waited for."""
-    retry, timeouts = _quick()
-    return {
-        "credentials": bonifiq_sandbox.credentials,
-        "base_url": bonifiq_sandbox.url,
-        "retry": retry,
-        "timeouts": timeouts,
+    made: dict[Callable[..., object], str] = {
+        sandbox: f"{provider} on this machine (`@pytest.mark.{provider}`); its `books` say what was.",
+        client_kwargs: f"Credentials and address of `{named}`, and settings under which no repeat waits.",
+        environment: f"Variables, set for the test, with which the client's `from_env()` comes to `{named}`.",
     }
+    for function, what in made.items():
+        function.__doc__ = what
+        name = f"{provider}_{function.__name__}"
+        yield name, pytest.fixture(name=name)(function)
 
 
-@pytest.fixture
-def raba7ni_client_kwargs(raba7ni_sandbox: "Raba7niSandbox") -> Raba7niClientKwargs:
-    """The same of the other provider."""
-    retry, timeouts = _quick()
-    return {
-        "credentials": raba7ni_sandbox.credentials,
-        "base_url": raba7ni_sandbox.url,
-        "retry": retry,
-        "timeouts": timeouts,
-    }
-
-
-@pytest.fixture
-def bonifiq_environment(bonifiq_sandbox: "Sandbox", monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Variables, set for the test, with which `BonifiQClient.from_env()` comes to the sandbox."""
-    return _set(bonifiq_sandbox.environment(), monkeypatch)
-
-
-@pytest.fixture
-def raba7ni_environment(raba7ni_sandbox: "Raba7niSandbox", monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The same of the other provider."""
-    return _set(raba7ni_sandbox.environment(), monkeypatch)
+for _provider in registry.names():
+    globals().update(_fixtures(_provider))
 
 
 @pytest.fixture
@@ -185,19 +167,11 @@ def _with_writer(response: type[Any]) -> type[Any]:
     return type("MockedResponse", (response,), {"__init__": initialized})
 
 
-def _bonifiq(item: pytest.Item) -> "Sandbox":
-    from bonifiq_async.sandbox import Sandbox
+def _sandbox(item: pytest.Item, provider: str) -> Sandbox:
+    from bonifiq_async.sandbox.server import Server
 
-    return Sandbox(**_settings(item, "bonifiq"))
-
-
-def _raba7ni(item: pytest.Item) -> "Raba7niSandbox":
-    from bonifiq_async.sandbox import Raba7niSandbox
-
-    return Raba7niSandbox(**_settings(item, "raba7ni"))
-
-
-_SANDBOXES = {"bonifiq": _bonifiq, "raba7ni": _raba7ni}
+    kind = registry.spec_of(provider).sandbox.load_class(Server)
+    return cast("Callable[..., Sandbox]", kind)(**_settings(item, provider))
 
 
 def _problem(item: pytest.Item, name: str) -> str | None:
@@ -207,7 +181,7 @@ def _problem(item: pytest.Item, name: str) -> str | None:
     from bonifiq_async._model.errors import BonifiQError
 
     try:
-        _SANDBOXES[name](item)
+        _sandbox(item, name)
     except (BonifiQError, TypeError, ValueError) as error:
         return f"@pytest.mark.{name}: {error}"
     return None
@@ -217,20 +191,19 @@ def _settings(item: pytest.Item, name: str) -> dict[str, Any]:
     """Return what the markers of a test say, the closest having the last word."""
     from bonifiq_async.sandbox import FaultScript
 
+    options = registry.spec_of(name).sandbox_options
     settings: dict[str, Any] = {}
     for marker in reversed(list(item.iter_markers(name))):
         if marker.args:
-            raise TypeError(f"{marker.args[0]!r} has no name; the options are {', '.join(_MARKERS[name])}")
+            raise TypeError(f"{marker.args[0]!r} has no name; the options are {', '.join(options)}")
         for option, value in marker.kwargs.items():
             if isinstance(value, Iterator):
                 # It can be read once, but is looked at for each test, and twice.
                 cast("dict[str, Any]", marker.kwargs)[option] = tuple(value)
         settings |= marker.kwargs
-    unknown = sorted(settings.keys() - _MARKERS[name])
+    unknown = sorted(settings.keys() - options.keys())
     if unknown:
-        raise TypeError(
-            f"there is no option {', '.join(unknown)}; the options are {', '.join(_MARKERS[name])}"
-        )
+        raise TypeError(f"there is no option {', '.join(unknown)}; the options are {', '.join(options)}")
     faults = settings.get("faults", ())
     if isinstance(faults, FaultScript):
         faults = deepcopy(faults)  # each test meets the whole script

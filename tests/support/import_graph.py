@@ -6,9 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import bonifiq_async
+from bonifiq_async._provider import registry
 
 ROOT = "bonifiq_async"
 PACKAGE = Path(bonifiq_async.__file__).parent
+
+PACKAGES_OF_PROVIDERS = [
+    package.removeprefix(f"{ROOT}.")
+    for package in registry.PROVIDERS.values()
+    if package.startswith(f"{ROOT}.")
+]
 
 # From the bottom to the top: a package may import itself and what stands before it, never the reverse.
 ORDER = [
@@ -19,22 +26,20 @@ ORDER = [
     "ledger",
     "_transport",
     "_delivery",
-    "bonifiq",
-    "raba7ni",
+    "_provider",
+    *PACKAGES_OF_PROVIDERS,
     "batch",
     "sandbox",
-    "bonifiq.sandbox",
-    "raba7ni.sandbox",
+    *(f"{package}.sandbox" for package in PACKAGES_OF_PROVIDERS),
     "testing",
     "virtual_time",
     "verification",
     "cli",
-    "bonifiq.files",
-    "raba7ni.files",
+    *(f"{package}.files" for package in PACKAGES_OF_PROVIDERS),
     "__main__",
 ]
 LEVEL = {package: level for level, package in enumerate(ORDER)}
-PROVIDERS = {"bonifiq", "raba7ni"}
+PROVIDERS = set(PACKAGES_OF_PROVIDERS)
 EDGES = {"files", "sandbox"}
 """What a provider's folder has for the command line and for the sandbox: both stand above the library."""
 FACES = {"", "sandbox"}

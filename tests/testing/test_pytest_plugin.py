@@ -422,8 +422,9 @@ def test_aioresponses_leaves_nothing_behind(runs: Runs) -> None:
 
 
 def test_nothing_heavy_is_imported_until_a_test_asks() -> None:
-    """Importing the plugin imports this package's root and its own folder alone."""
-    wanted = ["bonifiq_async", "bonifiq_async.testing", MODULE]
+    """Importing the plugin imports this package's root, the registry (names alone) and its folder."""
+    names = ("", "._provider", "._provider.registry", "._provider.spec", ".testing")
+    wanted = [*(f"bonifiq_async{name}" for name in names), MODULE]
     code = (
         f"import sys, {MODULE}\n"
         f"heavy = [name for name in sys.modules if name.partition('.')[0] in {HEAVY}]\n"

@@ -1,0 +1,59 @@
+"""What a provider's package says of itself, as `PROVIDER`: names alone, so that reading it imports nothing.
+
+Client, files and sandbox stand above or beside it; each is a `Place` that is loaded, and checked, on demand.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Place(NamedTuple):
+    """Where a value or a class is defined: a module by its dotted name, and the name in it."""
+
+    module: str
+    name: str
+
+    def load(self, kind: type[T]) -> T:
+        """Import the value. Raises `TypeError` unless it is a `kind`."""
+        value: object = getattr(import_module(self.module), self.name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{self.module}.{self.name} is no {kind.__name__}")
+        return value
+
+    def load_class(self, kind: type[T]) -> type[T]:
+        """Import the class. Raises `TypeError` unless it is a subclass of `kind`."""
+        value = self.load(type)
+        if not issubclass(value, kind):
+            raise TypeError(f"{self.module}.{self.name} is no kind of {kind.__name__}")
+        return value
+
+
+class Environment(NamedTuple):
+    """The environment variables that a client's `from_env` reads.
+
+    `credentials` are in the order in which the class of the credentials takes them.
+    """
+
+    base_url: str
+    credentials: tuple[str, ...]
+
+
+class ProviderSpec(NamedTuple):
+    """One provider.
+
+    `name` is what the command line and ledgers call it, `title` what people do. `operations` is the tuple of
+    its endpoints. `files` is the adapter through which the command line knows it. `sandbox_options` say, for
+    each argument of the sandbox that the pytest marker of this name takes, what it is for.
+    """
+
+    name: str
+    title: str
+    environment: Environment
+    client: Place
+    operations: Place
+    files: Place
+    sandbox: Place
+    sandbox_options: Mapping[str, str]

@@ -1,0 +1,90 @@
+"""The registry: one line a provider, loaded when it is asked for, and checked."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import bonifiq_async
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._provider import registry
+from bonifiq_async._provider.spec import Place, ProviderSpec
+from bonifiq_async.cli.adapter import Provider, Side
+from bonifiq_async.sandbox.server import Server
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_all_that_a_provider_says_of_itself_is_there(name: str) -> None:
+    spec = registry.spec_of(name)
+    assert spec.client.load(type).__name__.endswith("Client")
+    assert spec.files.load(Side).name == name
+    assert issubclass(spec.sandbox.load_class(Server), Server)
+    operations = spec.operations.load(tuple)
+    assert operations and all(isinstance(each, Operation) for each in operations)
+    assert {each.name.partition(".")[0] for each in operations} == {name}
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_operation_is_listed(name: str) -> None:
+    spec = registry.spec_of(name)
+    defined = vars(sys.modules[spec.operations.module]).values()
+    listed = spec.operations.load(tuple)
+    assert [each for each in defined if isinstance(each, Operation) and each not in listed] == []
+
+
+def test_reading_the_registry_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from bonifiq_async._provider import registry; registry.specs()\n"
+        "print([name for name in ('aiohttp', 'attr', 'cattrs', 'msgspec') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_is_no_spec_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the spec of another provider: it would be reached under two names."""
+    module = types.ModuleType("elsewhere")
+    monkeypatch.setitem(sys.modules, "elsewhere", module)
+    monkeypatch.setitem(registry.PROVIDERS, "other", "elsewhere")
+    for value in ("other", object()):
+        module.PROVIDER = value
+        with pytest.raises(TypeError, match=r"elsewhere\.PROVIDER is no spec of other"):
+            registry.spec_of("other")
+    monkeypatch.setitem(registry.PROVIDERS, "other", registry.PROVIDERS[registry.names()[0]])
+    with pytest.raises(TypeError, match="no spec of other"):
+        registry.spec_of("other")
+
+
+def test_a_place_is_checked_when_it_is_loaded() -> None:
+    here = Place(registry.__name__, "spec_of")
+    with pytest.raises(TypeError, match=r"spec_of is no int"):
+        here.load(int)
+    with pytest.raises(TypeError, match=r"ProviderSpec is no kind of int"):
+        Place(registry.__name__, "ProviderSpec").load_class(int)
+    assert Place(registry.__name__, "ProviderSpec").load_class(tuple) is ProviderSpec
+
+
+def test_no_other_list_names_every_provider() -> None:
+    """A file that names all of them has a list of its own, which the next provider would have to enter."""
+    package = Path(bonifiq_async.__file__).parent
+    named = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if all(f'"{name}' in path.read_text("utf-8") for name in registry.names())
+    }
+    assert named - OTHERS == {"_provider/registry.py"}
+
+
+def test_the_command_line_takes_every_provider() -> None:
+    assert tuple(Provider) == registry.names()
+
+
+OTHERS = {
+    "__init__.py",  # the public names, which are an explicit table
+    "sandbox/__init__.py",  # likewise
+    "cli/adapter.py",  # the values of `--provider`, held against the registry by a test
+    "verification/bench.py",  # one experiment is about a provider that de-duplicates nothing
+    "verification/experiments/no_deduplication.py",  # this one
+}
