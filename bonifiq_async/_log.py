@@ -1,4 +1,4 @@
-"""Input/output: the library's log. Whatever a line is about, it is one line and a terminal may show it."""
+"""The library's log. Whatever a line is about, it is one line and a terminal may show it."""
 
 import logging
 

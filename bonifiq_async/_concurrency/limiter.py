@@ -1,4 +1,4 @@
-"""Input/output: the queue in front of the connections, first in, first out.
+"""The queue in front of the connections, first in, first out.
 
 Waiting here is not waiting on the network: it is bounded by the call's deadline and proves that
 nothing was sent. aiohttp's own pool never has to queue, because no more are admitted than it holds.

@@ -1,4 +1,4 @@
-"""Input/output: the clock, the sleep and the random source, in one place so that tests can replace them."""
+"""The clock, the sleep and the random source, in one place so that tests can replace them."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Input/output: alarms that seldom ring, as those of time limits do.
+"""Alarms that seldom ring, as those of time limits do.
 
 A timer of the loop for each would cost its heap an entry, which stays there for a while when the alarm is
 put off: one timer serves them all.

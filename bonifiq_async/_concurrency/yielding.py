@@ -1,4 +1,4 @@
-"""Input/output: long work beside the event loop, a slice for each turn of it.
+"""Long work beside the event loop, a slice for each turn of it.
 
 A thread alone would not do: whenever the loop lets go of the interpreter to read or write, a busy thread
 takes it, and keeps it for 5 ms (`sys.getswitchinterval`).

@@ -1,4 +1,4 @@
-"""Words: the exceptions, each with what it means for the money.
+"""The exceptions, each with what it means for the money.
 
     BonifiQError
     ├── ConfigurationError       the client cannot be used like this; nothing was sent

@@ -1,4 +1,4 @@
-"""Words: what one attempt left behind, and how a provider's answer was read."""
+"""What one attempt left behind, and how a provider's answer was read."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar

@@ -1,4 +1,4 @@
-"""Words: JSON bytes to attrs values and back, with exact decimals and no silent coercion.
+"""JSON bytes to attrs values and back, with exact decimals and no silent coercion.
 
 Answers are read tolerantly in what they hold (unknown fields are ignored, missing ones take their
 default, unknown enum numbers stay numbers) and strictly in type: a string where a number belongs is

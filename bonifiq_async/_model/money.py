@@ -1,4 +1,4 @@
-"""Words: sums of money, exact to the last digit.
+"""Sums of money, exact to the last digit.
 
 The default decimal context rounds a sum to 28 digits; this one has room for any sum of amounts that
 pass the door, and raises rather than round.

@@ -1,4 +1,4 @@
-"""Words: one endpoint of a provider as data, and whether a repeat of it is safe."""
+"""One endpoint of a provider as data, and whether a repeat of it is safe."""
 
 from collections.abc import Mapping
 from functools import cached_property

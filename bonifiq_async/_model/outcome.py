@@ -1,4 +1,4 @@
-"""Words: what happened to a change, and what each request on its behalf proved."""
+"""What happened to a change, and what each request on its behalf proved. See docs/outcomes.md."""
 
 from __future__ import annotations
 

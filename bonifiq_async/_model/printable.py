@@ -1,4 +1,4 @@
-"""Words: foreign text, made fit for a screen, a log line, an error, a cell or a page.
+"""Foreign text, made fit for a screen, a log line, an error, a cell or a page.
 
 Foreign is what a provider, a file, a file name, a ledger or an environment says.
 """

@@ -1,4 +1,4 @@
-"""Words: secrets taken out of what a provider says, in whatever form it gives them back."""
+"""Secrets taken out of what a provider says, in whatever form it gives them back."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""Words: a value that travels to the provider and is shown nowhere else."""
+"""A value that travels to the provider and is shown nowhere else."""
 
 from typing import Self
 

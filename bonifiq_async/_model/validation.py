@@ -1,4 +1,4 @@
-"""Words: what is refused at the door, before anything is sent."""
+"""What is refused at the door, before anything is sent."""
 
 import inspect
 import math

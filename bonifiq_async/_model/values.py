@@ -1,4 +1,4 @@
-"""Words: values that are fixed when they are made, and cost little to make.
+"""Values that are fixed when they are made, and cost little to make.
 
 `attrs.frozen` also watches while the program runs, and pays for that at each attribute it sets: an eighth of
 a whole call went there. What the library makes on the way of a call is watched by the type checker alone, and

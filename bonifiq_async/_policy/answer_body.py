@@ -1,4 +1,4 @@
-"""Decisions: an answer's body as JSON or text, and the words of an error that has no documented shape."""
+"""An answer's body as JSON or text, and the words of an error that has no documented shape."""
 
 import codecs
 import re

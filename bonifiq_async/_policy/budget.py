@@ -1,4 +1,7 @@
-"""Decisions: what all calls of a client share (the retry quota and the hold) and what one call may use."""
+"""What all calls of a client share (the retry quota and the hold) and what one call may use.
+
+The quota is a token bucket, as in the "standard" retry mode of the AWS SDKs. See docs/retry.md.
+"""
 
 from attrs import define
 

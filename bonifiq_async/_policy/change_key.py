@@ -1,4 +1,4 @@
-"""Decisions: the key of a change, derived from what the change is about."""
+"""The key of a change, derived from what the change is about."""
 
 from decimal import Decimal
 

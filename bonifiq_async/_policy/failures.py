@@ -1,4 +1,4 @@
-"""Decisions: the error of a delivery that did not succeed, in words that say what it means for the money."""
+"""The error of a delivery that did not succeed, in words that say what it means for the money."""
 
 import re
 from collections.abc import Mapping

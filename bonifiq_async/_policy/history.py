@@ -1,4 +1,4 @@
-"""Words: what one call has done so far, and how it ended."""
+"""What one call has done so far, and how it ended."""
 
 from typing import Generic, TypeVar
 

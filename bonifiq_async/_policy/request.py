@@ -1,4 +1,4 @@
-"""Decisions: what is sent, fixed once as URL and bytes before the first attempt."""
+"""What is sent, fixed once as URL and bytes before the first attempt."""
 
 import hashlib
 import ipaddress

@@ -1,7 +1,10 @@
-"""Decisions: whether to send again, when, and with which effect to stop.
+"""Whether to send again, when, and with which effect to stop.
 
 `ACTIONS` is the table; `decide` adds the limits: attempts, deadline, quota and Retry-After. It is a
 pure function: time and chance are arguments.
+
+The waits are those of "full jitter" (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015). See
+docs/retry.md.
 """
 
 from collections.abc import Callable

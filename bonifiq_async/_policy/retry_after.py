@@ -1,4 +1,4 @@
-"""Decisions: how long a provider asks to wait (RFC 9110, section 10.2.3), and how that is told."""
+"""How long a provider asks to wait (RFC 9110, section 10.2.3), and how that is told."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Decisions: what an answer states, and what that proves under which status.
+"""What an answer states, and what that proves under which status.
 
 A provider's reader finds out what a body states (`Statement`); `PROVES` is the table of what follows. Both
 are written out in docs/answers.md, which a test holds against them.

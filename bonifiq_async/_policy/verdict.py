@@ -1,4 +1,4 @@
-"""Decisions: what the evidence of one attempt proves."""
+"""What the evidence of one attempt proves."""
 
 from bonifiq_async._model.evidence import Evidence, Failure, Headers, values_of
 from bonifiq_async._model.outcome import Effect, Verdict

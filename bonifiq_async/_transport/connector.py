@@ -1,4 +1,4 @@
-"""Input/output: the pool of connections, and what comes on one that no request asked for.
+"""The pool of connections, and what comes on one that no request asked for.
 
 HTTP/1.1 gives an answer no number: what comes next on a connection is taken for the next request's. A proxy
 that doubles an answer would answer another change with it, so whatever comes unasked closes its connection

@@ -1,4 +1,4 @@
-"""Input/output: why a request got no whole answer, in plain words, from what aiohttp raised.
+"""Why a request got no whole answer, in plain words, from what aiohttp raised.
 
 The words are this library's own: what an exception says may repeat the answer, and what it was given.
 """

@@ -1,9 +1,9 @@
-"""Input/output: one request and its answer, straight over a pooled connection of aiohttp.
+"""One request and its answer, straight over a pooled connection of aiohttp.
 
 It does what aiohttp's session does for this library's requests and nothing else: no redirects, cookies,
 traces or repeats of its own, and the head is written once for all. It leans on parts of aiohttp that are
 not documented, and passes others by: `parts` says whether all are there and its own. Where not, `by_session`
-is the public way, and leaves the same evidence.
+is the public way, and leaves the same evidence. See docs/fast-path.md.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Input/output: the proxy that the environment names. Nothing else is taken from there.
+"""The proxy that the environment names. Nothing else is taken from there.
 
 aiohttp's own `trust_env` also signs in with what a `.netrc` file has for the host: a password that is meant
 for something else would reach the provider, or keep the provider's own sign-in from being sent.

@@ -1,4 +1,4 @@
-"""Input/output: the session manager. It sends one attempt and returns evidence; it decides nothing.
+"""The session manager. It sends one attempt and returns evidence; it decides nothing.
 
 With `exchange` and `direct`, the two ways of a request, the only module that touches aiohttp's client.
 """

@@ -1,4 +1,4 @@
-"""Input/output: the last step before the wire of a request that goes by aiohttp's session."""
+"""The last step before the wire of a request that goes by aiohttp's session."""
 
 from functools import partial
 from typing import TYPE_CHECKING

@@ -2,6 +2,9 @@
 
 Pure: told how many of some answers failed, it says whether to ask for less. A provider may fail some
 requests at any load; to ask it for less and less on that account would bring a run to a standstill.
+
+A trial decides, by a sequential likelihood-ratio test (Wald, "Sequential Tests of Statistical Hypotheses",
+1945). See docs/adaptive-limit.md.
 """
 
 import math

@@ -2,6 +2,8 @@
 
 Pure: time comes with each answer. A few changes that fail alone are no outage, however often they fail:
 the provider may be well, and only these be beyond it.
+
+The rule is that of a circuit breaker (Nygard, "Release It!", 2007). See docs/outage.md.
 """
 
 from attrs import define, field

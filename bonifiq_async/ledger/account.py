@@ -1,4 +1,4 @@
-"""Words: whose changes a ledger holds, as a text that tells which setting makes two of them differ.
+"""Whose changes a ledger holds, as a text that tells which setting makes two of them differ.
 
 The text has a line for each setting, `name=value`. Its values are no secrets: a digest, a base URL.
 """

@@ -1,4 +1,4 @@
-"""A durable ledger in one SQLite file.
+"""A durable ledger in one SQLite file: write-ahead claims, fenced outcomes, leases. See docs/ledger.md.
 
 connection  a connection to the file: how it is opened and closed, and what is said where it cannot be
 header      the one row about all others: whose changes they are, and whether a log belongs to them

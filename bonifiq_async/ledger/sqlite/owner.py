@@ -1,4 +1,4 @@
-"""Decisions: who holds a claim, and whether it still does.
+"""Who holds a claim, and whether it still does.
 
 An owner is a process at a ledger. It holds its claims as long as it lives, and each for as long as its lease
 allows. Whether it lives is seen where processes are counted as here; elsewhere, as in another container, its
