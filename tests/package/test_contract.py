@@ -62,6 +62,7 @@ from bonifiq_async.raba7ni.sandbox import endpoints as raba7ni_side
 from bonifiq_async.raba7ni.sandbox import judge
 from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(__file__).parent.parent / "data"
 Schema = Mapping[str, object]
 Json = dict[str, object]
@@ -70,7 +71,7 @@ AnySandbox = Sandbox | Raba7niSandbox
 
 def contract(name: str) -> dict[str, Schema]:
     """Return a provider's contract."""
-    return cast("dict[str, Schema]", yaml.safe_load((DATA / f"{name}.yaml").read_text("utf-8")))
+    return cast("dict[str, Schema]", yaml.load((DATA / f"{name}.yaml").read_text("utf-8"), LOADER))
 
 
 CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}

@@ -1,8 +1,7 @@
 """The imports of the package as they stand in its files, by module and by package."""
 
 import ast
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import bonifiq_async
@@ -56,9 +55,28 @@ TREES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PA
 FOLDERS = {name_of(path) for path in PACKAGE.rglob("__init__.py")}
 
 
-def imported(module: str, tree: ast.AST) -> Iterator[str]:
-    """Yield every absolute dotted name that `tree` imports, wherever the import stands."""
-    for node in ast.walk(tree):
+def _walk(node: ast.AST, *, typed: bool) -> Iterator[ast.AST]:
+    """Yield all nodes of a tree; unless `typed`, without what only a type checker imports."""
+    left = [node]
+    while left:
+        here = left.pop()
+        yield here
+        if not typed and isinstance(here, ast.If) and _is_for_types(here.test):
+            left.extend(here.orelse)
+        elif not isinstance(here, ast.expr):  # no expression imports
+            left.extend(ast.iter_child_nodes(here))
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
+
+
+def imported(module: str, tree: ast.AST, *, typed: bool = True) -> Iterator[str]:
+    """Yield every absolute dotted name that `tree` imports, wherever the import stands.
+
+    Unless `typed`, those that only a type checker imports are left out.
+    """
+    for node in _walk(tree, typed=typed):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -81,26 +99,19 @@ def module_of(name: str) -> str | None:
     return ".".join(parts)
 
 
-def graph(trees: Mapping[str, ast.AST]) -> dict[str, set[str]]:
+def graph(*, typed: bool) -> dict[str, set[str]]:
     """Return the modules of this package that each module imports."""
     return {
-        module: {target for name in imported(module, tree) if (target := module_of(name)) is not None}
+        module: {
+            target for name in imported(module, tree, typed=typed) if (target := module_of(name)) is not None
+        }
         - {module}
-        for module, tree in trees.items()
+        for module, tree in TREES.items()
     }
 
 
-class _WithoutTypes(ast.NodeTransformer):
-    """Leaves out what only a type checker imports."""
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        if ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
-            return node.orelse
-        return self.generic_visit(node)
-
-
-GRAPH = graph(TREES)
-RUNTIME_GRAPH = graph({module: _WithoutTypes().visit(copy.deepcopy(tree)) for module, tree in TREES.items()})
+GRAPH = graph(typed=True)
+RUNTIME_GRAPH = graph(typed=False)
 """The same without the imports that stand under `TYPE_CHECKING`."""
 OUTSIDE = {
     module: {name for name in imported(module, tree) if module_of(name) is None}
