@@ -1,5 +1,6 @@
 """What every provider is built of, and the one list of the providers.
 
+connection  what the clients of all providers share: settings, session, delivery, claims, account
 lazy_names  names of a package that are imported when they are first asked for
 registry    which providers there are: each name, and the package that has the provider
 spec        what a provider's package says of itself: environment, client, operations, files, sandbox

@@ -2,33 +2,28 @@
 
 import base64
 import hashlib
-import os
-from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self, Unpack
 
 import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import Runtime
-from bonifiq_async._delivery.calls import Calls
-from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._delivery.single_flight import Claims
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.evidence import DuplicateRule
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.secret import Credentials, Secret, masked
 from bonifiq_async._model.values import public
-from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
-from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async._provider.connection import Connection, ConnectionOptions
+from bonifiq_async._provider.spec import ProviderSpec
+from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.bonifiq.used_key import reports_used_key
-from bonifiq_async.ledger.account import account_text
-from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import Ledger
 
 BASE_URL = "https://api.bonifiq.com.br"
@@ -64,6 +59,10 @@ class BasicCredentials(Credentials):
         """Return the value of the Authorization header."""
         return f"Basic {self._encoded()}"
 
+    def headers(self) -> dict[str, Secret]:
+        """Return the headers of every request."""
+        return {"Authorization": Secret.kept(self.header())}
+
     def secrets(self) -> tuple[Secret, ...]:
         """Return what must not come back: both, and the two in the header, with its padding or without."""
         texts = (self.token, self.key, self._encoded(), self._encoded().rstrip("="))
@@ -73,8 +72,14 @@ class BasicCredentials(Credentials):
         return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
 
 
+class BonifiQOptions(ConnectionOptions, total=False):
+    """The arguments of `from_env`: those of the client but for its credentials."""
+
+    duplicate_rule: DuplicateRule
+
+
 @public
-class BonifiQClient:
+class BonifiQClient(Connection):
     """Client of the BonifiQ private API, an async context manager.
 
     The API is for back ends: it answers no browser (no CORS), and a program that has its credentials moves
@@ -92,6 +97,9 @@ class BonifiQClient:
     `duplicate_rule` that is no plain function. Only a rule's `True` is taken for a yes.
     """
 
+    SPEC: ClassVar[ProviderSpec] = PROVIDER
+    BASE_URL: ClassVar[str] = BASE_URL
+    ACCOUNT: ClassVar[str] = "API token"
     customers: Customers
     checkout: Checkout
 
@@ -109,72 +117,30 @@ class BonifiQClient:
         trust_env: bool = False,
         runtime: Runtime = Runtime(),
     ) -> None:
-        try:
-            address = checked_base_url(base_url)
-        except ConfigurationError as error:
-            del base_url  # it may hold what a traceback must not show
-            raise error.with_traceback(None) from None
-        self._session = SessionManager(
-            {"Authorization": Secret.kept(credentials.header()), "Accept": Secret.kept("application/json")},
+        given = [base_url]
+        del base_url  # it may hold what a traceback must not show
+        calls, address = self._connect(
+            credentials,
+            base_url=given.pop(),
+            retry=retry,
             timeouts=timeouts,
             pool=pool,
-            borrowed=session,
+            ledger=ledger,
+            session=session,
             trust_env=trust_env,
+            runtime=runtime,
         )
-        delivery = Delivery(
-            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=credentials.secrets()
-        )
-        self._account = ("bonifiq", account_text("API token", credentials.fingerprint(), address))
-        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
-        calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader(duplicate_rule)
         self.customers = Customers(calls, address, reader)
         self.checkout = Checkout(calls, address, reader)
 
     @classmethod
-    def from_env(
-        cls,
-        *,
-        base_url: str | None = None,
-        retry: RetryPolicy = RetryPolicy(),
-        timeouts: Timeouts = Timeouts(),
-        pool: PoolLimits = PoolLimits(),
-        ledger: Ledger | None = None,
-        duplicate_rule: DuplicateRule = reports_used_key,
-        session: aiohttp.ClientSession | None = None,
-        trust_env: bool = False,
-        runtime: Runtime = Runtime(),
-    ) -> Self:
+    def from_env(cls, **options: Unpack[BonifiQOptions]) -> Self:
         """Return a client made from BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and BONIFIQ_BASE_URL (optional).
 
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
-        missing = [name for name in ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY") if not os.environ.get(name)]
-        if missing:
-            raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
-        if base_url is None:
-            base_url = base_url_of("BONIFIQ_BASE_URL", os.environ.get("BONIFIQ_BASE_URL"), BASE_URL)
-        try:
-            return cls(
-                BasicCredentials(os.environ["BONIFIQ_API_TOKEN"], os.environ["BONIFIQ_API_KEY"]),
-                base_url=base_url,
-                retry=retry,
-                timeouts=timeouts,
-                pool=pool,
-                ledger=ledger,
-                duplicate_rule=duplicate_rule,
-                session=session,
-                trust_env=trust_env,
-                runtime=runtime,
-            )
-        except ConfigurationError as error:
-            del base_url  # it may hold what a traceback must not show
-            raise error.with_traceback(None) from None
-
-    @property
-    def account(self) -> tuple[str, str]:
-        """Whose changes these are, as a ledger has them: the provider, the account, and where it is."""
-        return self._account
+        return cls(BasicCredentials(*cls._from_env(options)), **options)
 
     async def outcome_of(
         self,
@@ -191,23 +157,3 @@ class BonifiQClient:
         batch's requests, and `ledger`, which is asked instead of the client's.
         """
         return await self.customers.outcome_of(change, deadline=deadline, slot=slot, ledger=ledger)
-
-    def in_doubt(self) -> tuple[str, ...]:
-        """Return the keys of the changes that may or may not have been applied, oldest first.
-
-        A call that was cancelled after its request had left stands here, as one that raised
-        `OutcomeUnknownError` does, until it is repeated with the same key and answered.
-        """
-        return self._claims.in_doubt()
-
-    async def aclose(self) -> None:
-        """Close the connections, unless the session is borrowed. Idempotent; calls in flight are lost."""
-        await self._session.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -1,28 +1,22 @@
 """Raba7ni's client: one application, one pool of connections, one event loop."""
 
 import hashlib
-import os
-from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self, Unpack
 
 import aiohttp
 from attrs import field, frozen
 
 from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import Runtime
-from bonifiq_async._delivery.calls import Calls
-from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._delivery.single_flight import Claims
-from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.secret import Credentials, Secret, masked
 from bonifiq_async._model.values import public
-from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
-from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
-from bonifiq_async.ledger.account import account_text
-from bonifiq_async.ledger.memory import MemoryLedger
+from bonifiq_async._provider.connection import Connection, ConnectionOptions
+from bonifiq_async._provider.spec import ProviderSpec
+from bonifiq_async._transport.session import PoolLimits, Timeouts
 from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.raba7ni import PROVIDER
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.cards import Cards
 from bonifiq_async.raba7ni.cashback import Cashback
@@ -64,8 +58,14 @@ class Raba7niCredentials(Credentials):
         return (Secret.kept(self.api_key),)
 
 
+class Raba7niOptions(ConnectionOptions, total=False):
+    """The arguments of `from_env`: those of the client but for its credentials."""
+
+    sign_in_paths: SignInPaths
+
+
 @public
-class Raba7niClient:
+class Raba7niClient(Connection):
     """Client of the Raba7ni Cashback API, an async context manager.
 
     One client serves one event loop and any number of tasks; they share its connections (`pool`), its
@@ -80,6 +80,9 @@ class Raba7niClient:
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback.
     """
 
+    SPEC: ClassVar[ProviderSpec] = PROVIDER
+    BASE_URL: ClassVar[str] = BASE_URL
+    ACCOUNT: ClassVar[str] = "app id"
     cashback: Cashback
     cards: Cards
     members: Members
@@ -98,73 +101,31 @@ class Raba7niClient:
         trust_env: bool = False,
         runtime: Runtime = Runtime(),
     ) -> None:
-        try:
-            address = checked_base_url(base_url)
-        except ConfigurationError as error:
-            del base_url  # it may hold what a traceback must not show
-            raise error.with_traceback(None) from None
-        self._session = SessionManager(
-            {**credentials.headers(), "Accept": Secret.kept("application/json")},
+        given = [base_url]
+        del base_url  # it may hold what a traceback must not show
+        calls, address = self._connect(
+            credentials,
+            base_url=given.pop(),
+            retry=retry,
             timeouts=timeouts,
             pool=pool,
-            borrowed=session,
+            ledger=ledger,
+            session=session,
             trust_env=trust_env,
+            runtime=runtime,
         )
-        delivery = Delivery(
-            self._session, policy=retry, timeouts=timeouts, runtime=runtime, secrets=credentials.secrets()
-        )
-        self._account = ("raba7ni", account_text("app id", credentials.fingerprint(), address))
-        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
-        calls = Calls(delivery, self._claims, timeouts)
         reader = AnswerReader()
         self.cashback = Cashback(calls, address, reader)
         self.cards = Cards(calls, address, reader)
         self.members = Members(calls, address, reader, sign_in_paths)
 
     @classmethod
-    def from_env(
-        cls,
-        *,
-        base_url: str | None = None,
-        retry: RetryPolicy = RetryPolicy(),
-        timeouts: Timeouts = Timeouts(),
-        pool: PoolLimits = PoolLimits(),
-        ledger: Ledger | None = None,
-        sign_in_paths: SignInPaths = SignInPaths.AUTH_MEMBER,
-        session: aiohttp.ClientSession | None = None,
-        trust_env: bool = False,
-        runtime: Runtime = Runtime(),
-    ) -> Self:
+    def from_env(cls, **options: Unpack[Raba7niOptions]) -> Self:
         """Return a client made from RABA7NI_APP_ID, RABA7NI_API_KEY and RABA7NI_BASE_URL (optional).
 
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
-        missing = [name for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY") if not os.environ.get(name)]
-        if missing:
-            raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
-        if base_url is None:
-            base_url = base_url_of("RABA7NI_BASE_URL", os.environ.get("RABA7NI_BASE_URL"), BASE_URL)
-        try:
-            return cls(
-                Raba7niCredentials(os.environ["RABA7NI_APP_ID"], os.environ["RABA7NI_API_KEY"]),
-                base_url=base_url,
-                retry=retry,
-                timeouts=timeouts,
-                pool=pool,
-                ledger=ledger,
-                sign_in_paths=sign_in_paths,
-                session=session,
-                trust_env=trust_env,
-                runtime=runtime,
-            )
-        except ConfigurationError as error:
-            del base_url  # it may hold what a traceback must not show
-            raise error.with_traceback(None) from None
-
-    @property
-    def account(self) -> tuple[str, str]:
-        """Whose changes these are, as a ledger has them: the provider, the application, and where it is."""
-        return self._account
+        return cls(Raba7niCredentials(*cls._from_env(options)), **options)
 
     async def outcome_of(
         self,
@@ -186,16 +147,4 @@ class Raba7niClient:
 
         They are not sent again: a person compares balance and history, and settles them in the ledger.
         """
-        return self._claims.in_doubt()
-
-    async def aclose(self) -> None:
-        """Close the connections, unless the session is borrowed. Idempotent; calls in flight are lost."""
-        await self._session.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        return super().in_doubt()

@@ -100,12 +100,16 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
 def test_only_the_transport_uses_the_http_client() -> None:
     users = {module for module in MODULES if uses(module, "aiohttp") and "sandbox" not in package_of(module)}
     lends = {"verification.experiments.early_waits"}  # a session to a client, as a program does
-    assert users == CLIENT | {f"{provider}.client" for provider in PROVIDERS} | lends
+    assert users == CLIENT | set(TYPED) | lends
 
 
-@pytest.mark.parametrize("provider", sorted(PROVIDERS))
-def test_provider_uses_aiohttp_for_a_type_alone(provider: str) -> None:
-    tree = TREES[f"{provider}.client"]
+TYPED = ["_provider.connection", *(f"{provider}.client" for provider in sorted(PROVIDERS))]
+"""The modules that take a session of the caller's."""
+
+
+@pytest.mark.parametrize("module", TYPED)
+def test_provider_uses_aiohttp_for_a_type_alone(module: str) -> None:
+    tree = TREES[module]
     annotations = [
         annotation
         for node in ast.walk(tree)
@@ -113,7 +117,7 @@ def test_provider_uses_aiohttp_for_a_type_alone(provider: str) -> None:
     ]
     typed = {id(name) for annotation in annotations for name in ast.walk(annotation)}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "aiohttp"]
-    assert OUTSIDE[f"{provider}.client"] & {"aiohttp", "aiohttp.ClientSession"} == {"aiohttp"}
+    assert OUTSIDE[module] & {"aiohttp", "aiohttp.ClientSession"} == {"aiohttp"}
     assert [name.lineno for name in names if id(name) not in typed] == []
 
 

@@ -1,0 +1,132 @@
+"""What the clients of all providers share: one account, one pool of connections, one event loop.
+
+A provider's client checks its settings through here, and adds the groups of its operations.
+"""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import ClassVar, Protocol, Self, TypedDict, Unpack
+
+import aiohttp
+
+from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.delivery import Delivery
+from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import base_url_of, checked_base_url
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._provider.spec import ProviderSpec
+from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async.ledger.account import account_text
+from bonifiq_async.ledger.memory import MemoryLedger
+from bonifiq_async.ledger.protocol import Ledger
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """The settings that the client of every provider takes, by name."""
+
+    base_url: str
+    retry: RetryPolicy
+    timeouts: Timeouts
+    pool: PoolLimits
+    ledger: Ledger | None
+    session: aiohttp.ClientSession | None
+    trust_env: bool
+    runtime: Runtime
+
+
+class SignsIn(Protocol):
+    """What the connection uses of a provider's credentials."""
+
+    def fingerprint(self) -> str:
+        """Return what tells this account from another in a ledger; no secret can be read from it."""
+
+    def headers(self) -> Mapping[str, Secret]:
+        """Return the headers of every request."""
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return what must not come back in an answer or an error."""
+
+
+class Connection:
+    """A client's connection to its provider, an async context manager.
+
+    `SPEC` is what the provider's package says of itself, `BASE_URL` its address, and `ACCOUNT` what its
+    ledgers call the credential that tells accounts apart.
+    """
+
+    SPEC: ClassVar[ProviderSpec]
+    BASE_URL: ClassVar[str]
+    ACCOUNT: ClassVar[str]
+
+    def _connect(self, credentials: SignsIn, **options: Unpack[ConnectionOptions]) -> tuple[Calls, str]:
+        """Return what makes the calls, and the checked base URL."""
+        try:
+            address = checked_base_url(options.pop("base_url"))
+        except ConfigurationError as error:
+            del options  # they may hold what a traceback must not show
+            raise error.with_traceback(None) from None
+        timeouts, runtime, ledger = options["timeouts"], options["runtime"], options["ledger"]
+        self._session = SessionManager(
+            {**credentials.headers(), "Accept": Secret.kept("application/json")},
+            timeouts=timeouts,
+            pool=options["pool"],
+            borrowed=options["session"],
+            trust_env=options["trust_env"],
+        )
+        delivery = Delivery(
+            self._session,
+            policy=options["retry"],
+            timeouts=timeouts,
+            runtime=runtime,
+            secrets=credentials.secrets(),
+        )
+        self._account = (self.SPEC.name, account_text(self.ACCOUNT, credentials.fingerprint(), address))
+        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
+        return Calls(delivery, self._claims, timeouts), address
+
+    @classmethod
+    def _from_env(cls, options: ConnectionOptions) -> list[str]:
+        """Return the environment's credentials, and set the base URL of `options`, checked."""
+        names, setting = cls.SPEC.environment.credentials, cls.SPEC.environment.base_url
+        missing = [name for name in names if not os.environ.get(name)]
+        if missing:
+            raise ConfigurationError(f"Set {' and '.join(missing)} in the environment. Nothing was sent.")
+        try:
+            if options.get("base_url") is None:
+                options["base_url"] = base_url_of(setting, os.environ.get(setting), cls.BASE_URL)
+            else:
+                options["base_url"] = checked_base_url(options["base_url"])
+        except ConfigurationError as error:
+            options.pop("base_url", None)  # it may hold what a traceback must not show
+            raise error.with_traceback(None) from None
+        return [os.environ[name] for name in names]
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """Whose changes these are, as a ledger has them: the provider, the account, and where it is."""
+        return self._account
+
+    def in_doubt(self) -> tuple[str, ...]:
+        """Return the keys of the changes that may or may not have been applied, oldest first.
+
+        A call that was cancelled after its request had left stands here, as one that raised
+        `OutcomeUnknownError` does, until it is repeated with the same key and answered, or settled in the
+        ledger.
+        """
+        return self._claims.in_doubt()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the session is borrowed. Idempotent; calls in flight are lost."""
+        await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
