@@ -1,4 +1,4 @@
-"""Every code block of the README does what it says."""
+"""Every code block of the README and of docs/ does what it says."""
 
 import re
 import shlex
@@ -18,10 +18,26 @@ from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox, Sandbox
 
 pytest_plugins = ["pytester"]
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PYTHON = [code for kind, code in BLOCKS if kind == "python"]
-SERVICE, SCRIPT, CONSUMER, LEDGER, RABA7NI, SANDBOX, PLUGIN, MOCKED = PYTHON
+ROOT = Path(__file__).parent.parent.parent
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = PAGES["README.md"]
+BLOCKS = {
+    page: re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for page, text in PAGES.items()
+}
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    """Return the blocks of one kind on a page, in order."""
+    return [code for each, code in BLOCKS[page] if each == kind]
+
+
+SERVICE, SCRIPT, CONSUMER = blocks("README.md", "python")
+(LEDGER,) = blocks("docs/ledger.md", "python")
+(RABA7NI,) = blocks("docs/raba7ni.md", "python")
+SANDBOX, PLUGIN, MOCKED = blocks("docs/testing.md", "python")
 
 
 def run(code: str) -> dict[str, object]:
@@ -42,8 +58,16 @@ def sandbox(monkeypatch):
 
 def test_every_kind_of_block_is_tested():
     """A new block needs a test."""
-    assert [kind for kind, _ in BLOCKS].count("python") == 8
-    assert {kind for kind, _ in BLOCKS} == {"python", "sh", "text", "csv", "toml"}
+    python = {page: len(found) for page in PAGES if (found := blocks(page, "python"))}
+    assert python == {"README.md": 3, "docs/ledger.md": 1, "docs/raba7ni.md": 1, "docs/testing.md": 3}
+    assert {kind for found in BLOCKS.values() for kind, _ in found} == {
+        *("python", "sh", "text", "csv", "toml", "mermaid")
+    }
+
+
+def test_the_readme_is_short():
+    """What is looked up stands on a page of its own."""
+    assert len(README.splitlines()) < 300
 
 
 async def test_the_web_service_answers_each_effect(sandbox):
@@ -115,7 +139,8 @@ async def test_the_consumer_keeps_a_ledger(sandbox, monkeypatch, tmp_path):
 
 def test_every_fault_is_named():
     """With both of its endings, where it has two."""
-    passage = re.sub(r"\s+", " ", README[README.index("the table of what can go wrong:") :])
+    page = re.sub(r"\s+", " ", PAGES["docs/testing.md"])
+    passage = page[page.index("the table of what can go wrong:") :]
     named = set(re.findall(r"`([a-z0-9-]+)`", passage[: passage.index("`422`") + 5]))
     assert {re.sub("-(before|after)$", "", name) for name in FAULTS} == named - {"-before", "-after"}
 
@@ -123,8 +148,8 @@ def test_every_fault_is_named():
 def test_the_key_that_is_shown_is_the_one_that_is_derived():
     """For the first row of the example file; and every state can be exported by its name."""
     key = change_key_for("ana@example.com", Decimal("10.50"), "order-1001")
-    assert f"`{key}`" in README
-    assert [state.value for state in State if f"*{state.value}*" not in README] == []
+    assert f"`{key}`" in PAGES["docs/command-line.md"]
+    assert [state.value for state in State if f"*{state.value}*" not in PAGES["docs/ledger.md"]] == []
 
 
 def test_the_ledger_answers_the_second_time(sandbox, capsys, monkeypatch, tmp_path):
@@ -137,7 +162,7 @@ def test_the_ledger_answers_the_second_time(sandbox, capsys, monkeypatch, tmp_pa
 def test_what_raba7ni_left_in_doubt_is_settled_by_hand(capsys, monkeypatch, tmp_path):
     """The example's earn is lost; it prints what helps to decide, and the command given settles it."""
     console = Console(monkeypatch, capsys, tmp_path)
-    command = next(code for kind, code in BLOCKS if kind == "sh" and "settle raba7ni" in code)
+    command = next(code for code in blocks("docs/raba7ni.md", "sh") if "settle raba7ni" in code)
     with Raba7niSandbox(faults=FaultScript(["", "close-after"])) as raba7ni:
         for name, value in {
             "RABA7NI_APP_ID": raba7ni.credentials.app_id,
@@ -188,18 +213,17 @@ def test_the_example_with_aioresponses_passes(tested):
 
 
 def test_a_service_that_pays_twice_fails_as_shown(tested):
-    """Its reference is another one each time; the report is that of the README."""
+    """Its reference is another one each time; the report is the one on the page."""
     broken = SERVICE.replace('reference=order["id"]', "reference=str(next(NUMBERS))")
     ended = tested(f"from itertools import count\n\nNUMBERS = count(1)\n{broken}")
     ended.assert_outcomes(failed=1, passed=2)
-    shown = [code for kind, code in BLOCKS if kind == "text"]
-    assert [block for block in shown[-2:] if block not in ended.stdout.str()] == []
+    assert [block for block in blocks("docs/testing.md", "text") if block not in ended.stdout.str()] == []
 
 
 def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
     """The two commands that work on a file are those of the README."""
     console = Console(monkeypatch, capsys, tmp_path)
-    console.write("changes.csv", next(code for kind, code in BLOCKS if kind == "csv").rstrip())
+    console.write("changes.csv", blocks("docs/command-line.md", "csv")[0].rstrip())
     with Sandbox() as sandbox:
         assert console("check", "changes.csv", sandbox=sandbox).code == 0
         ended = console("apply", "changes.csv", "--out", "outcomes.jsonl", "--yes", sandbox=sandbox)
@@ -212,7 +236,7 @@ def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
 def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
     """It moves what the books say."""
     console = Console(monkeypatch, capsys, tmp_path)
-    example = next(code for kind, code in BLOCKS if kind == "csv" and code.startswith("operation"))
+    example = blocks("docs/command-line.md", "csv")[1]
     console.write("changes.csv", example.rstrip())
     with Raba7niSandbox() as raba7ni:
         ended = console("apply", "changes.csv", "--provider", "raba7ni", "--yes", sandbox=raba7ni)
@@ -222,10 +246,10 @@ def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
 
 def test_the_first_command_ends_as_shown():
     """The demo at its full size; setting up is the continuous check's part."""
-    command = next(code for kind, code in BLOCKS if kind == "sh").strip()
+    command = blocks("README.md", "sh")[0].strip()
     assert command.endswith(".venv/bin/bonifiq demo")
     done = subprocess.run(
         [sys.executable, "-m", "bonifiq_async", "demo"], capture_output=True, text=True, check=True
     )
-    shown = next(code for kind, code in BLOCKS if kind == "text")
+    shown = blocks("README.md", "text")[0]
     assert shown in done.stdout
