@@ -87,8 +87,8 @@ class Delivery:
         limit = self._timeouts.call if seconds is None else seconds
         deadline = Deadline(self._runtime.monotonic() + limit)
         blotter = self._blotter
-        if request.headers or request.secrets:
-            blotter = blotter.and_of((*(value for _, value in request.headers), *request.secrets))
+        if request.secrets:
+            blotter = blotter.and_of(request.secrets)
         paid, wait, doubted = FIRST_TRY_REFUND, 0.0, history.in_doubt
         last: tuple[Reading[T] | None, Evidence | None] = (None, None)
         while True:
@@ -102,6 +102,8 @@ class Delivery:
                 verdict, reading = await in_slices(_judge, operation, evidence, read, watch)
             else:
                 verdict, reading = _judge(operation, evidence, read, watch)
+            if evidence.secrets:
+                blotter = blotter.and_of(evidence.secrets)
             if verdict is not Verdict.ACCEPTED:
                 reading, evidence = _blotted(blotter, reading, evidence)
             elif reading is not None and reading.notice is not None:

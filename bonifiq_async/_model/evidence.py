@@ -7,6 +7,7 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async._model.outcome import Notice, Verdict
 from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.secret import Secret
 from bonifiq_async._model.values import Kind, fixed, public
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Evidence:
     `sent` is false only when the body was provably never handed to the transport. `requests` is the
     number of times the transport put the request on the wire. `headers` are the answer's, in order,
     as received. `body` is whole unless `failure` says otherwise; its repr is left out, because an
-    answer can hold a secret. `elapsed` is in seconds.
+    answer can hold a secret. `elapsed` is in seconds. `secrets` went out with this attempt alone.
     """
 
     sent: bool
@@ -63,6 +64,7 @@ class Evidence:
     failure: Failure | None = None
     detail: str = ""
     elapsed: float = 0.0
+    secrets: tuple[Secret, ...] = ()
 
     def header(self, name: str) -> tuple[str, ...]:
         """Return every value of the header `name` (compared without case), in order."""
@@ -113,12 +115,13 @@ class Refusal(Kind):
 
 @fixed
 class Reading(Generic[T]):
-    """A complete answer, read: `ACCEPTED`, `DUPLICATE`, `REFUSED`, `UNREADABLE`, `THROTTLED` or `BROKEN`.
+    """A complete answer, read: any verdict but `NOT_SENT`, `LOST` and `INTERCEPTED`.
 
     `result` is set when accepted; `said` when the provider reported a failure; `path` and `problem`
     when the answer does not fit the contract; `request_id` when its body names the request; `notice` when an
     accepted answer said something beside its result. `BROKEN`
-    is an answer that settles nothing yet, such as that an earlier request is still being worked on.
+    is an answer that settles nothing yet, such as that an earlier request is still being worked on;
+    `UNPROCESSED` says that this one was not acted on, and that another attempt may be.
 
     Of an answer that the status alone judged, `verdict` is that judgement, and `said` what the body said.
     """

@@ -42,6 +42,8 @@ class Verdict(Kind):
     DUPLICATE = "duplicate"
     REFUSED = "refused"
     THROTTLED = "throttled"
+    UNPROCESSED = "not processed"
+    """The provider says that it has not acted on the request, and that another attempt may go well."""
     BROKEN = "broken"
     LOST = "lost"
     UNREADABLE = "unreadable"

@@ -113,6 +113,15 @@ class Secret:
         return _left_behind, (type(self),)
 
 
+HeaderValue = str | Secret
+"""The value of a header: a text that anybody may see, or a secret."""
+
+
+def revealed(value: HeaderValue) -> str:
+    """Return the text of a header's value."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
 def _left_behind(kind: type[Secret]) -> Secret:
     secret = kind.__new__(kind)
     secret._text = None

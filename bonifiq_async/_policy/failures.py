@@ -196,6 +196,7 @@ def _ending(delivered: Delivered[T]) -> str:
 _ENDED = {
     Verdict.NOT_SENT: "was never sent",
     Verdict.THROTTLED: "was throttled",
+    Verdict.UNPROCESSED: "was not processed",
     Verdict.BROKEN: "failed at the provider",
     Verdict.LOST: "was sent and got no whole answer",
     Verdict.UNREADABLE: "got an unreadable answer",

@@ -10,8 +10,8 @@ from attrs import field
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.json_codec import encode
-from bonifiq_async._model.operation import Operation
-from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.operation import InHeader, Operation
+from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._model.values import fixed
 
 T = TypeVar("T")
@@ -22,10 +22,11 @@ class PreparedRequest:
     """One request with everything decided: every attempt, after every crash, carries the same.
 
     `path` is percent-encoded and follows `base_url`. `body` is None for a read. `key` is the
-    provider's idempotency key, or one of our own. `headers` are those of this request alone. `record`
+    provider's idempotency key, or one of our own. `headers` are those of this request alone: plain texts, and
+    secrets. `record`
     is what a ledger keeps of a body that has a secret in it, and what the digest is made of: nothing
     that is written down lets a short secret be guessed. `bearer` is the one of `headers` that tells whose
-    change it is, where neither record nor key does. `secrets` are those of the body.
+    change it is, where neither record nor key does. `secrets` are those of the body and of the headers.
     """
 
     method: str
@@ -33,7 +34,7 @@ class PreparedRequest:
     path: str
     body: bytes | None = field(default=None, repr=False)
     key: str | None = None
-    headers: tuple[tuple[str, Secret], ...] = ()
+    headers: tuple[tuple[str, HeaderValue], ...] = ()
     record: bytes | None = field(default=None, repr=False)
     bearer: Secret | None = None
     secrets: tuple[Secret, ...] = ()
@@ -54,6 +55,9 @@ class PreparedRequest:
         return _digest(self.method, self.path, self.kept)
 
 
+NO_QUERY: Mapping[str, str | None] = {}
+
+
 def prepare(
     operation: Operation[T],
     base_url: str,
@@ -61,22 +65,29 @@ def prepare(
     payload: object = None,
     *,
     key: str | None = None,
-    headers: tuple[tuple[str, Secret], ...] = (),
+    headers: tuple[tuple[str, HeaderValue], ...] = (),
+    query: Mapping[str, str | None] = NO_QUERY,
     record: object = None,
     bearer: Secret | None = None,
     secrets: tuple[Secret, ...] = (),
 ) -> PreparedRequest:
     """Return the request of `operation`; each value of `path` becomes exactly one encoded segment.
 
+    `query` gives optional parameters that the operation names; None leaves one out.
     `record` is the payload without its `secrets`, where it has any; `bearer` is as in the result.
     Raises `ConfigurationError` for a secret that a pickle has left behind: it cannot be sent.
     """
-    for _, secret in headers:
+    sealed = tuple([value for _, value in headers if isinstance(value, Secret)])
+    for secret in sealed:
         secret.reveal()
+    if isinstance(operation.key, InHeader) and key is not None:
+        headers = (*headers, (operation.key.name, key))
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
-    where = _where(operation, path)
-    return PreparedRequest(operation.method, base_url, where, body, key, headers, kept, bearer, secrets)
+    where = _where(operation, path) + _queried(operation, query)
+    return PreparedRequest(
+        operation.method, base_url, where, body, key, headers, kept, bearer, (*secrets, *sealed)
+    )
 
 
 def digest_of(operation: Operation[T], path: Mapping[str, str], payload: object) -> bytes:
@@ -90,6 +101,16 @@ def _digest(method: str, path: str, kept: bytes) -> bytes:
 
 def _where(operation: Operation[T], path: Mapping[str, str]) -> str:
     return operation.path.format_map({name: _segment(value) for name, value in path.items()})
+
+
+def _queried(operation: Operation[T], query: Mapping[str, str | None]) -> str:
+    """Return what follows the path; raises `ValueError` for a parameter that the operation does not have."""
+    if not query:
+        return ""
+    if unknown := query.keys() - set(operation.query):
+        raise ValueError(f"{operation.name} has no parameter {', '.join(sorted(unknown))}")
+    given = [f"{name}={_segment(value)}" for name, value in query.items() if value is not None]
+    return f"{'&' if '?' in operation.path else '?'}{'&'.join(given)}" if given else ""
 
 
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}

@@ -40,6 +40,7 @@ ACTIONS: dict[Verdict, dict[RepeatClass, Action]] = {
     Verdict.ACCEPTED: {_SAFE: Action.APPLIED, _KEYED: Action.APPLIED, _NEVER: Action.APPLIED},
     Verdict.NOT_SENT: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.AGAIN},
     Verdict.THROTTLED: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
+    Verdict.UNPROCESSED: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.AGAIN},
     Verdict.BROKEN: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
     Verdict.LOST: {_SAFE: Action.AGAIN, _KEYED: Action.AGAIN, _NEVER: Action.UNKNOWN},
     Verdict.UNREADABLE: {_SAFE: Action.UNKNOWN, _KEYED: Action.UNKNOWN, _NEVER: Action.UNKNOWN},

@@ -13,12 +13,13 @@ REPEATABLE_CLIENT_ERRORS = (408, 425)
 TEMPORARY = (413, 503)
 """Statuses that tell of a condition that passes where they ask to wait (RFC 9110, 15.5.14 and 15.6.4)."""
 
-GOOD = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.REFUSED})
+GOOD = frozenset({Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.REFUSED, Verdict.UNPROCESSED})
 """Verdicts that show a provider at work, whatever it says."""
 
 CONTRIBUTION: dict[Verdict, Effect] = {
     Verdict.NOT_SENT: Effect.NOT_APPLIED,
     Verdict.THROTTLED: Effect.NOT_APPLIED,
+    Verdict.UNPROCESSED: Effect.NOT_APPLIED,
     Verdict.BROKEN: Effect.UNKNOWN,
     Verdict.LOST: Effect.UNKNOWN,
     Verdict.UNREADABLE: Effect.UNKNOWN,

@@ -15,11 +15,12 @@ from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import Claims
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._provider.spec import ProviderSpec
 from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async._transport.sign_in import SignIn
 from bonifiq_async.ledger.account import account_text
 from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import Ledger
@@ -44,7 +45,7 @@ class SignsIn(Protocol):
     def fingerprint(self) -> str:
         """Return what tells this account from another in a ledger; no secret can be read from it."""
 
-    def headers(self) -> Mapping[str, Secret]:
+    def headers(self) -> Mapping[str, HeaderValue]:
         """Return the headers of every request."""
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -62,20 +63,28 @@ class Connection:
     BASE_URL: ClassVar[str]
     ACCOUNT: ClassVar[str]
 
-    def _connect(self, credentials: SignsIn, **options: Unpack[ConnectionOptions]) -> tuple[Calls, str]:
-        """Return what makes the calls, and the checked base URL."""
+    def _connect(
+        self, credentials: SignsIn, sign_in: SignIn | None = None, **options: Unpack[ConnectionOptions]
+    ) -> tuple[Calls, str]:
+        """Return what makes the calls, and the checked base URL.
+
+        `sign_in` makes the headers that differ from attempt to attempt.
+        """
         try:
             address = checked_base_url(options.pop("base_url"))
         except ConfigurationError as error:
             del options  # they may hold what a traceback must not show
             raise error.with_traceback(None) from None
         timeouts, runtime, ledger = options["timeouts"], options["runtime"], options["ledger"]
+        headers: dict[str, HeaderValue] = {**credentials.headers(), "Accept": "application/json"}
         self._session = SessionManager(
-            {**credentials.headers(), "Accept": Secret.kept("application/json")},
+            headers,
             timeouts=timeouts,
             pool=options["pool"],
             borrowed=options["session"],
             trust_env=options["trust_env"],
+            sign_in=sign_in,
+            wall=runtime.wall,
         )
         delivery = Delivery(
             self._session,

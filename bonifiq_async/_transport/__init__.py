@@ -7,5 +7,6 @@ fast_path       one request and its answer, straight over a pooled connection
 proxies         the proxy that the environment names
 public_path     one request and its answer, by the public way of aiohttp's session
 session         the session manager: it sends one attempt by either path and returns the evidence
+sign_in         headers that are made afresh for each attempt: renewed tokens, fresh signatures
 write_guard     the last check before the wire on the public path: a write leaves once, and not in a hold
 """

@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from bonifiq_async._model.evidence import Failure
-from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.secret import HeaderValue, revealed
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport.aiohttp_parts import Parts
 from bonifiq_async._transport.connector import KeptConnector, UnaskedAnswer, check_asked_for
@@ -36,7 +36,7 @@ class Direct:
         self,
         session: aiohttp.ClientSession,
         connector: KeptConnector,
-        headers: Mapping[str, Secret],
+        headers: Mapping[str, HeaderValue],
         timeout: aiohttp.ClientTimeout,
         under_way: UnderWay,
         loop: asyncio.AbstractEventLoop,
@@ -101,7 +101,7 @@ class Direct:
     def _learn(self, base_url: str) -> None:
         """Fix what all requests to `base_url` share: the way there, and the head."""
         url = URL(base_url, encoded=True)
-        headers = {name: value.reveal() for name, value in self._headers.items()}
+        headers = {name: revealed(value) for name, value in self._headers.items()}
         template = aiohttp.ClientRequest("GET", url, headers=headers, loop=self._loop, session=self._session)
         lines = [f"{name}: {_safe(value)}\r\n" for name, value in template.headers.items()]
         self._template, self._key = template, template.connection_key
@@ -114,7 +114,7 @@ class Direct:
         line = f"{request.method} {_safe(self._prefix + request.path)}".encode()
         more = b"\r\n" if request.body is None else b"Content-Length: %d\r\n\r\n" % len(request.body)
         if request.headers:
-            more = b"".join(f"{n}: {_safe(v.reveal())}\r\n".encode() for n, v in request.headers) + more
+            more = b"".join(f"{n}: {_safe(revealed(v))}\r\n".encode() for n, v in request.headers) + more
         return b"%b%b%b" % (line, self._head if request.body is None else self._head_of_json, more)
 
 

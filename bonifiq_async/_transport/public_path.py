@@ -13,13 +13,11 @@ from yarl import URL
 
 from bonifiq_async._concurrency.timers import Alarms
 from bonifiq_async._model.evidence import Failure
-from bonifiq_async._model.secret import MASK, Secret
+from bonifiq_async._model.secret import MASK, HeaderValue, Secret
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport.aiohttp_parts import replaced
 from bonifiq_async._transport.write_guard import Trail, Wire
 
-OPEN = ("Accept",)
-"""The headers that hide nothing."""
 ANSWER_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that are read at the most; a larger one is refused."""
 ERROR_LIMIT = 64 * 1024
@@ -56,21 +54,21 @@ class Masked(str):
         return repr(MASK)
 
 
-def _shown(name: str, value: str) -> str:
-    """Hide what a header has, but for those of which there is nothing to hide."""
-    return value if name in OPEN else Masked(value)
+def _shown(value: HeaderValue) -> str:
+    """Return the text of a header's value, which hides itself where it is a secret."""
+    return Masked(value.reveal()) if isinstance(value, Secret) else value
 
 
 async def by_session(
     session: aiohttp.ClientSession,
     request: PreparedRequest,
-    headers: Mapping[str, Secret],
+    headers: Mapping[str, HeaderValue],
     timeout: aiohttp.ClientTimeout,
     trail: Trail,
     proxy: URL | None = None,
 ) -> None:
     """Send `request` through `session`, and through `proxy`, and read its answer into `trail`."""
-    given = {name: _shown(name, value.reveal()) for name, value in headers.items()}
+    given = {name: _shown(value) for name, value in headers.items()}
     wire = Wire(trail, request.body)
     if getattr(session, "trust_env", False) is True and session.auth is None:
         # aiohttp would add what a .netrc file has, or refuse ours beside it.

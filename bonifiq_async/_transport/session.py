@@ -5,7 +5,7 @@ With `exchange` and `direct`, the two ways of a request, the only module that to
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 from attrs import field, frozen
@@ -16,7 +16,7 @@ from bonifiq_async._log import logger
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
-from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._model.values import public
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._policy.verdict import PROXY_REFUSED
@@ -24,6 +24,7 @@ from bonifiq_async._transport import fast_path, proxies
 from bonifiq_async._transport.connector import KeptConnector
 from bonifiq_async._transport.failure_causes import explained
 from bonifiq_async._transport.public_path import UnderWay, by_session
+from bonifiq_async._transport.sign_in import SignIn, SignInFailed, signed
 from bonifiq_async._transport.write_guard import Trail
 
 _CLOSED = "the session was closed"
@@ -59,19 +60,24 @@ class PoolLimits:
 class SessionManager:
     """Owns one pooled aiohttp session, made in the loop of the first request; or borrows one.
 
-    A borrowed session is used as it is and never closed here.
+    A borrowed session is used as it is and never closed here. `headers` are those of every request;
+    `sign_in` makes those of one attempt, at the time that `wall` tells.
     """
 
     def __init__(
         self,
-        headers: Mapping[str, Secret],
+        headers: Mapping[str, HeaderValue],
         *,
         timeouts: Timeouts,
         pool: PoolLimits,
         borrowed: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
+        sign_in: SignIn | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._headers = headers
+        self._sign_in = sign_in
+        self._wall = wall
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)
         self._pool = pool
         self._borrowed = borrowed
@@ -163,6 +169,14 @@ class SessionManager:
         session = self.ready()
         started, task = time.perf_counter(), asyncio.current_task(self._loop)
         cancelling = 0 if task is None else task.cancelling()
+        secrets: tuple[Secret, ...] = ()
+        if self._sign_in is not None:
+            try:
+                request, secrets = await signed(self._sign_in, request, self._wall(), seconds)
+            except SignInFailed as failed:
+                elapsed = time.perf_counter() - started
+                return Evidence(False, 0, failure=Failure.LOCAL, detail=str(failed), elapsed=elapsed)
+            seconds -= time.perf_counter() - started
         trail = Trail(hand_over)
         proxy = self._proxy(request.base_url) if self._trust_env and self._borrowed is None else None
         try:
@@ -197,6 +211,7 @@ class SessionManager:
             trail.failure,
             trail.detail,
             time.perf_counter() - started,
+            secrets,
         )
 
     async def _went(

@@ -1,10 +1,8 @@
 """BonifiQ's endpoints as data. Source: the provider's endpoint pages; the paths are theirs."""
 
-from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._model.operation import BRL, AnswerShape, InBody, Operation, RepeatClass
 from bonifiq_async.bonifiq.payloads import (
-    CashbackChangeRequest,
     CheckoutRemoval,
-    CheckoutRemovalRequest,
     CustomerPoints,
     PendingPoints,
 )
@@ -15,9 +13,9 @@ CHANGE_CASHBACK = Operation(
     path="/v1/pvt/Customer/{customer_id}/cashback",
     repeat=RepeatClass.KEYED,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=CustomerPoints,
-    payload=CashbackChangeRequest,
+    key=InBody("ChangeKey"),
+    unit=BRL,
     kept=("cashback_balance", "points_balance"),
 )
 
@@ -47,9 +45,7 @@ REMOVE_CHECKOUT_CASHBACK = Operation(
     path="/v1/pvt/Checkout/redeem/remove",
     repeat=RepeatClass.SAFE,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=CheckoutRemoval,
-    payload=CheckoutRemovalRequest,
     codes={
         "01": "CustomerNotFound",
         "02": "CheckoutIdRequired",

@@ -1,14 +1,15 @@
 """Raba7ni's endpoints as data. Source: the endpoint page; the doubled `cashback/cashback` is the provider's.
 
 The writes are `NEVER`: no idempotency key is documented, nor that a reference counts once, nor that a
-429 was not acted on.
+429 was not acted on. Keys are our own and count by operation: the page's samples of a redeem and of a refund
+carry the very same reference, so that one reference may name a purchase and what becomes of it.
 """
 
 import enum
 from collections.abc import Mapping
 
 from bonifiq_async._model.json_codec import Names
-from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._model.operation import CURRENCY_OF_CARD, Operation, RepeatClass
 from bonifiq_async._model.values import public
 from bonifiq_async.raba7ni.member import SignedIn
 from bonifiq_async.raba7ni.payloads import (
@@ -18,15 +19,10 @@ from bonifiq_async.raba7ni.payloads import (
     CashbackEarned,
     CashbackRedeemed,
     CashbackRefunded,
-    Contact,
-    EarnRequest,
     HistoryPage,
     MemberCheck,
     MemberRegistration,
     OneTimeCodeSent,
-    RedeemRequest,
-    RefundRequest,
-    RegistrationRequest,
     RewardList,
 )
 
@@ -36,9 +32,9 @@ EARN = Operation(
     path="/api/v1/cashback/cashback/earn",
     repeat=RepeatClass.NEVER,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=CashbackEarned,
-    payload=EarnRequest,
+    own_keys=True,
+    unit=CURRENCY_OF_CARD,
     kept=("transaction_id", "cashback_earned", "new_balance", "member_id"),
     names=Names.SNAKE,
 )
@@ -49,9 +45,9 @@ REDEEM = Operation(
     path="/api/v1/cashback/cashback/redeem",
     repeat=RepeatClass.NEVER,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=CashbackRedeemed,
-    payload=RedeemRequest,
+    own_keys=True,
+    unit=CURRENCY_OF_CARD,
     kept=("transaction_id", "amount_redeemed", "new_balance", "member_id"),
     names=Names.SNAKE,
 )
@@ -62,9 +58,9 @@ REFUND = Operation(
     path="/api/v1/cashback/cashback/refund",
     repeat=RepeatClass.NEVER,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=CashbackRefunded,
-    payload=RefundRequest,
+    own_keys=True,
+    unit=CURRENCY_OF_CARD,
     kept=("transaction_id", "cashback_deducted", "new_balance", "member_id"),
     names=Names.SNAKE,
 )
@@ -75,7 +71,6 @@ BALANCE = Operation(
     path="/api/v1/cashback/cashback/balance?card_id={card_id}&member_id={member_id}",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=CashbackBalance,
     names=Names.SNAKE,
 )
@@ -87,7 +82,6 @@ HISTORY = Operation(
     "?card_id={card_id}&member_id={member_id}&limit={limit}&offset={offset}",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=HistoryPage,
     names=Names.SNAKE,
 )
@@ -98,7 +92,6 @@ CARDS = Operation(
     path="/api/v1/cashback/cards",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=CardList,
     names=Names.SNAKE,
 )
@@ -109,7 +102,6 @@ CARD = Operation(
     path="/api/v1/cashback/cards/{card_id}",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=CashbackCard,
     names=Names.SNAKE,
 )
@@ -120,7 +112,6 @@ REWARDS = Operation(
     path="/api/v1/cashback/cards/{card_id}/rewards",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=RewardList,
     names=Names.SNAKE,
 )
@@ -131,9 +122,7 @@ CHECK = Operation(
     path="/api/v1/auth/member/check",
     repeat=RepeatClass.SAFE,
     writes=False,
-    shape=AnswerShape.ENVELOPE,
     result=MemberCheck,
-    payload=Contact,
     names=Names.SNAKE,
 )
 
@@ -143,9 +132,7 @@ REGISTER = Operation(
     path="/api/v1/auth/member/register",
     repeat=RepeatClass.NEVER,
     writes=True,
-    shape=AnswerShape.ENVELOPE,
     result=MemberRegistration,
-    payload=RegistrationRequest,
     names=Names.SNAKE,
 )
 
@@ -169,9 +156,7 @@ def _request_otp(paths: SignInPaths) -> Operation[OneTimeCodeSent]:
         path=f"{paths.value}/request-otp",
         repeat=RepeatClass.NEVER,
         writes=True,
-        shape=AnswerShape.ENVELOPE,
         result=OneTimeCodeSent,
-        payload=Contact,
         names=Names.SNAKE,
     )
 
@@ -183,7 +168,6 @@ def _verify_otp(paths: SignInPaths) -> Operation[SignedIn]:
         path=f"{paths.value}/verify-otp",
         repeat=RepeatClass.NEVER,
         writes=True,
-        shape=AnswerShape.BARE,
         result=SignedIn,
         names=Names.SNAKE,
     )

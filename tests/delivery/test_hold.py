@@ -16,7 +16,7 @@ from bonifiq_async import (
     RetryAfterTooLong,
 )
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
-from bonifiq_async._model.operation import AnswerShape, Operation, RepeatClass
+from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async.bonifiq import operations
 from bonifiq_async.bonifiq.answers import AnswerReader
@@ -92,7 +92,7 @@ STATUSES = [300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 408, 409, 410, 413
 STATUSES += [500, 501, 502, 503, 504, 520, 599]
 AGAIN = {408, 413, 425, 429, *range(500, 600)}
 """What a call that may be repeated is sent again after; the others end with it."""
-EARN = Operation("earn", "POST", "/earn", RepeatClass.NEVER, True, AnswerShape.ENVELOPE, CustomerPoints)
+EARN = Operation("earn", "POST", "/earn", RepeatClass.NEVER, True, CustomerPoints)
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=str)

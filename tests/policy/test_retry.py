@@ -69,6 +69,7 @@ ROWS = [
     (Verdict.ACCEPTED, Effect.APPLIED, Effect.APPLIED, Effect.APPLIED),
     (Verdict.NOT_SENT, "again", "again", "again"),
     (Verdict.THROTTLED, "again", "again", Effect.UNKNOWN),
+    (Verdict.UNPROCESSED, "again", "again", "again"),
     (Verdict.BROKEN, "again", "again", Effect.UNKNOWN),
     (Verdict.LOST, "again", "again", Effect.UNKNOWN),
     (Verdict.UNREADABLE, Effect.UNKNOWN, Effect.UNKNOWN, Effect.UNKNOWN),

@@ -1,0 +1,134 @@
+"""Signing in by attempt: fresh headers each time, nothing sent without them, and no secret shown."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from conftest import CHANGED, fast, http, read_request
+
+from bonifiq_async import BonifiQClient, ConfigurationError, Effect, Timeouts, Verdict
+from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.request import PreparedRequest, prepare
+from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.bonifiq.payloads import CustomerPoints
+
+pytestmark = pytest.mark.usefixtures("way")
+
+
+class Fresh:
+    """Signs each attempt with another number, and takes note of what it was given."""
+
+    def __init__(self, *errors: BaseException | None) -> None:
+        self.errors = list(errors)
+        self.asked: list[tuple[bytes | None, float]] = []
+
+    async def headers(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
+        self.asked.append((request.body, now))
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        return {"X-Signature": Secret(f"signature-{len(self.asked)}"), "X-Time": "plain"}
+
+
+def client_of(url: str, sign_in: object, **settings: object) -> BonifiQClient:
+    """Return a client whose every attempt is signed by `sign_in`."""
+    client = BonifiQClient(BasicCredentials("a", "b"), base_url=url, retry=fast(max_attempts=3), **settings)
+    client._session._sign_in = sign_in
+    return client
+
+
+async def served(raw_server: object, *answers: bytes) -> tuple[str, list[bytes]]:
+    """Serve the answers in order; return the URL, and the heads that arrive."""
+    heads: list[bytes] = []
+    left = list(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            heads.append(head)
+            writer.write(left.pop(0))
+
+    return await raw_server(serve), heads
+
+
+async def add(client: BonifiQClient) -> object:
+    return await client.customers.add_cashback("ANA", 10, reason="r", change_key="k")
+
+
+async def test_each_attempt_is_signed_once_and_afresh(raw_server) -> None:
+    url, heads = await served(raw_server, http(b"{}", status="500 No"), http(CHANGED))
+    sign_in = Fresh()
+    async with client_of(url, sign_in) as client:
+        outcome = await add(client)
+    assert outcome.effect is Effect.APPLIED
+    assert [b"X-Signature: signature-%d\r\n" % number in head for number, head in enumerate(heads, 1)] == [
+        True,
+        True,
+    ]
+    assert [head.count(b"X-Signature") for head in heads] == [1, 1]
+    assert all(b"X-Time: plain\r\n" in head for head in heads)
+    assert [body is not None and b"ChangeKey" in body for body, _ in sign_in.asked] == [True, True]
+
+
+async def test_a_sign_in_that_fails_sends_nothing_and_is_tried_again(raw_server) -> None:
+    url, heads = await served(raw_server, http(CHANGED))
+    async with client_of(url, Fresh(RuntimeError("canary"), None)) as client:
+        outcome = await add(client)
+    assert (outcome.effect, len(heads)) == (Effect.APPLIED, 1)
+    assert [each.verdict for each in outcome.attempts] == [Verdict.NOT_SENT, Verdict.ACCEPTED]
+    assert outcome.attempts[0].cause == "the sign-in failed (RuntimeError)"
+    assert "canary" not in repr(outcome)
+
+
+async def test_a_sign_in_that_is_wrongly_set_up_ends_the_call(raw_server) -> None:
+    url, heads = await served(raw_server)
+    async with client_of(url, Fresh(ConfigurationError("no token"))) as client:
+        with pytest.raises(ConfigurationError, match="no token"):
+            await add(client)
+    assert heads == []
+
+
+async def test_a_sign_in_has_the_time_of_an_attempt(raw_server) -> None:
+    class Slow(Fresh):
+        async def headers(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
+            if not self.asked:
+                self.asked.append((None, now))
+                await asyncio.Event().wait()
+            return await super().headers(request, now)
+
+    url, heads = await served(raw_server, http(CHANGED))
+    async with client_of(url, Slow(), timeouts=Timeouts(attempt=0.05, call=5.0)) as client:
+        outcome = await add(client)
+    assert (outcome.effect, len(heads)) == (Effect.APPLIED, 1)
+    assert "longer than an attempt" in outcome.attempts[0].cause
+
+
+async def test_no_error_repeats_the_secret_of_an_attempt(raw_server) -> None:
+    """A provider that echoes the signature gets it blotted out; what is plain stays."""
+    body = b'{"HasError":true,"Message":"signature-1 of plain is wrong"}'
+    url, _ = await served(raw_server, http(body, status="400 Bad Request"))
+    async with client_of(url, Fresh()) as client:
+        with pytest.raises(Exception, match="of plain is wrong") as caught:
+            await add(client)
+    assert "signature-1" not in str(caught.value)
+
+
+def test_optional_parameters_of_a_query() -> None:
+    operation = Operation(
+        "p.list",
+        "GET",
+        "/list",
+        RepeatClass.SAFE,
+        writes=False,
+        result=CustomerPoints,
+        query=("cursor", "limit"),
+    )
+    host = "https://h"
+    assert (
+        prepare(operation, host, {}, query={"cursor": "a/b", "limit": None}).url
+        == "https://h/list?cursor=a%2Fb"
+    )
+    assert prepare(operation, host, {}, query={"cursor": None}).url == "https://h/list"
+    with pytest.raises(ValueError, match=r"p\.list has no parameter page"):
+        prepare(operation, host, {}, query={"page": "1"})
