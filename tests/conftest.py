@@ -78,9 +78,15 @@ async def once(claims: Claims, request: PreparedRequest, deliver: object, *, sec
         request.body or b"",
         claims.account,
     )
-    return await claims.once(
-        intent, deliver, lambda end: Ending(BY_EFFECT[end.effect]), seconds=seconds, repeatable=True
-    )
+    claim = await claims.claim(intent, seconds=seconds, repeatable=True)
+    if isinstance(claim, Delivered):
+        return claim
+    try:
+        delivered = claim.ended or await deliver(claim.history, claim.seconds)
+        return await claim.settle(delivered, Ending(BY_EFFECT[delivered.effect]))
+    except BaseException:
+        claim.abandon()
+        raise
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -1,40 +1,22 @@
 """Input/output: one call from request to result: claim, delivery, conclusion."""
 
-from collections.abc import Awaitable
-from typing import Generic, TypeVar
+from typing import TypeVar, cast
 
-from attrs import define
-
-from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._delivery.delivery import Delivery, Reader
 from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.terms import AS_USUAL, Terms
 from bonifiq_async._log import logger
 from bonifiq_async._model import validation
-from bonifiq_async._model.errors import ChangeKeyConflict, OutcomeUnknownError
-from bonifiq_async._model.evidence import Reading
+from bonifiq_async._model.errors import BonifiQError, ChangeKeyConflict, OutcomeUnknownError
 from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Change, Effect, Outcome
-from bonifiq_async._model.values import fixed
 from bonifiq_async._policy.failures import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
 from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport.session import Timeouts
-from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent, Ledger, State
+from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent, State
 
 T = TypeVar("T")
-
-
-@fixed
-class Terms:
-    """On what terms a change is made.
-
-    `deadline` is in seconds from now. A batch gives its own `slot`, its place among the batch's
-    requests, and `ledger`, which is asked instead of the client's.
-    """
-
-    deadline: float | None = None
-    slot: Slot | None = None
-    ledger: Ledger | None = None
 
 
 class Calls:
@@ -54,7 +36,7 @@ class Calls:
         deadline: float | None = None,
     ) -> tuple[T, tuple[Attempt, ...]]:
         """Return what an operation without a key answers, and the attempts; raise what kept it from it."""
-        seconds = self._seconds(deadline)
+        seconds = self._timeouts.call if deadline is None else validation.seconds(deadline, "deadline")
         delivered = await self.delivery.deliver(operation, request, read, History(), seconds=seconds)
         error = error_of(operation, delivered, None)
         if error is not None:
@@ -71,14 +53,15 @@ class Calls:
         operation: Operation[T],
         request: PreparedRequest,
         read: Reader[T],
-        *,
-        terms: Terms = Terms(),
+        terms: Terms = AS_USUAL,
     ) -> Outcome[T]:
         """Return what became of a keyed change, whatever that is.
 
         Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
         """
-        seconds, slot = self._seconds(terms.deadline), terms.slot
+        seconds = self._timeouts.call
+        if terms.deadline is not None:
+            seconds = validation.seconds(terms.deadline, "deadline")
         intent = Intent(
             operation.name,
             request.key or "",
@@ -90,90 +73,73 @@ class Calls:
             self.claims.account,
             request.bearer,
         )
-        sending = _Sending(self.delivery, operation, request, read, slot)
-        repeatable = operation.repeat is not RepeatClass.NEVER
         try:
-            delivered = await self.claims.once(
+            claimed = await self.claims.claim(
                 intent,
-                sending.deliver,
-                sending.sum_up,
                 seconds=seconds,
-                repeatable=repeatable,
-                slot=slot,
+                repeatable=operation.repeat is not RepeatClass.NEVER,
+                slot=terms.slot,
                 ledger=terms.ledger,
             )
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
             return Outcome(change, error.effect, None, error.attempts, error)
-        except BaseException:
-            if sending.may_have_changed:
-                logger.warning(
-                    "unknown: %s key=%s: the call ended before its answer. %s",
-                    operation.name,
-                    request.key,
-                    WAY_OUT[operation.repeat],
+        if isinstance(claimed, Delivered):
+            told = cast("Delivered[T]", claimed)
+            return _concluded(change, operation, told, error_of(operation, told, request.key))
+        try:
+            delivered = cast("Delivered[T] | None", claimed.ended)
+            if delivered is None:
+                delivered = await self.delivery.deliver(
+                    operation, request, read, claimed.history, seconds=claimed.seconds, slot=terms.slot
                 )
+            ended = error_of(operation, delivered, request.key)
+            told = await claimed.settle(delivered, _in_short(operation, delivered, ended))
+        except BaseException:
+            claimed.abandon()
+            if claimed.history.may_have_changed:
+                way_out = WAY_OUT[operation.repeat]
+                logger.warning(ENDED_EARLY, operation.name, request.key, way_out)
             raise
-        ended = error_of(operation, delivered, request.key)
-        if delivered.effect is Effect.UNKNOWN:
-            logger.warning("unknown: %s key=%s: %s", operation.name, request.key, ended)
-        if delivered.used_elsewhere:
-            logger.warning("used elsewhere: %s key=%s: %s", operation.name, request.key, BY_WORD_ALONE)
-        reading = delivered.reading
-        return Outcome(
-            change,
-            delivered.effect,
-            None if reading is None else reading.result,
-            delivered.attempts,
-            ended,
-            reason=delivered.reason,
-            used_elsewhere=delivered.used_elsewhere,
-            notice=None if reading is None else reading.notice,
-        )
-
-    def _seconds(self, deadline: float | None) -> float:
-        return self._timeouts.call if deadline is None else validation.seconds(deadline, "deadline")
+        if told is not delivered:  # another process has claimed it meanwhile
+            ended = error_of(operation, told, request.key)
+        return _concluded(change, operation, told, ended)
 
 
-@define(eq=False)
-class _Sending(Generic[T]):
-    """How one change is delivered, and what a ledger keeps of its end."""
-
-    _delivery: Delivery
-    _operation: Operation[T]
-    _request: PreparedRequest
-    _read: Reader[T]
-    _slot: Slot | None
-    _history: History | None = None
-
-    def deliver(self, history: History, left: float) -> Awaitable[Delivered[T]]:
-        """Deliver it within `left` seconds."""
-        self._history = history
-        return self._delivery.deliver(
-            self._operation, self._request, self._read, history, seconds=left, slot=self._slot
-        )
-
-    def sum_up(self, delivered: Delivered[T]) -> Ending:
-        """Return how it ended."""
-        error = error_of(self._operation, delivered, self._request.key)
-        return Ending(
-            State.USED_ELSEWHERE if delivered.used_elsewhere else BY_EFFECT[delivered.effect],
-            len(delivered.attempts),
-            _in_short(self._operation, delivered.reading),
-            None if error is None else str(error),
-        )
-
-    @property
-    def may_have_changed(self) -> bool:
-        """Whether it was begun and the balance may have changed."""
-        return self._history is not None and self._history.may_have_changed
+ENDED_EARLY = "unknown: %s key=%s: the call ended before its answer. %s"
 
 
-def _in_short(operation: Operation[T], reading: Reading[T] | None) -> str | None:
-    """Return what a ledger keeps of an answer: the values that the operation names, and what stood beside."""
-    if reading is None:
-        return None
-    kept = () if reading.result is None else operation.kept
-    parts = [f"{name}={getattr(reading.result, name)!s}" for name in kept]
-    if reading.notice is not None:
+def _concluded(
+    change: Change, operation: Operation[T], told: Delivered[T], error: BonifiQError | None
+) -> Outcome[T]:
+    """Return the outcome of a change that ended as is `told`, with its error, and log what is in doubt."""
+    if told.effect is Effect.UNKNOWN:
+        logger.warning("unknown: %s key=%s: %s", operation.name, change.change_key, error)
+    if told.used_elsewhere:
+        logger.warning("used elsewhere: %s key=%s: %s", operation.name, change.change_key, BY_WORD_ALONE)
+    reading = told.reading
+    return Outcome(
+        change,
+        told.effect,
+        None if reading is None else reading.result,
+        told.attempts,
+        error,
+        reason=told.reason,
+        used_elsewhere=told.used_elsewhere,
+        notice=None if reading is None else reading.notice,
+    )
+
+
+def _in_short(operation: Operation[T], delivered: Delivered[T], error: BonifiQError | None) -> Ending:
+    """Return what a ledger keeps of an end; of an answer what the operation names, and what stood beside."""
+    reading, parts = delivered.reading, []
+    if reading is not None and reading.result is not None:
+        for name in operation.kept:
+            parts.append(f"{name}={getattr(reading.result, name)!s}")
+    if reading is not None and reading.notice is not None:
         parts.append(f"notice={said_beside(reading.notice)}")
-    return " ".join(parts) or None
+    return Ending(
+        State.USED_ELSEWHERE if delivered.used_elsewhere else BY_EFFECT[delivered.effect],
+        len(delivered.attempts),
+        " ".join(parts) or None,
+        None if error is None else str(error),
+    )

@@ -5,7 +5,7 @@ of them and got no answer to is in doubt for all.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable
 from enum import IntEnum
 
 from bonifiq_async._model.values import fixed
@@ -28,46 +28,32 @@ class Why(IntEnum):
 
 @fixed
 class Doubt:
-    """A change in doubt; `books` are the ledgers in which that stands."""
+    """A change in doubt; `books` are the ledgers in which that stands, by their identity."""
 
     why: Why
     digest: bytes
-    books: frozenset[object]
+    books: frozenset[Hashable]
 
-    def outlives(self, granted: Granted, book: object) -> bool:
+    def outlives(self, granted: Granted, book: Hashable) -> bool:
         """Say whether it is in doubt also when the ledger `book` grants it as if it were not."""
         if self.why is Why.UNREAD:
             return False
         return book not in self.books or (self.why is Why.SENT and not granted.cleared)
 
 
-class Doubts:
+class Doubts(OrderedDict[Place, Doubt]):
     """The changes in doubt, oldest first: `shown` at the most."""
 
     def __init__(self, shown: int) -> None:
+        super().__init__()
         self._shown = shown
-        self._by_place: OrderedDict[Place, Doubt] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._by_place)
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self._by_place)
-
-    def get(self, place: Place) -> Doubt | None:
-        """Return the doubt of a change, if it is in doubt."""
-        return self._by_place.get(place)
-
-    def note(self, place: Place, why: Why, digest: bytes, book: object) -> None:
+    def note(self, place: Place, why: Why, digest: bytes, book: Hashable) -> None:
         """Put a change in doubt; a stronger doubt that it is in already stays."""
-        books = frozenset[object]() if why is Why.UNREAD else frozenset({book})
-        former = self._by_place.pop(place, None)
+        books = frozenset[Hashable]() if why is Why.UNREAD else frozenset({book})
+        former = self.pop(place, None)
         if former is not None and former.why >= why:
             why, digest = former.why, former.digest
-        self._by_place[place] = Doubt(why, digest, books | (former.books if former else frozenset()))
-        if len(self._by_place) > self._shown:
-            self._by_place.popitem(last=False)
-
-    def clear(self, place: Place) -> None:
-        """Take note that a change is in doubt no more."""
-        self._by_place.pop(place, None)
+        self[place] = Doubt(why, digest, books | (former.books if former else frozenset()))
+        if len(self) > self._shown:
+            self.popitem(last=False)

@@ -9,16 +9,15 @@ import asyncio
 import copy
 from collections.abc import Awaitable, Callable
 from math import ceil
-from typing import TypeVar, cast
-from weakref import WeakSet, ref
+from weakref import WeakSet
 
 from attrs import evolve
 
 from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import no_loop
-from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
-from bonifiq_async._delivery.in_doubt import Doubts, Why
-from bonifiq_async._log import logger
+from bonifiq_async._concurrency.timers import TimeLimits
+from bonifiq_async._delivery.claim import PATIENCE, UNCHANGED, Claim, Shared
+from bonifiq_async._delivery.in_doubt import Doubt, Doubts, Why
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import (
     ChangeKeyConflict,
@@ -28,11 +27,8 @@ from bonifiq_async._model.errors import (
 )
 from bonifiq_async._model.outcome import Effect, StopReason
 from bonifiq_async._model.printable import printable
-from bonifiq_async._model.secret import Secret
-from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.history import Delivered
 from bonifiq_async.ledger.protocol import (
-    DONE,
-    DOUBTFUL,
     Conflict,
     Ending,
     Granted,
@@ -45,21 +41,12 @@ from bonifiq_async.ledger.protocol import (
     Unsettled,
 )
 
-T = TypeVar("T")
-
-Clock = Callable[[], float]
-"""The time of the running loop; asking for that loop itself is a system call in Python 3.11."""
-
 LEASE_MARGIN = 30.0
 """Seconds that a claim outlives the deadline of its call, before another process may take it over."""
 LONGEST_LEASE = 86_400.0
 """Seconds after which a claim may be taken over, however long its call may take: a day."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
-PATIENCE = 1.0
-"""Seconds that a ledger has to answer, however little time a call has left."""
-UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
-"""Effects that say that nothing changed."""
 OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED})
 """Ends of a call that say nothing of what another one may do under the same key."""
 BY_WHOM = (
@@ -69,16 +56,8 @@ BY_WHOM = (
 """What is said of a key that is applied, where only a secret told whose change it was."""
 IN_DOUBT_SHOWN = 100_000
 """Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
-
-
 UNTOLD = "this client has sent it before and got no answer, and this ledger knows nothing of that"
 """Why a change is not sent again that is in doubt under another ledger."""
-UNTAKEN = (
-    "The ledger has not taken what came of the change in the time of the call: another program may have "
-    "locked it. It may or may not be applied; what came of it is written down when the ledger takes it. Let "
-    "go of it there, then make the same call again."
-)
-"""What is said when a ledger is waited for no longer."""
 
 
 def checked_ledger(value: object) -> Ledger:
@@ -89,18 +68,6 @@ def checked_ledger(value: object) -> Ledger:
             f"ledger must be a ledger, such as SqliteLedger(path), not {given}. Nothing was sent."
         )
     return value
-
-
-class _Flight:
-    """A change on its way, claimed in `ledger`. `landed` is made by the first listener: most have none."""
-
-    __slots__ = ("bearer", "digest", "landed", "ledger")
-
-    def __init__(self, digest: bytes, bearer: Secret | None, ledger: Ledger) -> None:
-        self.digest = digest
-        self.bearer = bearer
-        self.ledger = ledger
-        self.landed: asyncio.Future[Delivered[object] | None] | None = None
 
 
 class Claims:
@@ -118,189 +85,98 @@ class Claims:
         self._ledger = checked_ledger(ledger)
         self.account = (provider, account)
         self._sleep = sleep
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._limits = TimeLimits()
         self._bound: WeakSet[Ledger] = WeakSet()
         self._latest: Ledger | None = None
-        self._flights: dict[tuple[str, str], _Flight] = {}
-        self._in_doubt = Doubts(shown)
+        self._shared = Shared(Doubts(shown))
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys that this client left in doubt, oldest first."""
-        return tuple(dict.fromkeys(key for _, key in self._in_doubt))
+        return tuple(dict.fromkeys(key for _, key in self._shared.doubts))
 
-    async def once(
+    @property
+    def under_way(self) -> int:
+        """How many changes are claimed, or being claimed, now."""
+        return len(self._shared.flights)
+
+    async def claim(
         self,
         intent: Intent,
-        deliver: Callable[[History, float], Awaitable[Delivered[T]]],
-        sum_up: Callable[[Delivered[T]], Ending],
         *,
         seconds: float,
         repeatable: bool,
         slot: Slot | None = None,
         ledger: Ledger | None = None,
-    ) -> Delivered[T]:
-        """Deliver `intent` unless that is being done or was done, within `seconds`.
+    ) -> Claim | Delivered[object]:
+        """Claim `intent`, to be settled within `seconds`; or return how it ended where it is not to be sent.
 
-        `deliver` is given the seconds that are left; `sum_up` says what the ledger keeps of the end.
         `slot` is given back for every wait; `ledger` is asked instead of the client's own.
         Raises `ChangeKeyConflict` when the key stands for another change, `OutcomeUnknownError` when
-        another call with the key has not ended in time, `LedgerError`, and what `deliver` raises.
+        another call with the key has not ended in time, and `LedgerError`.
         """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise no_loop() from None
-        place = (intent.operation, intent.key)
-        deadline = loop.time() + seconds
         record = self._ledger if ledger is None else ledger
+        shared, place = self._shared, (intent.operation, intent.key)
         if record is not self._latest:
             checked_ledger(record)
-        elsewhere: Delivered[T] | None = None
-        while (flight := self._flights.get(place)) is not None:
-            if flight.digest != intent.digest or flight.bearer != intent.bearer:
-                raise _conflict(intent, "another change, which is in flight")
-            if slot is not None:
-                slot.release()
-            if flight.landed is None:
-                flight.landed = loop.create_future()
-            try:
-                ended = await _done(flight.landed, deadline - loop.time())
-            except BaseException:
-                if not flight.landed.done():
-                    self._note(intent, Why.HELD, flight.ledger)  # until that call says how it ended
-                raise
-            if not ended:
-                self._note(intent, Why.HELD, flight.ledger)
-                raise OutcomeUnknownError(
-                    f"Change {printable(intent.key)} is in flight in another call, which has not ended in "
-                    "time. It may or may not be applied: await that call"
-                    f"{', or repeat with the same key' * repeatable}.",
-                    change_key=intent.key,
-                )
-            delivered = flight.landed.result()
-            if delivered is None or (delivered.reason in OF_ITS_OWN and deadline > loop.time()):
-                continue  # the other call ended for reasons of its own: go on under the same key
-            delivered = _own(delivered)
-            if flight.ledger is record:
-                return cast(Delivered[T], delivered)
-            elsewhere = cast(Delivered[T], delivered)
-        if elsewhere is not None:  # it is written down in this ledger too, before anybody is told
-            deliver = _adopting(elsewhere, deliver)
-        flight = self._flights[place] = _Flight(intent.digest, intent.bearer, record)
-        landed: Delivered[T] | None = None
+        if shared.loop is not loop:
+            shared.loop, shared.limits = loop, TimeLimits()
+        now = loop.time()
+        claim = Claim(intent, place, record, loop, now + seconds, repeatable, slot, shared, shared.limits)
+        while (flight := shared.flights.get(place)) is not None:
+            ended = await _joined(flight, claim)
+            if ended is not None and flight.ledger is record:
+                return ended
+            claim.ended, now = ended or claim.ended, loop.time()
+        shared.flights[place] = claim
+        told: Delivered[object] | None = None
         try:
-            landed = await self._lead(record, intent, deliver, sum_up, loop.time, deadline, repeatable, slot)
-            return landed
-        finally:
-            # A listener that still waits after a failure becomes the next to send, under the same key.
-            del self._flights[place]
-            if flight.landed is not None:
-                flight.landed.set_result(cast("Delivered[object] | None", landed))
-
-    async def _lead(
-        self,
-        ledger: Ledger,
-        intent: Intent,
-        deliver: Callable[[History, float], Awaitable[Delivered[T]]],
-        sum_up: Callable[[Delivered[T]], Ending],
-        clock: Clock,
-        deadline: float,
-        repeatable: bool,
-        slot: Slot | None,
-    ) -> Delivered[T]:
-        begun = clock()
-        try:
-            ruling = await self._claimed(ledger, intent, clock, deadline, repeatable, slot)
-        except BaseException as error:
-            self._unread(ledger, intent, error)
-            raise
-        if isinstance(ruling, Granted) and self._in_doubt:
-            ruling = await self._doubted(ledger, intent, ruling, deadline, repeatable)
-        if not isinstance(ruling, Granted):
-            return self._not_sent(ledger, intent, ruling)
-        if ruling.in_doubt:
-            self._note(intent, Why.SENT, ledger)
-        history = History(in_doubt=ruling.in_doubt)
-        try:
-            delivered = await deliver(history, min(deadline, begun + ruling.seconds) - clock())
+            ruling = await self._ruling(claim, now)
+            if isinstance(ruling, Granted):
+                claim.fence = ruling.fence
+                if ruling.in_doubt or place in shared.doubts:
+                    told = await _doubted(claim, ruling, shared.doubts.get(place))
+                claim.seconds = min(claim.deadline, now + ruling.seconds) - loop.time()
+            else:
+                told = _not_sent(claim, ruling)
         except BaseException:
-            state = State.IN_DOUBT if history.may_have_changed else State.NOT_APPLIED
-            ledger.leave(intent, ruling.fence, Ending(state, len(history.attempts)))
-            self._took(ledger, intent, state)
+            # A call that joined becomes the next to send, under the same key.
+            claim.land(None)
             raise
-        landed = await self._end(ledger, intent, ruling.fence, sum_up(delivered), deadline)
-        if landed or delivered.effect not in UNCHANGED:
-            return delivered
-        # What happened here moved no money; what the other does may.
-        note = "since the claim of this call ran out"
-        return evolve(delivered, effect=Effect.UNKNOWN, reason=StopReason.HELD, note=note)
+        if told is None:
+            return claim
+        claim.land(told)
+        return told
 
-    async def _doubted(
-        self, ledger: Ledger, intent: Intent, granted: Granted, deadline: float, repeatable: bool
-    ) -> Granted | Unsettled:
-        """Return what becomes of a grant when this client knows of a doubt that the ledger does not."""
-        doubt = self._in_doubt.get((intent.operation, intent.key))
-        if doubt is None or granted.in_doubt or not doubt.outlives(granted, _book(ledger)):
-            return granted
-        if doubt.digest != intent.digest:
-            ledger.leave(intent, granted.fence, Ending(State.NOT_APPLIED))
-            raise _conflict(intent, "another change, which is in doubt")
-        if repeatable:
-            return evolve(granted, in_doubt=True)
-        await self._end(ledger, intent, granted.fence, Ending(State.IN_DOUBT, error=UNTOLD), deadline)
-        return Unsettled(UNTOLD)
-
-    def _not_sent(
-        self, ledger: Ledger, intent: Intent, ruling: Settled | Conflict | Held | Unsettled
-    ) -> Delivered[T]:
-        """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
-        if isinstance(ruling, Conflict):
-            raise _conflict(intent, f"the change of {ruling.value} for {printable(ruling.customer_id)}")
-        if isinstance(ruling, Settled) and intent.bearer is not None:
-            self._note(intent, Why.SENT, ledger)
-            return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
-        if isinstance(ruling, Settled):
-            self._took(ledger, intent, State.APPLIED)
-            return Delivered(
-                Effect.ALREADY_APPLIED, StopReason.REMEMBERED, used_elsewhere=ruling.used_elsewhere
-            )
-        if isinstance(ruling, Held):
-            self._note(intent, Why.HELD, ledger)
-            ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is heard of again"
-            note = f"{ruling.owner}; {ends}: come back then"
-            return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
-        self._note(intent, Why.SENT, ledger)
-        return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
-
-    async def _claimed(
-        self,
-        ledger: Ledger,
-        intent: Intent,
-        clock: Clock,
-        deadline: float,
-        repeatable: bool,
-        slot: Slot | None,
-    ) -> Ruling:
-        """Claim the change, waiting while another process sends it."""
-        if ledger is not self._latest:
-            if ledger not in self._bound:
-                await self._bind(ledger, max(deadline, clock() + PATIENCE))
-                self._bound.add(ledger)
-            self._latest = ledger
-        while True:
-            left = deadline - clock()
-            ruling = await ledger.claim(
-                intent,
-                lease=min(max(left, 0.0) + LEASE_MARGIN, LONGEST_LEASE),
-                repeatable=repeatable,
-                within=max(left, PATIENCE),
-            )
-            if not isinstance(ruling, Held) or deadline - clock() <= POLL:
-                return ruling
-            if slot is not None:
-                slot.release()
-            await self._sleep(min(POLL, ruling.seconds))
+    async def _ruling(self, claim: Claim, now: float) -> Ruling:
+        """Claim the change in its ledger, waiting while another process sends it."""
+        ledger, clock = claim.ledger, claim.loop.time
+        try:
+            if ledger is not self._latest:
+                if ledger not in self._bound:
+                    await self._bind(ledger, max(claim.deadline, now + PATIENCE))
+                    self._bound.add(ledger)
+                    now = clock()
+                self._latest = ledger
+            while True:
+                left = claim.deadline - now
+                ruling = await ledger.claim(
+                    claim.intent,
+                    lease=min(max(left, 0.0) + LEASE_MARGIN, LONGEST_LEASE),
+                    repeatable=claim.repeatable,
+                    within=max(left, PATIENCE),
+                )
+                if not isinstance(ruling, Held) or claim.deadline - clock() <= POLL:
+                    return ruling
+                if claim.slot is not None:
+                    claim.slot.release()
+                await self._sleep(min(POLL, ruling.seconds))
+                now = clock()
+        except BaseException as error:
+            self._unread(claim, error)
+            raise
 
     async def _bind(self, ledger: Ledger, deadline: float) -> None:
         """Say whose changes they are, by the deadline; that is no part of every call."""
@@ -313,55 +189,88 @@ class Claims:
                 "may have locked it. Let go of it there, then run again."
             ) from None
 
-    async def _end(self, ledger: Ledger, intent: Intent, fence: int, ending: Ending, deadline: float) -> bool:
-        """Write down how it ended, by the deadline or soon after; False when another has claimed it since."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._limits = loop, TimeLimits()
-        try:
-            with TimeLimit(self._limits, max(deadline, loop.time() + PATIENCE)):
-                landed = await ledger.end(intent, fence, ending)
-        except BaseException as error:
-            if ending.state not in (State.REFUSED, State.NOT_APPLIED):
-                self._note(intent, Why.SENT, ledger)  # until the outcome is on disk
-            if isinstance(error, TimeoutError):
-                raise LedgerError(UNTAKEN, change_key=intent.key) from None
-            if isinstance(error, LedgerError):
-                error.effect, error.change_key = Effect.UNKNOWN, intent.key
-            raise
-        if landed or ending.state in DONE or ending.state in DOUBTFUL:
-            self._took(ledger, intent, ending.state)
-        else:
-            self._note(intent, Why.HELD, ledger)
-        if not landed:
-            logger.warning("fenced: key=%s: another process claimed the change meanwhile", intent.key)
-        return landed
-
-    def _unread(self, ledger: Ledger, intent: Intent, error: BaseException) -> None:
+    def _unread(self, claim: Claim, error: BaseException) -> None:
         """Take note of a claim that failed: an earlier run or another process may have applied the change."""
         if isinstance(error, LedgerError):
-            error.change_key = intent.key
-            if self._in_doubt.get((intent.operation, intent.key)) is not None:
+            error.change_key = claim.intent.key
+            if claim.place in self._shared.doubts:
                 error.effect = Effect.UNKNOWN
             if error.effect is Effect.NOT_APPLIED:
                 return
-        self._note(intent, Why.UNREAD, ledger)
-
-    def _took(self, ledger: Ledger, intent: Intent, state: State) -> None:
-        """Take note of how a sending ended."""
-        if state in DOUBTFUL:
-            self._note(intent, Why.SENT, ledger)
-        elif self._in_doubt:
-            self._in_doubt.clear((intent.operation, intent.key))
-
-    def _note(self, intent: Intent, why: Why, ledger: Ledger) -> None:
-        self._in_doubt.note((intent.operation, intent.key), why, intent.digest, _book(ledger))
+        claim.note(Why.UNREAD)
 
 
-def _book(ledger: Ledger) -> object:
-    """Return what tells a ledger from another one: its file, where it has one."""
-    path: object = getattr(ledger, "path", None)
-    return ref(ledger) if path is None else path
+async def _joined(flight: Claim, claim: Claim) -> Delivered[object] | None:
+    """Return how the call ended that sends the change of `claim`, None where `claim` has to go on."""
+    intent, loop = claim.intent, claim.loop
+    if flight.intent.digest != intent.digest or flight.intent.bearer != intent.bearer:
+        raise _conflict(intent, "another change, which is in flight")
+    if claim.slot is not None:
+        claim.slot.release()
+    if flight.landed is None:
+        flight.landed = loop.create_future()
+    try:
+        ended = await _done(flight.landed, claim.deadline - loop.time())
+    except BaseException:
+        if not flight.landed.done():
+            flight.note(Why.HELD)  # until that call says how it ended
+        raise
+    if not ended:
+        flight.note(Why.HELD)
+        raise OutcomeUnknownError(
+            f"Change {printable(intent.key)} is in flight in another call, which has not ended in "
+            "time. It may or may not be applied: await that call"
+            f"{', or repeat with the same key' * claim.repeatable}.",
+            change_key=intent.key,
+        )
+    delivered = flight.landed.result()
+    if delivered is None or (delivered.reason in OF_ITS_OWN and claim.deadline > loop.time()):
+        return None  # the other call ended for reasons of its own
+    return _own(delivered)
+
+
+async def _doubted(claim: Claim, granted: Granted, doubt: Doubt | None) -> Delivered[object] | None:
+    """Weigh what is in doubt of a change that its ledger grants; return how it ended if it may not be sent.
+
+    `doubt` is what this client knows, and the ledger may not.
+    """
+    intent, in_doubt = claim.intent, granted.in_doubt
+    if doubt is not None and not in_doubt and doubt.outlives(granted, claim.ledger.identity):
+        if doubt.digest != intent.digest:
+            claim.ledger.leave(intent, claim.fence, Ending(State.NOT_APPLIED))
+            raise _conflict(intent, "another change, which is in doubt")
+        if not claim.repeatable:
+            told = Delivered[object](Effect.UNKNOWN, StopReason.UNSETTLED, note=UNTOLD)
+            return await claim.settle(told, Ending(State.IN_DOUBT, error=UNTOLD))
+        in_doubt = True
+    if in_doubt:
+        claim.note(Why.SENT)
+        claim.history.in_doubt = True
+    if in_doubt and claim.ended is not None:
+        # This ledger, or this client, knows of a request that may have used the key.
+        refused = claim.ended.effect in UNCHANGED
+        claim.ended = None if refused else evolve(claim.ended, used_elsewhere=False)
+    return None
+
+
+def _not_sent(claim: Claim, ruling: Settled | Conflict | Held | Unsettled) -> Delivered[object]:
+    """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
+    intent = claim.intent
+    if isinstance(ruling, Conflict):
+        raise _conflict(intent, f"the change of {ruling.value} for {printable(ruling.customer_id)}")
+    if isinstance(ruling, Settled) and intent.bearer is not None:
+        claim.note(Why.SENT)
+        return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
+    if isinstance(ruling, Settled):
+        claim.clear()
+        return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED, used_elsewhere=ruling.used_elsewhere)
+    if isinstance(ruling, Held):
+        claim.note(Why.HELD)
+        ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is heard of again"
+        note = f"{ruling.owner}; {ends}: come back then"
+        return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
+    claim.note(Why.SENT)
+    return Delivered(Effect.UNKNOWN, StopReason.UNSETTLED, note=ruling.reason)
 
 
 def _own(delivered: Delivered[object]) -> Delivered[object]:
@@ -369,23 +278,7 @@ def _own(delivered: Delivered[object]) -> Delivered[object]:
     return evolve(delivered, attempts=tuple(map(copy.copy, delivered.attempts)))
 
 
-def _adopting(
-    landed: Delivered[T], deliver: Callable[[History, float], Awaitable[Delivered[T]]]
-) -> Callable[[History, float], Awaitable[Delivered[T]]]:
-    """Return a delivery that ended as `landed` did, unless a doubt asks for a repeat."""
-
-    async def adopted(history: History, left: float) -> Delivered[T]:
-        if not history.in_doubt:
-            return landed
-        if landed.effect in UNCHANGED:
-            return await deliver(history, left)
-        # This ledger knows of a request that may have used the key.
-        return evolve(landed, used_elsewhere=False)
-
-    return adopted
-
-
-async def _done(future: "asyncio.Future[T]", seconds: float) -> bool:
+async def _done(future: "asyncio.Future[Delivered[object] | None]", seconds: float) -> bool:
     """Wait up to `seconds` for `future` without touching it, and say whether it is done."""
     done, _ = await asyncio.wait([future], timeout=seconds)
     return bool(done)

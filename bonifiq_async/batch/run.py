@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 from attrs import define
 
-from bonifiq_async._concurrency.limiter import Admission, Slot
+from bonifiq_async._concurrency.limiter import Admission
 from bonifiq_async._concurrency.runtime import Runtime, running_loop
 from bonifiq_async._delivery.single_flight import checked_ledger
+from bonifiq_async._delivery.terms import ChangeClient, Terms
 from bonifiq_async._model.errors import AuthenticationError, BonifiQError, ConfigurationError
 from bonifiq_async._model.outcome import Change, Outcome, StopReason
 from bonifiq_async._model.values import public
@@ -22,24 +23,10 @@ from bonifiq_async.batch.summary import BatchSummary, Tally
 from bonifiq_async.ledger.protocol import Ledger
 
 C = TypeVar("C", bound=Change)
-C_in = TypeVar("C_in", bound=Change, contravariant=True)
 T = TypeVar("T")
 
 READ_AHEAD = 4
 """Changes read from the source for each that may be in flight: room for lanes of busy customers."""
-
-
-class ChangeClient(Protocol[C_in, T]):
-    """What a batch needs of a client: every change ends in an outcome, never in an exception."""
-
-    async def outcome_of(
-        self,
-        change: C_in,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
-    ) -> Outcome[T]: ...
 
 
 @public
@@ -305,7 +292,7 @@ class _Run(Generic[C, T]):
     async def _attempt(self, lap: _Lap[C, T], passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
-            return await self._client.outcome_of(lap.change, slot=passage, ledger=self._ledger)
+            return await self._client.outcome_on(lap.change, Terms(slot=passage, ledger=self._ledger))
         except asyncio.CancelledError:
             self._cut_off(lap)
             raise

@@ -7,8 +7,8 @@ from typing import ClassVar, Self, Unpack
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.evidence import DuplicateRule
 from bonifiq_async._model.outcome import Outcome
@@ -143,17 +143,15 @@ class BonifiQClient(Connection):
         return cls(BasicCredentials(*cls._from_env(options)), **options)
 
     async def outcome_of(
-        self,
-        change: CashbackChange,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
+        self, change: CashbackChange, *, deadline: float | None = None
     ) -> Outcome[CustomerPoints]:
-        """Apply `change` once, and return its outcome whatever that is: what a batch calls.
+        """Apply `change` once, and return its outcome whatever that is.
 
         As `customers.change_cashback`, but errors are inside the outcome; raises only
-        `ConfigurationError` and `LedgerError`. A batch passes its own: `slot`, its place among the
-        batch's requests, and `ledger`, which is asked instead of the client's.
+        `ConfigurationError` and `LedgerError`.
         """
-        return await self.customers.outcome_of(change, deadline=deadline, slot=slot, ledger=ledger)
+        return await self.customers.outcome_on(change, Terms(deadline))
+
+    async def outcome_on(self, change: CashbackChange, terms: Terms) -> Outcome[CustomerPoints]:
+        """Do the same on the terms of a batch: see `ChangeClient`."""
+        return await self.customers.outcome_on(change, terms)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from bonifiq_async._concurrency.limiter import Slot
-from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._delivery.calls import Calls
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model import validation
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
@@ -18,7 +18,6 @@ from bonifiq_async.bonifiq.payloads import (
     CustomerPoints,
     PendingPoints,
 )
-from bonifiq_async.ledger.protocol import Ledger
 
 T = TypeVar("T")
 
@@ -49,29 +48,24 @@ class Customers:
         `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
         have changed, repeat with the same key. Source: endpoint page "Add or remove cashback".
         """
-        outcome = await self.outcome_of(change, deadline=deadline)
+        outcome = await self.outcome_on(change, Terms(deadline))
         if outcome.error is not None:
             raise outcome.error
         return outcome
 
     async def outcome_of(
-        self,
-        change: CashbackChange,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
+        self, change: CashbackChange, *, deadline: float | None = None
     ) -> Outcome[CustomerPoints]:
         """Apply `change` once, and return its outcome whatever that is, with the error inside.
 
         Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
         """
+        return await self.outcome_on(change, Terms(deadline))
+
+    async def outcome_on(self, change: CashbackChange, terms: Terms) -> Outcome[CustomerPoints]:
+        """Do the same on the terms of a batch."""
         return await self._calls.outcome(
-            change,
-            CHANGE_CASHBACK,
-            self.prepared(change),
-            self._reader.read,
-            terms=Terms(deadline, slot, ledger),
+            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, terms
         )
 
     def prepared(self, change: CashbackChange) -> PreparedRequest:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from bonifiq_async._concurrency.limiter import Slot
+    from bonifiq_async._delivery.terms import Terms
     from bonifiq_async._model.operation import RepeatClass
     from bonifiq_async._model.outcome import Outcome
     from bonifiq_async._policy.retry import RetryPolicy
@@ -64,14 +64,7 @@ class Client(Protocol):
     @property
     def account(self) -> tuple[str, str]: ...
 
-    async def outcome_of(
-        self,
-        change: FileChange,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
-    ) -> Outcome[object]: ...
+    async def outcome_on(self, change: FileChange, terms: Terms) -> Outcome[object]: ...
 
     def in_doubt(self) -> tuple[str, ...]: ...
 

@@ -2,8 +2,9 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Self
+from weakref import ref
 
 from attrs import evolve
 
@@ -54,6 +55,7 @@ class MemoryLedger:
         self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
         self._clock = clock
         self._monotonic = monotonic
+        self._identity = ref(self)  # a client must not keep a ledger that nobody else has any more
         self._account: Account | None = None
         self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}
@@ -62,6 +64,11 @@ class MemoryLedger:
         self._doubtful: OrderedDict[tuple[str, str], Row] = OrderedDict()
         self._lasting: dict[tuple[str, str], Row | None] = {}
         """What a repeat would apply twice; None while it is being sent."""
+
+    @property
+    def identity(self) -> Hashable:
+        """See `Ledger.identity`."""
+        return self._identity
 
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
@@ -79,10 +86,7 @@ class MemoryLedger:
         if self._account != intent.account:
             self._take_up(intent.account)
         place, now = (intent.operation, intent.key), self._clock()
-        row, done = self._rows.get(place), self._done.get(place)
-        if row is None and done is not None:
-            row = evolve(done, state=State.APPLIED) if done.state is State.CLAIMED else done
-        row = row or self._doubtful.get(place) or self._lasting.get(place)
+        row = self._row(place)
         if row is not None and row.state is State.CLAIMED:
             # It is being worked on: a call that gives it up says so. No clock that people set ends that.
             row = evolve(row, lease_until=now + row.lease_until - self._monotonic())
@@ -110,6 +114,13 @@ class MemoryLedger:
             )
         return ruling
 
+    def _row(self, place: tuple[str, str]) -> Row | None:
+        """Return what is known of a change."""
+        row, done = self._rows.get(place), self._done.get(place)
+        if row is None and done is not None:
+            row = evolve(done, state=State.APPLIED) if done.state is State.CLAIMED else done
+        return row or self._doubtful.get(place) or self._lasting.get(place)
+
     def _last(self, place: tuple[str, str]) -> None:
         """Make room for a change that is never to be forgotten."""
         if len(self._lasting) >= self._capacity and place not in self._lasting:
@@ -127,6 +138,11 @@ class MemoryLedger:
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         self._end(intent, fence, ending)
+
+    async def state_of(self, operation: str, key: str) -> State | None:
+        """See `Ledger.state_of`."""
+        row = self._row((operation, key))
+        return None if row is None else row.state
 
     def _end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         place = (intent.operation, intent.key)

@@ -3,7 +3,7 @@
 The states, and which may follow which, are a table; both ledgers, the command line and the tests read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from decimal import Decimal
 from typing import Protocol, Self, runtime_checkable
 
@@ -177,6 +177,10 @@ class Ledger(Protocol):
     cancels what takes longer than its call has time; what `end` was given is still written when that can be.
     """
 
+    @property
+    def identity(self) -> Hashable:
+        """What tells this record from another: equal for two ledgers that keep one file, say."""
+
     async def bind(self, provider: str, account: str) -> None:
         """Say whose changes these are; a ledger of another account refuses with `ConfigurationError`.
 
@@ -199,6 +203,9 @@ class Ledger(Protocol):
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """Write the same down soon, without waiting: the caller is being cancelled."""
+
+    async def state_of(self, operation: str, key: str) -> State | None:
+        """Return where the change of `operation` under `key` stands; None for one that is not known here."""
 
     async def __aenter__(self) -> Self: ...
 

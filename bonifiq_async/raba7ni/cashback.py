@@ -4,15 +4,14 @@ from collections.abc import AsyncGenerator, Mapping
 from decimal import Decimal
 from typing import TypeVar, cast
 
-from bonifiq_async._concurrency.limiter import Slot
-from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Reader
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
-from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.changes import CashbackWrite, Earn, Redeem, Refund, token_of
 from bonifiq_async.raba7ni.member import Member, MemberToken, Pin
@@ -145,18 +144,16 @@ class Cashback:
         return _applied(await self._refund(change, Terms(deadline)))
 
     async def outcome_of(
-        self,
-        change: CashbackWrite,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
+        self, change: CashbackWrite, *, deadline: float | None = None
     ) -> Outcome[CashbackAnswer]:
         """Make `change` once, and return its outcome whatever that is, with the error inside.
 
         Raises only `ConfigurationError` and `LedgerError`: the client cannot send at all.
         """
-        terms = Terms(deadline, slot, ledger)
+        return await self.outcome_on(change, Terms(deadline))
+
+    async def outcome_on(self, change: CashbackWrite, terms: Terms) -> Outcome[CashbackAnswer]:
+        """Do the same on the terms of a batch."""
         if isinstance(change, Earn):
             return cast(Outcome[CashbackAnswer], await self._earn(change, terms))
         if isinstance(change, Redeem):
@@ -271,7 +268,7 @@ class Cashback:
         reader: Reader[T],
         terms: Terms,
     ) -> Outcome[T]:
-        return await self._calls.outcome(change, operation, request, reader, terms=terms)
+        return await self._calls.outcome(change, operation, request, reader, terms)
 
 
 def request_digest(change: Earn | Refund) -> bytes:

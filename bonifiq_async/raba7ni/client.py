@@ -6,8 +6,8 @@ from typing import ClassVar, Self, Unpack
 import aiohttp
 from attrs import field, frozen
 
-from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.secret import Credentials, Secret, masked
 from bonifiq_async._model.values import public
@@ -128,19 +128,17 @@ class Raba7niClient(Connection):
         return cls(Raba7niCredentials(*cls._from_env(options)), **options)
 
     async def outcome_of(
-        self,
-        change: CashbackWrite,
-        *,
-        deadline: float | None = None,
-        slot: Slot | None = None,
-        ledger: Ledger | None = None,
+        self, change: CashbackWrite, *, deadline: float | None = None
     ) -> Outcome[CashbackAnswer]:
-        """Make `change` once, and return its outcome whatever that is: what a batch calls.
+        """Make `change` once, and return its outcome whatever that is.
 
-        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`. A batch passes
-        its own: `slot`, its place among the batch's requests, and `ledger`, asked instead of the client's.
+        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`.
         """
-        return await self.cashback.outcome_of(change, deadline=deadline, slot=slot, ledger=ledger)
+        return await self.cashback.outcome_on(change, Terms(deadline))
+
+    async def outcome_on(self, change: CashbackWrite, terms: Terms) -> Outcome[CashbackAnswer]:
+        """Do the same on the terms of a batch: see `ChangeClient`."""
+        return await self.cashback.outcome_on(change, terms)
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys of the changes that may or may not have been applied, oldest first.

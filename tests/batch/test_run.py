@@ -27,6 +27,7 @@ from bonifiq_async import (
     OutcomeUnknownError,
     RefusedError,
 )
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.sandbox import FaultScript
 
@@ -48,14 +49,7 @@ class Provider:
         self.widest = 0
         self._ends, self._wait = ends, wait
 
-    async def outcome_of(
-        self,
-        body: CashbackChange,
-        *,
-        deadline: float | None = None,
-        slot: object = None,
-        ledger: object = None,
-    ) -> Outcome[None]:
+    async def outcome_on(self, body: CashbackChange, terms: Terms) -> Outcome[None]:
         """End a change after a while."""
         assert body.customer_id not in self.running, "two changes of one customer at once"
         self.running.add(body.customer_id)
@@ -413,9 +407,9 @@ async def test_a_client_that_makes_a_fault_of_its_cancellation_hangs_nothing() -
     """As when the ledger is lost in that moment."""
 
     class Strange(Provider):
-        async def outcome_of(self, body, **more):
+        async def outcome_on(self, body, terms):
             try:
-                return await super().outcome_of(body, **more)
+                return await super().outcome_on(body, terms)
             except asyncio.CancelledError:
                 raise ConfigurationError("lost") from None
 
@@ -510,9 +504,7 @@ class Light:
 class AtOnce:
     """A client that ends a change without a wait."""
 
-    async def outcome_of(
-        self, body: Light, *, deadline: float | None = None, slot: object = None, ledger: object = None
-    ) -> Outcome[None]:
+    async def outcome_on(self, body: Light, terms: Terms) -> Outcome[None]:
         return Outcome(body, Effect.APPLIED, None, ())
 
 
@@ -544,7 +536,7 @@ async def test_an_item_that_is_no_change_is_heard_of_and_hangs_nothing() -> None
 
 async def test_a_client_that_cancels_itself_hangs_nothing() -> None:
     class Strange(Provider):
-        async def outcome_of(self, body, *, deadline=None, slot=None, ledger=None):
+        async def outcome_on(self, body, terms):
             raise asyncio.CancelledError
 
     async with asyncio.timeout(2):

@@ -244,6 +244,7 @@ CHILD = """
 import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import Member, Raba7niClient, SqliteLedger
+from bonifiq_async._delivery.claim import Claim
 from bonifiq_async._delivery.single_flight import Claims
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._transport.session import SessionManager
@@ -257,17 +258,17 @@ async def answered(self, *a, **k):
 
 point = sys.argv[1]
 if point == "before claim":
-    Claims._claimed = die
+    Claims._ruling = die
 elif point == "after claim":
     Delivery.deliver = die
 elif point == "after send":
     original = SessionManager.attempt
     SessionManager.attempt = answered
 elif point == "after answer":
-    Claims._end = die
+    Claim.settle = die
 elif point == "after commit":
-    original = Claims._end
-    Claims._end = answered
+    original = Claim.settle
+    Claim.settle = answered
 
 async def main():
     async with SqliteLedger("l") as ledger, Raba7niClient.from_env(ledger=ledger) as client:

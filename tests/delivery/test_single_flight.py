@@ -16,11 +16,13 @@ from bonifiq_async import (
     OutcomeUnknownError,
     StopReason,
 )
+from bonifiq_async._delivery import calls
 from bonifiq_async._delivery.single_flight import Claims
 from bonifiq_async._model.evidence import HandOver
 from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async._policy.request import PreparedRequest
-from bonifiq_async.ledger.protocol import Intent, Ruling
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.ledger.protocol import Intent, Ruling, State
 from bonifiq_async.sandbox import FaultScript
 
 CHANGE = change()
@@ -246,7 +248,7 @@ async def test_nothing_is_kept_of_a_flight_that_has_ended() -> None:
         deliver = _ends_with(Effect.REFUSED, calls)
         await asyncio.gather(*(once(claims, _request(number), deliver, seconds=1) for _ in range(3)))
     assert len(calls) == 50
-    assert not claims._flights and not claims._in_doubt
+    assert claims.under_way == 0 and claims.in_doubt() == ()
 
 
 async def test_each_listener_in_turn_becomes_the_leader() -> None:
@@ -382,3 +384,18 @@ async def test_a_claim_outlives_its_call_by_half_a_minute_and_holds_for_a_day_at
     claims = Claims(Heard(), "provider", "account", asyncio.sleep)
     await once(claims, _request(1), deliver, seconds=seconds)
     assert asked == [pytest.approx((lease, within), abs=0.4)]
+
+
+async def test_a_fault_after_the_answer_leaves_a_doubt_and_no_flight(sandbox, monkeypatch) -> None:
+    """What was accepted is not said to be untouched because the library then fails by itself."""
+    server, ledger = sandbox(), MemoryLedger()
+    async with client_for(server, ledger=ledger) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(calls, "error_of", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                await client.outcome_of(CHANGE)
+        assert client.in_doubt() == (KEY,)
+        assert await ledger.state_of(CHANGE_CASHBACK.name, KEY) is State.IN_DOUBT
+        assert (await client.outcome_of(CHANGE)).effect is Effect.APPLIED
+        assert client.in_doubt() == ()
+    assert len(server.books.effects(KEY)) == 1

@@ -20,6 +20,7 @@ from bonifiq_async import (
     SqliteLedger,
     StopReason,
 )
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import TRANSITIONS, State
 from bonifiq_async.ledger.sqlite.reader import WORDS, recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -160,7 +161,7 @@ async def test_a_ledger_that_knows_of_a_request_adopts_no_strangers(sandbox, tmp
         async with client_for(server) as client:
             first = asyncio.create_task(client.outcome_of(change()))
             await asyncio.sleep(0)
-            second = await client.outcome_of(change(), ledger=ledger)
+            second = await client.outcome_on(change(), Terms(ledger=ledger))
             assert ((await first).used_elsewhere, second.used_elsewhere) == (True, False)
     assert standing(tmp_path / "l").counts[State.ALREADY_APPLIED] == 1
 

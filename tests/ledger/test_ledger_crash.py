@@ -130,7 +130,7 @@ CHILD = """
 import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.claim import Claim
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._transport.session import SessionManager
 
@@ -148,10 +148,10 @@ elif point == "after send":
     original = SessionManager.attempt
     SessionManager.attempt = answered
 elif point == "after answer":
-    Claims._end = die
+    Claim.settle = die
 elif point == "after commit":
-    original = Claims._end
-    Claims._end = answered
+    original = Claim.settle
+    Claim.settle = answered
 
 async def main():
     async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger) as client:
@@ -193,6 +193,7 @@ import asyncio, os, signal, sys
 from decimal import Decimal
 from bonifiq_async import BonifiQClient, CashbackChange, RetryPolicy, SqliteLedger
 from bonifiq_async._delivery import single_flight as claims
+from bonifiq_async._delivery.claim import Claim
 from bonifiq_async._delivery.delivery import Delivery
 
 def sleeping_before(original):
@@ -205,7 +206,7 @@ claims.LEASE_MARGIN = 0.1
 if sys.argv[1] == "before the send":
     Delivery.deliver = sleeping_before(Delivery.deliver)
 else:
-    claims.Claims._end = sleeping_before(claims.Claims._end)
+    Claim.settle = sleeping_before(Claim.settle)
 
 async def main():
     once = RetryPolicy(max_attempts=1)

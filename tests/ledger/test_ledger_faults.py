@@ -11,6 +11,7 @@ from attrs import define
 from conftest import change, client_for, fast
 
 from bonifiq_async import Effect, LedgerError, SqliteLedger
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import Ending, Held, Intent, State
 from bonifiq_async.ledger.sqlite import store
 from bonifiq_async.sandbox import FaultScript
@@ -82,10 +83,10 @@ async def test_a_doubt_under_another_ledger_makes_an_error_unknown(failing, tmp_
         client_for(server, retry=fast(max_attempts=1)) as client,
     ):
         await client.outcome_of(change("key"))
-        await client.outcome_of(change("other"), ledger=ledger)
+        await client.outcome_on(change("other"), Terms(ledger=ledger))
         failing().error = FULL
         with pytest.raises(LedgerError) as caught:
-            await client.outcome_of(change("key"), ledger=ledger)
+            await client.outcome_on(change("key"), Terms(ledger=ledger))
     assert (caught.value.effect, client.in_doubt()) == (Effect.UNKNOWN, ("key",))
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from bonifiq_async import SqliteLedger
 from bonifiq_async._delivery.single_flight import Claims
-from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async.ledger.protocol import Ending, Intent, State
 from bonifiq_async.ledger.sqlite.reader import recorded
 
@@ -47,17 +46,21 @@ def test_a_claim_is_given_back_though_the_loop_ends_at_once(tmp_path, closes) ->
     path = tmp_path / "ledger"
     ledger, loop, heard = SqliteLedger(path), asyncio.new_event_loop(), []
 
-    async def waits(history: History, left: float) -> Delivered[object]:
+    async def sends() -> None:
+        claims = Claims(ledger, "p", "a", asyncio.sleep)
+        claim = await claims.claim(intent("k"), seconds=60, repeatable=False)
+        try:
+            await waits()
+        finally:
+            claim.abandon()
+
+    async def waits() -> None:
         ledger._writer._woken = calls = Calls(ledger._writer._woken)
         heard.append(calls)
         asyncio.get_running_loop().call_soon(call.cancel)
-        return await asyncio.Event().wait()
+        await asyncio.Event().wait()
 
-    call = loop.create_task(
-        Claims(ledger, "p", "a", asyncio.sleep).once(
-            intent("k"), waits, lambda _: Ending(State.APPLIED), seconds=60, repeatable=False
-        )
-    )
+    call = loop.create_task(sends())
     with pytest.raises(asyncio.CancelledError):
         loop.run_until_complete(call)
     if closes:

@@ -18,7 +18,8 @@ from conftest import change, client_for, raba7ni_client_for, until
 
 from bonifiq_async import Earn, Effect, LedgerError, Member, MemoryLedger, SqliteLedger
 from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
-from bonifiq_async._delivery.single_flight import PATIENCE
+from bonifiq_async._delivery.claim import PATIENCE
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, Settled, State
 from bonifiq_async.ledger.sqlite import connection, writer
 from bonifiq_async.ledger.sqlite.reader import accept_without_log, recorded, standing
@@ -212,7 +213,7 @@ async def test_no_ledger_holds_a_call_past_its_deadline(effect, request):
 async def _is_bounded(client, one, ledger: Deaf) -> None:
     began = time.monotonic()
     with pytest.raises(LedgerError, match="has not taken what came of the change") as caught:
-        await asyncio.wait_for(client.outcome_of(one, deadline=0.2, ledger=ledger), SOON)
+        await asyncio.wait_for(client.outcome_on(one, Terms(deadline=0.2, ledger=ledger)), SOON)
     assert PATIENCE - 0.1 <= time.monotonic() - began < SOON
     assert caught.value.effect is Effect.UNKNOWN
     ledger.free.set()

@@ -17,6 +17,7 @@ from bonifiq_async import (
     SqliteLedger,
     StopReason,
 )
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
@@ -47,7 +48,7 @@ async def test_a_refusal_under_another_ledger_does_not_deny_what_was_lost(sandbo
     async with client_for(server, retry=fast(max_attempts=1)) as client:
         effects = []
         for ledger in (None, MemoryLedger(), MemoryLedger()):
-            effects.append((await client.outcome_of(change(), ledger=ledger)).effect)
+            effects.append((await client.outcome_on(change(), Terms(ledger=ledger))).effect)
         assert effects == [Effect.UNKNOWN, Effect.UNKNOWN, Effect.ALREADY_APPLIED]
         assert client.in_doubt() == ()
     assert len(server.books.effects(KEY)) == 1
@@ -70,10 +71,10 @@ async def test_a_persons_word_in_either_ledger_ends_the_doubt(where, raba7ni, tm
     async with raba7ni_client_for(server) as client:
         for path in paths.values():
             async with SqliteLedger(path) as ledger:
-                assert (await client.outcome_of(earn(), ledger=ledger)).effect is Effect.UNKNOWN
+                assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.UNKNOWN
         settle(paths[where], client.in_doubt()[0], State.NOT_APPLIED, "no movement")
         async with SqliteLedger(paths[where]) as ledger:
-            assert (await client.outcome_of(earn(), ledger=ledger)).effect is Effect.APPLIED
+            assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.APPLIED
         assert client.in_doubt() == ()
     assert server.books.requests == 2
 
@@ -86,7 +87,7 @@ async def test_another_change_under_a_key_in_doubt_is_refused_under_any_ledger(s
         client_for(server, retry=fast(max_attempts=1)) as client,
     ):
         await client.outcome_of(change())
-        outcome = await client.outcome_of(evolve(change(), reason="Goodwill"), ledger=ledger)
+        outcome = await client.outcome_on(evolve(change(), reason="Goodwill"), Terms(ledger=ledger))
         assert isinstance(outcome.error, ChangeKeyConflict)
         assert client.in_doubt() == (KEY,)
     assert server.books.requests == 1
@@ -99,7 +100,7 @@ async def test_a_flight_under_another_ledger_is_written_down_in_ones_own(raba7ni
     async with SqliteLedger(tmp_path / "l") as ledger, raba7ni_client_for(server) as client:
         first = asyncio.create_task(client.outcome_of(earn()))
         await until(lambda: server.books.requests == 1)
-        second = await client.outcome_of(earn(), ledger=ledger)
+        second = await client.outcome_on(earn(), Terms(ledger=ledger))
         assert (await first).effect is second.effect is Effect.APPLIED
         assert second.result == (await first).result
     [entry] = recorded(tmp_path / "l", State)
@@ -115,7 +116,7 @@ async def test_a_doubt_in_ones_own_ledger_outlives_a_refusal_under_another(sandb
         async with client_for(server) as client:
             first = asyncio.create_task(client.outcome_of(change()))
             await asyncio.sleep(0)
-            second = await client.outcome_of(change(), ledger=ledger)
+            second = await client.outcome_on(change(), Terms(ledger=ledger))
             assert (await first).effect is Effect.REFUSED  # that ledger knows of no earlier run
             assert second.effect is Effect.ALREADY_APPLIED
     assert len(server.books.effects(KEY)) == 1

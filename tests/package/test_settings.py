@@ -22,6 +22,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.validation import LONGEST_ID
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.sandbox import (
@@ -161,9 +162,9 @@ async def test_what_is_no_ledger_is_refused_where_it_is_given(wrong, sandbox):
             with pytest.raises(ConfigurationError, match=r"ledger must be a ledger, such as SqliteLedger"):
                 give()
         with pytest.raises(ConfigurationError, match=r"ledger must be a ledger, such as SqliteLedger"):
-            await client.outcome_of(change(), ledger=wrong)
+            await client.outcome_on(change(), Terms(ledger=wrong))
         assert client.in_doubt() == ()
-        assert (await client.outcome_of(change(), ledger=MemoryLedger())).effect.value == "applied"
+        assert (await client.outcome_on(change(), Terms(ledger=MemoryLedger()))).effect.value == "applied"
     assert server.books.requests == 1
 
 

@@ -21,9 +21,10 @@ from bonifiq_async import (
     Runtime,
     Timeouts,
 )
-from bonifiq_async._delivery.calls import Calls, Terms
+from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async.bonifiq import operations
@@ -202,14 +203,11 @@ class Client:
         self.claims = Claims(self.ledger, "provider", "account", times.sleep)
         self.calls = Calls(self.delivery, self.claims, limits)
 
-    async def outcome_of(
-        self,
-        body: CashbackChange,
-        *,
-        deadline: float | None = None,
-        slot: object = None,
-        ledger: object = None,
-    ) -> Outcome:
+    async def outcome_of(self, body: CashbackChange, *, deadline: float | None = None) -> Outcome:
+        """See `BonifiQClient`."""
+        return await self.outcome_on(body, Terms(deadline))
+
+    async def outcome_on(self, body: CashbackChange, terms: Terms) -> Outcome:
         """See `CashbackBatch`."""
         key = body.change_key
         request = PreparedRequest("POST", "https://provider", "/change", key.encode(), key)
@@ -218,5 +216,5 @@ class Client:
             operations.CHANGE_CASHBACK,
             request,
             AnswerReader().read,
-            terms=Terms(deadline, slot, ledger),
+            terms,
         )

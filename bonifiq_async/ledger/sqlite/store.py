@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Self
 
@@ -84,6 +84,11 @@ class SqliteLedger:
         self._writer: Writer | None = None
         self._opening = threading.Lock()
 
+    @property
+    def identity(self) -> Hashable:
+        """See `Ledger.identity`: the file's path."""
+        return self.path
+
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
         asked = (provider, account)
@@ -129,6 +134,11 @@ class SqliteLedger:
         except asyncio.CancelledError:
             writer.hurry()
             raise
+
+    async def state_of(self, operation: str, key: str) -> State | None:
+        """See `Ledger.state_of`."""
+        entry = await self._opened().submit(lambda database: find(database, operation, key))
+        return None if entry is None else entry.row.state
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""

@@ -1,0 +1,38 @@
+"""Words: on what terms a change is made, and what a batch needs of a client for it."""
+
+from typing import Protocol, TypeVar
+
+from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._model.outcome import Change, Outcome
+from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.protocol import Ledger
+
+C = TypeVar("C", bound=Change, contravariant=True)
+T = TypeVar("T")
+
+
+@fixed
+class Terms:
+    """On what terms a change is made.
+
+    `deadline` is in seconds from now. A batch gives its own `slot`, its place among the batch's
+    requests, and `ledger`, which is asked instead of the client's.
+    """
+
+    deadline: float | None = None
+    slot: Slot | None = None
+    ledger: Ledger | None = None
+
+
+AS_USUAL = Terms()
+"""The terms of a single call: the deadline of its client, and the client's own ledger."""
+
+
+class ChangeClient(Protocol[C, T]):
+    """What a batch needs of a client: every change ends in an outcome, never in an exception."""
+
+    async def outcome_on(self, change: C, terms: Terms) -> Outcome[T]:
+        """Make `change` once on `terms`, and return its outcome whatever that is.
+
+        Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
+        """
