@@ -220,7 +220,7 @@ async def _no_task_left() -> AsyncIterator[None]:
     assert not left, f"tasks left over: {left}"
 
 
-WATCHED = frozenset({"test_cancellation", "test_claims", "test_direct", "test_ledger"})
+WATCHED = frozenset({"test_cancellation", "test_single_flight", "test_fast_path", "test_ledger"})
 """Where tasks are cancelled, threads call a loop and transports are used, the loop is in debug mode.
 
 It finds a call from a wrong thread, and names a callback that holds the loop up. Everywhere, it would cost

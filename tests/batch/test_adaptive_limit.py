@@ -548,6 +548,7 @@ WORK: dict[str, tuple[Callable[[], Model], float, float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "used", "away"), WORK.values(), ids=WORK)
 def test_the_limit_of_a_provider_is_found(model: Callable[[], Model], used: float, away: float) -> None:
     """After three seconds nearly all is used that it takes, and hardly anything is turned away."""
@@ -563,6 +564,7 @@ STEPS: dict[str, Callable[[], Model]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3], ids=str)
 @pytest.mark.parametrize("model", STEPS.values(), ids=STEPS)
 def test_a_step_is_followed(model: Callable[[], Model], seed: int) -> None:
@@ -575,6 +577,7 @@ def test_a_step_is_followed(model: Callable[[], Model], seed: int) -> None:
     assert simulation.used(42, 47) == pytest.approx(1.0, abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 429], ids=str)
 @pytest.mark.parametrize(("share", "used"), [(0.005, 0.95), (0.03, 0.95), (0.2, 0.45)], ids="{:.1%}".format)
 def test_what_always_fails_brings_no_run_to_a_standstill(status: int, share: float, used: float) -> None:
@@ -584,6 +587,7 @@ def test_what_always_fails_brings_no_run_to_a_standstill(status: int, share: flo
         assert simulation.used(3, 12) * 1_000 / 64 >= used * (1 - share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.03], ids="{:.0%}".format)
 def test_a_fall_of_capacity_is_not_taken_for_chance(share: float) -> None:
     """From 64 at once to 8 and back, with failures by chance or without."""

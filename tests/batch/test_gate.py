@@ -124,6 +124,7 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_not_lost(wh
     assert gate.state.in_flight == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_under_random_ends_nobody_is_lost(seed: int) -> None:
@@ -334,6 +335,7 @@ async def test_nothing_is_claimed_while_it_waits_to_begin() -> None:
 # Holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [429, 503], ids=str)
 @pytest.mark.parametrize("asked", [1.0, 30.0, 90.0, 200.0], ids="{:.0f} s".format)
 @virtual
@@ -351,6 +353,7 @@ async def test_nobody_sends_before_a_hold_is_over(code: int, asked: float) -> No
     assert until <= began + 1.1 + asked * 1.1 + 1.0
 
 
+@pytest.mark.slow
 @virtual
 async def test_the_release_after_a_hold_is_spread() -> None:
     """Not as many leave in one moment as were in flight before, also of those that begin only now."""

@@ -136,6 +136,7 @@ def test_the_time_from_probe_to_probe_doubles() -> None:
 # Probes
 
 
+@pytest.mark.slow
 @virtual
 async def test_one_probe_at_a_time_at_growing_intervals() -> None:
     """And nothing else goes out, until the first good answer."""
@@ -152,6 +153,7 @@ async def test_one_probe_at_a_time_at_growing_intervals() -> None:
     assert back == pytest.approx(probes[-1] + LAST_PROBE, abs=0.01)
 
 
+@pytest.mark.slow
 @virtual
 async def test_a_probe_that_gets_no_answer_holds_the_next_until_it_ends() -> None:
     """Silence for twenty seconds each: one at a time all the same."""
@@ -277,6 +279,7 @@ OUTAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [25.0, 60.0], ids="{:.0f} s a call".format)
 @pytest.mark.parametrize(("answer", "takes"), OUTAGES.values(), ids=OUTAGES)
 @virtual
@@ -297,6 +300,7 @@ async def test_no_row_is_lost_to_an_outage(answer: Evidence, takes: float, call:
     assert batch.summary.attempts == len(provider.tried)
 
 
+@pytest.mark.slow
 @virtual
 async def test_an_outage_at_the_end_of_a_run_is_one_too() -> None:
     """When few are left of the many that were in flight."""
@@ -326,6 +330,7 @@ async def test_what_took_effect_in_the_outage_is_found_applied() -> None:
     assert max(len(outcome.attempts) for outcome in again) >= 2
 
 
+@pytest.mark.slow
 @virtual
 async def test_order_per_customer_is_kept_over_rounds() -> None:
     """A customer's next change waits until the one before is done, outages or not."""
@@ -491,6 +496,7 @@ async def test_what_is_begun_again(reason, attempts, overtaken, paused, late, fi
 # Giving up
 
 
+@pytest.mark.slow
 @virtual
 async def test_it_is_given_up_in_time_and_all_are_accounted_for() -> None:
     """Who was in flight is told, who was not is not; the same run later applies the rest."""

@@ -33,6 +33,7 @@ def effects(server: Sandbox, count: int) -> Counter[int]:
     return Counter(len(server.books.effects(f"ADD-c{n % 10}-1-o{n}")) for n in range(count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["replay", "error-409"])
 async def test_an_outage_in_the_middle_of_a_run(mode: str, sandbox) -> None:
     """Every connection breaks and none is taken until the run has noticed: each change has one effect."""
@@ -128,6 +129,7 @@ def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(count, co
     assert effects(server, count) == {1: count}
 
 
+@pytest.mark.slow
 def test_an_interrupt_does_not_wait_for_a_provider_that_is_down(sandbox, tmp_path):
     """Of one row alone: it was never sent, and is not."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(1)))
@@ -143,6 +145,7 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_is_down(sandbox, tmp_pat
     assert json.loads(told)["effects"]["not_applied"]["changes"] == 1
 
 
+@pytest.mark.slow
 def test_an_outage_in_the_middle_stops_the_command_which_goes_on_later(sandbox, tmp_path):
     """Of a real process: nothing is lost or doubled over both runs, whatever the first was doing."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(1_500)))
@@ -185,6 +188,7 @@ def test_a_withdrawn_credential_stops_the_command(console, sandbox):
     assert effects(server, 300) == {1: 300}
 
 
+@pytest.mark.slow
 async def test_single_calls_and_a_batch_share_a_client(sandbox) -> None:
     """The gate is the batch's own: other calls of the client neither wait at it nor count there."""
     server = sandbox(faults=FaultScript(rate=0.2, seed=4))

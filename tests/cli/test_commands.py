@@ -141,6 +141,7 @@ def test_a_run_is_recorded_beside_its_file(console, sandbox):
     assert console("status", "nowhere.ledger").code == Exit.USAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 100, 600])
 def test_no_room_for_a_copy_of_the_file_is_said_in_one_sentence(tmp_path, room, monkeypatch):
     """Before anything is sent. Where coverage is measured, the child has no room for that either."""
@@ -171,6 +172,7 @@ def test_the_demo_compares_the_books(console):
     assert "200 changes, 0 lost, 0 doubled." in ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
 def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, signals):
     """Ctrl-C ends with 130 and the command to go on; run again, every change has exactly one effect."""
@@ -193,6 +195,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, signals):
         assert all(len(sandbox.books.effects(f"ADD-c{n % 10}-1-o{n}")) == 1 for n in range(1000))
 
 
+@pytest.mark.slow
 def test_a_change_cut_off_in_flight_is_unknown_never_not_tried(tmp_path):
     """Interrupted twice while the server is silent: what it had applied is reported with its key."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(40)))
@@ -244,6 +247,7 @@ async def test_after_the_second_interrupt_no_other_counts(capsys):
     assert (told, applying.cancelling()) == (["stop", "cancelled"], 1)
 
 
+@pytest.mark.slow
 def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
     """Standard error closed in the middle: every change is still applied and written down."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(100)))
@@ -259,6 +263,7 @@ def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
         assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 100
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
     """The file keeps whole lines; what it could not take is on standard error; the run can go on."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(500)))
@@ -279,6 +284,7 @@ def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
         assert again.returncode == 0, said
 
 
+@pytest.mark.slow
 def test_the_sandbox_in_the_foreground_serves_and_ends(tmp_path):
     """It prints the settings that point to it."""
     with Sandbox() as other:

@@ -111,6 +111,7 @@ def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, 
     assert not Path("changes.csv.ledger").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 @pytest.mark.parametrize("nobody", ["reader gone", "full"])
 @pytest.mark.parametrize(("faults", "code"), [([], 0), (["400"], Exit.REFUSED)], ids=["applied", "refused"])

@@ -125,6 +125,7 @@ SHELL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["status ledger", "export ledger --effect applied", "sandbox --port 0"])
 @pytest.mark.parametrize("line", SHELL.values(), ids=SHELL.keys())
 def test_a_shell_makes_the_same_of_it(
@@ -153,6 +154,7 @@ def test_standard_input_that_is_closed_is_a_file_that_cannot_be_read(run: Run) -
     assert ended.code == Exit.USAGE and "Nobody is there to ask" in ended.err
 
 
+@pytest.mark.slow
 def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[str, str]) -> None:
     """Quietly, as other commands do, and at once."""
     (folder / "many.csv").write_text("\n".join(f"{row},{'x' * 500}" for row in rows(400)), "utf-8")
@@ -165,6 +167,7 @@ def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[st
     assert (ended.returncode, ended.stderr, ended.stdout.count(b"\n")) == (Exit.DONE, b"", 1)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away_does_not_end_a_run(folder: Path) -> None:
     """Its bar is drawn by a thread of its own; the run is told by its outcome file and its exit code."""
     (folder / "long.csv").write_text("\n".join(rows(200)), "utf-8")

@@ -261,6 +261,7 @@ async def _left_in_doubt(sandbox: Sandbox, path: Path, *keys: str) -> int:
     return sandbox.books.requests
 
 
+@pytest.mark.slow
 def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch):
     """Its provider knows no other program; without a lost request it knows no used key either."""
     command = ("demo", "--changes", "60", "--faults", "0.5")

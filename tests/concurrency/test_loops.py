@@ -110,6 +110,7 @@ def frozen_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("frozen_heap")
 async def test_no_step_of_a_batch_takes_long(sandbox, tmp_path) -> None:
     """Five hundred changes with a ledger and faults: the loop works for less than 50 ms at a time."""
@@ -260,6 +261,7 @@ SCRIPTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_nothing_is_left_open(script: str, tmp_path: Path) -> None:
     """No socket, file, task or thread; nothing on standard error, where Python would say so."""
@@ -269,6 +271,7 @@ def test_nothing_is_left_open(script: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.split()) == (0, ["20", "20"])
 
 
+@pytest.mark.slow
 def test_what_is_left_open_would_be_seen(tmp_path: Path) -> None:
     """The check above can fail: a client that nobody closes is named."""
     script = """

@@ -237,6 +237,7 @@ async def test_client_closed_before_a_queued_repeat_says_unknown(sandbox) -> Non
     assert len(server.books.effects(KEY)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [0, 1, 7, 60], ids=lambda taken: f"after {taken} outcomes")
 async def test_a_batch_left_early(taken: int, sandbox) -> None:
     changes = [change(f"change-{number}", customer=f"customer {number % 40}") for number in range(200)]

@@ -290,6 +290,7 @@ PRICES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "requests"), PRICES.values(), ids=PRICES.keys())
 async def test_what_a_repeat_costs(answer: Answer, requests: int, clock: Clock) -> None:
     wire = Wire(clock, answer)

@@ -304,6 +304,7 @@ async def earned(client: Raba7niClient, reference: str = "r") -> Outcome:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
     """The process dies there; the next one sends it again only if it provably never left."""
@@ -353,6 +354,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
     """SIGKILL at random moments: what is not known is in the ledger; settled by the books, it adds up."""
     server = raba7ni(faults=FaultScript(rate=0.2, seed=11))

@@ -86,6 +86,7 @@ def kill(running: "subprocess.Popen[str]", books: Books, requests: int, seconds:
     ended(running, -signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_every_change_has_one_effect(tmp_path, monkeypatch):
     """SIGKILL at random moments, then one run to the end: books, balances and ledger agree to the cent.
 
@@ -115,6 +116,7 @@ def test_killed_again_and_again_every_change_has_one_effect(tmp_path, monkeypatc
     assert sys.platform != "linux" or not list(scratch.iterdir())
 
 
+@pytest.mark.slow
 def test_several_processes_share_one_file(tmp_path):
     """Eight at once on one ledger: each change has one effect and one request, and all end well."""
     plan = Plan(tmp_path, 400)
@@ -167,6 +169,7 @@ POINTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_named_crash_points(point, tmp_path):
     """The process dies there; the next one ends with exactly one effect, and knows it."""
@@ -231,6 +234,7 @@ def stopped(child: "subprocess.Popen[str]") -> None:
     assert os.WIFSTOPPED(status), child.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "faults", "says"), NAPS.values(), ids=NAPS)
 async def test_who_was_stopped_past_its_lease_cannot_write_over_the_next(point, faults, says, tmp_path):
     """A real process, stopped midway: another takes over, and the first says no more than it knows."""
@@ -336,6 +340,7 @@ def disk(tmp_path) -> Iterator[Path]:
             subprocess.run(["chattr", "-R", "-i", place], check=False, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prelude", "act", "undo", "why"), LOSSES.values(), ids=LOSSES)
 def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, why, tmp_path, disk):
     """Exit code 5 in the middle; what was done is known to the next run, which ends with one effect each."""
@@ -370,6 +375,7 @@ def immutable(folder: Path) -> bool:
             subprocess.run(["chattr", "-i", probe.name], check=False, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, disk):
     """A file system of 200 KB."""
     with mounted("-t", "tmpfs", "-o", "size=200k", "none", at=disk):
@@ -384,6 +390,7 @@ def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, di
         plan.is_known(disk / "ledger")
 
 
+@pytest.mark.slow
 def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
     """Its files are open; the next run finds all in them, its log included."""
     plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
@@ -395,6 +402,7 @@ def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
     plan.is_known(disk / "ledger")
 
 
+@pytest.mark.slow
 def test_a_ledger_deleted_under_a_run_costs_requests_and_no_money(tmp_path, disk):
     """Without the file its log is not believed; with neither, all goes out again under the same keys.
 

@@ -44,6 +44,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_benchmark_says_what_it_measured(name, tmp_path):
     """As JSON, with a chart that is well-formed and has a bar for each row."""
@@ -81,6 +82,7 @@ def test_what_the_host_kept_for_others_is_told_or_not_known(
     assert method.stolen(str(tmp_path / "missing")) is None
 
 
+@pytest.mark.slow
 def test_the_gate_fails_when_a_limit_is_passed():
     """And says which change has become dearer."""
     done = run("regression", "--runs", "1", "--seconds", "0", "--strictness", "100")

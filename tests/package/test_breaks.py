@@ -372,6 +372,7 @@ BREAKS = {
 """Invariant: the check, and the break that it must see."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "break_it"), BREAKS.values(), ids=BREAKS.keys())
 async def test_a_broken_invariant_is_seen(
     check: Callable[[Surroundings], Awaitable[None]],

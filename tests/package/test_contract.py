@@ -483,6 +483,7 @@ def test_every_payload_is_compared() -> None:
 # --- whatever a client may send ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bonifiq", "raba7ni"])
 def test_nothing_that_is_sent_breaks_a_sandbox(name: str) -> None:
     """Whatever fits the contract, and whatever does not, is answered with a status below 500."""

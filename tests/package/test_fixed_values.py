@@ -46,6 +46,7 @@ def tamper(ending: Ending, evidence: Evidence) -> None:
 """
 
 
+@pytest.mark.slow
 def test_type_checker_refuses_a_change(tmp_path: Path) -> None:
     (tmp_path / "sets.py").write_text(SETS)
     line = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "sets.py"]

@@ -202,16 +202,19 @@ def tested(pytester, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_the_service_passes_its_test(tested):
     """With the plugin's fixtures, and every warning an error."""
     tested(SERVICE).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_the_example_with_aioresponses_passes(tested):
     """Nothing leaves for the provider's real address."""
     tested("", MOCKED).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_service_that_pays_twice_fails_as_shown(tested):
     """Its reference is another one each time; the report is the one on the page."""
     broken = SERVICE.replace('reference=order["id"]', "reference=str(next(NUMBERS))")
@@ -244,6 +247,7 @@ def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
         assert sorted(raba7ni.books.balances().values()) == [Decimal("1.025"), Decimal("1.250")]
 
 
+@pytest.mark.slow
 def test_the_first_command_ends_as_shown():
     """The demo at its full size; setting up is the continuous check's part."""
     command = blocks("README.md", "sh")[0].strip()

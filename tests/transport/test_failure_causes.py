@@ -329,6 +329,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_the_console_says_so_and_ends(command, code, console, authority, monkeypatch) -> None:
     """Within seconds, with what goes on when it is mended."""

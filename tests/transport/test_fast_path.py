@@ -290,6 +290,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
     """One for `localhost` is good for `localhost`, kept alive, and for no other name."""

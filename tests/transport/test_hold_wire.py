@@ -60,6 +60,7 @@ def all_went_well(side: Side, results: list[object], *, told: int) -> None:
     assert attempts == sorted([1] * (len(outcomes) - told) + [1 + side.repeats] * (told if outcomes else 0))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("way")
 @sides
 @kinds
@@ -163,6 +164,7 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "KeptConnector", Trusting)
 
 
+@pytest.mark.slow
 @OPENSSL
 @pytest.mark.usefixtures("way")
 @sides
@@ -185,6 +187,7 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
     assert witness.connections == 8  # none was closed for it
 
 
+@pytest.mark.slow
 @OPENSSL
 @sides
 @kinds
@@ -207,6 +210,7 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
     assert witness.connections == 8
 
 
+@pytest.mark.slow
 @OPENSSL
 @pytest.mark.usefixtures("way")
 @sides

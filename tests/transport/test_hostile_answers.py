@@ -261,6 +261,7 @@ FLOODS: dict[str, Callable[[], Iterator[bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS.keys())
 async def test_a_flood_is_refused_in_bounded_memory_and_time(flood: Callable, raw_server) -> None:
     """Unknown, at the latest when the time of the attempt is over, at the cost of some megabytes."""
@@ -316,6 +317,7 @@ def _read_by_another(raw: bytes) -> tuple[int, dict[str, object]] | None:
 FLIPPED = {"a yes": answer(CHANGED), "a no": answer(NO, status="400 Bad Request")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", FLIPPED.values(), ids=FLIPPED.keys())
 async def test_a_bit_that_was_flipped_proves_nothing_new(whole: bytes, raw_server) -> None:
     """Each, one at a time: a yes stays one only where another reader sees it; a no never becomes one."""
@@ -344,6 +346,7 @@ async def test_a_bit_that_was_flipped_proves_nothing_new(whole: bytes, raw_serve
     assert effects == {Effect.APPLIED if whole == answer(CHANGED) else Effect.REFUSED, Effect.UNKNOWN}
 
 
+@pytest.mark.slow
 async def test_an_answer_cut_at_every_byte_is_unknown(raw_server) -> None:
     """A yes that did not come whole is none; a no that did not, neither."""
     raw = b""

@@ -259,6 +259,7 @@ COSTLY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY.keys())
 def test_a_body_that_costs_more_than_it_weighs(body: bytes) -> None:
     """Within the limit of an answer, and within some tens of megabytes and a second."""

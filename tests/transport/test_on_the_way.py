@@ -181,6 +181,7 @@ async def applied(folder: Path, witness: Witness, count: int) -> "subprocess.Com
         )
 
 
+@pytest.mark.slow
 async def test_the_command_goes_on_after_a_row_that_a_firewall_turns_away(tmp_path: Path) -> None:
     """It ends with 3, some refused, and says of that row what refused it."""
     ended = await applied(tmp_path, blocking(b"/c7/"), 30)
@@ -191,6 +192,7 @@ async def test_the_command_goes_on_after_a_row_that_a_firewall_turns_away(tmp_pa
     assert "by a proxy or a firewall" in refused[0]["error"]
 
 
+@pytest.mark.slow
 async def test_the_command_stops_at_a_proxy_that_wants_credentials(tmp_path: Path) -> None:
     """As at credentials that the provider refuses, in other words."""
 

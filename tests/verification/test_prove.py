@@ -304,6 +304,7 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
         }
 
 
+@pytest.mark.slow
 def test_all_claims_hold(runs):
     """At the smallest size, every one with something that it is about."""
     ended = runs[""].result()
@@ -319,6 +320,7 @@ def test_all_claims_hold(runs):
     assert re.search(r"^killed: begun", ended.stderr, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_claim_fails_when_the_library_breaks_it(name, runs):
     """The very claims, with an example, the exit code 1 and the seed."""
@@ -532,6 +534,7 @@ os.execv(sys.executable, [sys.executable, "-m", "bonifiq_async", "prove", "--sca
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "interrupts"),
     [
