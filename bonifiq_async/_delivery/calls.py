@@ -1,5 +1,6 @@
 """Input/output: one call from request to result: claim, delivery, conclusion."""
 
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from bonifiq_async._delivery.delivery import Delivery, Reader
@@ -19,10 +20,23 @@ from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent, State
 T = TypeVar("T")
 
 
-class Calls:
-    """Makes the calls of one client. `timeouts.call` is the deadline where none is given."""
+NO_RIVALS: Mapping[str, tuple[str, ...]] = {}
 
-    def __init__(self, delivery: Delivery, claims: Claims, timeouts: Timeouts) -> None:
+
+class Calls:
+    """Makes the calls of one client. `timeouts.call` is the deadline where none is given.
+
+    `rivals` are, for each operation, the others for which the same key counts.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        claims: Claims,
+        timeouts: Timeouts,
+        rivals: Mapping[str, tuple[str, ...]] = NO_RIVALS,
+    ) -> None:
+        self._rivals = rivals
         self.delivery = delivery
         self.claims = claims
         self._timeouts = timeouts
@@ -72,6 +86,7 @@ class Calls:
             request.kept,
             self.claims.account,
             request.bearer,
+            self._rivals.get(operation.name, ()),
         )
         try:
             claimed = await self.claims.claim(

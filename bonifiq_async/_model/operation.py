@@ -1,6 +1,6 @@
 """One endpoint of a provider as data, and whether a repeat of it is safe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Generic, TypeVar, cast
 
@@ -59,9 +59,10 @@ class Operation(Generic[T]):
     it can change anything at the provider. `key` says where the provider takes the key of a change; None
     where it takes none, and the key is ours alone. `own_keys` says that a key counts for this operation
     alone; without a source that says so, it counts for every operation of the provider. `unit` is what the
-    value of a change is measured in. `query` names the optional parameters of the query. `kept` names the
-    attributes of the result that a ledger keeps. `codes` maps the endpoint's documented business codes to
-    their names. `names` is how its JSON names are spelt.
+    value of a change is measured in, None where the operation changes no balance. `query` names the
+    optional parameters of the query. `kept` names the attributes of the result that a ledger keeps.
+    `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
+    spelt.
     `throttled_is_unprocessed` is true only where the provider documents that a 429 was not acted on.
     """
 
@@ -92,3 +93,14 @@ class Operation(Generic[T]):
         return frozenset(
             wire_name(each.name, self.names) for each in fields(cast(type[AttrsInstance], self.result))
         )
+
+
+def rivals_of(operations: Iterable[Operation[object]]) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each operation that changes a balance, the others for which the same key counts."""
+    changes = [each for each in operations if each.unit is not None]
+    return {
+        one.name: tuple(
+            [each.name for each in changes if each is not one and each.key_space == one.key_space]
+        )
+        for one in changes
+    }

@@ -15,6 +15,7 @@ from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import Claims
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.operation import rivals_of
 from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
@@ -95,7 +96,8 @@ class Connection:
         )
         self._account = (self.SPEC.name, account_text(self.ACCOUNT, credentials.fingerprint(), address))
         self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
-        return Calls(delivery, self._claims, timeouts), address
+        rivals = rivals_of(self.SPEC.operations.load(tuple))
+        return Calls(delivery, self._claims, timeouts, rivals), address
 
     @classmethod
     def _from_env(cls, options: ConnectionOptions) -> list[str]:

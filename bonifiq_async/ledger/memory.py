@@ -24,6 +24,7 @@ from bonifiq_async.ledger.protocol import (
     Row,
     Ruling,
     State,
+    rival,
     rule,
 )
 
@@ -85,6 +86,12 @@ class MemoryLedger:
         """See `Ledger.claim`."""
         if self._account != intent.account:
             self._take_up(intent.account)
+        for operation in intent.rivals:
+            place = (operation, intent.key)
+            held = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
+            conflict = rival(held or self._lasting.get(place))
+            if conflict is not None:
+                return conflict
         place, now = (intent.operation, intent.key), self._clock()
         row = self._row(place)
         if row is not None and row.state is State.CLAIMED:

@@ -70,7 +70,7 @@ class Intent:
 
     `body` leaves out what is secret; a request with a secret in it is sent again by who has the secret.
     `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
-    is in no ledger.
+    is in no ledger. `rivals` are the provider's other operations for which the same key counts.
     """
 
     operation: str
@@ -82,6 +82,7 @@ class Intent:
     body: bytes
     account: Account
     bearer: Secret | None = None
+    rivals: tuple[str, ...] = ()
 
 
 @fixed
@@ -210,6 +211,11 @@ class Ledger(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
+
+
+def rival(row: Row | None) -> Conflict | None:
+    """Return what is answered where `row` stands under the key for a rival operation; None: nothing."""
+    return None if row is None or row.state in FREE else Conflict(row.customer_id, row.value)
 
 
 def rule(

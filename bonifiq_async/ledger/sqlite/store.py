@@ -32,6 +32,7 @@ from bonifiq_async.ledger.protocol import (
     Ruling,
     State,
     first,
+    rival,
     rule,
 )
 from bonifiq_async.ledger.sqlite import owner
@@ -181,6 +182,11 @@ class SqliteLedger:
         place, now = (intent.operation, intent.key), self._clock()
         if database.book.account != intent.account:
             self._take_up(database, intent.account)
+        for operation in intent.rivals:
+            found = find(database, operation, intent.key)
+            conflict = rival(None if found is None else found.row)
+            if conflict is not None:
+                return conflict
         sent = fresh(intent, FIRST.fence, self._owner, self._sight.now() + lease, now)
         # Most changes were never seen: they are looked for and claimed at once.
         if (number := add(database, sent)) is not None:
