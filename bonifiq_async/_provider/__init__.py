@@ -2,6 +2,7 @@
 
 connection  what the clients of all providers share: settings, session, delivery, claims, account
 lazy_names  names of a package that are imported when they are first asked for
+paging      the rows of one page after the other, by offset or cursor
 registry    which providers there are: each name, and the package that has the provider
 spec        what a provider's package says of itself: environment, client, operations, files, sandbox
 """

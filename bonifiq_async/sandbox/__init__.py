@@ -4,6 +4,7 @@ capacity     latency, limits, outages, and for how long a key is known
 document     a request's JSON document, its numbers and texts, read by the contract alone
 faults       what can go wrong with a request, as a table
 journal      the last requests, and what came of each
+keyed        the books and reports of providers that count a change once for a key
 protocol     what the server and a provider's side say to each other
 report       what a sandbox tells people: requests, books, what was not expected
 rules        which request meets which fault
