@@ -49,6 +49,7 @@ def run(tmp_path: Path, sandbox: Sandbox) -> Run:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENCODINGS.values(), ids=ENCODINGS.keys())
 def test_a_screen_shows_what_it_can_and_a_file_is_utf_8(
     env: dict[str, str], run: Run, tmp_path: Path
@@ -82,6 +83,7 @@ NAME = b"caf\xe9"
 """In Latin-1; in UTF-8 it says nothing."""
 
 
+@pytest.mark.slow
 def test_a_file_may_have_a_name_that_is_not_utf_8(run: Run, tmp_path: Path, sandbox: Sandbox) -> None:
     """Wherever a file is named, and in what is told of it."""
     folder = os.fsencode(tmp_path)
@@ -115,6 +117,7 @@ def test_a_file_may_have_a_name_that_is_not_utf_8(run: Run, tmp_path: Path, sand
     assert {name for name in os.listdir(folder) if not name.startswith(NAME + b".")} == set()
 
 
+@pytest.mark.slow
 def test_a_note_may_be_what_is_not_utf_8(run: Run, tmp_path: Path) -> None:
     """It is written down as it is shown."""
     (tmp_path / "changes.csv").write_text("\n".join(ROWS), "utf-8")

@@ -239,6 +239,7 @@ def test_an_outcome_file_holds_no_raw_text(console: Console) -> None:
     assert json.loads(Path("out.jsonl").read_text("utf-8"))["customer_id"] == customer
 
 
+@pytest.mark.slow
 def test_an_export_is_exact_in_a_pipe_and_harmless_on_a_terminal(console: Console) -> None:
     """It is a file to apply again; on a terminal it is a text."""
     _ledger("l")

@@ -132,6 +132,7 @@ def test_what_is_written_to_a_file_that_was_deleted_is_not_taken_as_written(
                 file.write(_outcome(3))
 
 
+@pytest.mark.slow
 def test_a_run_whose_outcome_file_is_deleted_stops_and_tells_of_every_change_when_it_goes_on(
     tmp_path: Path,
 ) -> None:

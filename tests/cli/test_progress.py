@@ -78,6 +78,7 @@ class Seen:
         self.shown.append((now(), done.seen, flow_text(flow)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "said"),
     [(DOWN, "paused: nothing has succeeded since"), (status(503, 100.0), "held until")],

@@ -181,6 +181,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "state", "file", "times", "seen"), DAMAGES.values(), ids=DAMAGES)
 def test_what_a_damaged_ledger_still_says_was_written(damage, state, file, times, seen, written, tmp_path):
     """It is refused in one sentence, or lacks the latest; each row that it shows stood there once."""
@@ -215,6 +216,7 @@ def _when_leases_are_over() -> float:
     return time.monotonic() + 3600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["young", "old"])
 @pytest.mark.parametrize(("damage", "file"), [(cut, "ledger-wal"), (flip, "ledger-wal"), (flip, "ledger")])
 async def test_a_run_on_a_damaged_ledger_applies_nothing_twice(damage, file, state, written, tmp_path):

@@ -1,0 +1,49 @@
+"""The scripts of `.ci/` and the workflow that calls them: the same versions everywhere, pinned actions."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPTS = ["fast", "interpreter", "run"]
+WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+JOBS = yaml.safe_load(WORKFLOW)["jobs"]
+VERSIONS = JOBS["fast"]["strategy"]["matrix"]["python"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_can_be_run(name: str) -> None:
+    path = ROOT / ".ci" / name
+    assert os.access(path, os.X_OK)
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+
+
+def test_an_action_is_pinned_by_its_commit() -> None:
+    """A tag can be moved; the comment says which it was."""
+    used = re.findall(r"uses: (.*)", WORKFLOW)
+    assert used
+    assert [each for each in used if not re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+def test_the_workflow_calls_the_scripts_alone() -> None:
+    steps = [step for job in JOBS.values() for step in job["steps"]]
+    assert [step["run"] for step in steps if "run" in step] == [".ci/fast python", ".ci/run"]
+
+
+def test_versions_are_the_same_everywhere() -> None:
+    """What is promised is tested; a version may be tested before it is promised."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    promised = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert promised == VERSIONS[: len(promised)]
+    assert project["requires-python"] == f">={VERSIONS[0]}"
+    assert f"for version in {' '.join(VERSIONS)}; do" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_a_version_that_is_not_installed_has_no_interpreter() -> None:
+    asked = [str(ROOT / ".ci" / "interpreter"), "3.99"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == ""
