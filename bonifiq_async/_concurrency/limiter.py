@@ -51,7 +51,7 @@ class Admission:
         return True
 
     def release(self) -> None:
-        """Give a slot back: to the longest waiting, if anybody waits."""
+        """Give a slot back: to the call that waits longest, if one waits."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

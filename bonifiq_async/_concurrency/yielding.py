@@ -48,7 +48,7 @@ class _Slices:
         try:
             self._loop.call_soon_threadsafe(self._granted.set)
         except RuntimeError:
-            return  # the loop is closed: nobody is held up
+            return  # the loop is closed: no other task waits for it
         self._granted.wait(self._patience)
         self._began = time.perf_counter()
         self._patience -= self._began - asked

@@ -75,7 +75,7 @@ class ConfigurationError(BonifiQError):
 class PayloadError(BonifiQError):
     """A value does not fit the contract. `path` names it: a field, or a JSON path such as `$.Result`.
 
-    Raised at the door for what was given (effect `NOT_APPLIED`), and for an answer to a read.
+    Raised by validation, before anything is sent (effect `NOT_APPLIED`), and for an answer to a read.
     """
 
     def __init__(

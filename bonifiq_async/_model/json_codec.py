@@ -77,7 +77,7 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
     """Return the JSON value of `body`; numbers with a point or an exponent are exact `Decimal`s.
 
     `decisive` are quoted names that may stand in an object once at the most: which of two would count
-    is nobody's to say (RFC 8259, section 4).
+    is not defined (RFC 8259, section 4).
     Raises `PayloadError` (path `$`) when it is not JSON, has a decisive name twice, or has more values
     than are held in memory.
     """
@@ -118,7 +118,7 @@ def _in_pieces(raw: bytes | msgspec.Raw, depth: int = 0) -> object:
 
 
 def _with_pauses(items: list[T]) -> Iterator[T]:
-    """Yield the items; whoever has others to serve may do that meanwhile."""
+    """Yield the items; between two of them other tasks may run."""
     pause = pausing.get()
     for number, item in enumerate(items):
         yield item

@@ -1,7 +1,7 @@
 """Sums of money, exact to the last digit.
 
-The default decimal context rounds a sum to 28 digits; this one has room for any sum of amounts that
-pass the door, and raises rather than round.
+The default decimal context rounds a sum to 28 digits; this one takes any sum of amounts that
+pass validation, and raises rather than round.
 """
 
 from decimal import Context, Decimal, Inexact

@@ -20,7 +20,7 @@ class RepeatClass(Kind):
     KEYED = "keyed"
     """A write that the provider de-duplicates by a key in its body."""
     NEVER = "never"
-    """A write that nobody de-duplicates."""
+    """A write that the provider does not de-duplicate."""
 
 
 class AnswerShape(Kind):

@@ -58,7 +58,7 @@ class StopReason(Kind):
     ANSWERED = "answered"
     """The provider gave a final answer."""
     NO_SAFE_REPEAT = "a repeat could apply it twice"
-    """Nobody de-duplicates the operation and the request had left."""
+    """The provider does not de-duplicate the operation, and the request had left."""
     UNREADABLE = "the answer does not fit the contract"
     INTERCEPTED = "a proxy or a firewall refused it in the provider's place"
     ATTEMPTS_SPENT = "all attempts are spent"
@@ -68,7 +68,7 @@ class StopReason(Kind):
     CLOSED = "the client was closed"
     REMEMBERED = "it was applied before"
     """Answered from the ledger, without a request."""
-    HELD = "somebody else is sending it"
+    HELD = "another call or process is sending it"
     UNSETTLED = "it must not be sent again"
     OUTAGE = "nothing has succeeded for too long"
     """The run gave up on the provider."""
@@ -103,7 +103,7 @@ class Attempt:
 
 
 class Change(Protocol):
-    """What every provider's change has: whose balance, by how much, under which key."""
+    """What every provider's change has: the customer, the amount and the key."""
 
     @property
     def customer_id(self) -> str: ...

@@ -1,4 +1,4 @@
-"""What is refused at the door, before anything is sent."""
+"""Validation: what is refused before anything is sent."""
 
 import inspect
 import math
@@ -157,7 +157,7 @@ def function(value: object, name: str, *given: object, awaited: bool = False) ->
     """Check that `value` is a function that takes what is `given` and answers at once.
 
     With `awaited`, that it is one whose answer is awaited: an `async def`, or what returns an awaitable.
-    Raises `ConfigurationError` naming it: the answer of an `async def` that nobody awaits is true, whatever
+    Raises `ConfigurationError` naming it: the answer of an `async def` that is not awaited is true, whatever
     it would have been.
     """
     kind = _wrong_kind(value, awaited=awaited)
@@ -186,7 +186,7 @@ def _wrong_kind(value: object, *, awaited: bool) -> str | None:
     if any(map(inspect.isgeneratorfunction, called)) or any(map(inspect.isasyncgenfunction, called)):
         return "a generator"
     if any(map(inspect.iscoroutinefunction, called)) and not awaited:
-        return "an `async def`, whose answer nobody awaits"
+        return "an `async def`, whose answer is never awaited"
     if awaited and isinstance(value, types.BuiltinFunctionType):
         return f"{value!r}, which holds up the event loop"
     return None if callable(value) else f"{value!r}, which cannot be called"

@@ -82,7 +82,7 @@ def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:
     if refusal is Refusal.PAGE:
         return RefusedError(
             f"{subject} was refused by a proxy or a firewall in the provider's place ({what}, with a page "
-            "that is not the provider's). Nothing changed; ask those who run it why."
+            "that is not the provider's). Nothing changed; ask its operator why."
         )
     if refusal is Refusal.CUSTOMER:
         return CustomerNotFound(
@@ -121,7 +121,7 @@ def _doubt(delivered: Delivered[T]) -> str:
     reading, reason = delivered.reading, delivered.reason
     if reason is StopReason.UNREADABLE:
         return f"the answer does not fit the contract ({_problem(delivered)})"
-    last_counts = reason is StopReason.NO_SAFE_REPEAT  # nobody says that even a 429 was not acted on
+    last_counts = reason is StopReason.NO_SAFE_REPEAT  # the provider does not say that a 429 was not acted on
     doubtful = [attempt for attempt in delivered.attempts if leaves_doubt(attempt.verdict, attempt.status)]
     doubtful += delivered.attempts[-1:] if last_counts else ()
     cause = "an earlier call with this key ended unknown"

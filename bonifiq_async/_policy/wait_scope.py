@@ -1,10 +1,10 @@
 """Whether a wait is asked of all calls of a client, or of one request alone.
 
-A Retry-After does not say whose limit was met. When that of an account was, the first request after the wait
+A Retry-After does not say which limit was met. If the account met its limit, the first request after the wait
 gets through, whichever it is: the provider said so. A request whose own limit it is (of a customer that the
 provider locks, of a firewall's rule) is refused once more, also as the first, while others get through.
-So one that was told to wait goes first after it. Is it refused again then, twice, it goes after the others:
-when these get through, and it does not, the wait is its own, and holds no other call.
+So a request that was told to wait goes first after the wait. If it is refused again, twice, it goes after the
+others. When these get through, and it does not, the wait is its own and holds no other call.
 
 The source is section 10.2.3 of RFC 9110, which leaves this open. See docs/retry.md.
 """

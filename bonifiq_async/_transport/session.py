@@ -188,7 +188,7 @@ class SessionManager:
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
                 raise _bare(cancelled) from None
-            # Nobody cancelled this call: aiohttp did it to itself, as when its session is closed.
+            # The caller did not cancel: aiohttp did it to itself, as when its session is closed.
             trail.failure, trail.detail = Failure.DISCONNECTED, _CLOSED
         except Exception as error:  # noqa: BLE001 - whatever it is, it is evidence and loses nothing
             trail.failure, trail.detail = explained(error, request.base_url, sent=hand_over.done)

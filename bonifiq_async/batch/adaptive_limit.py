@@ -149,7 +149,7 @@ class Adaptation:
         return cls(Ceiling(min(initial, most), 1.0, most), unpaced, min(initial, most))
 
     def saw(self, sample: Sample, now: float, *, full: bool, paced: bool) -> None:
-        """Take in one answer. `full` and `paced` say that limit and pace kept somebody waiting lately."""
+        """Take in one answer. `full` and `paced` say that limit and pace kept a change waiting lately."""
         elapsed = 0.0 if self._last is None else min(1.0, now - self._last)
         self._last = now
         if sample.status != 429:
@@ -171,7 +171,7 @@ class Adaptation:
     def rest(self, sample: Sample) -> float:
         """Return for how many seconds the place of a request is not used again.
 
-        An overloaded provider says no at once: its place, used again at once, would meet many noes.
+        An overloaded provider refuses at once: a permit that is used again at once would meet many refusals.
         """
         if sample.status in (429, 503) and sample.asked is None:
             return min(LONGEST_REST, self._latency - sample.elapsed)

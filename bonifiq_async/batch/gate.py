@@ -1,4 +1,4 @@
-"""The gate of a batch: who may send now, and when nobody may.
+"""The gate of a batch: which change may send now, and when none may.
 
 It keeps the requests of a batch within what the provider takes, waits out a Retry-After, and in an
 outage lets one probe through at growing intervals until the provider is back or the run gives up.
@@ -59,7 +59,7 @@ class Gate:
         self._held = Hold()
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
-        self._doorkeeper: asyncio.Task[None] | None = None
+        self._waker: asyncio.Task[None] | None = None
         self._looks_at = float("inf")
         self._outage = Outage(runtime.monotonic())
         self._prober: Passage | None = None
@@ -131,7 +131,7 @@ class Gate:
         return self.fault is not None
 
     def _enters(self, passage: "Passage") -> bool:
-        """Let it in at once where nobody waits and nothing is in the way, and say so."""
+        """Let it in at once where no other change waits and nothing is in the way, and say so."""
         if self._repeats or self._beginnings or self._stopped:
             return False
         now = self._runtime.monotonic()
@@ -167,10 +167,10 @@ class Gate:
         self._outage.since = None
 
     async def close(self) -> None:
-        """End the doorkeeper."""
-        if self._doorkeeper is not None:
-            self._doorkeeper.cancel()
-            await asyncio.gather(self._doorkeeper, return_exceptions=True)
+        """End the task that wakes the changes that wait."""
+        if self._waker is not None:
+            self._waker.cancel()
+            await asyncio.gather(self._waker, return_exceptions=True)
 
     def saw(self, sample: Sample, passage: "Passage") -> None:
         """Take in how an attempt of `passage` ended."""
@@ -187,7 +187,7 @@ class Gate:
             probe = passage is self._prober
             self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=sample.cause)
             if sample.untrusted and (self._outage.never or self._paused):
-                self._give_up(sample.cause)  # a person has to mend it: waiting would not
+                self._give_up(sample.cause)  # a person has to correct it: waiting does not help
         elif self._outage.succeeded(now, self._active):
             self._prober = None
             self._adaptation.restart(now)
@@ -219,7 +219,7 @@ class Gate:
             self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}")
 
     def _let_in(self) -> None:
-        """Let in whoever may go now, and have the doorkeeper come back when only time is missing."""
+        """Let in each change that may go now, and look again later when only time is missing."""
         if self._stopped:
             self._turn_away()
         while self._repeats or self._beginnings:
@@ -233,7 +233,7 @@ class Gate:
             if wait is None:
                 return
             if wait > 0:
-                self._call_doorkeeper(now + min(wait, LOOK))
+                self._look_again(now + min(wait, LOOK))
                 return
             queue.popleft()
             waiter.set_result(None)
@@ -273,14 +273,14 @@ class Gate:
         return wait
 
     def _give_up(self, why: str) -> None:
-        """End the run: who waits is turned away, and nobody begins or is tried again."""
+        """End the run: changes that wait are turned away, and none begins or is tried again."""
         self.fault = NotAppliedError(
             f"{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent."
         )
         self.stop()
 
     def _turn_away(self) -> None:
-        """Tell all that would begin, and of those that have begun who may not go any more."""
+        """Tell all changes that would begin, and those that have begun and may not go any more."""
         for queue in (self._beginnings, self._repeats):
             for _ in range(len(queue)):
                 waiter, passage = queue.popleft()
@@ -290,16 +290,16 @@ class Gate:
                 elif not waiter.done():
                     waiter.set_result(barred)
 
-    def _call_doorkeeper(self, looks_at: float) -> None:
-        """Have the doorkeeper look at `looks_at` at the latest."""
-        if self._doorkeeper is not None and not self._doorkeeper.done():
+    def _look_again(self, looks_at: float) -> None:
+        """Look again at `looks_at` at the latest."""
+        if self._waker is not None and not self._waker.done():
             if self._looks_at <= looks_at + EARLIEST:
                 return
-            self._doorkeeper.cancel()
+            self._waker.cancel()
         self._looks_at = looks_at
-        self._doorkeeper = asyncio.create_task(self._keep_door())
+        self._waker = asyncio.create_task(self._wake_in_time())
 
-    async def _keep_door(self) -> None:
+    async def _wake_in_time(self) -> None:
         """Sleep until the next may go, for as long as only time is missing."""
         while self._repeats or self._beginnings:
             now = self._runtime.monotonic()

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Line(Generic[T]):
-    """What waits to be taken, in the order in which it came; who comes first for it is served first."""
+    """What waits to be taken, in the order in which it came. The task that asked first gets it first."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -21,7 +21,7 @@ class Line(Generic[T]):
         return len(self._items)
 
     def put(self, item: T, *, first: bool = False) -> None:
-        """Add it at the end, or as the first, and wake one who waits."""
+        """Add it at the end, or as the first, and wake a task that waits."""
         (self._items.appendleft if first else self._items.append)(item)
         self._wake()
 
@@ -38,7 +38,7 @@ class Line(Generic[T]):
                 await taker
             except asyncio.CancelledError:
                 if self._items:
-                    self._wake()  # it may have been this one whom the last put woke
+                    self._wake()  # it may have been this task that the last put woke
                 raise
         return self._items.popleft()
 

@@ -26,7 +26,7 @@ C = TypeVar("C", bound=Change)
 T = TypeVar("T")
 
 READ_AHEAD = 4
-"""Changes read from the source for each that may be in flight: room for lanes of busy customers."""
+"""Changes read from the source for each that may be in flight: enough for lanes of busy customers."""
 
 
 @public
@@ -42,8 +42,8 @@ class CashbackBatch(Generic[C, T]):
     `stop` lets it end first, but waits for no provider that is out, and sends nothing that never left. A
     refused credential stops the run at once, also that of a proxy, as an outage does in the end
     (`stopped_by` is the error); not so where a change has a sign-in of its own, or a firewall's page
-    refused it. After a run that was left early, `unheard` are the outcomes that nobody took, and `cut_off`
-    the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
+    refused it. After a run that was left early, `unheard` are the outcomes that the caller did not take, and
+    `cut_off` the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
     same after a fault.
     """
 
@@ -305,7 +305,7 @@ class _Run(Generic[C, T]):
             self.in_flight -= 1
 
     def _cut_off(self, lap: _Lap[C, T]) -> None:
-        """Note that nobody saw the change end; what earlier rounds came to is no longer true."""
+        """Note that the end of the change was not seen; what earlier rounds came to is no longer true."""
         self.cut_off.append(lap.change)
         lap.outcome = None
 
@@ -344,7 +344,7 @@ def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:
 
 
 async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Admission) -> AsyncIterator[C]:
-    """Read the next change only when there is room for it."""
+    """Read the next change only when a place for it is free."""
     await room.acquire(None)
     if isinstance(changes, AsyncIterable):
         async for change in changes:

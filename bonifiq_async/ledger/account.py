@@ -1,4 +1,4 @@
-"""Whose changes a ledger holds, as a text that tells which setting makes two of them differ.
+"""The account of a ledger, as a text that tells which setting makes two accounts differ.
 
 The text has a line for each setting, `name=value`. Its values are no secrets: a digest, a base URL.
 """
@@ -18,7 +18,7 @@ def account_text(credential: str, digest: str, base_url: str) -> str:
 
 
 def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
-    """Return what is said of `ledger`, that of the provider and text `held`, to who asks for `asked`."""
+    """Return the refusal of `ledger`, which holds `held` (provider and text), to a client of `asked`."""
     begin = f"{ledger} is of another account: it was written"
     if held[0] != asked[0]:
         return f"{begin} for {held[0]}, not for {asked[0]}. Nothing was sent; name another ledger."
@@ -27,7 +27,7 @@ def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
     told = " and ".join(_told(name, before.get(name), now[name]) for name in differing)
     renewed = BASE_URL not in differing and BASE_URL in now
     return (
-        f"{begin} with {told}. Nothing was sent; mend the {' and the '.join(differing)}, or name another "
+        f"{begin} with {told}. Nothing was sent; correct the {' and the '.join(differing)}, or name another "
         "ledger if this is meant: everything goes out again there, also what is applied already."
         + f" If the same account has a new {differing[0]}, `apply --same-account` goes on here."
         * renewed

@@ -29,15 +29,15 @@ from bonifiq_async.ledger.protocol import (
 )
 
 CAPACITY = 100_000
-"""Keys remembered of each kind: applied, in doubt, and those that nobody else remembers."""
+"""Keys remembered of each kind: applied, in doubt, and those that the provider does not remember."""
 
 
 @public
 class MemoryLedger:
     """Remembers the last `capacity` applied changes, and as many in doubt; the oldest are forgotten first.
 
-    What nobody else de-duplicates is never forgotten: when there are `capacity` of that, a claim of one more
-    raises `LedgerError`: give a `SqliteLedger`. `key_retention` is for how many seconds the provider
+    What the provider does not de-duplicate is never forgotten: when there are `capacity` of that, a claim of
+    one more raises `LedgerError`: give a `SqliteLedger`. `key_retention` is for how many seconds the provider
     remembers a key, since a moment of `clock` (seconds since the epoch); `monotonic` (seconds) measures for
     how long a claim holds. Raises `ConfigurationError` for settings that are no numbers above zero.
     """
@@ -129,11 +129,11 @@ class MemoryLedger:
         return row or self._doubtful.get(place) or self._lasting.get(place)
 
     def _last(self, place: tuple[str, str]) -> None:
-        """Make room for a change that is never to be forgotten."""
+        """Free a place for a change that is never to be forgotten."""
         if len(self._lasting) >= self._capacity and place not in self._lasting:
             raise LedgerError(
-                f"The ledger in memory is full: it forgets none of the {self._capacity} changes that nobody "
-                "else remembers. Nothing was sent; give a SqliteLedger, which has room for more.",
+                f"The ledger in memory is full: it forgets none of the {self._capacity} changes that the "
+                "provider does not remember. Nothing was sent; give a SqliteLedger, which has no such limit.",
                 effect=Effect.NOT_APPLIED,
             )
         self._lasting[place] = None

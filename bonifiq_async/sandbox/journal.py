@@ -1,4 +1,4 @@
-"""The last requests that a sandbox saw, and what came of each: for people who wonder what happened."""
+"""The last requests that a sandbox saw, and what came of each: to find out what happened."""
 
 import threading
 from collections import deque

@@ -70,7 +70,7 @@ class Speaks(Protocol):
     """A provider's side: what the server has to know of it to serve and to fail as it does."""
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
-        """Return method and path of each operation, and who answers it."""
+        """Return method and path of each operation, and the function that answers it."""
 
     def arrived(self, path: str, request: Request) -> Names:
         """Count a request for `path`, a path of `routes`, under its key, and return what it names."""
@@ -79,7 +79,7 @@ class Speaks(Protocol):
         """Note that a request under `key`, as `arrived` gave it, met no fault."""
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
-        """Return the answer to who may not do this, None for who may."""
+        """Return the answer to a caller that may not do this, None for one that may."""
 
     def failure(self, status: int) -> Mapping[str, object]:
         """Return the body of an error that is not about the request; of a success that came to nothing."""

@@ -19,7 +19,7 @@ SHOWN = 20
 
 @frozen
 class Account:
-    """Whose balance was `opened` with an amount, and what it is `now`."""
+    """A balance that was `opened` with an amount, and what it is `now`."""
 
     name: str
     opened: Decimal

@@ -58,7 +58,7 @@ def parts_of(source: str | Path) -> Parts:
     name, text = _text_of(source)
 
     def refuse(line: int, problem: str) -> ConfigurationError:
-        return ConfigurationError(f"{name}, line {line}: {problem} Nothing was started; mend the line.")
+        return ConfigurationError(f"{name}, line {line}: {problem} Nothing was started; correct the line.")
 
     try:
         found = tomllib.loads(text)
@@ -113,7 +113,7 @@ def script_in(path: Path) -> object:
         line = _line_in(path, error)
         place, what = (f"{path}, line {line}", "line") if line else (path, "file")
         raise ConfigurationError(
-            f"{place}: {type(error).__name__}: {error} Nothing was started; mend the {what}."
+            f"{place}: {type(error).__name__}: {error} Nothing was started; correct the {what}."
         ) from None
 
 

@@ -120,7 +120,7 @@ class Server:
                     self._at_once -= 1
             if response is None:
                 await asyncio.Event().wait()  # silence takes no place: nothing is being done
-                raise AssertionError("an event that nobody sets")
+                raise AssertionError("an event that is never set")
             if self.faults.next_in_sequence == "close-unread":
                 response.force_close()
             return response
@@ -192,7 +192,7 @@ class Server:
 
 
 class _Running:
-    """The thread of a sandbox that serves, and its door."""
+    """The thread of a sandbox that serves, and its socket."""
 
     def __init__(self, app: web.Application, listener: socket.socket, refuses: Callable[[], bool]) -> None:
         self._app = app
@@ -275,7 +275,7 @@ def _bound(port: int) -> socket.socket:
 
 
 def _gone() -> web.Response:
-    """Return the answer that nobody reads."""
+    """Return the answer that is not read."""
     gone = web.Response()
     gone.force_close()
     return gone

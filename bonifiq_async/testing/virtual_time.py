@@ -18,7 +18,7 @@ QUIET = 40
 
 @define
 class _Sleepers:
-    """Who waits in one event loop, the earliest first, and for how many iterations nobody has come."""
+    """The waits of one event loop, the earliest first, and for how many iterations none was added."""
 
     waiting: list[tuple[float, int, asyncio.Future[None]]] = field(factory=list)
     quiet: int = 0
@@ -31,7 +31,7 @@ class VirtualClock:
     `now` is its time in seconds, `slept` are the waits asked for, in order. `on_sleep` is called with
     their number, counted from 1. Time stands still while `busy` says so (a server is answering), and a
     loop counts as quiet only after `patience` more seconds of real time. It sees neither a request that
-    is on its way nor anybody who waits by other means: what they take costs no virtual time, and may meet
+    is on its way nor any task that waits by other means: what they take costs no virtual time, and may meet
     it moved on. Each event loop wakes its own sleepers.
     """
 

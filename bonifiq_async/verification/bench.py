@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     """A request as the provider saw it, at `moment` (monotonic seconds, the same for every process).
 
     `digest` stands for its body. `fault` is what it met, "" if nothing. It was asked to wait until
-    `until`, 0 if it was not. `claimed` is whether its key stood in the ledger, None if nobody looked.
+    `until`, 0 if it was not. `claimed` is whether its key stood in the ledger, None if not looked up.
     """
 
     moment: float
@@ -115,7 +115,7 @@ class Bench:
         return cast("Mapping[str, int]", self._ask("effects"))
 
     def killed(self, group: str | None) -> None:
-        """Note that the client of a group was killed: nobody must hold its ledger open."""
+        """Note that the client of a group was killed: no process must hold its ledger open."""
         if group is not None:
             self._ask("killed", group)
 

@@ -17,7 +17,7 @@ SHOWN = 5
 
 @frozen
 class Lab:
-    """What an experiment is given: a folder of its own, its size, a seed, and whom to tell how far it is."""
+    """What an experiment is given: a folder of its own, its size, a seed, and how it reports progress."""
 
     folder: Path
     scale: Scale
@@ -58,7 +58,7 @@ class Finding:
 
 @frozen
 class Timeline:
-    """What arrived when: `requests` and `faults` in bins of `seconds`, and when somebody was killed."""
+    """What arrived when: `requests` and `faults` in bins of `seconds`, and when a process was killed."""
 
     name: str
     seconds: float

@@ -104,7 +104,7 @@ class Task:
 
 
 async def all_sent(provider: Bench, group: str, count: int, ended: Callable[[], bool]) -> None:
-    """Return when so many requests of a group have arrived, or who sends them has ended."""
+    """Return when so many requests of a group have arrived, or their sender has ended."""
     while True:
         await asyncio.sleep(POLL)
         if provider.arrived(group) >= count or ended():

@@ -427,7 +427,7 @@ async def test_no_second_has_more_than_the_rate(rate: float) -> None:
 
 @virtual
 async def test_the_next_is_let_in_when_its_time_has_come_and_not_later() -> None:
-    """A doorkeeper who sleeps for one reason is woken for another."""
+    """A waker that sleeps for one reason is woken for another."""
     gate = Gate(FlowControl(2, initial=2, max_rate=10.0), runtime())
     for _ in range(40):
         passage = await begun(gate)

@@ -42,15 +42,15 @@ def test_a_base_url_is_compared_by_what_it_means(url, same):
     [
         (
             ("p", account_text("API token", "34cd", "https://api.example")),
-            "with another API token. Nothing was sent; mend the API token, or name another ledger if this is",
+            "with another API token. Nothing was sent; correct the API token, or name another ledger if",
         ),
         (
             ("p", account_text("API token", "12ab", "https://new.example")),
-            "with the base URL https://api.example, not https://new.example. Nothing was sent; mend the base",
+            "with the base URL https://api.example, not https://new.example. Nothing was sent; correct the",
         ),
         (
             ("p", account_text("API token", "34cd", "https://new.example")),
-            "https://api.example, not https://new.example. Nothing was sent; mend the API token and the base",
+            "https://api.example, not https://new.example. Nothing was sent; correct the API token and the",
         ),
         (("q", HERE), "it was written for p, not for q. Nothing was sent; name another ledger."),
     ],
@@ -62,7 +62,9 @@ def test_what_differs_is_named(asked, sentence):
 
 def test_accounts_without_settings_differ_as_such():
     """A ledger may be bound by who has no settings to name."""
-    assert "with another account. Nothing was sent; mend the account" in another("L", ("p", "a"), ("p", "b"))
+    assert "with another account. Nothing was sent; correct the account" in another(
+        "L", ("p", "a"), ("p", "b")
+    )
 
 
 def test_the_text_holds_no_credential():
@@ -142,7 +144,7 @@ def test_the_command_goes_on_when_a_wrong_token_is_mended(console, sandbox):
     assert console(*command, sandbox=server, BONIFIQ_API_TOKEN="wrong").code == Exit.USAGE
     assert console(*command, sandbox=server).code == Exit.DONE
     ended = console(*command, sandbox=server, BONIFIQ_API_TOKEN="wrong")
-    assert ended.code == Exit.USAGE and "mend the API token" in ended.err
+    assert ended.code == Exit.USAGE and "correct the API token" in ended.err
     assert "If the same account has a new API token, `apply --same-account` goes on here." in ended.err
     with Sandbox() as other:
         ended = console(*command, sandbox=server, BONIFIQ_BASE_URL=other.url)

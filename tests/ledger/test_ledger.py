@@ -334,7 +334,7 @@ async def test_what_another_holds_is_unknown_never_denied(tmp_path, sandbox):
         await ledger.claim(mine, lease=60, repeatable=True)
         outcome = await client.outcome_of(change("key"), deadline=0.3)
         assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, ())
-        assert "somebody else is sending it" in str(outcome.error)
+        assert "another call or process is sending it" in str(outcome.error)
     assert server.books.requests == 0
 
 

@@ -250,7 +250,7 @@ async def test_who_was_stopped_past_its_lease_cannot_write_over_the_next(point, 
         await asyncio.to_thread(stopped, child)
         async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
             outcome = await client.outcome_of(change("key"), deadline=0.1)
-            assert "somebody else is sending it" in str(outcome.error)
+            assert "another call or process is sending it" in str(outcome.error)
         late = SqliteLedger(tmp_path / "l", monotonic=lambda: time.monotonic() + 21)
         async with late as ledger, client_for(server, ledger=ledger) as client:
             assert (await client.outcome_of(change("key"))).effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)

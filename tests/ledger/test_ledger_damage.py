@@ -160,7 +160,7 @@ def look_at(path: Path, before: list[Entry], history: dict[str, list[Entry]]) ->
     if refusals:
         assert len(refusals) == 2
         for said in refusals:
-            assert said.isprintable() and str(path) in said and "Make room" not in said, said
+            assert said.isprintable() and str(path) in said and "Free disk space" not in said, said
         return "refused"
     found = entries(path)
     assert all(entry in history[entry.key] for entry in found)

@@ -110,10 +110,10 @@ async def test_whose_ledger_it_is_has_a_seal_too(statement, tmp_path):
     async with SqliteLedger(path) as ledger:
         await ledger.claim(INTENT, lease=60, repeatable=True)
         altered(path, statement)
-        with pytest.raises(LedgerError, match="whose changes it holds is not what was written"):
+        with pytest.raises(LedgerError, match="its account is not what was written"):
             await ledger.claim(evolve(INTENT, key="other"), lease=60, repeatable=True)
     for ask in (opened, standing, provider_of):
-        with pytest.raises(ConfigurationError, match="whose changes it holds is not what was written"):
+        with pytest.raises(ConfigurationError, match="its account is not what was written"):
             ask(path)
 
 

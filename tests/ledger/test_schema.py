@@ -50,7 +50,7 @@ def test_a_former_ledger_whose_account_is_gone_is_damaged(tmp_path):
     path = tmp_path / "closed" / "ledger"
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("DELETE FROM account")
-    with pytest.raises(ConfigurationError, match="does not say whose changes it holds"):
+    with pytest.raises(ConfigurationError, match="does not say to which account it belongs"):
         opened(path)
 
 

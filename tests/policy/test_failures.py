@@ -136,7 +136,7 @@ def test_it_carries_what_the_answer_said() -> None:
         (unknown(StopReason.DEADLINE, note="3 s"), "ended unknown, and the deadline leaves no time (3 s)."),
         (unknown(StopReason.ANSWERED, LOST, NO, reading=no(code="07")), "refused (status 400, 07)."),
         (unknown(StopReason.ANSWERED, LOST, NO), "its repeat was refused (no reason given)."),
-        (unknown(StopReason.HELD, note="pid 7"), "applied: somebody else is sending it (pid 7)."),
+        (unknown(StopReason.HELD, note="pid 7"), "applied: another call or process is sending it (pid 7)."),
         (unknown(StopReason.UNSETTLED), "left it in doubt, and it must not be sent again."),
         (unknown(StopReason.UNREADABLE, LOST), "(it is not what was asked)"),
         (

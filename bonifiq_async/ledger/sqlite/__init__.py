@@ -1,7 +1,7 @@
 """A durable ledger in one SQLite file: write-ahead claims, fenced outcomes, leases. See docs/ledger.md.
 
 connection  a connection to the file: how it is opened and closed, and what is said where it cannot be
-header      the one row about all others: whose changes they are, and whether a log belongs to them
+header      the one row about all others: their account, and whether a log belongs to the file
 location    where the files lie, and what keeps them from being surely the ones that were written
 owner       which process holds a claim, and whether it still does: leases and liveness
 reader      what stands in a file, and an operator's word on what is in doubt

@@ -57,7 +57,7 @@ class Connection(sqlite3.Connection):
             raise FileExistsError(EEXIST, "its file or log was replaced by another one")
 
     def begun(self) -> None:
-        """Take note, in a transaction that writes, of whose changes it holds, and say that it has a log.
+        """Take note, in a transaction that writes, of the ledger's account, and say that it has a log.
 
         Another process that has closed the file has said that it has none. Raises `Damaged`.
         """
@@ -67,7 +67,7 @@ class Connection(sqlite3.Connection):
             self._brings_in = True
 
     def bind(self, account: Account) -> None:
-        """Say in a transaction whose changes it holds from now on."""
+        """Say in a transaction to which account it belongs from now on."""
         header.bind(self, account)
         self.book = header.read(self)
 
@@ -85,7 +85,7 @@ class Connection(sqlite3.Connection):
                 with contextlib.suppress(sqlite3.Error):
                     self._sign_off()
                     break
-                with contextlib.suppress(sqlite3.Error):  # a disk that is full may have room in the log then
+                with contextlib.suppress(sqlite3.Error):  # a disk that is full may have space in the log then
                     self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._place = None
         super().close()
@@ -229,8 +229,8 @@ def fault_of(path: Path, error: Exception) -> LedgerError:
     if is_damage(error):
         return LedgerError(f"The ledger {path} is damaged: {_said(error)}. Whatever was sent, {_GO_ON}")
     return LedgerError(
-        f"The ledger {path} cannot be written: {str(error) or type(error).__name__}. Make room or rights "
-        "there, then run again."
+        f"The ledger {path} cannot be written: {str(error) or type(error).__name__}. Free disk space or give "
+        "rights there, then run again."
     )
 
 

@@ -1,4 +1,4 @@
-"""The one row of a ledger about all others: whose changes they are, and whether a log belongs to them.
+"""The one row of a ledger about all others: their account, and whether a log belongs to the file.
 
 A log (`-wal`) holds what was written last until SQLite brings it into the file and deletes it, when the last
 connection is closed. A file that is moved or copied without its log looks like a whole one that is older. So
@@ -28,7 +28,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 @fixed
 class Book:
-    """Whose changes a ledger holds, None if it was never bound, and whether a log belongs to its file."""
+    """The account of a ledger, None if it was never bound, and whether a log belongs to its file."""
 
     account: Account | None = None
     logged: bool = False
@@ -38,7 +38,7 @@ def read(connection: sqlite3.Connection) -> Book:
     """Return what stands in the row. Raises `Damaged`."""
     found = connection.execute("SELECT provider, fingerprint, logged, seal FROM book").fetchone()
     if found is None or found[3] != _seal(found[:3]):
-        raise Damaged("what it says of whose changes it holds is not what was written")
+        raise Damaged("what it says of its account is not what was written")
     provider, fingerprint, logged, _ = found
     return Book(None if provider is None else (provider, fingerprint), bool(logged))
 
@@ -65,7 +65,7 @@ def bound(connection: sqlite3.Connection, path: Path, account: Account) -> bool:
 
 
 def bind(connection: sqlite3.Connection, account: Account) -> None:
-    """Say whose changes the ledger holds from now on."""
+    """Say to which account the ledger belongs from now on."""
     write(connection, Book(account, read(connection).logged))
 
 

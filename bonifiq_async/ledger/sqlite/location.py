@@ -147,7 +147,7 @@ def beside(path: Path) -> str:
 def make_private(path: Path) -> bool:
     """Keep others from reading the file `path`, if it is there, and say whether they could.
 
-    Raises `ConfigurationError` with what mends it where this user or this file system cannot.
+    Raises `ConfigurationError` with what helps, where this user or this file system cannot.
     """
     try:
         status = os.stat(path)
@@ -159,8 +159,8 @@ def make_private(path: Path) -> bool:
         with contextlib.suppress(PermissionError):  # as FAT says it; other such file systems say nothing
             os.chmod(path, mode & ~OTHERS)
         if os.stat(path).st_mode & OTHERS:
-            mend = "put it on a file system that keeps modes, or mount this one with the option umask=077"
-            raise _open_to_others(path, mode, mend)
+            remedy = "put it on a file system that keeps modes, or mount this one with the option umask=077"
+            raise _open_to_others(path, mode, remedy)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -172,10 +172,10 @@ def make_private(path: Path) -> bool:
     return True
 
 
-def _open_to_others(path: Path, mode: int, mend: str) -> ConfigurationError:
+def _open_to_others(path: Path, mode: int, remedy: str) -> ConfigurationError:
     return ConfigurationError(
         f"{path} has mode {mode:04o}, and holds what others must not read or change. Nothing was sent; "
-        f"{mend}."
+        f"{remedy}."
     )
 
 
@@ -186,7 +186,7 @@ def mount_of(path: Path) -> int | None:
     try:
         found = os.open(path, os.O_PATH)
     except OSError:
-        return None  # what cannot be reached is told by who opens it
+        return None  # opening it tells what cannot be reached
     try:
         lines = Path(f"/proc/self/fdinfo/{found}").read_text("ascii").splitlines()
     except OSError:

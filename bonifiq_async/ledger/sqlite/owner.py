@@ -1,4 +1,4 @@
-"""Who holds a claim, and whether it still does.
+"""Which process holds a claim, and whether it still does.
 
 An owner is a process at a ledger. It holds its claims as long as it lives, and each for as long as its lease
 allows. Whether it lives is seen where processes are counted as here; elsewhere, as in another container, its
@@ -67,7 +67,7 @@ class Beat:
 
 @fixed
 class Claim:
-    """A claim as it stands: by whom, until when on its clock, and when it was made (epoch seconds)."""
+    """A claim as it stands: its owner, its end on the owner's clock, and when it was made (epoch seconds)."""
 
     owner: str
     lease_until: float
@@ -184,7 +184,7 @@ def heard(database: sqlite3.Connection, name: str) -> Beat | None:
 
 
 def bury(database: sqlite3.Connection, sight: Sight) -> None:
-    """Forget the owners that are no more: what they claimed is held by nobody. Raises `Damaged`."""
+    """Forget the owners that are no more: what they claimed is free. Raises `Damaged`."""
     for found in database.execute("SELECT * FROM owner").fetchall():
         if sight.is_over(found[0], _beat(found)):
             leave(database, found[0])

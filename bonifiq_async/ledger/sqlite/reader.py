@@ -36,7 +36,7 @@ WORDS: Mapping[State, Mapping[State, State]] = {
 class Standing:
     """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
 
-    `provider` is whose changes these are, None when nothing was sent yet.
+    `provider` is that of the changes, None when nothing was sent yet.
     """
 
     counts: Mapping[State, int]
@@ -161,7 +161,7 @@ def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtim
 
 
 def provider_of(path: Path) -> str | None:
-    """Return whose changes a ledger holds, None when nothing was sent yet. Raises as `standing`."""
+    """Return the provider of a ledger's changes, None when nothing was sent yet. Raises as `standing`."""
     with _existing(path) as connection:
         return provider_in(connection)
 

@@ -1,7 +1,7 @@
 """One change as it lies in the file: written whole under a seal, and read only as it was written.
 
 SQLite has checksums for its log alone (its documentation, "Checksum VFS"): without a seal, a bit that the
-disk has turned in an amount or a state would be read as if somebody had written it.
+disk has turned in an amount or a state would be read as if it had been written like that.
 """
 
 import contextlib
@@ -122,8 +122,8 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
     """Yield all changes that are there now, the first sent first, each as it stands when it is read.
 
     They are read some at a time: as long as one statement reads, SQLite cannot bring the log into the file,
-    and who asks may leave off for hours (its documentation, "Write-Ahead Logging", section 6). For one that
-    asks at a time. Raises `Damaged`.
+    and a caller may pause for hours (its documentation, "Write-Ahead Logging", section 6). For one caller
+    at a time. Raises `Damaged`.
     """
     database.execute(f"DROP TABLE IF EXISTS {_ORDER}")
     database.execute(f"CREATE TEMP TABLE {_ORDER} AS SELECT id FROM change ORDER BY first_sent, key")

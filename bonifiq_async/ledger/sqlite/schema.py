@@ -80,7 +80,7 @@ def _renew(connection: sqlite3.Connection) -> None:
     """Make of a former ledger one of today: what is claimed in it stays claimed, as it was."""
     account = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
     if account is None and connection.execute("SELECT 1 FROM change").fetchone() is not None:
-        raise Damaged("it does not say whose changes it holds")
+        raise Damaged("it does not say to which account it belongs")
     connection.execute("DROP TABLE account")
     for name in TABLES.keys() - FORMER_TABLES.keys():
         connection.execute(TABLES[name])

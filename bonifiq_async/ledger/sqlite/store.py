@@ -1,4 +1,4 @@
-"""A durable ledger in one SQLite file: claims and outcomes on disk before anybody acts on them."""
+"""A durable ledger in one SQLite file: claims and outcomes on disk before any caller acts on them."""
 
 import asyncio
 import os
@@ -96,7 +96,7 @@ class SqliteLedger:
 
         def work(database: Connection) -> None:
             held = self._account or asked
-            if held != asked:  # it has clients of that account, who may send in a moment
+            if held != asked:  # it has clients of that account, which may send in a moment
                 raise ConfigurationError(another(f"The ledger {self.path}", held, asked))
             if not bound(database, self.path, asked):
                 database.bind(asked)
@@ -243,7 +243,7 @@ class SqliteLedger:
         place = (intent.operation, intent.key)
         number, sent, _ = self._live.get(place, (0, None, 0.0))
         if sent is None or sent[5] != fence:
-            return False  # whoever has claimed it since, here or elsewhere, says how it ends
+            return False  # the process that has claimed it since says how it ends
         del self._live[place]
         if close(database, sent, ending, self._clock(), number):
             return True
@@ -304,7 +304,7 @@ class SqliteLedger:
                 self._writer.stop()
                 self._writer = None
             if self._writer is None:
-                running_loop()  # no thread is begun for a caller who cannot wait for it
+                running_loop()  # no thread is begun for a caller that cannot wait for it
                 self._sight = Sight.here(self._runtime)
                 self._owner, self._pid = self._sight.me(), os.getpid()
                 self._beat = self._due = float("-inf")

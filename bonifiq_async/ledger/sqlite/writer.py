@@ -99,7 +99,7 @@ class Writer:
         self.commits = 0
 
     def start(self) -> None:
-        """Start the thread, which opens the file. Whoever has work done is told when it cannot."""
+        """Start the thread, which opens the file. A caller that has work done is told when it cannot."""
         self._thread.start()
 
     def wait(self) -> None:
@@ -145,7 +145,7 @@ class Writer:
         return cast("asyncio.Future[T]", job.done)
 
     def hurry(self) -> None:
-        """Call the thread now: the loop of who does not wait for it may end before its next turn."""
+        """Call the thread now: the loop of a caller that does not wait may end before its next turn."""
         self._woken.put(True)
 
     def _wake(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
@@ -158,7 +158,7 @@ class Writer:
     def stop(self) -> None:
         """Block until what is left is committed, the file closed and the thread ended.
 
-        A file that another program holds is waited for as long as by anybody, and no longer.
+        A file that another program holds is waited for no longer than by any other call.
         """
         self._stopping = True
         self._woken.put(False)
@@ -226,7 +226,7 @@ class Writer:
         return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
 
     def _begin(self, connection: Connection, jobs: list[_Job[object]]) -> None:
-        """Begin a transaction. While another program holds the file, drop the jobs that nobody wants."""
+        """Begin a transaction. While another program holds the file, drop jobs that no caller waits for."""
         latest = time.monotonic() + PATIENCE
         while True:
             try:
@@ -277,7 +277,7 @@ class Writer:
 def _tell(jobs: list[_Job[object]]) -> None:
     """Hand the answers to the loops that asked, with one wake-up each."""
     for loop in {job.loop for job in jobs}:
-        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
             loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
 
 

@@ -11,7 +11,7 @@ from attrs import frozen
 from bonifiq_async.verification.bench import Bench, bench
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
-ROOM = 24 * 2**20
+MARGIN = 24 * 2**20
 """Bytes by which two runs may differ at any length: the ledger's cache of pages (16 MB), and chance."""
 PROCESSES = Path("/proc")
 """Where Linux tells of its processes; other systems have a command for it."""
@@ -88,7 +88,7 @@ async def _resident(pid: int) -> int:
 def bounded(record: Record) -> Finding:
     """The longer run needs no more, but for what the ledger keeps in memory at the most."""
     few, many = record.peaks
-    allowed = ROOM + A_CHANGE * (record.many - record.few)
+    allowed = MARGIN + A_CHANGE * (record.many - record.few)
     problems = [f"a run ended with exit code {code}" for code in record.codes if code != 0]
     if many - few > allowed:
         problems.append(f"{(many - few) / 2**20:.1f} MB more for {record.many - record.few:,} more changes")

@@ -1,4 +1,4 @@
-"""A clock that is set while changes are under way: who sends them keeps them, and no other sends them too."""
+"""A clock that is set while changes are under way: only their sender sends them."""
 
 import asyncio
 import time
@@ -99,7 +99,7 @@ async def _other(lab: Lab, provider: Bench, task: Task) -> Mapping[str, Told]:
 
 
 def one_sender(record: Record) -> Finding:
-    """Nobody else sends what is under way; when its sender has gone, it goes on, and took effect once."""
+    """Only its sender sends a change under way; when that has gone, it goes on, and took effect once."""
     seen, effects = record.closed.seen, record.closed.effects()
     problems, met = list[str](), 0
     for group in record.groups:

@@ -130,7 +130,7 @@ class Round:
     """What came of a round: the keys of the call that was asked to wait and of the others, and the effects.
 
     The others were let go on at `let` (monotonic seconds), which must be within the wait; `what` was still
-    to come then, and `way` is whose session it was.
+    to come then, and `way` is the owner of its session.
     """
 
     what: str

@@ -124,7 +124,7 @@ def _told(folder: Path, group: str, early: list[str]) -> dict[str, str]:
     """Return what the outcome file says by key; note what it says that the ledger does not."""
     told = dict[str, str]()
     for line in _lines(folder / f"{group}.jsonl"):
-        # Nobody else is there: who is told so has forgotten a request of this very file.
+        # No other program is there: a run that is told so has forgotten a request of this very file.
         told[str(line["change_key"])] = "used elsewhere" if line["used_elsewhere"] else str(line["effect"])
     ledger = folder / f"{group}.csv.ledger"
     stand = {each.key for each in recorded(ledger, DONE)} if ledger.exists() else set()
@@ -148,10 +148,10 @@ def _leaks(folder: Path, secrets: Sequence[str]) -> tuple[list[str], int]:
 
 
 def once(record: Record) -> Finding:
-    """Each change took effect once, or not at all and nobody said so; the balances are exact."""
+    """Each change took effect once, or not at all and was not reported; the balances are exact."""
     effects, told = record.closed.effects(), record.told()
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
-    problems += [f"{key} took effect and nobody meant it" for key in effects if key not in record.meant]
+    problems += [f"{key} took effect and was not in the file" for key in effects if key not in record.meant]
     problems += [
         f"{key} was told as applied and is not in the books"
         for key in record.meant
@@ -161,9 +161,11 @@ def once(record: Record) -> Finding:
     for key, change in record.meant.items():
         if effects[key]:
             exact[change.customer_id] = EXACT.add(exact[change.customer_id], change.value)
-    for who in exact.keys() | record.closed.balances.keys():
-        if exact[who] != record.closed.balances.get(who, Decimal(0)):
-            problems.append(f"the balance of {who} is {record.closed.balances.get(who)}, not {exact[who]}")
+    for customer in exact.keys() | record.closed.balances.keys():
+        if exact[customer] != record.closed.balances.get(customer, Decimal(0)):
+            problems.append(
+                f"the balance of {customer} is {record.closed.balances.get(customer)}, not {exact[customer]}"
+            )
     return found(record.figures(), problems, met=effects)
 
 
@@ -208,7 +210,7 @@ def fixed(record: Record) -> Finding:
     for each in record.closed.seen:
         bodies[each.key].add(each.digest)
     problems = [f"{key} arrived with {len(seen)} bodies" for key, seen in bodies.items() if len(seen) > 1]
-    problems += [f"{key} arrived, a key that nobody gave" for key in bodies if key not in record.meant]
+    problems += [f"{key} arrived, a key that is not in the file" for key in bodies if key not in record.meant]
     again = len(record.closed.seen) - len(bodies)
     return found(record.figures(), problems, met=again, note=f"{again:,} repeats")
 
@@ -220,7 +222,7 @@ def order(record: Record) -> Finding:
     for customer, _, key in record.closed.history:
         here = place.get(key)
         if here is None:
-            continue  # nobody meant it, which other claims are about
+            continue  # it is not in the file, which other claims are about
         if here < last.get(customer, -1):
             problems.append(f"{key} of {customer} came after a later change")
         followed += customer in last
@@ -244,11 +246,11 @@ KILLED: Experiment = experiment(
     "BonifiQ",
     run,
     {
-        "once": ("a change takes effect once, whatever fails and whoever is killed", once),
+        "once": ("a change takes effect once, whatever fails and whatever is killed", once),
         "resume": ("the same command goes on and brings every change to its end", resume),
         "claim-first": ("a change is in the ledger before its first byte leaves", claim_first),
         "durable": (
-            "an outcome is in the ledger before anybody hears of it, and a kill leaves it there",
+            "an outcome is in the ledger before it is reported, and a kill leaves it there",
             durable,
         ),
         "fixed-once": ("key and body are the same in every attempt of every process", fixed),

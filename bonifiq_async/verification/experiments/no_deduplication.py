@@ -1,4 +1,4 @@
-"""Raba7ni under faults and kills: nobody de-duplicates there, and still nothing moves twice."""
+"""Raba7ni under faults and kills: the provider does not de-duplicate, and still nothing moves twice."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ LEDGER, OUT = "earned.ledger", "earned.txt"
 SHARE = Decimal("0.05")
 """What the sandbox's card gives for a purchase."""
 FINAL = MOVED | {Effect.UNKNOWN.name}
-"""What must not be sent again: it was applied, or nobody knows."""
+"""What must not be sent again: it was applied, or may be."""
 
 
 @frozen
@@ -96,7 +96,7 @@ def never_twice(record: Record) -> Finding:
     effects = record.closed.effects()
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
     problems += [
-        f"{key} moved {amount} for member {member}, which nobody meant"
+        f"{key} moved {amount} for member {member}, which was not in the file"
         for member, amount, key in record.closed.history
         if record.meant.get(key) != (member, amount)
     ]
@@ -155,7 +155,7 @@ NEVER: Experiment = experiment(
     run,
     {
         "never-twice": (
-            "an earning takes effect once at the most, as it is meant and told; nobody knows keys",
+            "an earning takes effect once at the most, as it is meant and told; the provider knows no keys",
             never_twice,
         ),
         "no-blind-repeat": ("what may have left is not sent again, by no process", no_blind_repeat),

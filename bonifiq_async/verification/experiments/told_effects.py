@@ -90,7 +90,7 @@ def worst(record: Record) -> Finding:
             elif outcome.effect in MOVED and moved != 1:
                 problems.append(f"{key} was told as {outcome.effect.value} and took effect {moved} times")
             elif outcome.used_elsewhere:
-                problems.append(f"{key} was told as used elsewhere, and nobody else was there")
+                problems.append(f"{key} was told as used elsewhere, and no other program was there")
         doubts |= {key for key, outcome in told.items() if outcome.effect is Effect.UNKNOWN}
     return found(record.figures(), problems, met=doubts, note=f"{len(doubts):,} in doubt after the first run")
 

@@ -44,9 +44,9 @@ async def share(lab: Lab) -> Shared:
     with bench("bonifiq", script) as provider:
 
         async def made(
-            whose: str, names: Sequence[str], ledger: Ledger
+            owner: str, names: Sequence[str], ledger: Ledger
         ) -> Mapping[str, Outcome[CustomerPoints]]:
-            changes = [CashbackChange(f"{whose}-{name}", Decimal(1), "key", name) for name in names]
+            changes = [CashbackChange(f"{owner}-{name}", Decimal(1), "key", name) for name in names]
             async with BonifiQClient(
                 provider.basic, base_url=provider.url, retry=PATIENT, ledger=ledger
             ) as client:
@@ -75,7 +75,7 @@ def told_apart(record: Shared) -> Finding:
             if key in plain and not outcome.used_elsewhere:
                 problems.append(f"{key} was used by others, and told as {outcome.effect.value}")
             if key not in record.used and outcome.used_elsewhere:
-                problems.append(f"{key} was used by nobody else, and told as used elsewhere")
+                problems.append(f"{key} was used by no other program, and told as used elsewhere")
     effects = record.closed.effects()
     figures = Figures(
         changes=len(record.runs[-1]),

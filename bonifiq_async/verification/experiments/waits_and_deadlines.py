@@ -39,7 +39,7 @@ class Waits:
     def sent(self) -> Sequence[tuple[float, float]]:
         """Return of each request that arrived when it was sent (seconds) and how long it took, as reported.
 
-        What nobody reported was sent at the end of time.
+        What was not reported was sent at the end of time.
         """
         left = {key: iter(attempts) for key, attempts in self.told.items()}
         attempts = [next(left.get(each.key or "", iter(())), None) for each in self.closed.seen]
@@ -172,7 +172,7 @@ def limits() -> Sequence[Experiment]:
             hold,
             {
                 "retry-after": (
-                    "who has heard that the provider asks to wait sends nothing before",
+                    "a client that the provider asked to wait sends nothing before",
                     nobody_earlier,
                 )
             },
