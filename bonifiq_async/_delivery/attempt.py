@@ -1,4 +1,4 @@
-"""Input/output: one attempt as its delivery watches it: whether it may leave now, and the wait it is told."""
+"""One attempt as its delivery watches it: whether it may leave now, and the wait it is told."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Input/output: one call from request to result: claim, delivery, conclusion."""
+"""One call from request to result: claim, delivery, conclusion."""
 
 from collections.abc import Mapping
 from typing import TypeVar, cast

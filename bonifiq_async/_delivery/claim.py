@@ -1,4 +1,4 @@
-"""Input/output: the life of a claim: granted by a ledger, then settled with an outcome, or abandoned."""
+"""The life of a claim: granted by a ledger, then settled with an outcome, or abandoned."""
 
 import asyncio
 from typing import TypeVar, cast

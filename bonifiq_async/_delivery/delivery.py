@@ -1,4 +1,4 @@
-"""Input/output: one request delivered, by as many attempts as are safe and allowed.
+"""One request delivered, by as many attempts as are safe and allowed.
 
 The only loop that sleeps between attempts. It holds a connection slot during an attempt and never
 during a wait.
@@ -78,8 +78,8 @@ class Delivery:
         """Send `request` until there is a final answer or a limit is met, within `seconds`.
 
         `slot` is the request's place among those of a batch, which is told of every attempt and stands
-        in for the retry quota: it bounds repeats and first tries together. Whoever gave it takes it back
-        when this raises.
+        in for the retry quota: it bounds repeats and first tries together. The caller takes it back when this
+        raises.
         Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
         """
@@ -115,7 +115,7 @@ class Delivery:
                 self._waits.scope.passed(name_of(request), now - evidence.elapsed)
             if slot is not None:
                 slot.saw(_sample(verdict, evidence, watch, now))
-                slot.release()  # not before: who takes the place next must know of this answer
+                slot.release()  # not before: the call that takes the place next must know of this answer
             decision: Again | Stop = ACCEPTED
             if verdict is not Verdict.ACCEPTED:
                 tokens = self.quota.left if slot is None else MANY

@@ -1,4 +1,4 @@
-"""Decisions: what one client has in doubt, whichever ledger is asked.
+"""What one client has in doubt, whichever ledger is asked.
 
 A ledger knows what was sent under it. A client that is given several knows more: what it sent under one
 of them and got no answer to is in doubt for all.
@@ -19,9 +19,9 @@ class Why(IntEnum):
     """Why a change is in doubt, the strongest last."""
 
     UNREAD = 0
-    """Its claim failed: nobody has said whether it was sent before."""
+    """Its claim failed: it is not known whether it was sent before."""
     HELD = 1
-    """Somebody else may be sending it."""
+    """Another call or process may be sending it."""
     SENT = 2
     """It was sent, and not answered."""
 

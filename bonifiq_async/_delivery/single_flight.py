@@ -1,8 +1,8 @@
-"""Input/output: one key, one change.
+"""One key, one change.
 
 Within a client, the same key in flight twice is one request with two listeners. Beyond it, the ledger
 says what a key stands for; a change is written there before its first byte leaves, and its outcome
-before anybody is told.
+before any caller is told. The pattern is that of Go's `singleflight`. See docs/single-flight.md.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ POLL = 0.25
 OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED})
 """Ends of a call that say nothing of what another one may do under the same key."""
 BY_WHOM = (
-    "for whom is not recorded; if for somebody else, give this change a key of its own, and say whose it is "
-    "(member=) from the start"
+    "its member is not recorded; if it was another member, give this change a key of its own, and name the "
+    "member (member=) from the start"
 )
 """What is said of a key that is applied, where only a secret told whose change it was."""
 IN_DOUBT_SHOWN = 100_000

@@ -1,4 +1,4 @@
-"""Words: on what terms a change is made, and what a batch needs of a client for it."""
+"""On what terms a change is made, and what a batch needs of a client for it."""
 
 from typing import Protocol, TypeVar
 

@@ -114,7 +114,7 @@ class Secret:
 
 
 HeaderValue = str | Secret
-"""The value of a header: a text that anybody may see, or a secret."""
+"""The value of a header: a text that may be shown, or a secret."""
 
 
 def revealed(value: HeaderValue) -> str:

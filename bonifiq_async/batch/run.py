@@ -43,8 +43,8 @@ class CashbackBatch(Generic[C, T]):
     refused credential stops the run at once, also that of a proxy, as an outage does in the end
     (`stopped_by` is the error); not so where a change has a sign-in of its own, or a firewall's page
     refused it. After a run that was left early, `unheard` are the outcomes that the caller did not take, and
-    `cut_off` the changes that were in flight: the client's `in_doubt` says which of them may have been applied. The
-    same after a fault.
+    `cut_off` the changes that were in flight: the client's `in_doubt` says which of them may have been
+    applied. The same after a fault.
     """
 
     def __init__(

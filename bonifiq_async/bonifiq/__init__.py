@@ -58,7 +58,7 @@ PROVIDER = ProviderSpec(
         "faults": "names of what the requests meet, in order, or a FaultScript",
         "duplicates": "how a used key is answered: replay, error-200, error-400 or error-409",
         "reused_key": "the same, of one that comes with another change",
-        "customers": "who exists, as a mapping with their balances, or with a sandbox.Customer each",
+        "customers": "which customers exist: a mapping with their balances, or with a sandbox.Customer each",
         "cashback_active": "whether cashback is; else changes move points alone",
         "old_envelope": "whether answers have only the older documentation's members",
     },

@@ -31,7 +31,7 @@ class Checkout:
     ) -> CheckoutRemoval:
         """Take the applied cashback off a checkout. Doing it twice does no harm, so it is repeated freely.
 
-        It is for a shopper who takes the cashback away or leaves the checkout, before the order is made. On
+        It is for a shopper that takes the cashback away or leaves the checkout, before the order is made. On
         some platforms the provider also cancels the redeem behind it. `customer_id` is the store's, such as
         an e-mail address or a CPF; `total` is the checkout's current total in BRL, where the integration
         wants it.

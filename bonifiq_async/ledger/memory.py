@@ -56,7 +56,7 @@ class MemoryLedger:
         self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
         self._clock = clock
         self._monotonic = monotonic
-        self._identity = ref(self)  # a client must not keep a ledger that nobody else has any more
+        self._identity = ref(self)  # a client must not keep a ledger alive that is not used any more
         self._account: Account | None = None
         self._fence = 0
         self._rows: dict[tuple[str, str], Row] = {}

@@ -1,4 +1,4 @@
-"""Words: what a ledger knows of a change, and what it answers to who wants to send it.
+"""What a ledger knows of a change, and what it answers to a caller that wants to send it.
 
 The states, and which may follow which, are a table; both ledgers, the command line and the tests read it.
 """
@@ -16,9 +16,9 @@ class State(Kind):
     """Where a change stands."""
 
     CLAIMED = "claimed"
-    """Somebody may be sending it now; written before the first byte leaves."""
+    """A process may be sending it now; written before the first byte leaves."""
     IN_DOUBT = "in doubt"
-    """It was sent, and whoever sent it has gone without an answer."""
+    """It was sent, and its sender has gone without an answer."""
     APPLIED = "applied"
     ALREADY_APPLIED = "already applied"
     USED_ELSEWHERE = "used elsewhere"
@@ -53,9 +53,9 @@ FOR_EVER = float("inf")
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the clock may go back before it says nothing of how long ago a change was sent."""
 DOUBTFUL = frozenset({State.CLAIMED, State.IN_DOUBT, State.UNKNOWN})
-"""States in which the balance may have changed, unless the one who sends is still at it."""
+"""States in which the balance may have changed, unless its sender is still at work."""
 FREE = frozenset({State.REFUSED, State.NOT_APPLIED})
-"""States in which the balance has not changed, and nobody is at it."""
+"""States in which the balance has not changed, and no process is sending."""
 DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED, State.USED_ELSEWHERE})
 """States in which the balance has changed, or the provider says so: nothing is sent again."""
 
@@ -68,7 +68,7 @@ Account = tuple[str, str]
 class Intent:
     """One change, and the request that makes it: enough to send it again, byte for byte.
 
-    `body` leaves out what is secret; a request with a secret in it is sent again by who has the secret.
+    `body` leaves out what is secret; a request with a secret in it is sent again by a caller that has it.
     `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
     is in no ledger. `rivals` are the provider's other operations for which the same key counts.
     """
@@ -194,13 +194,13 @@ class Ledger(Protocol):
     ) -> Ruling:
         """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm.
 
-        Who has heard nothing `within` so many seconds is told by a `LedgerError`, and claims nothing.
+        A caller that has heard nothing `within` so many seconds gets a `LedgerError`, and claims nothing.
         Whose ledger it is, is asked in the same transaction: another one than `intent.account`, to which it
         may have gone over since `bind`, is a `ConfigurationError`.
         """
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
-        """Write down how it ended; False when somebody else has claimed it since."""
+        """Write down how it ended; False when another process has claimed it since."""
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """Write the same down soon, without waiting: the caller is being cancelled."""
@@ -221,7 +221,7 @@ def rival(row: Row | None) -> Conflict | None:
 def rule(
     row: Row | None, intent: Intent, *, now: float, owner: str, repeatable: bool, retention: float
 ) -> Ruling:
-    """Return what a ledger answers to `owner`, who wants to send `intent`, when `row` stands there.
+    """Return what a ledger answers to `owner`, which wants to send `intent`, when it has `row`.
 
     `retention` is for how many seconds the provider remembers a key.
     """
@@ -235,7 +235,9 @@ def rule(
     if row.state is State.CLAIMED and row.owner != owner and row.lease_until > now:
         return Held(row.owner, row.lease_until - now)
     if not repeatable:
-        return Unsettled("nobody de-duplicates this operation, so a repeat could apply it twice")
+        return Unsettled(
+            "the provider does not de-duplicate this operation, so a repeat could apply it twice"
+        )
     age = now - row.first_sent
     if age > retention or (-age > CLOCK_TOLERANCE and retention != FOR_EVER):
         return Unsettled(

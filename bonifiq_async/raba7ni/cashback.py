@@ -42,8 +42,8 @@ MEMBER_TOKEN = "X-Member-Token"
 class Cashback:
     """A client's cashback on Raba7ni's cards.
 
-    `earn`, `redeem` and `refund` go out once: nobody de-duplicates them. They are repeated only when they
-    provably never left; what did not end in an answer raises `OutcomeUnknownError`, and the same key is not
+    `earn`, `redeem` and `refund` go out once: the provider does not de-duplicate them. They are repeated only
+    when they provably never left; what did not end in an answer raises `OutcomeUnknownError`, and the same key is not
     sent again until a person has settled it in the ledger.
     """
 
@@ -66,7 +66,7 @@ class Cashback:
     ) -> Outcome[CashbackEarned]:
         """Credit `member` with the card's share of a purchase; the arguments are those of `Earn`.
 
-        `deadline` is in seconds from now (default: `timeouts.call`). An e-mail or phone that nobody has
+        `deadline` is in seconds from now (default: `timeouts.call`). An e-mail or phone that no member has
         makes a new member. Needs the scope `cashback_write`.
 
         Raises `RefusedError` (or `AuthenticationError`, `CustomerNotFound`), `NotAppliedError` and
@@ -96,7 +96,7 @@ class Cashback:
         member: Member | None = None,
         deadline: float | None = None,
     ) -> Outcome[CashbackRedeemed]:
-        """Spend `amount` of the cashback of who holds `member_token`; the arguments are those of `Redeem`.
+        """Spend `amount` of the cashback of `member_token`'s holder; the arguments are those of `Redeem`.
 
         The provider checks that the balance suffices. Needs the scope `cashback_write`, and the token, which
         goes into the header X-Member-Token of this call alone. Errors are those of `earn`.
@@ -295,7 +295,7 @@ def _at_the_end(promised: bool | None, repeats: int, *, bare: bool) -> bool:
     """Say whether a page of what is known ends a history; `promised` is what the page before it said.
 
     One is what movements make that come in meanwhile, a second in a row is a provider that does not turn
-    the page; of rows that are `bare` of ids nobody knows whether they are the same. Raises `PayloadError`.
+    the page; rows that are `bare` of ids cannot be told apart. Raises `PayloadError`.
     """
     if bare:
         raise PayloadError(

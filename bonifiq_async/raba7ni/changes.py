@@ -180,10 +180,10 @@ class Refund:
 @public
 @frozen(kw_only=True, init=False)
 class Redeem:
-    """Cashback of `amount` that the member who holds `member_token` spends.
+    """Cashback of `amount` that the holder of `member_token` spends.
 
     The request names its member by the token alone. `member` is not sent: it says here whose balance it
-    is, so that a key used for two members is noticed, for the order in a batch, and for who reads a
+    is, so that a key used for two members is noticed, for the order in a batch, and for the reader of a
     ledger. Without it all redemptions of a card wait for one another in a batch, and a derived key that
     is applied already answers `UNKNOWN`: it may be another member's. Token and `pin` are secrets: they are
     in no comparison, key or ledger, so that the same redemption with a newer token is the same change. The
@@ -230,7 +230,7 @@ class Redeem:
 
     @property
     def customer_id(self) -> str:
-        """Whose balance it is: card and member; card alone where only the token says who it is."""
+        """Whose balance it is: card and member; card alone where only the token names the member."""
         return f"{self.card_id}:{'by token' if self.member is None else self.member}"
 
     @property

@@ -45,7 +45,7 @@ NEAR = timedelta(minutes=15)
 ANYWHERE = timedelta(hours=26)
 """The same for a time without a zone: two places are never further apart."""
 NEARLY = Decimal("0.01")
-"""By less than this a movement may be beside the share that the card gives: rounding is nobody's to say."""
+"""By less than this a movement may differ from the share that the card gives: rounding is not documented."""
 MOST_MOVEMENTS = 2_000
 """Lines of a history that are read for one change."""
 

@@ -41,7 +41,7 @@ class Member:
     """One member, named by exactly one of `id`, `email` and `phone`; `str` is `id:123` and so on.
 
     Which would count if several were sent is not documented, so that more than one, or none, raises
-    `PayloadError`. An `email` or `phone` that nobody has makes a new member when it earns: one with a blank
+    `PayloadError`. An `email` or `phone` that no member has makes a new one when it earns: one with a blank
     at an end, or a character that is not seen, raises it, too.
     """
 

@@ -53,7 +53,7 @@ class Members:
         accepts_emails: bool | None = None,
         deadline: float | None = None,
     ) -> MemberRegistration:
-        """Make a member, to whom the provider sends a one-time code."""
+        """Make a member; the provider sends a one-time code to it."""
         body = RegistrationRequest(
             validation.text(name, "name"),
             validation.text(email, "email"),

@@ -62,7 +62,7 @@ class RedeemRequest:
 
 @fixed
 class RedeemRecord:
-    """What a ledger keeps of a redeem: no PIN, but the member, whom the request names by the token alone."""
+    """What a ledger keeps of a redeem: no PIN, but the member, which the request names by the token alone."""
 
     card_id: int
     amount: Decimal
@@ -106,7 +106,7 @@ class RefundRequest:
 @public
 @frozen
 class CashbackEarned:
-    """What an earn came to. An e-mail or phone that nobody had is a new member: see `member_id`."""
+    """What an earn came to. An e-mail or phone that no member had is a new member's: see `member_id`."""
 
     transaction_id: int | None = None
     purchase_amount: Decimal | None = None

@@ -40,6 +40,7 @@ ALGORITHMS = {
     "batch.adaptive_limit": "adaptive-limit.md",
     "batch.failure_rate": "adaptive-limit.md",
     "batch.flow": "adaptive-limit.md",
+    "_delivery.single_flight": "single-flight.md",
     "batch.outage": "outage.md",
     "_transport.fast_path": "fast-path.md",
     "_policy.statement": "answers.md",

@@ -811,7 +811,7 @@ async def test_one_order_of_two_members_is_not_taken_for_one(client, rich) -> No
     """Only the token tells them apart, and it is not written down: what is not known is said."""
     first, second = [await client.outcome_of(_spends(rich, member)) for member in (1, 2)]
     assert (first.effect, second.effect) == (Effect.APPLIED, Effect.UNKNOWN)
-    assert "for whom is not recorded" in str(second.error) and "(member=)" in str(second.error)
+    assert "its member is not recorded" in str(second.error) and "(member=)" in str(second.error)
     assert client.in_doubt() == ("REDEEM-10-ORDER",)
     own = await client.outcome_of(_spends(rich, 2, key="ORDER of 2"))
     assert own.effect is Effect.APPLIED and rich.books.balance(10, 2) == 95

@@ -166,7 +166,7 @@ class Wallets:
         return token
 
     def member_of(self, token: str) -> Person | None:
-        """Return who holds `token`."""
+        """Return the member that holds `token`."""
         number = self._tokens.get(token)
         return None if number is None else self.person(number)
 

@@ -1,4 +1,4 @@
-"""Raba7ni's side: nobody de-duplicates a write here, and `reference` is a label without a rule.
+"""Raba7ni's side: no write is de-duplicated here, and `reference` is a label without a rule.
 
 Of the error codes only `member_not_found` is the provider's; the others, the statuses, the refusals and
 the names in a sign-in's answer are this sandbox's own, because the documentation has none.
@@ -63,7 +63,7 @@ class Raba7ni:
         return Names(reference, None if named is None else str(named), shown)
 
     def answered(self, key: str | None) -> None:
-        """See `Speaks.answered`. Nothing is counted: nobody asks again for what may be done."""
+        """See `Speaks.answered`. Nothing is counted: no request asks again whether it may."""
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""
@@ -102,7 +102,7 @@ class Raba7ni:
         }
 
     def redeem(self, request: Request) -> Mapping[str, object]:
-        """Debit who holds the member token, if the balance allows it."""
+        """Debit the holder of the member token, if the balance allows it."""
         person = self.books.member_of(request.headers.get("X-Member-Token", ""))
         if person is None:
             raise Refused(401, "invalid_member_token")
