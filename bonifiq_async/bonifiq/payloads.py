@@ -71,7 +71,8 @@ class CashbackChange:
 
     `change_key` makes a repeat harmless: the provider applies it once. Derive it from what the change is for
     (`reference`). A caller that wants no de-duplication may give a time, such as `2023-01-01 23:59:00:000`,
-    as the page suggests: then a second call is a second change, also after a crash, whatever it was meant to be.
+    as the page suggests: then a second call is a second change, also after a crash, whatever it was meant
+    to be.
     A key has no blank at an end, and no character that is not seen.
 
     Raises `PayloadError` naming the field for anything that must not be sent. Source: endpoint page "Add or

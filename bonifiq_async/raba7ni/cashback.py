@@ -43,8 +43,8 @@ class Cashback:
     """A client's cashback on Raba7ni's cards.
 
     `earn`, `redeem` and `refund` go out once: the provider does not de-duplicate them. They are repeated only
-    when they provably never left; what did not end in an answer raises `OutcomeUnknownError`, and the same key is not
-    sent again until a person has settled it in the ledger.
+    when they provably never left; what did not end in an answer raises `OutcomeUnknownError`, and the same
+    key is not sent again until a person has settled it in the ledger.
     """
 
     def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
