@@ -31,7 +31,7 @@ from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.sandbox import Books, FaultScript, Sandbox
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 
-KILLS = int(os.environ.get("KILLS", "40"))
+KILLS = int(os.environ.get("KILLS", "12"))
 IN_FLIGHT = 32
 SHARE_KILLED = 0.6
 """Of the changes, how many the runs that are killed may try: the rest is for the run that ends."""
@@ -96,7 +96,7 @@ def test_killed_again_and_again_every_change_has_one_effect(tmp_path, monkeypatc
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
-    plan, chance = Plan(tmp_path, 5000), random.Random(7)
+    plan, chance = Plan(tmp_path, 2000), random.Random(7)
     command = ("apply", "changes.csv", "--yes", "--max-in-flight", str(IN_FLIGHT), "--json")
     most = max(2, int(2 * SHARE_KILLED * len(plan.rows) / KILLS))
     with Sandbox(duplicates="error-400", faults=FaultScript(rate=0.2, seed=7)) as sandbox:
