@@ -14,7 +14,12 @@ PENDING = ("cli",)
 FILES = [
     path for path in FILES if not path.relative_to(ROOT / "bonifiq_async").as_posix().startswith(PENDING)
 ]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 BANNED = {
     "who": "name the subject: the caller, another process, the operator, the provider",
