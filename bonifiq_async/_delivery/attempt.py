@@ -9,8 +9,7 @@ from bonifiq_async._log import logger
 from bonifiq_async._model.evidence import HandOver, Headers
 from bonifiq_async._policy.budget import Deadline, Hold, held_for
 from bonifiq_async._policy.request import PreparedRequest
-from bonifiq_async._policy.retry_after import in_words
-from bonifiq_async._policy.verdict import asked_wait
+from bonifiq_async._policy.retry_after import asked_wait, in_words
 from bonifiq_async._policy.wait_scope import Turn, WaitScope
 
 WORTH_A_TURN = 1.0

@@ -5,8 +5,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from bonifiq_async._model.evidence import Headers, values_of
 from bonifiq_async._model.values import fixed
 
+SECONDS_OR_DATE = "retry-after"
+"""The header of RFC 9110, section 10.2.3."""
+MILLISECONDS = "retry-after-ms"
+"""A variant that some gateways send."""
 LONGEST = 1e9
 """Seconds, thirty years, that are read at the most: what is longer fits no clock."""
 FIRST_MOMENT = 1e9
@@ -31,6 +36,22 @@ class AskedWait:
 
     seconds: float
     moment: str | None = None
+
+
+def asked_wait(status: int, headers: Headers, *, now: float) -> AskedWait | None:
+    """Return the wait that an answer with this head asks for, None when it asks for none.
+
+    A Retry-After is honoured with every status from 300 to 599 (RFC 9110, section 10.2.3). With a 2xx it
+    says when to look again at what was begun (a 202), not that others are too many: no call is held.
+    `now` is in seconds since the epoch, for a Retry-After that is a date.
+    """
+    if not 300 <= status <= 599:
+        return None
+    values, milliseconds = values_of(SECONDS_OR_DATE, headers), values_of(MILLISECONDS, headers)
+    if not values and not milliseconds:
+        return None
+    date = values_of("date", headers)
+    return retry_after(values, milliseconds=milliseconds, date=date[0] if date else None, now=now)
 
 
 def retry_after(

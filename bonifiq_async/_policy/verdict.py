@@ -1,8 +1,7 @@
 """What the evidence of one attempt proves."""
 
-from bonifiq_async._model.evidence import Evidence, Failure, Headers, values_of
+from bonifiq_async._model.evidence import Evidence, Failure
 from bonifiq_async._model.outcome import Effect, Verdict
-from bonifiq_async._policy.retry_after import AskedWait, retry_after
 
 CREDENTIALS_REFUSED = (401, 403)
 PROXY_REFUSED = 407
@@ -49,22 +48,6 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
     if not 200 <= status <= 299 and not 400 <= status <= 499:
         return Verdict.UNREADABLE
     return None
-
-
-def asked_wait(status: int, headers: Headers, *, now: float) -> AskedWait | None:
-    """Return the wait that an answer with this head asks for, None when it asks for none.
-
-    A Retry-After is honoured with every status from 300 to 599 (RFC 9110, section 10.2.3). With a 2xx it
-    says when to look again at what was begun (a 202), not that others are too many: no call is held.
-    `now` is in seconds since the epoch, for a Retry-After that is a date.
-    """
-    if not 300 <= status <= 599:
-        return None
-    values, milliseconds = values_of("retry-after", headers), values_of("retry-after-ms", headers)
-    if not values and not milliseconds:
-        return None
-    date = values_of("date", headers)
-    return retry_after(values, milliseconds=milliseconds, date=date[0] if date else None, now=now)
 
 
 def contribution(verdict: Verdict, status: int | None) -> Effect:

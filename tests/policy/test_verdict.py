@@ -7,8 +7,8 @@ import pytest
 
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._model.outcome import Effect, Verdict
-from bonifiq_async._policy.retry_after import AskedWait
-from bonifiq_async._policy.verdict import asked_wait, contribution, leaves_doubt, transport_verdict
+from bonifiq_async._policy.retry_after import AskedWait, asked_wait
+from bonifiq_async._policy.verdict import contribution, leaves_doubt, transport_verdict
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
 TO_READ = None
