@@ -17,29 +17,29 @@ from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
 
 DOUBLING = 0.25
-"""Seconds in which a ceiling doubles that has never fallen. Where an answer takes longer, this and the two
-below take as many times longer: what a rise does is not seen before."""
+"""Seconds in which a ceiling that has never fallen doubles. When answers take longer, this and the two below
+take longer in proportion: the effect of a rise shows only in the answers."""
 RECOVERY, SOONEST, WORTH_A_LOOK = 5.0, 1.5, 450
 """Seconds from a fall until the ceiling is back where it fell from: fast, then slow (RFC 9438). To look for
-the limit costs a few requests, so it is tried sooner where it takes fewer seconds to get so many answers."""
+the limit costs a few requests, so a provider that gives this many answers in less time is tried sooner."""
 PROBE = 1.5
-"""Factor by which it rises in each second after that: what was found once need not be true for ever."""
+"""Factor by which it rises in each second after that: what was measured once need not stay true."""
 FARTHEST = 150.0
-"""Seconds of such a rise after which it is beyond anything that could be asked for."""
+"""Seconds of such a rise after which it is above any possible load."""
 PACE_FALL, MEASURED = 0.95, 2.0
-"""Share that is left after a fall of the rate that the provider was seen to take, over so many seconds."""
+"""Share of the measured rate that is left after a fall, and the seconds over which it is measured."""
 SAVED = 0.5
 """Share of a hold for which a provider is taken to save up what it then lets through in one piece, beyond
 what it takes in the long run. Some save up for all of it, some hardly anything."""
 EPOCH, LONGEST_EPOCH, EPOCH_SECONDS = 10, 50, 0.25
-"""Answers, at least, and as many when they leave doubt, and seconds over which a sign is read; never fewer
-answers than there are in flight."""
+"""The answers of an epoch at least, the answers at most when they leave doubt, and its seconds. It never has
+fewer answers than there are requests in flight."""
 LATENCY_FACTOR, LATENCY_MARGIN = 2.0, 0.1
 """Latency is a sign when it is both so many times and so many seconds above the lowest seen."""
 LONGEST_REST = 1.0
-"""Seconds that the place of a request rests that was turned away."""
+"""Seconds for which the permit of a refused request is not used again, at most."""
 TICK = 0.05
-"""Seconds in steps of which the rate is measured that the provider takes."""
+"""The step in seconds by which the rate is measured."""
 
 
 @define
@@ -70,7 +70,7 @@ class Ceiling:
         self.value = min(self.highest, max(self.value, risen))
 
     def back_to(self, value: float) -> None:
-        """Go back to `value`, and probe on from there: the falls since were for nothing."""
+        """Go back to `value`, and probe on from there: the falls since did not help."""
         self.value = self.floor = self.wall = min(self.highest, value)
         self.risen = self.recovery
 

@@ -1,7 +1,7 @@
-"""Which failures tell of load, and which are always there.
+"""Which failures come from load, and which do not.
 
-Pure: told how many of some answers failed, it says whether to ask for less. A provider may fail some
-requests at any load; to ask it for less and less on that account would bring a run to a standstill.
+Pure: given how many of some answers failed, it says whether to send less. A provider may fail some requests
+at any load. A limit that fell for these would fall until the run stands still.
 
 A trial decides, by a sequential likelihood-ratio test (Wald, "Sequential Tests of Statistical Hypotheses",
 1945). See docs/adaptive-limit.md.
@@ -14,18 +14,18 @@ from attrs import define
 from bonifiq_async._model.values import fixed
 
 LOAD_FALL, WORST_FALL = 0.95, 0.5
-"""Shares that are left of a ceiling after a sign: at the most, and at the least."""
+"""Shares of a ceiling that are left after a sign: at most, and at least."""
 TRIAL, PROOF, SELDOM = 0.6, 4.0, 0.003
-"""Share of a ceiling at which it is tried whether a fall helps. That is decided when one is e ** `PROOF`
-times as likely as the other, taking it that `SELDOM` fail below the limit."""
+"""Share of a ceiling at which a trial shows whether a fall helps. It is decided when one explanation is
+e ** `PROOF` times as likely as the other; `SELDOM` is the share that is taken to fail below the limit."""
 SAFE = 0.97
-"""Share of what was carried when a fall was due up to which failures have nothing to do with load."""
+"""Up to this share of what the provider carried when a fall was due, failures do not come from load."""
 MOST = 0.5
-"""Of a provider that fails more than this share, less is asked, whatever the reason."""
+"""When more than this share fails, less is sent, whatever the reason is."""
 BANG = 0.05
-"""Share of failures that is no sign while a ceiling doubles: it meets its limit with more."""
+"""Share of failures that is no sign while a ceiling doubles: at its limit more than that fails."""
 LEARNING = 500
-"""Answers over which the share of failures is learnt that are always there."""
+"""Answers over which the share of failures that do not come from load is averaged."""
 
 
 @fixed
@@ -50,7 +50,7 @@ class Reading:
 
 @fixed
 class Fall:
-    """Leave `left` of the ceiling; `trial` says that it is for a moment, to see what comes of it."""
+    """Leave `left` of the ceiling; `trial` says that this is a trial, for a short time."""
 
     left: float
     trial: bool = False
@@ -58,17 +58,17 @@ class Fall:
 
 @fixed
 class Back:
-    """Go back to `to`: the falls from there were for nothing."""
+    """Go back to `to`: the falls from there did not help."""
 
     to: float
 
 
 @define
 class Trial:
-    """A ceiling was lowered from `at`, where `share` failed: were that for load, less would fail now.
+    """A ceiling was lowered from `at`, where `share` failed. If that came from load, fewer fail now.
 
-    `began` is where the falls began. `proof` is the logarithm of how much likelier it is that the
-    failures have nothing to do with load.
+    `began` is where the falls began. `proof` is the logarithm of the likelihood ratio of "not from load" to
+    "from load".
     """
 
     share: float
@@ -88,22 +88,22 @@ class Trial:
         self.failed, self.seen = self.failed + reading.failed, self.seen + reading.seen
 
     def is_open(self, reading: Reading) -> bool:
-        """Say whether nothing is decided yet, and may be while the ceiling is so low."""
+        """Say whether the trial is undecided, and the ceiling is still low enough to decide it."""
         return abs(self.proof) < PROOF and reading.at < SAFE * self.at
 
     @property
     def was_for_nothing(self) -> bool:
-        """Whether the failures have nothing to do with load."""
+        """Whether the failures do not come from load."""
         return self.proof >= PROOF and self.failed <= MOST * self.seen
 
 
 @define
 class Share:
-    """The share of answers that are failures of one kind, and what of it is always there: `background`.
+    """The share of answers that fail in one way, and its part that does not come from load: `background`.
 
-    `safe` is up to where failures have nothing to do with load, nowhere until a limit was met. `fell_from`
-    is where the ceiling was before a fall, until it is known whether that helped; `trial` is how that is
-    found out, and `fresh` says that it has just shown what is always there.
+    Below `safe`, failures do not come from load; it is 0 until a limit was met. `fell_from` is the ceiling
+    before a fall, until it is known whether the fall helped. `trial` finds that out; `fresh` says that it
+    has just measured `background`.
     """
 
     background: float = 0.0
@@ -117,7 +117,7 @@ class Share:
         """Say what follows: a fall as deep as the share of failures; where that has not helped, a trial."""
         trial = self.trial
         if trial is not None and reading.is_more_than(trial.share):
-            self.trial = None  # it got worse meanwhile, which has nothing to do with the trial
+            self.trial = None  # it got worse meanwhile, and not because of the trial
         elif trial is not None:
             trial.weigh(reading)
             if trial.is_open(reading):
@@ -128,7 +128,7 @@ class Share:
                 return Back(trial.began)
         at, lowest = reading.at, reading.at <= reading.lowest
         if self.fresh and reading.is_more_than(self.background):
-            self.background = 0.0  # more fails at the old height, so it is for load after all
+            self.background = 0.0  # more fails at the old ceiling, so it comes from load after all
         self.fresh = False
         if lowest or not reading.is_more_than(self._usual(reading)):
             self.fell_from = None

@@ -30,8 +30,8 @@ LOOK = 1.0
 T = TypeVar("T")
 
 ROUNDS = 3
-"""How often a change is begun while it is not plain that the provider is out: when it is overtaken by others
-between outages, waits too long for its turn, or fails when few others are tried."""
+"""How often a change is begun while it is not certain that the provider is out: when others overtake it
+between outages, when it waits too long for its turn, or when it fails while few others are tried."""
 
 GIVEN_UP = frozenset(
     {
@@ -42,7 +42,7 @@ GIVEN_UP = frozenset(
         StopReason.INTERCEPTED,
     }
 )
-"""Ends that may be for the condition of the provider, or of the way there, and not for the change's."""
+"""Ends whose cause may be the provider or the way there, and not the change."""
 
 
 class Gate:
@@ -110,8 +110,8 @@ class Gate:
     def bars(self, passage: "Passage") -> StopReason | None:
         """Say why no further attempt of a change that has begun may go out, if so.
 
-        Is its time over, others are tried before the run gives up. A run that was stopped does not begin
-        what was never sent, and is done with trying soon after nothing succeeds.
+        When the time of the run is over, other changes are tried before it gives up. A run that was stopped
+        begins nothing that was never sent, and stops trying soon after nothing succeeds.
         """
         if self.fault is not None:
             return StopReason.OUTAGE
@@ -194,7 +194,7 @@ class Gate:
         self._let_in()
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
-        """Say whether a change failed for the provider's condition alone, so that it is begun once more."""
+        """Say whether a change failed only because of the provider, so that it is begun once more."""
         if self._stopped or self.fault is not None:
             return False
         if outcome.error is None and not self._paused:

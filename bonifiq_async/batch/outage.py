@@ -1,7 +1,7 @@
 """Whether the provider is out, and when to try it again.
 
 Pure: time comes with each answer. A few changes that fail alone are no outage, however often they fail:
-the provider may be well, and only these be beyond it.
+the provider may work, and fail for these changes alone.
 
 The rule is that of a circuit breaker (Nygard, "Release It!", 2007). See docs/outage.md.
 """
@@ -9,10 +9,10 @@ The rule is that of a circuit breaker (Nygard, "Release It!", 2007). See docs/ou
 from attrs import define, field
 
 OUTAGE, CHANGES, A_WHILE = 10, 4, 5.0
-"""Failures in a row, of so many changes, and seconds without a success, from which on only probes go out.
-Less time is enough when the failures are twice as many as were in flight."""
+"""Failures in a row, changes among them, and seconds without a success: after these only probes go out.
+The time does not count when the failures are twice as many as were in flight."""
 FIRST_PROBE, LAST_PROBE = 0.5, 30.0
-"""Seconds from one probe's failure to the next, doubled from the first to the last."""
+"""Seconds from a failed probe to the next; each wait is twice the one before."""
 
 
 @define
@@ -67,14 +67,14 @@ class Outage:
         self._interval = min(LAST_PROBE, self._interval * 2)
 
     def held_up(self, change: object, since: float) -> None:
-        """Take in that `change` has come to nothing, and was begun at `since`."""
+        """Take in that `change`, which began at `since`, did not succeed."""
         if self.since is None:
             self.since = max(self.good_at, since)
         if not self.is_known_to(change):
             self._failed.append(change)
 
     def is_known_to(self, change: object) -> bool:
-        """Say whether `change` has failed since the last success, or so many that it need not be tried."""
+        """Say whether `change`, or enough others, failed since the last success: it need not be tried."""
         return len(self._failed) >= CHANGES or any(change is each for each in self._failed)
 
     def _is_one(self, now: float) -> bool:
