@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from conftest import change, client_for
+from ledger_files import by_hand
 
 from bonifiq_async import (
     ChangeKeyConflict,
@@ -263,13 +264,11 @@ async def test_a_ledger_that_cannot_be_written_stops_before_the_send_and_says_so
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         await client.customers.change_cashback(change("first"))
         full = "CREATE TRIGGER full BEFORE {} ON change BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
-        await ledger._writer.submit(lambda database: database.execute(full.format("UPDATE")))
+        by_hand(tmp_path / "l", full.format("UPDATE"))
         with pytest.raises(LedgerError, match="disk is full") as after:
             await client.customers.change_cashback(change("second"))
         assert (after.value.effect, after.value.change_key) == (Effect.UNKNOWN, "second")
-        await ledger._writer.submit(
-            lambda database: database.execute(full.format("INSERT").replace("full", "f2", 1))
-        )
+        by_hand(tmp_path / "l", full.format("INSERT").replace("full", "f2", 1))
         with pytest.raises(LedgerError) as before:
             await client.customers.change_cashback(change("third"))
         assert before.value.effect is Effect.NOT_APPLIED

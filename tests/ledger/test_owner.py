@@ -15,6 +15,7 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from console import settings
+from ledger_files import by_hand
 
 from bonifiq_async import Effect, Runtime, SqliteLedger, StopReason
 from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
@@ -281,7 +282,7 @@ async def test_who_leaves_holds_nothing_and_is_forgotten(unseen, tmp_path):
         await other.end(INTENT, 2, Ending(State.APPLIED, 1))
     async with clock.ledger(tmp_path / "l") as last:
         await last.bind("p", "a")
-        found = await last._writer.submit(lambda d: d.execute("SELECT name FROM owner").fetchall())
+        found = by_hand(tmp_path / "l", "SELECT name FROM owner")
         assert found == [(last._owner,)]
 
 
@@ -291,9 +292,7 @@ async def test_a_beat_that_nobody_wrote_is_told_as_damage(unseen, tmp_path):
     async with clock.ledger(tmp_path / "l") as one, clock.ledger(tmp_path / "l") as two:
         await one.claim(INTENT, lease=60, repeatable=True)
         await two.bind("p", "a")
-        await two._writer.submit(
-            lambda d: d.execute("UPDATE owner SET beat = 0 WHERE name = ?", (one._owner,))
-        )
+        by_hand(tmp_path / "l", "UPDATE owner SET beat = 0 WHERE name = ?", one._owner)
         with pytest.raises(Exception, match=r"what stands of 'process .* is not what was written"):
             await two.claim(INTENT, lease=60, repeatable=True)
 

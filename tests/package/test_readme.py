@@ -79,7 +79,7 @@ async def test_the_web_service_answers_each_effect(sandbox):
             response = await client.post("/order-paid", json=order)
             assert (response.status, await response.json()) == (200, {"effect": effect})
         for fault, status in (("422", 422), ("401", 503), ("html-after", 202), ("429-long", 503)):
-            sandbox.faults._sequence.append(fault)
+            sandbox.faults = FaultScript([fault])
             assert (await client.post("/order-paid", json={**order, "id": fault})).status == status
         wrong = ({"cashback": "0"}, {"id": 7}, {"customer": ""}, {"cashback": "NaN"}, {"cashback": "abc"})
         for body in ({}, [], 7, None, *({**order, **each} for each in wrong), {**order, "cashback": None}):
@@ -111,7 +111,7 @@ async def test_the_consumer_acknowledges_what_is_settled(sandbox):
         assert await handle(client, event, put_aside) is True
         assert await handle(client, event, put_aside) is True
         for fault, acknowledged in (("html-after", False), ("401", False), ("422", True)):
-            sandbox.faults._sequence.append(fault)
+            sandbox.faults = FaultScript([fault])
             other = SimpleNamespace(**{**vars(event), "id": fault})
             assert await handle(client, other, put_aside) is acknowledged
         nothing = SimpleNamespace(**{**vars(event), "amount": Decimal(0)})

@@ -1,9 +1,11 @@
 """What may become of a ledger's files while it is open, or after its process was killed."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 KILLED = """
@@ -44,3 +46,9 @@ AWAY: dict[str, tuple[Callable[[Path], object], str]] = {
         "its file or log was replaced",
     ),
 }
+
+
+def by_hand(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Do in the file what another program does: on a connection of its own, in one transaction."""
+    with closing(sqlite3.connect(path, timeout=10)) as database, database:
+        return database.execute(statement, values).fetchall()

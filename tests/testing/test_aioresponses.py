@@ -27,7 +27,7 @@ from bonifiq_async import (
     RefusedError,
     Verdict,
 )
-from bonifiq_async.sandbox import Sandbox
+from bonifiq_async.sandbox import FaultScript, Sandbox
 
 HOST = "https://api.bonifiq.com.br"
 BASE = f"{HOST}/v1/pvt/Customer/ANA"
@@ -195,7 +195,7 @@ async def test_what_is_passed_through_reaches_a_sandbox(
     mocked_aiohttp: aioresponses, client: BonifiQClient, bonifiq_sandbox: Sandbox, bonifiq_client_kwargs
 ) -> None:
     """Beside a client that is mocked; a lost answer is one, as anywhere."""
-    bonifiq_sandbox.faults._sequence.append("close-after")
+    bonifiq_sandbox.faults = FaultScript(["close-after"])
     mocked_aiohttp.post(f"{BASE}/cashback", body=CHANGED)
     async with client, BonifiQClient(**bonifiq_client_kwargs) as real:
         assert (await client.customers.change_cashback(CHANGE)).result.cashback_balance == Decimal("22.85")
