@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +25,7 @@ from bonifiq_async._transport import aiohttp_parts
 from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox.server import Server
 from bonifiq_async.testing.virtual_time import VirtualClock as Clock
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,7 +58,7 @@ def quick(sandbox: Sandbox | Raba7niSandbox) -> dict[str, object]:
 
 def delivery_of(client: BonifiQClient | Raba7niClient) -> Delivery:
     """Return the room whose slots, quota and hold the calls of `client` share."""
-    return (client.customers if isinstance(client, BonifiQClient) else client.cashback)._calls.delivery
+    return client._delivery
 
 
 def change(key: str = "ADD-ANA-10-1", value: str = "10", customer: str = "ANA") -> CashbackChange:
@@ -125,10 +127,16 @@ def raba7ni() -> Iterator[Callable[..., Raba7niSandbox]]:
     yield from _starting(Raba7niSandbox)
 
 
-def _starting(kind: type[Sandbox | Raba7niSandbox]) -> Iterator[Callable[..., Sandbox | Raba7niSandbox]]:
-    started: list[Sandbox | Raba7niSandbox] = []
+@pytest.fixture
+def miles() -> Iterator[Callable[..., Server]]:
+    """The same of the provider that is made up for the tests."""
+    yield from _starting(import_module("third_provider.sandbox").MilesSandbox)
 
-    def start(**settings: object) -> Sandbox | Raba7niSandbox:
+
+def _starting(kind: type[Server]) -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def start(**settings: object) -> Server:
         started.append(kind(**settings).start())
         return started[-1]
 

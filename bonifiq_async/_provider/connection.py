@@ -67,29 +67,30 @@ class Connection:
     def _connect(
         self, credentials: SignsIn, sign_in: SignIn | None = None, **options: Unpack[ConnectionOptions]
     ) -> tuple[Calls, str]:
-        """Return what makes the calls, and the checked base URL.
+        """Return what makes the calls, and the checked base URL. An option left out has its default.
 
         `sign_in` makes the headers that differ from attempt to attempt.
         """
         try:
-            address = checked_base_url(options.pop("base_url"))
+            address = checked_base_url(options.pop("base_url", self.BASE_URL))
         except ConfigurationError as error:
             del options  # they may hold what a traceback must not show
             raise error.with_traceback(None) from None
-        timeouts, runtime, ledger = options["timeouts"], options["runtime"], options["ledger"]
+        timeouts, ledger = options.get("timeouts", Timeouts()), options.get("ledger")
+        policy, runtime = options.get("retry", RetryPolicy()), options.get("runtime", Runtime())
         headers: dict[str, HeaderValue] = {**credentials.headers(), "Accept": "application/json"}
         self._session = SessionManager(
             headers,
             timeouts=timeouts,
-            pool=options["pool"],
-            borrowed=options["session"],
-            trust_env=options["trust_env"],
+            pool=options.get("pool", PoolLimits()),
+            borrowed=options.get("session"),
+            trust_env=options.get("trust_env", False),
             sign_in=sign_in,
             wall=runtime.wall,
         )
-        delivery = Delivery(
+        self._delivery = delivery = Delivery(
             self._session,
-            policy=options["retry"],
+            policy=policy,
             timeouts=timeouts,
             runtime=runtime,
             secrets=credentials.secrets(),

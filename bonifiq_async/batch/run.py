@@ -12,7 +12,7 @@ from bonifiq_async._concurrency.runtime import Runtime, running_loop
 from bonifiq_async._delivery.single_flight import checked_ledger
 from bonifiq_async._delivery.terms import ChangeClient, Terms
 from bonifiq_async._model.errors import AuthenticationError, BonifiQError, ConfigurationError
-from bonifiq_async._model.outcome import Change, Outcome, StopReason
+from bonifiq_async._model.outcome import Change, Outcome, StopReason, Verdict
 from bonifiq_async._model.values import public
 from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
 from bonifiq_async.batch.flow import FlowControl, FlowState
@@ -329,6 +329,8 @@ def _concerns_all(outcome: Outcome[T]) -> bool:
     error = outcome.error
     if error is None or (outcome.reason is StopReason.INTERCEPTED and error.status != PROXY_REFUSED):
         return False
+    if outcome.attempts and outcome.attempts[-1].verdict is Verdict.UNPROCESSED:
+        return False  # a signature that was too old, say: the next change has one of its own
     own = isinstance(error, AuthenticationError) and not error.shared
     return error.status in (*CREDENTIALS_REFUSED, PROXY_REFUSED) and not own
 

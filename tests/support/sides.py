@@ -1,4 +1,4 @@
-"""Both providers behind one face, so that a behaviour is written once and run for each."""
+"""The providers behind one face, so that a behaviour is written once and run for each."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from bonifiq_async import (
     BonifiQClient,
     CashbackChange,
     Earn,
+    Effect,
     Member,
     MemberToken,
     Outcome,
@@ -27,11 +28,17 @@ AMOUNT = Decimal("12.345")
 
 
 class Side(ABC):
-    """What a behaviour needs of a provider. `repeats` says whether a change may be sent again."""
+    """What a behaviour needs of a provider.
+
+    `repeats` says whether a change may be sent again, `replays` whether a repeat is answered like the first,
+    `fixture` what starts its sandbox. `shown_on_the_wire` are the secrets that stand there as they are.
+    """
 
     name: str
     fixture: str
     repeats: bool
+    replays: bool
+    shown_on_the_wire: tuple[str, ...]
     module: str
     secrets: tuple[str, ...]
     """Canaries: what `credentials` and `change_with_secrets` are made of."""
@@ -48,9 +55,23 @@ class Side(ABC):
     def change(self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123) -> object:
         """Return a change."""
 
-    @abstractmethod
+    @property
+    def repeated(self) -> Effect:
+        """What comes of a change in doubt that is made again."""
+        done = Effect.APPLIED if self.replays else Effect.ALREADY_APPLIED
+        return done if self.repeats else Effect.UNKNOWN
+
     def change_with_secrets(self) -> object:
         """Return a change with every secret in it that the provider knows."""
+        return self.change()
+
+    def signs_in(self, server: Server) -> None:
+        """Let the server know the secrets of `change_with_secrets`; a provider without any needs nothing."""
+        del server
+
+    def moves(self, amount: Decimal) -> Decimal:
+        """Return by how much a change of `amount` moves a balance."""
+        return amount
 
     @abstractmethod
     def effects(self, server: Server, reference: str = "order-1") -> int:
@@ -68,7 +89,8 @@ class Side(ABC):
 class BonifiQ(Side):
     """The provider that de-duplicates by key."""
 
-    name, fixture, repeats, module = "BonifiQ", "sandbox", True, "bonifiq"
+    name, fixture, repeats, replays, module = "BonifiQ", "sandbox", True, True, "bonifiq"
+    shown_on_the_wire = ()
     secrets = ("canarytoken", "canary-key-7319")
 
     def credentials(self) -> BasicCredentials:
@@ -82,9 +104,6 @@ class BonifiQ(Side):
     ) -> CashbackChange:
         return CashbackChange(str(customer), amount, "Loyalty", f"ADD-{reference}")
 
-    def change_with_secrets(self) -> CashbackChange:
-        return self.change()
-
     def effects(self, server: Server, reference: str = "order-1") -> int:
         return len(server.books.effects(f"ADD-{reference}"))
 
@@ -95,8 +114,9 @@ class BonifiQ(Side):
 class Raba7ni(Side):
     """The provider whose writes nobody de-duplicates."""
 
-    name, fixture, repeats, module = "Raba7ni", "raba7ni", False, "raba7ni"
+    name, fixture, repeats, replays, module = "Raba7ni", "raba7ni", False, False, "raba7ni"
     secrets = ("canary-api-key-7319", "canary.member.token", "canary-pin-4711")
+    shown_on_the_wire = secrets
 
     def credentials(self) -> Raba7niCredentials:
         return Raba7niCredentials("app_1", self.secrets[0])
@@ -112,6 +132,14 @@ class Raba7ni(Side):
         return Redeem(
             card_id=10, amount=Decimal(1), member_token=MemberToken(token), pin=pin, reference="order-1"
         )
+
+    def signs_in(self, server: Server) -> None:
+        server.books._tokens[self.secrets[1]] = 123
+        server.books.person(123).pin = self.secrets[2]
+        server.books.move("earn", "gift", 10, 123, Decimal(5))
+
+    def moves(self, amount: Decimal) -> Decimal:
+        return (amount / 20).quantize(Decimal("0.001"))
 
     def effects(self, server: Server, reference: str = "order-1") -> int:
         return len(server.books.effects("earn", reference)) + len(server.books.effects("redeem", reference))
