@@ -6,9 +6,9 @@ during a wait.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from attrs import evolve
+from attrs import define, evolve
 
 from bonifiq_async._concurrency.limiter import Admission, Sample, Slot
 from bonifiq_async._concurrency.runtime import Runtime
@@ -26,7 +26,7 @@ from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, H
 from bonifiq_async._policy.failures import KEPT_ANSWER
 from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async._policy.request import PreparedRequest
-from bonifiq_async._policy.retry import ACCEPTED, Again, RetryPolicy, Stop, decide
+from bonifiq_async._policy.retry import ACCEPTED, Again, RetryPolicy, Situation, Stop, decide
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD, leaves_doubt, transport_verdict
 from bonifiq_async._transport.session import SessionManager, Timeouts
@@ -38,6 +38,61 @@ MANY = 1_000_000
 
 
 Reader = Callable[[Operation[T], Evidence], Reading[T]]
+
+
+@define(eq=False)
+class _Course(Generic[T]):
+    """One request on its way to an end: what is fixed, and how far it is.
+
+    `doubted` says that an earlier call with the key may have changed the balance. The next attempt begins to
+    wait at `began`, for `wait` seconds at least, and has `paid` so much of the quota. `now` and `wall` say
+    when the last one ended; `reading` and `evidence` are what may be told of it.
+    """
+
+    operation: Operation[T]
+    request: PreparedRequest
+    history: History
+    deadline: Deadline
+    slot: Slot | None
+    blotter: Blotter
+    doubted: bool
+    began: float
+    wait: float = 0.0
+    paid: int = FIRST_TRY_REFUND
+    now: float = 0.0
+    wall: float = 0.0
+    reading: Reading[T] | None = None
+    evidence: Evidence | None = None
+
+    def take(self, verdict: Verdict, reading: Reading[T] | None, evidence: Evidence) -> Evidence:
+        """Take in how an attempt ended, and return what may be told of it: without its secrets."""
+        if evidence.secrets:
+            self.blotter = self.blotter.and_of(evidence.secrets)
+        if verdict is not Verdict.ACCEPTED:
+            reading, evidence = _blotted(self.blotter, reading, evidence)
+        elif reading is not None and reading.notice is not None:
+            reading = reading.without(self.blotter)
+        self.reading, self.evidence = reading, evidence
+        named = values_of("x-request-id", evidence.headers)
+        request_id = named[0] if named else None if reading is None else reading.request_id
+        history, status = self.history, evidence.status
+        history.attempts.append(
+            Attempt(
+                len(history.attempts) + 1,
+                verdict,
+                status,
+                evidence.sent,
+                datetime.fromtimestamp(self.wall - evidence.elapsed, UTC),
+                evidence.elapsed,
+                max(0.0, self.now - self.began - evidence.elapsed),
+                None if request_id is None else self.blotter.text(request_id),
+                evidence.requests,
+                evidence.detail or None,
+            )
+        )
+        history.in_doubt = history.in_doubt or leaves_doubt(verdict, status)
+        history.hand_over = None
+        return evidence
 
 
 class Delivery:
@@ -84,107 +139,80 @@ class Delivery:
         which `history` says what is known.
         """
         self.session.ready()
-        limit = self._timeouts.call if seconds is None else seconds
-        deadline = Deadline(self._runtime.monotonic() + limit)
-        blotter = self._blotter
-        if request.secrets:
-            blotter = blotter.and_of(request.secrets)
-        paid, wait, doubted = FIRST_TRY_REFUND, 0.0, history.in_doubt
-        last: tuple[Reading[T] | None, Evidence | None] = (None, None)
+        clock, began = self._runtime.monotonic, self._runtime.monotonic()
+        deadline = Deadline(began + (self._timeouts.call if seconds is None else seconds))
+        blotter = self._blotter.and_of(request.secrets) if request.secrets else self._blotter
+        course = _Course(operation, request, history, deadline, slot, blotter, history.in_doubt, began)
         while True:
-            since = self._runtime.monotonic()
-            sent = await self._sent(request, wait, deadline, history, slot)
-            if isinstance(sent, StopReason):
-                return self._given_up(history, sent, *last)
-            watch, evidence = sent
-            now, wall = self._runtime.monotonic(), self._runtime.wall()
+            barred = await self._enter(course.wait, deadline, slot)
+            if barred is not None:
+                return self._given_up(course, barred)
+            watch = history.hand_over = Watch(self._waits, request, deadline, slot)
+            now = clock()
+            if self._waits.scope.told:
+                watch.first = self._waits.begins(now)
+            try:
+                limit = min(self._timeouts.attempt, deadline.remaining(now))
+                evidence = await self.session.attempt(request, limit, watch)
+            finally:
+                self.admission.release()
+            if watch.withheld and not watch.done:
+                course.wait = 0.0  # a hold came while it connected, or its time was over: nothing was sent
+                continue
+            course.now, course.wall = clock(), self._runtime.wall()
             if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
                 verdict, reading = await in_slices(_judge, operation, evidence, read, watch)
             else:
                 verdict, reading = _judge(operation, evidence, read, watch)
-            if evidence.secrets:
-                blotter = blotter.and_of(evidence.secrets)
-            if verdict is not Verdict.ACCEPTED:
-                reading, evidence = _blotted(blotter, reading, evidence)
-            elif reading is not None and reading.notice is not None:
-                reading = reading.without(blotter)
-            last = (reading, evidence)
-            request_id = _request_id(blotter, reading, evidence)
-            _record(history, verdict, evidence, request_id, wall, waited=now - since - evidence.elapsed)
-            if self._waits.scope.told and verdict in GOOD and watch.asked is None:
-                self._waits.scope.passed(name_of(request), now - evidence.elapsed)
-            if slot is not None:
-                slot.saw(_sample(verdict, evidence, watch, now))
-                slot.release()  # not before: the call that takes the place next must know of this answer
-            decision: Again | Stop = ACCEPTED
-            if verdict is not Verdict.ACCEPTED:
-                tokens = self.quota.left if slot is None else MANY
-                decision = self._decided(operation, verdict, evidence, history, deadline, watch, tokens)
+            evidence = course.take(verdict, reading, evidence)
+            if slot is not None or self._waits.scope.told:
+                self._tell(course, verdict, evidence, watch)
+            decision = ACCEPTED if verdict is Verdict.ACCEPTED else self._decided(course, verdict, watch)
             if isinstance(decision, Stop):
-                if slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
-                    self.quota.refund(paid)
-                attempts, asked = tuple(history.attempts), watch.asked
-                note = None if asked is None else self._note(decision.reason, asked)
-                ended = Delivered(decision.effect, decision.reason, attempts, reading, evidence, asked, note)
-                return _explained(ended, doubted) if verdict is Verdict.DUPLICATE else ended
+                return self._ended(course, verdict, decision, watch.asked)
             if self.session.closed:
-                return self._given_up(history, StopReason.CLOSED, reading, evidence)
+                return self._given_up(course, StopReason.CLOSED)
             if slot is None:
                 self.quota.spend(decision.cost)
-            paid, wait = decision.cost, decision.wait + (0.0 if watch.asked is None else EARLIEST)
-            _log_retry(operation, request, history, verdict, decision)
+            course.paid, course.began = decision.cost, clock()
+            course.wait = decision.wait + (0.0 if watch.asked is None else EARLIEST)
+            _log_retry(course, verdict, decision)
 
-    async def _sent(
-        self,
-        request: PreparedRequest,
-        wait: float,
-        deadline: Deadline,
-        history: History,
-        slot: Slot | None,
-    ) -> tuple[Watch, Evidence] | StopReason:
-        """Wait until the request may leave, and send it once; or say why that cannot be."""
-        while True:
-            barred = await self._enter(wait, deadline, slot)
-            if barred is not None:
-                return barred
-            watch = history.hand_over = Watch(self._waits, request, deadline, slot)
-            now = self._runtime.monotonic()
-            if self._waits.scope.told:
-                watch.first = self._waits.begins(now)
-            seconds = min(self._timeouts.attempt, deadline.remaining(now))
-            try:
-                evidence = await self.session.attempt(request, seconds, watch)
-            finally:
-                self.admission.release()
-            if watch.done or not watch.withheld:
-                return watch, evidence
-            wait = 0.0  # a hold came while it connected, or its time was over: nothing was sent
+    def _tell(self, course: "_Course[T]", verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
+        """Tell the calls that wait, and the batch, how an attempt ended."""
+        if self._waits.scope.told and verdict in GOOD and watch.asked is None:
+            self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
+        if course.slot is not None:
+            course.slot.saw(_sample(verdict, evidence, watch, course.now))
+            course.slot.release()  # not before: the call that takes the place next must know of this answer
 
-    def _decided(
-        self,
-        operation: Operation[T],
-        verdict: Verdict,
-        evidence: Evidence,
-        history: History,
-        deadline: Deadline,
-        watch: Watch,
-        tokens: int,
-    ) -> Again | Stop:
-        now = self._runtime.monotonic()
+    def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
+        now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
+        status = None if evidence is None else evidence.status
         return decide(
-            verdict,
-            operation.repeat,
-            attempt=len(history.attempts),
-            in_doubt=history.in_doubt,
-            policy=self._policy,
-            deadline=deadline,
-            now=now,
-            quota_left=tokens,
-            random=watch.chance(self._runtime.random),
-            asked=watch.left(now),
-            timed_out=evidence.failure is Failure.TIMEOUT,
-            throttled_is_unprocessed=operation.throttled_is_unprocessed and evidence.status == 429,
+            Situation(
+                verdict,
+                operation.repeat,
+                attempt=len(course.history.attempts),
+                in_doubt=course.history.in_doubt,
+                policy=self._policy,
+                deadline=course.deadline,
+                now=now,
+                quota_left=self.quota.left if course.slot is None else MANY,
+                random=watch.chance(self._runtime.random),
+                asked=watch.left(now),
+                timed_out=evidence is not None and evidence.failure is Failure.TIMEOUT,
+                throttled_is_unprocessed=operation.throttled_is_unprocessed and status == 429,
+            )
         )
+
+    def _ended(self, course: "_Course[T]", verdict: Verdict, stop: Stop, asked: float | None) -> Delivered[T]:
+        if course.slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+            self.quota.refund(course.paid)
+        note = None if asked is None else self._note(stop.reason, asked)
+        attempts, reading, evidence = tuple(course.history.attempts), course.reading, course.evidence
+        ended = Delivered(stop.effect, stop.reason, attempts, reading, evidence, asked, note)
+        return _explained(ended, course.doubted) if verdict is Verdict.DUPLICATE else ended
 
     async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
@@ -245,19 +273,14 @@ class Delivery:
         if slot is not None:
             slot.release()
 
-    def _given_up(
-        self,
-        history: History,
-        reason: StopReason,
-        reading: Reading[T] | None,
-        evidence: Evidence | None,
-    ) -> Delivered[T]:
+    def _given_up(self, course: "_Course[T]", reason: StopReason) -> Delivered[T]:
+        history, asked, note = course.history, None, None
+        if reason is StopReason.RETRY_AFTER_TOO_LONG:
+            asked = max(0.0, self.hold.ends - self._runtime.monotonic())
+            note = self._note(reason, asked)
         effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
-        if reason is not StopReason.RETRY_AFTER_TOO_LONG:
-            return Delivered(effect, reason, tuple(history.attempts), reading, evidence)
-        asked = max(0.0, self.hold.ends - self._runtime.monotonic())
-        note = self._note(reason, asked)
-        return Delivered(effect, reason, tuple(history.attempts), reading, evidence, asked, note)
+        attempts = tuple(history.attempts)
+        return Delivered(effect, reason, attempts, course.reading, course.evidence, asked, note)
 
     def _note(self, reason: StopReason, asked: float) -> str | None:
         """Say how long, or until when, the provider asks to wait, where that is what ends the call."""
@@ -289,15 +312,19 @@ def _judge(
     verdict = transport_verdict(evidence, asks=watch.asked is not None)
     if verdict is Verdict.THROTTLED and evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
         verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
+    if verdict not in (None, Verdict.BROKEN, Verdict.THROTTLED):
+        return verdict, None
+    try:
+        reading = read(operation, evidence)
+    except Exception as error:  # noqa: BLE001 - the request has left: it must be said, not raised
+        # Its text and its frames may have the answer in them.
+        problem = f"reading it failed with {type(error).__name__}"
+        reading = Reading(Verdict.UNREADABLE, path="$", problem=problem)
     if verdict is None:
-        reading = _read(operation, evidence, read)
         by_another = intercepted(evidence) if reading.verdict is Verdict.REFUSED else None
         if by_another is not None:
             reading = evolve(reading, verdict=Verdict.INTERCEPTED, refusal=by_another)
         return reading.verdict, reading
-    if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
-        return verdict, None
-    reading = _read(operation, evidence, read)
     if reading.verdict is Verdict.DUPLICATE and operation.repeat is RepeatClass.KEYED:
         # Some servers report a used key as a 5xx or a 429; repeating that would never end.
         return reading.verdict, reading
@@ -305,15 +332,6 @@ def _judge(
         verdict = Verdict.BROKEN  # the body tells of what came of it: a limit says that nothing did
     # The status decides; of the body only what it says of the failure is kept, for the error.
     return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
-
-
-def _read(operation: Operation[T], evidence: Evidence, read: Reader[T]) -> Reading[T]:
-    """Read an answer; what a reader cannot bear is unreadable: the request has left, so it must be said."""
-    try:
-        return read(operation, evidence)
-    except Exception as error:  # noqa: BLE001 - the request has left: it must be said, not raised
-        # Its text and its frames may have the answer in them.
-        return Reading(Verdict.UNREADABLE, path="$", problem=f"reading it failed with {type(error).__name__}")
 
 
 def _blotted(
@@ -326,48 +344,14 @@ def _blotted(
     return None if reading is None else reading.without(blotter), evidence
 
 
-def _request_id(blotter: Blotter, reading: Reading[T] | None, evidence: Evidence) -> str | None:
-    named = values_of("x-request-id", evidence.headers)
-    request_id = named[0] if named else None if reading is None else reading.request_id
-    return None if request_id is None else blotter.text(request_id)
-
-
-def _record(
-    history: History,
-    verdict: Verdict,
-    evidence: Evidence,
-    request_id: str | None,
-    wall: float,
-    *,
-    waited: float,
-) -> None:
-    history.attempts.append(
-        Attempt(
-            len(history.attempts) + 1,
-            verdict,
-            evidence.status,
-            evidence.sent,
-            datetime.fromtimestamp(wall - evidence.elapsed, UTC),
-            evidence.elapsed,
-            max(0.0, waited),
-            request_id,
-            evidence.requests,
-            evidence.detail or None,
-        )
-    )
-    history.in_doubt = history.in_doubt or leaves_doubt(verdict, evidence.status)
-    history.hand_over = None
-
-
-def _log_retry(
-    operation: Operation[T], request: PreparedRequest, history: History, verdict: Verdict, again: Again
-) -> None:
+def _log_retry(course: _Course[T], verdict: Verdict, again: Again) -> None:
+    attempt = course.history.attempts[-1]
     logger.info(
         "retry: %s key=%s attempt=%d verdict=%s wait=%.3fs%s",
-        operation.name,
-        request.key,
-        len(history.attempts),
+        course.operation.name,
+        course.request.key,
+        attempt.number,
         verdict.value,
         again.wait,
-        f" ({history.attempts[-1].cause})" if history.attempts[-1].cause else "",
+        f" ({attempt.cause})" if attempt.cause else "",
     )

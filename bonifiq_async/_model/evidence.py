@@ -19,7 +19,6 @@ Headers = tuple[tuple[str, str], ...]
 class Failure(Kind):
     """What kept an attempt from ending in a complete answer."""
 
-    QUEUE = "no free connection in time"
     CONNECT = "no connection"
     UNTRUSTED = "the other side's certificate is not to be trusted"
     TIMEOUT = "no answer in time"

@@ -37,12 +37,9 @@ class Quota:
         """Return a quota with all its tokens."""
         return cls(capacity, capacity)
 
-    def spend(self, cost: int) -> bool:
-        """Take `cost` tokens if there are as many, and say whether there were."""
-        if cost > self.left:
-            return False
-        self.left -= cost
-        return True
+    def spend(self, cost: int) -> None:
+        """Take `cost` tokens, for a repeat that was decided on."""
+        self.left = max(0, self.left - cost)
 
     def refund(self, tokens: int) -> None:
         """Give tokens back after a success."""

@@ -104,56 +104,64 @@ class RetryPolicy:
         return self.ceilings[min(attempt, len(self.ceilings)) - 1]
 
 
-def decide(
-    verdict: Verdict,
-    repeat: RepeatClass,
-    *,
-    attempt: int,
-    in_doubt: bool,
-    policy: RetryPolicy,
-    deadline: Deadline,
-    now: float,
-    quota_left: int,
-    random: Callable[[], float],
-    asked: float | None = None,
-    timed_out: bool = False,
-    throttled_is_unprocessed: bool = False,
-) -> Again | Stop:
-    """Return what to do after the `attempt`-th request ended with `verdict`.
+@fixed
+class Situation:
+    """An attempt has ended with `verdict`: the `attempt`-th, counted from 1, of a call of class `repeat`.
 
     `in_doubt` says whether any attempt so far, this one and those of earlier calls with the key
     included, may have changed the balance. `asked` are the seconds that the provider asks to wait.
     `now` and `deadline` are on one monotonic clock; `random` gives numbers from 0 up to 1.
+    `throttled_is_unprocessed` says that the provider documents so of this answer.
     """
-    if verdict is Verdict.ACCEPTED:
+
+    verdict: Verdict
+    repeat: RepeatClass
+    attempt: int
+    in_doubt: bool
+    policy: RetryPolicy
+    deadline: Deadline
+    now: float
+    quota_left: int
+    random: Callable[[], float]
+    asked: float | None = None
+    timed_out: bool = False
+    throttled_is_unprocessed: bool = False
+
+
+def decide(at: Situation) -> Again | Stop:
+    """Return whether to send again, and when, or with which effect to stop."""
+    if at.verdict is Verdict.ACCEPTED:
         return ACCEPTED
-    action = ACTIONS[verdict][repeat]
-    if verdict is Verdict.THROTTLED and throttled_is_unprocessed and not in_doubt:
+    action = ACTIONS[at.verdict][at.repeat]
+    if at.verdict is Verdict.THROTTLED and at.throttled_is_unprocessed and not at.in_doubt:
         action = Action.AGAIN
     if action in _FINAL:
         return Stop(_FINAL[action], StopReason.ANSWERED)
     if action is Action.REFUSED:
-        by_another = verdict is Verdict.INTERCEPTED
+        by_another = at.verdict is Verdict.INTERCEPTED
         reason = StopReason.INTERCEPTED if by_another else StopReason.ANSWERED
-        return Stop(Effect.UNKNOWN if in_doubt else Effect.REFUSED, reason)
+        return Stop(Effect.UNKNOWN if at.in_doubt else Effect.REFUSED, reason)
     if action is Action.UNKNOWN:
-        unreadable = verdict is Verdict.UNREADABLE
+        unreadable = at.verdict is Verdict.UNREADABLE
         return Stop(Effect.UNKNOWN, StopReason.UNREADABLE if unreadable else StopReason.NO_SAFE_REPEAT)
+    return _limited(at)
 
-    worst = Effect.UNKNOWN if in_doubt else Effect.NOT_APPLIED
-    if attempt >= policy.max_attempts:
+
+def _limited(at: Situation) -> Again | Stop:
+    """Return when to send again, or which limit keeps it from that."""
+    policy, asked = at.policy, at.asked
+    worst = Effect.UNKNOWN if at.in_doubt else Effect.NOT_APPLIED
+    if at.attempt >= policy.max_attempts:
         return Stop(worst, StopReason.ATTEMPTS_SPENT)
-    wait = random() * policy.ceiling(attempt)
+    wait = at.random() * policy.ceiling(at.attempt)
     if asked is not None:
-        if asked > policy.max_retry_after or not deadline.allows(asked, now):
+        if asked > policy.max_retry_after or not at.deadline.allows(asked, at.now):
             return Stop(worst, StopReason.RETRY_AFTER_TOO_LONG)
-        room = deadline.remaining(now) - asked
-        wait = max(wait, asked + min(random() * asked * JITTER, room / 2))
-    if not deadline.allows(wait, now):
+        room = at.deadline.remaining(at.now) - asked
+        wait = max(wait, asked + min(at.random() * asked * JITTER, room / 2))
+    if not at.deadline.allows(wait, at.now):
         return Stop(worst, StopReason.DEADLINE)
     if asked is not None:
         return Again(wait, 0)  # the provider itself named the time: no storm comes of it
-    cost = TIMEOUT_COST if timed_out else RETRY_COST
-    if cost > quota_left:
-        return Stop(worst, StopReason.QUOTA_SPENT)
-    return Again(wait, cost)
+    cost = TIMEOUT_COST if at.timed_out else RETRY_COST
+    return Stop(worst, StopReason.QUOTA_SPENT) if cost > at.quota_left else Again(wait, cost)

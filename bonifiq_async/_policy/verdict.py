@@ -50,13 +50,6 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
     return None
 
 
-def contribution(verdict: Verdict, status: int | None) -> Effect:
-    """Return the effect that an attempt leaves behind when the call is given up."""
-    if status == 503:
-        return Effect.UNKNOWN
-    return CONTRIBUTION.get(verdict, Effect.NOT_APPLIED)
-
-
 def leaves_doubt(verdict: Verdict, status: int | None) -> bool:
     """Say whether after this attempt the balance may have changed."""
-    return contribution(verdict, status) is Effect.UNKNOWN
+    return status == 503 or CONTRIBUTION.get(verdict) is Effect.UNKNOWN

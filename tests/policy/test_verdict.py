@@ -8,7 +8,7 @@ import pytest
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._model.outcome import Effect, Verdict
 from bonifiq_async._policy.retry_after import AskedWait, asked_wait
-from bonifiq_async._policy.verdict import contribution, leaves_doubt, transport_verdict
+from bonifiq_async._policy.verdict import leaves_doubt, transport_verdict
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
 TO_READ = None
@@ -161,7 +161,6 @@ def test_asked_wait_is_counted_from_the_answers_date() -> None:
     ],
 )
 def test_contribution_when_the_call_is_given_up(given: Verdict, status: int | None, effect: Effect) -> None:
-    assert contribution(given, status) is effect
     assert leaves_doubt(given, status) is (effect is Effect.UNKNOWN)
 
 
