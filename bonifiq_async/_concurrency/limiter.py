@@ -69,7 +69,7 @@ class Admission:
 
 @fixed
 class Sample:
-    """What one attempt tells of how much the provider takes.
+    """What one attempt shows about how much the provider takes.
 
     `elapsed` are seconds; `asked` those that all requests are still asked to wait. `alone` says that it
     was asked to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it

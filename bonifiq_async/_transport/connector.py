@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TURNS = 2
 """Turns of an event loop after which it has read what lay on a socket before them."""
 ROUNDS = 5
-"""How often so many turns are waited for while more comes that is no answer, as TLS's own records are."""
+"""How often to wait so many turns while data comes that is not an answer, such as records of TLS itself."""
 BY_TLS = 128
 """Bytes that TLS may write by itself when it reads an answer, as when that ends it: they are no request."""
 IDLE_CLOSED = 408
@@ -75,7 +75,7 @@ async def is_usable(protocol: "ResponseHandler") -> bool:
 
 
 def is_quiet(protocol: "ResponseHandler") -> bool:
-    """Say whether a connection is open and nothing has come on it, be it read by the event loop or not."""
+    """Say whether a connection is open and nothing has come on it, read by the event loop or not."""
     transport = protocol.transport
     if transport is None or transport.is_closing() or protocol.should_close:
         return False
@@ -90,7 +90,7 @@ def is_quiet(protocol: "ResponseHandler") -> bool:
 async def is_quiet_after_all(protocol: "ResponseHandler") -> bool:
     """Say the same when the event loop has read what lay there, and tell of an answer among it.
 
-    The end of the connection or what TLS alone is concerned with is no answer.
+    The end of the connection is not an answer, and records of TLS itself are not.
     """
     for _ in range(ROUNDS):
         for _ in range(TURNS):

@@ -1,9 +1,9 @@
 """One request and its answer, straight over a pooled connection of aiohttp.
 
 It does what aiohttp's session does for this library's requests and nothing else: no redirects, cookies,
-traces or repeats of its own, and the head is written once for all. It leans on parts of aiohttp that are
-not documented, and passes others by: `parts` says whether all are there and its own. Where not, `by_session`
-is the public way, and leaves the same evidence. See docs/fast-path.md.
+traces or repeats of its own, and the head is made once for all requests. It uses parts of aiohttp that are
+not documented, and does without others: `parts` says whether all are there and are aiohttp's own. If not, the
+request goes by `by_session`, the public path, which leaves the same kind of evidence. See docs/fast-path.md.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""One request and its answer, by the public way of aiohttp's session.
+"""One request and its answer, by the public path: aiohttp's session.
 
 What happened is left behind in a `Trail`, also when it breaks off.
 """

@@ -239,7 +239,7 @@ class SessionManager:
         return self._proxies[base_url]
 
     def _of_unused_proxy(self, base_url: str, failure: Failure) -> str:
-        """Say that there is a proxy, where there is no connection without it. The log says so once."""
+        """Say that the environment names a proxy, when there is no connection. The log says so once."""
         reached = failure not in (Failure.CONNECT, Failure.TIMEOUT) or self._borrowed is not None
         if reached or self._trust_env or not proxies.is_named(base_url):
             return ""

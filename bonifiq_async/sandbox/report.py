@@ -47,7 +47,7 @@ def counted(number: int, what: str) -> str:
 
 
 def several(values: Iterable[T], field: str) -> tuple[T, ...]:
-    """Return `values`. Raises `PayloadError` for what is no list, a string among it."""
+    """Return `values`. Raises `PayloadError` for a value that is not a list, such as a string."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise PayloadError(f"{field} must be several, in a list, not {values!r}", path=field)
     return tuple(values)

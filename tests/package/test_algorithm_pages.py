@@ -37,6 +37,7 @@ ALGORITHMS = {
     "_policy.wait_scope": "retry.md",
     "_model.outcome": "outcomes.md",
     "ledger.sqlite": "ledger.md",
+    "ledger.sqlite.owner": "ledger.md",
     "batch.adaptive_limit": "adaptive-limit.md",
     "batch.failure_rate": "adaptive-limit.md",
     "batch.flow": "adaptive-limit.md",

@@ -29,7 +29,7 @@ _GO_ON = (
     "again, which does no harm only where the provider de-duplicates them, and as long as it remembers them."
 )
 
-# What is no text any more is read all the same: the seal says that it is not what was written.
+# Bytes that are not text any more are read, too: the seal shows that they are not what was written.
 _read_text = partial(str, encoding="utf-8", errors="replace")
 
 
@@ -50,7 +50,7 @@ class Connection(sqlite3.Connection):
         self._place, self._files = place, place.identity()
 
     def watch(self) -> None:
-        """Raise `OSError` when file, log or index is no more what was opened: nothing finds what is there."""
+        """Raise `OSError` when file, log or index is not what was opened: no later run would find these."""
         if self._place is not None and (found := self._place.identity()) != self._files:
             if None in found:
                 raise FileNotFoundError(ENOENT, "No such file: its file, its log or the index of that")
@@ -91,7 +91,7 @@ class Connection(sqlite3.Connection):
         super().close()
 
     def _is_whole(self) -> bool:
-        """Say whether what is said of file and log now is true: this process has a log whose name is gone."""
+        """Say whether the note about file and log is true: this process may have a log whose name is gone."""
         try:
             found = () if self._place is None else self._place.identity()
         except OSError:
@@ -248,7 +248,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def unusable(path: Path, error: Exception) -> ConfigurationError:
-    """Return what is said of a ledger that cannot be read, before anything was sent."""
+    """Return the error for a ledger that cannot be read, before anything was sent."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
         return ConfigurationError(
             f"{path} is no ledger: it does not begin as one does.{beside(path)} Nothing was sent. Name the "

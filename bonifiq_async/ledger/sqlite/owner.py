@@ -1,9 +1,10 @@
 """Which process holds a claim, and whether it still does.
 
-An owner is a process at a ledger. It holds its claims as long as it lives, and each for as long as its lease
-allows. Whether it lives is seen where processes are counted as here; elsewhere, as in another container, its
-beat tells: while it has claims, it says every few seconds that it is there. Times are on the monotonic clock
-of the machine, which all its processes and containers share and no correction moves (clock_gettime(2)).
+An owner is a process that uses a ledger. It holds its claims as long as it lives, and each for as long as its
+lease allows. Where process numbers mean the same as here, this process can see whether an owner lives.
+Elsewhere, as in another container, its heartbeat tells: an owner with claims writes one every few seconds.
+Times are on the monotonic clock of the machine, which all its processes and containers share and no
+correction moves (clock_gettime(2)). See docs/ledger.md.
 """
 
 import os
@@ -59,7 +60,7 @@ class Owner:
 
 @fixed
 class Beat:
-    """When an owner said last that it is there: on its monotonic clock, and in seconds since the epoch."""
+    """The last heartbeat of an owner: on its monotonic clock, and in seconds since the epoch."""
 
     at: float
     wall: float
@@ -127,7 +128,7 @@ class Sight:
         return 0.0 if beat is None else _heard(beat, wall)
 
     def is_over(self, name: str, beat: Beat) -> bool:
-        """Say whether an owner surely is no more, whatever it holds."""
+        """Say whether an owner has surely ended, whatever it holds."""
         owner, runs = _parsed(name), self.runs(name)
         if runs is not None:
             return not runs
@@ -144,9 +145,9 @@ class Sight:
 
     @staticmethod
     def _left_by_the_wall(claim: Claim, beat: Beat | None, wall: float, runs: bool | None) -> float:
-        """Return the same where there is only the clock that people set.
+        """Return the same where there is only the wall clock.
 
-        A claim that is still to be made was made while that clock was wrong: nothing says for how long.
+        A claim from the future was made while that clock was wrong: its age is not known.
         """
         left = claim.lease_until - wall if claim.written <= wall + CLOCK_TOLERANCE else 0.0
         if runs:
@@ -172,19 +173,19 @@ class Sight:
 
 
 def beat(database: sqlite3.Connection, name: str, at: Beat) -> None:
-    """Write down that an owner is there."""
+    """Write a heartbeat down."""
     cells = (name, float(at.at), float(at.wall))
     database.execute("INSERT OR REPLACE INTO owner VALUES (?, ?, ?, ?)", (*cells, _seal(cells)))
 
 
 def heard(database: sqlite3.Connection, name: str) -> Beat | None:
-    """Return when an owner was there, None for one that left or never was. Raises `Damaged`."""
+    """Return the last heartbeat of an owner, None for one that left or never was. Raises `Damaged`."""
     found = database.execute("SELECT * FROM owner WHERE name = ?", (name,)).fetchone()
     return None if found is None else _beat(found)
 
 
 def bury(database: sqlite3.Connection, sight: Sight) -> None:
-    """Forget the owners that are no more: what they claimed is free. Raises `Damaged`."""
+    """Forget the owners that have ended: their claims are free. Raises `Damaged`."""
     for found in database.execute("SELECT * FROM owner").fetchall():
         if sight.is_over(found[0], _beat(found)):
             leave(database, found[0])
@@ -202,13 +203,13 @@ def _beat(found: tuple[str, float, float, int]) -> Beat:
 
 
 def _heard(beat: Beat, wall: float) -> float:
-    """Return for how many seconds more a beat counts, by the clock that people set."""
+    """Return for how many seconds more a beat counts, by the wall clock."""
     age = wall - beat.wall
     return max(0.0, SILENCE - age) if age >= -CLOCK_TOLERANCE else 0.0
 
 
 def _parsed(name: str) -> Owner | None:
-    """Return what a name says, None for one that is no process's."""
+    """Return what a name says, None for a name that no process made."""
     words, marks = name.partition(" [")[0].split(), name.partition(" [")[2].rstrip("]").split()
     if len(words) < 4 or len(marks) != 3 or not words[1].isdigit():
         return None

@@ -1,7 +1,7 @@
 """One change as it lies in the file: written whole under a seal, and read only as it was written.
 
 SQLite has checksums for its log alone (its documentation, "Checksum VFS"): without a seal, a bit that the
-disk has turned in an amount or a state would be read as if it had been written like that.
+disk has changed in an amount or a state would be read as if it had been written like that.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Answers that something on the way doubles: each is told of its own change alone."""
+"""Answers that a proxy sends twice: each counts for its own change alone."""
 
 import select
 import socket
@@ -22,7 +22,7 @@ REFUSED = "no"
 
 @frozen
 class Doubled:
-    """What was told of changes whose answers came twice, and of those that followed on their connections."""
+    """The outcomes of changes whose answers came twice, and of those that followed on their connections."""
 
     outcomes: tuple[Outcome[CustomerPoints], ...]
     doubled: int
