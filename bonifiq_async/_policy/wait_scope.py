@@ -40,8 +40,8 @@ class _Told:
 class WaitScope:
     """Which requests were told to wait and have not got through since: `told`, by their names.
 
-    A wait is asked of all calls until the opposite is shown. It is so again when a new request is told to wait,
-    or when one that was told gets through: the limit of an account looks like both.
+    A wait is asked of all calls until the opposite is shown. It is so again when a new request is told to
+    wait, or when one that was told gets through: the limit of an account looks like both.
     """
 
     told: dict[str, _Told] = field(factory=dict)
