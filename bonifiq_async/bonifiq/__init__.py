@@ -52,7 +52,7 @@ PROVIDER = ProviderSpec(
     environment=Environment("BONIFIQ_BASE_URL", ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY")),
     client=Place(f"{__name__}.client", "BonifiQClient"),
     operations=Place(f"{__name__}.operations", "OPERATIONS"),
-    files=Place(f"{__name__}.files", "SIDE"),
+    files=Place(f"{__name__}.files", "ADAPTER"),
     sandbox=Place(f"{__name__}.sandbox.sandbox", "Sandbox"),
     sandbox_options={
         "faults": "names of what the requests meet, in order, or a FaultScript",

@@ -1,11 +1,11 @@
-"""BonifiQ at the command line."""
+"""BonifiQ's files of changes, outcomes and exports, for the command line."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from attrs import frozen
 
@@ -13,11 +13,11 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
 from bonifiq_async._policy.change_key import change_key_for
-from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
+from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.cli.adapter import Client, ClientSettings, Columns, FileChange, Side
+from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange
 from bonifiq_async.cli.files.rows import Cells, Problem, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
     from bonifiq_async.sandbox import FaultScript, Sandbox
 
-TOKEN, KEY = "sandbox", "sandbox"
+SANDBOX_CREDENTIALS = BasicCredentials("sandbox", "sandbox")
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
 
 _KEYS = ("change_key", "reference")
@@ -40,74 +40,68 @@ class CustomerRow(CashbackChange):
     line: int = 0
 
 
-def _row(line: int, cells: Cells) -> FileChange | Problem:
-    # What has another type than text is refused below, by name.
-    customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
-    try:
-        value = amount(None if given == "" else given, "value")
-        if (change_key in _NOTHING) == (reference in _NOTHING):
-            raise PayloadError("give exactly one of change_key and reference", path="change_key")
-        customer_id = "" if customer_id is None else customer_id
-        key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
-        return CustomerRow(customer_id, value, "" if reason is None else reason, key, customer_reason, line)
-    except PayloadError as error:
-        return Problem(line, error.path, str(error))
+class BonifiQFiles(FileAdapter):
+    """A row adds cashback to a customer or removes it, under a key that the provider counts once."""
+
+    name = "bonifiq"
+    columns = Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,), _KEYS, ("customer_id",))
+    change_columns = ("customer_id", "value")
+    answer_columns = ("cashback_balance", "points_balance")
+    export_columns = (*_REQUIRED, "change_key", "customer_reason")
+    repeat_classes: ClassVar = {CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat}
+    sum_labels = ("added", "removed")
+
+    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
+        """Return the change of a row, whose key may be derived from a reference."""
+        # What has another type than text is refused below, by name.
+        customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
+        try:
+            value = amount(None if given == "" else given, "value")
+            if (change_key in _NOTHING) == (reference in _NOTHING):
+                raise PayloadError("give exactly one of change_key and reference", path="change_key")
+            customer_id = "" if customer_id is None else customer_id
+            key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
+            reason = "" if reason is None else reason
+            return CustomerRow(customer_id, value, reason, key, customer_reason, line)
+        except PayloadError as error:
+            return Problem(line, error.path, str(error))
+
+    def digest(self, change: FileChange) -> bytes:
+        """Return the digest of the change's request."""
+        return request_digest(cast(CustomerRow, change))
+
+    def change_cells(self, change: FileChange) -> Sequence[object]:
+        """Return the customer and the signed amount."""
+        return change.customer_id, change.value
+
+    def answer_cells(self, result: object) -> Sequence[object]:
+        """Return the balances after the change."""
+        points = result if isinstance(result, CustomerPoints) else CustomerPoints()
+        return points.cashback_balance, points.points_balance
+
+    def export_cells(self, change: Recorded) -> Iterable[object]:
+        """Return the members of the recorded request."""
+        body = decode(change.body)
+        said = body if isinstance(body, dict) else {}
+        reasons = said.get("Reason"), said.get("CustomerReason")
+        return change.customer_id, said.get("Value"), reasons[0], change.key, reasons[1]
+
+    def money(self, amount: Decimal) -> str:
+        """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""
+        with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
+            amount = EXACT.add(amount, Decimal("0.00"))
+        return f"R$ {spelled(amount)}"
+
+    def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
+        """Return a sandbox with the same sign-in each time."""
+        from bonifiq_async.sandbox import Sandbox
+
+        return Sandbox(
+            duplicates=cast("Duplicates", duplicates or "error-400"),
+            faults=faults,
+            credentials=SANDBOX_CREDENTIALS,
+            port=port,
+        )
 
 
-def _connect(settings: ClientSettings) -> Client:
-    client = BonifiQClient.from_env(
-        retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
-    )
-    return cast(Client, client)  # what it is given are rows of this side
-
-
-def _told(change: FileChange, result: object) -> Sequence[object]:
-    points = result if isinstance(result, CustomerPoints) else CustomerPoints()
-    return change.customer_id, change.value, points.cashback_balance, points.points_balance
-
-
-def _cells(change: Recorded) -> Iterable[object]:
-    body = decode(change.body)
-    said = body if isinstance(body, dict) else {}
-    return change.customer_id, said.get("Value"), said.get("Reason"), change.key, said.get("CustomerReason")
-
-
-def brl(amount: Decimal) -> str:
-    """Return an amount as people read it, with every digit that it has: `R$ 1,234.50`."""
-    with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
-        amount = EXACT.add(amount, Decimal("0.00"))
-    return f"R$ {spelled(amount)}"
-
-
-def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
-    from bonifiq_async.sandbox import Sandbox
-
-    return Sandbox(
-        duplicates=cast("Duplicates", duplicates or "error-400"),
-        faults=faults,
-        credentials=BasicCredentials(TOKEN, KEY),
-        port=port,
-    )
-
-
-def _environment(url: str) -> Mapping[str, str]:
-    return {"BONIFIQ_BASE_URL": url, "BONIFIQ_API_TOKEN": TOKEN, "BONIFIQ_API_KEY": KEY}
-
-
-SIDE = Side(
-    name="bonifiq",
-    columns=Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,), _KEYS, ("customer_id",)),
-    row=_row,
-    digest=cast(Callable[[FileChange], bytes], request_digest),
-    repeat={CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat},
-    connect=_connect,
-    about=("customer_id", "value"),
-    answered=("cashback_balance", "points_balance"),
-    told=_told,
-    exported=(*_REQUIRED, "change_key", "customer_reason"),
-    cells=_cells,
-    money=brl,
-    sums=("added", "removed"),
-    sandbox=_sandbox,
-    environment=_environment,
-)
+ADAPTER = BonifiQFiles()

@@ -1,18 +1,19 @@
-"""What the command line has to know of a provider: one value for each, and nothing of them elsewhere.
+"""What the command line has to know of a provider: the protocol of a file adapter, and the values it takes.
 
-The values are loaded when they are asked for, so that help is quick.
+Each provider's package has one adapter, which the registry names. It is loaded when a command needs it, so
+that help is quick.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from attrs import frozen
 
+from bonifiq_async._provider.registry import names, spec_of, specs
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from bonifiq_async._delivery.terms import Terms
@@ -26,23 +27,8 @@ if TYPE_CHECKING:
     from bonifiq_async.sandbox import FaultScript
 
 
-class Provider(StrEnum):
-    """What `--provider` takes, and what a ledger's account is called."""
-
-    bonifiq = "bonifiq"
-    raba7ni = "raba7ni"
-
-
-MEANT = Provider.bonifiq
-"""The provider when none is said."""
-ENVIRONMENT = (
-    "BONIFIQ_API_TOKEN, BONIFIQ_API_KEY and, if need be, BONIFIQ_BASE_URL; with --provider raba7ni "
-    "RABA7NI_APP_ID, RABA7NI_API_KEY and RABA7NI_BASE_URL"
-)
-"""Which settings the providers' clients read."""
-
-PROVIDERS = {provider: f"bonifiq_async.{provider}.files" for provider in Provider}
-"""The module whose `SIDE` says how it is with a provider."""
+DEFAULT = names()[0]
+"""The provider of a file when `--provider` is not given."""
 
 
 class FileChange(Protocol):
@@ -73,22 +59,22 @@ class Client(Protocol):
     async def __aexit__(self, *_: object) -> None: ...
 
 
-class Counted(Protocol):
-    """Books that know how many requests arrived."""
+class RequestCount(Protocol):
+    """A sandbox's books, which know how many requests arrived."""
 
     @property
     def requests(self) -> int: ...
 
 
-class Local(Protocol):
-    """A sandbox."""
+class LocalSandbox(Protocol):
+    """A provider's sandbox. `environment` are the settings with which a client comes to it."""
 
     @property
-    def books(self) -> Counted: ...
+    def books(self) -> RequestCount: ...
     @property
     def faults(self) -> FaultScript: ...
-    @property
-    def url(self) -> str: ...
+
+    def environment(self) -> Mapping[str, str]: ...
 
     def start(self) -> object: ...
 
@@ -97,7 +83,7 @@ class Local(Protocol):
 
 @frozen
 class ClientSettings:
-    """How patient a client is, how wide, and where it records."""
+    """How patient a client is, how many connections it may have, and the ledger that it records in."""
 
     retry: RetryPolicy
     timeouts: Timeouts
@@ -107,9 +93,10 @@ class ClientSettings:
 
 @frozen
 class Movement:
-    """What moved a balance: when, of which kind, by how much, and whether by what the change would move it.
+    """One line of a balance's history: its time, kind and amount.
 
-    `expected` is None where it is not known by how much that is.
+    `expected` says whether the amount is the one that the change in doubt would cause; None where that amount
+    is not known.
     """
 
     at: str
@@ -119,10 +106,10 @@ class Movement:
 
 
 @frozen
-class Sight:
-    """What a provider shows of the balance that a change in doubt is about: now, and what moved it then.
+class Evidence:
+    """What a provider shows of the balance that a change in doubt concerns: now, and at the time it was sent.
 
-    `movements` are those that may be the change. `note` says what could not be seen, or how it was searched.
+    `movements` are those that may be the change. `note` says what could not be read, or how it was searched.
     """
 
     note: str
@@ -146,65 +133,115 @@ class Columns:
     multiline: tuple[str, ...] = ()
 
 
-@frozen
-class Side:
-    """One provider.
+class EvidenceReader(Protocol):
+    """Asks a provider for what helps a person to decide on a change in doubt."""
 
-    `row` reads the cells of a line under `columns`, or says what is wrong with them; `digest` is what a
-    ledger keeps of a change, and `repeat` the class of every operation that it may hold, by name.
-    `connect` makes a client of the environment's settings, and raises `ConfigurationError` naming what is
-    missing. `about` and `answered` name what an outcome file says of a change and of its answer, and
-    `told` gives their values. `cells` are those of a recorded change under the columns `exported`. `money`
-    writes an amount for people; `sums` are the names of what was added and what was removed. `sandbox`
-    makes one that fails as the script says, at a port (0: any), where a used key is answered as said;
-    `environment` are the settings that point to its address. `look` asks the provider what helps to decide
-    on a change in doubt; None where a repeat decides it.
+    async def read(self, client: Client, doubt: Recorded) -> Evidence:
+        """Return what the provider shows. Raises `AuthenticationError` where it refuses the credentials."""
+        ...
+
+
+class _ClientClass(Protocol):
+    def from_env(
+        self, *, retry: RetryPolicy, timeouts: Timeouts, pool: PoolLimits, ledger: Ledger | None
+    ) -> Client: ...
+
+
+@runtime_checkable
+class FileAdapter(Protocol):
+    """What differs between the providers' files of changes, outcomes and exports.
+
+    `change_columns` are the columns of an outcome file that describe a change, `answer_columns` those that
+    describe its answer, `export_columns` those of an exported change. `repeat_classes` has every operation
+    that a ledger of the provider may hold, by name. `sum_labels` name what was added and what was removed.
+    `evidence` is None where a repeat decides what became of a change in doubt.
     """
 
-    name: str
-    columns: Columns
-    row: Callable[[int, Cells], FileChange | Problem]
-    digest: Callable[[FileChange], bytes]
-    repeat: Mapping[str, RepeatClass]
-    connect: Callable[[ClientSettings], Client]
-    about: tuple[str, ...]
-    answered: tuple[str, ...]
-    told: Callable[[FileChange, object], Sequence[object]]
-    exported: tuple[str, ...]
-    cells: Callable[[Recorded], Iterable[object]]
-    money: Callable[[Decimal], str]
-    sums: tuple[str, str]
-    sandbox: Callable[[FaultScript, int, str | None], Local]
-    environment: Callable[[str], Mapping[str, str]]
-    look: Callable[[Client, Recorded], Awaitable[Sight]] | None = None
+    name: ClassVar[str]
+    columns: ClassVar[Columns]
+    change_columns: ClassVar[tuple[str, ...]]
+    answer_columns: ClassVar[tuple[str, ...]]
+    export_columns: ClassVar[tuple[str, ...]]
+    repeat_classes: ClassVar[Mapping[str, RepeatClass]]
+    sum_labels: ClassVar[tuple[str, str]]
+    evidence: ClassVar[EvidenceReader | None] = None
+
+    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
+        """Return the change that the cells of a line ask for, or say what is wrong with them."""
+        ...
+
+    def digest(self, change: FileChange) -> bytes:
+        """Return what a ledger keeps of a change to tell it from another one under the same key."""
+        ...
+
+    def change_cells(self, change: FileChange) -> Sequence[object]:
+        """Return the values of a change under `change_columns`."""
+        ...
+
+    def answer_cells(self, result: object) -> Sequence[object]:
+        """Return the values of an answer under `answer_columns`; of any other object, as many nulls."""
+        ...
+
+    def export_cells(self, change: Recorded) -> Iterable[object]:
+        """Return the values of a recorded change under `export_columns`."""
+        ...
+
+    def money(self, amount: Decimal) -> str:
+        """Return an amount as people read it, with every digit that it has."""
+        ...
+
+    def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> LocalSandbox:
+        """Return a sandbox that fails as `faults` say, at a port (0: any free one).
+
+        `duplicates` says how it answers a used key (None: as it does by default). Raises
+        `ConfigurationError` where the provider has no keys.
+        """
+        ...
+
+    def connect(self, settings: ClientSettings) -> Client:
+        """Return a client with the credentials of the environment.
+
+        Raises `ConfigurationError` naming the variables that are missing.
+        """
+        client_class = cast(_ClientClass, spec_of(self.name).client.load(type))
+        return client_class.from_env(
+            retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
+        )
 
     @property
-    def forgets(self) -> bool:
-        """Whether nobody de-duplicates some change: then the ledger alone knows what was sent."""
+    def ledger_alone_knows(self) -> bool:
+        """Whether the provider takes some repeat for a new change: then the ledger alone tells them apart."""
         from bonifiq_async._model.operation import RepeatClass
 
-        return RepeatClass.NEVER in self.repeat.values()
+        return RepeatClass.NEVER in self.repeat_classes.values()
 
     @property
-    def keyed(self) -> bool:
-        """Whether the provider de-duplicates some change by its key, which may have been used elsewhere."""
+    def has_keys(self) -> bool:
+        """Whether the provider de-duplicates some change by its key, which another program may have used."""
         from bonifiq_async._model.operation import RepeatClass
 
-        return RepeatClass.KEYED in self.repeat.values()
+        return RepeatClass.KEYED in self.repeat_classes.values()
 
 
-def side_of(provider: str) -> Side | None:
-    """Return how it is with a provider, None for one that nobody here knows."""
-    return chosen(Provider(provider)) if provider in set(Provider) else None
+def adapter_of(provider: str) -> FileAdapter | None:
+    """Return the adapter of a provider; None where the registry has no provider of that name."""
+    return adapter_for(provider) if provider in names() else None
 
 
-def chosen(provider: Provider = MEANT) -> Side:
-    """Return how it is with the provider that was said, or with the one that is meant when none was."""
-    return _loaded(PROVIDERS[provider])
+def adapter_for(provider: str = DEFAULT) -> FileAdapter:
+    """Return the adapter of a provider of the registry."""
+    adapter = spec_of(provider).files.load(object)
+    if not isinstance(adapter, FileAdapter):
+        raise TypeError(f"the files of {provider} have no file adapter")
+    return adapter
 
 
-def _loaded(module: str) -> Side:
-    side = import_module(module).SIDE
-    if not isinstance(side, Side):
-        raise TypeError(f"{module}.SIDE is no side")
-    return side
+def environment_help() -> str:
+    """Return which environment variables each provider's client reads, in words."""
+    texts = []
+    for spec in specs():
+        texts.append(
+            f"{'' if spec.name == DEFAULT else f'with --provider {spec.name} '}"
+            f"{', '.join(spec.environment.credentials)} and, if need be, {spec.environment.base_url}"
+        )
+    return "; ".join(texts)

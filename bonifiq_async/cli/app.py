@@ -8,14 +8,14 @@ import typer
 from attrs import evolve
 
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import ENVIRONMENT, MEANT, Provider, chosen
+from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
 from bonifiq_async.cli.commands import one_call, status
 from bonifiq_async.cli.terminal.dialogue import (
     AcceptUsedKeys,
     AsJson,
     FileFormat,
-    From,
     Out,
+    ProviderName,
     Yes,
     concluded,
     confirmed,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from bonifiq_async.cli.adapter import Side
+    from bonifiq_async.cli.adapter import FileAdapter
     from bonifiq_async.cli.files.examine import Plan
     from bonifiq_async.cli.files.rows import Problem, Source
     from bonifiq_async.ledger.sqlite.reader import LedgerFile
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
-    f"{ENVIRONMENT}.",
+    f"{environment_help()}.",
     epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
     "3 some refused or left out; 4 some unknown, or their keys were used before, not by this ledger; 5 "
     "stopped early, run the same command again; 130 interrupted, likewise; 1 a bug.",
@@ -121,12 +121,14 @@ def demo(
 
 
 @app.command()
-def check(file: File, provider: From = MEANT, format: Format = None, as_json: AsJson = False) -> None:
+def check(
+    file: File, provider: ProviderName = DEFAULT, format: Format = None, as_json: AsJson = False
+) -> None:
     """Validate every row; send nothing."""
     from bonifiq_async.cli.terminal.report import plan_json, plan_table
     from bonifiq_async.cli.terminal.tables import show_table
 
-    with _source(file, format, chosen(provider)) as source:
+    with _source(file, format, adapter_for(provider)) as source:
         plan = _examined(source, skip_invalid=True)
         with whatever_is_read(to_the_end=False):
             if as_json:
@@ -144,13 +146,14 @@ def check(file: File, provider: From = MEANT, format: Format = None, as_json: As
 @app.command()
 def apply(
     file: File,
-    provider: From = MEANT,
+    provider: ProviderName = DEFAULT,
     format: Format = None,
     out: Out = None,
     ledger: Annotated[
         Path | None,
         typer.Option(
-            help="Where it is written what was sent. Default: FILE.ledger, or raba7ni.ledger beside it."
+            help="The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates "
+            "nothing, PROVIDER.ledger in the folder of FILE."
         ),
     ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
@@ -184,12 +187,13 @@ def apply(
 
     if no_ledger and ledger is not None:
         raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
-    side = chosen(provider)
+    adapter = adapter_for(provider)
     unkept = no_ledger or (ledger is None and file == "-")
-    kept = None if unkept else ledger or default_ledger(file, side)
-    if kept is None and side.forgets and not dry_run:
+    kept = None if unkept else ledger or default_ledger(file, adapter)
+    if kept is None and adapter.ledger_alone_knows and not dry_run:
         raise typer.BadParameter(
-            f"{side.name} de-duplicates nothing: without a ledger, a second run would apply everything again",
+            f"{adapter.name} de-duplicates nothing: without a ledger, a second run would apply everything "
+            "again",
             param_hint="--no-ledger" if no_ledger else "--ledger",
         )
     if kept is None and not no_ledger and not dry_run:
@@ -201,13 +205,13 @@ def apply(
     _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
     if out is not None:
         kind_of(out)  # what is wrong with it is said before a long file is read
-    make_client, account = client_from_env(side, max_in_flight), None
+    make_client, account = client_from_env(adapter, max_in_flight), None
     if not dry_run:
         account = make_client(None).account  # what is missing is said before a long file is read
         if kept is not None and same_account:
             rebind(kept, account)
     record = None if kept is None else LedgerFile(kept, account)
-    with _source(file, format, side) as source:
+    with _source(file, format, adapter) as source:
         plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
         say(f"{source.name} asks for:")
         say_table(plan_table(plan))
@@ -217,7 +221,7 @@ def apply(
                 give(plan_json(plan, known=kept is not None and kept.exists()))
             say("This was a dry run: nothing was sent.")
             return
-        if kept is not None and side.forgets:
+        if kept is not None and adapter.ledger_alone_knows:
             _tell_of_doubts(kept)
         confirmed(plan, yes=yes, from_stdin=file == "-")
         ending = run_apply(
@@ -240,7 +244,7 @@ app.command("checkout-remove")(one_call.checkout_remove)
 
 @app.command()
 def sandbox(
-    provider: Annotated[Provider, typer.Option(help="Whose sandbox.")] = MEANT,
+    provider: ProviderName = DEFAULT,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Repeats the faults exactly.")] = 1,
@@ -253,8 +257,8 @@ def sandbox(
     """Run the sandbox in the foreground until Ctrl-C."""
     from bonifiq_async.cli.commands.sandbox import serve
 
-    which = None if duplicates is None else duplicates.value
-    serve(chosen(provider), port, _faults(faults, seed, script), which)
+    answer = None if duplicates is None else duplicates.value
+    serve(adapter_for(provider), port, _faults(faults, seed, script), answer)
 
 
 @app.command()
@@ -285,10 +289,10 @@ def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":
     return FaultScript(rate=rate, seed=seed) if script is None else FaultScript.from_file(script)
 
 
-def _source(file: str, format: FileFormat | None, side: "Side") -> "AbstractContextManager[Source]":
+def _source(file: str, format: FileFormat | None, adapter: "FileAdapter") -> "AbstractContextManager[Source]":
     from bonifiq_async.cli.files.rows import opened
 
-    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None, side)
+    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None, adapter)
 
 
 def _apart(files: "dict[str, Path | None]") -> None:
@@ -323,7 +327,7 @@ def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | Non
         said = ", ".join(map(printable, names))
         say(f"{source.name}, line {line}: {kind} that mean nothing here: {said}")
 
-    source = evolve(source, unknown=Misspelt(source.side.columns.names, tell_unknown))
+    source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
 
     def tell(problem: "Problem") -> None:
         say(f"{source.name}, {problem}")

@@ -75,7 +75,7 @@ PROVIDER = ProviderSpec(
     environment=Environment("RABA7NI_BASE_URL", ("RABA7NI_APP_ID", "RABA7NI_API_KEY")),
     client=Place(f"{__name__}.client", "Raba7niClient"),
     operations=Place(f"{__name__}.operations", "OPERATIONS"),
-    files=Place(f"{__name__}.files", "SIDE"),
+    files=Place(f"{__name__}.files", "ADAPTER"),
     sandbox=Place(f"{__name__}.sandbox.sandbox", "Raba7niSandbox"),
     sandbox_options={
         "faults": "names of what the requests meet, in order, or a FaultScript",

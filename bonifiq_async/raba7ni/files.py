@@ -1,11 +1,14 @@
-"""Raba7ni at the command line: what is earned and refunded. A redemption needs its member's sign-in."""
+"""Raba7ni's files of changes, outcomes and exports, for the command line.
+
+A row earns or refunds cashback. A redemption needs its member's sign-in, which no file has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from attrs import frozen
 
@@ -19,7 +22,15 @@ from bonifiq_async._model.errors import (
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
 from bonifiq_async._policy.change_key import canonical
-from bonifiq_async.cli.adapter import Client, ClientSettings, Columns, FileChange, Movement, Side, Sight
+from bonifiq_async.cli.adapter import (
+    Client,
+    Columns,
+    Evidence,
+    EvidenceReader,
+    FileAdapter,
+    FileChange,
+    Movement,
+)
 from bonifiq_async.cli.files.rows import Cells, Problem, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
@@ -37,7 +48,7 @@ from bonifiq_async.raba7ni.payloads import (
 if TYPE_CHECKING:
     from bonifiq_async.sandbox import FaultScript, Raba7niSandbox
 
-APP_ID, KEY = "app_sandbox", "test_sandbox"
+SANDBOX_CREDENTIALS = Raba7niCredentials("app_sandbox", "test_sandbox")
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
 
 NEAR = timedelta(minutes=15)
@@ -67,48 +78,6 @@ class RefundRow(Refund):
     """A refund and its line."""
 
     line: int = 0
-
-
-def _row(line: int, cells: Cells) -> FileChange | Problem:
-    operation, card, given, number, email, phone, reference, key, name, deducted, metadata = map(_said, cells)
-    try:
-        if operation not in ("earn", "refund"):
-            raise PayloadError(_no_operation(operation), path="operation")
-        card_id, value = (
-            _whole(card, "card_id"),
-            validation.amount(amount(given, "amount"), "amount", positive=True),
-        )
-        member = Member(
-            id=None if number is None else _whole(number, "member_id"),
-            email=cast("str | None", email),  # what is no text is refused there, by name
-            phone=cast("str | None", phone),
-        )
-        labels = cast("tuple[str | None, str | None]", (reference, key))
-        if operation == "refund":
-            _only_for("earn", member_name=name, metadata=metadata)
-            taken = None if deducted is None else amount(deducted, "cashback_to_deduct")
-            return RefundRow(
-                card_id=card_id,
-                member=member,
-                refund_amount=value,
-                cashback_to_deduct=taken,
-                reference=labels[0],
-                key=labels[1],
-                line=line,
-            )
-        _only_for("refund", cashback_to_deduct=deducted)
-        return EarnRow(
-            card_id=card_id,
-            member=member,
-            purchase_amount=value,
-            reference=labels[0],
-            key=labels[1],
-            member_name=cast("str | None", name),
-            metadata=_object(metadata),
-            line=line,
-        )
-    except PayloadError as error:
-        return Problem(line, error.path, str(error))
 
 
 def _said(cell: object) -> object:
@@ -148,91 +117,36 @@ def _object(cell: object) -> Mapping[str, object] | None:
     return cell
 
 
-def _connect(settings: ClientSettings) -> Client:
-    client = Raba7niClient.from_env(
-        retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
-    )
-    return cast(Client, client)  # what it is given are rows of this side
+class HistoryReader:
+    """Finds what a change may have done in the history of its member's balance."""
 
-
-def _told(change: FileChange, result: object) -> Sequence[object]:
-    made = cast("EarnRow | RefundRow", change)
-    operation = "earn" if isinstance(made, Earn) else "refund"
-    about = (operation, made.card_id, str(made.member), made.value.copy_abs())
-    if isinstance(result, CashbackEarned):
-        return *about, result.transaction_id, result.cashback_earned, result.new_balance, result.member_id
-    if isinstance(result, CashbackRefunded):
-        return *about, result.transaction_id, result.cashback_deducted, result.new_balance, result.member_id
-    return *about, None, None, None, None
-
-
-def _cells(change: Recorded) -> Iterable[object]:
-    """Return the cells of a change; a redemption has some, too, though no file can make one."""
-    body = decode(change.body)
-    said = body if isinstance(body, dict) else {}
-    operation = change.operation.rpartition(".")[2]
-    value = next(
-        (said[name] for name in ("purchase_amount", "refund_amount", "amount") if name in said), None
-    )
-    kind, _, name = str(said.get("member", "")).partition(":")
-    who = said if "member" not in said else {{"id": "member_id"}.get(kind, kind): name}
-    return (
-        operation,
-        said.get("card_id"),
-        value,
-        *map(who.get, _MEMBER),
-        said.get("reference"),
-        change.key,
-        said.get("member_name"),
-        said.get("cashback_to_deduct"),
-        said.get("metadata"),
-    )
-
-
-def _plain(amount: Decimal) -> str:
-    """Return an amount with every digit that it has; in which currency, the card alone knows."""
-    return spelled(amount)
-
-
-def _sandbox(faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
-    from bonifiq_async.sandbox import Raba7niSandbox
-
-    if duplicates is not None:
-        raise ConfigurationError("raba7ni knows no keys, so that none is used twice: leave out --duplicates.")
-    return Raba7niSandbox(faults=faults, credentials=Raba7niCredentials(APP_ID, KEY), port=port)
-
-
-def _environment(url: str) -> Mapping[str, str]:
-    return {"RABA7NI_BASE_URL": url, "RABA7NI_APP_ID": APP_ID, "RABA7NI_API_KEY": KEY}
-
-
-async def _look(client: Client, doubt: Recorded) -> Sight:
-    """Read the balance now, and what moved it at the time in the direction of the change."""
-    cashback = cast(Raba7niClient, client).cashback
-    card, _, member = doubt.customer_id.partition(":")
-    kind, _, number = member.partition(":")
-    if kind != "id":
-        return Sight(f"the provider shows balance and history by member id, and this is {member}")
-    try:
-        balance = await cashback.balance(int(card), int(number))
-        said, expected = _expected(doubt, balance)
-        movements, read = [], 0
-        async for line in cashback.history(int(card), int(number)):
-            read += 1
-            if line.amount is not None and _may_be(doubt, line):
-                fits = None if expected is None else abs(line.amount - expected) < NEARLY
-                what = str(line.event or line.type)
-                movements.append(Movement(str(line.created_at or "-"), what, line.amount, fits))
-            if read == MOST_MOVEMENTS:
-                break
-    except AuthenticationError:
-        raise
-    except RefusedError as error:
-        return Sight(str(error))
-    note = f"{said}; {read} movements were read"
-    if read == MOST_MOVEMENTS:
-        note += ", and there may be more"
-    return Sight(note, balance.cashback_balance, tuple(movements))
+    async def read(self, client: Client, doubt: Recorded) -> Evidence:
+        """Read the balance now, and what moved it at the time in the direction of the change."""
+        cashback = cast(Raba7niClient, client).cashback
+        card, _, member = doubt.customer_id.partition(":")
+        kind, _, number = member.partition(":")
+        if kind != "id":
+            return Evidence(f"the provider shows balance and history by member id, and this is {member}")
+        try:
+            balance = await cashback.balance(int(card), int(number))
+            said, expected = _expected(doubt, balance)
+            movements, read = [], 0
+            async for line in cashback.history(int(card), int(number)):
+                read += 1
+                if line.amount is not None and _may_be(doubt, line):
+                    fits = None if expected is None else abs(line.amount - expected) < NEARLY
+                    what = str(line.event or line.type)
+                    movements.append(Movement(str(line.created_at or "-"), what, line.amount, fits))
+                if read == MOST_MOVEMENTS:
+                    break
+        except AuthenticationError:
+            raise
+        except RefusedError as error:
+            return Evidence(str(error))
+        note = f"{said}; {read} movements were read"
+        if read == MOST_MOVEMENTS:
+            note += ", and there may be more"
+        return Evidence(note, balance.cashback_balance, tuple(movements))
 
 
 def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
@@ -252,34 +166,126 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal |
     body = decode(doubt.body)
     deducted = body.get("cashback_to_deduct") if isinstance(body, dict) else None
     if isinstance(deducted, Decimal | int):
-        return f"it takes {_plain(Decimal(deducted))} if it took effect", -Decimal(deducted)
+        return f"it takes {spelled(Decimal(deducted))} if it took effect", -Decimal(deducted)
     if doubt.operation == REDEEM.name:
-        return f"it takes {_plain(abs(doubt.value))} if it took effect", doubt.value
+        return f"it takes {spelled(abs(doubt.value))} if it took effect", doubt.value
     if balance.cashback_percentage is None:
         return "by how much it moves the balance, the card does not say", None
     try:
         share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-        spelt = _plain(canonical(share))
+        spelt = spelled(canonical(share))
     except ArithmeticError:
         return "by how much it moves the balance, the card's percentage does not tell", None
     return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect", share
 
 
-SIDE = Side(
-    name="raba7ni",
-    columns=Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS), _LABELS, ("email", "phone"), ("metadata",)),
-    row=_row,
-    digest=cast(Callable[[FileChange], bytes], request_digest),
-    repeat={operation.name: operation.repeat for operation in (EARN, REFUND)} | {REDEEM.name: REDEEM.repeat},
-    connect=_connect,
-    about=("operation", "card_id", "member", "amount"),
-    answered=("transaction_id", "cashback", "new_balance", "member_id"),
-    told=_told,
-    exported=_COLUMNS,
-    cells=_cells,
-    money=_plain,
-    sums=("purchases", "refunds, redemptions"),
-    sandbox=_sandbox,
-    environment=_environment,
-    look=_look,
-)
+class Raba7niFiles(FileAdapter):
+    """A row is a purchase that earns cashback, or its refund; nothing is de-duplicated."""
+
+    name = "raba7ni"
+    columns = Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS), _LABELS, ("email", "phone"), ("metadata",))
+    change_columns = ("operation", "card_id", "member", "amount")
+    answer_columns = ("transaction_id", "cashback", "new_balance", "member_id")
+    export_columns = _COLUMNS
+    repeat_classes: ClassVar = {operation.name: operation.repeat for operation in (EARN, REFUND, REDEEM)}
+    sum_labels = ("purchases", "refunds, redemptions")
+    evidence: ClassVar[EvidenceReader | None] = HistoryReader()
+
+    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
+        operation, card, given, number, email, phone, reference, key, name, deducted, metadata = map(
+            _said, cells
+        )
+        try:
+            if operation not in ("earn", "refund"):
+                raise PayloadError(_no_operation(operation), path="operation")
+            card_id, value = (
+                _whole(card, "card_id"),
+                validation.amount(amount(given, "amount"), "amount", positive=True),
+            )
+            member = Member(
+                id=None if number is None else _whole(number, "member_id"),
+                email=cast("str | None", email),  # what is no text is refused there, by name
+                phone=cast("str | None", phone),
+            )
+            labels = cast("tuple[str | None, str | None]", (reference, key))
+            if operation == "refund":
+                _only_for("earn", member_name=name, metadata=metadata)
+                taken = None if deducted is None else amount(deducted, "cashback_to_deduct")
+                return RefundRow(
+                    card_id=card_id,
+                    member=member,
+                    refund_amount=value,
+                    cashback_to_deduct=taken,
+                    reference=labels[0],
+                    key=labels[1],
+                    line=line,
+                )
+            _only_for("refund", cashback_to_deduct=deducted)
+            return EarnRow(
+                card_id=card_id,
+                member=member,
+                purchase_amount=value,
+                reference=labels[0],
+                key=labels[1],
+                member_name=cast("str | None", name),
+                metadata=_object(metadata),
+                line=line,
+            )
+        except PayloadError as error:
+            return Problem(line, error.path, str(error))
+
+    def digest(self, change: FileChange) -> bytes:
+        """Return the digest of the change's request."""
+        return request_digest(cast("EarnRow | RefundRow", change))
+
+    def change_cells(self, change: FileChange) -> Sequence[object]:
+        """Return the operation, card, member and amount."""
+        made = cast("EarnRow | RefundRow", change)
+        operation = "earn" if isinstance(made, Earn) else "refund"
+        return operation, made.card_id, str(made.member), made.value.copy_abs()
+
+    def answer_cells(self, result: object) -> Sequence[object]:
+        """Return the transaction, what it moved, the balance after it and the member."""
+        if isinstance(result, CashbackEarned):
+            return result.transaction_id, result.cashback_earned, result.new_balance, result.member_id
+        if isinstance(result, CashbackRefunded):
+            return result.transaction_id, result.cashback_deducted, result.new_balance, result.member_id
+        return None, None, None, None
+
+    def export_cells(self, change: Recorded) -> Iterable[object]:
+        """Return the cells of a change; a redemption has some, too, though no file can make one."""
+        body = decode(change.body)
+        said = body if isinstance(body, dict) else {}
+        operation = change.operation.rpartition(".")[2]
+        value = next(
+            (said[name] for name in ("purchase_amount", "refund_amount", "amount") if name in said), None
+        )
+        kind, _, name = str(said.get("member", "")).partition(":")
+        who = said if "member" not in said else {{"id": "member_id"}.get(kind, kind): name}
+        return (
+            operation,
+            said.get("card_id"),
+            value,
+            *map(who.get, _MEMBER),
+            said.get("reference"),
+            change.key,
+            said.get("member_name"),
+            said.get("cashback_to_deduct"),
+            said.get("metadata"),
+        )
+
+    def money(self, amount: Decimal) -> str:
+        """Return an amount with every digit that it has; in which currency, the card alone knows."""
+        return spelled(amount)
+
+    def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
+        from bonifiq_async.sandbox import Raba7niSandbox
+
+        if duplicates is not None:
+            raise ConfigurationError(
+                "raba7ni knows no keys, so that none is used twice: leave out --duplicates."
+            )
+        return Raba7niSandbox(faults=faults, credentials=SANDBOX_CREDENTIALS, port=port)
+
+
+ADAPTER = Raba7niFiles()

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from attrs import evolve
 from conftest import client_for, http, read_request
 from console import Ended, rows, settings
 
@@ -69,8 +68,8 @@ def test_a_change_that_cannot_be_repeated_stays_in_doubt(console, monkeypatch):
     """Its row does not come back as it was sent: nothing is sent, and nothing is said to be settled."""
     with Sandbox(faults=FaultScript(["html-after"])) as sandbox:
         _in_doubt(console.folder / "l", sandbox, reason="r")
-        changed = evolve(bonifiq_files.SIDE, cells=lambda _: ("c", Decimal(1), "another", "k", None))
-        monkeypatch.setattr(bonifiq_files, "SIDE", changed)
+        changed = ("c", Decimal(1), "another", "k", None)
+        monkeypatch.setattr(bonifiq_files.BonifiQFiles, "export_cells", lambda self, change: changed)
         ended = console("settle", "l", "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
         assert (ended.code, effect_counts(ended)) == (Exit.UNKNOWN, {"unknown": 1})
         assert "stays in doubt" in ended.err
@@ -218,8 +217,8 @@ AMOUNTS = {
 @pytest.mark.parametrize(("amount", "shown"), AMOUNTS.items())
 def test_any_amount_of_an_answer_can_be_shown(amount, shown):
     """Neither an error nor a million digits, whatever a provider answers."""
-    assert spelled(Decimal(amount)) == raba7ni_files.SIDE.money(Decimal(amount)) == shown
-    assert bonifiq_files.brl(Decimal(amount)).startswith(f"R$ {shown}")
+    assert spelled(Decimal(amount)) == raba7ni_files.ADAPTER.money(Decimal(amount)) == shown
+    assert bonifiq_files.ADAPTER.money(Decimal(amount)).startswith(f"R$ {shown}")
     doubt = SimpleNamespace(body=b"{}", operation="", value=Decimal(5))
     assert len(raba7ni_files._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
 

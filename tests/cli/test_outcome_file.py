@@ -10,7 +10,7 @@ import pytest
 from console import Console, process, rows
 
 from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
-from bonifiq_async.bonifiq.files import SIDE, CustomerRow
+from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, record
 from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
@@ -19,11 +19,11 @@ from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 def _outcome(line: int) -> Record:
     """Return a row whose texts need quotes, escapes and more than a byte a letter."""
     row = CustomerRow(f'josé, "{line}"', Decimal("1.50"), "r", f"k{line}", line=line)
-    return record(SIDE, row, Outcome(row, Effect.REFUSED, None, (), RefusedError('não, "não"')))
+    return record(ADAPTER, row, Outcome(row, Effect.REFUSED, None, (), RefusedError('não, "não"')))
 
 
 def _write(path: Path, *lines: int) -> str | None:
-    with OutcomeFile(path, columns(SIDE)) as file:
+    with OutcomeFile(path, columns(ADAPTER)) as file:
         for line in lines:
             file.write(_outcome(line))
         return file.mended
@@ -64,7 +64,7 @@ def test_a_file_that_was_cut_anywhere_goes_on_with_whole_lines(ending: str, tmp_
 def _last_cell(half: bytes) -> bool:
     """Say whether a line of CSV was cut in its last cell, the error's text."""
     try:
-        return len(next(csv.reader([half.decode()], strict=True))) == len(columns(SIDE))
+        return len(next(csv.reader([half.decode()], strict=True))) == len(columns(ADAPTER))
     except (csv.Error, UnicodeDecodeError):
         return False
 
@@ -122,7 +122,7 @@ def test_what_is_written_to_a_file_that_was_deleted_is_not_taken_as_written(
 ) -> None:
     """It would be gone with the process; one that was only renamed is still there."""
     path = tmp_path / f"out.{ending}"
-    with OutcomeFile(path, columns(SIDE)) as file:
+    with OutcomeFile(path, columns(ADAPTER)) as file:
         file.write(_outcome(1))
         path.rename(tmp_path / f"rotated.{ending}")
         file.write(_outcome(2))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bonifiq_async.cli.adapter import Provider, chosen
+from bonifiq_async.cli.adapter import adapter_for
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.misspelt import MOST, meaning
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
@@ -49,14 +49,14 @@ SANE = [
 
 BONIFIQ = {"customer_id": "ana", "value": 1, "reason": "r", "change_key": "k"}
 RABA7NI = {"operation": "earn", "card_id": 10, "amount": 5, "member_id": 7, "reference": "o"}
-ROWS: Mapping[str, tuple[Provider, Mapping[str, object], str]] = {
-    "change_key": (Provider.bonifiq, BONIFIQ, "change_key"),
-    "reference": (Provider.bonifiq, {**BONIFIQ, "change_key": None}, "reference"),
-    "customer_id": (Provider.bonifiq, BONIFIQ, "customer_id"),
-    "raba7ni reference": (Provider.raba7ni, RABA7NI, "reference"),
-    "raba7ni key": (Provider.raba7ni, RABA7NI, "key"),
-    "raba7ni email": (Provider.raba7ni, {**RABA7NI, "member_id": None}, "email"),
-    "raba7ni phone": (Provider.raba7ni, {**RABA7NI, "member_id": None}, "phone"),
+ROWS: Mapping[str, tuple[str, Mapping[str, object], str]] = {
+    "change_key": ("bonifiq", BONIFIQ, "change_key"),
+    "reference": ("bonifiq", {**BONIFIQ, "change_key": None}, "reference"),
+    "customer_id": ("bonifiq", BONIFIQ, "customer_id"),
+    "raba7ni reference": ("raba7ni", RABA7NI, "reference"),
+    "raba7ni key": ("raba7ni", RABA7NI, "key"),
+    "raba7ni email": ("raba7ni", {**RABA7NI, "member_id": None}, "email"),
+    "raba7ni phone": ("raba7ni", {**RABA7NI, "member_id": None}, "phone"),
 }
 """A good row, and a field of it that tells changes or customers apart."""
 
@@ -78,10 +78,10 @@ def apart(row: Mapping[str, object], field: str, texts: Sequence[str]) -> list[M
     return [{**row, label: row[label] and f"k{n}", field: text} for n, text in enumerate(texts)]
 
 
-def checked(console, format: str, provider: Provider, rows: Sequence[Mapping[str, object]]):
+def checked(console, format: str, provider: str, rows: Sequence[Mapping[str, object]]):
     """Check a file of rows; return how that ended, and the lines of the file in which the rows stand."""
     (console.folder / f"f.{format}").write_text(text_of(format, rows), "utf-8")
-    ended = console("check", f"f.{format}", "--provider", provider.value)
+    ended = console("check", f"f.{format}", "--provider", provider)
     return ended, [at + (format == "csv") for at in range(1, len(rows) + 1)]
 
 
@@ -255,7 +255,7 @@ def test_a_run_tells_of_them_before_it_asks(console):
     [("custmer_id", "customer_id"), ("CUSTOMER-ID", "customer_id"), ("Value ", "value"), ("shop", None)],
 )
 def test_what_a_name_may_be_meant_for(name, meant):
-    assert meaning(name, chosen().columns.names) == meant
+    assert meaning(name, adapter_for().columns.names) == meant
 
 
 # CSV: cells over several lines.

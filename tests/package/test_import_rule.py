@@ -19,6 +19,8 @@ from import_graph import (
     package_of,
 )
 
+from bonifiq_async._provider.registry import names, spec_of, specs
+
 PURE = {"_model", "_policy"}
 CLIENT = {
     "_transport.session",
@@ -77,10 +79,7 @@ def test_no_module_imports_what_is_above_it() -> None:
         for module in MODULES
         if module not in FACES
     }
-    assert {module: targets for module, targets in above.items() if targets} == ABOVE
-
-
-ABOVE = {"cli.commands.one_call": {"bonifiq.files"}}
+    assert {module: targets for module, targets in above.items() if targets} == {}
 
 
 @pytest.mark.parametrize("package", ["asyncio", "aiohttp"])
@@ -197,6 +196,31 @@ def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:
         if package_of(module) == "cli"
     }
     assert {module: providers for module, providers in known.items() if providers} == BONIFIQS
+
+
+def test_the_command_line_names_no_provider() -> None:
+    """Neither as a value nor in words: choices, help and variables come from the registry."""
+    titles = {spec.title for spec in specs()}
+    variables = {
+        name for spec in specs() for name in (spec.environment.base_url, *spec.environment.credentials)
+    }
+    named = {}
+    for module in (each for each in MODULES if package_of(each) == "cli" and each not in BONIFIQS):
+        path = PACKAGE.joinpath(*module.split("."))
+        text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8")
+        words = {word.strip("`'\".,:;()") for word in OWN_NAMES.sub("", text).split()}
+        others = {word for word in words for name in names() if name != COMMAND and name in word.lower()}
+        literals = {literal(node) for node in ast.walk(TREES[module])} & set(names())
+        named[module] = others | literals | words & (titles | variables)
+    assert {module: found for module, found in named.items() if found} == {}
+
+
+COMMAND = "bonifiq"
+"""The console command has the name of the first provider."""
+
+
+def literal(node: ast.AST) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 # Both names as they may stand anywhere: the package's own, its command's, and that of its errors.

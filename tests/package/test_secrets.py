@@ -28,7 +28,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
-from bonifiq_async.bonifiq.files import SIDE, CustomerRow
+from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.files.outcome_file import json_line, record
 from bonifiq_async.sandbox import FaultScript
 
@@ -335,7 +335,10 @@ async def test_an_escaped_credential_is_blotted_wherever_it_is_told(
             row = CustomerRow("ANA", Decimal(1), "r", f"k{number}", line=1)
             outcome = await client.outcome_of(row)
             told += [repr(outcome), str(vars(outcome.error)) if outcome.error else ""]
-            told += [pickle.dumps(outcome).decode("latin-1"), json_line(record(SIDE, row, outcome)).decode()]
+            told += [
+                pickle.dumps(outcome).decode("latin-1"),
+                json_line(record(ADAPTER, row, outcome)).decode(),
+            ]
     told += [path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
     everything = "".join([*told, caplog.text]).casefold()
     hidden = [form for form in {*written, *secrets} if len(form) > 20 or "canary" in form.casefold()]

@@ -11,7 +11,7 @@ import bonifiq_async
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._provider import registry
 from bonifiq_async._provider.spec import Place, ProviderSpec
-from bonifiq_async.cli.adapter import Provider, Side
+from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
 from bonifiq_async.sandbox.server import Server
 
 
@@ -19,7 +19,8 @@ from bonifiq_async.sandbox.server import Server
 def test_all_that_a_provider_says_of_itself_is_there(name: str) -> None:
     spec = registry.spec_of(name)
     assert spec.client.load(type).__name__.endswith("Client")
-    assert spec.files.load(Side).name == name
+    assert adapter_for(name) is adapter_of(name) is spec.files.load(FileAdapter)
+    assert adapter_for(name).name == name
     assert issubclass(spec.sandbox.load_class(Server), Server)
     operations = spec.operations.load(tuple)
     assert operations and all(isinstance(each, Operation) for each in operations)
@@ -77,14 +78,18 @@ def test_no_other_list_names_every_provider() -> None:
     assert named - OTHERS == {"_provider/registry.py"}
 
 
-def test_the_command_line_takes_every_provider() -> None:
-    assert tuple(Provider) == registry.names()
+def test_what_is_no_file_adapter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = registry.names()[0]
+    other = registry.spec_of(name)._replace(files=Place(registry.__name__, "spec_of"))
+    monkeypatch.setattr(sys.modules[registry.PROVIDERS[name]], "PROVIDER", other)
+    with pytest.raises(TypeError, match=f"the files of {name} have no file adapter"):
+        adapter_for(name)
+    assert adapter_of("unheard-of") is None
 
 
 OTHERS = {
     "__init__.py",  # the public names, which are an explicit table
     "sandbox/__init__.py",  # likewise
-    "cli/adapter.py",  # the values of `--provider`, held against the registry by a test
     "verification/bench.py",  # one experiment is about a provider that de-duplicates nothing
     "verification/experiments/no_deduplication.py",  # this one
 }

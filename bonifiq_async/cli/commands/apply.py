@@ -27,7 +27,7 @@ from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._policy.verdict import PROXY_REFUSED
 from bonifiq_async._transport.session import PoolLimits, Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
-from bonifiq_async.cli.adapter import Client, ClientSettings, FileChange, Side
+from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
 from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, json_line, record
@@ -55,10 +55,10 @@ class Settings:
     settles: bool = False
 
 
-def client_from_env(side: Side, connections: int) -> Callable[[Ledger | None], Client]:
+def client_from_env(adapter: FileAdapter, connections: int) -> Callable[[Ledger | None], Client]:
     """Return what makes a patient client of the environment's settings, with so many connections."""
     pool = PoolLimits(connections=connections)
-    return lambda ledger: side.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
+    return lambda ledger: adapter.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
 
 
 def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> Ending:
@@ -66,7 +66,7 @@ def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None],
     with contextlib.ExitStack() as stack:
         out = None
         if settings.out is not None:
-            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.side)))
+            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
             if out.mended is not None:
                 say(out.mended)
         shown = stack.enter_context(display(plan.to_send))
@@ -81,13 +81,13 @@ async def _apply(
     out: OutcomeFile | None,
     shown: Display,
 ) -> Ending:
-    ending = Ending(plan.source.side, planned=plan.changes, left_out=plan.problems)
+    ending = Ending(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
             if not settings.settles:
-                say(told(settings.ledger, plan.source.side))
+                say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
         stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
@@ -107,7 +107,7 @@ async def _apply(
                     if isinstance(error, ConfigurationError) and not batch.summary.seen:
                         raise  # nothing has begun: a setting is wrong, as of a ledger of another account
                     ending.stopped = str(error)
-        for outcome in _cut_off(batch, client, plan.source.side):
+        for outcome in _cut_off(batch, client, plan.source.adapter):
             out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
     if batch.stopped_by is not None:
@@ -144,12 +144,12 @@ def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
 
 
 def _cut_off(
-    batch: CashbackBatch[FileChange, object], client: Client, side: Side
+    batch: CashbackBatch[FileChange, object], client: Client, adapter: FileAdapter
 ) -> Iterator[Outcome[object]]:
     """Yield what a run that was left early has not told yet, and what it was doing."""
     yield from batch.unheard
     doubts = set(client.in_doubt())
-    way_out = WAY_OUT[RepeatClass.NEVER if side.forgets else RepeatClass.KEYED]
+    way_out = WAY_OUT[RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED]
     for change in batch.cut_off:
         name = f"Change {printable(change.change_key)}"
         if change.change_key in doubts:
@@ -204,7 +204,7 @@ def _note(
 
 
 def _recorded(outcome: Outcome[object], ending: Ending) -> Record:
-    return record(ending.side, cast(FileChange, outcome.change), outcome)
+    return record(ending.adapter, cast(FileChange, outcome.change), outcome)
 
 
 def _write(

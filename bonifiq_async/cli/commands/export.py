@@ -12,7 +12,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import Side, chosen, side_of
+from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source, scratch
@@ -21,24 +21,26 @@ from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, provider_of, recorded
 
 
-def side_in(ledger: Path) -> Side:
+def adapter_in(ledger: Path) -> FileAdapter:
     """Return whose changes a ledger holds. Raises `ConfigurationError` for one that nobody here knows."""
     provider = provider_of(ledger)
-    side = chosen() if provider is None else side_of(provider)  # without a provider, there is no change
-    if side is None:
+    adapter = (
+        adapter_for() if provider is None else adapter_of(provider)
+    )  # without a provider, there is no change
+    if adapter is None:
         raise ConfigurationError(f"The ledger {ledger} holds changes of {provider}, which is not known here.")
-    return side
+    return adapter
 
 
 def export(ledger: Path, states: Collection[State], format: Format) -> None:
     """Print the changes that stand in one of `states`, as their provider's files have them. Raises `Lost`."""
-    side = side_in(ledger)
-    rows = (tuple(side.cells(change)) for change in recorded(ledger, states))
+    adapter = adapter_in(ledger)
+    rows = (tuple(adapter.export_cells(change)) for change in recorded(ledger, states))
     if format == "jsonl":
         for some in _together(rows):
-            give(b"".join([json_line(dict(zip(side.exported, row, strict=True))) for row in some]))
+            give(b"".join([json_line(dict(zip(adapter.export_columns, row, strict=True))) for row in some]))
         return
-    give(_csv_lines([side.exported]))
+    give(_csv_lines([adapter.export_columns]))
     unlike = 0
     for some in _together(rows):
         give(_csv_lines(some))
@@ -75,26 +77,30 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
-def told(ledger: Path, side: Side) -> str:
+def told(ledger: Path, adapter: FileAdapter) -> str:
     """Return the sentence that says where it is recorded what is sent, and with what."""
-    beside = ", with all other files beside it" if side.forgets and ledger.name == _shared(side) else ""
+    beside = (
+        ", with all other files beside it"
+        if adapter.ledger_alone_knows and ledger.name == _shared(adapter)
+        else ""
+    )
     return f"What is sent is recorded in {ledger}{beside}; the same command goes on there."
 
 
-def _shared(side: Side) -> str:
-    return f"{side.name}.ledger"
+def _shared(adapter: FileAdapter) -> str:
+    return f"{adapter.name}.ledger"
 
 
-def default_ledger(file: str, side: Side) -> Path:
+def default_ledger(file: str, adapter: FileAdapter) -> Path:
     """Return where it is written what is sent of `file`, when nobody says where.
 
     That is `FILE.ledger`; where nobody de-duplicates, it is one for the folder: a copy of the file under
     another name would else be applied again. Raises `ConfigurationError` when both could be meant.
     """
     own = Path(f"{file}.ledger")
-    if not side.forgets:
+    if not adapter.ledger_alone_knows:
         return own
-    shared = own.with_name(_shared(side))
+    shared = own.with_name(_shared(adapter))
     if own.exists() and not shared.exists():
         raise ConfigurationError(
             f"{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "
@@ -116,23 +122,23 @@ class InDoubt:
 
 
 @contextlib.contextmanager
-def in_doubt(ledger: Path, side: Side) -> Iterator[InDoubt]:
-    """Give what is in doubt in a ledger of `side`: as a plan to apply again what it de-duplicates."""
+def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
+    """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates."""
     with scratch() as (copy, path):
         repeatable, unrepeatable, refused = 0, 0, list[str]()
         for change in recorded(ledger, SETTLEABLE):
-            if side.repeat.get(change.operation) is not RepeatClass.KEYED:
+            if adapter.repeat_classes.get(change.operation) is not RepeatClass.KEYED:
                 unrepeatable += 1
                 continue
-            cells = dict(zip(side.exported, side.cells(change), strict=True))
-            read = side.row(0, tuple(map(cells.get, side.columns.names)))
+            cells = dict(zip(adapter.export_columns, adapter.export_cells(change), strict=True))
+            read = adapter.read_row(0, tuple(map(cells.get, adapter.columns.names)))
             if isinstance(read, Problem):
                 refused.append(f"{printable(change.key)}: {read.message}")
                 continue
             copy.write(json_line(cells))
             repeatable += 1
         copy.flush()
-        source = Source(path, str(ledger), "jsonl", side, kept=True)
+        source = Source(path, str(ledger), "jsonl", adapter, kept=True)
         yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused)
 
 

@@ -11,7 +11,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._transport.session import PoolLimits, Timeouts
-from bonifiq_async.cli.adapter import ClientSettings, Side, Sight, side_of
+from bonifiq_async.cli.adapter import ClientSettings, Evidence, FileAdapter, adapter_of
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
 from bonifiq_async.cli.terminal.screen import give, show
@@ -24,7 +24,7 @@ LISTED = 100
 SHOWN = 10
 """Of these, how many a person is shown who does not ask the provider about each."""
 
-Sights = Mapping[int, Sight]
+Found = Mapping[int, Evidence]
 """What was seen of the changes in doubt, by their place."""
 
 
@@ -34,23 +34,23 @@ def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
     Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
     """
     found = standing(ledger)
-    side = None if found.provider is None else side_of(found.provider)
+    adapter = None if found.provider is None else adapter_of(found.provider)
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
-    sights = asyncio.run(_looked(side, found.provider, doubts)) if look else {}
+    evidence = asyncio.run(_looked(adapter, found.provider, doubts)) if look else {}
     if as_json:
-        each = [_values(doubt, sights.get(place)) for place, doubt in enumerate(doubts)]
+        each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
         give(json_line({**standing_values(found), "in_doubt": each}))
         return
     show(f"Provider: {found.provider or 'none yet'}")
-    show_table(standing_table(found, side))
+    show_table(standing_table(found, adapter))
     for place, doubt in enumerate(doubts):
-        show(*_lines(doubt, side, sights.get(place)))
+        show(*_lines(doubt, adapter, evidence.get(place)))
     unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)
     if unlisted > 0:
         show(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
     if doubts:
-        show(_way_out(ledger, side))
+        show(_way_out(ledger, adapter))
     if used := found.counts[State.USED_ELSEWHERE]:
         show(
             f"{used:,} used elsewhere: their keys were used before, the provider says, and not by what is "
@@ -59,23 +59,23 @@ def show_standing(ledger: Path, *, look: bool, as_json: bool) -> None:
         )
 
 
-async def _looked(side: Side | None, provider: str | None, doubts: Sequence[Recorded]) -> Sights:
-    if side is None or side.look is None:
+async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Sequence[Recorded]) -> Found:
+    if adapter is None or adapter.evidence is None:
         raise ConfigurationError(
             f"There is nothing to look up for changes of {provider}: "
             "bonifiq settle LEDGER --all-by-repeating settles them under their keys."
         )
     if not doubts:
         return {}
-    async with side.connect(ClientSettings(RetryPolicy(), Timeouts(), PoolLimits())) as client:
-        return {place: await side.look(client, doubt) for place, doubt in enumerate(doubts)}
+    async with adapter.connect(ClientSettings(RetryPolicy(), Timeouts(), PoolLimits())) as client:
+        return {place: await adapter.evidence.read(client, doubt) for place, doubt in enumerate(doubts)}
 
 
 _SENT = {State.UNKNOWN: "sent", State.IN_DOUBT: "may have been sent since"}
 
 
-def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[str]:
-    money = str if side is None else side.money
+def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: Evidence | None) -> Sequence[str]:
+    money = str if adapter is None else adapter.money
     lines = [
         (
             f"In doubt: {printable(doubt.key)}: {short(doubt.operation)} {money(doubt.value)} for "
@@ -83,20 +83,20 @@ def _lines(doubt: Recorded, side: Side | None, sight: Sight | None) -> Sequence[
             f"{_SENT[doubt.state]} {moment(doubt.first_sent)}"
         )
     ]
-    if sight is not None:
-        now = "" if sight.balance is None else f"balance now {money(sight.balance)}; "
-        lines.append(f"    {now}{sight.note}")
-        for moved in sight.movements:
+    if shown is not None:
+        now = "" if shown.balance is None else f"balance now {money(shown.balance)}; "
+        lines.append(f"    {now}{shown.note}")
+        for moved in shown.movements:
             mark = "  <- this much" if moved.expected else ""
             lines.append(f"    {moved.at}  {printable(moved.event)}  {money(moved.amount)}{mark}")
-        if {moved.expected for moved in sight.movements} == {False}:
+        if {moved.expected for moved in shown.movements} == {False}:
             lines.append("    no movement of that amount at that time")
-        if sight.balance is not None and not sight.movements:
+        if shown.balance is not None and not shown.movements:
             lines.append("    no movement at that time")
     return lines
 
 
-def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
+def _values(doubt: Recorded, shown: Evidence | None) -> Mapping[str, object]:
     values: dict[str, object] = {
         "change_key": doubt.key,
         "operation": short(doubt.operation),
@@ -104,14 +104,14 @@ def _values(doubt: Recorded, sight: Sight | None) -> Mapping[str, object]:
         "value": doubt.value,
         "since": moment(doubt.first_sent),
     }
-    if sight is not None:
-        moved = [asdict(each) for each in sight.movements]
-        values |= {"balance": sight.balance, "movements": moved, "note": sight.note}
+    if shown is not None:
+        moved = [asdict(each) for each in shown.movements]
+        values |= {"balance": shown.balance, "movements": moved, "note": shown.note}
     return values
 
 
-def _way_out(ledger: Path, side: Side | None) -> str:
-    if side is not None and not side.forgets:
+def _way_out(ledger: Path, adapter: FileAdapter | None) -> str:
+    if adapter is not None and not adapter.ledger_alone_knows:
         return (
             "To settle them, run the apply that left them again, or bonifiq settle "
             f"{ledger} --all-by-repeating: both send them again under their keys"

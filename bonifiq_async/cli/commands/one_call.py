@@ -62,10 +62,11 @@ def checkout_remove(
 
 
 def _show(values: Mapping[str, object], *, as_json: bool) -> None:
-    from bonifiq_async.bonifiq.files import brl
+    from bonifiq_async.bonifiq import PROVIDER
+    from bonifiq_async.cli.adapter import adapter_for
     from bonifiq_async.cli.terminal.report import show_values
 
-    show_values(values, brl, as_json=as_json)
+    show_values(values, adapter_for(PROVIDER.name).money, as_json=as_json)
 
 
 def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:

@@ -4,14 +4,14 @@ import signal
 import threading
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.adapter import Side
+from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.terminal.screen import say, show
 from bonifiq_async.sandbox import FaultScript
 
 
-def serve(side: Side, port: int, faults: FaultScript, duplicates: str | None) -> None:
+def serve(adapter: FileAdapter, port: int, faults: FaultScript, duplicates: str | None) -> None:
     """Serve until SIGINT or SIGTERM, after printing the settings that point a client here. Raises `Lost`."""
-    box = side.sandbox(faults, port, duplicates)
+    box = adapter.sandbox(faults, port, duplicates)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
@@ -22,7 +22,7 @@ def serve(side: Side, port: int, faults: FaultScript, duplicates: str | None) ->
             f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
         ) from None
     try:
-        show(*[f"export {name}={value}" for name, value in side.environment(box.url).items()])
+        show(*[f"export {name}={value}" for name, value in box.environment().items()])
         say("The sandbox is running; set the lines above in another shell. Ctrl-C ends it.")
         over.wait()
     finally:

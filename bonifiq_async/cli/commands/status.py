@@ -50,8 +50,8 @@ def export(
     format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
 ) -> None:
     """Print the changes of a ledger that ended so, as a file that can be applied again."""
+    from bonifiq_async.cli.commands.export import adapter_in
     from bonifiq_async.cli.commands.export import export as run_export
-    from bonifiq_async.cli.commands.export import side_in
     from bonifiq_async.ledger.protocol import State
 
     known = {state.value.replace(" ", "-"): state for state in State}
@@ -62,9 +62,9 @@ def export(
     if State.UNKNOWN in states:
         states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
     run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
-    if (side := side_in(ledger)).forgets:
+    if (adapter := adapter_in(ledger)).ledger_alone_knows:
         say(
-            f"{side.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
+            f"{adapter.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
             "sent, and with no other."
         )
 
@@ -125,19 +125,19 @@ def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_
     """Send what a ledger has in doubt again, and return the exit code."""
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.commands.apply import Settings, apply, client_from_env
-    from bonifiq_async.cli.commands.export import in_doubt, side_in
+    from bonifiq_async.cli.commands.export import adapter_in, in_doubt
     from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.terminal.report import plan_table
     from bonifiq_async.cli.terminal.tables import say_table
 
-    flow, side = FlowControl(), side_in(ledger)
-    make_client = client_from_env(side, flow.max_in_flight)
-    with in_doubt(ledger, side) as found:
+    flow, adapter = FlowControl(), adapter_in(ledger)
+    make_client = client_from_env(adapter, flow.max_in_flight)
+    with in_doubt(ledger, adapter) as found:
         plan = found.plan
         if found.unrepeatable:
             say(
                 f"{counted(found.unrepeatable, 'change')} in doubt "
-                f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {side.name} "
+                f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {adapter.name} "
                 "de-duplicates none: settle each with --key, --as and --note."
             )
         for why in found.refused:

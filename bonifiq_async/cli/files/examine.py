@@ -98,7 +98,7 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
     or the ledger; a ledger that is not there yet has nothing in it.
     """
     with contextlib.ExitStack() as stack:
-        keys = stack.enter_context(contextlib.closing(Keys(source.side)))
+        keys = stack.enter_context(contextlib.closing(Keys(source.adapter)))
         marks, settled, elsewhere = Marks(), Settled(), Settled()
         looks = ledger is not None and ledger.path.exists()
         if ledger is not None and looks:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import chain
 
 from bonifiq_async._model.money import Sums
-from bonifiq_async.cli.adapter import FileChange, Side
+from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.files.rows import TOGETHER
 from bonifiq_async.ledger.sqlite.reader import APPLIED
 from bonifiq_async.ledger.sqlite.row import COLUMNS, vouch
@@ -19,8 +19,8 @@ class Keys:
     has left. Raises what sqlite3 raises.
     """
 
-    def __init__(self, side: Side) -> None:
-        self._digest, self._operations = side.digest, tuple(side.repeat)
+    def __init__(self, adapter: FileAdapter) -> None:
+        self._digest, self._operations = adapter.digest, tuple(adapter.repeat_classes)
         # Unnamed: on disk when large, and gone when closed.
         self.database = sqlite3.connect("", isolation_level=None, uri=True)
         self.database.execute("PRAGMA journal_mode = OFF")

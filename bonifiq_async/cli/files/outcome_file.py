@@ -17,7 +17,7 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
-from bonifiq_async.cli.adapter import FileChange, Side
+from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
@@ -26,10 +26,20 @@ Record = Mapping[str, object]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def columns(side: Side) -> tuple[str, ...]:
+def columns(adapter: FileAdapter) -> tuple[str, ...]:
     """Return what is said of an outcome."""
-    known = (_USED,) if side.keyed else ()
-    return ("line", *side.about, "change_key", "effect", *known, *_COMMON, *side.answered, "notice", "error")
+    known = (_USED,) if adapter.has_keys else ()
+    return (
+        "line",
+        *adapter.change_columns,
+        "change_key",
+        "effect",
+        *known,
+        *_COMMON,
+        *adapter.answer_columns,
+        "notice",
+        "error",
+    )
 
 
 _COMMON = ("attempts", "status", "code", "code_name")
@@ -37,26 +47,25 @@ _USED = "used_elsewhere"
 """See `Outcome`; where nobody de-duplicates, there is no such thing."""
 
 
-def record(side: Side, change: FileChange, outcome: Outcome[object]) -> Record:
+def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -> Record:
     """Return the outcome of `change` as plain values under `columns`."""
-    error, told, about = outcome.error, side.told(change, outcome.result), len(side.about)
-    notice = outcome.notice
+    error, notice = outcome.error, outcome.notice
     said = notice if error is None else error
     values = (
         change.line,
-        *told[:about],
+        *adapter.change_cells(change),
         change.change_key,
         outcome.effect.name.lower(),
-        *((outcome.used_elsewhere,) if side.keyed else ()),
+        *((outcome.used_elsewhere,) if adapter.has_keys else ()),
         len(outcome.attempts),
         outcome.attempts[-1].status if outcome.attempts else None,
         said.code if said is not None else None,
         said.code_name if said is not None else None,
-        *told[about:],
+        *adapter.answer_cells(outcome.result),
         said_beside(notice) if notice is not None else None,
         str(error) if error is not None else None,
     )
-    return dict(zip(columns(side), values, strict=True))
+    return dict(zip(columns(adapter), values, strict=True))
 
 
 def json_line(values: Record) -> bytes:

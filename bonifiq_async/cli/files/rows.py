@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import FileChange, Side, chosen
+from bonifiq_async.cli.adapter import FileAdapter, FileChange, adapter_for
 from bonifiq_async.cli.files.spoilt import first_spoilt
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def _ignored(line: int, names: Sequence[str]) -> None:
 
 @frozen
 class Source:
-    """A file of changes of `side` that can be read twice. `name` is what the user calls it.
+    """A file of changes of `adapter` that can be read twice. `name` is what the user calls it.
 
     `unknown` is told of the names in it that mean nothing here, with their line: columns, or members.
     What is `kept` in a ledger was sent as it is: it is not held against the rules for what people write.
@@ -76,7 +76,7 @@ class Source:
     path: Path
     name: str
     format: Format
-    side: Side = field(factory=chosen)
+    adapter: FileAdapter = field(factory=adapter_for)
     unknown: Callable[[int, Sequence[str]], None] = field(default=_ignored, eq=False, repr=False)
     kept: bool = False
 
@@ -114,7 +114,7 @@ class Source:
 
     def _row(self) -> Callable[[int, int, "Cells"], FileChange | Problem]:
         """Return what reads the cells of a row, of which the first and the last line are given."""
-        row, columns = self.side.row, self.side.columns
+        row, columns = self.adapter.read_row, self.adapter.columns
         named = () if self.kept else (*columns.customers, *columns.keys)
         naming = [(columns.names.index(name), name) for name in named]
 
@@ -127,8 +127,8 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
-    """Give a copy of `file` as a source of changes of `side`; `-` is standard input.
+def opened(file: str, format: Format | None, adapter: FileAdapter) -> Iterator[Source]:
+    """Give a copy of `file` as a source of changes of `adapter`; `-` is standard input.
 
     What is sent is what was checked, whatever happens to the file meanwhile. Raises
     `ConfigurationError` when the format cannot be told or the file cannot be read.
@@ -151,7 +151,7 @@ def opened(file: str, format: Format | None, side: Side) -> Iterator[Source]:
             raise ConfigurationError(
                 f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
             ) from None
-        yield Source(path, name, kind, side)
+        yield Source(path, name, kind, adapter)
 
 
 @contextlib.contextmanager
@@ -171,7 +171,7 @@ def scratch() -> Iterator[tuple[IO[bytes], Path]]:
 
 
 Cells = tuple[object, ...]
-"""What a row has under each of its side's columns; None where it has nothing, as an empty cell of CSV has."""
+"""The values of a row under its adapter's columns; None for a missing one, as an empty cell of CSV is."""
 
 Row = tuple[int, int, Cells | Problem]
 """The first and the last line of a row, and its cells, or what is wrong with it."""
@@ -200,7 +200,7 @@ def _gathered(rows: Iterator[T], together: int) -> Iterator[list[T]]:
 def _csv_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
     with source.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
-        line, columns = 1, source.side.columns
+        line, columns = 1, source.adapter.columns
         names = columns.names
         as_it_stands = [names.index(name) for name in columns.keys]
         try:
@@ -257,7 +257,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
             f"{source.name}, {_lines(1, last)}: the header has a line break in a cell. Nothing was sent; "
             "take it out, or the quotes that make one cell of several lines."
         )
-    names, columns = [cell.strip() for cell in cells], source.side.columns
+    names, columns = [cell.strip() for cell in cells], source.adapter.columns
     missing = [column for column in columns.required if column not in names]
     missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
     if missing and any(";" in name for name in names):
@@ -282,7 +282,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
 
 
 def _json_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
-    names = source.side.columns.names
+    names = source.adapter.columns.names
     known, quoted = frozenset(names), tuple([f'"{name}"'.encode() for name in names])
     with source.path.open("rb") as lines:
         for line, raw in enumerate(lines, 1):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bonifiq_async.cli.adapter import Provider
+from bonifiq_async._provider.registry import names
 from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_read
 
 if TYPE_CHECKING:
@@ -27,7 +27,18 @@ AcceptUsedKeys = Annotated[
         help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
     ),
 ]
-From = Annotated[Provider, typer.Option("--provider", help="Whose changes FILE has.")]
+
+
+def _known(provider: str) -> str:
+    if provider not in names():
+        raise typer.BadParameter(f"{provider!r} is not one of {', '.join(map(repr, names()))}.")
+    return provider
+
+
+ProviderName = Annotated[
+    str,
+    typer.Option("--provider", metavar=f"[{'|'.join(names())}]", callback=_known, help="The provider."),
+]
 
 
 class FileFormat(StrEnum):
@@ -127,11 +138,11 @@ def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Pat
         say(f"and {ending.failed - len(shown):,} more that failed; {where}")
     if ending.stopped is not None:
         say(ending.stopped)
-    over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.side.forgets else []))
+    over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []))
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again
         say("To go on, run the same command again; no change is applied twice:", f"  {command_line()}")
-    if ending.side.forgets and ending.counts[Effect.UNKNOWN]:
+    if ending.adapter.ledger_alone_knows and ending.counts[Effect.UNKNOWN]:
         say(
             f"What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
             f"bonifiq settle {ledger} takes your word for each."

@@ -12,7 +12,7 @@ from bonifiq_async._model.money import Sums
 from bonifiq_async._model.outcome import Change, Effect, Outcome
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
-from bonifiq_async.cli.adapter import Side
+from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.screen import give
@@ -55,14 +55,14 @@ _FAILED = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
 
 @define
 class Ending:
-    """How a run over changes of `side` ended, counted and summed by effect.
+    """How a run over changes of `adapter` ended, counted and summed by effect.
 
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
     changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
     a warning; `warnings` are the first of them.
     """
 
-    side: Side
+    adapter: FileAdapter
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
     sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
     used_elsewhere: UsedElsewhere = field(factory=UsedElsewhere)
@@ -150,13 +150,13 @@ def comparison_table(found: Comparison) -> Table:
 def plan_table(plan: Plan) -> Table:
     """Return what a file asks for."""
     table = Table(show_header=False)
-    side = plan.source.side
-    added, removed = side.sums
+    adapter = plan.source.adapter
+    added, removed = adapter.sum_labels
     rows = {
         "changes": f"{plan.changes:,}",
         "customers": f"{plan.customers:,}",
-        added: side.money(plan.added),
-        removed: side.money(plan.removed),
+        added: adapter.money(plan.added),
+        removed: adapter.money(plan.removed),
     }
     if plan.repeats:
         rows["rows said twice, sent once"] = f"{plan.repeats:,}"
@@ -175,11 +175,11 @@ def _kinds(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Kinds:
     return [(kind.value, count, sums[kind]) for kind, count in counts.items()]
 
 
-def _by_kind(side: Side | None, column: str, kinds: Kinds, *, title: str | None = None) -> Table:
+def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, *, title: str | None = None) -> Table:
     """Return a table of changes and sums, a row for each kind that occurs."""
     table = Table(title=title, title_justify="left")
-    money = str if side is None else side.money
-    for name in (column, "changes", *(("added", "removed") if side is None else side.sums)):
+    money = str if adapter is None else adapter.money
+    for name in (column, "changes", *(("added", "removed") if adapter is None else adapter.sum_labels)):
         table.add_column(name, justify="left" if name == column else "right")
     for name, count, sums in kinds:
         if count:
@@ -201,13 +201,13 @@ USED_ELSEWHERE = "used before, not by this ledger"
 def _effects(ending: Ending, name: str) -> Kinds:
     """Return the kinds of a run: its effects, and behind them, under `name`, what was used elsewhere."""
     used = ending.used_elsewhere
-    apart = [(name, used.count, used.sums)] if ending.side.keyed else []
+    apart = [(name, used.count, used.sums)] if ending.adapter.has_keys else []
     return [*_kinds(ending.counts, ending.sums), *apart]
 
 
 def ending_table(ending: Ending) -> Table:
     """Return the closing table by effect."""
-    table = _by_kind(ending.side, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
+    table = _by_kind(ending.adapter, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
     for name, number in (
         ("of them with a warning", ending.warned),
         ("not tried", ending.not_tried),
@@ -226,7 +226,7 @@ def used_table(ending: Ending) -> Table:
         table.add_column(name, justify="right" if name in ("line", "value") else "left", overflow="fold")
     for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
         names = (change.change_key, change.customer_id)
-        table.add_row(f"{line:,}" if line else "-", *names, ending.side.money(change.value))
+        table.add_row(f"{line:,}" if line else "-", *names, ending.adapter.money(change.value))
     if used.count > len(used.first):
         table.add_row("", f"and {used.count - len(used.first):,} more", "", "")
     return table
@@ -277,9 +277,9 @@ def show_values(values: Mapping[str, object], money: Callable[[Decimal], str], *
     show_table(table)
 
 
-def standing_table(found: Standing, side: Side | None) -> Table:
+def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:
     """Return what a ledger knows, by state."""
-    return _by_kind(side, "state", _kinds(found.counts, found.sums))
+    return _by_kind(adapter, "state", _kinds(found.counts, found.sums))
 
 
 def standing_values(found: Standing) -> Mapping[str, object]:

@@ -1,0 +1,60 @@
+"""`bonifiq check`: every row is validated, and what is wrong with a row is told. Nothing is sent."""
+
+from collections.abc import Sequence
+
+import typer
+from attrs import evolve
+
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.files.examine import Plan, examine
+from bonifiq_async.cli.files.misspelt import Misspelt
+from bonifiq_async.cli.files.rows import Format, Problem, Source, opened
+from bonifiq_async.cli.terminal.dialogue import counted, interruptible
+from bonifiq_async.cli.terminal.report import plan_json, plan_table
+from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
+from bonifiq_async.cli.terminal.tables import show_table
+from bonifiq_async.ledger.sqlite.reader import LedgerFile
+
+
+def check(file: str, format: Format | None, adapter: FileAdapter, *, as_json: bool) -> int:
+    """Print what a file asks for, and return the exit code."""
+    with opened(file, format, adapter) as source:
+        plan = examined(source, skip_invalid=True)
+        with whatever_is_read(to_the_end=False):
+            if as_json:
+                give(plan_json(plan))
+            else:
+                show_table(plan_table(plan))
+                verdict = "can be applied" if not plan.problems else "is refused as it is"
+                show(
+                    f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
+                    f"{counted(plan.problems, 'row')} not valid."
+                )
+    return 2 if plan.problems else 0
+
+
+def examined(source: Source, *, skip_invalid: bool, ledger: LedgerFile | None = None) -> Plan:
+    """Return what a file asks for, telling of each row that is not valid.
+
+    Ends the command where there is such a row, unless `skip_invalid`.
+    """
+
+    def tell_unknown(line: int, names: Sequence[str]) -> None:
+        kind = "columns" if source.format == "csv" else "members"
+        listed = ", ".join(map(printable, names))
+        say(f"{source.name}, line {line}: {kind} that mean nothing here: {listed}")
+
+    def tell(problem: Problem) -> None:
+        say(f"{source.name}, {problem}")
+
+    source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
+    with interruptible():
+        plan = examine(source, tell, ledger)
+    if plan.problems and not skip_invalid:
+        say(
+            f"{counted(plan.problems, 'row')} of {source.name} cannot be applied, so nothing was sent. "
+            "Correct the file, or leave out what is not valid with --skip-invalid."
+        )
+        raise typer.Exit(2)
+    return plan

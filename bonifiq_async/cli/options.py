@@ -1,0 +1,95 @@
+"""The options that commands share, each declared once, and the values that they take."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bonifiq_async._provider.registry import names
+
+
+class FileFormat(StrEnum):
+    """What a file of changes is."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+class Size(StrEnum):
+    """How much a proof tries."""
+
+    tiny = "tiny"
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
+class DuplicateAnswer(StrEnum):
+    """How the sandbox answers a used key."""
+
+    replay = "replay"
+    error_200 = "error-200"
+    error_400 = "error-400"
+    error_409 = "error-409"
+
+
+class Word(StrEnum):
+    """What a person says of a change in doubt."""
+
+    applied = "applied"
+    not_applied = "not-applied"
+
+
+def _known(provider: str) -> str:
+    if provider not in names():
+        raise typer.BadParameter(f"{provider!r} is not one of {', '.join(map(repr, names()))}.")
+    return provider
+
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines; - is standard input.")
+]
+Format = Annotated[
+    FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
+]
+ProviderName = Annotated[
+    str,
+    typer.Option("--provider", metavar=f"[{'|'.join(names())}]", callback=_known, help="The provider."),
+]
+LedgerPath = Annotated[
+    Path | None,
+    typer.Option(
+        help="The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates "
+        "nothing, PROVIDER.ledger in the folder of FILE."
+    ),
+]
+NoLedger = Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")]
+SameAccount = Annotated[
+    bool, typer.Option("--same-account", help="The ledger is of this account, whose credentials are new.")
+]
+MaxInFlight = Annotated[
+    int, typer.Option(min=1, help="Changes in flight at once, at most; fewer when the provider takes fewer.")
+]
+MaxRate = Annotated[float | None, typer.Option(min=0.001, help="Requests in a second, at most.")]
+GiveUpAfter = Annotated[
+    float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")]
+SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
+AcceptUsedKeys = Annotated[
+    bool,
+    typer.Option(
+        "--accept-used-keys",
+        help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
+Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
+Faults = Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")]
+Seed = Annotated[int, typer.Option(help="The same seed repeats a run exactly.")]
+Script = Annotated[
+    Path | None,
+    typer.Option(help="A fault script, TOML or Python: what each request meets; in place of --faults."),
+]
