@@ -6,6 +6,7 @@ commands/    what each command does
 entry_point  how the command is run: what ends it becomes one sentence and an exit code
 exit_codes   what the exit codes mean, as one table
 files/       files of changes, and files of outcomes
+options      the options that commands share, each declared once
 terminal/    what a person sees and is asked
 """
 

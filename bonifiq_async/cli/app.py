@@ -1,41 +1,38 @@
-"""The commands and their options. What they do is imported when they do it, so that help is quick."""
+"""The commands and their options, declared. What a command does is imported when it runs: help is quick."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from attrs import evolve
 
-from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
-from bonifiq_async.cli.commands import one_call, status
-from bonifiq_async.cli.terminal.dialogue import (
+from bonifiq_async.cli.commands import one_call
+from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
+    DryRun,
+    DuplicateAnswer,
+    Faults,
+    File,
     FileFormat,
+    Format,
+    GiveUpAfter,
+    LedgerPath,
+    MaxInFlight,
+    MaxRate,
+    NoLedger,
     Out,
     ProviderName,
+    SameAccount,
+    Script,
+    Seed,
+    Size,
+    SkipInvalid,
+    Word,
     Yes,
-    concluded,
-    confirmed,
-    counted,
-    interruptible,
-    said_before,
+    format_of,
 )
-from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-
-    from bonifiq_async.cli.adapter import FileAdapter
-    from bonifiq_async.cli.files.examine import Plan
-    from bonifiq_async.cli.files.rows import Problem, Source
-    from bonifiq_async.ledger.sqlite.reader import LedgerFile
-    from bonifiq_async.sandbox import FaultScript
-
-T = TypeVar("T")
+from bonifiq_async.cli.terminal.screen import show
 
 app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
@@ -48,37 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class Size(StrEnum):
-    """How much a proof tries."""
-
-    tiny = "tiny"
-    small = "small"
-    medium = "medium"
-    large = "large"
-
-
-class DuplicateAnswer(StrEnum):
-    """How the sandbox answers a used key."""
-
-    replay = "replay"
-    error_200 = "error-200"
-    error_400 = "error-400"
-    error_409 = "error-409"
-
-
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines; - is standard input.")
-]
-Format = Annotated[
-    FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
-]
-Script = Annotated[
-    Path | None,
-    typer.Option(help="A fault script, TOML or Python: what each request meets; in place of --faults."),
-]
-SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 
 
 def _version(wanted: bool) -> None:
@@ -101,23 +67,15 @@ def options(
 @app.command()
 def demo(
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 2000,
-    faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.2,
-    seed: Annotated[int, typer.Option(help="Repeats a run exactly.")] = 1,
+    faults: Faults = 0.2,
+    seed: Seed = 1,
     script: Script = None,
 ) -> None:
     """Do the main job against the built-in sandbox with faults on, and compare the books."""
-    from bonifiq_async.cli.commands.demo import demo as run_demo
-    from bonifiq_async.cli.terminal.report import comparison_table, ending_table
-    from bonifiq_async.cli.terminal.tables import show_table
+    from bonifiq_async.cli.commands import demo as command
+    from bonifiq_async.cli.commands.sandbox import faults_of
 
-    result = run_demo(changes, seed, _faults(faults, seed, script))
-    with whatever_is_read(to_the_end=False):
-        show_table(ending_table(result.ending))
-        show_table(comparison_table(result))
-        show(f"{changes:,} changes, {result.lost} lost, {result.doubled} doubled.")
-    if result.ending.interrupted:
-        raise typer.Exit(130)
-    raise typer.Exit(0 if result.agrees else 1)
+    raise typer.Exit(command.demo(changes, seed, faults_of(faults, seed, script)))
 
 
 @app.command()
@@ -125,22 +83,9 @@ def check(
     file: File, provider: ProviderName = DEFAULT, format: Format = None, as_json: AsJson = False
 ) -> None:
     """Validate every row; send nothing."""
-    from bonifiq_async.cli.terminal.report import plan_json, plan_table
-    from bonifiq_async.cli.terminal.tables import show_table
+    from bonifiq_async.cli.commands import check as command
 
-    with _source(file, format, adapter_for(provider)) as source:
-        plan = _examined(source, skip_invalid=True)
-        with whatever_is_read(to_the_end=False):
-            if as_json:
-                give(plan_json(plan))
-            else:
-                show_table(plan_table(plan))
-                verdict = "can be applied" if not plan.problems else "is refused as it is"
-                show(
-                    f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
-                    f"{counted(plan.problems, 'row')} not valid."
-                )
-        raise typer.Exit(2 if plan.problems else 0)
+    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), as_json=as_json))
 
 
 @app.command()
@@ -149,94 +94,111 @@ def apply(
     provider: ProviderName = DEFAULT,
     format: Format = None,
     out: Out = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option(
-            help="The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates "
-            "nothing, PROVIDER.ledger in the folder of FILE."
-        ),
-    ] = None,
-    no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")] = False,
-    same_account: Annotated[
-        bool,
-        typer.Option("--same-account", help="The ledger is of this account, whose credentials are new."),
-    ] = False,
-    max_in_flight: Annotated[
-        int,
-        typer.Option(min=1, help="Changes in flight at once, at most; fewer when the provider takes fewer."),
-    ] = 256,
-    max_rate: Annotated[float | None, typer.Option(min=0.001, help="Requests in a second, at most.")] = None,
-    give_up_after: Annotated[
-        float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
-    ] = 900.0,
+    ledger: LedgerPath = None,
+    no_ledger: NoLedger = False,
+    same_account: SameAccount = False,
+    max_in_flight: MaxInFlight = 256,
+    max_rate: MaxRate = None,
+    give_up_after: GiveUpAfter = 900.0,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
+    dry_run: DryRun = False,
     skip_invalid: SkipInvalid = False,
     accept_used_keys: AcceptUsedKeys = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
     from bonifiq_async.batch import FlowControl
-    from bonifiq_async.cli.commands.apply import Settings, client_from_env
-    from bonifiq_async.cli.commands.apply import apply as run_apply
-    from bonifiq_async.cli.commands.export import default_ledger
-    from bonifiq_async.cli.files.outcome_file import kind_of
-    from bonifiq_async.cli.terminal.report import plan_json, plan_table
-    from bonifiq_async.cli.terminal.tables import say_table
-    from bonifiq_async.ledger.sqlite.reader import LedgerFile, rebind
+    from bonifiq_async.cli.commands import apply as command
 
-    if no_ledger and ledger is not None:
-        raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
-    adapter = adapter_for(provider)
-    unkept = no_ledger or (ledger is None and file == "-")
-    kept = None if unkept else ledger or default_ledger(file, adapter)
-    if kept is None and adapter.ledger_alone_knows and not dry_run:
-        raise typer.BadParameter(
-            f"{adapter.name} de-duplicates nothing: without a ledger, a second run would apply everything "
-            "again",
-            param_hint="--no-ledger" if no_ledger else "--ledger",
-        )
-    if kept is None and not no_ledger and not dry_run:
-        raise typer.BadParameter(
-            "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
-            "for none",
-            param_hint="--ledger",
-        )
-    _apart({"FILE": None if file == "-" else Path(file), "--out": out, "--ledger": kept})
-    if out is not None:
-        kind_of(out)  # what is wrong with it is said before a long file is read
-    make_client, account = client_from_env(adapter, max_in_flight), None
-    if not dry_run:
-        account = make_client(None).account  # what is missing is said before a long file is read
-        if kept is not None and same_account:
-            rebind(kept, account)
-    record = None if kept is None else LedgerFile(kept, account)
-    with _source(file, format, adapter) as source:
-        plan = _examined(source, skip_invalid=skip_invalid, ledger=record)
-        say(f"{source.name} asks for:")
-        say_table(plan_table(plan))
-        said_before(plan, kept)
-        if dry_run:
-            if as_json:
-                give(plan_json(plan, known=kept is not None and kept.exists()))
-            say("This was a dry run: nothing was sent.")
-            return
-        if kept is not None and adapter.ledger_alone_knows:
-            _tell_of_doubts(kept)
-        confirmed(plan, yes=yes, from_stdin=file == "-")
-        ending = run_apply(
-            plan,
-            Settings(FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after), out, kept),
-            make_client,
-        )
     raise typer.Exit(
-        concluded(ending, as_json=as_json, out=out, ledger=kept, accept_used_keys=accept_used_keys)
+        command.apply(
+            command.ApplyOptions(
+                file=file,
+                adapter=adapter_for(provider),
+                format=format_of(format),
+                out=out,
+                ledger=ledger,
+                no_ledger=no_ledger,
+                same_account=same_account,
+                flow=FlowControl(max_in_flight, max_rate=max_rate, give_up_after=give_up_after),
+                yes=yes,
+                dry_run=dry_run,
+                skip_invalid=skip_invalid,
+                accept_used_keys=accept_used_keys,
+                as_json=as_json,
+            )
+        )
     )
 
 
-app.command()(status.status)
-app.command()(status.export)
-app.command()(status.settle)
+@app.command()
+def status(
+    ledger: Path,
+    look: Annotated[
+        bool,
+        typer.Option(
+            "--look", help="Ask the provider for what helps to decide: the balance now, movements then."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
+    from bonifiq_async.cli.commands import status as command
+
+    command.status(ledger, look=look, as_json=as_json)
+
+
+@app.command()
+def export(
+    ledger: Path,
+    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
+    format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
+) -> None:
+    """Print the changes of a ledger that ended so, as a file that can be applied again."""
+    from bonifiq_async.cli.commands import export as command
+
+    command.export(ledger, effect, format_of(format) or "csv")
+
+
+@app.command()
+def settle(
+    ledger: Path,
+    key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
+    word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
+    note: Annotated[str | None, typer.Option(help="How you know, and your name.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="Such as earn, where several changes in doubt share the key.")
+    ] = None,
+    all_by_repeating: Annotated[
+        bool,
+        typer.Option("--all-by-repeating", help="Send again, under the same keys, what is in doubt."),
+    ] = False,
+    without_log: Annotated[
+        bool,
+        typer.Option("--without-log", help="Go on though the ledger's log is missing: nothing else is."),
+    ] = False,
+    out: Out = None,
+    yes: Yes = False,
+    accept_used_keys: AcceptUsedKeys = False,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them.
+
+    Your word is taken, too, on one whose key was used before, not by this ledger.
+    """
+    from bonifiq_async.cli.commands import settle as command
+
+    raise typer.Exit(
+        command.settle(
+            ledger,
+            command.WordOptions(key, None if word is None else word is Word.applied, note, operation),
+            command.RepeatOptions(out, yes, accept_used_keys, as_json),
+            all_by_repeating=all_by_repeating,
+            without_log=without_log,
+        )
+    )
+
+
 app.command()(one_call.balance)
 app.command()(one_call.pending)
 app.command("checkout-remove")(one_call.checkout_remove)
@@ -246,8 +208,8 @@ app.command("checkout-remove")(one_call.checkout_remove)
 def sandbox(
     provider: ProviderName = DEFAULT,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    faults: Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Repeats the faults exactly.")] = 1,
+    faults: Faults = 0.0,
+    seed: Seed = 1,
     duplicates: Annotated[
         DuplicateAnswer | None,
         typer.Option(help="How a used key is answered, where there are keys. Default: error-400."),
@@ -255,10 +217,10 @@ def sandbox(
     script: Script = None,
 ) -> None:
     """Run the sandbox in the foreground until Ctrl-C."""
-    from bonifiq_async.cli.commands.sandbox import serve
+    from bonifiq_async.cli.commands import sandbox as command
 
     answer = None if duplicates is None else duplicates.value
-    serve(adapter_for(provider), port, _faults(faults, seed, script), answer)
+    command.serve(adapter_for(provider), port, command.faults_of(faults, seed, script), answer)
 
 
 @app.command()
@@ -270,74 +232,6 @@ def prove(
     as_json: AsJson = False,
 ) -> None:
     """Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold."""
-    from bonifiq_async.cli.commands import prove as room
+    from bonifiq_async.cli.commands import prove as command
 
-    with interruptible():
-        proven = room.run(scale.value, seed, only or (), html)
-    with whatever_is_read(to_the_end=False):
-        if as_json:
-            give(room.as_json(proven))
-        else:
-            room.report(proven)
-    raise typer.Exit(0 if proven.holds else 1)
-
-
-def _faults(rate: float, seed: int, script: Path | None) -> "FaultScript":
-    """Return what requests meet: a script, or chance."""
-    from bonifiq_async.sandbox import FaultScript
-
-    return FaultScript(rate=rate, seed=seed) if script is None else FaultScript.from_file(script)
-
-
-def _source(file: str, format: FileFormat | None, adapter: "FileAdapter") -> "AbstractContextManager[Source]":
-    from bonifiq_async.cli.files.rows import opened
-
-    return opened(file, "csv" if format is FileFormat.csv else "jsonl" if format else None, adapter)
-
-
-def _apart(files: "dict[str, Path | None]") -> None:
-    """Refuse one file for two purposes, by whatever name."""
-    given = [(name, path) for name, path in files.items() if path is not None]
-    for at, (name, path) in enumerate(given):
-        for other, second in given[at + 1 :]:
-            beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
-            same = path.exists() and second.exists() and path.samefile(second)
-            if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
-                raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
-
-
-def _tell_of_doubts(ledger: Path) -> None:
-    """Say beforehand what of a ledger will not go out, whatever the file asks for."""
-    from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, standing
-
-    counts = standing(ledger).counts if ledger.exists() else {}
-    if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
-        say(
-            f"In doubt in {ledger}: {counted(doubts, 'change')}, of which none is sent again; "
-            f"bonifiq settle {ledger} takes your word for each."
-        )
-
-
-def _examined(source: "Source", *, skip_invalid: bool, ledger: "LedgerFile | None" = None) -> "Plan":
-    from bonifiq_async.cli.files.examine import examine
-    from bonifiq_async.cli.files.misspelt import Misspelt
-
-    def tell_unknown(line: int, names: "Sequence[str]") -> None:
-        kind = "columns" if source.format == "csv" else "members"
-        said = ", ".join(map(printable, names))
-        say(f"{source.name}, line {line}: {kind} that mean nothing here: {said}")
-
-    source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
-
-    def tell(problem: "Problem") -> None:
-        say(f"{source.name}, {problem}")
-
-    with interruptible():
-        plan = examine(source, tell, ledger)
-    if plan.problems and not skip_invalid:
-        say(
-            f"{counted(plan.problems, 'row')} of {source.name} cannot be applied, so nothing was sent. "
-            "Mend the file, or leave out what is not valid with --skip-invalid."
-        )
-        raise typer.Exit(2)
-    return plan
+    raise typer.Exit(command.prove(scale.value, seed, only or (), html, as_json=as_json))

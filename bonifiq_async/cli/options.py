@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +39,11 @@ class Word(StrEnum):
 
     applied = "applied"
     not_applied = "not-applied"
+
+
+def format_of(chosen: FileFormat | None) -> Literal["csv", "jsonl"] | None:
+    """Return the format that was chosen, None where the file's ending is to tell."""
+    return None if chosen is None else "csv" if chosen is FileFormat.csv else "jsonl"
 
 
 def _known(provider: str) -> str:

@@ -176,7 +176,7 @@ def test_an_outcome_file_of_another_kind_is_refused(console, sandbox):
 
 def test_what_is_sent_is_what_was_checked(console, sandbox, monkeypatch):
     """Whatever happens to the file meanwhile."""
-    from bonifiq_async.cli.commands import apply as module
+    from bonifiq_async.cli.commands import run as module
 
     file = console.write("changes.csv", HEADER, "a,1,r,k")
     original = module.display

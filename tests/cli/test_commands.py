@@ -15,7 +15,7 @@ from console import HEADER, process, rows
 
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
-from bonifiq_async.cli.commands.apply import _interrupts
+from bonifiq_async.cli.commands.run import _interrupts
 from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
 from bonifiq_async.cli.terminal.report import Ending
 from bonifiq_async.sandbox import FaultScript, Sandbox

@@ -9,7 +9,7 @@ from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, st
 
 from bonifiq_async import RetryPolicy
 from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
-from bonifiq_async.cli.commands.apply import _keep_shown
+from bonifiq_async.cli.commands.run import _keep_shown
 from bonifiq_async.cli.terminal import progress
 from bonifiq_async.cli.terminal.progress import display, flow_text
 

@@ -18,7 +18,8 @@ from bonifiq_async import CashbackChange, SqliteLedger
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.cli.commands import apply as applying
+from bonifiq_async.cli.commands import check as checking
+from bonifiq_async.cli.commands import run as applying
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files import examine as examining
 from bonifiq_async.cli.files.keys import Keys
@@ -101,7 +102,7 @@ def test_a_settled_row_has_the_line_that_its_claim_would_give_it(console, sandbo
     console(*COMMAND, sandbox=sandbox)
     console(*COMMAND, "--out", f"looked-{name}", sandbox=sandbox)
     original = examining.examine
-    monkeypatch.setattr(examining, "examine", lambda source, tell, ledger: original(source, tell))
+    monkeypatch.setattr(checking, "examine", lambda source, tell, ledger: original(source, tell))
     console(*COMMAND, "--out", f"claimed-{name}", sandbox=sandbox)
     looked, claimed = (Path(f"{way}-{name}").read_text().splitlines() for way in ("looked", "claimed"))
     assert len(looked) >= 450

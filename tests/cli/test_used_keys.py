@@ -13,7 +13,7 @@ from console import Console, Ended
 
 from bonifiq_async import CashbackChange, Effect, SqliteLedger
 from bonifiq_async._delivery import delivery
-from bonifiq_async.cli.commands import status
+from bonifiq_async.cli.commands import settle as settling
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import settle, standing
@@ -216,7 +216,7 @@ def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code
         assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
         stranger(sandbox, "k1")
         word = (Path(LEDGER), "k1", State.NOT_APPLIED, "no movement")
-        monkeypatch.setattr(status, "confirmed", lambda *_, **__: settle(*word))
+        monkeypatch.setattr(settling, "confirmed", lambda *_, **__: settle(*word))
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", *accept, sandbox=sandbox)
         assert ended.code == code
         assert lines(ended.out, LABEL, " 1 ") and lines(ended.out, "k1", " a ")

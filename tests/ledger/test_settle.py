@@ -10,7 +10,7 @@ from conftest import change, client_for, until
 from ledger_files import AWAY
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
-from bonifiq_async.cli.commands.in_doubt import show_standing
+from bonifiq_async.cli.commands.status import status as show_standing
 from bonifiq_async.ledger.protocol import Ending, Intent, State
 from bonifiq_async.ledger.sqlite.connection import Connection, opened
 from bonifiq_async.ledger.sqlite.location import Place

@@ -1,265 +1,139 @@
-"""`bonifiq apply`: every change of a file once, and a true account of how it ended."""
+"""`bonifiq apply`: every change of a file once."""
 
-import asyncio
-import contextlib
-import itertools
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
 
-from attrs import evolve, field, frozen
+import typer
+from attrs import frozen
 
-from bonifiq_async._model.errors import (
-    AuthenticationError,
-    BonifiQError,
-    ChangeKeyConflict,
-    ConfigurationError,
-    LedgerError,
-    NotAppliedError,
-    OutcomeUnknownError,
-)
-from bonifiq_async._model.operation import RepeatClass
-from bonifiq_async._model.outcome import Effect, Outcome
-from bonifiq_async._model.printable import printable
-from bonifiq_async._policy.failures import WAY_OUT
-from bonifiq_async._policy.retry import RetryPolicy
-from bonifiq_async._policy.verdict import PROXY_REFUSED
-from bonifiq_async._transport.session import PoolLimits, Timeouts
-from bonifiq_async.batch import CashbackBatch, FlowControl
-from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
-from bonifiq_async.cli.commands.export import told
+from bonifiq_async.batch import FlowControl
+from bonifiq_async.cli.adapter import Client, FileAdapter
+from bonifiq_async.cli.commands.check import examined
+from bonifiq_async.cli.commands.export import default_ledger
+from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, json_line, record
-from bonifiq_async.cli.terminal.progress import Display, display
-from bonifiq_async.cli.terminal.report import Ending
-from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.files.outcome_file import kind_of
+from bonifiq_async.cli.files.rows import Format, opened
+from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted, said_before
+from bonifiq_async.cli.terminal.report import plan_json, plan_table
+from bonifiq_async.cli.terminal.screen import give, say
+from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.ledger.protocol import Ledger
-from bonifiq_async.ledger.sqlite.store import SqliteLedger
-
-PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
-TIME = Timeouts(call=180.0)
-"""A row of a file waits longer than a shopper: about a minute of retries, three in all."""
-
-SETTLED_AT_ONCE = 200
-"""Lines written at once of changes that are applied already."""
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, LedgerFile, rebind, standing
 
 
 @frozen
-class Settings:
-    """How a file is applied; `settles` says that all of it is in doubt already."""
+class ApplyOptions:
+    """What `bonifiq apply` was given; `file` is `-` for standard input."""
 
-    flow: FlowControl = field(factory=FlowControl)
-    out: Path | None = None
-    ledger: Path | None = None
-    settles: bool = False
+    file: str
+    adapter: FileAdapter
+    format: Format | None
+    out: Path | None
+    ledger: Path | None
+    no_ledger: bool
+    same_account: bool
+    flow: FlowControl
+    yes: bool
+    dry_run: bool
+    skip_invalid: bool
+    accept_used_keys: bool
+    as_json: bool
 
-
-def client_from_env(adapter: FileAdapter, connections: int) -> Callable[[Ledger | None], Client]:
-    """Return what makes a patient client of the environment's settings, with so many connections."""
-    pool = PoolLimits(connections=connections)
-    return lambda ledger: adapter.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
-
-
-def apply(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> Ending:
-    """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
-    with contextlib.ExitStack() as stack:
-        out = None
-        if settings.out is not None:
-            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
-            if out.mended is not None:
-                say(out.mended)
-        shown = stack.enter_context(display(plan.to_send))
-        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            return runner.run(_apply(plan, settings, make_client, out, shown))
+    @property
+    def from_stdin(self) -> bool:
+        """Whether the changes come from standard input."""
+        return self.file == "-"
 
 
-async def _apply(
-    plan: Plan,
-    settings: Settings,
-    make_client: Callable[[Ledger | None], Client],
-    out: OutcomeFile | None,
-    shown: Display,
-) -> Ending:
-    ending = Ending(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
-    async with contextlib.AsyncExitStack() as stack:
-        ledger = None
-        if settings.ledger is not None:
-            ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
-            if not settings.settles:
-                say(told(settings.ledger, plan.source.adapter))
-        client = await stack.enter_async_context(make_client(ledger))
-        batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
-        stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
-        with _interrupts(ending, batch):
-            outcomes = batch.run(plan.read())
-            async with contextlib.aclosing(outcomes):
-                try:
-                    out = await _account_for_settled(plan, ending, batch, out)
-                    async for outcome in outcomes:
-                        if settings.settles:
-                            outcome = _still_in_doubt(outcome)
-                        out = _note(outcome, ending, batch, out)
-                except asyncio.CancelledError:
-                    if not ending.interrupted:
-                        raise
-                except (ConfigurationError, LedgerError) as error:
-                    if isinstance(error, ConfigurationError) and not batch.summary.seen:
-                        raise  # nothing has begun: a setting is wrong, as of a ledger of another account
-                    ending.stopped = str(error)
-        for outcome in _cut_off(batch, client, plan.source.adapter):
-            out = _note(outcome, ending, batch, out)
-    ending.summary = batch.summary
-    if batch.stopped_by is not None:
-        ending.stopped = str(batch.stopped_by)
-        ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
-        if ending.refused_credentials:
-            proxy = batch.stopped_by.status == PROXY_REFUSED
-            why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
-            ending.stopped = f"The run was stopped: {why}. The first refusal: {batch.stopped_by}"
-    return ending
-
-
-async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
-    """Show how far the run is, also while nothing ends; at last, how it ended."""
-    try:
-        while True:
-            await asyncio.sleep(every)
-            shown.show(batch.summary, batch.flow_state)
-    finally:
-        shown.show(batch.summary, batch.flow_state)
-
-
-def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
-    """Return what a conflict means for a change that was in doubt before: it still is."""
-    if not isinstance(outcome.error, ChangeKeyConflict):
-        return outcome
-    key = outcome.change.change_key
-    error = OutcomeUnknownError(
-        f"Change {printable(key)} stays in doubt: it cannot be repeated as it was first sent. Nothing was "
-        "sent now; settle it with --key, --as and --note.",
-        change_key=key,
+def apply(options: ApplyOptions) -> int:
+    """Apply every row of a file once, and return the exit code."""
+    ledger = _ledger_of(options)
+    _refuse_one_file_twice(
+        {"FILE": None if options.from_stdin else Path(options.file), "--out": options.out, "--ledger": ledger}
     )
-    return evolve(outcome, effect=error.effect, error=error)
+    if options.out is not None:
+        kind_of(options.out)  # what is wrong with it is said before a long file is read
+    make_client = client_from_env(options.adapter, options.flow.max_in_flight)
+    record = _record_of(options, ledger, make_client)
+    with opened(options.file, options.format, options.adapter) as source:
+        plan = examined(source, skip_invalid=options.skip_invalid, ledger=record)
+        say(f"{source.name} asks for:")
+        say_table(plan_table(plan))
+        said_before(plan, ledger)
+        if options.dry_run:
+            return _end_dry_run(plan, ledger, as_json=options.as_json)
+        if ledger is not None and options.adapter.ledger_alone_knows:
+            _tell_of_doubts(ledger)
+        confirmed(plan, yes=options.yes, from_stdin=options.from_stdin)
+        ending = send(plan, Settings(options.flow, options.out, ledger), make_client)
+    return concluded(
+        ending,
+        as_json=options.as_json,
+        out=options.out,
+        ledger=ledger,
+        accept_used_keys=options.accept_used_keys,
+    )
 
 
-def _cut_off(
-    batch: CashbackBatch[FileChange, object], client: Client, adapter: FileAdapter
-) -> Iterator[Outcome[object]]:
-    """Yield what a run that was left early has not told yet, and what it was doing."""
-    yield from batch.unheard
-    doubts = set(client.in_doubt())
-    way_out = WAY_OUT[RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED]
-    for change in batch.cut_off:
-        name = f"Change {printable(change.change_key)}"
-        if change.change_key in doubts:
-            error: BonifiQError = OutcomeUnknownError(
-                f"{name} may or may not have been applied: the run was stopped while it was in flight. "
-                f"{way_out}",
-                change_key=change.change_key,
-            )
-        else:
-            error = NotAppliedError(
-                f"{name} was given up: the run was stopped before it was sent, or before its refusal was "
-                "written down. Nothing changed.",
-                change_key=change.change_key,
-            )
-        yield Outcome(change, error.effect, None, (), error)
-
-
-async def _account_for_settled(
-    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
-) -> OutcomeFile | None:
-    """Count what is applied already and write it down; return the file to write what follows to."""
-    kinds = [(plan.read_used_elsewhere(), True)]
-    if out is None:
-        ending.counts[Effect.ALREADY_APPLIED] += plan.settled.changes
-        ending.sums[Effect.ALREADY_APPLIED] = plan.settled.sums
-    else:
-        kinds.insert(0, (plan.read_settled(), False))
-    for rows, elsewhere in kinds:
-        while some := list(itertools.islice(rows, SETTLED_AT_ONCE)):
-            outcomes = [
-                Outcome[object](row, Effect.ALREADY_APPLIED, None, (), used_elsewhere=elsewhere)
-                for row in some
-            ]
-            for outcome in outcomes:
-                ending.count(outcome)
-            out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
-            await asyncio.sleep(0)  # an interrupt is heard
-            if ending.interrupted or ending.stopped is not None:
-                return out
-    return out
-
-
-def _note(
-    outcome: Outcome[object],
-    ending: Ending,
-    batch: CashbackBatch[FileChange, object],
-    out: OutcomeFile | None,
-) -> OutcomeFile | None:
-    """Count an outcome and write it down; return the file to write the next one to."""
-    ending.count(outcome)
-    return _write([_recorded(outcome, ending)], ending, batch, out)
-
-
-def _recorded(outcome: Outcome[object], ending: Ending) -> Record:
-    return record(ending.adapter, cast(FileChange, outcome.change), outcome)
-
-
-def _write(
-    records: Sequence[Record],
-    ending: Ending,
-    batch: CashbackBatch[FileChange, object],
-    out: OutcomeFile | None,
-) -> OutcomeFile | None:
-    if out is not None:
-        try:
-            out.write(*records)
-        except OSError as error:
-            ending.stopped = f"The outcome file takes no more ({error.strerror})."
-            say(f"{ending.stopped} What is in flight ends; its outcomes follow here.")
-            batch.stop()
-            out = None
-    if out is None and ending.stopped is not None:
-        for values in records:
-            say(json_line(values).decode().rstrip())
-    return out
-
-
-@contextlib.contextmanager
-def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    cancelled = False
-
-    def interrupt() -> None:
-        nonlocal cancelled
-        if ending.interrupted:
-            if task is not None and not cancelled:
-                task.cancel()
-            cancelled = True
-            return
-        ending.interrupted = True
-        batch.stop()
-        say(
-            f"Stopping: what is in flight ({batch.in_flight}) ends first, in {TIME.call:.0f} s at the most. "
-            "Interrupt again to stop at once."
+def _ledger_of(options: ApplyOptions) -> Path | None:
+    """Return where it is recorded what is sent; None where it is recorded nowhere, which must be wanted."""
+    if options.no_ledger and options.ledger is not None:
+        raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
+    if options.ledger is not None:
+        return options.ledger
+    if not options.no_ledger and not options.from_stdin:
+        return default_ledger(options.file, options.adapter)
+    if options.adapter.ledger_alone_knows and not options.dry_run:
+        raise typer.BadParameter(
+            f"{options.adapter.name} de-duplicates nothing: without a ledger, a second run would apply "
+            "everything again",
+            param_hint="--no-ledger" if options.no_ledger else "--ledger",
         )
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in () if cancelled else signals:  # what was in flight is still to be told
-            loop.remove_signal_handler(number)
+    if not options.no_ledger and not options.dry_run:
+        raise typer.BadParameter(
+            "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
+            "for none",
+            param_hint="--ledger",
+        )
+    return None
 
 
-def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+def _record_of(
+    options: ApplyOptions, ledger: Path | None, make_client: Callable[[Ledger | None], Client]
+) -> LedgerFile | None:
+    """Return the ledger as one of the account of the environment's credentials; of any, in a dry run."""
+    account = None
+    if not options.dry_run:
+        account = make_client(None).account  # what is missing is said before a long file is read
+        if ledger is not None and options.same_account:
+            rebind(ledger, account)
+    return None if ledger is None else LedgerFile(ledger, account)
+
+
+def _end_dry_run(plan: Plan, ledger: Path | None, *, as_json: bool) -> int:
+    if as_json:
+        give(plan_json(plan, known=ledger is not None and ledger.exists()))
+    say("This was a dry run: nothing was sent.")
+    return 0
+
+
+def _refuse_one_file_twice(files: Mapping[str, Path | None]) -> None:
+    """Refuse one file for two purposes, by whatever name."""
+    given = [(name, path) for name, path in files.items() if path is not None]
+    for at, (name, path) in enumerate(given):
+        for other, second in given[at + 1 :]:
+            beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
+            same = path.exists() and second.exists() and path.samefile(second)
+            if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
+                raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
+
+
+def _tell_of_doubts(ledger: Path) -> None:
+    """Say beforehand what of a ledger will not go out, whatever the file asks for."""
+    counts = standing(ledger).counts if ledger.exists() else {}
+    if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
+        say(
+            f"In doubt in {ledger}: {counted(doubts, 'change')}, of which none is sent again; "
+            f"bonifiq settle {ledger} takes your word for each."
+        )

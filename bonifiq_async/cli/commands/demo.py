@@ -12,22 +12,37 @@ from bonifiq_async._model.money import EXACT
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.cli.adapter import Client
-from bonifiq_async.cli.commands.apply import PATIENCE, Settings, apply
+from bonifiq_async.cli.commands.run import PATIENCE, Settings, send
+from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.rows import Source
-from bonifiq_async.cli.terminal.report import Comparison, Ending
+from bonifiq_async.cli.terminal.report import Comparison, Ending, comparison_table, ending_table
+from bonifiq_async.cli.terminal.screen import show, whatever_is_read
+from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 CHANGES_PER_CUSTOMER = 5
 
 
-def demo(changes: int, seed: int, faults: FaultScript) -> Comparison:
+def demo(changes: int, seed: int, faults: FaultScript) -> int:
+    """Print how a demonstration went, and return the exit code."""
+    found = run_demo(changes, seed, faults)
+    with whatever_is_read(to_the_end=False):
+        show_table(ending_table(found.ending))
+        show_table(comparison_table(found))
+        show(f"{changes:,} changes, {found.lost} lost, {found.doubled} doubled.")
+    if found.ending.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.DONE if found.agrees else Exit.BUG
+
+
+def run_demo(changes: int, seed: int, faults: FaultScript) -> Comparison:
     """Apply `changes` made-up changes while requests fail as `faults` say, and compare the books."""
     with tempfile.TemporaryDirectory() as folder, Sandbox(duplicates="error-400", faults=faults) as sandbox:
         source = Source(_made_up(Path(folder) / "changes.csv", changes, seed), "changes.csv", "csv")
         plan = examine(source, lambda problem: None)
         out = Path(folder) / "outcomes.csv"
-        ending = apply(
+        ending = send(
             plan,
             Settings(out=out, ledger=Path(folder) / "changes.csv.ledger"),
             lambda ledger: cast(
@@ -68,6 +83,8 @@ def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Compari
             balances[change.customer_id], change.value if effects else Decimal(0)
         )
     actual = sandbox.books.balances()
-    wrong_balances = sum(actual.get(who, Decimal(0)) != balance for who, balance in balances.items())
+    wrong_balances = sum(
+        actual.get(customer, Decimal(0)) != balance for customer, balance in balances.items()
+    )
     requests, faults = sandbox.books.requests, sandbox.faults.met.total()
     return Comparison(ending, requests, faults, lost, doubled, used, wrong, wrong_balances)

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import typer
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
@@ -32,9 +33,30 @@ def adapter_in(ledger: Path) -> FileAdapter:
     return adapter
 
 
-def export(ledger: Path, states: Collection[State], format: Format) -> None:
-    """Print the changes that stand in one of `states`, as their provider's files have them. Raises `Lost`."""
+def export(ledger: Path, effects: Sequence[str], format: Format) -> None:
+    """Print the changes that ended so, and say where they may be applied again. Raises `Lost`."""
     adapter = adapter_in(ledger)
+    _print(ledger, adapter, _states(effects), format)
+    if adapter.ledger_alone_knows:
+        say(
+            f"{adapter.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
+            "sent, and with no other."
+        )
+
+
+def _states(effects: Sequence[str]) -> Collection[State]:
+    """Return the states that a person means by these names."""
+    known = {state.value.replace(" ", "-"): state for state in State}
+    wrong = [name for name in effects if name not in known]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
+    states = {known[name] for name in effects}
+    if State.UNKNOWN in states:
+        states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
+    return states
+
+
+def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format: Format) -> None:
     rows = (tuple(adapter.export_cells(change)) for change in recorded(ledger, states))
     if format == "jsonl":
         for some in _together(rows):

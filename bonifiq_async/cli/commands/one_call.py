@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bonifiq_async.cli.terminal.dialogue import AsJson, interruptible
+from bonifiq_async.cli.options import AsJson
+from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import whatever_is_read
 
 if TYPE_CHECKING:

@@ -13,9 +13,11 @@ from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.files.outcome_file import json_line
-from bonifiq_async.cli.terminal.screen import say, show
+from bonifiq_async.cli.terminal.dialogue import interruptible
+from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import Table, show_table
-from bonifiq_async.verification import SCALES, Proof, Timeline, prove
+from bonifiq_async.verification import SCALES, Proof, Timeline
+from bonifiq_async.verification import prove as try_claims
 from bonifiq_async.verification.claims import CONDUCTING
 from bonifiq_async.verification.page import COLUMNS, Head, page
 
@@ -34,13 +36,25 @@ class Proven:
         return all(proof.holds for proof in self.proofs)
 
 
+def prove(scale: str, seed: int, only: Sequence[str], html: Path | None, *, as_json: bool) -> int:
+    """Try the claims, print what came of it, and return the exit code."""
+    with interruptible():
+        proven = run(scale, seed, only, html)
+    with whatever_is_read(to_the_end=False):
+        if as_json:
+            give(proven_json(proven))
+        else:
+            report(proven)
+    return 0 if proven.holds else 1
+
+
 def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven:
     """Try the claims, saying on standard error how far it is, and write the page if one is asked for."""
     if html is not None:
         _write(html, "")  # a file that cannot be written is said before the work
     began, proofs, timelines = time.monotonic(), list[Proof](), list[Timeline]()
     with _tidied():
-        for conducted in prove(SCALES[scale], seed, say, only):
+        for conducted in try_claims(SCALES[scale], seed, say, only):
             proofs.extend(conducted.proofs)
             timelines.extend([] if conducted.timeline is None else [conducted.timeline])
             for proof in conducted.proofs:
@@ -81,7 +95,7 @@ def report(proven: Proven) -> None:
         show(f"Seed {head.seed} repeats it: {head.command}")
 
 
-def as_json(proven: Proven) -> bytes:
+def proven_json(proven: Proven) -> bytes:
     """Return the same as one line of JSON."""
     claims = [
         {

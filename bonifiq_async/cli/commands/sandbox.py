@@ -2,11 +2,17 @@
 
 import signal
 import threading
+from pathlib import Path
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.terminal.screen import say, show
 from bonifiq_async.sandbox import FaultScript
+
+
+def faults_of(rate: float, seed: int, script: Path | None) -> FaultScript:
+    """Return what requests meet: what a script says, or chance."""
+    return FaultScript(rate=rate, seed=seed) if script is None else FaultScript.from_file(script)
 
 
 def serve(adapter: FileAdapter, port: int, faults: FaultScript, duplicates: str | None) -> None:

@@ -1,155 +1,128 @@
-"""The commands that read a ledger, and those that settle what it has in doubt."""
+"""`bonifiq status`: what a ledger knows, what it has in doubt, and what its provider shows of that."""
 
-from enum import StrEnum
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from attrs import asdict
 
-from bonifiq_async.cli.terminal.dialogue import (
-    AcceptUsedKeys,
-    AsJson,
-    FileFormat,
-    Out,
-    Yes,
-    concluded,
-    confirmed,
-    counted,
-    interruptible,
-)
-from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async.cli.adapter import ClientSettings, Evidence, FileAdapter, adapter_of
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.terminal.dialogue import interruptible
+from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
+from bonifiq_async.cli.terminal.screen import give, show
+from bonifiq_async.cli.terminal.tables import show_table
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, recorded, short, standing
+
+LISTED = 100
+"""Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
+SHOWN = 10
+"""Of these, how many a person is shown who does not ask the provider about each."""
+
+Found = Mapping[int, Evidence]
+"""What was seen of the changes in doubt, by their place."""
 
 
-def status(
-    ledger: Path,
-    look: Annotated[
-        bool,
-        typer.Option(
-            "--look", help="Ask the provider for what helps to decide: the balance now, movements then."
-        ),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
-    from bonifiq_async.cli.commands.in_doubt import show_standing
+def status(ledger: Path, *, look: bool, as_json: bool) -> None:
+    """Print what a ledger knows; with `look`, ask its provider for what helps to decide on what is in doubt.
 
+    Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
+    """
     with interruptible():
-        show_standing(ledger, look=look, as_json=as_json)
+        _show(ledger, look=look, as_json=as_json)
 
 
-class Word(StrEnum):
-    """What a person says of a change in doubt."""
-
-    applied = "applied"
-    not_applied = "not-applied"
-
-
-def export(
-    ledger: Path,
-    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
-    format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
-) -> None:
-    """Print the changes of a ledger that ended so, as a file that can be applied again."""
-    from bonifiq_async.cli.commands.export import adapter_in
-    from bonifiq_async.cli.commands.export import export as run_export
-    from bonifiq_async.ledger.protocol import State
-
-    known = {state.value.replace(" ", "-"): state for state in State}
-    wrong = [name for name in effect if name not in known]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
-    states = {known[name] for name in effect}
-    if State.UNKNOWN in states:
-        states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
-    run_export(ledger, states, "csv" if format is FileFormat.csv else "jsonl")
-    if (adapter := adapter_in(ledger)).ledger_alone_knows:
-        say(
-            f"{adapter.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
-            "sent, and with no other."
+def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
+    found = standing(ledger)
+    adapter = None if found.provider is None else adapter_of(found.provider)
+    listed = LISTED if look or as_json else SHOWN
+    doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
+    evidence = asyncio.run(_looked(adapter, found.provider, doubts)) if look else {}
+    if as_json:
+        each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
+        give(json_line({**standing_values(found), "in_doubt": each}))
+        return
+    show(f"Provider: {found.provider or 'none yet'}")
+    show_table(standing_table(found, adapter))
+    for place, doubt in enumerate(doubts):
+        show(*_lines(doubt, adapter, evidence.get(place)))
+    unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)
+    if unlisted > 0:
+        show(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
+    if doubts:
+        show(_way_out(ledger, adapter))
+    if used := found.counts[State.USED_ELSEWHERE]:
+        show(
+            f"{used:,} used elsewhere: their keys were used before, the provider says, and not by what is "
+            f"recorded here. bonifiq export {ledger} --effect used-elsewhere has them; bonifiq settle "
+            f"{ledger} --key KEY --as applied (or not-applied) --note ... takes your word for one"
         )
 
 
-def settle(
-    ledger: Path,
-    key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
-    word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
-    note: Annotated[str | None, typer.Option(help="How you know, and who you are.")] = None,
-    operation: Annotated[
-        str | None, typer.Option(help="Such as earn, where several changes in doubt share the key.")
-    ] = None,
-    all_by_repeating: Annotated[
-        bool,
-        typer.Option("--all-by-repeating", help="Send again, under the same keys, what is in doubt."),
-    ] = False,
-    without_log: Annotated[
-        bool,
-        typer.Option("--without-log", help="Go on though the ledger's log is missing: nothing else is."),
-    ] = False,
-    out: Out = None,
-    yes: Yes = False,
-    accept_used_keys: AcceptUsedKeys = False,
-    as_json: AsJson = False,
-) -> None:
-    """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them.
-
-    Your word is taken, too, on one whose key was used before, not by this ledger.
-    """
-    from bonifiq_async._model.errors import ConfigurationError
-
-    if not ledger.is_file():
-        raise ConfigurationError(f"There is no ledger {ledger}. Nothing was settled.")
-    if without_log:
-        if all_by_repeating or (key, word, note, operation) != (None,) * 4:
-            raise typer.BadParameter("stands alone", param_hint="--without-log")
-        from bonifiq_async.ledger.sqlite.reader import accept_without_log
-
-        accept_without_log(ledger)
-        say(f"{ledger} is taken as whole without its log.")
-        return
-    if all_by_repeating:
-        if (key, word, note, operation) != (None,) * 4:
-            raise typer.BadParameter(
-                "stands alone, without --key, --as, --note and --operation", param_hint="--all-by-repeating"
-            )
-        raise typer.Exit(_repeat(ledger, out, yes=yes, as_json=as_json, accept_used_keys=accept_used_keys))
-    if key is None or word is None or note is None:
-        raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
-    from bonifiq_async.ledger.protocol import State
-    from bonifiq_async.ledger.sqlite.reader import settle as run_settle
-
-    run_settle(ledger, key, State.APPLIED if word is Word.applied else State.NOT_APPLIED, note, operation)
-    say(f"Change {key} is now recorded as {word.value}.")
+async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Sequence[Recorded]) -> Found:
+    if adapter is None or adapter.evidence is None:
+        raise ConfigurationError(
+            f"There is nothing to look up for changes of {provider}: "
+            "bonifiq settle LEDGER --all-by-repeating settles them under their keys."
+        )
+    if not doubts:
+        return {}
+    async with adapter.connect(ClientSettings(RetryPolicy(), Timeouts(), PoolLimits())) as client:
+        return {place: await adapter.evidence.read(client, doubt) for place, doubt in enumerate(doubts)}
 
 
-def _repeat(ledger: Path, out: Path | None, *, yes: bool, as_json: bool, accept_used_keys: bool) -> int:
-    """Send what a ledger has in doubt again, and return the exit code."""
-    from bonifiq_async.batch import FlowControl
-    from bonifiq_async.cli.commands.apply import Settings, apply, client_from_env
-    from bonifiq_async.cli.commands.export import adapter_in, in_doubt
-    from bonifiq_async.cli.exit_codes import Exit
-    from bonifiq_async.cli.terminal.report import plan_table
-    from bonifiq_async.cli.terminal.tables import say_table
+_SENT = {State.UNKNOWN: "sent", State.IN_DOUBT: "may have been sent since"}
 
-    flow, adapter = FlowControl(), adapter_in(ledger)
-    make_client = client_from_env(adapter, flow.max_in_flight)
-    with in_doubt(ledger, adapter) as found:
-        plan = found.plan
-        if found.unrepeatable:
-            say(
-                f"{counted(found.unrepeatable, 'change')} in doubt "
-                f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {adapter.name} "
-                "de-duplicates none: settle each with --key, --as and --note."
-            )
-        for why in found.refused:
-            say(f"Not repeated: {why}. Settle it with --key, --as and --note.")
-        if plan is None:
-            if found.unrepeatable or found.refused:
-                return Exit.USAGE
-            say(f"Nothing in {ledger} is in doubt.")
-            return 0
-        say(f"In doubt in {ledger}, to be sent again under the same keys:")
-        say_table(plan_table(plan))
-        confirmed(plan, yes=yes, from_stdin=False)
-        ending = apply(plan, Settings(flow, out, ledger, settles=True), make_client)
-    code = concluded(ending, as_json=as_json, out=out, ledger=ledger, accept_used_keys=accept_used_keys)
-    return Exit.UNKNOWN if found.refused and code in (Exit.DONE, Exit.REFUSED) else code
+
+def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: Evidence | None) -> Sequence[str]:
+    money = str if adapter is None else adapter.money
+    lines = [
+        (
+            f"In doubt: {printable(doubt.key)}: {short(doubt.operation)} {money(doubt.value)} for "
+            f"{printable(doubt.customer_id)}, "
+            f"{_SENT[doubt.state]} {moment(doubt.first_sent)}"
+        )
+    ]
+    if shown is not None:
+        now = "" if shown.balance is None else f"balance now {money(shown.balance)}; "
+        lines.append(f"    {now}{shown.note}")
+        for moved in shown.movements:
+            mark = "  <- this much" if moved.expected else ""
+            lines.append(f"    {moved.at}  {printable(moved.event)}  {money(moved.amount)}{mark}")
+        if {moved.expected for moved in shown.movements} == {False}:
+            lines.append("    no movement of that amount at that time")
+        if shown.balance is not None and not shown.movements:
+            lines.append("    no movement at that time")
+    return lines
+
+
+def _values(doubt: Recorded, shown: Evidence | None) -> Mapping[str, object]:
+    values: dict[str, object] = {
+        "change_key": doubt.key,
+        "operation": short(doubt.operation),
+        "customer_id": doubt.customer_id,
+        "value": doubt.value,
+        "since": moment(doubt.first_sent),
+    }
+    if shown is not None:
+        moved = [asdict(each) for each in shown.movements]
+        values |= {"balance": shown.balance, "movements": moved, "note": shown.note}
+    return values
+
+
+def _way_out(ledger: Path, adapter: FileAdapter | None) -> str:
+    if adapter is not None and not adapter.ledger_alone_knows:
+        return (
+            "To settle them, run the apply that left them again, or bonifiq settle "
+            f"{ledger} --all-by-repeating: both send them again under their keys"
+        )
+    return (
+        "They are not sent again. When you have found out what became of one: bonifiq settle "
+        f"{ledger} --key KEY --as applied (or not-applied) --note ..."
+    )

@@ -2,50 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from bonifiq_async._provider.registry import names
 from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_read
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.files.examine import Plan
     from bonifiq_async.cli.terminal.report import Ending
-
-AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
-
-
-AcceptUsedKeys = Annotated[
-    bool,
-    typer.Option(
-        "--accept-used-keys",
-        help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
-    ),
-]
-
-
-def _known(provider: str) -> str:
-    if provider not in names():
-        raise typer.BadParameter(f"{provider!r} is not one of {', '.join(map(repr, names()))}.")
-    return provider
-
-
-ProviderName = Annotated[
-    str,
-    typer.Option("--provider", metavar=f"[{'|'.join(names())}]", callback=_known, help="The provider."),
-]
-
-
-class FileFormat(StrEnum):
-    """What a file of changes is."""
-
-    csv = "csv"
-    jsonl = "jsonl"
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,0 +1,265 @@
+"""Sends what a plan asks for, each change once, and gives a true account of how it ended."""
+
+import asyncio
+import contextlib
+import itertools
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+from attrs import evolve, field, frozen
+
+from bonifiq_async._model.errors import (
+    AuthenticationError,
+    BonifiQError,
+    ChangeKeyConflict,
+    ConfigurationError,
+    LedgerError,
+    NotAppliedError,
+    OutcomeUnknownError,
+)
+from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.failures import WAY_OUT
+from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async.batch import CashbackBatch, FlowControl
+from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
+from bonifiq_async.cli.commands.export import told
+from bonifiq_async.cli.files.examine import Plan
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, json_line, record
+from bonifiq_async.cli.terminal.progress import Display, display
+from bonifiq_async.cli.terminal.report import Ending
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.sqlite.store import SqliteLedger
+
+PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
+TIME = Timeouts(call=180.0)
+"""A row of a file waits longer than a shopper: about a minute of retries, three in all."""
+
+SETTLED_AT_ONCE = 200
+"""Lines written at once of changes that are applied already."""
+
+
+@frozen
+class Settings:
+    """How a file is applied; `settles` says that all of it is in doubt already."""
+
+    flow: FlowControl = field(factory=FlowControl)
+    out: Path | None = None
+    ledger: Path | None = None
+    settles: bool = False
+
+
+def client_from_env(adapter: FileAdapter, connections: int) -> Callable[[Ledger | None], Client]:
+    """Return what makes a patient client of the environment's settings, with so many connections."""
+    pool = PoolLimits(connections=connections)
+    return lambda ledger: adapter.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
+
+
+def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> Ending:
+    """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
+    with contextlib.ExitStack() as stack:
+        out = None
+        if settings.out is not None:
+            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
+            if out.mended is not None:
+                say(out.mended)
+        shown = stack.enter_context(display(plan.to_send))
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            return runner.run(_send(plan, settings, make_client, out, shown))
+
+
+async def _send(
+    plan: Plan,
+    settings: Settings,
+    make_client: Callable[[Ledger | None], Client],
+    out: OutcomeFile | None,
+    shown: Display,
+) -> Ending:
+    ending = Ending(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = None
+        if settings.ledger is not None:
+            ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
+            if not settings.settles:
+                say(told(settings.ledger, plan.source.adapter))
+        client = await stack.enter_async_context(make_client(ledger))
+        batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
+        stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
+        with _interrupts(ending, batch):
+            outcomes = batch.run(plan.read())
+            async with contextlib.aclosing(outcomes):
+                try:
+                    out = await _account_for_settled(plan, ending, batch, out)
+                    async for outcome in outcomes:
+                        if settings.settles:
+                            outcome = _still_in_doubt(outcome)
+                        out = _note(outcome, ending, batch, out)
+                except asyncio.CancelledError:
+                    if not ending.interrupted:
+                        raise
+                except (ConfigurationError, LedgerError) as error:
+                    if isinstance(error, ConfigurationError) and not batch.summary.seen:
+                        raise  # nothing has begun: a setting is wrong, as of a ledger of another account
+                    ending.stopped = str(error)
+        for outcome in _cut_off(batch, client, plan.source.adapter):
+            out = _note(outcome, ending, batch, out)
+    ending.summary = batch.summary
+    if batch.stopped_by is not None:
+        ending.stopped = str(batch.stopped_by)
+        ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
+        if ending.refused_credentials:
+            proxy = batch.stopped_by.status == PROXY_REFUSED
+            why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
+            ending.stopped = f"The run was stopped: {why}. The first refusal: {batch.stopped_by}"
+    return ending
+
+
+async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
+    """Show how far the run is, also while nothing ends; at last, how it ended."""
+    try:
+        while True:
+            await asyncio.sleep(every)
+            shown.show(batch.summary, batch.flow_state)
+    finally:
+        shown.show(batch.summary, batch.flow_state)
+
+
+def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
+    """Return what a conflict means for a change that was in doubt before: it still is."""
+    if not isinstance(outcome.error, ChangeKeyConflict):
+        return outcome
+    key = outcome.change.change_key
+    error = OutcomeUnknownError(
+        f"Change {printable(key)} stays in doubt: it cannot be repeated as it was first sent. Nothing was "
+        "sent now; settle it with --key, --as and --note.",
+        change_key=key,
+    )
+    return evolve(outcome, effect=error.effect, error=error)
+
+
+def _cut_off(
+    batch: CashbackBatch[FileChange, object], client: Client, adapter: FileAdapter
+) -> Iterator[Outcome[object]]:
+    """Yield what a run that was left early has not told yet, and what it was doing."""
+    yield from batch.unheard
+    doubts = set(client.in_doubt())
+    way_out = WAY_OUT[RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED]
+    for change in batch.cut_off:
+        name = f"Change {printable(change.change_key)}"
+        if change.change_key in doubts:
+            error: BonifiQError = OutcomeUnknownError(
+                f"{name} may or may not have been applied: the run was stopped while it was in flight. "
+                f"{way_out}",
+                change_key=change.change_key,
+            )
+        else:
+            error = NotAppliedError(
+                f"{name} was given up: the run was stopped before it was sent, or before its refusal was "
+                "written down. Nothing changed.",
+                change_key=change.change_key,
+            )
+        yield Outcome(change, error.effect, None, (), error)
+
+
+async def _account_for_settled(
+    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
+) -> OutcomeFile | None:
+    """Count what is applied already and write it down; return the file to write what follows to."""
+    kinds = [(plan.read_used_elsewhere(), True)]
+    if out is None:
+        ending.counts[Effect.ALREADY_APPLIED] += plan.settled.changes
+        ending.sums[Effect.ALREADY_APPLIED] = plan.settled.sums
+    else:
+        kinds.insert(0, (plan.read_settled(), False))
+    for rows, elsewhere in kinds:
+        while some := list(itertools.islice(rows, SETTLED_AT_ONCE)):
+            outcomes = [
+                Outcome[object](row, Effect.ALREADY_APPLIED, None, (), used_elsewhere=elsewhere)
+                for row in some
+            ]
+            for outcome in outcomes:
+                ending.count(outcome)
+            out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
+            await asyncio.sleep(0)  # an interrupt is heard
+            if ending.interrupted or ending.stopped is not None:
+                return out
+    return out
+
+
+def _note(
+    outcome: Outcome[object],
+    ending: Ending,
+    batch: CashbackBatch[FileChange, object],
+    out: OutcomeFile | None,
+) -> OutcomeFile | None:
+    """Count an outcome and write it down; return the file to write the next one to."""
+    ending.count(outcome)
+    return _write([_recorded(outcome, ending)], ending, batch, out)
+
+
+def _recorded(outcome: Outcome[object], ending: Ending) -> Record:
+    return record(ending.adapter, cast(FileChange, outcome.change), outcome)
+
+
+def _write(
+    records: Sequence[Record],
+    ending: Ending,
+    batch: CashbackBatch[FileChange, object],
+    out: OutcomeFile | None,
+) -> OutcomeFile | None:
+    if out is not None:
+        try:
+            out.write(*records)
+        except OSError as error:
+            ending.stopped = f"The outcome file takes no more ({error.strerror})."
+            say(f"{ending.stopped} What is in flight ends; its outcomes follow here.")
+            batch.stop()
+            out = None
+    if out is None and ending.stopped is not None:
+        for values in records:
+            say(json_line(values).decode().rstrip())
+    return out
+
+
+@contextlib.contextmanager
+def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    cancelled = False
+
+    def interrupt() -> None:
+        nonlocal cancelled
+        if ending.interrupted:
+            if task is not None and not cancelled:
+                task.cancel()
+            cancelled = True
+            return
+        ending.interrupted = True
+        batch.stop()
+        say(
+            f"Stopping: what is in flight ({batch.in_flight}) ends first, in {TIME.call:.0f} s at the most. "
+            "Interrupt again to stop at once."
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in () if cancelled else signals:  # what was in flight is still to be told
+            loop.remove_signal_handler(number)
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
