@@ -6,7 +6,7 @@ pass validation, and raises rather than round.
 
 from decimal import Context, Decimal, Inexact
 
-from attrs import define
+from attrs import define, field
 
 EXACT = Context(prec=100, traps=[Inexact])
 _LONGEST = 100
@@ -38,3 +38,20 @@ class Sums:
             self.removed = EXACT.fma(value, -times, self.removed)
         else:
             self.added = EXACT.fma(value, times, self.added)
+
+
+@define
+class SumsByUnit:
+    """Sums of changes, apart for each unit: reais and points, or two currencies, have no common sum."""
+
+    by_unit: dict[str, Sums] = field(factory=dict)
+
+    def put(self, unit: str, value: Decimal, times: int = 1) -> None:
+        """Count so many signed changes of `value` in a unit."""
+        self.by_unit.setdefault(unit, Sums()).put(value, times)
+
+    def single(self) -> Sums | None:
+        """Return the sums where all changes are of one unit, zeros where there are none, else None."""
+        if len(self.by_unit) > 1:
+            return None
+        return next(iter(self.by_unit.values()), Sums())

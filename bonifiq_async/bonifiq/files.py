@@ -12,12 +12,13 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
+from bonifiq_async._model.operation import BRL
 from bonifiq_async._policy.change_key import change_key_for
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange
+from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange, OfCustomer
 from bonifiq_async.cli.files.rows import Cells, Problem, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
 
@@ -85,6 +86,10 @@ class BonifiQFiles(FileAdapter):
         said = body if isinstance(body, dict) else {}
         reasons = said.get("Reason"), said.get("CustomerReason")
         return change.customer_id, said.get("Value"), reasons[0], change.key, reasons[1]
+
+    def unit_of(self, change: OfCustomer) -> str:
+        """Return the currency of Brazil, which all amounts of the provider are in."""
+        return BRL
 
     def money(self, amount: Decimal) -> str:
         """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""

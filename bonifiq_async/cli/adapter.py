@@ -44,6 +44,13 @@ class FileChange(Protocol):
     def change_key(self) -> str: ...
 
 
+class OfCustomer(Protocol):
+    """A change of a file, or one that a ledger recorded."""
+
+    @property
+    def customer_id(self) -> str: ...
+
+
 class Client(Protocol):
     """A provider's client, which takes the changes of its own files."""
 
@@ -184,6 +191,10 @@ class FileAdapter(Protocol):
 
     def export_cells(self, change: Recorded) -> Iterable[object]:
         """Return the values of a recorded change under `export_columns`."""
+        ...
+
+    def unit_of(self, change: OfCustomer) -> str:
+        """Return the unit of a change's value: amounts of two units are never added together."""
         ...
 
     def money(self, amount: Decimal) -> str:

@@ -30,6 +30,7 @@ from bonifiq_async.cli.adapter import (
     FileAdapter,
     FileChange,
     Movement,
+    OfCustomer,
 )
 from bonifiq_async.cli.files.rows import Cells, Problem, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
@@ -273,6 +274,10 @@ class Raba7niFiles(FileAdapter):
             said.get("cashback_to_deduct"),
             said.get("metadata"),
         )
+
+    def unit_of(self, change: OfCustomer) -> str:
+        """Return the card: its currency is the provider's to know, and two cards may differ."""
+        return f"card {change.customer_id.partition(':')[0]}"
 
     def money(self, amount: Decimal) -> str:
         """Return an amount with every digit that it has; in which currency, the card alone knows."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from console import HEADER, process, rows
+from console import HEADER, brl, process, rows
 
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
@@ -34,7 +34,7 @@ def test_apply_twice_moves_money_once(console, sandbox):
     first = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
     second = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
     assert (first.code, second.code) == (0, 0)
-    assert json.loads(first.out)["effects"]["applied"] == {"changes": 200, "added": 200, "removed": 0}
+    assert json.loads(first.out)["effects"]["applied"] == {"changes": 200, **brl(200)}
     assert json.loads(second.out)["effects"]["already_applied"]["changes"] == 200
     assert sandbox.books.balances() == {f"c{n}": Decimal(20) for n in range(10)}
     written = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
@@ -57,7 +57,7 @@ def test_what_is_about_to_be_sent_is_shown_and_a_dry_run_sends_nothing(console, 
     """Changes, customers, sums; standard output holds results alone."""
     console.write("changes.csv", HEADER, "a,10.50,r,1", "a,-0.25,r,2", "b,1,r,3")
     ended = console("apply", "changes.csv", "--dry-run", "--json", sandbox=sandbox)
-    plan = {"changes": 3, "customers": 2, "added": 11.5, "removed": 0.25, "repeats": 0, "problems": 0}
+    plan = {"changes": 3, "customers": 2, "repeats": 0, "problems": 0, **brl(11.5, 0.25)}
     assert json.loads(ended.out) == plan
     assert "R$ 11.50" in ended.err
     assert sandbox.books.requests == 0
@@ -131,7 +131,7 @@ def test_a_run_is_recorded_beside_its_file(console, sandbox):
     console.write("changes.csv", *rows(20))
     assert "changes.csv.ledger" in console("apply", "changes.csv", "--yes", sandbox=sandbox).err
     told = json.loads(console("status", "changes.csv.ledger", "--json").out)
-    assert told["states"]["applied"] == {"changes": 20, "added": 20, "removed": 0}
+    assert told["states"]["applied"] == {"changes": 20, **brl(20)}
     assert told["oldest_in_doubt"] is None
     assert "applied" in console("status", "changes.csv.ledger").out
     assert console("apply", "changes.csv", "--yes", sandbox=sandbox).code == 0

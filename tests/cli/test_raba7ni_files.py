@@ -581,7 +581,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path):
     found, moved = standing(path), [name for name in amounts if happened[name]]
     assert found.counts[State.APPLIED] == len(moved)
     assert found.counts[State.NOT_APPLIED] == MANY - len(moved)
-    assert found.sums[State.APPLIED].added == sum(amounts[name] for name in moved)
+    assert found.sums[State.APPLIED].single().added == sum(amounts[name] for name in moved)
     credited = sum(each.amount for effects in happened.values() for each in effects)
     assert sum(books.balances().values()) == credited
     assert credited == sum(books.share(10, amounts[name]) for name in moved)

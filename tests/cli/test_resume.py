@@ -8,11 +8,13 @@ import os
 import signal
 import sqlite3
 import tracemalloc
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from conftest import client_for
+from console import brl
 
 from bonifiq_async import CashbackChange, SqliteLedger
 from bonifiq_async._model.errors import ConfigurationError
@@ -22,7 +24,6 @@ from bonifiq_async.cli.commands import check as checking
 from bonifiq_async.cli.commands import run as applying
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files import examine as examining
-from bonifiq_async.cli.files.keys import Keys
 from bonifiq_async.cli.files.outcome_file import OutcomeFile
 from bonifiq_async.cli.files.rows import TOGETHER, Problem, Source
 from bonifiq_async.ledger.protocol import Row, State
@@ -79,7 +80,7 @@ def test_what_is_applied_is_neither_sent_nor_claimed(console, sandbox, claimed):
     before = json.loads(first.out, parse_float=Decimal)["effects"]["applied"]
     after = json.loads(second.out, parse_float=Decimal)["effects"]
     assert after["already_applied"] == before
-    assert after["applied"] == {"changes": 2, "added": Decimal("64.00"), "removed": 0}
+    assert after["applied"] == {"changes": 2, **brl(64)}
 
 
 def test_only_what_is_applied_is_settled(console, claimed):
@@ -155,7 +156,7 @@ def _torn_page() -> None:
 
 UNUSABLE = {
     "another account": ({"BONIFIQ_API_TOKEN": "another"}, lambda: None, "of another account"),
-    "no database": ({}, lambda: Path("changes.csv.ledger").write_bytes(b"x" * 5000), "cannot be used"),
+    "no database": ({}, lambda: Path("changes.csv.ledger").write_bytes(b"x" * 5000), "is no ledger"),
     "a damaged page": ({}, _torn_page, "cannot be used"),
 }
 
@@ -288,9 +289,10 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     assert [row.line - first for row in plan.read_settled()] == list(fifths["settled"])
     assert [row.line - first for row in plan.read()] == list(fifths["left"])
     assert plan.settled.changes == len(fifths["settled"])
-    assert plan.settled.sums.added == sum(number % 3 + Decimal("0.25") for number in fifths["settled"])
-    assert plan.added == plan.settled.sums.added + Decimal("0.50")
-    assert plan.removed == sum(number % 3 + Decimal("0.50") for number in fifths["left"] if number > 1)
+    settled, sums = plan.settled.sums.single(), plan.sums.single()
+    assert settled.added == sum(number % 3 + Decimal("0.25") for number in fifths["settled"])
+    assert sums.added == settled.added + Decimal("0.50")
+    assert sums.removed == sum(number % 3 + Decimal("0.50") for number in fifths["left"] if number > 1)
     assert plan.changes == plan.customers == len(fifths["settled"]) + len(fifths["left"])
 
 
@@ -318,19 +320,17 @@ def test_the_sums_of_a_plan_are_exact(tmp_path):
         "\n".join([HEADER, f"c,{large},r,a", f"c,{large},r,b", f"c,{large + 1},r,c", "c,-0.1,r,d"])
     )
     plan = examining.examine(Source(path, "changes.csv", "csv"), print)
-    assert (plan.added, plan.removed) == (3 * 10**27 + 1, Decimal("0.1"))
+    assert (plan.sums.single().added, plan.sums.single().removed) == (3 * 10**27 + 1, Decimal("0.1"))
 
 
-def test_a_part_of_a_file_fits_into_one_statement_of_any_sqlite(tmp_path):
+def test_a_part_of_a_file_fits_into_one_statement_of_any_sqlite(tmp_path, monkeypatch):
     """Before 3.32 it takes 999 values."""
     path = tmp_path / "changes.csv"
     path.write_text("\n".join(rows(TOGETHER)))
-    source = Source(path, "changes.csv", "csv")
-    with contextlib.closing(Keys(source.side)) as keys:
-        keys.database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
-        for some in source.parts():
-            keys.note(some)
-        assert (*keys.conflicts(), *keys.repeats(), keys.kept()[0]) == (TOGETHER,)
+    limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+    _prepare_database(monkeypatch, lambda database: database.setlimit(limit, 999))
+    plan = examining.examine(Source(path, "changes.csv", "csv"), print)
+    assert (plan.problems, plan.repeats, plan.changes) == (0, 0, TOGETHER)
 
 
 def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
@@ -343,18 +343,19 @@ def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["c{},1,r,promo", "c,1,r,promo"], ids=["at odds", "said before"])
-def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_path, line):
-    """As a column that is constant by mistake."""
+def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_path, monkeypatch, line):
+    """As a column that is constant by mistake; counted in hundreds of SQLite's instructions."""
 
     def steps(count: int) -> int:
         path, taken = tmp_path / "changes.csv", itertools.count()
         path.write_text("\n".join([HEADER, *(line.format(number) for number in range(count))]))
-        source = Source(path, "changes.csv", "csv")
-        with contextlib.closing(Keys(source.side)) as keys:
-            for some in source.parts():
-                keys.note(some)
-            keys.database.set_progress_handler(lambda: next(taken) < 0, 100)  # 100 of SQLite's instructions
-            assert len([*keys.conflicts(), *keys.repeats()]) >= count - 1
+
+        def watch(database: sqlite3.Connection) -> None:
+            database.set_progress_handler(lambda: next(taken) < 0, 100)
+
+        _prepare_database(monkeypatch, watch)
+        plan = examining.examine(Source(path, "changes.csv", "csv"), lambda _: None)
+        assert plan.repeats + plan.problems >= count - 1
         return next(taken)
 
     assert steps(2000) < 8 * steps(500)
@@ -387,6 +388,19 @@ def test_examining_takes_no_memory_for_a_row(tmp_path):
 
     small, large = peak(2000), peak(20_000)
     assert large - small < 18_000 * 4  # bytes a row: not even a pointer to it
+
+
+def _prepare_database(
+    monkeypatch: pytest.MonkeyPatch, prepare: Callable[[sqlite3.Connection], object]
+) -> None:
+    """Have the temporary database of an examination prepared before it is used."""
+
+    class Prepared(sqlite3.Connection):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)
+            prepare(self)
+
+    monkeypatch.setattr(sqlite3, "connect", Prepared)
 
 
 def _record(path: Path, source: Source) -> None:

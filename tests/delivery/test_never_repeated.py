@@ -384,7 +384,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
     applied = found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED]
     assert found.counts[State.UNKNOWN] == found.counts[State.IN_DOUBT] == found.counts[State.CLAIMED] == 0
     assert applied == sum(len(server.books.effects("earn", str(number))) for number in range(500))
-    assert sum(server.books.balances().values()) == found.sums[State.APPLIED].added / 20
+    assert sum(server.books.balances().values()) == found.sums[State.APPLIED].single().added / 20
 
 
 # What a ledger keeps.

@@ -19,7 +19,7 @@ from import_graph import (
     package_of,
 )
 
-from bonifiq_async._provider.registry import names, spec_of, specs
+from bonifiq_async._provider.registry import names, specs
 
 PURE = {"_model", "_policy"}
 CLIENT = {

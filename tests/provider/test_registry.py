@@ -80,7 +80,8 @@ def test_no_other_list_names_every_provider() -> None:
 
 def test_what_is_no_file_adapter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     name = registry.names()[0]
-    other = registry.spec_of(name)._replace(files=Place(registry.__name__, "spec_of"))
+    values = dict(zip(ProviderSpec.__annotations__, registry.spec_of(name), strict=True))
+    other = ProviderSpec(**{**values, "files": Place(registry.__name__, "spec_of")})
     monkeypatch.setattr(sys.modules[registry.PROVIDERS[name]], "PROVIDER", other)
     with pytest.raises(TypeError, match=f"the files of {name} have no file adapter"):
         adapter_for(name)

@@ -20,6 +20,12 @@ def rows(count: int) -> list[str]:
     return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
 
 
+def brl(added: object, removed: object = 0) -> dict[str, object]:
+    """Return how --json has sums that are all in reais."""
+    sums = {"added": added, "removed": removed}
+    return {**sums, "by_unit": {"BRL": sums}}
+
+
 @frozen
 class Ended:
     """Exit code and both outputs of a command."""

@@ -18,7 +18,7 @@ from bonifiq_async.cli.terminal.report import moment, standing_table, standing_v
 from bonifiq_async.cli.terminal.screen import give, show
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, recorded, short, standing
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded, short, standing
 
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
@@ -39,8 +39,9 @@ def status(ledger: Path, *, look: bool, as_json: bool) -> None:
 
 
 def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
-    found = standing(ledger)
-    adapter = None if found.provider is None else adapter_of(found.provider)
+    provider = provider_of(ledger)
+    adapter = None if provider is None else adapter_of(provider)
+    found = standing(ledger, unit_of=_operation if adapter is None else adapter.unit_of)
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
     evidence = asyncio.run(_looked(adapter, found.provider, doubts)) if look else {}
@@ -63,6 +64,11 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
             f"recorded here. bonifiq export {ledger} --effect used-elsewhere has them; bonifiq settle "
             f"{ledger} --key KEY --as applied (or not-applied) --note ... takes your word for one"
         )
+
+
+def _operation(change: Recorded) -> str:
+    """Keep the sums of operations apart where the units of a provider are not known."""
+    return short(change.operation)
 
 
 async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Sequence[Recorded]) -> Found:

@@ -1,7 +1,6 @@
 """Files of changes, and files of outcomes.
 
 examine       the first reading of a file: every row is checked before anything is sent
-keys          the keys of a file, compared in a temporary database
 misspelt      names that mean nothing here, told with the name that may be meant
 outcome_file  one line an outcome, appended and never overwritten
 rows          CSV with a header or JSON lines, read row by row

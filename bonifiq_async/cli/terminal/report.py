@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from bonifiq_async._model.money import Sums
+from bonifiq_async._model.money import Sums, SumsByUnit
 from bonifiq_async._model.outcome import Change, Effect, Outcome
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
@@ -33,13 +33,13 @@ class UsedElsewhere:
     """Changes that are applied by the provider's word alone: count, sums, and the `first` of them to show."""
 
     count: int = 0
-    sums: Sums = field(factory=Sums)
+    sums: SumsByUnit = field(factory=SumsByUnit)
     first: list[Change] = field(factory=list)
 
-    def put(self, change: Change) -> None:
+    def put(self, change: Change, unit: str) -> None:
         """Count one change."""
         self.count += 1
-        self.sums.put(change.value)
+        self.sums.put(unit, change.value)
         if len(self.first) < SHOWN_USED:
             self.first.append(change)
 
@@ -64,7 +64,7 @@ class Ending:
 
     adapter: FileAdapter
     counts: dict[Effect, int] = field(factory=lambda: dict.fromkeys(Effect, 0))
-    sums: dict[Effect, Sums] = field(factory=lambda: {effect: Sums() for effect in Effect})
+    sums: dict[Effect, SumsByUnit] = field(factory=lambda: {effect: SumsByUnit() for effect in Effect})
     used_elsewhere: UsedElsewhere = field(factory=UsedElsewhere)
     summary: BatchSummary = field(factory=BatchSummary)
     planned: int = 0
@@ -78,11 +78,12 @@ class Ending:
 
     def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""
+        unit = self.adapter.unit_of(outcome.change)
         if outcome.used_elsewhere:
-            self.used_elsewhere.put(outcome.change)
+            self.used_elsewhere.put(outcome.change, unit)
             return
         self.counts[outcome.effect] += 1
-        self.sums[outcome.effect].put(outcome.change.value)
+        self.sums[outcome.effect].put(unit, outcome.change.value)
         if outcome.error is not None:
             self._keep(self.examples.setdefault(outcome.effect, []), outcome, str(outcome.error))
         elif outcome.notice is not None and outcome.notice.warns:
@@ -151,13 +152,10 @@ def plan_table(plan: Plan) -> Table:
     """Return what a file asks for."""
     table = Table(show_header=False)
     adapter = plan.source.adapter
-    added, removed = adapter.sum_labels
-    rows = {
-        "changes": f"{plan.changes:,}",
-        "customers": f"{plan.customers:,}",
-        added: adapter.money(plan.added),
-        removed: adapter.money(plan.removed),
-    }
+    rows = {"changes": f"{plan.changes:,}", "customers": f"{plan.customers:,}"}
+    for unit, sums in _of_each_unit(plan.sums):
+        for name, amount in zip(adapter.sum_labels, (sums.added, sums.removed), strict=True):
+            rows[f"{name} ({unit})" if unit else name] = adapter.money(amount)
     if plan.repeats:
         rows["rows said twice, sent once"] = f"{plan.repeats:,}"
     if plan.problems:
@@ -167,31 +165,52 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-Kinds = Sequence[tuple[str, int, Sums]]
+def _of_each_unit(sums: SumsByUnit) -> Sequence[tuple[str, Sums]]:
+    """Return the sums of each unit; without its name where all are of one."""
+    single = sums.single()
+    return sorted(sums.by_unit.items()) if single is None else [("", single)]
+
+
+Kinds = Sequence[tuple[str, int, SumsByUnit]]
 """Names of kinds of changes, each with how many there are, and what they come to."""
 
 
-def _kinds(counts: Mapping[K, int], sums: Mapping[K, Sums]) -> Kinds:
+def _kinds(counts: Mapping[K, int], sums: Mapping[K, SumsByUnit]) -> Kinds:
     return [(kind.value, count, sums[kind]) for kind, count in counts.items()]
 
 
 def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, *, title: str | None = None) -> Table:
-    """Return a table of changes and sums, a row for each kind that occurs."""
+    """Return a table of changes and sums: a row for each kind that occurs, and each unit of it."""
     table = Table(title=title, title_justify="left")
     money = str if adapter is None else adapter.money
-    for name in (column, "changes", *(("added", "removed") if adapter is None else adapter.sum_labels)):
-        table.add_column(name, justify="left" if name == column else "right")
+    units = {unit for _, count, sums in kinds if count for unit in sums.by_unit}
+    apart = ("unit",) if len(units) > 1 else ()
+    labels = ("added", "removed") if adapter is None else adapter.sum_labels
+    for name in (column, "changes", *apart, *labels):
+        table.add_column(name, justify="left" if name in (column, "unit") else "right")
     for name, count, sums in kinds:
-        if count:
-            table.add_row(name, f"{count:,}", money(sums.added), money(sums.removed))
+        head = (name, f"{count:,}")
+        for unit, of_unit in sorted(sums.by_unit.items()) if count else ():
+            table.add_row(*head, *(unit for _ in apart), money(of_unit.added), money(of_unit.removed))
+            head = ("", "")
     return table
 
 
 def _by_name(kinds: Kinds) -> Mapping[str, object]:
     """Return the same for machines."""
+    return {name.replace(" ", "_"): {"changes": count, **sums_values(sums)} for name, count, sums in kinds}
+
+
+def sums_values(sums: SumsByUnit) -> Mapping[str, object]:
+    """Return sums for machines: those of each unit, and the one pair where all are of one unit."""
+    single = sums.single()
     return {
-        name.replace(" ", "_"): {"changes": count, "added": sums.added, "removed": sums.removed}
-        for name, count, sums in kinds
+        "added": None if single is None else single.added,
+        "removed": None if single is None else single.removed,
+        "by_unit": {
+            unit: {"added": each.added, "removed": each.removed}
+            for unit, each in sorted(sums.by_unit.items())
+        },
     }
 
 
@@ -256,8 +275,7 @@ def plan_json(plan: Plan, *, known: bool = False) -> bytes:
         {
             "changes": plan.changes,
             "customers": plan.customers,
-            "added": plan.added,
-            "removed": plan.removed,
+            **sums_values(plan.sums),
             "repeats": plan.repeats,
             "problems": plan.problems,
             **(before if known else {}),

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from attrs import evolve, field, frozen
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async._model.money import Sums
+from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.protocol import DONE, Account, State
 from bonifiq_async.ledger.sqlite.connection import Connection, fault_of, opened, unusable, writing
 from bonifiq_async.ledger.sqlite.header import bound, provider_in
 from bonifiq_async.ledger.sqlite.location import Place
 from bonifiq_async.ledger.sqlite.owner import Claim, Sight, heard
-from bonifiq_async.ledger.sqlite.row import COLUMNS, Entry, every, put, under
+from bonifiq_async.ledger.sqlite.row import COLUMNS, TOGETHER, Entry, every, put, under, vouch
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
@@ -30,92 +30,6 @@ WORDS: Mapping[State, Mapping[State, State]] = {
     State.USED_ELSEWHERE: {State.APPLIED: State.ALREADY_APPLIED, State.NOT_APPLIED: State.NOT_APPLIED},
 }
 """What a change becomes by a person's word, by where it stands: no other state takes one."""
-
-
-@frozen
-class Standing:
-    """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
-
-    `provider` is that of the changes, None when nothing was sent yet.
-    """
-
-    counts: Mapping[State, int]
-    sums: Mapping[State, Sums]
-    oldest: tuple[str, float] | None = field(default=None)
-    provider: str | None = None
-
-
-def standing(path: Path, *, runtime: Runtime = Runtime()) -> Standing:
-    """Return what the ledger at `path` knows. A claim whose owner has gone is in doubt.
-
-    Raises `ConfigurationError` when there is no ledger there or it cannot be used, and `LedgerError` when
-    any change in it is not what was written.
-    """
-    counts, sums = dict.fromkeys(State, 0), {state: Sums() for state in State}
-    oldest: tuple[str, float] | None = None
-    with _existing(path) as connection:
-        provider, sight = provider_in(connection), Sight.here(runtime)
-        for entry in every(connection):
-            state = _state(connection, sight, entry)
-            counts[state] += 1
-            sums[state].put(entry.row.value)
-            if state in SETTLEABLE and oldest is None:
-                oldest = (entry.key, entry.row.first_sent)
-    return Standing(counts, sums, oldest, provider)
-
-
-APPLIED = "applied"
-"""The view of what is applied, as it lies in the file, and of `elsewhere` (see `LedgerFile.beside`).
-
-The last is 1 where the key was used elsewhere, else 0.
-"""
-
-
-@frozen
-class LedgerFile:
-    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint.
-
-    Without one, any account's will do: nothing is sent.
-    """
-
-    path: Path
-    account: Account | None = None
-
-    @contextlib.contextmanager
-    def beside(self, database: sqlite3.Connection) -> Iterator[None]:
-        """Show `database` (opened with `uri`, in no transaction) what is applied, as the view `APPLIED`.
-
-        It sees what stands there when it looks, while others write, and writes nothing there itself. What is
-        read of it is to pass `vouch` (see `entry`). Raises `ConfigurationError` for what is no ledger that
-        can be used, is another account's, or turns out to be damaged within.
-        """
-        done = ", ".join(f"'{state.value}'" for state in DONE)
-        with contextlib.closing(opened(self.path)) as connection:
-            try:
-                if self.account is not None:
-                    bound(connection, self.path, self.account)
-                database.execute("ATTACH ? AS ledger", (f"{Place.of(self.path).file.as_uri()}?mode=ro",))
-                database.execute(
-                    f"CREATE TEMP VIEW {APPLIED} AS SELECT {', '.join(COLUMNS)},"
-                    f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
-                    f" WHERE state IN ({done})"
-                )
-                yield
-                database.execute(f"DROP VIEW {APPLIED}")
-                database.execute("DETACH ledger")
-            except sqlite3.Error as error:
-                raise unusable(self.path, error) from None
-
-
-def rebind(path: Path, account: Account) -> None:
-    """Take a person's word that a ledger is of `account`, whose credential or place has changed.
-
-    Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
-    """
-    with _existing(path) as connection, writing(connection):
-        if provider_in(connection) not in (None, account[0]):
-            bound(connection, path, account)
-        connection.bind(account)
 
 
 @frozen
@@ -146,18 +60,140 @@ def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtim
         for entry in every(connection):
             state = _state(connection, sight, entry)
             if state in states:
-                row = entry.row
-                yield Recorded(
-                    entry.key,
-                    state,
-                    row.customer_id,
-                    entry.body,
-                    entry.error,
-                    entry.operation,
-                    row.value,
-                    row.first_sent,
-                    entry.last_sent,
+                yield _recorded(entry, state)
+
+
+def _recorded(entry: Entry, state: State) -> Recorded:
+    row = entry.row
+    return Recorded(
+        entry.key,
+        state,
+        row.customer_id,
+        entry.body,
+        entry.error,
+        entry.operation,
+        row.value,
+        row.first_sent,
+        entry.last_sent,
+    )
+
+
+@frozen
+class Standing:
+    """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
+
+    `provider` is that of the changes, None when nothing was sent yet.
+    """
+
+    counts: Mapping[State, int]
+    sums: Mapping[State, SumsByUnit]
+    oldest: tuple[str, float] | None = field(default=None)
+    provider: str | None = None
+
+
+def _one_unit(change: Recorded) -> str:
+    return ""
+
+
+def standing(
+    path: Path, *, unit_of: Callable[[Recorded], str] = _one_unit, runtime: Runtime = Runtime()
+) -> Standing:
+    """Return what the ledger at `path` knows. A claim whose owner has gone is in doubt.
+
+    `unit_of` says in which unit the value of a change is: sums of different units are kept apart.
+    Raises `ConfigurationError` when there is no ledger there or it cannot be used, and `LedgerError` when
+    any change in it is not what was written.
+    """
+    counts, sums = dict.fromkeys(State, 0), {state: SumsByUnit() for state in State}
+    oldest: tuple[str, float] | None = None
+    with _existing(path) as connection:
+        provider, sight = provider_in(connection), Sight.here(runtime)
+        for entry in every(connection):
+            state = _state(connection, sight, entry)
+            counts[state] += 1
+            sums[state].put(unit_of(_recorded(entry, state)), entry.row.value)
+            if state in SETTLEABLE and oldest is None:
+                oldest = (entry.key, entry.row.first_sent)
+    return Standing(counts, sums, oldest, provider)
+
+
+_APPLIED = "applied"
+"""The view of what is applied, as it lies in the file, and of `elsewhere`: 1 where its key was used so."""
+
+
+@frozen
+class AppliedChanges:
+    """What a ledger has as applied, to be compared with a table of `database` (see `LedgerFile.beside`)."""
+
+    database: sqlite3.Connection
+
+    def among(
+        self, table: str, columns: Sequence[str], operations: Collection[str]
+    ) -> Iterator[Sequence[tuple[object, ...]]]:
+        """Yield rows of `table` whose change is applied, some at a time, each as its `columns` and a number.
+
+        The number is 1 where the key was used elsewhere, else 0. The table has the columns `key` and
+        `digest`, and an index `by_key` that begins with them: in its order the ledger is read from front to
+        end. Raises when what is read is not what was written.
+        """
+        found = self.database.execute(
+            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)},"
+            f" {', '.join(f'wanted.{name}' for name in columns)}, elsewhere"
+            f" FROM {table} AS wanted INDEXED BY by_key CROSS JOIN {_APPLIED}"
+            f" ON {_APPLIED}.operation IN ({', '.join('?' * len(operations))})"
+            f" AND {_APPLIED}.key = wanted.key AND {_APPLIED}.digest = wanted.digest",
+            tuple(operations),
+        )
+        while some := found.fetchmany(TOGETHER):
+            vouch(some)
+            yield [row[len(COLUMNS) :] for row in some]
+
+
+@frozen
+class LedgerFile:
+    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint.
+
+    Without one, any account's will do: nothing is sent.
+    """
+
+    path: Path
+    account: Account | None = None
+
+    @contextlib.contextmanager
+    def beside(self, database: sqlite3.Connection) -> Iterator[AppliedChanges]:
+        """Give what is applied, to `database`: a connection opened with `uri`, in no transaction.
+
+        It sees what stands there when it looks, while others write, and writes nothing there itself. Raises
+        `ConfigurationError` for what is no ledger that can be used, is another account's, or turns out to be
+        damaged within.
+        """
+        done = ", ".join(f"'{state.value}'" for state in DONE)
+        with contextlib.closing(opened(self.path)) as connection:
+            try:
+                if self.account is not None:
+                    bound(connection, self.path, self.account)
+                database.execute("ATTACH ? AS ledger", (f"{Place.of(self.path).file.as_uri()}?mode=ro",))
+                database.execute(
+                    f"CREATE TEMP VIEW {_APPLIED} AS SELECT {', '.join(COLUMNS)},"
+                    f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
+                    f" WHERE state IN ({done})"
                 )
+                yield AppliedChanges(database)
+                database.execute(f"DROP VIEW {_APPLIED}")
+                database.execute("DETACH ledger")
+            except sqlite3.Error as error:
+                raise unusable(self.path, error) from None
+
+
+def rebind(path: Path, account: Account) -> None:
+    """Take a person's word that a ledger is of `account`, whose credential or place has changed.
+
+    Raises `ConfigurationError` when it is another provider's, and what `standing` raises.
+    """
+    with _existing(path) as connection, writing(connection):
+        if provider_in(connection) not in (None, account[0]):
+            bound(connection, path, account)
+        connection.bind(account)
 
 
 def provider_of(path: Path) -> str | None:

@@ -1,0 +1,78 @@
+"""Sums of different units are never added together: each card of Raba7ni has a currency of its own."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from console import Console, Ended
+
+from bonifiq_async._model.money import Sums, SumsByUnit
+
+HEADER = "operation,card_id,member_id,amount,reference"
+ROWS = ("earn,10,1,100.50,a", "refund,10,1,20,b", "earn,11,1,7,c", "earn,11,2,3,d")
+APPLY = ("apply", "changes.csv", "--provider", "raba7ni")
+APART = {
+    "card 10": {"added": Decimal("100.50"), "removed": 20},
+    "card 11": {"added": 10, "removed": 0},
+}
+
+
+@pytest.fixture
+def two_cards(console: Console) -> Console:
+    """A file of changes to two cards."""
+    console.write("changes.csv", HEADER, *ROWS)
+    return console
+
+
+def read(ended: Ended) -> dict[str, dict[str, object]]:
+    assert ended.out, ended.err
+    return json.loads(ended.out, parse_float=Decimal)
+
+
+def rows_of(text: str, *words: str) -> list[str]:
+    """Return the lines of a text that have all the words."""
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def test_a_plan_keeps_them_apart(two_cards):
+    ended = two_cards(*APPLY, "--dry-run", "--json")
+    plan = read(ended)
+    assert (plan["added"], plan["removed"], plan["by_unit"]) == (None, None, APART)
+    assert rows_of(ended.err, "purchases (card 10)", "100.50") and rows_of(ended.err, "(card 11)", "10")
+    assert "110.5" not in ended.err
+
+
+def test_a_run_and_its_ledger_keep_them_apart(two_cards, raba7ni):
+    """In the closing table and the table of the ledger, and for machines; also what is settled already."""
+    sandbox = raba7ni(cards={10: 5, 11: 5})
+    shown = two_cards(*APPLY, "--yes", sandbox=sandbox)
+    assert shown.code == 0
+    assert rows_of(shown.out, " applied ", " 4 ", "card 10", "100.50", "20")
+    assert rows_of(shown.out, "card 11", " 10 ") and "110.5" not in shown.out
+    for ended, kind in (
+        (two_cards("status", "raba7ni.ledger", "--json"), "applied"),
+        (two_cards(*APPLY, "--yes", "--json", sandbox=sandbox), "already_applied"),
+    ):
+        found = next(read(ended)[name] for name in ("effects", "states") if name in read(ended))[kind]
+        assert found == {"changes": 4, "added": None, "removed": None, "by_unit": APART}
+    table = two_cards("status", "raba7ni.ledger").out
+    assert rows_of(table, "applied", " 4 ", "card 10", "100.50") and "110.5" not in table
+
+
+def test_changes_of_one_unit_have_one_pair_of_sums(two_cards, raba7ni):
+    """As before there were units; a table names none then."""
+    two_cards.write("changes.csv", HEADER, *ROWS[:2])
+    ended = two_cards(*APPLY, "--dry-run", "--json")
+    plan = read(ended)
+    assert (plan["added"], plan["removed"]) == (Decimal("100.50"), 20)
+    assert "card 10" not in ended.err
+
+
+def test_there_is_one_sum_of_one_unit_alone():
+    sums = SumsByUnit()
+    assert sums.single() == Sums()
+    sums.put("BRL", Decimal(3))
+    assert sums.single() == Sums(added=Decimal(3))
+    sums.put("points", Decimal(-4), 2)
+    assert sums.single() is None
+    assert sums.by_unit == {"BRL": Sums(added=Decimal(3)), "points": Sums(removed=Decimal(8))}
