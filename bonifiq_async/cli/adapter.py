@@ -34,6 +34,8 @@ DEFAULT = names()[0]
 class FileChange(Protocol):
     """A change and the line of the file that it came from, counted from 1; 0 for one of no file."""
 
+    # The members of `Change` stand here again: as its base, that would import the models for every `--help`.
+
     @property
     def line(self) -> int: ...
     @property

@@ -7,6 +7,7 @@ import typer
 
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
 from bonifiq_async.cli.commands import one_call
+from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
@@ -37,9 +38,7 @@ from bonifiq_async.cli.terminal.screen import show
 app = typer.Typer(
     help="Cashback changes, each applied exactly once. Credentials come from the environment: "
     f"{environment_help()}.",
-    epilog="Exit codes: 0 all applied; 2 usage, configuration, credentials or an invalid file; "
-    "3 some refused or left out; 4 some unknown, or their keys were used before, not by this ledger; 5 "
-    "stopped early, run the same command again; 130 interrupted, likewise; 1 a bug.",
+    epilog=f"Exit codes: {'. '.join(f'{code.value}: {meaning}' for code, meaning in MEANING.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

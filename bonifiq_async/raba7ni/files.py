@@ -262,12 +262,12 @@ class Raba7niFiles(FileAdapter):
             (said[name] for name in ("purchase_amount", "refund_amount", "amount") if name in said), None
         )
         kind, _, name = str(said.get("member", "")).partition(":")
-        who = said if "member" not in said else {{"id": "member_id"}.get(kind, kind): name}
+        named = said if "member" not in said else {{"id": "member_id"}.get(kind, kind): name}
         return (
             operation,
             said.get("card_id"),
             value,
-            *map(who.get, _MEMBER),
+            *map(named.get, _MEMBER),
             said.get("reference"),
             change.key,
             said.get("member_name"),

@@ -26,7 +26,7 @@ def _write(path: Path, *lines: int) -> str | None:
     with OutcomeFile(path, columns(ADAPTER)) as file:
         for line in lines:
             file.write(_outcome(line))
-        return file.mended
+        return file.repaired
 
 
 def _read(path: Path) -> list[Mapping[str, object]]:

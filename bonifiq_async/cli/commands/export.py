@@ -23,7 +23,7 @@ from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, provider_of, recorded
 
 
 def adapter_in(ledger: Path) -> FileAdapter:
-    """Return whose changes a ledger holds. Raises `ConfigurationError` for one that nobody here knows."""
+    """Return the adapter of a ledger's provider. Raises `ConfigurationError` for an unknown provider."""
     provider = provider_of(ledger)
     adapter = (
         adapter_for() if provider is None else adapter_of(provider)
@@ -114,10 +114,10 @@ def _shared(adapter: FileAdapter) -> str:
 
 
 def default_ledger(file: str, adapter: FileAdapter) -> Path:
-    """Return where it is written what is sent of `file`, when nobody says where.
+    """Return the ledger of `file` where the operator names none.
 
-    That is `FILE.ledger`; where nobody de-duplicates, it is one for the folder: a copy of the file under
-    another name would else be applied again. Raises `ConfigurationError` when both could be meant.
+    That is `FILE.ledger`; of a provider that does not de-duplicate, it is one for the folder: a copy of the
+    file under another name would else be applied again. Raises `ConfigurationError` when both could be meant.
     """
     own = Path(f"{file}.ledger")
     if not adapter.ledger_alone_knows:

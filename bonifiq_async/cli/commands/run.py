@@ -67,8 +67,8 @@ def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], 
         out = None
         if settings.out is not None:
             out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
-            if out.mended is not None:
-                say(out.mended)
+            if out.repaired is not None:
+                say(out.repaired)
         shown = stack.enter_context(display(plan.to_send))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             return runner.run(_send(plan, settings, make_client, out, shown))

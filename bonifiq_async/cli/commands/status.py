@@ -23,7 +23,7 @@ from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
 SHOWN = 10
-"""Of these, how many a person is shown who does not ask the provider about each."""
+"""Of these, how many are shown as text where the provider is not asked about each."""
 
 Found = Mapping[int, Evidence]
 """What was seen of the changes in doubt, by their place."""

@@ -44,7 +44,7 @@ def columns(adapter: FileAdapter) -> tuple[str, ...]:
 
 _COMMON = ("attempts", "status", "code", "code_name")
 _USED = "used_elsewhere"
-"""See `Outcome`; where nobody de-duplicates, there is no such thing."""
+"""See `Outcome`; a provider that does not de-duplicate has no column for it."""
 
 
 def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -> Record:
@@ -88,11 +88,11 @@ class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
     A run that goes on appends to the file of the run before, which has the same `columns`. Where that ends in
-    half a line, as a crash leaves one, the half is taken out, and `mended` says so with what it was; the same
-    command tells of that change again. Opening raises `ConfigurationError`.
+    half a line, as a crash leaves one, the half is taken out, and `repaired` says so with what it was; the
+    same command tells of that change again. Opening raises `ConfigurationError`.
     """
 
-    mended: str | None = None
+    repaired: str | None = None
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         kind = kind_of(path)
@@ -141,7 +141,7 @@ class OutcomeFile:
         if self._size == 0:
             self._append(head)
         half = printable(last.decode(errors="backslashreplace"))
-        self.mended = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
+        self.repaired = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
 
     def write(self, *records: Record) -> None:
         """Append outcomes, all or none of them.

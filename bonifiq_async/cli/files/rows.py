@@ -156,7 +156,7 @@ def opened(file: str, format: Format | None, adapter: FileAdapter) -> Iterator[S
 
 @contextlib.contextmanager
 def scratch() -> Iterator[tuple[IO[bytes], Path]]:
-    """Give a file to write, and the path by which to read it, that nobody else can open.
+    """Give a file to write, and the path by which to read it, that no other user can open.
 
     Customers are in it, and a killed process removes nothing: on Linux it has no name from the start
     (proc(5), /proc/pid/fd); elsewhere it loses it at the end.
@@ -262,7 +262,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
     if missing and any(";" in name for name in names):
         raise ConfigurationError(
-            f"{source.name}, line 1: the columns are parted by semicolons; part them by commas. "
+            f"{source.name}, line 1: the columns are separated by semicolons; separate them by commas. "
             "Nothing was sent."
         )
     unknown = [name for name in names if name and name not in columns.names]

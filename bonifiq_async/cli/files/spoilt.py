@@ -14,7 +14,7 @@ _KINDS = (
     # "Error Codes in LibreOffice Calc").
     (
         r"#n/[ad]|#div/0!?|#getting_data|#obtendo_dados|#[^\W\d](?:[^\W\d]|[\u0300-\u036f])+[!?]|erro?:5\d\d",
-        "which is how a spreadsheet shows an error; mend its formula",
+        "which is how a spreadsheet shows an error; correct its formula",
     ),
     # More digits than a column of numbers shows: they are lost when such a file is saved.
     (

@@ -33,13 +33,13 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
 
 
 def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
-    """Ask whether to go on, unless `yes`; end the command when nobody agrees."""
+    """Ask whether to go on, unless `yes`; end the command where the operator does not agree."""
     if yes:
         return
     with interruptible():
         answer = None if from_stdin else agreed(f"Apply {counted(plan.changes, 'change')}?")
     if answer is None:
-        say("Nobody is there to ask, so nothing was sent. Add --yes to send.")
+        say("There is no terminal to ask at, so nothing was sent. Add --yes to send.")
         raise typer.Exit(2)
     if not answer:
         say("Nothing was sent.")

@@ -140,7 +140,7 @@ def comparison_table(found: Comparison) -> Table:
         ("of them failed on purpose", found.faults),
         ("lost: reported as applied, not in the books", found.lost),
         ("doubled: in the books twice", found.doubled),
-        ("reported as used elsewhere: nobody else was there", found.used_elsewhere),
+        ("reported as used elsewhere: no other program was there", found.used_elsewhere),
         ("reported as not applied, but in the books", found.wrong_effects),
         ("balances that differ", found.wrong_balances),
     ):
@@ -157,7 +157,7 @@ def plan_table(plan: Plan) -> Table:
         for name, amount in zip(adapter.sum_labels, (sums.added, sums.removed), strict=True):
             rows[f"{name} ({unit})" if unit else name] = adapter.money(amount)
     if plan.repeats:
-        rows["rows said twice, sent once"] = f"{plan.repeats:,}"
+        rows["rows that repeat another, sent once"] = f"{plan.repeats:,}"
     if plan.problems:
         rows["rows that are not valid"] = f"{plan.problems:,}"
     for name, value in rows.items():

@@ -78,7 +78,7 @@ def agreed(question: str) -> bool | None:
 def whatever_is_read(*, to_the_end: bool = True) -> Iterator[None]:
     """Let what is over keep its exit code, though what is printed of it is not taken.
 
-    A reader who leaves before the end is told of too, unless a part of it may be enough.
+    A reading process that ends early is told of too, unless a part of it may be enough.
     """
     try:
         yield
