@@ -9,6 +9,7 @@ from bonifiq_async.ledger.protocol import (
     CLOCK_TOLERANCE,
     DONE,
     FIRST,
+    FREE,
     Conflict,
     Granted,
     Held,
@@ -18,6 +19,7 @@ from bonifiq_async.ledger.protocol import (
     Settled,
     State,
     Unsettled,
+    rival,
     rule,
 )
 
@@ -90,3 +92,11 @@ def test_a_key_that_the_provider_may_have_forgotten_is_not_repeated(
 ) -> None:
     ruling = ruled(evolve(ROW, first_sent=first_sent), retention=retention)
     assert isinstance(ruling, Granted if again else Unsettled)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_rival_operation_has_the_key_unless_it_is_free(state: State) -> None:
+    """Whatever came of it there, and whoever claims it: the key stands for that change."""
+    row = evolve(ROW, state=state, customer_id="BIA", value=Decimal(7))
+    assert rival(row) == (None if state in FREE else Conflict("BIA", Decimal(7)))
+    assert rival(None) is None

@@ -5,10 +5,12 @@ import pickle
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
 from bonifiq_async import ConfigurationError, MemberToken, Timeouts
 from bonifiq_async._model.evidence import ErrorAnswer, Reading
 from bonifiq_async._model.money import spelled
+from bonifiq_async._model.operation import InHeader
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._model.redaction import Blotter
 from bonifiq_async._model.secret import Secret
@@ -36,6 +38,34 @@ def test_a_secret_that_a_pickle_left_behind_is_not_sent() -> None:
     assert prepare(REDEEM, HOST, {}, headers=(("X-Member-Token", copy.copy(token)),)).headers
     with pytest.raises(ConfigurationError):
         prepare(REDEEM, HOST, {}, headers=(("X-Member-Token", pickle.loads(pickle.dumps(token))),))
+
+
+def test_a_key_goes_where_the_provider_takes_it() -> None:
+    """In a header that the operation names; what has no key has no such header."""
+    operation = evolve(REDEEM, key=InHeader("Idempotency-Key"))
+    assert prepare(operation, HOST, {}, key="k-1").headers == (("Idempotency-Key", "k-1"),)
+    assert prepare(operation, HOST, {}).headers == ()
+    assert prepare(REDEEM, HOST, {}, key="k-1").headers == ()
+
+
+QUERIES = {
+    "none is given": ("/x", {}, "/x"),
+    "all are left out": ("/x", {"page": None, "since": None}, "/x"),
+    "one is left out": ("/x", {"page": "2", "since": None}, "/x?page=2"),
+    "what has a meaning in a query is encoded": ("/x", {"page": "a&b=c d"}, "/x?page=a%26b%3Dc%20d"),
+    "the path has a query": ("/x?kind=y", {"page": "2", "since": "3"}, "/x?kind=y&page=2&since=3"),
+}
+
+
+@pytest.mark.parametrize(("path", "query", "sent"), QUERIES.values(), ids=QUERIES)
+def test_optional_parameters_follow_the_path(path: str, query: dict[str, str | None], sent: str) -> None:
+    operation = evolve(REDEEM, path=path, query=("page", "since"))
+    assert prepare(operation, HOST, {}, query=query).path == sent
+
+
+def test_a_parameter_that_the_operation_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no parameter pages, sinse"):
+        prepare(evolve(REDEEM, query=("page",)), HOST, {}, query={"sinse": "1", "pages": None, "page": "1"})
 
 
 def test_whatever_an_answer_says_is_blotted() -> None:
