@@ -108,6 +108,7 @@ async def test_two_batches_of_one_client_keep_their_ledgers_apart(sandbox, tmp_p
     assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 60])
 def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(count, console, sandbox):
     """Exit code 5, what happened and the command to go on; run again when it is back, all is applied."""

@@ -423,6 +423,7 @@ async def test_a_client_that_makes_a_fault_of_its_cancellation_hangs_nothing() -
     assert len(batch.cut_off) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5, 10.0, 250.0])
 @pytest.mark.parametrize("takes", [0.0, 3.0], ids=["quick", "slow"])
 async def test_the_rate_is_kept(rate: float, takes: float, clock: Clock) -> None:
@@ -519,6 +520,7 @@ async def _peak(count: int) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_number_of_changes() -> None:
     await _peak(200)  # what is made once
     small, large = await _peak(2_000), await _peak(200_000)

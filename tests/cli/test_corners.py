@@ -223,6 +223,7 @@ def test_any_amount_of_an_answer_can_be_shown(amount, shown):
     assert len(raba7ni_files._expected(doubt, CashbackBalance(cashback_percentage=Decimal(amount)))) < 100
 
 
+@pytest.mark.slow
 async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
     """By the command, as a reader gets it."""
 

@@ -495,6 +495,7 @@ def test_what_is_applied_is_neither_sent_nor_claimed(console, sandbox, monkeypat
     assert sandbox.books.requests == 3
 
 
+@pytest.mark.slow
 def test_a_run_cut_off_in_flight_says_not_to_repeat(raba7ni, tmp_path):
     """Interrupted twice while the provider is silent: the outcome file has what was in flight, as unknown."""
     server = raba7ni(faults=FaultScript(["silence-after"] * 40))
@@ -515,6 +516,7 @@ def test_a_run_cut_off_in_flight_says_not_to_repeat(raba7ni, tmp_path):
         assert "same key" not in text and "Do not repeat it" in text
 
 
+@pytest.mark.slow
 def test_the_sandbox_in_the_foreground(raba7ni, tmp_path):
     """It prints the settings of the provider that was named, and serves it."""
     running = process(None, tmp_path, "sandbox", "--provider", "raba7ni", "--port", "0")

@@ -342,6 +342,7 @@ def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
     assert said == [(2, "4"), (3, "4"), (4, "2"), (5, "2")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["c{},1,r,promo", "c,1,r,promo"], ids=["at odds", "said before"])
 def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_path, monkeypatch, line):
     """As a column that is constant by mistake; counted in hundreds of SQLite's instructions."""
@@ -369,6 +370,7 @@ def test_a_row_to_send_is_read_when_it_is_asked_for(tmp_path):
     assert (next(found).line, next(found).line, asked) == (2, 4, [2, 3, 4])
 
 
+@pytest.mark.slow
 def test_examining_takes_no_memory_for_a_row(tmp_path):
     """Ten times the rows, half of them said before and the rest settled: the peak stays where it was."""
 

@@ -99,6 +99,7 @@ def bug(ended: Ended) -> bool:
     return any(sign in told for sign in ("Traceback", "Exception ignored", "Errno", "lost sys."))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_command_ends_as_documented_whatever_takes_its_words(case: Case, run: Run) -> None:
     """And says one sentence more at the most; a reader who has had enough is told nothing."""
