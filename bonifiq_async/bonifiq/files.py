@@ -50,7 +50,6 @@ class BonifiQFiles(FileAdapter):
     answer_columns = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")
     repeat_classes: ClassVar = {CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat}
-    sum_labels = ("added", "removed")
 
     def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
         """Return the change of a row, whose key may be derived from a reference."""

@@ -150,6 +150,10 @@ class EvidenceReader(Protocol):
         ...
 
 
+class _SandboxClass(Protocol):
+    def __call__(self, *, faults: FaultScript, port: int) -> LocalSandbox: ...
+
+
 class _ClientClass(Protocol):
     def from_env(
         self, *, retry: RetryPolicy, timeouts: Timeouts, pool: PoolLimits, ledger: Ledger | None
@@ -172,7 +176,7 @@ class FileAdapter(Protocol):
     answer_columns: ClassVar[tuple[str, ...]]
     export_columns: ClassVar[tuple[str, ...]]
     repeat_classes: ClassVar[Mapping[str, RepeatClass]]
-    sum_labels: ClassVar[tuple[str, str]]
+    sum_labels: ClassVar[tuple[str, str]] = ("added", "removed")
     evidence: ClassVar[EvidenceReader | None] = None
 
     def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
@@ -201,15 +205,22 @@ class FileAdapter(Protocol):
 
     def money(self, amount: Decimal) -> str:
         """Return an amount as people read it, with every digit that it has."""
-        ...
+        from bonifiq_async._model.money import spelled
+
+        return spelled(amount)
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> LocalSandbox:
         """Return a sandbox that fails as `faults` say, at a port (0: any free one).
 
         `duplicates` says how it answers a used key (None: as it does by default). Raises
-        `ConfigurationError` where the provider has no keys.
+        `ConfigurationError` where it cannot be told to.
         """
-        ...
+        from bonifiq_async._model.errors import ConfigurationError
+
+        spec = spec_of(self.name)
+        if duplicates is not None:
+            raise ConfigurationError(f"The sandbox of {spec.title} has no --duplicates: leave it out.")
+        return cast(_SandboxClass, spec.sandbox.load(type))(faults=faults, port=port)
 
     def connect(self, settings: ClientSettings) -> Client:
         """Return a client with the credentials of the environment.

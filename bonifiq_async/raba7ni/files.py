@@ -279,10 +279,6 @@ class Raba7niFiles(FileAdapter):
         """Return the card: its currency is the provider's to know, and two cards may differ."""
         return f"card {change.customer_id.partition(':')[0]}"
 
-    def money(self, amount: Decimal) -> str:
-        """Return an amount with every digit that it has; in which currency, the card alone knows."""
-        return spelled(amount)
-
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
         from bonifiq_async.sandbox import Raba7niSandbox
 

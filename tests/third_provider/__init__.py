@@ -10,8 +10,5 @@ PROVIDER = ProviderSpec(
     operations=Place(f"{__name__}.operations", "OPERATIONS"),
     files=Place(f"{__name__}.files", "ADAPTER"),
     sandbox=Place(f"{__name__}.sandbox", "MilesSandbox"),
-    sandbox_options={
-        "faults": "what the requests meet",
-        "stale": "how many signatures are too old at first",
-    },
+    sandbox_options={"faults": "what the requests meet", "stale": "how many signatures are too old at first"},
 )

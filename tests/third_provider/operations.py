@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeVar
 
 from attrs import field, frozen
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.json_codec import Names
 from bonifiq_async._model.operation import InHeader, Operation, RepeatClass
-
-T = TypeVar("T")
 
 
 @frozen
@@ -20,6 +17,7 @@ class MilesChange:
     customer_id: str
     value: Decimal = field(converter=lambda value: validation.amount(value, "value"))
     change_key: str
+    line: int = field(default=0, eq=False)
 
     def __attrs_post_init__(self) -> None:
         validation.path_segment(self.customer_id, "customer_id")
@@ -52,9 +50,7 @@ class Page:
 KEYED: dict[str, object] = {"key": InHeader("Idempotency-Key"), "unit": "miles", "kept": ("id", "balance")}
 
 
-def _operation(
-    name: str, result: type[T], path: str, repeat=RepeatClass.SAFE, **more: object
-) -> Operation[T]:
+def _operation(name: str, result: type, path: str, repeat=RepeatClass.SAFE, **more) -> Operation:
     method, writes = ("GET", False) if repeat is RepeatClass.SAFE else ("POST", True)
     where = f"/v1/accounts/{{account}}{path}"
     return Operation(f"miles.{name}", method, where, repeat, writes, result, names=Names.SNAKE, **more)
@@ -68,6 +64,5 @@ OPERATIONS = (GRANT, SPEND, BALANCE, MOVEMENTS)
 
 
 def request_of(change: MilesChange) -> tuple[Operation[Booked], Mapping[str, str], Asked]:
-    """Return the operation of a change, its path and its body."""
     operation = GRANT if change.value > 0 else SPEND
     return operation, {"account": change.customer_id}, Asked(change.value.copy_abs())

@@ -38,7 +38,9 @@ class Miles:
         return {
             ("POST", f"{path}/grant"): lambda request: self._change(request, 1),
             ("POST", f"{path}/spend"): lambda request: self._change(request, -1),
-            ("GET", path): self._balance,
+            ("GET", path): lambda request: Reply(
+                200, {"balance": self.books.balance(request.parameters["id"])}
+            ),
             ("GET", f"{path}/movements"): self._movements,
         }
 
@@ -76,9 +78,6 @@ class Miles:
         made = self.books.record(key, lambda number: Granted(account, sign * miles, number))
         return Reply(201, {"id": made.number, "balance": self.books.balance(account)})
 
-    def _balance(self, request: Request) -> Reply:
-        return Reply(200, {"balance": self.books.balance(request.parameters["id"])})
-
     def _movements(self, request: Request) -> Reply:
         rows, start = self.books.changes_of(request.parameters["id"]), int(request.query.get("cursor", 0))
         end = start + int(request.query["limit"])
@@ -94,8 +93,8 @@ class MilesSandbox(KeyedSandbox[Granted]):
         *,
         faults: FaultScript | None = None,
         credentials: MilesCredentials | None = None,
-        stale: int = 0,
-        port: int = 0,
+        stale=0,
+        port=0,
     ) -> None:
         self.books = KeyedBooks()
         self.credentials = credentials or MilesCredentials("sandbox", "sandbox-key")
