@@ -56,7 +56,7 @@ BAD_FILES = {
     "no column": (b"customer_id,value,change_key\na,1,k\n", "line 1: the header lacks reason"),
     "no key column": (b"customer_id,value,reason\na,1,r\n", "lacks change_key or reference"),
     "column twice": (b"customer_id,value,value,reason,reference\na,1,1,r,o\n", "has value twice"),
-    "semicolons": (b"customer_id;value;reason;reference\na;1;r;o\n", "part them by commas"),
+    "semicolons": (b"customer_id;value;reason;reference\na;1;r;o\n", "separate them by commas"),
     "Latin-1": (
         "customer_id,value,reason,reference\na,1,r,o\njosé,1,r,o2\n".encode("latin-1"),
         "line 3: not UTF-8",
@@ -116,7 +116,7 @@ def test_a_key_said_twice_counts_once_and_a_torn_key_counts_not_at_all(console, 
     assert ended.code == Exit.REFUSED
     for line, other in ((3, 5), (5, 3), (6, 5)):
         assert f"line {line}: its key stands for another change in line {other}" in ended.err
-    assert "rows said twice, sent once" in ended.err
+    assert "rows that repeat another, sent once" in ended.err
     assert sandbox.books.balances() == {"a": Decimal("1.0")}
     assert sandbox.books.requests == 1
 

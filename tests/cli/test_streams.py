@@ -152,7 +152,7 @@ def test_standard_input_that_is_closed_is_a_file_that_cannot_be_read(run: Run) -
     assert (ended.code, ended.err.count("\n")) == (Exit.USAGE, 1), ended.err
     assert "standard input cannot be read and copied: Bad file descriptor. Nothing was sent." in ended.err
     ended = run("apply", "changes.csv", "--no-ledger", stdin="closed")
-    assert ended.code == Exit.USAGE and "Nobody is there to ask" in ended.err
+    assert ended.code == Exit.USAGE and "There is no terminal to ask at" in ended.err
 
 
 @pytest.mark.slow

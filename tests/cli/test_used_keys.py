@@ -269,7 +269,7 @@ def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch)
     monkeypatch.setattr(delivery, "_explained", lambda ended, _: evolve(ended, used_elsewhere=True))
     ended = console(*command)
     assert ended.code == Exit.BUG
-    assert lines(ended.out, LABEL) and not lines(ended.out, "nobody else was there", " 0 ")
+    assert lines(ended.out, LABEL) and not lines(ended.out, "no other program was there", " 0 ")
 
 
 def test_where_nobody_knows_keys_nothing_is_said_of_them(console):

@@ -10,10 +10,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "bonifiq_async").rglob("*.py"))
-PENDING = ("cli",)
-FILES = [
-    path for path in FILES if not path.relative_to(ROOT / "bonifiq_async").as_posix().startswith(PENDING)
-]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",

@@ -222,5 +222,5 @@ def _room_for(source: Source) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise ConfigurationError(
             f"{source.name} cannot be checked: the temporary folder does not take it ({error}). "
-            "Nothing was sent; make room there."
+            "Nothing was sent; free disk space there."
         ) from None
