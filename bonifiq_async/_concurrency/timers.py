@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from attrs import define
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -67,6 +69,7 @@ class TimeLimits(Alarms["TimeLimit"]):
         super().__init__(lambda limit: limit.ring())
 
 
+@define(eq=False)
 class TimeLimit:
     """Cancels what is awaited within when its time is over, and makes a `TimeoutError` of that.
 
@@ -74,11 +77,11 @@ class TimeLimit:
     does, for a fifth of what that costs: it sets and puts off its alarm by itself.
     """
 
-    __slots__ = ("_at", "_before", "_limits", "_rang", "_task")
-
-    def __init__(self, limits: TimeLimits, at: float) -> None:
-        self._limits, self._at, self._rang = limits, at, False
-        self._task: asyncio.Task[object] | None = None
+    _limits: TimeLimits
+    _at: float
+    _rang: bool = False
+    _before: int = 0
+    _task: asyncio.Task[object] | None = None
 
     def ring(self) -> None:
         """End the wait."""

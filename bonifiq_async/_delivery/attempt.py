@@ -37,6 +37,7 @@ class Waits:
         return first
 
 
+@define(eq=False, slots=False)
 class Watch(HandOver):
     """One attempt to send `request`, whose call ends at `deadline`; `slot` is its place in a batch.
 
@@ -45,15 +46,14 @@ class Watch(HandOver):
     alone that has to.
     """
 
+    _waits: Waits
+    _request: PreparedRequest
+    _deadline: Deadline
+    _slot: Slot | None
     asked: float | None = None
-    alone = first = False
-    _heard = 0.0
-
-    def __init__(self, waits: Waits, request: PreparedRequest, deadline: Deadline, slot: Slot | None) -> None:
-        self._waits = waits
-        self._request = request
-        self._deadline = deadline
-        self._slot = slot
+    alone: bool = False
+    first: bool = False
+    _heard: float = 0.0
 
     def may_send(self) -> bool:
         """See `HandOver.may_send`."""

@@ -13,9 +13,9 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Change, Effect, Outcome
 from bonifiq_async._policy.failures import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
 from bonifiq_async._policy.history import Delivered, History
-from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.request import PreparedRequest, digest_of_kept
 from bonifiq_async._transport.session import Timeouts
-from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent, State
+from bonifiq_async.ledger.protocol import BY_EFFECT, Account, Ending, Intent, State
 
 T = TypeVar("T")
 
@@ -76,18 +76,7 @@ class Calls:
         seconds = self._timeouts.call
         if terms.deadline is not None:
             seconds = validation.seconds(terms.deadline, "deadline")
-        intent = Intent(
-            operation.name,
-            request.key or "",
-            request.digest,
-            change.customer_id,
-            change.value,
-            request.path,
-            request.kept,
-            self.claims.account,
-            request.bearer,
-            self._rivals.get(operation.name, ()),
-        )
+        intent = _intent(change, operation, request, self.claims.account)
         try:
             claimed = await self.claims.claim(
                 intent,
@@ -112,8 +101,7 @@ class Calls:
         except BaseException:
             claimed.abandon()
             if claimed.history.may_have_changed:
-                way_out = WAY_OUT[operation.repeat]
-                logger.warning(ENDED_EARLY, operation.name, request.key, way_out)
+                logger.warning(ENDED_EARLY, operation.name, request.key, WAY_OUT[operation.repeat])
             raise
         if told is not delivered:  # another process has claimed it meanwhile
             ended = error_of(operation, told, request.key)
@@ -121,6 +109,22 @@ class Calls:
 
 
 ENDED_EARLY = "unknown: %s key=%s: the call ended before its answer. %s"
+
+
+def _intent(change: Change, operation: Operation[T], request: PreparedRequest, account: Account) -> Intent:
+    """Return what a ledger is asked about a change."""
+    kept = request.kept
+    return Intent(
+        operation.name,
+        request.key or "",
+        digest_of_kept(request.method, request.path, kept),
+        change.customer_id,
+        change.value,
+        request.path,
+        kept,
+        account,
+        request.bearer,
+    )
 
 
 def _concluded(

@@ -75,7 +75,7 @@ class Claim:
                 written = await self.ledger.end(self.intent, self.fence, ending)
             if state in DOUBTFUL:
                 self.note(Why.SENT)
-            elif written or state in DONE:
+            elif self.place in self._shared.doubts and (written or state in DONE):
                 self.clear()
             told = delivered if written else self._overtaken(delivered)
             return told

@@ -152,7 +152,7 @@ class Delivery:
             if self._waits.scope.told:
                 watch.first = self._waits.begins(now)
             try:
-                limit = min(self._timeouts.attempt, deadline.remaining(now))
+                limit = min(self._timeouts.attempt, deadline.at - now)
                 evidence = await self.session.attempt(request, limit, watch)
             finally:
                 self.admission.release()

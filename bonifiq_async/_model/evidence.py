@@ -73,7 +73,11 @@ class Evidence:
 def values_of(name: str, headers: Headers) -> tuple[str, ...]:
     """Return every value of the header `name` (compared without case), in order."""
     wanted, length = name.lower(), len(name)
-    return tuple([value for key, value in headers if len(key) == length and key.lower() == wanted])
+    found: tuple[str, ...] = ()
+    for key, value in headers:
+        if len(key) == length and key.lower() == wanted:
+            found += (value,)
+    return found
 
 
 @public

@@ -23,7 +23,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.money import has_exponent
+from bonifiq_async._model.money import plain
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._model.values import Kind
 
@@ -97,7 +97,11 @@ def _members_in(value: object) -> int:
     """Return how many members the first two levels have; as many as colons, and none has a name twice."""
     if type(value) is not dict:
         return -1
-    return len(value) + sum([len(each) for each in value.values() if type(each) is dict])
+    count = len(value)
+    for each in value.values():
+        if type(each) is dict:
+            count += len(each)
+    return count
 
 
 def _check_once(body: bytes, decisive: tuple[bytes, ...]) -> None:
@@ -335,15 +339,54 @@ def _renames(kind: type[attrs.AttrsInstance], names: Names) -> dict[str, object]
 def _object_hook(
     kind: type[attrs.AttrsInstance], converter: Converter, names: Names
 ) -> Callable[[object, object], object]:
+    """Build the reader of an object: in detail by cattrs, whose notes say where a fault is, else by a table.
+
+    The table passes by the hook of every value that is of its type already, as most are.
+    """
+    if not converter.detailed_validation:
+        return _by_table(kind, converter, names)
     build: Callable[..., object] = make_dict_structure_fn
-    detail = converter.detailed_validation
-    made = build(kind, converter, _cattrs_detailed_validation=detail, **_renames(kind, names))
+    made = build(kind, converter, _cattrs_detailed_validation=True, **_renames(kind, names))
     hook = cast(Callable[[object, object], object], made)
 
     def read(value: object, to: object) -> object:
         if type(value) is not dict:
             raise _wrong(value, "an object")
         return hook(value, to)
+
+    return read
+
+
+_PLAIN = (str, bool, int, Decimal)
+"""Types of which a value that is decoded needs no more than a look at its type."""
+
+
+def _by_table(
+    kind: type[attrs.AttrsInstance], converter: Converter, names: Names
+) -> Callable[[object, object], object]:
+    table: list[tuple[str, str, object, bool, Callable[[object, object], object], object]] = []
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        declared, within, nullable = field.type, field.type, True
+        if _is_never_null(declared):
+            within, nullable = get_args(declared)[0], False
+        choices = [each for each in get_args(within) if each is not types.NoneType]
+        plain = choices[0] if _is_union(within) and len(choices) == 1 else within
+        nullable = nullable and _is_union(within)
+        of = plain if plain in _PLAIN else declared
+        wire = wire_name(field.name, names)
+        table.append((field.alias, wire, plain, nullable, converter.get_structure_hook(of), of))
+
+    def read(value: object, to: object) -> object:
+        if type(value) is not dict:
+            raise _wrong(value, "an object")
+        made = {}
+        for name, wire, plain, nullable, hook, of in table:
+            if wire in value:
+                found = value[wire]
+                if type(found) is not plain and (found is not None or not nullable):
+                    found = hook(found, of)
+                made[name] = found
+        return kind(**made)
 
     return read
 
@@ -368,9 +411,7 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
 def _request_converter(names: Names) -> Converter:
     converter = Converter()
     converter.register_unstructure_hook_func(_is_secret, lambda value: value.reveal())
-    converter.register_unstructure_hook(
-        Decimal, lambda value: Decimal(format(value, "f")) if has_exponent(str(value)) else value
-    )
+    converter.register_unstructure_hook(Decimal, plain)
     converter.register_unstructure_hook(IntEnum, int)
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
     converter.register_unstructure_hook_factory(

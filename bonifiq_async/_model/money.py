@@ -18,6 +18,12 @@ def has_exponent(spelled: str) -> bool:
     return "E" in spelled or "e" in spelled  # a small letter in a decimal context of capitals=0
 
 
+def plain(value: Decimal) -> Decimal:
+    """Return the same amount, spelled without an exponent."""
+    digits = str(value)
+    return Decimal(format(value, "f")) if "E" in digits or "e" in digits else value
+
+
 def spelled(amount: Decimal) -> str:
     """Return an amount with every digit that it has, in groups; one beyond all money as it came."""
     if len(str(amount)) <= _LONGEST and abs(amount.adjusted()) <= _LONGEST:

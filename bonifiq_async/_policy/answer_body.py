@@ -84,7 +84,10 @@ def json_of(evidence: Evidence, *, decisive: tuple[bytes, ...] = ()) -> object:
 
 def members_of(evidence: Evidence, *, decisive: tuple[bytes, ...] = ()) -> dict[str, object]:
     """Return the members of an answer that is a JSON object. Raises `PayloadError` for any other."""
-    answer = json_of(evidence, decisive=decisive)
+    try:
+        answer = decode(evidence.body, decisive=decisive)  # as nearly every answer is encoded
+    except PayloadError:
+        answer = json_of(evidence, decisive=decisive)
     if isinstance(answer, dict):
         return answer
     raise PayloadError("the answer is no JSON object", path="$")

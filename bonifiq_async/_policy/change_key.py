@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from bonifiq_async._model import validation
-from bonifiq_async._model.money import has_exponent
 from bonifiq_async._model.values import public
 
 
@@ -27,20 +26,15 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    return _plain(str(value), value).lstrip("-")
+    return format(canonical(value), "f").lstrip("-")
 
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
-    digits = str(value)
-    plain = _plain(digits, value)
-    return value if plain == digits else Decimal(plain)
-
-
-def _plain(digits: str, value: Decimal) -> str:
-    if has_exponent(digits):
-        digits = format(value, "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    digits = format(value, "f")
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return value if digits == str(value) else Decimal(digits)
 
 
 def _escape(part: str) -> str:

@@ -52,7 +52,7 @@ class PreparedRequest:
     @property
     def digest(self) -> bytes:
         """16 bytes that tell this request from any other with the same key, wherever it is sent."""
-        return _digest(self.method, self.path, self.kept)
+        return digest_of_kept(self.method, self.path, self.kept)
 
 
 NO_QUERY: Mapping[str, str | None] = {}
@@ -77,14 +77,18 @@ def prepare(
     `record` is the payload without its `secrets`, where it has any; `bearer` is as in the result.
     Raises `ConfigurationError` for a secret that a pickle has left behind: it cannot be sent.
     """
-    sealed = tuple([value for _, value in headers if isinstance(value, Secret)])
+    sealed: tuple[Secret, ...] = ()
+    if headers:
+        sealed = tuple([value for _, value in headers if isinstance(value, Secret)])
     for secret in sealed:
         secret.reveal()
     if isinstance(operation.key, InHeader) and key is not None:
         headers = (*headers, (operation.key.name, key))
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
-    where = _where(operation, path) + _queried(operation, query)
+    where = _where(operation, path)
+    if query:
+        where += _queried(operation, query)
     return PreparedRequest(
         operation.method, base_url, where, body, key, headers, kept, bearer, (*secrets, *sealed)
     )
@@ -92,21 +96,23 @@ def prepare(
 
 def digest_of(operation: Operation[T], path: Mapping[str, str], payload: object) -> bytes:
     """Return the digest of the request that `prepare` would make of the same, without making it."""
-    return _digest(operation.method, _where(operation, path), encode(payload, operation.names))
+    return digest_of_kept(operation.method, _where(operation, path), encode(payload, operation.names))
 
 
-def _digest(method: str, path: str, kept: bytes) -> bytes:
+def digest_of_kept(method: str, path: str, kept: bytes) -> bytes:
+    """Return the digest of a request of whose body `kept` may be written down."""
     return hashlib.blake2b(f"{method} {path}\n".encode() + kept, digest_size=16).digest()
 
 
 def _where(operation: Operation[T], path: Mapping[str, str]) -> str:
-    return operation.path.format_map({name: _segment(value) for name, value in path.items()})
+    segments = {}
+    for name, value in path.items():
+        segments[name] = _segment(value)
+    return operation.path.format_map(segments)
 
 
 def _queried(operation: Operation[T], query: Mapping[str, str | None]) -> str:
     """Return what follows the path; raises `ValueError` for a parameter that the operation does not have."""
-    if not query:
-        return ""
     if unknown := query.keys() - set(operation.query):
         raise ValueError(f"{operation.name} has no parameter {', '.join(sorted(unknown))}")
     given = [f"{name}={_segment(value)}" for name, value in query.items() if value is not None]

@@ -114,11 +114,12 @@ class SessionManager:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise no_loop() from None
-        if self._session is not None and self._loop is loop and not self.closed:
+        closed = self._closed if self._borrowed is None else self.closed
+        if self._session is not None and self._loop is loop and not closed:
             if self._made_of is not None and self._made_of is not aiohttp.ClientSession:
                 raise ConfigurationError(MOCKED_LATE)
             return self._session
-        if self.closed:
+        if closed:
             raise ConfigurationError("The client or its session is closed. Nothing was sent; open a new one.")
         if self._loop is not None:
             raise ConfigurationError(
@@ -141,18 +142,11 @@ class SessionManager:
             self._tell("aiohttp's session or connector is replaced")
         else:
             fast = fast_path.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
-            self._direct = self._unless(fast.parts.missing, fast)
+            if fast.parts.missing is None:
+                self._direct = fast
+            else:
+                self._tell(fast.parts.missing)
         return session
-
-    def _fast(self) -> fast_path.Direct | None:
-        """Return the fast path, where it may be taken now."""
-        return None if self._direct is None else self._unless(self._direct.parts.foreign(), self._direct)
-
-    def _unless(self, why_not: str | None, fast: fast_path.Direct) -> fast_path.Direct | None:
-        if why_not is None:
-            return fast
-        self._tell(why_not)
-        return None
 
     def _tell(self, why_not: str) -> None:
         """Say once why the fast path is not taken."""
@@ -164,9 +158,9 @@ class SessionManager:
         """Send `request` once, for at most `seconds` with its answer, and return what is known of it.
 
         `hand_over` tells, also after a cancellation, whether the body was handed to the transport.
-        Raises nothing but `ConfigurationError` (see `ready`) and the cancellation.
+        Raises nothing but the cancellation; a call is `ready` before its first attempt.
         """
-        session = self.ready()
+        session = self.ready() if self._session is None else self._session
         started, task = time.perf_counter(), asyncio.current_task(self._loop)
         cancelling = 0 if task is None else task.cancelling()
         secrets: tuple[Secret, ...] = ()
@@ -180,11 +174,7 @@ class SessionManager:
         trail = Trail(hand_over)
         proxy = self._proxy(request.base_url) if self._trust_env and self._borrowed is None else None
         try:
-            fast = self._fast() if proxy is None else None
-            if fast is None or not await self._went(fast, request, seconds, trail):
-                headers = {**self._headers, **dict(request.headers)}
-                async with self._under_way.limit(seconds):
-                    await by_session(session, request, headers, self._timeout, trail, proxy)
+            await self._exchange(session, request, seconds, trail, proxy)
         except asyncio.CancelledError as cancelled:
             if task is not None and task.cancelling() > cancelling:
                 raise _bare(cancelled) from None
@@ -214,21 +204,31 @@ class SessionManager:
             secrets,
         )
 
-    async def _went(
-        self, fast: fast_path.Direct, request: PreparedRequest, seconds: float, trail: Trail
-    ) -> bool:
-        """Send `request` by the fast path, and say whether it went. A broken one is off for good."""
-        try:
-            await fast.exchange(request, seconds, trail)
-        except (AttributeError, TypeError, ImportError) as error:
-            self._direct = None
-            self._tell(
-                f"it is broken ({type(error).__name__} {getattr(error, 'name', '')})".replace(" )", ")")
-            )
-            if trail.hand_over.done:
-                raise
-            return False
-        return True
+    async def _exchange(
+        self,
+        session: aiohttp.ClientSession,
+        request: PreparedRequest,
+        seconds: float,
+        trail: Trail,
+        proxy: URL | None,
+    ) -> None:
+        """Send `request` by the fast path where it may be taken now, else by aiohttp's session."""
+        if self._direct is not None and proxy is None:
+            why_not = self._direct.parts.foreign()
+            if why_not is not None:
+                self._tell(why_not)
+            else:
+                try:
+                    return await self._direct.exchange(request, seconds, trail)
+                except (AttributeError, TypeError, ImportError) as error:
+                    self._direct = None  # a broken one is off for good
+                    said = f"{type(error).__name__} {getattr(error, 'name', '')}".rstrip()
+                    self._tell(f"it is broken ({said})")
+                    if trail.hand_over.done:
+                        raise
+        headers = {**self._headers, **dict(request.headers)}
+        async with self._under_way.limit(seconds):
+            await by_session(session, request, headers, self._timeout, trail, proxy)
 
     def _proxy(self, base_url: str) -> URL | None:
         """Return the proxy that the environment names, looked up once for each base URL."""

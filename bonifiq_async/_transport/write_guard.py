@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from attrs import define
 
 from bonifiq_async._model.evidence import Failure, HandOver
 from bonifiq_async._transport.connector import (
@@ -22,18 +23,17 @@ if TYPE_CHECKING:
 WITHHELD = "the request may not leave now"
 
 
+@define(eq=False)
 class Trail:
     """What one exchange has shown so far, kept when it breaks off."""
 
-    requests = 1
+    hand_over: HandOver
+    requests: int = 1
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    body = b""
+    body: bytes = b""
     failure: Failure | None = None
-    detail = ""
-
-    def __init__(self, hand_over: HandOver) -> None:
-        self.hand_over = hand_over
+    detail: str = ""
 
     def left(self) -> None:
         """Note that the request leaves."""

@@ -1,6 +1,5 @@
 """BonifiQ's customer operations."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
@@ -48,7 +47,9 @@ class Customers:
         `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
         have changed, repeat with the same key. Source: endpoint page "Add or remove cashback".
         """
-        outcome = await self.outcome_on(change, Terms(deadline))
+        outcome = await self._calls.outcome(
+            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, Terms(deadline)
+        )
         if outcome.error is not None:
             raise outcome.error
         return outcome
@@ -71,7 +72,8 @@ class Customers:
     def prepared(self, change: CashbackChange) -> PreparedRequest:
         """Return the request of `change`, its key and bytes fixed."""
         payload = CashbackChangeRequest.of(change)
-        return prepare(CHANGE_CASHBACK, self._base_url, _path_of(change), payload, key=change.change_key)
+        path = {"customer_id": change.customer_id}
+        return prepare(CHANGE_CASHBACK, self._base_url, path, payload, key=change.change_key)
 
     async def add_cashback(
         self,
@@ -147,8 +149,5 @@ class Customers:
 
 def request_digest(change: CashbackChange) -> bytes:
     """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
-    return digest_of(CHANGE_CASHBACK, _path_of(change), CashbackChangeRequest.of(change))
-
-
-def _path_of(change: CashbackChange) -> Mapping[str, str]:
-    return {"customer_id": change.customer_id}
+    path = {"customer_id": change.customer_id}
+    return digest_of(CHANGE_CASHBACK, path, CashbackChangeRequest.of(change))

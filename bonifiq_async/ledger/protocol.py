@@ -118,11 +118,6 @@ FIRST = Granted(fence=1, in_doubt=False)
 """What is answered for a change that the ledger has never seen."""
 
 
-def first(seconds: float) -> Granted:
-    """Return that where the provider remembers a key for `seconds`."""
-    return FIRST if seconds == FOR_EVER else Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
-
-
 @fixed
 class Settled:
     """It is applied already; send nothing. `used_elsewhere` is that of `Outcome`."""
@@ -227,7 +222,9 @@ def rule(
     """
     if row is None or row.state in FREE:
         seconds = retention if repeatable else FOR_EVER
-        return first(seconds) if row is None else Granted(row.fence + 1, row.in_doubt, True, seconds)
+        if row is None:
+            return Granted(FIRST.fence, FIRST.in_doubt, seconds=seconds)
+        return Granted(row.fence + 1, row.in_doubt, True, seconds)
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:

@@ -40,7 +40,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
-from bonifiq_async._delivery import delivery
+from bonifiq_async._delivery import calls, delivery
 from bonifiq_async._delivery.attempt import Watch
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Verdict
@@ -207,7 +207,7 @@ async def one_key_one_change(around: Surroundings) -> None:
 
 def one_digest(patch: pytest.MonkeyPatch) -> None:
     """All requests look alike."""
-    patch.setattr(PreparedRequest, "digest", property(lambda self: b"same"))
+    patch.setattr(calls, "digest_of_kept", lambda *_: b"same")
 
 
 async def wire_true_counts(around: Surroundings) -> None:

@@ -183,9 +183,9 @@ async def test_each_of_them_is_missed(path: str, server, monkeypatch) -> None:
     await attempt(session, server)
     module, _, name = path.partition(".")
     for attribute in PASSED_BY[path]:
-        assert session._fast() is not None
+        assert session._direct.parts.foreign() is None
         with monkeypatch.context() as patch:
             patch.setattr(getattr(sys.modules[f"aiohttp.{module}"], name), attribute, lambda *_: None)
-            assert session._fast() is None, attribute
-    assert session._fast() is not None
+            assert session._direct.parts.foreign() is not None, attribute
+    assert session._direct.parts.foreign() is None
     await session.aclose()

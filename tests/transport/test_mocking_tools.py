@@ -173,7 +173,7 @@ async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, 
             if begun:
                 await call.make(client)
                 assert len(server.reached) == reached + 1
-                assert client._session._fast() is not None
+                assert client._session._direct.parts.foreign() is None
     said = [text for text in caplog.messages if "fast path" in text]
     assert len(said) == len(set(said)) <= 2
 

@@ -31,7 +31,6 @@ from bonifiq_async.ledger.protocol import (
     Row,
     Ruling,
     State,
-    first,
     rival,
     rule,
 )
@@ -71,7 +70,7 @@ class SqliteLedger:
         validation.function(monotonic, "monotonic")
         self.path = _absolute(path)
         self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
-        self._first = first(self._retention)
+        self._first = Granted(FIRST.fence, FIRST.in_doubt, seconds=self._retention)
         self._clock = clock
         self._runtime = Runtime(monotonic=monotonic, wall=clock)
         self._sight = Sight.here(self._runtime)
