@@ -419,6 +419,7 @@ class SqliteMachine(Machine):
         assert found.oldest == (min(doubtful)[::-1] if doubtful else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", [MemoryMachine, SqliteMachine])
 def test_a_ledger_keeps_to_the_model(machine):
     """Nothing applied is granted again, no two hold the same, no doubt is lost, no late end lands."""

@@ -168,6 +168,7 @@ async def test_a_look_gives_what_was_there_in_order_each_as_it_stands(tmp_path):
     assert others[-1].state is State.APPLIED
 
 
+@pytest.mark.slow
 def test_an_export_whose_reader_waits_lets_others_write(sandbox, tmp_path):
     """A real one, into a pipe that is full: the log that is written meanwhile stays small."""
     server = sandbox()

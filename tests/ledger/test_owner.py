@@ -375,6 +375,7 @@ async def test_killed_in_one_container_a_change_goes_on_in_the_next_soon(tmp_pat
     assert standing(tmp_path / "l").counts[State.ALREADY_APPLIED] == 1
 
 
+@pytest.mark.slow
 async def test_two_containers_at_work_on_one_ledger_send_each_change_once(tmp_path):
     """Neither sees the other; both wait, as they would for a process of their own."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
