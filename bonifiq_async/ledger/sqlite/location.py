@@ -104,7 +104,10 @@ class Place:
             make_private(each)
 
     def _refuse_kind(self) -> None:
-        status = os.stat(self.file)
+        try:
+            status = os.stat(self.file)
+        except OSError as error:  # such as a loop of links, which `resolve` passes from Python 3.13 on
+            raise _unusable(self.path, error.strerror or str(error)) from None
         if stat.S_ISDIR(status.st_mode):
             raise _unusable(self.path, "Is a directory")
         if not stat.S_ISREG(status.st_mode):
