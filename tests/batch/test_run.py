@@ -6,6 +6,7 @@ import tracemalloc
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ import pytest
 from conftest import Clock, change, client_for, fast
 
 from bonifiq_async import (
+    Attempt,
     AuthenticationError,
     BasicCredentials,
     BatchSummary,
@@ -26,6 +28,7 @@ from bonifiq_async import (
     Outcome,
     OutcomeUnknownError,
     RefusedError,
+    Verdict,
 )
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.batch.run import READ_AHEAD
@@ -468,7 +471,8 @@ async def test_summary(clock: Clock) -> None:
     def ends(body: CashbackChange) -> Outcome[None]:
         effect = effects[int(body.change_key)]
         error = None if "APPLIED" in effect.name and effect is not Effect.NOT_APPLIED else RefusedError("no")
-        return Outcome(body, effect, None, ("attempt",) * 2, error)
+        tried = Attempt(1, Verdict.BROKEN, 500, True, datetime(2026, 1, 1, tzinfo=UTC), 0.0, 0.0)
+        return Outcome(body, effect, None, (tried,) * 2, error)
 
     provider = Provider(ends, lambda: clock.sleep(2.0))
     batch = CashbackBatch(provider, flow=wide(1), runtime=clock.runtime())
