@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from bonifiq_async._model.outcome import Attempt, Effect, Notice, Outcome, StopReason, Verdict
     from bonifiq_async._policy.change_key import change_key_for
     from bonifiq_async._policy.retry import RetryPolicy
-    from bonifiq_async._transport.session import PoolLimits, Timeouts
+    from bonifiq_async._transport.connector import PoolLimits
+    from bonifiq_async._transport.session import Timeouts
     from bonifiq_async.batch.flow import FlowControl, FlowState
     from bonifiq_async.batch.run import CashbackBatch
     from bonifiq_async.batch.summary import BatchSummary
@@ -208,7 +209,7 @@ _PLACES = {
     "PendingPoints": "bonifiq.payloads",
     "Pin": "raba7ni.member",
     "PointDetailItem": "bonifiq.payloads",
-    "PoolLimits": "_transport.session",
+    "PoolLimits": "_transport.connector",
     "Raba7niClient": "raba7ni.client",
     "Raba7niCredentials": "raba7ni.client",
     "Redeem": "raba7ni.changes",

@@ -20,7 +20,8 @@ from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._provider.spec import ProviderSpec
-from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import SessionManager, Timeouts
 from bonifiq_async._transport.sign_in import SignIn
 from bonifiq_async.ledger.account import account_text
 from bonifiq_async.ledger.memory import MemoryLedger

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
+from attrs import field, frozen
 
 from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.values import public
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -30,6 +33,19 @@ BY_TLS = 128
 """Bytes that TLS may write by itself when it reads an answer, as when that ends it: they are no request."""
 IDLE_CLOSED = 408
 """The status with which some servers give up an idle connection: no doubled answer (RFC 9110, 15.5.9)."""
+
+
+@public
+@frozen
+class PoolLimits:
+    """How many `connections` at once, and how many seconds an idle one is kept (`keepalive`).
+
+    The default keep-alive lies below the 15 s and more after which servers usually close, so that a
+    request seldom meets a connection that is about to go.
+    """
+
+    connections: int = field(default=100, validator=validation.count)
+    keepalive: float = field(default=10.0, validator=validation.setting)
 
 
 class UnaskedAnswer(aiohttp.ClientConnectionError):

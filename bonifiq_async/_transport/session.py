@@ -21,7 +21,7 @@ from bonifiq_async._model.values import public
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._policy.verdict import PROXY_REFUSED
 from bonifiq_async._transport import fast_path, proxies
-from bonifiq_async._transport.connector import KeptConnector
+from bonifiq_async._transport.connector import KeptConnector, PoolLimits
 from bonifiq_async._transport.failure_causes import explained
 from bonifiq_async._transport.public_path import UnderWay, by_session
 from bonifiq_async._transport.sign_in import SignIn, SignInFailed, signed
@@ -42,19 +42,6 @@ class Timeouts:
     connect: float = field(default=5.0, validator=validation.setting)
     attempt: float = field(default=20.0, validator=validation.setting)
     call: float = field(default=60.0, validator=validation.setting)
-
-
-@public
-@frozen
-class PoolLimits:
-    """How many `connections` at once, and how many seconds an idle one is kept (`keepalive`).
-
-    The default keep-alive lies below the 15 s and more after which servers usually close, so that a
-    request seldom meets a connection that is about to go.
-    """
-
-    connections: int = field(default=100, validator=validation.count)
-    keepalive: float = field(default=10.0, validator=validation.setting)
 
 
 class SessionManager:

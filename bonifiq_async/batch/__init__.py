@@ -1,7 +1,7 @@
 """Many changes at once: read lazily, bounded in flight, in order per customer.
 
-adaptive_limit  how much the provider takes: ceilings that fall on overload and rise again with time
-failure_rate    which failures tell of load, and which are always there (likelihood ratio)
+adaptive_limit  the two ceilings, in flight and a second: when one falls and how it rises (AIMD, CUBIC)
+failure_rate    which failures tell of load (likelihood ratio), and how much of a ceiling is left then
 flow            the settings of a run, and what it shows of its pace
 gate            when the next request may leave: places, pace, waits, outages
 outage          whether the provider is out, and when it is asked again

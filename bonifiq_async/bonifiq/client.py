@@ -17,7 +17,8 @@ from bonifiq_async._model.values import public
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._provider.connection import Connection, ConnectionOptions
 from bonifiq_async._provider.spec import ProviderSpec
-from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.checkout import Checkout

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bonifiq_async._model.operation import RepeatClass
     from bonifiq_async._model.outcome import Outcome
     from bonifiq_async._policy.retry import RetryPolicy
-    from bonifiq_async._transport.session import PoolLimits, Timeouts
+    from bonifiq_async._transport.connector import PoolLimits
+    from bonifiq_async._transport.session import Timeouts
     from bonifiq_async.cli.files.rows import Cells, Problem
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.reader import Recorded

@@ -14,7 +14,8 @@ from bonifiq_async._model.values import public
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._provider.connection import Connection, ConnectionOptions
 from bonifiq_async._provider.spec import ProviderSpec
-from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.raba7ni import PROVIDER
 from bonifiq_async.raba7ni.answers import AnswerReader

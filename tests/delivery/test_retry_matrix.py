@@ -16,7 +16,8 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Effect, Verdict
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import prepare
-from bonifiq_async._transport.session import PoolLimits, SessionManager, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import SessionManager, Timeouts
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS, REMOVE_CHECKOUT_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChangeRequest, CheckoutRemovalRequest

@@ -323,7 +323,7 @@ async def money_exact(around: Surroundings) -> None:
 def reading_floats(patch: pytest.MonkeyPatch) -> None:
     """A number with a point goes through a binary float."""
     decoder = msgspec.json.Decoder(float_hook=lambda text: Decimal(repr(float(text))))
-    patch.setattr("bonifiq_async._model.json_codec._decoder", decoder)
+    patch.setattr("bonifiq_async._model.json_codec.decoding._decoder", decoder)
 
 
 async def order_per_customer(around: Surroundings) -> None:

@@ -25,7 +25,8 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import WAY_OUT
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._policy.verdict import PROXY_REFUSED
-from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
 from bonifiq_async.cli.commands.export import told

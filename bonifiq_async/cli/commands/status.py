@@ -10,7 +10,8 @@ from attrs import asdict
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
-from bonifiq_async._transport.session import PoolLimits, Timeouts
+from bonifiq_async._transport.connector import PoolLimits
+from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.cli.adapter import ClientSettings, Evidence, FileAdapter, adapter_of
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.dialogue import interruptible

@@ -8,7 +8,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from bonifiq_async._model.outcome import Attempt
-from bonifiq_async._transport.session import PoolLimits
+from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints

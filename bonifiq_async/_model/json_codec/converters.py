@@ -6,10 +6,8 @@ a `PayloadError` with the JSON path. Requests leave out what is None. JSON names
 attribute names; `Names` says how.
 """
 
-import json
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -23,6 +21,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.json_codec.decoding import LEVELS, PAUSES, _first_line, _with_pauses
 from bonifiq_async._model.money import plain
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._model.values import Kind
@@ -36,26 +35,7 @@ NotNull = Annotated[T | None, NOT_NULL]
 NotNullArray = Annotated[tuple[T, ...], NOT_NULL]
 """An array that is empty where the answer leaves it out; null is a wrong type."""
 
-LARGE = 262_144
-"""Bytes of an answer from which on its values are counted before they are made."""
-MOST_VALUES = 262_144
-"""Values of an answer that are read at the most: a bracket of two bytes costs fifty in memory."""
-LEVELS = 50
-"""Levels of what is kept as it comes: a copy takes several frames for each."""
 
-PIECE = 4_096
-"""Bytes of a large answer that are decoded at once: the interpreter runs nothing else meanwhile."""
-DEEPEST = 6
-"""Levels of a large answer that are taken apart; each reads all that is below it once more."""
-PAUSES = 32
-"""Items of an array, and pieces of a large answer, after each of which the reading may pause."""
-
-pausing: ContextVar[Callable[[], None] | None] = ContextVar("pausing", default=None)
-"""What is called where the reading may pause; None while it has the thread for itself."""
-
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-_by_member = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_by_item = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -71,74 +51,6 @@ def wire_name(attribute: str, names: Names = Names.PASCAL) -> str:
     if names is Names.SNAKE:
         return attribute
     return "".join(part.capitalize() for part in attribute.split("_"))
-
-
-def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
-    """Return the JSON value of `body`; numbers with a point or an exponent are exact `Decimal`s.
-
-    `decisive` are quoted names that may stand in an object once at the most: which of two would count
-    is not defined (RFC 8259, section 4).
-    Raises `PayloadError` (path `$`) when it is not JSON, has a decisive name twice, or has more values
-    than are held in memory.
-    """
-    if len(body) > LARGE and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise PayloadError("the answer has more values than are read", path="$")
-    try:
-        value: object = _in_pieces(body.strip()) if len(body) > LARGE else _decoder.decode(body)
-        if decisive and body.count(b":") != _members_in(value):
-            _check_once(body, decisive)
-        return value
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        problem = f"the answer is not JSON: {_first_line(error)}" if body.strip() else "the answer is empty"
-        raise PayloadError(problem, path="$") from None
-
-
-def _members_in(value: object) -> int:
-    """Return how many members the first two levels have; as many as colons, and none has a name twice."""
-    if type(value) is not dict:
-        return -1
-    count = len(value)
-    for each in value.values():
-        if type(each) is dict:
-            count += len(each)
-    return count
-
-
-def _check_once(body: bytes, decisive: tuple[bytes, ...]) -> None:
-    """Raise `ValueError` when an object has one of the names twice."""
-    spelt_out = b"\\" in body and b"\\u00" in body  # letters of a name may be
-    if spelt_out or any(body.count(name) > 1 for name in decisive):
-        json.loads(body, object_pairs_hook=_once(decisive))
-
-
-def _in_pieces(raw: bytes | msgspec.Raw, depth: int = 0) -> object:
-    view = memoryview(raw)
-    opening = bytes(view[:1])
-    if len(view) > PIECE and depth < DEEPEST and opening in (b"{", b"["):
-        if opening == b"{":
-            return {name: _in_pieces(value, depth + 1) for name, value in _by_member.decode(raw).items()}
-        return [_in_pieces(item, depth + 1) for item in _with_pauses(_by_item.decode(raw))]
-    return cast(object, _decoder.decode(raw))
-
-
-def _with_pauses(items: list[T]) -> Iterator[T]:
-    """Yield the items; between two of them other tasks may run."""
-    pause = pausing.get()
-    for number, item in enumerate(items):
-        yield item
-        if pause is not None and number % PAUSES == 0:
-            pause()
-
-
-def _once(decisive: tuple[bytes, ...]) -> Callable[[list[tuple[str, object]]], None]:
-    names = {name.decode().strip('"') for name in decisive}
-
-    def check(members: list[tuple[str, object]]) -> None:
-        seen = [name for name, _ in members if name in names]
-        if len(seen) > len(set(seen)):
-            raise ValueError("it has one of its deciding members twice")
-
-    return check
 
 
 def encode(payload: object, names: Names = Names.PASCAL) -> bytes:
@@ -175,10 +87,6 @@ def _locate(value: object, kind: type[object], path: str, names: Names) -> tuple
     except (ValueError, TypeError, AttributeError) as error:
         return path, _first_line(error)
     return path, "it could not be read"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
 def _json_kind(value: object) -> str:

@@ -1,0 +1,32 @@
+"""JSON bytes to attrs values and back, with exact decimals and no silent coercion.
+
+converters  decoded values to attrs classes, and payloads to bytes, by cattrs
+decoding    bytes to plain values: exact decimals, bounded memory, pauses for other tasks
+"""
+
+from bonifiq_async._model.json_codec.converters import (
+    NOT_NULL,
+    Names,
+    NotNull,
+    NotNullArray,
+    encode,
+    structure,
+    wire_name,
+)
+from bonifiq_async._model.json_codec.decoding import LARGE, LEVELS, MOST_VALUES, PAUSES, decode, pausing
+
+__all__ = [
+    "LARGE",
+    "LEVELS",
+    "MOST_VALUES",
+    "NOT_NULL",
+    "PAUSES",
+    "Names",
+    "NotNull",
+    "NotNullArray",
+    "decode",
+    "encode",
+    "pausing",
+    "structure",
+    "wire_name",
+]
