@@ -35,7 +35,7 @@ from bonifiq_async import (
     Timeouts,
 )
 from bonifiq_async.batch import gate
-from bonifiq_async.batch.adaptive_limit import Adaptation
+from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 
 SETTLING = 3.0
 """Seconds at the beginning that do not count for the share of requests turned away."""
@@ -174,7 +174,7 @@ def serve(line: Connection, case: Case) -> None:
     asyncio.run(until_told())
 
 
-class Fixed(Adaptation):
+class Fixed(AdaptiveLimit):
     """A limit that never moves."""
 
     def saw(self, *_: object, **__: object) -> None:
@@ -184,7 +184,7 @@ class Fixed(Adaptation):
 async def drive(port: int, seconds: float, fixed: int | None) -> None:
     """Apply changes for so long."""
     flow = FlowControl(fixed or MOST, initial=fixed or 8)
-    adaptation, gate.Adaptation = gate.Adaptation, Fixed if fixed else Adaptation  # type: ignore[misc]
+    adaptation, gate.AdaptiveLimit = gate.AdaptiveLimit, Fixed if fixed else AdaptiveLimit  # type: ignore[misc]
     client = BonifiQClient(
         BasicCredentials("t", "k"),
         base_url=f"http://127.0.0.1:{port}",
@@ -199,7 +199,7 @@ async def drive(port: int, seconds: float, fixed: int | None) -> None:
             async for _ in outcomes:
                 if batch.summary.elapsed > seconds:
                     break
-    gate.Adaptation = adaptation  # type: ignore[misc]
+    gate.AdaptiveLimit = adaptation  # type: ignore[misc]
 
 
 def changes() -> Iterator[CashbackChange]:

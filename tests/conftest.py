@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPolicy, Timeouts
 from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._policy.history import Delivered
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport import aiohttp_parts
@@ -66,12 +66,14 @@ def change(key: str = "ADD-ANA-10-1", value: str = "10", customer: str = "ANA") 
     return CashbackChange(customer, Decimal(value), "Loyalty", key)
 
 
-def claims_of(capacity: int = 1000) -> Claims:
+def claims_of(capacity: int = 1000) -> SingleFlight:
     """Return the keys of a client that remembers in memory."""
-    return Claims(MemoryLedger(capacity=capacity), "provider", "account", asyncio.sleep, shown=capacity)
+    return SingleFlight(MemoryLedger(capacity=capacity), "provider", "account", asyncio.sleep, shown=capacity)
 
 
-async def once(claims: Claims, request: PreparedRequest, deliver: object, *, seconds: float) -> Delivered:
+async def once(
+    claims: SingleFlight, request: PreparedRequest, deliver: object, *, seconds: float
+) -> Delivered:
     """Claim and deliver `request` as a keyed change."""
     intent = Intent(
         "operation",

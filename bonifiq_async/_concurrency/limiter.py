@@ -13,7 +13,7 @@ from bonifiq_async._model.outcome import StopReason, Verdict
 from bonifiq_async._model.values import fixed
 
 
-class Admission:
+class Limiter:
     """At most `limit` holders at once; the longest waiting is next. A cancelled waiter leaves no trace."""
 
     def __init__(self, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Alarms that seldom ring, as those of time limits do.
+"""Timers that seldom ring, as those of time limits do.
 
 A timer of the loop for each would cost its heap an entry, which stays there for a while when the alarm is
 put off: one timer serves them all.
@@ -14,7 +14,7 @@ from attrs import define
 K = TypeVar("K", bound=Hashable)
 
 
-class Alarms(Generic[K]):
+class Timers(Generic[K]):
     """Calls `ring` with what is set, at its time, unless it is put off before. For one event loop."""
 
     def __init__(self, ring: Callable[[K], object]) -> None:
@@ -62,7 +62,7 @@ class Alarms(Generic[K]):
                 self._arm(soonest)
 
 
-class TimeLimits(Alarms["TimeLimit"]):
+class TimeLimits(Timers["TimeLimit"]):
     """Bounds waits, most of which end at once: the timer stays where the last of them is over."""
 
     def __init__(self) -> None:

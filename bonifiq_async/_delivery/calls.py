@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from bonifiq_async._delivery.delivery import Delivery, Reader
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._delivery.terms import AS_USUAL, Terms
 from bonifiq_async._log import logger
 from bonifiq_async._model import validation
@@ -32,7 +32,7 @@ class Calls:
     def __init__(
         self,
         delivery: Delivery,
-        claims: Claims,
+        claims: SingleFlight,
         timeouts: Timeouts,
         rivals: Mapping[str, tuple[str, ...]] = NO_RIVALS,
     ) -> None:

@@ -16,6 +16,10 @@ from bonifiq_async.ledger.protocol import DONE, DOUBTFUL, FREE, Ending, Intent, 
 
 T = TypeVar("T")
 
+LEASE_MARGIN = 30.0
+"""Seconds that a claim outlives the deadline of its call, before another process may take it over."""
+LONGEST_LEASE = 86_400.0
+"""Seconds after which a claim may be taken over, however long its call may take: a day."""
 PATIENCE = 1.0
 """Seconds that a ledger has to answer, however little time a call has left."""
 UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})

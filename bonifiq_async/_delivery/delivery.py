@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, evolve
 
-from bonifiq_async._concurrency.limiter import Admission, Sample, Slot
+from bonifiq_async._concurrency.limiter import Limiter, Sample, Slot
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._concurrency.yielding import in_slices
 from bonifiq_async._delivery.attempt import Waits, Watch, name_of
@@ -111,7 +111,7 @@ class Delivery:
         secrets: Iterable[Secret] = (),
     ) -> None:
         self.session = session
-        self.admission = Admission(session.capacity)
+        self.limiter = Limiter(session.capacity)
         self.hold = Hold()
         self._waits = Waits(policy.max_retry_after, runtime.monotonic, runtime.wall, self.hold)
         self.quota = Quota.full(policy.quota)
@@ -155,7 +155,7 @@ class Delivery:
                 limit = min(self._timeouts.attempt, deadline.at - now)
                 evidence = await self.session.attempt(request, limit, watch)
             finally:
-                self.admission.release()
+                self.limiter.release()
             if watch.withheld and not watch.done:
                 course.wait = 0.0  # a hold came while it connected, or its time was over: nothing was sent
                 continue
@@ -218,7 +218,7 @@ class Delivery:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
         clock = self._runtime.monotonic
         has_place = slot is None or slot.held
-        if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.admission.take():
+        if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.limiter.take():
             return None  # nothing is in the way
         if wait > 0 and (barred := await self._rest(wait, slot)) is not None:
             return barred
@@ -262,14 +262,14 @@ class Delivery:
             if barred is not None:
                 return barred
             left = deadline.remaining(self._runtime.monotonic())
-        if await self.admission.acquire(left):
+        if await self.limiter.acquire(left):
             return None
         if slot is not None:
             slot.release()
         return StopReason.DEADLINE
 
     def _release(self, slot: Slot | None) -> None:
-        self.admission.release()
+        self.limiter.release()
         if slot is not None:
             slot.release()
 

@@ -16,7 +16,7 @@ from attrs import evolve
 from bonifiq_async._concurrency.limiter import Slot
 from bonifiq_async._concurrency.runtime import no_loop
 from bonifiq_async._concurrency.timers import TimeLimits
-from bonifiq_async._delivery.claim import PATIENCE, UNCHANGED, Claim, Shared
+from bonifiq_async._delivery.claim import LEASE_MARGIN, LONGEST_LEASE, PATIENCE, UNCHANGED, Claim, Shared
 from bonifiq_async._delivery.in_doubt import Doubt, Doubts, Why
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import (
@@ -41,10 +41,6 @@ from bonifiq_async.ledger.protocol import (
     Unsettled,
 )
 
-LEASE_MARGIN = 30.0
-"""Seconds that a claim outlives the deadline of its call, before another process may take it over."""
-LONGEST_LEASE = 86_400.0
-"""Seconds after which a claim may be taken over, however long its call may take: a day."""
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
 OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED})
@@ -70,7 +66,7 @@ def checked_ledger(value: object) -> Ledger:
     return value
 
 
-class Claims:
+class SingleFlight:
     """The keys of one client: joined in flight, and claimed in its ledger for its `account`."""
 
     def __init__(

@@ -13,7 +13,7 @@ import aiohttp
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.operation import rivals_of
 from bonifiq_async._model.secret import HeaderValue, Secret
@@ -97,7 +97,9 @@ class Connection:
             secrets=credentials.secrets(),
         )
         self._account = (self.SPEC.name, account_text(self.ACCOUNT, credentials.fingerprint(), address))
-        self._claims = Claims(MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep)
+        self._claims = SingleFlight(
+            MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep
+        )
         rivals = rivals_of(self.SPEC.operations.load(tuple))
         return Calls(delivery, self._claims, timeouts, rivals), address
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
 
 
-class Direct:
+class FastPath:
     """Sends the requests of one session, in its `loop`, to one base URL after the other.
 
     All have `headers`.

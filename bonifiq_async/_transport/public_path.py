@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 from yarl import URL
 
-from bonifiq_async._concurrency.timers import Alarms
+from bonifiq_async._concurrency.timers import Timers
 from bonifiq_async._model.evidence import Failure
 from bonifiq_async._model.secret import MASK, HeaderValue, Secret
 from bonifiq_async._policy.request import PreparedRequest
@@ -24,7 +24,7 @@ ERROR_LIMIT = 64 * 1024
 """Bytes of an error answer that are read, so that its connection can be used again."""
 
 
-class UnderWay(Alarms[Callable[[], object]]):
+class UnderWay(Timers[Callable[[], object]]):
     """What a session has under way, and how to end it now: closing it would leave some of that waiting."""
 
     def __init__(self) -> None:

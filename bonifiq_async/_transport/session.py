@@ -70,7 +70,7 @@ class SessionManager:
         self._borrowed = borrowed
         self._trust_env = trust_env
         self._session = borrowed
-        self._direct: fast_path.Direct | None = None
+        self._direct: fast_path.FastPath | None = None
         self._told: set[str] = set()
         self._proxies: dict[str, URL | None] = {}
         self._proxy_told = False
@@ -128,7 +128,7 @@ class SessionManager:
         if not isinstance(connector, KeptConnector) or session.connector is not connector:
             self._tell("aiohttp's session or connector is replaced")
         else:
-            fast = fast_path.Direct(session, connector, self._headers, self._timeout, self._under_way, loop)
+            fast = fast_path.FastPath(session, connector, self._headers, self._timeout, self._under_way, loop)
             if fast.parts.missing is None:
                 self._direct = fast
             else:

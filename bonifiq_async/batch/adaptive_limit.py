@@ -14,7 +14,7 @@ from attrs import define, field
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.verdict import GOOD
-from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, Reading, Share
+from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, FailureRate, Reading
 
 DOUBLING = 0.25
 """Seconds in which a ceiling that has never fallen doubles. When answers take longer, this and the two below
@@ -126,14 +126,14 @@ class _Epoch:
 
 
 @define
-class Adaptation:
+class AdaptiveLimit:
     """Reads the samples of a run, and sets its `limit` (requests in flight) and its `pace` (a second)."""
 
     limit: Ceiling
     pace: Ceiling
     initial: float
-    _throttling: Share = field(factory=Share)
-    _overload: Share = field(factory=Share)
+    _throttling: FailureRate = field(factory=FailureRate)
+    _overload: FailureRate = field(factory=FailureRate)
     _throughput: Throughput = field(factory=Throughput)
     _epoch: _Epoch = field(factory=lambda: _Epoch(float("-inf")))
     _fell: float = float("-inf")
@@ -143,7 +143,7 @@ class Adaptation:
     _lowest_latency: float = float("inf")
 
     @classmethod
-    def of(cls, initial: int, most: int) -> "Adaptation":
+    def of(cls, initial: int, most: int) -> "AdaptiveLimit":
         """Return the state of a run that begins: `initial` in flight, at most `most`, at any pace."""
         unpaced = Ceiling(float("inf"), 0.5, float("inf"))
         return cls(Ceiling(min(initial, most), 1.0, most), unpaced, min(initial, most))
@@ -180,7 +180,7 @@ class Adaptation:
     def restart(self, now: float) -> None:
         """Begin anew with few in flight after an outage, which tells nothing of the time after it."""
         self.limit.restart(self.initial)
-        self._throttling, self._overload = Share(), Share()
+        self._throttling, self._overload = FailureRate(), FailureRate()
         self._begin(now)
 
     def _begin(self, now: float) -> None:

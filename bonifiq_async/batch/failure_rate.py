@@ -98,7 +98,7 @@ class Trial:
 
 
 @define
-class Share:
+class FailureRate:
     """The share of answers that fail in one way, and its part that does not come from load: `background`.
 
     Below `safe`, failures do not come from load; it is 0 until a limit was met. `fell_from` is the ceiling

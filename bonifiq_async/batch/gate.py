@@ -18,7 +18,7 @@ from bonifiq_async._policy.budget import EARLIEST, Hold
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
-from bonifiq_async.batch.adaptive_limit import Adaptation
+from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.outage import A_WHILE, Outage
 
@@ -51,7 +51,7 @@ class Gate:
     def __init__(self, flow: FlowControl, runtime: Runtime) -> None:
         self._flow = flow
         self._runtime = runtime
-        self._adaptation = Adaptation.of(flow.initial, flow.max_in_flight)
+        self._adaptation = AdaptiveLimit.of(flow.initial, flow.max_in_flight)
         self._pacer = Pacer(flow.max_rate)
         self._active = 0
         self._resting: list[float] = []

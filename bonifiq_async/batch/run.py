@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import attrs
 from attrs import define
 
-from bonifiq_async._concurrency.limiter import Admission
+from bonifiq_async._concurrency.limiter import Limiter
 from bonifiq_async._concurrency.runtime import Runtime, running_loop
 from bonifiq_async._delivery.single_flight import checked_ledger
 from bonifiq_async._delivery.terms import ChangeClient, Terms
@@ -181,7 +181,7 @@ class _Run(Generic[C, T]):
         self._workers: list[asyncio.Task[None]] = []
         # A place is taken by each change from its reading until the caller has its outcome: what
         # bounds this, bounds the lanes and both queues.
-        self.room = Admission(width * READ_AHEAD)
+        self.room = Limiter(width * READ_AHEAD)
         self.ended: Line[Outcome[T] | None] = Line()
         self.in_flight = 0
         self.cut_off: list[C] = []
@@ -345,7 +345,7 @@ def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:
     return attrs.evolve(later, attempts=attempts)
 
 
-async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Admission) -> AsyncIterator[C]:
+async def _lazily(changes: Iterable[C] | AsyncIterable[C], room: Limiter) -> AsyncIterator[C]:
     """Read the next change only when a place for it is free."""
     await room.acquire(None)
     if isinstance(changes, AsyncIterable):

@@ -17,11 +17,11 @@ from bonifiq_async.batch.adaptive_limit import (
     PROBE,
     RECOVERY,
     SOONEST,
-    Adaptation,
+    AdaptiveLimit,
     Ceiling,
     Throughput,
 )
-from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, Fall, Reading, Share
+from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, FailureRate, Fall, Reading
 from bonifiq_async.batch.flow import Pacer
 
 INFINITE = float("inf")
@@ -134,12 +134,12 @@ DEPTHS = {4: 0.95, 10: 0.9, 20: 0.8, 40: 0.6, 50: 0.5, 75: 0.5, 100: 0.5}
 @pytest.mark.parametrize(("failed", "left"), DEPTHS.items(), ids=str)
 def test_a_first_fall_is_as_deep_as_the_share_of_failures(failed: int, left: float) -> None:
     """A twentieth at least, a half at most."""
-    assert Share().judge(reading(failed)) == Fall(pytest.approx(left))
+    assert FailureRate().judge(reading(failed)) == Fall(pytest.approx(left))
 
 
 def test_a_fall_that_helped_is_all() -> None:
     """What comes after it, at the same place, begins anew."""
-    share = Share()
+    share = FailureRate()
     for _ in range(5):
         assert share.judge(reading(20)) == Fall(0.8)
         assert share.judge(reading(0, at=80.0)) is None
@@ -149,7 +149,7 @@ def test_a_fall_that_helped_is_all() -> None:
 @pytest.mark.parametrize("failed", [3, 10, 30, 50], ids=str)
 def test_falls_for_nothing_are_undone(failed: int) -> None:
     """When as many fail at any height: first a fall, then a trial, then back, and no sign any more."""
-    share = Share()
+    share = FailureRate()
     assert isinstance(share.judge(reading(failed)), Fall)
     assert share.judge(reading(failed, at=90.0)) == Fall(TRIAL, trial=True)
     found = [share.judge(reading(failed, at=54.0)) for _ in range(3)]
@@ -162,7 +162,7 @@ def test_falls_for_nothing_are_undone(failed: int) -> None:
 @pytest.mark.parametrize("places", [80, 60, 50, 30, 20], ids=str)
 def test_a_trial_that_helps_shows_load(places: int) -> None:
     """No height that a smaller provider cannot carry is ever gone back to."""
-    share, at = Share(), 100.0
+    share, at = FailureRate(), 100.0
     for _ in range(30):
         seen = 400
         failed = round(seen * max(0.0, 1 - places / at))
@@ -176,7 +176,7 @@ def test_a_trial_that_helps_shows_load(places: int) -> None:
 
 def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
     """Few failed in the epoch that saw it begin, all in the next: that is worse, not the same."""
-    share = Share()
+    share = FailureRate()
     assert isinstance(share.judge(reading(3, at=64.0)), Fall)
     assert isinstance(share.judge(reading(12, at=58.0)), Fall)
     assert share.judge(reading(85, at=35.0)) == Fall(0.5)
@@ -185,7 +185,7 @@ def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
 
 def test_a_trial_in_which_more_fails_is_over() -> None:
     """What fails more below than above has nothing to do with what was tried; it is a new sign."""
-    share = Share()
+    share = FailureRate()
     share.judge(reading(12))
     assert share.judge(reading(12, at=88.0)) == Fall(TRIAL, trial=True)
     assert share.judge(reading(40, at=53.0)) == Fall(0.6)
@@ -194,7 +194,7 @@ def test_a_trial_in_which_more_fails_is_over() -> None:
 
 def test_what_fails_more_at_the_old_height_was_for_load_after_all() -> None:
     """A step between two epochs looked like chance: going back shows that it was none."""
-    share = Share()
+    share = FailureRate()
     share.judge(reading(20))
     share.judge(reading(20, at=80.0))
     assert share.judge(reading(20, at=48.0)) == Back(100.0)
@@ -204,7 +204,7 @@ def test_what_fails_more_at_the_old_height_was_for_load_after_all() -> None:
 
 def test_of_a_provider_that_fails_most_less_is_asked() -> None:
     """Without a trial, until nothing is left to give."""
-    share, at = Share(), 256.0
+    share, at = FailureRate(), 256.0
     while at > 1:
         assert share.judge(reading(80, at=at)) == Fall(0.5)
         at = max(1.0, at / 2)
@@ -214,7 +214,7 @@ def test_of_a_provider_that_fails_most_less_is_asked() -> None:
 
 def test_with_one_in_flight_nothing_fails_for_load() -> None:
     """It is learnt as what is always there."""
-    share = Share()
+    share = FailureRate()
     for _ in range(20):
         assert share.judge(reading(30, at=1.0)) is None
     assert share.background == pytest.approx(0.3)
@@ -223,7 +223,7 @@ def test_with_one_in_flight_nothing_fails_for_load() -> None:
 
 def test_what_is_always_there_is_learnt_where_there_is_little_load() -> None:
     """Below what was carried when the ceiling fell, never near it."""
-    share = Share()
+    share = FailureRate()
     share.judge(reading(20))
     for _ in range(LEARNING // 50):
         share.judge(reading(2, at=75.0))
@@ -236,14 +236,14 @@ def test_what_is_always_there_is_learnt_where_there_is_little_load() -> None:
 
 def test_while_a_ceiling_doubles_few_failures_are_no_sign() -> None:
     """One chance failure must not end it: it meets its limit with a bang."""
-    assert Share().judge(reading(8, met=False)) is None
-    assert Share().judge(reading(8, met=True)) is not None
-    assert Share().judge(reading(50, met=False)) == Fall(0.5)
+    assert FailureRate().judge(reading(8, met=False)) is None
+    assert FailureRate().judge(reading(8, met=True)) is not None
+    assert FailureRate().judge(reading(50, met=False)) == Fall(0.5)
 
 
 def test_what_fails_while_a_ceiling_doubles_is_not_learnt() -> None:
     """It may be the limit itself, which would then be passed for ever."""
-    share = Share()
+    share = FailureRate()
     assert share.judge(reading(7, 50, 14.0, met=False)) is None
     assert share.background == 0.0
 
@@ -251,7 +251,7 @@ def test_what_fails_while_a_ceiling_doubles_is_not_learnt() -> None:
 @pytest.mark.parametrize(("failed", "wonders"), [(0, False), (1, True), (2, True), (3, False)], ids=str)
 def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
     """More than usual, but not enough for a sign."""
-    assert Share().wonders(reading(failed, 10)) is wonders
+    assert FailureRate().wonders(reading(failed, 10)) is wonders
 
 
 @given(
@@ -268,7 +268,7 @@ def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
 )
 def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(readings: list[Reading]) -> None:
     """Whatever is seen."""
-    share = Share()
+    share = FailureRate()
     for each in readings:
         found = share.judge(each)
         assert not isinstance(found, Fall) or 0.5 <= found.left <= 0.95
@@ -297,7 +297,7 @@ def test_throughput(rate: int) -> None:
 
 
 def seen(
-    adaptation: Adaptation,
+    adaptation: AdaptiveLimit,
     sample: Sample,
     times: int,
     now: float = 0.0,
@@ -313,9 +313,9 @@ def seen(
     return now
 
 
-def grown(limit: float = 64.0) -> tuple[Adaptation, float]:
+def grown(limit: float = 64.0) -> tuple[AdaptiveLimit, float]:
     """Return an adaptation that has found its limit, and the time."""
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     now = seen(adaptation, YES, 100, full=False)
     adaptation.limit.value = limit
     return adaptation, now
@@ -324,7 +324,7 @@ def grown(limit: float = 64.0) -> tuple[Adaptation, float]:
 @pytest.mark.parametrize("full", [True, False], ids=["used", "not used"])
 def test_the_limit_grows_only_while_it_is_used(full: bool) -> None:
     """From the initial to the highest, or not at all."""
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     seen(adaptation, YES, 300, full=full)
     assert adaptation.limit.value == (256 if full else 8)
     assert adaptation.pace.value == INFINITE
@@ -343,7 +343,7 @@ def test_the_pace_grows_only_while_it_is_used(paced: bool) -> None:
 def test_a_slow_provider_is_given_time() -> None:
     """The limit doubles once in the time that an answer takes, not four times before one is there."""
     slow = Sample(Verdict.ACCEPTED, 200, 1.0)
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     seen(adaptation, slow, 11, every=0.1)
     assert adaptation.limit.value == pytest.approx(16.0)
 
@@ -412,7 +412,7 @@ def test_the_limit_is_tried_sooner_where_answers_are_many(every: float, recovery
 
 def test_a_first_429_before_anything_was_taken_is_no_measure() -> None:
     """The pace begins low and doubles: what was never measured is not remembered as a wall."""
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     now = seen(adaptation, Sample(Verdict.THROTTLED, 429, 0.05, 1.0), 8, every=0.001)
     assert adaptation.pace.value < 10
     seen(adaptation, YES, 40, now + 1.0, every=0.1, paced=True)
@@ -438,7 +438,7 @@ def test_the_place_of_a_quick_no_rests(sample: Sample, rest: float) -> None:
 
 def test_no_place_rests_long() -> None:
     """However slow the provider is."""
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     seen(adaptation, Sample(Verdict.ACCEPTED, 200, 60.0), 100)
     assert adaptation.rest(Sample(Verdict.BROKEN, 503, 0.0)) == LONGEST_REST
 
@@ -462,7 +462,7 @@ def test_after_an_outage_all_begins_anew() -> None:
 
 def test_quick_noes_before_any_yes_can_have_come_tell_nothing() -> None:
     """A no takes a moment, a yes a second: before that, all answers are noes."""
-    adaptation = Adaptation.of(8, 256)
+    adaptation = AdaptiveLimit.of(8, 256)
     now = seen(adaptation, Sample(Verdict.ACCEPTED, 200, 1.0), 50, every=0.1, full=False)
     adaptation.limit.value = 64.0
     now = seen(adaptation, BUSY, 1, now, full=False)  # an epoch begins, as after a fall
@@ -489,7 +489,7 @@ numbers_of_samples = st.lists(
 @given(st.integers(1, 64), st.integers(1, 256), numbers_of_samples)
 def test_whatever_is_seen_the_limits_stay_within_their_bounds(initial: int, most: int, samples) -> None:
     """At least one in flight, at most what was set, and some pace."""
-    adaptation, now = Adaptation.of(initial, most), 0.0
+    adaptation, now = AdaptiveLimit.of(initial, most), 0.0
     for sample, after, full, paced in samples:
         now += after
         adaptation.saw(sample, now, full=full, paced=paced)

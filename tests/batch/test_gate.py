@@ -12,7 +12,8 @@ from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, st
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, MemoryLedger, RetryPolicy, StopReason
 from bonifiq_async._concurrency.limiter import Sample
-from bonifiq_async._delivery.single_flight import LEASE_MARGIN, POLL
+from bonifiq_async._delivery.claim import LEASE_MARGIN
+from bonifiq_async._delivery.single_flight import POLL
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.batch.gate import LOOK, Gate, Passage
 from bonifiq_async.ledger.protocol import Held, Intent, Ruling

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from virtual import virtual
 
-from bonifiq_async._concurrency.limiter import Admission
+from bonifiq_async._concurrency.limiter import Limiter
 from bonifiq_async.batch.queue import Line
 
 STEPS = st.lists(
@@ -59,7 +59,7 @@ def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
 
 @virtual
 async def test_room_is_waited_for_and_counted() -> None:
-    room = Admission(2)
+    room = Limiter(2)
     assert room.take() and room.take() and not room.take()
     waiting = asyncio.create_task(room.acquire(None))
     await asyncio.sleep(1)

@@ -1,4 +1,4 @@
-"""Alarms: each rings once, at its time, unless it was put off before; one timer serves them all."""
+"""Timers: each rings once, at its time, unless it was put off before; one timer serves them all."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual import now, virtual
 
-from bonifiq_async._concurrency.timers import Alarms
+from bonifiq_async._concurrency.timers import Timers
 
 SECONDS = st.integers(0, 20)
 
@@ -19,7 +19,7 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
     @virtual
     async def run() -> None:
         rung: list[tuple[float, int]] = []
-        alarms: Alarms[int] = Alarms(lambda key: rung.append((now() - began, key)))
+        alarms: Timers[int] = Timers(lambda key: rung.append((now() - began, key)))
         began, call_at = now(), asyncio.get_running_loop().call_at
         for key, (at, later, off) in enumerate(plans):
             call_at(began + at, alarms.set, key, began + at + later)
@@ -39,7 +39,7 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
 async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
     """What is put off before it rings, as nearly all is, leaves nothing behind in the loop."""
     loop = asyncio.get_running_loop()
-    alarms: Alarms[int] = Alarms(lambda key: pytest.fail(f"{key} rang"))
+    alarms: Timers[int] = Timers(lambda key: pytest.fail(f"{key} rang"))
     for key in range(100):
         alarms.set(key, now() + 20 + key)
     assert len(loop._scheduled) == 1
@@ -52,7 +52,7 @@ async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
 @virtual
 async def test_one_without_an_end_never_rings_by_itself() -> None:
     rung: list[str] = []
-    alarms: Alarms[str] = Alarms(rung.append)
+    alarms: Timers[str] = Timers(rung.append)
     alarms.set("never", float("inf"))
     alarms.set("soon", now() + 1)
     await asyncio.sleep(100)
@@ -65,7 +65,7 @@ async def test_one_without_an_end_never_rings_by_itself() -> None:
 async def test_all_that_is_due_rings_in_one_turn() -> None:
     """A loop that was held up is not held up again for each of them."""
     rung: list[int] = []
-    alarms: Alarms[int] = Alarms(rung.append)
+    alarms: Timers[int] = Timers(rung.append)
     for key in range(100):
         alarms.set(key, now() + 1 + key / 1000)
     asyncio.get_running_loop()._instant.now += 50
@@ -84,7 +84,7 @@ async def test_a_ring_that_puts_another_off_or_fails_leaves_the_rest_right() -> 
         if key == 2:
             raise ValueError("a ring that fails")
 
-    alarms: Alarms[int] = Alarms(ring)
+    alarms: Timers[int] = Timers(ring)
     heard: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, said: heard.append(said["exception"]))
     for key in range(6):

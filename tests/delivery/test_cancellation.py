@@ -51,8 +51,8 @@ async def test_cancelled_at_every_await_point(script: list[str], late: bool, san
 
             reached, outcome = await asyncio.create_task(cancelled())
             doubt = client.in_doubt()
-            assert delivery_of(client).admission.active == 0
-            assert delivery_of(client).admission.waiting == 0
+            assert delivery_of(client).limiter.active == 0
+            assert delivery_of(client).limiter.waiting == 0
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
             repeat = await client.customers.change_cashback(CHANGE)
@@ -92,7 +92,7 @@ async def test_a_read_cancelled_at_every_await_point_leaves_nothing(late: bool, 
                 await call
 
             await asyncio.wait([asyncio.create_task(cancelled())])
-            assert delivery_of(client).admission.active == 0
+            assert delivery_of(client).limiter.active == 0
             assert asyncio.all_tasks() == {asyncio.current_task()}
             if not call.reached:
                 break
@@ -110,7 +110,7 @@ async def test_asyncio_timeout_around_a_call(sandbox) -> None:
             async with asyncio.timeout(0.1):
                 await client.customers.change_cashback(CHANGE)
         assert client.in_doubt() == (KEY,)
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
         assert (await client.customers.change_cashback(CHANGE)).effect is Effect.ALREADY_APPLIED
         assert client.in_doubt() == ()
     assert len(server.books.effects(KEY)) == 1
@@ -149,7 +149,7 @@ async def test_cancelled_while_it_waits_to_repeat(fault: str, in_doubt: bool, sa
     async with client_for(server, runtime=stuck.runtime()) as client:
         call = asyncio.create_task(client.customers.change_cashback(CHANGE))
         await asyncio.wait_for(stuck.waits.wait(), 5)
-        assert delivery_of(client).admission.active == 0  # no slot is held during a wait
+        assert delivery_of(client).limiter.active == 0  # no slot is held during a wait
         call.cancel()
         await asyncio.wait([call])
         assert client.in_doubt() == ((KEY,) if in_doubt else ())
@@ -161,14 +161,14 @@ async def test_cancelled_in_the_queue_is_not_in_doubt(sandbox) -> None:
         first = asyncio.create_task(client.customers.points("ANA"))
         await until(lambda: server.books.requests == 1)
         call = asyncio.create_task(client.customers.change_cashback(CHANGE))
-        await until(lambda: delivery_of(client).admission.waiting == 1)
+        await until(lambda: delivery_of(client).limiter.waiting == 1)
         call.cancel()
         await asyncio.wait([call])
         assert client.in_doubt() == ()
-        assert delivery_of(client).admission.waiting == 0
+        assert delivery_of(client).limiter.waiting == 0
         first.cancel()
         await asyncio.wait([first])
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
     assert server.books.requests == 1
 
 
@@ -178,7 +178,7 @@ async def test_cancelled_while_it_connects_is_not_in_doubt(deaf_url, sandbox) ->
             async with asyncio.timeout(0.1):
                 await client.customers.change_cashback(CHANGE)
         assert client.in_doubt() == ()
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
 
 
 async def test_client_closed_under_a_call_in_flight_says_unknown(sandbox) -> None:
@@ -202,14 +202,14 @@ async def test_client_closed_before_a_queued_call_was_sent_says_not_applied(sand
         first = asyncio.create_task(client.customers.points("ANA"))
         await until(lambda: server.books.requests == 1)
         call = asyncio.create_task(client.customers.change_cashback(CHANGE))
-        await until(lambda: delivery_of(client).admission.waiting == 1)
+        await until(lambda: delivery_of(client).limiter.waiting == 1)
         await client.aclose()
         with pytest.raises(NotAppliedError, match="closed"):
             await call
         with pytest.raises(NotAppliedError, match="closed"):
             await first
         assert client.in_doubt() == ()
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
     assert server.books.requests == 1
 
 
@@ -227,7 +227,7 @@ async def test_client_closed_before_a_queued_repeat_says_unknown(sandbox) -> Non
         other = asyncio.create_task(client.customers.points("ANA"))
         await until(lambda: server.books.requests == 2)
         go_on.set()
-        await until(lambda: delivery_of(client).admission.waiting == 1)
+        await until(lambda: delivery_of(client).limiter.waiting == 1)
         await client.aclose()
         with pytest.raises(OutcomeUnknownError, match="closed"):
             await call
@@ -256,7 +256,7 @@ async def test_a_batch_left_early(taken: int, sandbox) -> None:
             while len(reported) < taken:
                 reported.append(await anext(outcomes))
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
         assert batch.in_flight == 0
         assert batch.summary.seen == len(reported)
 

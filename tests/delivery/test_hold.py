@@ -245,7 +245,7 @@ async def test_what_is_connected_when_its_time_is_over_is_not_sent(clock: Clock)
     assert "the deadline leaves no time" in str(error)
     assert (error.attempts, wire.arrivals) == ((), [])
     assert calls.delivery.quota.left == PATIENT.quota
-    assert calls.delivery.admission.active == 0
+    assert calls.delivery.limiter.active == 0
 
 
 async def test_what_is_held_while_it_connects_waits_the_hold_out(clock: Clock) -> None:
@@ -258,7 +258,7 @@ async def test_what_is_held_while_it_connects_waits_the_hold_out(clock: Clock) -
     _, [told] = await made
     assert begun + 31 <= wire.arrivals[0]
     assert told.waited == pytest.approx(wire.arrivals[0] - begun)
-    assert calls.delivery.admission.active == 0
+    assert calls.delivery.limiter.active == 0
 
 
 async def test_a_change_held_too_long_after_a_doubtful_attempt_is_unknown(clock: Clock) -> None:

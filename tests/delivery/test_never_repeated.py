@@ -245,7 +245,7 @@ import asyncio, os, sys
 from decimal import Decimal
 from bonifiq_async import Member, Raba7niClient, SqliteLedger
 from bonifiq_async._delivery.claim import Claim
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._transport.session import SessionManager
 
@@ -258,7 +258,7 @@ async def answered(self, *a, **k):
 
 point = sys.argv[1]
 if point == "before claim":
-    Claims._ruling = die
+    SingleFlight._ruling = die
 elif point == "after claim":
     Delivery.deliver = die
 elif point == "after send":

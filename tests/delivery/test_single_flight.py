@@ -17,7 +17,7 @@ from bonifiq_async import (
     StopReason,
 )
 from bonifiq_async._delivery import calls
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._model.evidence import HandOver
 from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async._policy.request import PreparedRequest
@@ -157,7 +157,7 @@ async def test_a_listener_whose_time_is_over_is_told_so(sandbox) -> None:
         assert client.in_doubt() == (KEY,)
         leader.cancel()
         await asyncio.wait([leader])
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
 
 
 async def test_doubt_outlives_a_later_refusal(sandbox) -> None:
@@ -350,7 +350,7 @@ async def test_a_ledger_has_a_while_to_open_however_short_the_call() -> None:
     async def deliver(history: History, seconds: float) -> Delivered[None]:
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    claims = Claims(Slow(), "provider", "account", asyncio.sleep)
+    claims = SingleFlight(Slow(), "provider", "account", asyncio.sleep)
     delivered = await once(
         claims, PreparedRequest("POST", "http://a", "/b", b"{}", "key"), deliver, seconds=0.01
     )
@@ -381,7 +381,7 @@ async def test_a_claim_outlives_its_call_by_half_a_minute_and_holds_for_a_day_at
     async def deliver(history: History, seconds: float) -> Delivered[None]:
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    claims = Claims(Heard(), "provider", "account", asyncio.sleep)
+    claims = SingleFlight(Heard(), "provider", "account", asyncio.sleep)
     await once(claims, _request(1), deliver, seconds=seconds)
     assert asked == [pytest.approx((lease, within), abs=0.4)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bonifiq_async import SqliteLedger
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async.ledger.protocol import Ending, Intent, State
 from bonifiq_async.ledger.sqlite.reader import recorded
 
@@ -47,7 +47,7 @@ def test_a_claim_is_given_back_though_the_loop_ends_at_once(tmp_path, closes) ->
     ledger, loop, heard = SqliteLedger(path), asyncio.new_event_loop(), []
 
     async def sends() -> None:
-        claims = Claims(ledger, "p", "a", asyncio.sleep)
+        claims = SingleFlight(ledger, "p", "a", asyncio.sleep)
         claim = await claims.claim(intent("k"), seconds=60, repeatable=False)
         try:
             await waits()

@@ -254,7 +254,7 @@ class CancellationBehaviour(Behaviour):
                 async with asyncio.timeout(0.1):
                     await self.side.make(client, self.side.change())
             assert client.in_doubt() == (self.side.change().change_key,)
-            assert delivery_of(client).admission.active == 0
+            assert delivery_of(client).limiter.active == 0
             again = await self.side.make(client, self.side.change())
         assert again.effect is self.side.repeated
         assert self.side.effects(server) == 1
@@ -266,7 +266,7 @@ class CancellationBehaviour(Behaviour):
             first = asyncio.create_task(self.side.read(client))
             await until(lambda: server.books.requests == 1)
             call = asyncio.create_task(self.side.make(client, self.side.change()))
-            await until(lambda: delivery_of(client).admission.waiting == 1)
+            await until(lambda: delivery_of(client).limiter.waiting == 1)
             call.cancel()
             await asyncio.wait([call])
             assert client.in_doubt() == ()

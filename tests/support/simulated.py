@@ -12,7 +12,7 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.outcome import Verdict
-from bonifiq_async.batch.adaptive_limit import Adaptation
+from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 from bonifiq_async.batch.flow import Pacer
 
 Answer = tuple[int, float | None, float]
@@ -114,7 +114,7 @@ class Simulation:
     _count: Iterator[int] = field(factory=count)
 
     def __attrs_post_init__(self) -> None:
-        self._adaptation, self._pacer = Adaptation.of(8, self.most), Pacer(self.max_rate)
+        self._adaptation, self._pacer = AdaptiveLimit.of(8, self.most), Pacer(self.max_rate)
         self._chance = random.Random(self.seed)
 
     def run(self, seconds: float) -> Self:

@@ -23,7 +23,7 @@ from bonifiq_async import (
 )
 from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._delivery.single_flight import Claims
+from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._policy.request import PreparedRequest
@@ -200,7 +200,7 @@ class Client:
         times, limits = runtime(), Timeouts(attempt=20.0, call=call)
         self.delivery = Delivery(provider, policy=policy, timeouts=limits, runtime=times)
         self.ledger = ledger or MemoryLedger(clock=times.wall)
-        self.claims = Claims(self.ledger, "provider", "account", times.sleep)
+        self.claims = SingleFlight(self.ledger, "provider", "account", times.sleep)
         self.calls = Calls(self.delivery, self.claims, limits)
 
     async def outcome_of(self, body: CashbackChange, *, deadline: float | None = None) -> Outcome:

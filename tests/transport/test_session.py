@@ -27,7 +27,7 @@ from bonifiq_async import (
     Timeouts,
     Verdict,
 )
-from bonifiq_async._concurrency.limiter import Admission
+from bonifiq_async._concurrency.limiter import Limiter
 from bonifiq_async._policy.request import prepare
 from bonifiq_async._transport.public_path import ANSWER_LIMIT, ERROR_LIMIT
 from bonifiq_async.bonifiq import answers, operations
@@ -129,7 +129,7 @@ async def test_a_borrowed_pool_that_is_smaller_is_never_asked_to_queue(sandbox) 
         aiohttp.ClientSession(connector=connector) as session,
         client_for(server, session=session) as client,
     ):
-        assert delivery_of(client).admission.limit == 2
+        assert delivery_of(client).limiter.limit == 2
         await asyncio.gather(*(client.customers.points("ANA") for _ in range(6)))
 
 
@@ -272,7 +272,7 @@ async def test_an_answer_that_is_too_large_is_refused_in_bounded_memory(body, he
         assert len(caught.value.answer) <= 2_048
         with pytest.raises(PayloadError):
             await client.customers.points("ANA")
-        assert delivery_of(client).admission.active == 0
+        assert delivery_of(client).limiter.active == 0
     assert len(asked) == 2  # not asked for again: it would be as large
     assert peak < 4 * ANSWER_LIMIT
 
@@ -433,7 +433,7 @@ async def _never_sent(client: BonifiQClient) -> None:
         assert seen == [(Verdict.NOT_SENT, False, 0)] * 2
     with pytest.raises(NotAppliedError):
         await client.checkout.remove_cashback("ANA", "CART")
-    assert delivery_of(client).admission.active == 0
+    assert delivery_of(client).limiter.active == 0
 
 
 async def test_connection_refused_is_not_sent(free_port: int) -> None:
@@ -516,29 +516,29 @@ async def test_an_answer_that_is_not_http_is_lost(garbage: bytes, raw_server) ->
 
 
 async def test_the_queue_is_first_in_first_out() -> None:
-    admission, order = Admission(3), []
+    limiter, order = Limiter(3), []
 
     async def hold(number: int) -> None:
-        assert await admission.acquire(60)
+        assert await limiter.acquire(60)
         order.append(number)
         await asyncio.sleep(0)
-        admission.release()
+        limiter.release()
 
     await asyncio.gather(*(hold(number) for number in range(50)))
     assert order == list(range(50))
-    assert (admission.active, admission.waiting) == (0, 0)
+    assert (limiter.active, limiter.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_thousand_waiters_with_cancellations(seed: int) -> None:
-    admission, chance = Admission(7), random.Random(seed)
+    limiter, chance = Limiter(7), random.Random(seed)
     inside, widest, served, gave_up = 0, 0, 0, 0
 
     async def hold() -> None:
         nonlocal inside, widest, served, gave_up
         for _ in range(chance.randrange(3)):
             await asyncio.sleep(0)
-        if not await admission.acquire(chance.choice((60, 60, 60, 0.001, 0))):
+        if not await limiter.acquire(chance.choice((60, 60, 60, 0.001, 0))):
             gave_up += 1
             return
         try:
@@ -549,7 +549,7 @@ async def test_a_thousand_waiters_with_cancellations(seed: int) -> None:
             served += 1
         finally:
             inside -= 1
-            admission.release()
+            limiter.release()
 
     tasks = [asyncio.create_task(hold()) for _ in range(1_000)]
     while not all(task.done() for task in tasks):
@@ -560,31 +560,31 @@ async def test_a_thousand_waiters_with_cancellations(seed: int) -> None:
     assert served + gave_up + cancelled >= 1_000
     assert cancelled > 0
     assert all(task.cancelled() or task.exception() is None for task in tasks)
-    assert (admission.active, admission.waiting, inside) == (0, 0, 0)
-    assert await admission.acquire(0)  # no slot was lost: all seven are free
-    assert all([await admission.acquire(0) for _ in range(6)])
-    assert not await admission.acquire(0)
+    assert (limiter.active, limiter.waiting, inside) == (0, 0, 0)
+    assert await limiter.acquire(0)  # no slot was lost: all seven are free
+    assert all([await limiter.acquire(0) for _ in range(6)])
+    assert not await limiter.acquire(0)
 
 
 async def test_a_wave_of_cancelled_waiters_is_forgotten() -> None:
-    admission = Admission(1)
-    assert await admission.acquire(1)
-    first = asyncio.create_task(admission.acquire(60))
+    limiter = Limiter(1)
+    assert await limiter.acquire(1)
+    first = asyncio.create_task(limiter.acquire(60))
     await asyncio.sleep(0)
-    crowd = [asyncio.create_task(admission.acquire(60)) for _ in range(500)]
+    crowd = [asyncio.create_task(limiter.acquire(60)) for _ in range(500)]
     await asyncio.sleep(0)
     for waiter in crowd:
         waiter.cancel()
     await asyncio.wait(crowd)
-    last = asyncio.create_task(admission.acquire(60))
+    last = asyncio.create_task(limiter.acquire(60))
     await asyncio.sleep(0)
-    assert admission.waiting == 2
-    admission.release()
+    assert limiter.waiting == 2
+    limiter.release()
     assert await first
-    admission.release()
+    limiter.release()
     assert await last
-    admission.release()
-    assert (admission.active, admission.waiting) == (0, 0)
+    limiter.release()
+    assert (limiter.active, limiter.waiting) == (0, 0)
 
 
 async def test_waiting_for_a_connection_is_no_network_timeout(app_server) -> None:

@@ -12,7 +12,7 @@ from typing import Self
 from attrs import evolve
 
 from bonifiq_async._concurrency.runtime import Runtime, running_loop
-from bonifiq_async._concurrency.timers import Alarms
+from bonifiq_async._concurrency.timers import Timers
 from bonifiq_async._log import logger
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
@@ -79,7 +79,7 @@ class SqliteLedger:
         self._beat = self._due = float("-inf")
         self._live: dict[tuple[str, str], tuple[int, Cells, float]] = {}
         """The claims of this process: row, cells, and until when (`monotonic`)."""
-        self._alarms: dict[asyncio.AbstractEventLoop, Alarms[asyncio.Future[Ruling]]] = {}
+        self._alarms: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[Ruling]]] = {}
         self._account: Account | None = None
         self._writer: Writer | None = None
         self._opening = threading.Lock()
@@ -146,13 +146,13 @@ class SqliteLedger:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
             self._writer.hurry()
 
-    def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Alarms[asyncio.Future[Ruling]]":
+    def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Timers[asyncio.Future[Ruling]]":
         found = self._alarms.get(loop)
         if found is None:
             for each in tuple(self._alarms):
                 if each.is_closed():  # what waits there reaches its loop, which would never be collected
                     self._alarms.pop(each, None)
-            found = self._alarms[loop] = Alarms(self._expire)
+            found = self._alarms[loop] = Timers(self._expire)
         return found
 
     def _expire(self, claiming: "asyncio.Future[Ruling]") -> None:
