@@ -76,7 +76,8 @@ class Calls:
         seconds = self._timeouts.call
         if terms.deadline is not None:
             seconds = validation.seconds(terms.deadline, "deadline")
-        intent = _intent(change, operation, request, self.claims.account)
+        rivals = self._rivals.get(operation.name, ())
+        intent = _intent(change, operation, request, self.claims.account, rivals)
         try:
             claimed = await self.claims.claim(
                 intent,
@@ -111,7 +112,13 @@ class Calls:
 ENDED_EARLY = "unknown: %s key=%s: the call ended before its answer. %s"
 
 
-def _intent(change: Change, operation: Operation[T], request: PreparedRequest, account: Account) -> Intent:
+def _intent(
+    change: Change,
+    operation: Operation[T],
+    request: PreparedRequest,
+    account: Account,
+    rivals: tuple[str, ...],
+) -> Intent:
     """Return what a ledger is asked about a change."""
     kept = request.kept
     return Intent(
@@ -124,6 +131,7 @@ def _intent(change: Change, operation: Operation[T], request: PreparedRequest, a
         kept,
         account,
         request.bearer,
+        rivals,
     )
 
 

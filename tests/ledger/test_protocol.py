@@ -33,7 +33,7 @@ def ruled(row: Row | None, *, repeatable: bool = True, retention: float = FOREVE
 
 
 def test_what_never_was_there_is_sent() -> None:
-    assert ruled(None) is FIRST
+    assert ruled(None) == FIRST
 
 
 @pytest.mark.parametrize("in_doubt", [True, False])

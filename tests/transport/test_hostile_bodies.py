@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonifiq_async import PayloadError
-from bonifiq_async._model import json_codec
 from bonifiq_async._model.evidence import Evidence, Reading
-from bonifiq_async._model.json_codec import LARGE, LEVELS, MOST_VALUES, decode
+from bonifiq_async._model.json_codec import LARGE, LEVELS, MOST_VALUES, decode, decoding
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._model.secret import Secret
@@ -309,8 +308,8 @@ def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, ind
     """A large answer is taken apart, level by level; here every answer of more than three bytes is."""
     body = b" " + json.dumps(value, indent=indent).encode() + b"\n"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_codec, "LARGE", 0)
-        patch.setattr(json_codec, "PIECE", 3)
+        patch.setattr(decoding, "LARGE", 0)
+        patch.setattr(decoding, "PIECE", 3)
         in_pieces = decoded(body)
     assert in_pieces == decoded(body)
 
@@ -319,8 +318,8 @@ def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, ind
     "body", [b'{"a": [1, 2}', b"[1, 2", b'{"a": [{"b": 01}]}', b'{"a": 1} x', b"[" * 3000]
 )
 def test_a_large_body_that_is_not_json(body: bytes, monkeypatch) -> None:
-    monkeypatch.setattr(json_codec, "LARGE", 0)
-    monkeypatch.setattr(json_codec, "PIECE", 3)
+    monkeypatch.setattr(decoding, "LARGE", 0)
+    monkeypatch.setattr(decoding, "PIECE", 3)
     with pytest.raises(PayloadError, match="not JSON"):
         decode(body)
 
