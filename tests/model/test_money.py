@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonifiq_async._model.money import Sums, has_exponent
+from bonifiq_async._model.money import Sums, SumsByUnit, has_exponent
 from bonifiq_async._model.validation import MAX_DIGITS
 
 AMOUNTS = st.decimals(min_value=-(10**20), max_value=10**20, places=4)
@@ -30,6 +30,17 @@ def test_what_is_added_and_what_is_removed_are_summed_apart(values: list[Decimal
         sums.put(value)
     assert Fraction(sums.added) == sum(Fraction(value) for value in values if value > 0)
     assert Fraction(sums.removed) == -sum(Fraction(value) for value in values if value < 0)
+
+
+def test_sums_of_two_units_have_no_common_sum() -> None:
+    sums = SumsByUnit()
+    assert sums.single() == Sums()
+    sums.put("BRL", Decimal("5.50"))
+    sums.put("BRL", Decimal(-2), times=3)
+    assert sums.single() == Sums(Decimal("5.50"), Decimal(6))
+    sums.put("points", Decimal(100))
+    assert sums.single() is None
+    assert sums.by_unit == {"BRL": Sums(Decimal("5.50"), Decimal(6)), "points": Sums(Decimal(100))}
 
 
 @pytest.mark.parametrize(("spelled", "has"), [("1E+3", True), ("1e3", True), ("1000", False)])
