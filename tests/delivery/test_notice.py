@@ -6,6 +6,7 @@ import json
 import pickle
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -114,7 +115,9 @@ async def test_the_ledger_has_it(tmp_path: Path, raw_server: Serve) -> None:
     async with SqliteLedger(path) as ledger, client_at(await raw_server(server), ledger=ledger) as client:
         for customer in ("ANA", "BIA", "CEU"):
             assert (await client.outcome_of(change(customer))).effect is Effect.APPLIED
-    assert [entry.answer for entry in every(opened(path))] == [
+    with closing(opened(path)) as database:
+        answers = [entry.answer for entry in every(database)]
+    assert answers == [
         f"cashback_balance=4.00 points_balance=None notice=warning 05 PartiallyAdded: {PART}",
         "notice=success 00 Done",
         "cashback_balance=14.00 points_balance=None",
