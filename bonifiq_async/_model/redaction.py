@@ -44,7 +44,8 @@ class Blotter:
     Found is a secret as it is; escaped as URLs, forms, JSON, scripts and HTML do it, wholly or in part, up to
     three times over; in Base64 of either alphabet, by itself or within something longer; in UTF-16; all of
     these in small or capital letters; and its beginning where a text ends within it. What is broken over
-    lines, compressed, encrypted, hashed or in another encoding is not: there it ends.
+    lines, compressed, encrypted, hashed or in another encoding is not; nor is a secret of which a backslash
+    stands as it is right before an escape, where both together read as another escape.
     """
 
     def __init__(self, secrets: Iterable[Secret]) -> None:

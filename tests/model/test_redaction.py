@@ -105,12 +105,15 @@ def test_any_bytes_are_looked_through(body: bytes, most: int) -> None:
 @settings(deadline=None)
 @given(
     st.text(
-        st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("Cs", "Cc")), min_size=6
+        st.characters(
+            min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("Cs", "Cc"), exclude_characters="\\"
+        ),
+        min_size=6,
     ),
     st.data(),
 )
 def test_whatever_it_is_made_of_it_is_found_however_it_is_mixed(secret: str, data: st.DataObject) -> None:
-    """Each character of it in a way of its own."""
+    """Each character of it in a way of its own; a bare backslash before an escape reads as another escape."""
     ways = st.sampled_from([str, *(ESCAPES[name] for name in _TWICE)])
     written = "".join(data.draw(ways)(char) for char in secret)
     assert MASK in blotted(secret, f"[{written}]")
