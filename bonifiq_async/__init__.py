@@ -232,6 +232,7 @@ _PLACES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for, so that the console command starts quickly."""
+    # By itself and not by `lazy_names`: importing the package imports nothing else of it.
     if name == "__version__":
         from importlib.metadata import version
 

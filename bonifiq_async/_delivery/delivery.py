@@ -134,8 +134,7 @@ class Delivery:
 
         `slot` is the request's place among those of a batch, which is told of every attempt and stands
         in for the retry quota: it bounds repeats and first tries together. The caller takes it back when this
-        raises.
-        Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
+        raises. Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
         """
         self.session.ready()
@@ -144,8 +143,7 @@ class Delivery:
         blotter = self._blotter.and_of(request.secrets) if request.secrets else self._blotter
         course = _Course(operation, request, history, deadline, slot, blotter, history.in_doubt, began)
         while True:
-            barred = await self._enter(course.wait, deadline, slot)
-            if barred is not None:
+            if (barred := await self._enter(course.wait, deadline, slot)) is not None:
                 return self._given_up(course, barred)
             watch = history.hand_over = Watch(self._waits, request, deadline, slot)
             now = clock()
@@ -172,11 +170,15 @@ class Delivery:
                 return self._ended(course, verdict, decision, watch.asked)
             if self.session.closed:
                 return self._given_up(course, StopReason.CLOSED)
-            if slot is None:
-                self.quota.spend(decision.cost)
-            course.paid, course.began = decision.cost, clock()
-            course.wait = decision.wait + (0.0 if watch.asked is None else EARLIEST)
-            _log_retry(course, verdict, decision)
+            self._again(course, verdict, decision, watch.asked)
+
+    def _again(self, course: "_Course[T]", verdict: Verdict, again: Again, asked: float | None) -> None:
+        """Pay for a repeat, and begin to wait for it."""
+        if course.slot is None:
+            self.quota.spend(again.cost)
+        course.paid, course.began = again.cost, self._runtime.monotonic()
+        course.wait = again.wait + (0.0 if asked is None else EARLIEST)
+        _log_retry(course, verdict, again)
 
     def _tell(self, course: "_Course[T]", verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
         """Tell the calls that wait, and the batch, how an attempt ended."""

@@ -75,10 +75,15 @@ def json_of(evidence: Evidence, *, decisive: tuple[bytes, ...] = ()) -> object:
     """
     try:
         return decode(evidence.body, decisive=decisive)
-    except PayloadError:
-        text = text_of(evidence)
-        if text is None or (body := text.encode()) == evidence.body:
-            raise
+    except PayloadError as error:
+        return _in_its_charset(evidence, decisive, error)
+
+
+def _in_its_charset(evidence: Evidence, decisive: tuple[bytes, ...], error: PayloadError) -> object:
+    """Return the JSON value of a body that is none in UTF-8 without a mark, which raised `error`."""
+    text = text_of(evidence)
+    if text is None or (body := text.encode()) == evidence.body:
+        raise error
     return decode(body, decisive=decisive)
 
 
@@ -86,8 +91,8 @@ def members_of(evidence: Evidence, *, decisive: tuple[bytes, ...] = ()) -> dict[
     """Return the members of an answer that is a JSON object. Raises `PayloadError` for any other."""
     try:
         answer = decode(evidence.body, decisive=decisive)  # as nearly every answer is encoded
-    except PayloadError:
-        answer = json_of(evidence, decisive=decisive)
+    except PayloadError as error:
+        answer = _in_its_charset(evidence, decisive, error)
     if isinstance(answer, dict):
         return answer
     raise PayloadError("the answer is no JSON object", path="$")
