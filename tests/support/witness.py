@@ -2,21 +2,17 @@
 
 import asyncio
 import contextlib
-import shutil
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
+import trustme
 from attrs import define, field
 from conftest import CHANGED, POINTS, http
 
 from bonifiq_async import BasicCredentials, Raba7niCredentials
-
-OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 
 Answer = Callable[[int, bytes], AsyncIterator[bytes]]
 """Yields what is written for the n-th request, counted from 0, given its head."""
@@ -64,22 +60,19 @@ class Heard:
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
-    """Make a certificate for `localhost` in `folder`; return the server's side of it."""
-    made = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
-    subprocess.run(
-        ["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    """Make a certificate for `localhost`, and its authority, in `folder`; return the server's side of it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    made = authority.issue_cert("localhost")
+    made.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    server.load_cert_chain(folder / "server.pem")
     return server
 
 
 def trusting(folder: Path) -> ssl.SSLContext:
     """Return the client's side of the certificate in `folder`."""
-    return ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    return ssl.create_default_context(cafile=str(folder / "authority.pem"))
 
 
 @contextlib.asynccontextmanager

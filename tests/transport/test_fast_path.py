@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from conftest import CHANGED, client_for, http, read_request
+from witness import certificate
 
 from bonifiq_async import PoolLimits, Timeouts
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
@@ -273,7 +273,7 @@ async def listen(reader, writer):
 
 async def main():
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain("cert.pem", "key.pem")
+    context.load_cert_chain("server.pem")
     server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     for tried in (aiohttp_parts.TRIED, ()):
@@ -291,20 +291,13 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
     """One for `localhost` is good for `localhost`, kept alive, and for no other name."""
-    made = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
-    subprocess.run(
-        ["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    certificate(tmp_path)
     said = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(TLS_TALK)],
         cwd=tmp_path,
-        env={**os.environ, "SSL_CERT_FILE": str(tmp_path / "cert.pem")},
+        env={**os.environ, "SSL_CERT_FILE": str(tmp_path / "authority.pem")},
         check=True,
         capture_output=True,
         text=True,

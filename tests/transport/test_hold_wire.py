@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 from conftest import delivery_of, fast, http, until
 from sides import BONIFIQ, RABA7NI, Client, Side
-from witness import OPENSSL, Heard, Witness, at, certificate, delaying, good, serving, trusting
+from witness import Heard, Witness, at, certificate, delaying, good, serving, trusting
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts
 from bonifiq_async._transport import session
@@ -165,7 +165,6 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@OPENSSL
 @pytest.mark.usefixtures("way")
 @sides
 @kinds
@@ -188,7 +187,6 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
 
 
 @pytest.mark.slow
-@OPENSSL
 @sides
 @kinds
 async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind: str, tmp_path: Path) -> None:
@@ -211,7 +209,6 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
 
 
 @pytest.mark.slow
-@OPENSSL
 @pytest.mark.usefixtures("way")
 @sides
 async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
