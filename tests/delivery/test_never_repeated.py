@@ -13,6 +13,8 @@ import attrs
 import pytest
 from cancelling import CancelledAt
 from conftest import Clock, fast, raba7ni_client_for
+from crash_points import dies
+from fault_tables import LETTERS
 
 from bonifiq_async import (
     Earn,
@@ -40,15 +42,6 @@ pytestmark = pytest.mark.usefixtures("way")
 """Everything here holds directly and by aiohttp's session."""
 
 ANA = Member.by_id(123)
-LETTERS = {
-    "N": Verdict.NOT_SENT,
-    "A": Verdict.ACCEPTED,
-    "R": Verdict.REFUSED,
-    "T": Verdict.THROTTLED,
-    "B": Verdict.BROKEN,
-    "L": Verdict.LOST,
-    "U": Verdict.UNREADABLE,
-}
 
 TABLE = """
     # fault               attempts  effect       seen  effects
@@ -240,44 +233,6 @@ async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -
 
 # Over processes.
 
-CHILD = """
-import asyncio, os, sys
-from decimal import Decimal
-from bonifiq_async import Member, Raba7niClient, SqliteLedger
-from bonifiq_async._delivery.claim import Claim
-from bonifiq_async._delivery.single_flight import SingleFlight
-from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._transport.session import SessionManager
-
-def die(*_, **__):
-    os._exit(9)
-
-async def answered(self, *a, **k):
-    await original(self, *a, **k)
-    die()
-
-point = sys.argv[1]
-if point == "before claim":
-    SingleFlight._ruling = die
-elif point == "after claim":
-    Delivery.deliver = die
-elif point == "after send":
-    original = SessionManager.attempt
-    SessionManager.attempt = answered
-elif point == "after answer":
-    Claim.settle = die
-elif point == "after commit":
-    original = Claim.settle
-    Claim.settle = answered
-
-async def main():
-    async with SqliteLedger("l") as ledger, Raba7niClient.from_env(ledger=ledger) as client:
-        await client.cashback.earn(
-            card_id=10, member=Member.by_id(123), purchase_amount=Decimal(20), reference="r"
-        )
-
-asyncio.run(main())
-"""
 POINTS = {
     "before claim": (0, Effect.APPLIED),
     "after claim": (0, Effect.UNKNOWN),
@@ -285,16 +240,6 @@ POINTS = {
     "after answer": (1, Effect.UNKNOWN),
     "after commit": (1, Effect.ALREADY_APPLIED),
 }
-
-
-def environment(server: Raba7niSandbox) -> dict[str, str]:
-    """Return the environment that points to a sandbox."""
-    return {
-        **os.environ,
-        "RABA7NI_APP_ID": server.credentials.app_id,
-        "RABA7NI_API_KEY": server.credentials.api_key,
-        "RABA7NI_BASE_URL": server.url,
-    }
 
 
 async def earned(client: Raba7niClient, reference: str = "r") -> Outcome:
@@ -309,14 +254,8 @@ async def earned(client: Raba7niClient, reference: str = "r") -> Outcome:
 async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
     """The process dies there; the next one sends it again only if it provably never left."""
     (arrived, effect), server = POINTS[point], raba7ni()
-    died = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", CHILD, point],
-        cwd=tmp_path,
-        env=environment(server),
-        check=False,
-    )
-    assert (died.returncode, server.books.requests) == (9, arrived)
+    await dies(point, server, tmp_path)
+    assert server.books.requests == arrived
     async with SqliteLedger(tmp_path / "l") as ledger, raba7ni_client_for(server, ledger=ledger) as client:
         outcome = await earned(client)
         assert outcome.effect is effect
@@ -360,7 +299,9 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
     server = raba7ni(faults=FaultScript(rate=0.2, seed=11))
     chance, kills, path = random.Random(11), 0, tmp_path / "l"
     while True:
-        running = subprocess.Popen([sys.executable, "-c", MANY], cwd=tmp_path, env=environment(server))
+        running = subprocess.Popen(
+            [sys.executable, "-c", MANY], cwd=tmp_path, env={**os.environ, **server.environment()}
+        )
         target = server.books.requests + chance.randrange(15, 45)
         while running.poll() is None and (kills >= 5 or server.books.requests < target):
             try:

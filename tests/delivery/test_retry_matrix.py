@@ -7,6 +7,7 @@ from decimal import Decimal
 import attrs
 import pytest
 from conftest import Clock, change, claims_of, client_for, fast, http, read_request
+from fault_tables import LETTERS
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async._delivery.calls import Calls
@@ -23,16 +24,6 @@ from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS, REMOVE_CHE
 from bonifiq_async.bonifiq.payloads import CashbackChangeRequest, CheckoutRemovalRequest
 from bonifiq_async.sandbox import FAULTS, FaultScript, Sandbox
 
-VERDICTS = {
-    "N": Verdict.NOT_SENT,
-    "A": Verdict.ACCEPTED,
-    "D": Verdict.DUPLICATE,
-    "R": Verdict.REFUSED,
-    "T": Verdict.THROTTLED,
-    "B": Verdict.BROKEN,
-    "L": Verdict.LOST,
-    "U": Verdict.UNREADABLE,
-}
 CHANGE = change()
 KEY = CHANGE.change_key
 NEVER = attrs.evolve(CHANGE_CASHBACK, repeat=RepeatClass.NEVER)
@@ -273,7 +264,7 @@ class Row:
             mode,
             reused,
             {int(wait): action for action, wait in named.items()},
-            tuple(VERDICTS[letter] for letter in attempts),
+            tuple(LETTERS[letter] for letter in attempts),
             Effect(effect.replace("-", " ")),
             int(seen),
             int(effects),

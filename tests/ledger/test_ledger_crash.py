@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from conftest import change, client_for
 from console import process, settings
+from crash_points import dies
 from mounts import mounted
 
 from bonifiq_async import Effect, SqliteLedger, change_key_for
@@ -128,39 +129,6 @@ def test_several_processes_share_one_file(tmp_path):
     plan.is_known(tmp_path / "changes.csv.ledger")
 
 
-CHILD = """
-import asyncio, os, sys
-from decimal import Decimal
-from bonifiq_async import BonifiQClient, CashbackChange, SqliteLedger
-from bonifiq_async._delivery.claim import Claim
-from bonifiq_async._delivery.delivery import Delivery
-from bonifiq_async._transport.session import SessionManager
-
-def die(*_, **__):
-    os._exit(9)
-
-async def answered(self, *a, **k):
-    await original(self, *a, **k)
-    die()
-
-point = sys.argv[1]
-if point == "after claim":
-    Delivery.deliver = die
-elif point == "after send":
-    original = SessionManager.attempt
-    SessionManager.attempt = answered
-elif point == "after answer":
-    Claim.settle = die
-elif point == "after commit":
-    original = Claim.settle
-    Claim.settle = answered
-
-async def main():
-    async with SqliteLedger("l") as ledger, BonifiQClient.from_env(ledger=ledger) as client:
-        await client.customers.change_cashback(CashbackChange("ANA", Decimal(10), "Loyalty", "key"))
-
-asyncio.run(main())
-"""
 POINTS = {
     "after claim": (0, Effect.APPLIED),
     "after send": (1, Effect.ALREADY_APPLIED),
@@ -175,14 +143,7 @@ async def test_named_crash_points(point, tmp_path):
     """The process dies there; the next one ends with exactly one effect, and knows it."""
     arrived, effect = POINTS[point]
     with Sandbox(duplicates="error-409") as server:
-        died = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", CHILD, point],
-            cwd=tmp_path,
-            env={**os.environ, **settings(server)},
-            check=False,
-        )
-        assert died.returncode == 9
+        await dies(point, server, tmp_path)
         assert server.books.requests == arrived
         async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
             outcome = await client.customers.change_cashback(change("key"))

@@ -67,19 +67,7 @@ class Console:
 
 def settings(sandbox: Sandbox | Raba7niSandbox | None) -> dict[str, str]:
     """Return the environment that points to a sandbox."""
-    if sandbox is None:
-        return {}
-    if isinstance(sandbox, Raba7niSandbox):
-        return {
-            "RABA7NI_BASE_URL": sandbox.url,
-            "RABA7NI_APP_ID": sandbox.credentials.app_id,
-            "RABA7NI_API_KEY": sandbox.credentials.api_key,
-        }
-    return {
-        "BONIFIQ_BASE_URL": sandbox.url,
-        "BONIFIQ_API_TOKEN": sandbox.credentials.token,
-        "BONIFIQ_API_KEY": sandbox.credentials.key,
-    }
+    return {} if sandbox is None else sandbox.environment()
 
 
 def process(
