@@ -57,7 +57,7 @@ def quick(sandbox: Sandbox | Raba7niSandbox) -> dict[str, object]:
 
 
 def delivery_of(client: BonifiQClient | Raba7niClient) -> Delivery:
-    """Return the room whose slots, quota and hold the calls of `client` share."""
+    """Return the room whose permits, quota and hold the calls of `client` share."""
     return client._delivery
 
 

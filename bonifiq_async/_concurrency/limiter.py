@@ -23,18 +23,18 @@ class Limiter:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a slot now."""
+        """How many wait for a permit now."""
         return sum(not waiter.done() for waiter in self._waiting)
 
     def take(self) -> bool:
-        """Take a slot that is free now, and say whether there was one."""
+        """Take a permit that is free now, and say whether there was one."""
         if self.active < self.limit and not self._waiting:
             self.active += 1
             return True
         return False
 
     async def acquire(self, timeout: float | None) -> bool:
-        """Take a slot, waiting up to `timeout` seconds (None: for ever); False when the time is over."""
+        """Take a permit, waiting up to `timeout` seconds (None: for ever); False when the time is over."""
         if self.take():
             return True
         waiter = asyncio.get_running_loop().create_future()
@@ -51,7 +51,7 @@ class Limiter:
         return True
 
     def release(self) -> None:
-        """Give a slot back: to the call that waits longest, if one waits."""
+        """Give a permit back: to the call that waits longest, if one waits."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -61,7 +61,7 @@ class Limiter:
 
     def _withdraw(self, waiter: "asyncio.Future[None]") -> None:
         if waiter.done() and not waiter.cancelled():
-            self.release()  # the slot came in the very moment of giving up
+            self.release()  # the permit came in the very moment of giving up
             return
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
@@ -86,7 +86,7 @@ class Sample:
     untrusted: bool = False
 
 
-class Slot(Protocol):
+class Permit(Protocol):
     """A place among the requests of a batch, taken for each attempt and given back for every wait."""
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.limiter import Permit
 from bonifiq_async._log import logger
 from bonifiq_async._model.evidence import HandOver, Headers
 from bonifiq_async._policy.budget import Deadline, Hold, held_for
@@ -39,7 +39,7 @@ class Waits:
 
 @define(eq=False, slots=False)
 class Watch(HandOver):
-    """One attempt to send `request`, whose call ends at `deadline`; `slot` is its place in a batch.
+    """One attempt to send `request`, whose call ends at `deadline`; `permit` is its place in a batch.
 
     `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
     seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
@@ -49,7 +49,7 @@ class Watch(HandOver):
     _waits: Waits
     _request: PreparedRequest
     _deadline: Deadline
-    _slot: Slot | None
+    _permit: Permit | None
     asked: float | None = None
     alone: bool = False
     first: bool = False
@@ -76,8 +76,8 @@ class Watch(HandOver):
         if self.alone:
             return
         waits.hold.extend(self._heard, wait.seconds, held_for(wait.seconds, waits.patience))
-        if self._slot is not None:
-            self._slot.told_to_wait(wait.seconds)
+        if self._permit is not None:
+            self._permit.told_to_wait(wait.seconds)
 
     def chance(self, random: Callable[[], float]) -> Callable[[], float]:
         """Return what draws by how much the wait is lengthened, from 0 up to 1."""

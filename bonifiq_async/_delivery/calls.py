@@ -83,7 +83,7 @@ class Calls:
                 intent,
                 seconds=seconds,
                 repeatable=operation.repeat is not RepeatClass.NEVER,
-                slot=terms.slot,
+                permit=terms.permit,
                 ledger=terms.ledger,
             )
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
@@ -95,7 +95,7 @@ class Calls:
             delivered = cast("Delivered[T] | None", claimed.ended)
             if delivered is None:
                 delivered = await self.delivery.deliver(
-                    operation, request, read, claimed.history, seconds=claimed.seconds, slot=terms.slot
+                    operation, request, read, claimed.history, seconds=claimed.seconds, permit=terms.permit
                 )
             ended = error_of(operation, delivered, request.key)
             told = await claimed.settle(delivered, _in_short(operation, delivered, ended))

@@ -5,9 +5,9 @@ from typing import TypeVar, cast
 
 from attrs import define, evolve, field
 
-from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.limiter import Permit
 from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
-from bonifiq_async._delivery.in_doubt import Doubts, Place, Why
+from bonifiq_async._delivery.in_doubt import Doubts, ScopedKey, Why
 from bonifiq_async._log import logger
 from bonifiq_async._model.errors import LedgerError
 from bonifiq_async._model.outcome import Effect, StopReason, Verdict
@@ -33,11 +33,11 @@ UNTAKEN = (
 
 
 @define
-class Shared:
+class ClientClaims:
     """What the claims of one client share: those under way, by operation and key, and what is in doubt."""
 
     doubts: Doubts
-    flights: "dict[Place, Claim]" = field(factory=dict)
+    flights: "dict[ScopedKey, Claim]" = field(factory=dict)
     loop: asyncio.AbstractEventLoop | None = None
     limits: TimeLimits = field(factory=TimeLimits)
 
@@ -53,13 +53,13 @@ class Claim:
     """
 
     intent: Intent
-    place: Place
+    scoped: ScopedKey
     ledger: Ledger
     loop: asyncio.AbstractEventLoop
     deadline: float
     repeatable: bool
-    slot: Slot | None
-    _shared: Shared
+    permit: Permit | None
+    _shared: ClientClaims
     _limits: TimeLimits
     fence: int = 0
     seconds: float = 0.0
@@ -79,7 +79,7 @@ class Claim:
                 written = await self.ledger.end(self.intent, self.fence, ending)
             if state in DOUBTFUL:
                 self.note(Why.SENT)
-            elif self.place in self._shared.doubts and (written or state in DONE):
+            elif self.scoped in self._shared.doubts and (written or state in DONE):
                 self.clear()
             told = delivered if written else self._overtaken(delivered)
             return told
@@ -106,7 +106,7 @@ class Claim:
 
     def abandon(self) -> None:
         """Give it up after a cancellation or a fault, in the ledger too; nothing where it is settled."""
-        if self._shared.flights.get(self.place) is not self:
+        if self._shared.flights.get(self.scoped) is not self:
             return
         history = self.history
         changed = any(each.verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE) for each in history.attempts)
@@ -122,15 +122,15 @@ class Claim:
 
     def land(self, told: Delivered[object] | None) -> None:
         """Let the calls that joined hear how it ended; None lets the next of them send it. Idempotent."""
-        if self._shared.flights.get(self.place) is self:
-            del self._shared.flights[self.place]
+        if self._shared.flights.get(self.scoped) is self:
+            del self._shared.flights[self.scoped]
             if self.landed is not None:
                 self.landed.set_result(told)
 
     def note(self, why: Why) -> None:
         """Put the change in doubt, for this client."""
-        self._shared.doubts.note(self.place, why, self.intent.digest, self.ledger.identity)
+        self._shared.doubts.note(self.scoped, why, self.intent.digest, self.ledger.identity)
 
     def clear(self) -> None:
         """Note that the change is in doubt no more."""
-        self._shared.doubts.pop(self.place, None)
+        self._shared.doubts.pop(self.scoped, None)

@@ -1,6 +1,6 @@
 """One request delivered, by as many attempts as are safe and allowed.
 
-The only loop that sleeps between attempts. It holds a connection slot during an attempt and never
+The only loop that sleeps between attempts. It holds a connection permit during an attempt and never
 during a wait.
 """
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, evolve
 
-from bonifiq_async._concurrency.limiter import Limiter, Sample, Slot
+from bonifiq_async._concurrency.limiter import Limiter, Permit, Sample
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._concurrency.yielding import in_slices
 from bonifiq_async._delivery.attempt import Waits, Watch, name_of
@@ -53,7 +53,7 @@ class _Course(Generic[T]):
     request: PreparedRequest
     history: History
     deadline: Deadline
-    slot: Slot | None
+    permit: Permit | None
     blotter: Blotter
     doubted: bool
     began: float
@@ -96,7 +96,7 @@ class _Course(Generic[T]):
 
 
 class Delivery:
-    """Sends requests of one provider and account: they share slots, quota and hold.
+    """Sends requests of one provider and account: they share permits, quota and hold.
 
     `secrets` are the account's, which no error may repeat.
     """
@@ -128,11 +128,11 @@ class Delivery:
         history: History,
         *,
         seconds: float | None = None,
-        slot: Slot | None = None,
+        permit: Permit | None = None,
     ) -> Delivered[T]:
         """Send `request` until there is a final answer or a limit is met, within `seconds`.
 
-        `slot` is the request's place among those of a batch, which is told of every attempt and stands
+        `permit` is the request's place among those of a batch, which is told of every attempt and stands
         in for the retry quota: it bounds repeats and first tries together. The caller takes it back when this
         raises. Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
@@ -141,11 +141,11 @@ class Delivery:
         clock, began = self._runtime.monotonic, self._runtime.monotonic()
         deadline = Deadline(began + (self._timeouts.call if seconds is None else seconds))
         blotter = self._blotter.and_of(request.secrets) if request.secrets else self._blotter
-        course = _Course(operation, request, history, deadline, slot, blotter, history.in_doubt, began)
+        course = _Course(operation, request, history, deadline, permit, blotter, history.in_doubt, began)
         while True:
-            if (barred := await self._enter(course.wait, deadline, slot)) is not None:
+            if (barred := await self._enter(course.wait, deadline, permit)) is not None:
                 return self._given_up(course, barred)
-            watch = history.hand_over = Watch(self._waits, request, deadline, slot)
+            watch = history.hand_over = Watch(self._waits, request, deadline, permit)
             now = clock()
             if self._waits.scope.told:
                 watch.first = self._waits.begins(now)
@@ -163,7 +163,7 @@ class Delivery:
             else:
                 verdict, reading = _judge(operation, evidence, read, watch)
             evidence = course.take(verdict, reading, evidence)
-            if slot is not None or self._waits.scope.told:
+            if permit is not None or self._waits.scope.told:
                 self._tell(course, verdict, evidence, watch)
             decision = ACCEPTED if verdict is Verdict.ACCEPTED else self._decided(course, verdict, watch)
             if isinstance(decision, Stop):
@@ -174,7 +174,7 @@ class Delivery:
 
     def _again(self, course: "_Course[T]", verdict: Verdict, again: Again, asked: float | None) -> None:
         """Pay for a repeat, and begin to wait for it."""
-        if course.slot is None:
+        if course.permit is None:
             self.quota.spend(again.cost)
         course.paid, course.began = again.cost, self._runtime.monotonic()
         course.wait = again.wait + (0.0 if asked is None else EARLIEST)
@@ -184,9 +184,9 @@ class Delivery:
         """Tell the calls that wait, and the batch, how an attempt ended."""
         if self._waits.scope.told and verdict in GOOD and watch.asked is None:
             self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
-        if course.slot is not None:
-            course.slot.saw(_sample(verdict, evidence, watch, course.now))
-            course.slot.release()  # not before: the call that takes the place next must know of this answer
+        if course.permit is not None:
+            course.permit.saw(_sample(verdict, evidence, watch, course.now))
+            course.permit.release()  # not before: the call that takes the place next must know of this answer
 
     def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
         now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
@@ -200,7 +200,7 @@ class Delivery:
                 policy=self._policy,
                 deadline=course.deadline,
                 now=now,
-                quota_left=self.quota.left if course.slot is None else MANY,
+                quota_left=self.quota.left if course.permit is None else MANY,
                 random=watch.chance(self._runtime.random),
                 asked=watch.left(now),
                 timed_out=evidence is not None and evidence.failure is Failure.TIMEOUT,
@@ -209,71 +209,71 @@ class Delivery:
         )
 
     def _ended(self, course: "_Course[T]", verdict: Verdict, stop: Stop, asked: float | None) -> Delivered[T]:
-        if course.slot is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        if course.permit is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
             self.quota.refund(course.paid)
         note = None if asked is None else self._note(stop.reason, asked)
         attempts, reading, evidence = tuple(course.history.attempts), course.reading, course.evidence
         ended = Delivered(stop.effect, stop.reason, attempts, reading, evidence, asked, note)
         return _explained(ended, course.doubted) if verdict is Verdict.DUPLICATE else ended
 
-    async def _enter(self, wait: float, deadline: Deadline, slot: Slot | None) -> StopReason | None:
+    async def _enter(self, wait: float, deadline: Deadline, permit: Permit | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
         clock = self._runtime.monotonic
-        has_place = slot is None or slot.held
+        has_place = permit is None or permit.held
         if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.limiter.take():
             return None  # nothing is in the way
-        if wait > 0 and (barred := await self._rest(wait, slot)) is not None:
+        if wait > 0 and (barred := await self._rest(wait, permit)) is not None:
             return barred
         while True:
             held = self.hold.remaining(clock())
             if held > 0:
-                if slot is not None:
-                    slot.release()
+                if permit is not None:
+                    permit.release()
                 if held > self._policy.max_retry_after or not deadline.allows(held, clock()):
                     return StopReason.RETRY_AFTER_TOO_LONG
                 room = deadline.remaining(clock()) - held
                 over = held + EARLIEST + min(self.hold.spread(), room / 2) * self._runtime.random()
-                barred = await self._rest(over, slot)
+                barred = await self._rest(over, permit)
                 if barred is not None:
                     return barred
                 continue
-            barred = await self._acquire(deadline, slot)
+            barred = await self._acquire(deadline, permit)
             if barred is None and self.session.closed:
                 barred = StopReason.CLOSED
-                self._release(slot)
+                self._release(permit)
             if barred is not None:
                 return barred
             if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
                 return None
-            self._release(slot)
+            self._release(permit)
 
-    async def _rest(self, seconds: float, slot: Slot | None) -> StopReason | None:
+    async def _rest(self, seconds: float, permit: Permit | None) -> StopReason | None:
         """Wait without a place; or say, as a batch may, that there is nothing to wait for."""
-        if slot is not None:
-            return await slot.rest(seconds, self._runtime.sleep)
+        if permit is not None:
+            return await permit.rest(seconds, self._runtime.sleep)
         await self._runtime.sleep(seconds)
         return None
 
-    async def _acquire(self, deadline: Deadline, slot: Slot | None) -> StopReason | None:
+    async def _acquire(self, deadline: Deadline, permit: Permit | None) -> StopReason | None:
         """Take the place among a batch's requests, then one among all of the client's."""
         left = deadline.remaining(self._runtime.monotonic())
         if left <= 0:
             return StopReason.DEADLINE
-        if slot is not None:
-            barred = await slot.acquire(left)
+        if permit is not None:
+            barred = await permit.acquire(left)
             if barred is not None:
                 return barred
             left = deadline.remaining(self._runtime.monotonic())
         if await self.limiter.acquire(left):
             return None
-        if slot is not None:
-            slot.release()
+        if permit is not None:
+            permit.release()
         return StopReason.DEADLINE
 
-    def _release(self, slot: Slot | None) -> None:
+    def _release(self, permit: Permit | None) -> None:
         self.limiter.release()
-        if slot is not None:
-            slot.release()
+        if permit is not None:
+            permit.release()
 
     def _given_up(self, course: "_Course[T]", reason: StopReason) -> Delivered[T]:
         history, asked, note = course.history, None, None

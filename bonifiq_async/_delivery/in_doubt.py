@@ -11,7 +11,7 @@ from enum import IntEnum
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.protocol import Granted
 
-Place = tuple[str, str]
+ScopedKey = tuple[str, str]
 """Operation and key."""
 
 
@@ -41,19 +41,19 @@ class Doubt:
         return book not in self.books or (self.why is Why.SENT and not granted.cleared)
 
 
-class Doubts(OrderedDict[Place, Doubt]):
+class Doubts(OrderedDict[ScopedKey, Doubt]):
     """The changes in doubt, oldest first: `shown` at the most."""
 
     def __init__(self, shown: int) -> None:
         super().__init__()
         self._shown = shown
 
-    def note(self, place: Place, why: Why, digest: bytes, book: Hashable) -> None:
+    def note(self, scoped: ScopedKey, why: Why, digest: bytes, book: Hashable) -> None:
         """Put a change in doubt; a stronger doubt that it is in already stays."""
         books = frozenset[Hashable]() if why is Why.UNREAD else frozenset({book})
-        former = self.pop(place, None)
+        former = self.pop(scoped, None)
         if former is not None and former.why >= why:
             why, digest = former.why, former.digest
-        self[place] = Doubt(why, digest, books | (former.books if former else frozenset()))
+        self[scoped] = Doubt(why, digest, books | (former.books if former else frozenset()))
         if len(self) > self._shown:
             self.popitem(last=False)

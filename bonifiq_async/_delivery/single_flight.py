@@ -13,10 +13,17 @@ from weakref import WeakSet
 
 from attrs import evolve
 
-from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.limiter import Permit
 from bonifiq_async._concurrency.runtime import no_loop
 from bonifiq_async._concurrency.timers import TimeLimits
-from bonifiq_async._delivery.claim import LEASE_MARGIN, LONGEST_LEASE, PATIENCE, UNCHANGED, Claim, Shared
+from bonifiq_async._delivery.claim import (
+    LEASE_MARGIN,
+    LONGEST_LEASE,
+    PATIENCE,
+    UNCHANGED,
+    Claim,
+    ClientClaims,
+)
 from bonifiq_async._delivery.in_doubt import Doubt, Doubts, Why
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import (
@@ -83,7 +90,7 @@ class SingleFlight:
         self._sleep = sleep
         self._bound: WeakSet[Ledger] = WeakSet()
         self._latest: Ledger | None = None
-        self._shared = Shared(Doubts(shown))
+        self._shared = ClientClaims(Doubts(shown))
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys that this client left in doubt, oldest first."""
@@ -100,12 +107,12 @@ class SingleFlight:
         *,
         seconds: float,
         repeatable: bool,
-        slot: Slot | None = None,
+        permit: Permit | None = None,
         ledger: Ledger | None = None,
     ) -> Claim | Delivered[object]:
         """Claim `intent`, to be settled within `seconds`; or return how it ended where it is not to be sent.
 
-        `slot` is given back for every wait; `ledger` is asked instead of the client's own.
+        `permit` is given back for every wait; `ledger` is asked instead of the client's own.
         Raises `ChangeKeyConflict` when the key stands for another change, `OutcomeUnknownError` when
         another call with the key has not ended in time, and `LedgerError`.
         """
@@ -114,26 +121,26 @@ class SingleFlight:
         except RuntimeError:
             raise no_loop() from None
         record = self._ledger if ledger is None else ledger
-        shared, place = self._shared, (intent.operation, intent.key)
+        shared, scoped = self._shared, (intent.operation, intent.key)
         if record is not self._latest:
             checked_ledger(record)
         if shared.loop is not loop:
             shared.loop, shared.limits = loop, TimeLimits()
         now = loop.time()
-        claim = Claim(intent, place, record, loop, now + seconds, repeatable, slot, shared, shared.limits)
-        while (flight := shared.flights.get(place)) is not None:
+        claim = Claim(intent, scoped, record, loop, now + seconds, repeatable, permit, shared, shared.limits)
+        while (flight := shared.flights.get(scoped)) is not None:
             ended = await _joined(flight, claim)
             if ended is not None and flight.ledger is record:
                 return ended
             claim.ended, now = ended or claim.ended, loop.time()
-        shared.flights[place] = claim
+        shared.flights[scoped] = claim
         told: Delivered[object] | None = None
         try:
             ruling = await self._ruling(claim, now)
             if isinstance(ruling, Granted):
                 claim.fence = ruling.fence
-                if ruling.in_doubt or place in shared.doubts:
-                    told = await _doubted(claim, ruling, shared.doubts.get(place))
+                if ruling.in_doubt or scoped in shared.doubts:
+                    told = await _doubted(claim, ruling, shared.doubts.get(scoped))
                 claim.seconds = min(claim.deadline, now + ruling.seconds) - loop.time()
             else:
                 told = _not_sent(claim, ruling)
@@ -166,8 +173,8 @@ class SingleFlight:
                 )
                 if not isinstance(ruling, Held) or claim.deadline - clock() <= POLL:
                     return ruling
-                if claim.slot is not None:
-                    claim.slot.release()
+                if claim.permit is not None:
+                    claim.permit.release()
                 await self._sleep(min(POLL, ruling.seconds))
                 now = clock()
         except BaseException as error:
@@ -189,7 +196,7 @@ class SingleFlight:
         """Take note of a claim that failed: an earlier run or another process may have applied the change."""
         if isinstance(error, LedgerError):
             error.change_key = claim.intent.key
-            if claim.place in self._shared.doubts:
+            if claim.scoped in self._shared.doubts:
                 error.effect = Effect.UNKNOWN
             if error.effect is Effect.NOT_APPLIED:
                 return
@@ -201,8 +208,8 @@ async def _joined(flight: Claim, claim: Claim) -> Delivered[object] | None:
     intent, loop = claim.intent, claim.loop
     if flight.intent.digest != intent.digest or flight.intent.bearer != intent.bearer:
         raise _conflict(intent, "another change, which is in flight")
-    if claim.slot is not None:
-        claim.slot.release()
+    if claim.permit is not None:
+        claim.permit.release()
     if flight.landed is None:
         flight.landed = loop.create_future()
     try:

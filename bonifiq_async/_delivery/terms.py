@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from bonifiq_async._concurrency.limiter import Slot
+from bonifiq_async._concurrency.limiter import Permit
 from bonifiq_async._model.outcome import Change, Outcome
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.protocol import Ledger
@@ -15,12 +15,12 @@ T = TypeVar("T")
 class Terms:
     """On what terms a change is made.
 
-    `deadline` is in seconds from now. A batch gives its own `slot`, its place among the batch's
+    `deadline` is in seconds from now. A batch gives its own `permit`, its place among the batch's
     requests, and `ledger`, which is asked instead of the client's.
     """
 
     deadline: float | None = None
-    slot: Slot | None = None
+    permit: Permit | None = None
     ledger: Ledger | None = None
 
 

@@ -11,7 +11,7 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.values import fixed
 from bonifiq_async._policy.verdict import PROXY_REFUSED
 
-Members = Mapping[str, object]
+JsonObject = Mapping[str, object]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -144,7 +144,7 @@ def _declared(evidence: Evidence) -> str | None:
 class ErrorBody:
     """The body of an error: its members where it is a JSON object, else its words where it has some."""
 
-    members: Members | None = None
+    members: JsonObject | None = None
     words: str | None = None
 
 
@@ -175,7 +175,7 @@ def words_of(value: object) -> str | None:
     return _joined(_texts(value, _WITHIN))
 
 
-def said_of(members: Members, status: int) -> ErrorAnswer:
+def said_of(members: JsonObject, status: int) -> ErrorAnswer:
     """Return what an object says of a failure, under whichever of the usual names.
 
     It is not read by cattrs: no shape is documented that it could be held against, and a member of a wrong
@@ -185,7 +185,7 @@ def said_of(members: Members, status: int) -> ErrorAnswer:
     return ErrorAnswer(status, code=code, message=words)
 
 
-def _words(members: Members, levels: int) -> Iterator[str]:
+def _words(members: JsonObject, levels: int) -> Iterator[str]:
     for name, value in members.items():
         if _plain(name) in _MESSAGES:
             yield from _texts(value, levels - 1)
@@ -205,7 +205,7 @@ def _texts(value: object, levels: int) -> Iterator[str]:
         yield from named or (text for each in others for text in _texts(each, levels - 1))
 
 
-def _codes(members: Members, levels: int) -> Iterator[str]:
+def _codes(members: JsonObject, levels: int) -> Iterator[str]:
     for name, value in members.items():
         if _plain(name) in _CODES and (code := _code(value)) is not None:
             yield code

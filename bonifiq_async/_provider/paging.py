@@ -5,26 +5,26 @@ from typing import TypeVar
 
 from bonifiq_async._model.errors import PayloadError
 
-Row = TypeVar("Row")
-Place = TypeVar("Place")
+PageRow = TypeVar("PageRow")
+Cursor = TypeVar("Cursor")
 
 
 async def pages(
-    read: Callable[[Place | None], Awaitable[tuple[Iterable[Row], Place | None]]],
-) -> AsyncGenerator[Row, None]:
-    """Yield the rows of all pages. `read` is given a place, None for the first, and returns the next one.
+    read: Callable[[Cursor | None], Awaitable[tuple[Iterable[PageRow], Cursor | None]]],
+) -> AsyncGenerator[PageRow, None]:
+    """Yield the rows of all pages. `read` is given a cursor, None for the first, and returns the next one.
 
-    A place is what names a page: a cursor, an offset. None ends it. Raises `PayloadError` where a place comes
-    a second time: the pages would never end.
+    A cursor is what names a page: a token, an offset. None ends it. Raises `PayloadError` where a cursor
+    comes a second time: the pages would never end.
     """
-    place: Place | None = None
-    seen: set[Place] = set()
+    cursor: Cursor | None = None
+    seen: set[Cursor] = set()
     while True:
-        rows, place = await read(place)
+        rows, cursor = await read(cursor)
         for row in rows:
             yield row
-        if place is None:
+        if cursor is None:
             return
-        if place in seen:
-            raise PayloadError("the pages go in a circle: a place comes a second time", path="$")
-        seen.add(place)
+        if cursor in seen:
+            raise PayloadError("the pages go in a circle: a page comes a second time", path="$")
+        seen.add(cursor)

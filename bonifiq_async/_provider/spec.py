@@ -1,6 +1,6 @@
 """What a provider's package says of itself, as `PROVIDER`: names alone, so that reading it imports nothing.
 
-Client, files and sandbox stand above or beside it; each is a `Place` that is loaded, and checked, on demand.
+Client, files and sandbox stand above or beside it; each is an `ObjectReference`, loaded on demand.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Place(NamedTuple):
+class ObjectReference(NamedTuple):
     """Where a value or a class is defined: a module by its dotted name, and the name in it."""
 
     module: str
@@ -52,8 +52,8 @@ class ProviderSpec(NamedTuple):
     name: str
     title: str
     environment: Environment
-    client: Place
-    operations: Place
-    files: Place
-    sandbox: Place
+    client: ObjectReference
+    operations: ObjectReference
+    files: ObjectReference
+    sandbox: ObjectReference
     sandbox_options: Mapping[str, str]

@@ -60,7 +60,7 @@ _Ways = tuple[Callable[[object], tuple[object, ...]], type, tuple[object, ...]]
 _HOME = str(Path(aiohttp.__file__).parent)
 
 
-class Parts:
+class AiohttpParts:
     """What of aiohttp the fast path of `session`, made by this library, depends on.
 
     `missing` says what it needs and cannot be sure of; None when there is all.

@@ -17,7 +17,7 @@ from yarl import URL
 from bonifiq_async._model.evidence import Failure
 from bonifiq_async._model.secret import HeaderValue, revealed
 from bonifiq_async._policy.request import PreparedRequest
-from bonifiq_async._transport.aiohttp_parts import Parts
+from bonifiq_async._transport.aiohttp_parts import AiohttpParts
 from bonifiq_async._transport.connector import KeptConnector, UnaskedAnswer, check_asked_for
 from bonifiq_async._transport.public_path import ANSWER_LIMIT, ERROR_LIMIT, UnderWay, read_within
 from bonifiq_async._transport.write_guard import Trail
@@ -41,7 +41,7 @@ class FastPath:
         under_way: UnderWay,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.parts = Parts(session, loop)
+        self.parts = AiohttpParts(session, loop)
         self._session = session
         self._loop = loop
         self._connector = connector

@@ -14,7 +14,7 @@ from attrs import define, field
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.verdict import GOOD
-from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, FailureRate, Reading
+from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, WORST_FALL, Back, FailureCounts, FailureRate
 
 DOUBLING = 0.25
 """Seconds in which a ceiling that has never fallen doubles. When answers take longer, this and the two below
@@ -237,16 +237,18 @@ class AdaptiveLimit:
             return throttled.is_more_than(MOST) or overloaded.is_more_than(MOST)
         return not (self._throttling.wonders(throttled) or self._overload.wonders(overloaded))
 
-    def _throttled(self, now: float) -> Reading:
+    def _throttled(self, now: float) -> FailureCounts:
         epoch, pace = self._epoch, self.pace
         met, taken = pace.wall is not None, self._taken(now)
-        return Reading(epoch.throttled, epoch.seen, pace.value, taken, pace.lowest, met)
+        return FailureCounts(epoch.throttled, epoch.seen, pace.value, taken, pace.lowest, met)
 
-    def _overloaded(self) -> Reading:
+    def _overloaded(self) -> FailureCounts:
         epoch, limit = self._epoch, self.limit
         places = float(int(limit.value))
         carried = places * min(1.0, 1 - epoch.overloaded / epoch.seen + self._overload.background)
-        return Reading(epoch.overloaded, epoch.seen, places, carried, limit.lowest, limit.wall is not None)
+        return FailureCounts(
+            epoch.overloaded, epoch.seen, places, carried, limit.lowest, limit.wall is not None
+        )
 
     def _is_slow(self, epoch: _Epoch) -> bool:
         if not epoch.good:

@@ -29,7 +29,7 @@ LEARNING = 500
 
 
 @fixed
-class Reading:
+class FailureCounts:
     """Of `seen` answers `failed` failed, under a ceiling that stands `at`, and cannot go below `lowest`.
 
     `carried` is how much of it was good for something; `met` says that it has met its limit before.
@@ -78,7 +78,7 @@ class Trial:
     seen: int = 0
     proof: float = 0.0
 
-    def weigh(self, reading: Reading) -> None:
+    def weigh(self, reading: FailureCounts) -> None:
         """Take in what was seen below."""
         always = min(self.share, 1 - SELDOM)
         for_load = min(always, max(SELDOM, 1 - (1 - always) * self.at / reading.at))
@@ -87,7 +87,7 @@ class Trial:
         self.proof += good * math.log((1 - always) / (1 - for_load))
         self.failed, self.seen = self.failed + reading.failed, self.seen + reading.seen
 
-    def is_open(self, reading: Reading) -> bool:
+    def is_open(self, reading: FailureCounts) -> bool:
         """Say whether the trial is undecided, and the ceiling is still low enough to decide it."""
         return abs(self.proof) < PROOF and reading.at < SAFE * self.at
 
@@ -113,7 +113,7 @@ class FailureRate:
     fell_from: float | None = None
     trial: Trial | None = None
 
-    def judge(self, reading: Reading) -> Fall | Back | None:
+    def judge(self, reading: FailureCounts) -> Fall | Back | None:
         """Say what follows: a fall as deep as the share of failures; where that has not helped, a trial."""
         trial = self.trial
         if trial is not None and reading.is_more_than(trial.share):
@@ -143,15 +143,15 @@ class FailureRate:
         self.trial, self.fell_from = Trial(share, at, self.fell_from), None
         return Fall(TRIAL, trial=True)
 
-    def wonders(self, reading: Reading) -> bool:
+    def wonders(self, reading: FailureCounts) -> bool:
         """Say whether more failed than usual, but too few to be sure."""
         usual = self._usual(reading)
         return reading.failed > usual * reading.seen and not reading.is_more_than(usual)
 
-    def _usual(self, reading: Reading) -> float:
+    def _usual(self, reading: FailureCounts) -> float:
         return self.background if reading.met else max(self.background, BANG)
 
-    def _learn(self, reading: Reading) -> None:
+    def _learn(self, reading: FailureCounts) -> None:
         self.learnt = min(LEARNING, self.learnt + reading.seen)
         news = reading.failed / reading.seen - self.background
         self.background = min(MOST, self.background + news * min(1.0, reading.seen / self.learnt))

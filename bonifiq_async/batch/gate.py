@@ -20,7 +20,7 @@ from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
 from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
-from bonifiq_async.batch.outage import A_WHILE, Outage
+from bonifiq_async.batch.outage import A_WHILE, OutageState
 
 FIRST_COME = 10 * EARLIEST
 """Seconds after a hold in which the change that was told to wait comes back: repeats go before beginnings."""
@@ -61,7 +61,7 @@ class Gate:
         self._beginnings: deque[_Waiting] = deque()
         self._waker: asyncio.Task[None] | None = None
         self._looks_at = float("inf")
-        self._outage = Outage(runtime.monotonic())
+        self._outage = OutageState(runtime.monotonic())
         self._prober: Passage | None = None
         self._stopped = False
         self.resting = self.repeats = 0
@@ -338,7 +338,7 @@ class Passage:
         self.rounds, self.late = self.rounds + 1, False
 
     async def acquire(self, timeout: float) -> StopReason | None:
-        """See `Slot.acquire`."""
+        """See `Permit.acquire`."""
         if self.held:
             return None
         try:
@@ -349,7 +349,7 @@ class Passage:
             return StopReason.DEADLINE
 
     async def rest(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> StopReason | None:
-        """See `Slot.rest`."""
+        """See `Permit.rest`."""
         self._gate.resting += 1
         try:
             while (barred := self._gate.bars(self)) is None and seconds > 0:
@@ -360,17 +360,17 @@ class Passage:
         return barred
 
     def release(self) -> None:
-        """See `Slot.release`."""
+        """See `Permit.release`."""
         if self.held:
             self.held = False
             self._gate.leave(self)
 
     def told_to_wait(self, seconds: float) -> None:
-        """See `Slot.told_to_wait`."""
+        """See `Permit.told_to_wait`."""
         self._gate.hold(seconds)
 
     def saw(self, sample: Sample) -> None:
-        """See `Slot.saw`."""
+        """See `Permit.saw`."""
         self._gate.saw(sample, self)
 
 

@@ -16,7 +16,7 @@ FIRST_PROBE, LAST_PROBE = 0.5, 30.0
 
 
 @define
-class Outage:
+class OutageState:
     """Failures in a row since `good_at`. `probe_at` is when the next probe may leave; None: no outage.
 
     `since` is when the first of them was begun, None when nothing has failed, and `cause` says in words why

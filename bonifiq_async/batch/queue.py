@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Line(Generic[T]):
+class FifoQueue(Generic[T]):
     """What waits to be taken, in the order in which it came. The task that asked first gets it first."""
 
     def __init__(self) -> None:

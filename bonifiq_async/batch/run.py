@@ -18,7 +18,7 @@ from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.per_customer import Lanes
-from bonifiq_async.batch.queue import Line
+from bonifiq_async.batch.queue import FifoQueue
 from bonifiq_async.batch.summary import BatchSummary, Tally
 from bonifiq_async.ledger.protocol import Ledger
 
@@ -172,7 +172,7 @@ class _Run(Generic[C, T]):
         self._changes = changes
         self._width = width
         self._lanes: Lanes[_Lap[C, T]] = Lanes()
-        self._ready: Line[_Lap[C, T]] = Line()
+        self._ready: FifoQueue[_Lap[C, T]] = FifoQueue()
         self._unended = 0
         self._exhausted = False
         self._stopping = False
@@ -182,7 +182,7 @@ class _Run(Generic[C, T]):
         # A place is taken by each change from its reading until the caller has its outcome: what
         # bounds this, bounds the lanes and both queues.
         self.room = Limiter(width * READ_AHEAD)
-        self.ended: Line[Outcome[T] | None] = Line()
+        self.ended: FifoQueue[Outcome[T] | None] = FifoQueue()
         self.in_flight = 0
         self.cut_off: list[C] = []
         self.fault: BaseException | None = None
@@ -292,7 +292,7 @@ class _Run(Generic[C, T]):
     async def _attempt(self, lap: _Lap[C, T], passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
-            return await self._client.outcome_on(lap.change, Terms(slot=passage, ledger=self._ledger))
+            return await self._client.outcome_on(lap.change, Terms(permit=passage, ledger=self._ledger))
         except asyncio.CancelledError:
             self._cut_off(lap)
             raise

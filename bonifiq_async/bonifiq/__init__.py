@@ -16,7 +16,7 @@ used_key    what an error says of a ChangeKey that was used before
 from typing import TYPE_CHECKING
 
 from bonifiq_async._provider.lazy_names import lazy_names
-from bonifiq_async._provider.spec import Environment, Place, ProviderSpec
+from bonifiq_async._provider.spec import Environment, ObjectReference, ProviderSpec
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
@@ -50,10 +50,10 @@ PROVIDER = ProviderSpec(
     name="bonifiq",
     title="BonifiQ",
     environment=Environment("BONIFIQ_BASE_URL", ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY")),
-    client=Place(f"{__name__}.client", "BonifiQClient"),
-    operations=Place(f"{__name__}.operations", "OPERATIONS"),
-    files=Place(f"{__name__}.files", "ADAPTER"),
-    sandbox=Place(f"{__name__}.sandbox.sandbox", "Sandbox"),
+    client=ObjectReference(f"{__name__}.client", "BonifiQClient"),
+    operations=ObjectReference(f"{__name__}.operations", "OPERATIONS"),
+    files=ObjectReference(f"{__name__}.files", "ADAPTER"),
+    sandbox=ObjectReference(f"{__name__}.sandbox.sandbox", "Sandbox"),
     sandbox_options={
         "faults": "names of what the requests meet, in order, or a FaultScript",
         "duplicates": "how a used key is answered: replay, error-200, error-400 or error-409",

@@ -15,7 +15,7 @@ from bonifiq_async._model.json_codec import structure
 from bonifiq_async._model.operation import AnswerShape, Operation
 from bonifiq_async._model.outcome import Notice, Verdict
 from bonifiq_async._model.values import fixed
-from bonifiq_async._policy.answer_body import Members, error_body, members_of, said_of
+from bonifiq_async._policy.answer_body import JsonObject, error_body, members_of, said_of
 from bonifiq_async._policy.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 from bonifiq_async.bonifiq import removal
 from bonifiq_async.bonifiq.envelope import (
@@ -90,7 +90,7 @@ class StatedBy(Protocol[T]):
     """Finds out what an envelope states."""
 
     def __call__(
-        self, operation: Operation[T], answer: Members, found: Envelope, status: int, /
+        self, operation: Operation[T], answer: JsonObject, found: Envelope, status: int, /
     ) -> Stated: ...
 
 
@@ -165,19 +165,19 @@ class AnswerReader:
         return Statement.OPEN_KEY if leaves_open(said) else None
 
 
-def _bare(operation: Operation[T], answer: Members) -> Reading[T]:
+def _bare(operation: Operation[T], answer: JsonObject) -> Reading[T]:
     if not operation.members & answer.keys():
         said, problem = said_of(answer, 200), "the answer has none of the documented members"
         return Reading(Verdict.UNREADABLE, said=said, problem=problem, path="$")
     return Reading(Verdict.ACCEPTED, structure(answer, operation.result))
 
 
-def _denies_nothing(result: Members) -> bool:
+def _denies_nothing(result: JsonObject) -> bool:
     """Say whether none of a result's members names a failure."""
     return not result.get("Error") and result.get("CustomerExists") is not False and "Success" not in result
 
 
-def _of_a_balance(operation: Operation[T], answer: Members, found: Envelope, status: int) -> Stated:
+def _of_a_balance(operation: Operation[T], answer: JsonObject, found: Envelope, status: int) -> Stated:
     """Return what an envelope states whose payload is a balance."""
     flags, result, known = declared(found), answer.get("Result"), operation.members
     denies, shows = denied(found, flags, result), shown(found, result, known)
@@ -192,7 +192,7 @@ def _of_a_balance(operation: Operation[T], answer: Members, found: Envelope, sta
 
 
 def _of_a_removal(
-    operation: Operation[CheckoutRemoval], answer: Members, found: Envelope, status: int
+    operation: Operation[CheckoutRemoval], answer: JsonObject, found: Envelope, status: int
 ) -> Stated:
     """Return what an envelope states of a removal; raises `PayloadError` for a result of wrong types."""
     result = answer.get("Result")

@@ -12,7 +12,7 @@ from bonifiq_async._model.evidence import ErrorAnswer
 from bonifiq_async._model.json_codec import NotNull, structure
 from bonifiq_async._model.outcome import Notice
 from bonifiq_async._model.values import Kind, fixed
-from bonifiq_async._policy.answer_body import Members, said_of
+from bonifiq_async._policy.answer_body import JsonObject, said_of
 from bonifiq_async._policy.statement import Statement
 from bonifiq_async.bonifiq.payloads import Severity
 from bonifiq_async.bonifiq.used_key import texts_of
@@ -46,7 +46,7 @@ OWN = frozenset({*_SAID, "Result"})
 """The members of an envelope."""
 
 
-def envelope_of(answer: Members) -> Envelope:
+def envelope_of(answer: JsonObject) -> Envelope:
     """Return the envelope of an answer; raises `PayloadError` for one that does not fit the contract.
 
     The plain one is told by a comparison, in 0.3 us; cattrs takes 1.6 us (CPython 3.11, cattrs 26.2).
@@ -251,7 +251,7 @@ def shown(envelope: Envelope, result: object, members: frozenset[str]) -> Shown:
 _OF_A_CHANGE = ("PointsBalance", "CashbackBalance", "RedeemKey")
 
 
-def said_by(envelope: Envelope, answer: Members, status: int) -> ErrorAnswer:
+def said_by(envelope: Envelope, answer: JsonObject, status: int) -> ErrorAnswer:
     """Return what an envelope says of a failure, or beside a success: also the text inside `Result`."""
     result = answer.get("Result")
     inner = text(result.get("Error")) if isinstance(result, dict) else None

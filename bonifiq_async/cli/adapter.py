@@ -116,7 +116,7 @@ class Movement:
 
 
 @frozen
-class Evidence:
+class BalanceEvidence:
     """What a provider shows of the balance that a change in doubt concerns: now, and at the time it was sent.
 
     `movements` are those that may be the change. `note` says what could not be read, or how it was searched.
@@ -146,7 +146,7 @@ class Columns:
 class EvidenceReader(Protocol):
     """Asks a provider for what helps a person to decide on a change in doubt."""
 
-    async def read(self, client: Client, doubt: Recorded) -> Evidence:
+    async def read(self, client: Client, doubt: Recorded) -> BalanceEvidence:
         """Return what the provider shows. Raises `AuthenticationError` where it refuses the credentials."""
         ...
 

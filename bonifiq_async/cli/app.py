@@ -16,7 +16,7 @@ from bonifiq_async.cli.options import (
     Faults,
     File,
     FileFormat,
-    Format,
+    FormatOption,
     GiveUpAfter,
     LedgerPath,
     MaxInFlight,
@@ -79,7 +79,7 @@ def demo(
 
 @app.command()
 def check(
-    file: File, provider: ProviderName = DEFAULT, format: Format = None, as_json: AsJson = False
+    file: File, provider: ProviderName = DEFAULT, format: FormatOption = None, as_json: AsJson = False
 ) -> None:
     """Validate every row; send nothing."""
     from bonifiq_async.cli.commands import check as command
@@ -91,7 +91,7 @@ def check(
 def apply(
     file: File,
     provider: ProviderName = DEFAULT,
-    format: Format = None,
+    format: FormatOption = None,
     out: Out = None,
     ledger: LedgerPath = None,
     no_ledger: NoLedger = False,

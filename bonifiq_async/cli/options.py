@@ -55,7 +55,7 @@ def _known(provider: str) -> str:
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines; - is standard input.")
 ]
-Format = Annotated[
+FormatOption = Annotated[
     FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
 ]
 ProviderName = Annotated[

@@ -17,7 +17,7 @@ sandbox/    its side of the sandbox (an edge)
 from typing import TYPE_CHECKING
 
 from bonifiq_async._provider.lazy_names import lazy_names
-from bonifiq_async._provider.spec import Environment, Place, ProviderSpec
+from bonifiq_async._provider.spec import Environment, ObjectReference, ProviderSpec
 
 if TYPE_CHECKING:
     from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
@@ -73,10 +73,10 @@ PROVIDER = ProviderSpec(
     name="raba7ni",
     title="Raba7ni",
     environment=Environment("RABA7NI_BASE_URL", ("RABA7NI_APP_ID", "RABA7NI_API_KEY")),
-    client=Place(f"{__name__}.client", "Raba7niClient"),
-    operations=Place(f"{__name__}.operations", "OPERATIONS"),
-    files=Place(f"{__name__}.files", "ADAPTER"),
-    sandbox=Place(f"{__name__}.sandbox.sandbox", "Raba7niSandbox"),
+    client=ObjectReference(f"{__name__}.client", "Raba7niClient"),
+    operations=ObjectReference(f"{__name__}.operations", "OPERATIONS"),
+    files=ObjectReference(f"{__name__}.files", "ADAPTER"),
+    sandbox=ObjectReference(f"{__name__}.sandbox.sandbox", "Raba7niSandbox"),
     sandbox_options={
         "faults": "names of what the requests meet, in order, or a FaultScript",
         "cards": "percentages by card id",

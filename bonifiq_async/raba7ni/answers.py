@@ -14,7 +14,7 @@ from bonifiq_async._model.json_codec import structure
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Notice, Verdict
 from bonifiq_async._model.secret import Secret
-from bonifiq_async._policy.answer_body import Members, error_body, members_of, said_of, text_of, words_of
+from bonifiq_async._policy.answer_body import JsonObject, error_body, members_of, said_of, text_of, words_of
 from bonifiq_async._policy.statement import LATER, PROBLEM, PROVES, Statement, StatusClass, status_class
 from bonifiq_async.raba7ni.envelope import states
 from bonifiq_async.raba7ni.member import SignedIn
@@ -37,7 +37,7 @@ class AnswerReader:
 
     def read(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read an answer whose `data` is the operation's `result`."""
-        answer: Members | Reading[T] = _opened(operation, evidence)
+        answer: JsonObject | Reading[T] = _opened(operation, evidence)
         if isinstance(answer, Reading):
             return answer
         reading = _structured(operation, answer.get("data"), "$.data", _request_id(answer))
@@ -51,7 +51,7 @@ class AnswerReader:
 
     def read_card(self, operation: Operation[T], evidence: Evidence) -> Reading[T]:
         """Read a card, which stands in `data` or one level below: the documentation shows no sample."""
-        answer: Members | Reading[T] = _opened(operation, evidence)
+        answer: JsonObject | Reading[T] = _opened(operation, evidence)
         if isinstance(answer, Reading):
             return answer
         data, path = answer.get("data"), "$.data"
@@ -64,13 +64,13 @@ class AnswerReader:
 
     def read_sign_in(self, operation: Operation[SignedIn], evidence: Evidence) -> Reading[SignedIn]:
         """Keep the answer of a sign-in as it is; its token may stand anywhere in it."""
-        answer: Members | Reading[SignedIn] = _opened(operation, evidence, data=False)
+        answer: JsonObject | Reading[SignedIn] = _opened(operation, evidence, data=False)
         if isinstance(answer, Reading):
             return answer
         return Reading(Verdict.ACCEPTED, SignedIn(Secret.kept(text_of(evidence) or "")))
 
 
-def _opened(operation: Operation[T], evidence: Evidence, *, data: bool = True) -> Members | Reading[T]:
+def _opened(operation: Operation[T], evidence: Evidence, *, data: bool = True) -> JsonObject | Reading[T]:
     """Return the members of a success, or a reading that is final; `data` says whether a success has some."""
     status = evidence.status or 0
     if status >= 400:
@@ -94,7 +94,7 @@ def _error(operation: Operation[T], evidence: Evidence) -> Reading[T]:
     """Read an error: by its envelope, or by whatever words it has."""
     status = evidence.status or 0
     body = error_body(evidence, decisive=_DECISIVE)
-    members: Members = {"message": body.words} if body.members is None else body.members
+    members: JsonObject = {"message": body.words} if body.members is None else body.members
     statement = states(members, operation.members)
     if body.members is None:
         statement = Statement.NOTHING if body.words is None else Statement.TEXT
@@ -107,7 +107,7 @@ def _error(operation: Operation[T], evidence: Evidence) -> Reading[T]:
 
 
 def _concluded(
-    operation: Operation[T], statement: Statement, answer: Members, status: int
+    operation: Operation[T], statement: Statement, answer: JsonObject, status: int
 ) -> Reading[T] | None:
     """Return what follows from what is stated; None for an acceptance, whose result is still to be read."""
     group = status_class(status, writes=operation.writes)
@@ -139,7 +139,7 @@ def _structured(operation: Operation[T], data: object, path: str, request_id: st
     return Reading(Verdict.ACCEPTED, value, request_id=request_id)
 
 
-def _notice(answer: Members) -> Notice | None:
+def _notice(answer: JsonObject) -> Notice | None:
     """Return what stands beside the result of a write: a `balance_warning`, or a message of the envelope.
 
     Of the first nothing is known but that it was null; the second is that of an older envelope.
@@ -153,7 +153,7 @@ def _notice(answer: Members) -> Notice | None:
     return Notice(severity=1, message=". ".join(text for text in said if text is not None))
 
 
-def _request_id(answer: Members) -> str | None:
+def _request_id(answer: JsonObject) -> str | None:
     meta = answer.get("meta")
     named = meta.get("request_id") if isinstance(meta, dict) else None
     if type(named) is int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bonifiq_async._model.values import Kind
-from bonifiq_async._policy.answer_body import Members
+from bonifiq_async._policy.answer_body import JsonObject
 from bonifiq_async._policy.statement import Statement
 
 
@@ -33,7 +33,7 @@ to be always there; an error is `success: false` with an `error` (authentication
 """
 
 
-def states(answer: Members, known: frozenset[str]) -> Statement:
+def states(answer: JsonObject, known: frozenset[str]) -> Statement:
     """Return what the members of an answer state; `known` are those that its `data` may have."""
     success, data = answer.get("success"), answer.get("data")
     told = success if success is True or success is False else None

@@ -23,9 +23,9 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
 from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.cli.adapter import (
+    BalanceEvidence,
     Client,
     Columns,
-    Evidence,
     EvidenceReader,
     FileAdapter,
     FileChange,
@@ -121,13 +121,15 @@ def _object(cell: object) -> Mapping[str, object] | None:
 class HistoryReader:
     """Finds what a change may have done in the history of its member's balance."""
 
-    async def read(self, client: Client, doubt: Recorded) -> Evidence:
+    async def read(self, client: Client, doubt: Recorded) -> BalanceEvidence:
         """Read the balance now, and what moved it at the time in the direction of the change."""
         cashback = cast(Raba7niClient, client).cashback
         card, _, member = doubt.customer_id.partition(":")
         kind, _, number = member.partition(":")
         if kind != "id":
-            return Evidence(f"the provider shows balance and history by member id, and this is {member}")
+            return BalanceEvidence(
+                f"the provider shows balance and history by member id, and this is {member}"
+            )
         try:
             balance = await cashback.balance(int(card), int(number))
             said, expected = _expected(doubt, balance)
@@ -143,11 +145,11 @@ class HistoryReader:
         except AuthenticationError:
             raise
         except RefusedError as error:
-            return Evidence(str(error))
+            return BalanceEvidence(str(error))
         note = f"{said}; {read} movements were read"
         if read == MOST_MOVEMENTS:
             note += ", and there may be more"
-        return Evidence(note, balance.cashback_balance, tuple(movements))
+        return BalanceEvidence(note, balance.cashback_balance, tuple(movements))
 
 
 def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:

@@ -20,7 +20,7 @@ def name_of(fault: Fault) -> str:
 
 
 @define
-class Line:
+class JournalEntry:
     """One request. `came` says what it met: a status, a fault by name, or that no answer has left yet."""
 
     number: int
@@ -35,7 +35,7 @@ class Journal:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._lock = threading.Lock()
-        self._last: deque[Line] = deque(maxlen=remembered)
+        self._last: deque[JournalEntry] = deque(maxlen=remembered)
         self._count = 0
         self._open = 0
 
@@ -44,13 +44,13 @@ class Journal:
         """Say whether a request is being answered now; one that is met with silence is not."""
         return self._open > 0
 
-    def last(self) -> tuple[Line, ...]:
+    def last(self) -> tuple[JournalEntry, ...]:
         """Return the last requests, oldest first."""
         with self._lock:
             return tuple(self._last)
 
     @contextmanager
-    def request(self, method: str, path: str) -> Iterator[Line]:
+    def request(self, method: str, path: str) -> Iterator[JournalEntry]:
         """Write a request down; it is being answered until the context ends."""
         line = self.add(method, path)
         with self._lock:
@@ -61,10 +61,10 @@ class Journal:
             with self._lock:
                 self._open -= 1
 
-    def add(self, method: str, path: str) -> Line:
+    def add(self, method: str, path: str) -> JournalEntry:
         """Write a request down."""
         with self._lock:
             self._count += 1
-            line = Line(self._count, method, path)
+            line = JournalEntry(self._count, method, path)
             self._last.append(line)
             return line

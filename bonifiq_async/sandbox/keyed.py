@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from bonifiq_async.sandbox.document import MONEY
-from bonifiq_async.sandbox.report import Account, Under, holds, once, report
+from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report
 from bonifiq_async.sandbox.server import Server
 
 
-class Moved(Protocol):
+class KeyedEffect(Protocol):
     """One change that took effect."""
 
     @property
@@ -20,7 +20,7 @@ class Moved(Protocol):
     def value(self) -> Decimal: ...
 
 
-M = TypeVar("M", bound=Moved)
+M = TypeVar("M", bound=KeyedEffect)
 NOTHING: Mapping[str, Decimal] = {}
 
 
@@ -131,7 +131,8 @@ class KeyedSandbox(Server, Generic[M]):
         """Return the last requests, the balances that changed and what came of each key, without secrets."""
         opened = self.books.opened
         accounts = [
-            Account(name, opened.get(name, Decimal(0)), now) for name, now in self.books.balances().items()
+            BalanceReport(name, opened.get(name, Decimal(0)), now)
+            for name, now in self.books.balances().items()
         ]
         return report(self.journal.last(), accounts, list(map(self._under, self.books.keys())))
 

@@ -47,7 +47,7 @@ def signed_in(authorization: str) -> tuple[str, str] | None:
 
 
 @frozen
-class Names:
+class RequestIdentity:
     """The key and the customer that a request names, None where it names none; `shown` is a longer key."""
 
     key: str | None = None
@@ -72,7 +72,7 @@ class Speaks(Protocol):
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return method and path of each operation, and the function that answers it."""
 
-    def arrived(self, path: str, request: Request) -> Names:
+    def arrived(self, path: str, request: Request) -> RequestIdentity:
         """Count a request for `path`, a path of `routes`, under its key, and return what it names."""
 
     def answered(self, key: str | None) -> None:

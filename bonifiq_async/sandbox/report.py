@@ -9,7 +9,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.sandbox.document import MONEY
-from bonifiq_async.sandbox.journal import Line
+from bonifiq_async.sandbox.journal import JournalEntry
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ SHOWN = 20
 
 
 @frozen
-class Account:
+class BalanceReport:
     """A balance that was `opened` with an amount, and what it is `now`."""
 
     name: str
@@ -62,7 +62,7 @@ def exact(amount: object, field: str) -> Decimal:
     return Decimal(amount)
 
 
-def report(requests: Sequence[Line], accounts: Sequence[Account], keys: Sequence[Under]) -> str:
+def report(requests: Sequence[JournalEntry], accounts: Sequence[BalanceReport], keys: Sequence[Under]) -> str:
     """Return what happened, for people to read; of each kind the last, and what moved twice before all."""
     moved = [
         f"  {printable(account.name)}: {account.opened} -> {account.now}"

@@ -17,7 +17,7 @@ from bonifiq_async.sandbox.capacity import Latency, Limit, Outage, Retention
 from bonifiq_async.sandbox.rules import Chosen, Rule
 
 
-class Parts(TypedDict):
+class ScriptFields(TypedDict):
     """What a `FaultScript` is made of."""
 
     sequence: tuple[str, ...]
@@ -53,7 +53,7 @@ _TABLES: Mapping[str, _Table] = {
 }
 
 
-def parts_of(source: str | Path) -> Parts:
+def parts_of(source: str | Path) -> ScriptFields:
     """Read the file at a `Path`, or a text. Raises `ConfigurationError`, which names the line."""
     name, text = _text_of(source)
 
@@ -87,7 +87,7 @@ def parts_of(source: str | Path) -> Parts:
     top = cast(
         Chosen, one(_Table(Chosen), {name: value for name, value in found.items() if name not in _TABLES})
     )
-    return Parts(
+    return ScriptFields(
         sequence=top.sequence,
         rate=top.rate,
         seed=top.seed,

@@ -16,8 +16,8 @@ from aiohttp import web
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.secret import MASK
 from bonifiq_async.sandbox.faults import Act, Fault
-from bonifiq_async.sandbox.journal import Journal, Line, name_of
-from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route, Speaks
+from bonifiq_async.sandbox.journal import Journal, JournalEntry, name_of
+from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route, Speaks
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 from bonifiq_async.sandbox.script import FaultScript
 
@@ -26,7 +26,7 @@ _LONG = 86_400
 LAST_PORT = 65535
 
 
-class Environment(dict[str, str]):
+class MaskedEnvironment(dict[str, str]):
     """Variables by name. The repr, which a failing test prints, has the values of addresses alone."""
 
     def __repr__(self) -> str:
@@ -127,7 +127,7 @@ class Server:
 
         return handle
 
-    def _meet(self, names: Names, body: bytes) -> Meeting:
+    def _meet(self, names: RequestIdentity, body: bytes) -> Meeting:
         """Count a request, and return what it meets."""
         now = time.monotonic()
         self._began = now if self._began is None else self._began
@@ -140,10 +140,10 @@ class Server:
         self,
         arriving: web.Request,
         request: Request,
-        names: Names,
+        names: RequestIdentity,
         met: Meeting,
         answer: Callable[[Request], Reply],
-        line: Line,
+        line: JournalEntry,
     ) -> web.StreamResponse | None:
         """Let the request take effect if it may, and answer it; None is silence."""
         fault = met.fault

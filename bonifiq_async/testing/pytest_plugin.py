@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bonifiq_async.sandbox.journal import Journal
 
 
-class Sandbox(Protocol):
+class AnySandbox(Protocol):
     """What the plugin uses of any provider's sandbox."""
 
     journal: "Journal"
@@ -44,7 +44,7 @@ class Sandbox(Protocol):
 
 _ATTEMPT, _CALL = 2.0, 20.0
 """Seconds for one request and for a call: on loopback only silence takes longer."""
-_STARTED = pytest.StashKey["list[Sandbox]"]()
+_STARTED = pytest.StashKey["list[AnySandbox]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,7 +92,7 @@ def _fixtures(provider: str) -> "Iterator[tuple[str, Callable[..., object]]]":
     """Yield the fixtures of a provider by their names."""
     named = f"{provider}_sandbox"
 
-    def sandbox(request: pytest.FixtureRequest) -> "Iterator[Sandbox]":
+    def sandbox(request: pytest.FixtureRequest) -> "Iterator[AnySandbox]":
         with _sandbox(request.node, provider) as started:
             request.node.stash[_STARTED].append(started)
             yield started
@@ -167,11 +167,11 @@ def _with_writer(response: type[Any]) -> type[Any]:
     return type("MockedResponse", (response,), {"__init__": initialized})
 
 
-def _sandbox(item: pytest.Item, provider: str) -> Sandbox:
+def _sandbox(item: pytest.Item, provider: str) -> AnySandbox:
     from bonifiq_async.sandbox.server import Server
 
     kind = registry.spec_of(provider).sandbox.load_class(Server)
-    return cast("Callable[..., Sandbox]", kind)(**_settings(item, provider))
+    return cast("Callable[..., AnySandbox]", kind)(**_settings(item, provider))
 
 
 def _problem(item: pytest.Item, name: str) -> str | None:

@@ -25,7 +25,7 @@ from bonifiq_async.verification.finding import Timeline
 
 T = TypeVar("T")
 
-Kind = Literal["bonifiq", "raba7ni"]
+BenchProvider = Literal["bonifiq", "raba7ni"]
 TOLD = 3.0
 """Seconds between two lines that say how far it is."""
 BINS = 120
@@ -129,7 +129,7 @@ class Bench:
 
 
 @contextmanager
-def bench(kind: Kind, script: str, *, ledgers: Path | None = None) -> Iterator[Bench]:
+def bench(kind: BenchProvider, script: str, *, ledgers: Path | None = None) -> Iterator[Bench]:
     """Serve as `kind` does, failing as `script` (TOML) says, for as long as the block lasts.
 
     With `ledgers`, a folder, it looks at every arrival whether its key is in the ledger `GROUP.csv.ledger`.
@@ -201,7 +201,7 @@ class _Witness(FaultScript):
 
 def _provide(
     line: Connection,
-    kind: Kind,
+    kind: BenchProvider,
     script: str,
     ledgers: Path | None,
     basic: tuple[str, str],

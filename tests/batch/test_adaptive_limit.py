@@ -21,7 +21,7 @@ from bonifiq_async.batch.adaptive_limit import (
     Ceiling,
     Throughput,
 )
-from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, FailureRate, Fall, Reading
+from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, FailureCounts, FailureRate, Fall
 from bonifiq_async.batch.flow import Pacer
 
 INFINITE = float("inf")
@@ -105,9 +105,9 @@ def test_a_ceiling_rises_for_days(highest: float) -> None:
 
 def reading(
     failed: int, seen: int = 100, at: float = 100.0, *, lowest: float = 1.0, met: bool = True
-) -> Reading:
+) -> FailureCounts:
     """Return what was seen under a ceiling, of which what did not fail was carried."""
-    return Reading(failed, seen, at, at * (1 - failed / seen), lowest, met)
+    return FailureCounts(failed, seen, at, at * (1 - failed / seen), lowest, met)
 
 
 MORE = {
@@ -125,7 +125,7 @@ MORE = {
 @pytest.mark.parametrize(("failed", "seen", "share", "more"), MORE.values(), ids=MORE)
 def test_chance_is_no_sign(failed: int, seen: int, share: float, more: bool) -> None:
     """Up to three standard deviations, and two to spare."""
-    assert Reading(failed, seen, 1.0, 1.0, 1.0, True).is_more_than(share) is more
+    assert FailureCounts(failed, seen, 1.0, 1.0, 1.0, True).is_more_than(share) is more
 
 
 DEPTHS = {4: 0.95, 10: 0.9, 20: 0.8, 40: 0.6, 50: 0.5, 75: 0.5, 100: 0.5}
@@ -266,7 +266,9 @@ def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
         max_size=60,
     )
 )
-def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(readings: list[Reading]) -> None:
+def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(
+    readings: list[FailureCounts],
+) -> None:
     """Whatever is seen."""
     share = FailureRate()
     for each in readings:

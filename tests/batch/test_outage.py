@@ -41,7 +41,7 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.evidence import Evidence
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.batch.gate import LOOK, ROUNDS, Gate
-from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, Outage
+from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, OutageState
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.ledger.protocol import Intent, Ruling
 
@@ -70,7 +70,7 @@ def assert_whole(outcomes: list[Outcome], provider: Provider, count: int) -> Non
 # When there is one
 
 
-def failed(outage: Outage, changes: int, times: int, at: float) -> None:
+def failed(outage: OutageState, changes: int, times: int, at: float) -> None:
     """Fail so many requests of so many changes."""
     for number in range(times):
         outage.failed(number % changes, at, probe=False)
@@ -90,7 +90,7 @@ BEGINS = {
 @pytest.mark.parametrize(("changes", "times", "in_flight", "after", "begins"), BEGINS.values(), ids=BEGINS)
 def test_what_is_an_outage(changes: int, times: int, in_flight: int, after: float, begins: bool) -> None:
     """Failures in a row, of enough changes, and of more than what is in flight or for a while."""
-    outage = Outage(100.0)
+    outage = OutageState(100.0)
     outage.sent(in_flight)
     failed(outage, changes, times, 100.0 + after)
     assert (outage.probe_at is not None) is begins
@@ -98,7 +98,7 @@ def test_what_is_an_outage(changes: int, times: int, in_flight: int, after: floa
 
 def test_a_success_ends_it_and_begins_the_count_anew() -> None:
     """Whatever it is."""
-    outage = Outage(0.0)
+    outage = OutageState(0.0)
     for _ in range(3):
         failed(outage, CHANGES, OUTAGE - 1, 10.0)
         assert outage.succeeded(10.0, 1) is False
@@ -110,7 +110,7 @@ def test_a_success_ends_it_and_begins_the_count_anew() -> None:
 
 def test_it_is_counted_from_when_the_first_that_failed_was_begun() -> None:
     """But not from before the last success, and not from when nothing was asked for."""
-    outage = Outage(100.0)
+    outage = OutageState(100.0)
     assert outage.lasts(500.0) == 0.0
     outage.failed("a", 520.0, probe=False, elapsed=20.0)
     outage.failed("b", 530.0, probe=False, elapsed=90.0)
@@ -122,7 +122,7 @@ def test_it_is_counted_from_when_the_first_that_failed_was_begun() -> None:
 
 def test_the_time_from_probe_to_probe_doubles() -> None:
     """From the failure of one, up to half a minute; what left before the outage changes nothing."""
-    outage, at, waits = Outage(0.0), 100.0, []
+    outage, at, waits = OutageState(0.0), 100.0, []
     failed(outage, CHANGES, OUTAGE, at)
     for _ in range(9):
         waits.append(outage.probe_at - at)

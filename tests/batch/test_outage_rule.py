@@ -2,12 +2,12 @@
 
 import pytest
 
-from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, Outage
+from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, OutageState
 
 
-def failing(times: int, *, changes: int = CHANGES, at: float = 0.0, in_flight: int = 1) -> Outage:
+def failing(times: int, *, changes: int = CHANGES, at: float = 0.0, in_flight: int = 1) -> OutageState:
     """Return the state after so many failures in a row, at one moment, of so many changes."""
-    outage = Outage(0.0)
+    outage = OutageState(0.0)
     outage.sent(in_flight)
     names = [object() for _ in range(changes)]
     for number in range(times):
@@ -28,7 +28,7 @@ def failing(times: int, *, changes: int = CHANGES, at: float = 0.0, in_flight: i
     ],
     ids=["failures", "too few", "of few changes", "a burst", "all in flight twice", "for a while", "not yet"],
 )
-def test_what_is_an_outage(outage: Outage, out: bool) -> None:
+def test_what_is_an_outage(outage: OutageState, out: bool) -> None:
     assert (outage.probe_at is not None) is out
     assert outage.lasts(200.0) == 200.0 - outage.since  # also where few fail, for want of others
 

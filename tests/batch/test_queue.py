@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from virtual import virtual
 
 from bonifiq_async._concurrency.limiter import Limiter
-from bonifiq_async.batch.queue import Line
+from bonifiq_async.batch.queue import FifoQueue
 
 STEPS = st.lists(
     st.one_of(
@@ -27,7 +27,7 @@ def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
 
     @virtual
     async def run() -> None:
-        line: Line[int] = Line()
+        line: FifoQueue[int] = FifoQueue()
         taken, takers, put = [], [], 0
 
         async def take() -> None:

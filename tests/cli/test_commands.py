@@ -17,7 +17,7 @@ from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
 from bonifiq_async.cli.commands.run import _interrupts
 from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
-from bonifiq_async.cli.terminal.report import Ending
+from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 
@@ -228,7 +228,7 @@ async def test_after_the_second_interrupt_no_other_counts(capsys):
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     async def apply() -> tuple[bool, ...]:
-        with _interrupts(Ending(None), batch):
+        with _interrupts(RunEnding(None), batch):
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:

@@ -12,11 +12,11 @@ from console import Console, process, rows
 from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
 from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, record
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, record
 from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 
 
-def _outcome(line: int) -> Record:
+def _outcome(line: int) -> OutcomeRecord:
     """Return a row whose texts need quotes, escapes and more than a byte a letter."""
     row = CustomerRow(f'josé, "{line}"', Decimal("1.50"), "r", f"k{line}", line=line)
     return record(ADAPTER, row, Outcome(row, Effect.REFUSED, None, (), RefusedError('não, "não"')))

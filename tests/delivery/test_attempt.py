@@ -27,9 +27,9 @@ def waits_of(clock: Clock) -> Waits:
     return Waits(120.0, lambda: clock.now, lambda: EPOCH + clock.now)
 
 
-def watch_over(waits: Waits, *, ends: float = NOW + 60, slot: object = None, key: str = "a") -> Watch:
+def watch_over(waits: Waits, *, ends: float = NOW + 60, permit: object = None, key: str = "a") -> Watch:
     request = PreparedRequest("POST", "https://provider", "/change", b"{}", key)
-    return Watch(waits, request, Deadline(ends), slot)
+    return Watch(waits, request, Deadline(ends), permit)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_may_leave(held: float, ends: float, may: bool, clock: Clock) -> No
 def test_a_head_that_asks_holds_all_from_when_it_came(clock: Clock) -> None:
     """Its call has so much less to wait when the body is there."""
     waits, place = waits_of(clock), Place()
-    watch = watch_over(waits, slot=place)
+    watch = watch_over(waits, permit=place)
     watch.head(500, (("Retry-After", "30"),))
     assert (waits.hold.until, place.told, watch.alone) == (NOW + 30, [30.0], False)
     assert [watch.left(NOW + passed) for passed in (0, 10, 40)] == [30.0, 20.0, 0.0]
@@ -60,7 +60,7 @@ def test_a_head_that_asks_holds_all_from_when_it_came(clock: Clock) -> None:
 
 def test_a_head_that_asks_for_nothing_holds_none(clock: Clock) -> None:
     waits, place = waits_of(clock), Place()
-    watch = watch_over(waits, slot=place)
+    watch = watch_over(waits, permit=place)
     watch.head(404, (("Content-Type", "text/plain"),))
     assert (waits.hold.until, place.told, watch.asked, watch.left(NOW)) == (float("-inf"), [], None, None)
 
@@ -68,7 +68,7 @@ def test_a_head_that_asks_for_nothing_holds_none(clock: Clock) -> None:
 def told_alone(waits: Waits, place: Place, clock: Clock) -> Watch:
     """Return the watch of a request that is told to wait for itself alone."""
     for number in range(FIRSTS + 2):
-        watch = watch_over(waits, slot=place)
+        watch = watch_over(waits, permit=place)
         watch.first = 0 < number <= FIRSTS
         if number == FIRSTS + 1:
             waits.scope.passed("b", clock.now + 1)

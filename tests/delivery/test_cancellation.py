@@ -1,4 +1,4 @@
-"""A call cancelled at any moment leaves no slot, no task, and no change of which nobody knows."""
+"""A call cancelled at any moment leaves no permit, no task, and no change of which nobody knows."""
 
 import asyncio
 from contextlib import aclosing
@@ -149,7 +149,7 @@ async def test_cancelled_while_it_waits_to_repeat(fault: str, in_doubt: bool, sa
     async with client_for(server, runtime=stuck.runtime()) as client:
         call = asyncio.create_task(client.customers.change_cashback(CHANGE))
         await asyncio.wait_for(stuck.waits.wait(), 5)
-        assert delivery_of(client).limiter.active == 0  # no slot is held during a wait
+        assert delivery_of(client).limiter.active == 0  # no permit is held during a wait
         call.cancel()
         await asyncio.wait([call])
         assert client.in_doubt() == ((KEY,) if in_doubt else ())

@@ -24,7 +24,7 @@ from bonifiq_async.sandbox import FaultScript
 from bonifiq_async.testing.virtual_time import EPOCH
 
 
-@pytest.mark.parametrize("capacity", [1, 4, 100], ids=lambda capacity: f"{capacity} slots")
+@pytest.mark.parametrize("capacity", [1, 4, 100], ids=lambda capacity: f"{capacity} permits")
 async def test_one_retry_after_holds_every_call(capacity: int, clock: Clock) -> None:
     wire = Wire(clock, lambda number: asks(30) if number == 1 else answered(), capacity=capacity)
     calls, begun = calls_over(wire, clock), clock.now

@@ -29,7 +29,7 @@ from bonifiq_async import (
 from bonifiq_async.ledger.protocol import Intent, State
 from bonifiq_async.ledger.sqlite.connection import opened
 from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
-from bonifiq_async.ledger.sqlite.row import Cells, Entry, add, cells_of, close, every, find, put
+from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, cells_of, close, every, find, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 CHANGES = [change(f"key-{n}", f"{n % 90 + 10}.25", f"customer-{n % 40}") for n in range(300)]
@@ -61,12 +61,12 @@ def written(tmp_path_factory) -> Iterator[Written]:
 async def _write(server: Sandbox, folder: Path) -> Written:
     history: defaultdict[str, list[Entry]] = defaultdict(list)
 
-    def noted(database: sqlite3.Connection, cells: Cells) -> None:
+    def noted(database: sqlite3.Connection, cells: StoredCells) -> None:
         entry = find(database, cells[0], cells[1])
         history[cells[1]].append(entry)
 
     def remembering(write: Callable[..., object]) -> Callable[..., object]:
-        def remember(database: sqlite3.Connection, what: Cells | Entry, *more: object) -> object:
+        def remember(database: sqlite3.Connection, what: StoredCells | Entry, *more: object) -> object:
             done = write(database, what, *more)
             noted(database, cells_of(what) if isinstance(what, Entry) else what)
             return done

@@ -20,7 +20,7 @@ from ledger_files import by_hand
 from bonifiq_async import Effect, Runtime, SqliteLedger, StopReason
 from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
 from bonifiq_async.ledger.sqlite import owner, store
-from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Claim, Sight, World
+from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Lease, Sight, World
 from bonifiq_async.ledger.sqlite.reader import recorded, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -152,7 +152,7 @@ LEFT = {
 @pytest.mark.parametrize(("name", "stat", "until_when", "beat", "made", "left"), LEFT.values(), ids=LEFT)
 def test_for_how_long_a_claim_holds(name, stat, until_when, beat, made, left, tmp_path):
     """That its owner lives outranks the clock that people set; its own lease is on one that nobody sets."""
-    assert sight(tmp_path, stat, ProcessLookupError()).left(Claim(name, until_when, made), beat) == left
+    assert sight(tmp_path, stat, ProcessLookupError()).left(Lease(name, until_when, made), beat) == left
 
 
 OVER_OR_NOT = {

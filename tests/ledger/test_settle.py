@@ -12,8 +12,8 @@ from ledger_files import AWAY
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.commands.status import status as show_standing
 from bonifiq_async.ledger.protocol import Ending, Intent, State
-from bonifiq_async.ledger.sqlite.connection import Connection, opened
-from bonifiq_async.ledger.sqlite.location import Place
+from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
+from bonifiq_async.ledger.sqlite.location import FileLocation
 from bonifiq_async.ledger.sqlite.owner import Sight
 from bonifiq_async.ledger.sqlite.reader import rebind, recorded, settle
 from bonifiq_async.sandbox import FaultScript
@@ -57,13 +57,13 @@ async def test_a_word_that_nothing_will_find_is_not_taken(word, act, tmp_path, m
     async with SqliteLedger(path) as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
         await ledger.end(INTENT, granted.fence, Ending(State.UNKNOWN, 1))
-        original = Connection.begun
+        original = LedgerConnection.begun
 
         def begun(connection):
             original(connection)
             act(path)
 
-        monkeypatch.setattr(Connection, "begun", begun)
+        monkeypatch.setattr(LedgerConnection, "begun", begun)
         with pytest.raises(LedgerError, match=r"No such file|was replaced"):
             word(path)
         monkeypatch.undo()
@@ -78,7 +78,7 @@ def test_a_ledger_that_goes_while_it_is_opened_is_told_in_a_sentence(fault, tmp_
     def gone(_):
         raise fault
 
-    monkeypatch.setattr(Place, "identity", gone)
+    monkeypatch.setattr(FileLocation, "identity", gone)
     with pytest.raises(ConfigurationError, match=f"cannot be used: .*{fault.strerror}. Nothing was sent"):
         opened(tmp_path / "l")
 

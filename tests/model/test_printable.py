@@ -29,8 +29,8 @@ from bonifiq_async._model import errors
 from bonifiq_async._model.printable import LONGEST, printable
 from bonifiq_async.cli.files.rows import _quoted
 from bonifiq_async.cli.terminal.tables import Table
-from bonifiq_async.sandbox.journal import Line
-from bonifiq_async.sandbox.report import Account, Under, report
+from bonifiq_async.sandbox.journal import JournalEntry
+from bonifiq_async.sandbox.report import BalanceReport, Under, report
 from bonifiq_async.verification.finding import Figures, Finding, Proof
 from bonifiq_async.verification.page import Head, page
 
@@ -154,5 +154,7 @@ def test_a_page_and_a_report_are_harmless() -> None:
     made = page(Head(HOSTILE, 1, 1.0, HOSTILE), [Proof("n", HOSTILE, HOSTILE, finding)], [])
     assert raw(made) == [] and "<bold>" not in made
     under = Under(HOSTILE, 1, [HOSTILE])
-    told = report([Line(1, "GET", HOSTILE, HOSTILE)], [Account(HOSTILE, Decimal(0), Decimal(1))], [under])
+    told = report(
+        [JournalEntry(1, "GET", HOSTILE, HOSTILE)], [BalanceReport(HOSTILE, Decimal(0), Decimal(1))], [under]
+    )
     assert raw(told + under.told()) == []

@@ -247,7 +247,7 @@ class CancellationBehaviour(Behaviour):
     """A cancelled change is in doubt exactly when it may have been acted on."""
 
     async def test_after_it_had_left(self, start: Start) -> None:
-        """In doubt, and neither slot nor task is left."""
+        """In doubt, and neither permit nor task is left."""
         server = start(faults=FaultScript(["silence-after"]))
         async with self.side.client(server) as client:
             with pytest.raises(TimeoutError):

@@ -35,6 +35,8 @@ BANNED = {
     "room": "package, space, permits, or time",
     "rooms": "packages",
     "noes": "refusals",
+    "slot": "permit",
+    "slots": "permits",
 }
 """Words that a sentence does not have here, and what to write instead."""
 

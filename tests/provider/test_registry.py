@@ -10,7 +10,7 @@ import pytest
 import bonifiq_async
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._provider import registry
-from bonifiq_async._provider.spec import Place, ProviderSpec
+from bonifiq_async._provider.spec import ObjectReference, ProviderSpec
 from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
 from bonifiq_async.sandbox.server import Server
 
@@ -59,12 +59,12 @@ def test_what_is_no_spec_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_place_is_checked_when_it_is_loaded() -> None:
-    here = Place(registry.__name__, "spec_of")
+    here = ObjectReference(registry.__name__, "spec_of")
     with pytest.raises(TypeError, match=r"spec_of is no int"):
         here.load(int)
     with pytest.raises(TypeError, match=r"ProviderSpec is no kind of int"):
-        Place(registry.__name__, "ProviderSpec").load_class(int)
-    assert Place(registry.__name__, "ProviderSpec").load_class(tuple) is ProviderSpec
+        ObjectReference(registry.__name__, "ProviderSpec").load_class(int)
+    assert ObjectReference(registry.__name__, "ProviderSpec").load_class(tuple) is ProviderSpec
 
 
 def test_no_other_list_names_every_provider() -> None:
@@ -81,7 +81,7 @@ def test_no_other_list_names_every_provider() -> None:
 def test_what_is_no_file_adapter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     name = registry.names()[0]
     values = dict(zip(ProviderSpec.__annotations__, registry.spec_of(name), strict=True))
-    other = ProviderSpec(**{**values, "files": Place(registry.__name__, "spec_of")})
+    other = ProviderSpec(**{**values, "files": ObjectReference(registry.__name__, "spec_of")})
     monkeypatch.setattr(sys.modules[registry.PROVIDERS[name]], "PROVIDER", other)
     with pytest.raises(TypeError, match=f"the files of {name} have no file adapter"):
         adapter_for(name)

@@ -9,9 +9,9 @@ from attrs import define, field, frozen
 
 from bonifiq_async.sandbox.document import decimal
 from bonifiq_async.sandbox.keyed import KeyedBooks, KeyedSandbox
-from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route
+from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import Environment
+from bonifiq_async.sandbox.server import MaskedEnvironment
 from third_provider.client import MilesCredentials
 
 
@@ -44,8 +44,8 @@ class Miles:
             ("GET", f"{path}/movements"): self._movements,
         }
 
-    def arrived(self, path: str, request: Request) -> Names:
-        names = Names(request.headers.get("Idempotency-Key"), request.parameters["id"])
+    def arrived(self, path: str, request: Request) -> RequestIdentity:
+        names = RequestIdentity(request.headers.get("Idempotency-Key"), request.parameters["id"])
         self.books.arrived(names.key)
         return names
 
@@ -100,6 +100,6 @@ class MilesSandbox(KeyedSandbox[Granted]):
         self.credentials = credentials or MilesCredentials("sandbox", "sandbox-key")
         super().__init__(Miles(self.books, self.credentials, stale), faults=faults, port=port)
 
-    def environment(self) -> Environment:
+    def environment(self) -> MaskedEnvironment:
         token, key = self.credentials.token, self.credentials.signing_key
-        return Environment(MILES_BASE_URL=self.url, MILES_TOKEN=token, MILES_SIGNING_KEY=key)
+        return MaskedEnvironment(MILES_BASE_URL=self.url, MILES_TOKEN=token, MILES_SIGNING_KEY=key)

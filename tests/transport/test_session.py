@@ -561,7 +561,7 @@ async def test_a_thousand_waiters_with_cancellations(seed: int) -> None:
     assert cancelled > 0
     assert all(task.cancelled() or task.exception() is None for task in tasks)
     assert (limiter.active, limiter.waiting, inside) == (0, 0, 0)
-    assert await limiter.acquire(0)  # no slot was lost: all seven are free
+    assert await limiter.acquire(0)  # no permit was lost: all seven are free
     assert all([await limiter.acquire(0) for _ in range(6)])
     assert not await limiter.acquire(0)
 
@@ -617,7 +617,7 @@ async def test_a_queue_longer_than_the_deadline_is_said_and_nothing_is_sent(dead
     assert server.books.requests == 1
 
 
-async def test_a_call_without_any_time_sends_nothing_through_a_free_slot(sandbox) -> None:
+async def test_a_call_without_any_time_sends_nothing_through_a_free_permit(sandbox) -> None:
     server = sandbox()
     async with client_for(server) as client:
         with pytest.raises(NotAppliedError, match="deadline"):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from bonifiq_async.bonifiq.payloads import PointDetailItem
-from bonifiq_async.bonifiq.sandbox.customers import Customer, Customers, customers_of, points_of
+from bonifiq_async.bonifiq.sandbox.customers import Customer, KnownCustomers, customers_of, points_of
 from bonifiq_async.sandbox.keyed import KeyedBooks
 
 
@@ -44,7 +44,7 @@ class Books(KeyedBooks[Effected]):
     Raises `PayloadError` for a balance that is no exact amount, and for names that are none.
     """
 
-    def __init__(self, customers: Customers | None = None) -> None:
+    def __init__(self, customers: KnownCustomers | None = None) -> None:
         self._open = customers is None
         self._customers = customers_of(() if customers is None else customers)
         super().__init__({name: each.balance for name, each in self._customers.items()})

@@ -71,11 +71,11 @@ class Customer:
     pending_orders: tuple[PendingOrder, ...] = field(default=(), converter=tuple)
 
 
-Customers = Iterable[str] | Mapping[str, Decimal | int | Customer]
+KnownCustomers = Iterable[str] | Mapping[str, Decimal | int | Customer]
 """What `Sandbox(customers=)` takes: ids, or ids with a balance or with a `Customer`."""
 
 
-def customers_of(given: Customers) -> dict[str, Customer]:
+def customers_of(given: KnownCustomers) -> dict[str, Customer]:
     """Return customers by id. Raises `PayloadError` for one string, and for a balance that is no amount."""
     if isinstance(given, str):
         raise PayloadError("customers must be several names, not one string", path="customers")

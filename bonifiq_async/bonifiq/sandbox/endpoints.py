@@ -23,7 +23,7 @@ from bonifiq_async.bonifiq.sandbox.judge import (
 )
 from bonifiq_async.sandbox.capacity import Retention
 from bonifiq_async.sandbox.document import is_text
-from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route, signed_in
+from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route, signed_in
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
 """How a used ChangeKey is answered; the documentation promises both a success and an error."""
@@ -70,11 +70,13 @@ class Provider:
             ("POST", "/v1/pvt/Checkout/redeem/remove"): self.remove_checkout_cashback,
         }
 
-    def arrived(self, path: str, request: Request) -> Names:
+    def arrived(self, path: str, request: Request) -> RequestIdentity:
         """See `Speaks.arrived`; the key is the ChangeKey of the body."""
         members = request.document or {}
         key, customer = members.get("ChangeKey"), request.parameters.get("id") or members.get("CustomerId")
-        names = Names(key if isinstance(key, str) else None, customer if isinstance(customer, str) else None)
+        names = RequestIdentity(
+            key if isinstance(key, str) else None, customer if isinstance(customer, str) else None
+        )
         self.books.arrived(names.key)
         return names
 

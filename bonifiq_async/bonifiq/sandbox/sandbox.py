@@ -6,11 +6,11 @@ from typing import get_args
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox.books import Books, Effected
-from bonifiq_async.bonifiq.sandbox.customers import Customers
+from bonifiq_async.bonifiq.sandbox.customers import KnownCustomers
 from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates, Provider
 from bonifiq_async.sandbox.keyed import KeyedSandbox
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import Environment
+from bonifiq_async.sandbox.server import MaskedEnvironment
 
 
 class Sandbox(KeyedSandbox[Effected]):
@@ -31,7 +31,7 @@ class Sandbox(KeyedSandbox[Effected]):
         duplicates: Duplicates = "replay",
         reused_key: Duplicates | None = None,
         faults: FaultScript | None = None,
-        customers: Customers | None = None,
+        customers: KnownCustomers | None = None,
         cashback_active: bool = True,
         old_envelope: bool = False,
         credentials: BasicCredentials | None = None,
@@ -56,9 +56,9 @@ class Sandbox(KeyedSandbox[Effected]):
         )
         super().__init__(provider, faults=faults, port=port)
 
-    def environment(self) -> Environment:
+    def environment(self) -> MaskedEnvironment:
         """Return the settings with which `BonifiQClient.from_env()` comes here. The key is among them."""
-        return Environment(
+        return MaskedEnvironment(
             BONIFIQ_BASE_URL=self.url,
             BONIFIQ_API_TOKEN=self.credentials.token,
             BONIFIQ_API_KEY=self.credentials.key,

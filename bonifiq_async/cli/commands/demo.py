@@ -16,7 +16,7 @@ from bonifiq_async.cli.commands.run import PATIENCE, Settings, send
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.rows import Source
-from bonifiq_async.cli.terminal.report import Comparison, Ending, comparison_table, ending_table
+from bonifiq_async.cli.terminal.report import Comparison, RunEnding, comparison_table, ending_table
 from bonifiq_async.cli.terminal.screen import show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -65,7 +65,7 @@ def _made_up(path: Path, changes: int, seed: int) -> Path:
     return path
 
 
-def _compare(plan: Plan, out: Path, ending: Ending, sandbox: Sandbox) -> Comparison:
+def _compare(plan: Plan, out: Path, ending: RunEnding, sandbox: Sandbox) -> Comparison:
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     reported = {row["change_key"]: Effect[row["effect"].upper()] for row in rows}

@@ -74,10 +74,10 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
         )
 
 
-Row = tuple[object, ...]
+ExportRow = tuple[object, ...]
 
 
-def _together(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _together(rows: Iterator[ExportRow]) -> Iterator[list[ExportRow]]:
     while some := list(itertools.islice(rows, TOGETHER)):
         yield some
 
@@ -88,7 +88,7 @@ def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _unlike(row: Row) -> bool:
+def _unlike(row: ExportRow) -> bool:
     """Say whether a row read from CSV is another one."""
     return any(isinstance(cell, str) and (cell == "" or cell != cell.strip()) for cell in row)
 

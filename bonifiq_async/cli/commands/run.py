@@ -31,9 +31,9 @@ from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
 from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import OutcomeFile, Record, columns, json_line, record
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
 from bonifiq_async.cli.terminal.progress import Display, display
-from bonifiq_async.cli.terminal.report import Ending
+from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -62,7 +62,7 @@ def client_from_env(adapter: FileAdapter, connections: int) -> Callable[[Ledger 
     return lambda ledger: adapter.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
 
 
-def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> Ending:
+def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> RunEnding:
     """Send what `plan` asks for, and return how it ended. Ctrl-C once drains, twice stops at once."""
     with contextlib.ExitStack() as stack:
         out = None
@@ -81,8 +81,8 @@ async def _send(
     make_client: Callable[[Ledger | None], Client],
     out: OutcomeFile | None,
     shown: Display,
-) -> Ending:
-    ending = Ending(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
+) -> RunEnding:
+    ending = RunEnding(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
@@ -169,7 +169,7 @@ def _cut_off(
 
 
 async def _account_for_settled(
-    plan: Plan, ending: Ending, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
+    plan: Plan, ending: RunEnding, batch: CashbackBatch[FileChange, object], out: OutcomeFile | None
 ) -> OutcomeFile | None:
     """Count what is applied already and write it down; return the file to write what follows to."""
     kinds = [(plan.read_used_elsewhere(), True)]
@@ -195,7 +195,7 @@ async def _account_for_settled(
 
 def _note(
     outcome: Outcome[object],
-    ending: Ending,
+    ending: RunEnding,
     batch: CashbackBatch[FileChange, object],
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
@@ -204,13 +204,13 @@ def _note(
     return _write([_recorded(outcome, ending)], ending, batch, out)
 
 
-def _recorded(outcome: Outcome[object], ending: Ending) -> Record:
+def _recorded(outcome: Outcome[object], ending: RunEnding) -> OutcomeRecord:
     return record(ending.adapter, cast(FileChange, outcome.change), outcome)
 
 
 def _write(
-    records: Sequence[Record],
-    ending: Ending,
+    records: Sequence[OutcomeRecord],
+    ending: RunEnding,
     batch: CashbackBatch[FileChange, object],
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
@@ -229,7 +229,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _interrupts(ending: Ending, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
+def _interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     cancelled = False

@@ -12,7 +12,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
-from bonifiq_async.cli.adapter import ClientSettings, Evidence, FileAdapter, adapter_of
+from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
@@ -26,7 +26,7 @@ LISTED = 100
 SHOWN = 10
 """Of these, how many are shown as text where the provider is not asked about each."""
 
-Found = Mapping[int, Evidence]
+Found = Mapping[int, BalanceEvidence]
 """What was seen of the changes in doubt, by their place."""
 
 
@@ -87,7 +87,7 @@ async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Seq
 _SENT = {State.UNKNOWN: "sent", State.IN_DOUBT: "may have been sent since"}
 
 
-def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: Evidence | None) -> Sequence[str]:
+def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: BalanceEvidence | None) -> Sequence[str]:
     money = str if adapter is None else adapter.money
     lines = [
         (
@@ -109,7 +109,7 @@ def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: Evidence | None)
     return lines
 
 
-def _values(doubt: Recorded, shown: Evidence | None) -> Mapping[str, object]:
+def _values(doubt: Recorded, shown: BalanceEvidence | None) -> Mapping[str, object]:
     values: dict[str, object] = {
         "change_key": doubt.key,
         "operation": short(doubt.operation),

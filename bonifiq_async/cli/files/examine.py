@@ -43,7 +43,7 @@ class Marks:
 
 
 @define
-class Settled:
+class CountedSums:
     """Changes that stand alike in a ledger: how many, and what they come to."""
 
     changes: int = 0
@@ -64,8 +64,8 @@ class Plan:
     sums: SumsByUnit
     repeats: int
     problems: int
-    settled: Settled
-    used_elsewhere: Settled
+    settled: CountedSums
+    used_elsewhere: CountedSums
     marks: Marks = field(repr=False)
 
     @property
@@ -111,7 +111,7 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
             problems += _leave_out_conflicts(database, on_problem, marks)
             repeats = _leave_out_repeats(database, marks)
             changes, sums, customers = _totals(database)
-        settled, elsewhere = Settled(), Settled()
+        settled, elsewhere = CountedSums(), CountedSums()
         if applied is not None:
             settled, elsewhere = _settled(applied, source.adapter, marks)
         return Plan(source, changes, customers, sums, repeats, problems, settled, elsewhere, marks)
@@ -201,9 +201,9 @@ def _totals(database: sqlite3.Connection) -> tuple[int, SumsByUnit, int]:
     return changes, sums, customers
 
 
-def _settled(applied: AppliedChanges, adapter: FileAdapter, marks: Marks) -> tuple[Settled, Settled]:
+def _settled(applied: AppliedChanges, adapter: FileAdapter, marks: Marks) -> tuple[CountedSums, CountedSums]:
     """Mark what a ledger has as applied; return what is settled, and what was used elsewhere."""
-    kinds = Settled(), Settled()
+    kinds = CountedSums(), CountedSums()
     for found in applied.among("seen", ("line", "unit", "value"), tuple(adapter.repeat_classes)):
         some = cast("Sequence[tuple[int, str, str, int]]", found)
         for elsewhere, mark in enumerate((SETTLED, USED_ELSEWHERE)):

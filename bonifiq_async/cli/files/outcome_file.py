@@ -21,7 +21,7 @@ from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
-Record = Mapping[str, object]
+OutcomeRecord = Mapping[str, object]
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -47,7 +47,7 @@ _USED = "used_elsewhere"
 """See `Outcome`; a provider that does not de-duplicate has no column for it."""
 
 
-def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -> Record:
+def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -> OutcomeRecord:
     """Return the outcome of `change` as plain values under `columns`."""
     error, notice = outcome.error, outcome.notice
     said = notice if error is None else error
@@ -68,7 +68,7 @@ def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -
     return dict(zip(columns(adapter), values, strict=True))
 
 
-def json_line(values: Record) -> bytes:
+def json_line(values: OutcomeRecord) -> bytes:
     """Return a record as a line of JSON with exact decimals, which a terminal may show, too."""
     line = _encode(values).decode()
     if not line.isprintable():  # in a text then, where an escape says the same (RFC 8259, section 7)
@@ -143,7 +143,7 @@ class OutcomeFile:
         half = printable(last.decode(errors="backslashreplace"))
         self.repaired = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
 
-    def write(self, *records: Record) -> None:
+    def write(self, *records: OutcomeRecord) -> None:
         """Append outcomes, all or none of them.
 
         Raises `OSError` when the disk does not take them, or the file was deleted: nothing finds them there.

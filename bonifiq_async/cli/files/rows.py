@@ -173,7 +173,7 @@ def scratch() -> Iterator[tuple[IO[bytes], Path]]:
 Cells = tuple[object, ...]
 """The values of a row under its adapter's columns; None for a missing one, as an empty cell of CSV is."""
 
-Row = tuple[int, int, Cells | Problem]
+NumberedRow = tuple[int, int, Cells | Problem]
 """The first and the last line of a row, and its cells, or what is wrong with it."""
 
 
@@ -197,7 +197,7 @@ def _gathered(rows: Iterator[T], together: int) -> Iterator[list[T]]:
         yield some
 
 
-def _csv_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
+def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
     with source.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
         line, columns = 1, source.adapter.columns
@@ -281,7 +281,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     return names
 
 
-def _json_rows(source: Source, wanted: Wanted) -> Iterator[Row]:
+def _json_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
     names = source.adapter.columns.names
     known, quoted = frozenset(names), tuple([f'"{name}"'.encode() for name in names])
     with source.path.open("rb") as lines:

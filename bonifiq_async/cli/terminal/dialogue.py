@@ -11,7 +11,7 @@ from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_rea
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.files.examine import Plan
-    from bonifiq_async.cli.terminal.report import Ending
+    from bonifiq_async.cli.terminal.report import RunEnding
 
 
 def counted(count: int, noun: str) -> str:
@@ -47,7 +47,7 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
 
 
 def concluded(
-    ending: "Ending", *, as_json: bool, out: Path | None, ledger: Path | None, accept_used_keys: bool
+    ending: "RunEnding", *, as_json: bool, out: Path | None, ledger: Path | None, accept_used_keys: bool
 ) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
@@ -87,7 +87,7 @@ def _say_whose_keys(count: int, ledger: Path | None) -> None:
     )
 
 
-def _say_how_to_go_on(ending: "Ending", code: int, out: Path | None, ledger: Path | None) -> None:
+def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: Path | None) -> None:
     from bonifiq_async._model.outcome import Effect
     from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.files.rows import command_line

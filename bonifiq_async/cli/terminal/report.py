@@ -54,7 +54,7 @@ _FAILED = (Effect.UNKNOWN, Effect.REFUSED, Effect.NOT_APPLIED)
 
 
 @define
-class Ending:
+class RunEnding:
     """How a run over changes of `adapter` ended, counted and summed by effect.
 
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
@@ -116,7 +116,7 @@ class Ending:
 class Comparison:
     """The provider's books against what was reported, change by change."""
 
-    ending: Ending
+    ending: RunEnding
     requests: int
     faults: int
     lost: int
@@ -217,14 +217,14 @@ def sums_values(sums: SumsByUnit) -> Mapping[str, object]:
 USED_ELSEWHERE = "used before, not by this ledger"
 
 
-def _effects(ending: Ending, name: str) -> Kinds:
+def _effects(ending: RunEnding, name: str) -> Kinds:
     """Return the kinds of a run: its effects, and behind them, under `name`, what was used elsewhere."""
     used = ending.used_elsewhere
     apart = [(name, used.count, used.sums)] if ending.adapter.has_keys else []
     return [*_kinds(ending.counts, ending.sums), *apart]
 
 
-def ending_table(ending: Ending) -> Table:
+def ending_table(ending: RunEnding) -> Table:
     """Return the closing table by effect."""
     table = _by_kind(ending.adapter, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
     for name, number in (
@@ -237,7 +237,7 @@ def ending_table(ending: Ending) -> Table:
     return table
 
 
-def used_table(ending: Ending) -> Table:
+def used_table(ending: RunEnding) -> Table:
     """Return the first of the changes whose keys were used elsewhere."""
     used = ending.used_elsewhere
     table = Table(title=USED_ELSEWHERE.capitalize(), title_justify="left")
@@ -251,7 +251,7 @@ def used_table(ending: Ending) -> Table:
     return table
 
 
-def ending_json(ending: Ending, exit_code: int) -> bytes:
+def ending_json(ending: RunEnding, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
     return json_line(
         {

@@ -15,7 +15,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.protocol import Account
 from bonifiq_async.ledger.sqlite import header
 from bonifiq_async.ledger.sqlite.header import Book
-from bonifiq_async.ledger.sqlite.location import Identity, Place, beside
+from bonifiq_async.ledger.sqlite.location import FileLocation, Identity, beside
 from bonifiq_async.ledger.sqlite.row import Damaged
 from bonifiq_async.ledger.sqlite.schema import is_current, prepare
 
@@ -33,7 +33,7 @@ _GO_ON = (
 _read_text = partial(str, encoding="utf-8", errors="replace")
 
 
-class Connection(sqlite3.Connection):
+class LedgerConnection(sqlite3.Connection):
     """A connection to a ledger. `book` is what stood there when the transaction began (see `begun`).
 
     `farewell` is called in the transaction with which a connection that has written is closed.
@@ -41,17 +41,17 @@ class Connection(sqlite3.Connection):
 
     header = Book()
     farewell: Callable[[sqlite3.Connection], None] | None = None
-    _place: Place | None = None
+    _location: FileLocation | None = None
     _files: Identity = ()
     _brings_in = False
 
-    def trust(self, place: Place) -> None:
+    def trust(self, location: FileLocation) -> None:
         """Take note that file and log, which are open now, belong together."""
-        self._place, self._files = place, place.identity()
+        self._location, self._files = location, location.identity()
 
     def watch(self) -> None:
         """Raise `OSError` when file, log or index is not what was opened: no later run would find these."""
-        if self._place is not None and (found := self._place.identity()) != self._files:
+        if self._location is not None and (found := self._location.identity()) != self._files:
             if None in found:
                 raise FileNotFoundError(ENOENT, "No such file: its file, its log or the index of that")
             raise FileExistsError(EEXIST, "its file or log was replaced by another one")
@@ -87,13 +87,13 @@ class Connection(sqlite3.Connection):
                     break
                 with contextlib.suppress(sqlite3.Error):  # a disk that is full may have space in the log then
                     self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._place = None
+        self._location = None
         super().close()
 
     def _is_whole(self) -> bool:
         """Say whether the note about file and log is true: this process may have a log whose name is gone."""
         try:
-            found = () if self._place is None else self._place.identity()
+            found = () if self._location is None else self._location.identity()
         except OSError:
             return False
         return bool(found) and found in (self._files, (self._files[0], None, self._files[2]))
@@ -125,7 +125,7 @@ def opened(
     give_up: Callable[[], bool] = _never,
     farewell: Callable[[sqlite3.Connection], None] | None = None,
     without_log: bool = False,
-) -> Connection:
+) -> LedgerConnection:
     """Return a connection to the ledger at `path`, made with mode 0600 if there is none.
 
     `give_up` is asked, in all waits, whether it is wanted no more; `farewell` is called in the transaction
@@ -134,18 +134,22 @@ def opened(
     without its log, with a second name, or on a file system that cannot be trusted. All pages are checked,
     and that every change is found by its key: one to three seconds for a million changes.
     """
-    place = Place.of(path)
-    place.make_ready()
+    location = FileLocation.of(path)
+    location.make_ready()
     try:
         connection = sqlite3.connect(
-            place.file, isolation_level=None, timeout=SLICE, check_same_thread=False, factory=Connection
+            location.file,
+            isolation_level=None,
+            timeout=SLICE,
+            check_same_thread=False,
+            factory=LedgerConnection,
         )
     except sqlite3.Error as error:
         raise ConfigurationError(f"The ledger {path} cannot be opened: {error}. Nothing was sent.") from None
     try:
         connection.farewell = farewell
         connection.set_progress_handler(give_up, 100_000)  # a check of all pages is not waited for
-        _open(connection, place, give_up, without_log)
+        _open(connection, location, give_up, without_log)
         connection.set_progress_handler(None, 0)
         return connection
     except ConfigurationError:
@@ -156,18 +160,20 @@ def opened(
         raise unusable(path, error) from None
 
 
-def _open(connection: Connection, place: Place, give_up: Callable[[], bool], without_log: bool) -> None:
+def _open(
+    connection: LedgerConnection, location: FileLocation, give_up: Callable[[], bool], without_log: bool
+) -> None:
     for setting in ("synchronous=FULL", "cache_size=-16000"):
         connection.execute(f"PRAGMA {setting}").fetchall()
     connection.text_factory = _read_text
     connection.execute("BEGIN")
     patiently(connection, "SELECT count(*) FROM sqlite_master", give_up)  # what follows reads the same
-    current = is_current(connection, place)
+    current = is_current(connection, location)
     connection.execute("COMMIT")
-    place.make_private()  # not before it is known to be a ledger, or to become one
+    location.make_private()  # not before it is known to be a ledger, or to become one
     if not current:
         patiently(connection, "BEGIN IMMEDIATE", give_up)
-        prepare(connection, place)
+        prepare(connection, location)
         connection.execute("COMMIT")
     # From here on what is written goes to the log first; what makes it a ledger lies in the file already.
     if patiently(connection, "PRAGMA journal_mode=WAL", give_up) != [("wal",)]:
@@ -175,18 +181,19 @@ def _open(connection: Connection, place: Place, give_up: Callable[[], bool], wit
     if connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
         raise Damaged("its pages do not fit together")
     # It is open: no other process deletes the log now, and one that says that there is one has written to it.
-    if header.read(connection).logged and not place.has_log() and not without_log:
+    if header.read(connection).logged and not location.has_log() and not without_log:
         raise ConfigurationError(
-            f"The ledger {place.path} was in use when its log {place.log.name} was last seen, and the log "
-            "is missing: what was written last may have stood only there. Nothing was sent; put the log back "
-            "beside it. Only if you know that nothing is missing, as when another program has closed the "
-            f"file after a crash, say so: `settle {place.path} --without-log` goes on with it as it is."
+            f"The ledger {location.path} was in use when its log {location.log.name} was last seen, and "
+            "the log is missing: what was written last may have stood only there. Nothing was sent; put the "
+            "log back beside it. Only if you know that nothing is missing, as when another program has "
+            f"closed the file after a crash, say so: `settle {location.path} --without-log` goes on with it "
+            "as it is."
         )
-    connection.trust(place)
+    connection.trust(location)
 
 
 @contextlib.contextmanager
-def writing(connection: Connection) -> Iterator[None]:
+def writing(connection: LedgerConnection) -> Iterator[None]:
     """Do what is within in one transaction, as soon as no other program holds the file.
 
     Raises `OSError` when file or log were deleted or replaced meanwhile: nothing finds what was written.

@@ -39,7 +39,7 @@ Identity = tuple[tuple[int, int] | None, ...]
 
 
 @frozen
-class Place:
+class FileLocation:
     """The files of the ledger at `path`: itself, its log and the log's index, where SQLite has them."""
 
     path: Path
@@ -53,7 +53,7 @@ class Place:
         return str(self.path), str(self.log), str(self.index)  # a path would be made a text at each look
 
     @classmethod
-    def of(cls, path: Path) -> "Place":
+    def of(cls, path: Path) -> "FileLocation":
         """Return the place that `path` names; symbolic links are followed, as SQLite follows them."""
         try:
             file = path.resolve()

@@ -67,7 +67,7 @@ class Beat:
 
 
 @fixed
-class Claim:
+class Lease:
     """A claim as it stands: its owner, its end on the owner's clock, and when it was made (epoch seconds)."""
 
     owner: str
@@ -113,7 +113,7 @@ class Sight:
             return False
         return None if fields[0] in (b"T", b"t") else True
 
-    def left(self, claim: Claim, beat: Beat | None) -> float:
+    def left(self, claim: Lease, beat: Beat | None) -> float:
         """Return for how many seconds more a claim is trusted to hold, 0 if it holds no more."""
         runs, wall, owner = self.runs(claim.owner), self.runtime.wall(), _parsed(claim.owner)
         if runs is False:
@@ -144,7 +144,7 @@ class Sight:
         return (owner.world.boot, owner.world.clock) == (self.world.boot, self.world.clock)
 
     @staticmethod
-    def _left_by_the_wall(claim: Claim, beat: Beat | None, wall: float, runs: bool | None) -> float:
+    def _left_by_the_wall(claim: Lease, beat: Beat | None, wall: float, runs: bool | None) -> float:
         """Return the same where there is only the wall clock.
 
         A claim from the future was made while that clock was wrong: its age is not known.

@@ -14,10 +14,10 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.protocol import DONE, Account, State
-from bonifiq_async.ledger.sqlite.connection import Connection, fault_of, opened, unusable, writing
+from bonifiq_async.ledger.sqlite.connection import LedgerConnection, fault_of, opened, unusable, writing
 from bonifiq_async.ledger.sqlite.header import bound, provider_in
-from bonifiq_async.ledger.sqlite.location import Place
-from bonifiq_async.ledger.sqlite.owner import Claim, Sight, heard
+from bonifiq_async.ledger.sqlite.location import FileLocation
+from bonifiq_async.ledger.sqlite.owner import Lease, Sight, heard
 from bonifiq_async.ledger.sqlite.row import COLUMNS, TOGETHER, Entry, every, put, under, vouch
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
@@ -172,7 +172,9 @@ class LedgerFile:
             try:
                 if self.account is not None:
                     bound(connection, self.path, self.account)
-                database.execute("ATTACH ? AS ledger", (f"{Place.of(self.path).file.as_uri()}?mode=ro",))
+                database.execute(
+                    "ATTACH ? AS ledger", (f"{FileLocation.of(self.path).file.as_uri()}?mode=ro",)
+                )
                 database.execute(
                     f"CREATE TEMP VIEW {_APPLIED} AS SELECT {', '.join(COLUMNS)},"
                     f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
@@ -263,7 +265,7 @@ def short(operation: str) -> str:
 
 
 @contextlib.contextmanager
-def _existing(path: Path, *, without_log: bool = False) -> Iterator[Connection]:
+def _existing(path: Path, *, without_log: bool = False) -> Iterator[LedgerConnection]:
     if not path.is_file():
         raise ConfigurationError(f"There is no ledger {path}.")
     try:
@@ -278,5 +280,5 @@ def _state(connection: sqlite3.Connection, sight: Sight, entry: Entry) -> State:
     row = entry.row
     if row.state is not State.CLAIMED:
         return row.state
-    claim = Claim(row.owner, row.lease_until, entry.last_sent)
+    claim = Lease(row.owner, row.lease_until, entry.last_sent)
     return State.CLAIMED if sight.left(claim, heard(connection, row.owner)) else State.IN_DOUBT

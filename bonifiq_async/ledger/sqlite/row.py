@@ -70,7 +70,7 @@ _SEAL = len(COLUMNS) - 1
 _encode = msgspec.msgpack.Encoder().encode
 
 
-Cells = tuple[
+StoredCells = tuple[
     str,
     str,
     bytes,
@@ -142,7 +142,7 @@ def under(database: sqlite3.Connection, key: str) -> list[Entry]:
     return list(map(_entry, database.execute(f"SELECT {_ALL} FROM change WHERE key = ?", (key,))))
 
 
-def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> Cells:
+def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> StoredCells:
     """Return the cells of a change that is claimed for the first time."""
     return (
         intent.operation,
@@ -165,7 +165,7 @@ def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float
     )
 
 
-def add(database: sqlite3.Connection, cells: Cells) -> int | None:
+def add(database: sqlite3.Connection, cells: StoredCells) -> int | None:
     """Write a `fresh` change down, and return its row's id.
 
     None when something stands under its operation and key.
@@ -175,7 +175,7 @@ def add(database: sqlite3.Connection, cells: Cells) -> int | None:
     return cursor.lastrowid if cursor.rowcount == 1 else None
 
 
-def put(database: sqlite3.Connection, entry: Entry) -> tuple[int, Cells]:
+def put(database: sqlite3.Connection, entry: Entry) -> tuple[int, StoredCells]:
     """Write a change down, over what stood under its operation and key; return its row's id and its cells."""
     cells = cells_of(entry)
     database.execute(_PUT, (*cells, _seal(cells)))
@@ -184,7 +184,7 @@ def put(database: sqlite3.Connection, entry: Entry) -> tuple[int, Cells]:
     return row, cells
 
 
-def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float, row: int) -> bool:
+def close(database: sqlite3.Connection, cells: StoredCells, ending: Ending, now: float, row: int) -> bool:
     """Write down how the claim in `cells`, the row of that id, ended.
 
     False when it stands no more: another has claimed it.
@@ -196,7 +196,7 @@ def close(database: sqlite3.Connection, cells: Cells, ending: Ending, now: float
     return database.execute(_CLOSE, (*state, *ended, seal, row, cells[1], cells[0], cells[5])).rowcount == 1
 
 
-def cells_of(entry: Entry) -> Cells:
+def cells_of(entry: Entry) -> StoredCells:
     """Return a change as it lies in the file, without its seal."""
     row = entry.row
     return (
@@ -220,7 +220,7 @@ def cells_of(entry: Entry) -> Cells:
     )
 
 
-def vouch(found: Iterable[tuple[*Cells, int, *tuple[object, ...]]]) -> None:
+def vouch(found: Iterable[tuple[*StoredCells, int, *tuple[object, ...]]]) -> None:
     """Raise `Damaged` for changes of which a cell is not that for which the seal, after the last, was made.
 
     What stands after the seal does not count.
@@ -230,7 +230,7 @@ def vouch(found: Iterable[tuple[*Cells, int, *tuple[object, ...]]]) -> None:
             raise Damaged(f"what stands under the key {each[1]!r:.60} is not what was written")
 
 
-def _entry(found: tuple[*Cells, int]) -> Entry:
+def _entry(found: tuple[*StoredCells, int]) -> Entry:
     vouch((found,))
     row = Row(
         digest=found[2],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.ledger.sqlite import header, owner, row
 from bonifiq_async.ledger.sqlite.header import Book
-from bonifiq_async.ledger.sqlite.location import Place, beside
+from bonifiq_async.ledger.sqlite.location import FileLocation, beside
 from bonifiq_async.ledger.sqlite.row import Damaged
 
 APPLICATION = 0x426F6E69
@@ -22,7 +22,7 @@ FORMER_TABLES: Mapping[str, str] = {
 }
 
 
-def is_current(connection: sqlite3.Connection, place: Place) -> bool:
+def is_current(connection: sqlite3.Connection, location: FileLocation) -> bool:
     """Say whether it is a ledger of this version; False for what `prepare` makes into one.
 
     Raises `ConfigurationError` for what is no ledger or one of another version, and `Damaged`.
@@ -31,17 +31,17 @@ def is_current(connection: sqlite3.Connection, place: Place) -> bool:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = _tables(connection)
     if not tables and application == 0:
-        _refuse_remains(place)
+        _refuse_remains(location)
         return False
     if application != APPLICATION:
         raise ConfigurationError(
-            f"{place.path} is a database, but not a ledger.{beside(place.path)} Nothing was sent; name "
+            f"{location.path} is a database, but not a ledger.{beside(location.path)} Nothing was sent; name "
             "another file."
         )
     if version not in (FORMER, VERSION):
         raise ConfigurationError(
-            f"The ledger {place.path} has format {version}; this program knows format {VERSION}. Nothing was "
-            "sent."
+            f"The ledger {location.path} has format {version}; this program knows format {VERSION}. Nothing "
+            "was sent."
         )
     wanted = FORMER_TABLES if version == FORMER else TABLES
     if not wanted.items() <= tables.items():
@@ -49,22 +49,22 @@ def is_current(connection: sqlite3.Connection, place: Place) -> bool:
     return bool(version == VERSION)
 
 
-def prepare(connection: sqlite3.Connection, place: Place) -> None:
+def prepare(connection: sqlite3.Connection, location: FileLocation) -> None:
     """Make, in a transaction, a ledger of what has nothing in it or is of the former version.
 
     Raises as `is_current`: another process may have changed it since that was asked.
     """
-    if not is_current(connection, place):
+    if not is_current(connection, location):
         (_renew if _tables(connection) else _make)(connection)
 
 
-def _refuse_remains(place: Place) -> None:
+def _refuse_remains(location: FileLocation) -> None:
     """The tables of a ledger lie in its file before it has a log; those of the former version lay there."""
-    if not place.is_empty():
+    if not location.is_empty():
         raise ConfigurationError(
-            f"The ledger {place.path} has only the head of a database in it: if a ledger was written there, "
-            f"it was all in the log {place.log.name}, which is missing. Nothing was sent; put the log back "
-            "beside it, or delete the file if nothing was ever sent with it."
+            f"The ledger {location.path} has only the head of a database in it: if a ledger was written "
+            f"there, it was all in the log {location.log.name}, which is missing. Nothing was sent; put the "
+            "log back beside it, or delete the file if nothing was ever sent with it."
         )
 
 

@@ -35,10 +35,10 @@ from bonifiq_async.ledger.protocol import (
     rule,
 )
 from bonifiq_async.ledger.sqlite import owner
-from bonifiq_async.ledger.sqlite.connection import Connection, opened, too_late
+from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened, too_late
 from bonifiq_async.ledger.sqlite.header import bound
-from bonifiq_async.ledger.sqlite.owner import Beat, Claim, Sight
-from bonifiq_async.ledger.sqlite.row import Cells, Entry, add, close, find, fresh, put
+from bonifiq_async.ledger.sqlite.owner import Beat, Lease, Sight
+from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find, fresh, put
 from bonifiq_async.ledger.sqlite.writer import Writer
 
 TICK: float | None = owner.BEAT
@@ -77,7 +77,7 @@ class SqliteLedger:
         self._owner = ""
         self._pid = 0
         self._beat = self._due = float("-inf")
-        self._live: dict[tuple[str, str], tuple[int, Cells, float]] = {}
+        self._live: dict[tuple[str, str], tuple[int, StoredCells, float]] = {}
         """The claims of this process: row, cells, and until when (`monotonic`)."""
         self._alarms: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[Ruling]]] = {}
         self._account: Account | None = None
@@ -93,7 +93,7 @@ class SqliteLedger:
         """See `Ledger.bind`."""
         asked = (provider, account)
 
-        def work(database: Connection) -> None:
+        def work(database: LedgerConnection) -> None:
             held = self._account or asked
             if held != asked:  # it has clients of that account, which may send in a moment
                 raise ConfigurationError(another(f"The ledger {self.path}", held, asked))
@@ -177,7 +177,7 @@ class SqliteLedger:
         if find(database, *place) is None:
             error.effect = Effect.NOT_APPLIED
 
-    def _claim(self, database: Connection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
+    def _claim(self, database: LedgerConnection, intent: Intent, lease: float, repeatable: bool) -> Ruling:
         place, now = (intent.operation, intent.key), self._clock()
         if database.book.account != intent.account:
             self._take_up(database, intent.account)
@@ -220,7 +220,7 @@ class SqliteLedger:
             intent.value,
         )
 
-    def _take_up(self, database: Connection, account: Account) -> None:
+    def _take_up(self, database: LedgerConnection, account: Account) -> None:
         """Claim for an account whose ledger it is to be; raise when it is, or has become, another one's."""
         held = database.book.account
         if held not in (None, account):
@@ -228,15 +228,15 @@ class SqliteLedger:
         database.bind(account)
         self._account = account
 
-    def _left(self, database: Connection, place: tuple[str, str], entry: Entry) -> float:
+    def _left(self, database: LedgerConnection, place: tuple[str, str], entry: Entry) -> float:
         """Return for how many seconds more a claim holds."""
         row, mine = entry.row, self._live.get(place)
         if mine is not None and (mine[1][5], mine[1][6]) == (row.fence, row.owner):
             return max(0.0, mine[2] - self._runtime.monotonic())
-        claim = Claim(row.owner, row.lease_until, entry.last_sent)
+        claim = Lease(row.owner, row.lease_until, entry.last_sent)
         return self._sight.left(claim, owner.heard(database, row.owner))
 
-    def _end(self, database: Connection, intent: Intent, fence: int, ending: Ending) -> bool:
+    def _end(self, database: LedgerConnection, intent: Intent, fence: int, ending: Ending) -> bool:
         if ending.state not in TRANSITIONS[State.CLAIMED]:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
@@ -248,7 +248,7 @@ class SqliteLedger:
             return True
         return ending.state in DONE and self._overrule(database, intent, ending)
 
-    def _overrule(self, database: Connection, intent: Intent, ending: Ending) -> bool:
+    def _overrule(self, database: LedgerConnection, intent: Intent, ending: Ending) -> bool:
         """Write down that a change is applied which stands as not applied: a person may have said so."""
         entry = find(database, intent.operation, intent.key)
         if entry is None or entry.row.digest != intent.digest or entry.row.state not in FREE:
@@ -263,7 +263,7 @@ class SqliteLedger:
         logger.warning("contradiction: key=%s is %s: %s%s", intent.key, ending.state.value, note, kept)
         return mine
 
-    def _begun(self, database: Connection) -> None:
+    def _begun(self, database: LedgerConnection) -> None:
         """Say in a transaction that this process is there, when that is due."""
         database.begun()
         now = self._runtime.monotonic()
@@ -273,11 +273,11 @@ class SqliteLedger:
             owner.beat(database, self._owner, Beat(now, self._clock()))
             self._due = now
 
-    def _committed(self, database: Connection) -> None:
+    def _committed(self, database: LedgerConnection) -> None:
         self._beat = self._due
         database.committed()
 
-    def _connect(self, give_up: Callable[[], bool]) -> Connection:
+    def _connect(self, give_up: Callable[[], bool]) -> LedgerConnection:
         return opened(self.path, give_up=give_up, farewell=self._leave_the_file)
 
     def _leave_the_file(self, database: sqlite3.Connection) -> None:

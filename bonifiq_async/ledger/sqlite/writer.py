@@ -20,7 +20,7 @@ from attrs import define, field
 from bonifiq_async._concurrency.runtime import no_loop
 from bonifiq_async._log import files
 from bonifiq_async._model.errors import BonifiQError, LedgerError
-from bonifiq_async.ledger.sqlite.connection import PATIENCE, Connection, fault_of, is_busy
+from bonifiq_async.ledger.sqlite.connection import PATIENCE, LedgerConnection, fault_of, is_busy
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ idle one turns at once."""
 
 @define
 class _Job(Generic[T]):
-    work: Callable[[Connection], T]
+    work: Callable[[LedgerConnection], T]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[T]"
     unheard: Callable[[T], None] | None
@@ -79,10 +79,10 @@ class Writer:
     def __init__(
         self,
         path: Path,
-        connect: Callable[[Callable[[], bool]], Connection],
+        connect: Callable[[Callable[[], bool]], LedgerConnection],
         *,
-        begun: Callable[[Connection], None] = lambda connection: connection.begun(),
-        committed: Callable[[Connection], None] = lambda connection: connection.committed(),
+        begun: Callable[[LedgerConnection], None] = lambda connection: connection.begun(),
+        committed: Callable[[LedgerConnection], None] = lambda connection: connection.committed(),
         rest: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._path = path
@@ -115,7 +115,7 @@ class Writer:
 
     def submit(
         self,
-        work: Callable[[Connection], T],
+        work: Callable[[LedgerConnection], T],
         unheard: Callable[[T], None] | None = None,
         failed: Failed[T] | None = None,
         *,
@@ -187,7 +187,7 @@ class Writer:
             if connection is not None:
                 connection.close()
 
-    def _called(self, connection: Connection | None) -> bool:
+    def _called(self, connection: LedgerConnection | None) -> bool:
         """Wait for a call, or for what is due without one; False when it was the last."""
         while True:
             try:
@@ -195,7 +195,7 @@ class Writer:
             except queue.Empty:
                 self._do(connection, [])
 
-    def _do(self, connection: Connection | None, jobs: list[_Job[object]]) -> None:
+    def _do(self, connection: LedgerConnection | None, jobs: list[_Job[object]]) -> None:
         """Do the jobs and tell what came of them, whatever happens: their callers wait for nothing else."""
         try:
             if connection is not None and self._fault is None:
@@ -212,7 +212,7 @@ class Writer:
         for job in jobs:
             job.error = copy.copy(self._fault)  # each caller adds its key
 
-    def _open(self) -> Connection | None:
+    def _open(self) -> LedgerConnection | None:
         try:
             return self._connect(lambda: self._stopping and not self._jobs)
         except Exception as error:  # noqa: BLE001 - raised where the ledger is used
@@ -225,7 +225,7 @@ class Writer:
         """Return what is to be done, the eldest first."""
         return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
 
-    def _begin(self, connection: Connection, jobs: list[_Job[object]]) -> None:
+    def _begin(self, connection: LedgerConnection, jobs: list[_Job[object]]) -> None:
         """Begin a transaction. While another program holds the file, drop jobs that no caller waits for."""
         latest = time.monotonic() + PATIENCE
         while True:
@@ -237,7 +237,7 @@ class Writer:
                     raise
                 jobs[:] = [job for job in (*jobs, *self._next_group()) if job.wanted]
 
-    def _commit(self, connection: Connection, jobs: list[_Job[object]]) -> None:
+    def _commit(self, connection: LedgerConnection, jobs: list[_Job[object]]) -> None:
         same = False
         try:
             connection.watch()

@@ -20,7 +20,7 @@ THOUSANDTH = Decimal("0.001")
 _ROUNDS = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
-Cards = Mapping[int, Decimal | int | CashbackConfig]
+KnownCards = Mapping[int, Decimal | int | CashbackConfig]
 """What `Raba7niSandbox(cards=)` takes: by card id a percentage, or all that the card says of its cashback."""
 
 
@@ -56,7 +56,7 @@ class Wallets:
     and a percentage that is not exact.
     """
 
-    def __init__(self, cards: Cards, members: Iterable[int] | None = None) -> None:
+    def __init__(self, cards: KnownCards, members: Iterable[int] | None = None) -> None:
         self.cards = _configured(cards)
         self._lock = threading.RLock()
         self._open = members is None
@@ -187,7 +187,7 @@ class Wallets:
         return right
 
 
-def _configured(cards: Cards) -> dict[int, CashbackConfig]:
+def _configured(cards: KnownCards) -> dict[int, CashbackConfig]:
     if not isinstance(cards, Mapping):
         raise PayloadError(
             f"cards must give percentages by card id, as {{10: 5}}, not {cards!r}", path="cards"

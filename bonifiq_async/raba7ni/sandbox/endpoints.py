@@ -14,8 +14,8 @@ from attrs import define, field
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.sandbox.books import Moved, Person, Wallets
 from bonifiq_async.raba7ni.sandbox.judge import Refused, amount_of, said, whole, written
-from bonifiq_async.raba7ni.sandbox.paths import PLACES, REGISTER, SCOPE_OF, WRITES
-from bonifiq_async.sandbox.protocol import Names, Reply, Request, Route
+from bonifiq_async.raba7ni.sandbox.paths import ENDPOINTS, REGISTER, SCOPE_OF, WRITES
+from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route
 
 CURRENCY = "TND"
 LARGEST_PAGE = 100
@@ -49,18 +49,18 @@ class Raba7ni:
             "verify_otp": self.verify_otp,
         }
         return {
-            (place.method, place.path): self._enveloped(answers[name.partition(",")[0]])
-            for name, place in PLACES.items()
+            (endpoint.method, endpoint.path): self._enveloped(answers[name.partition(",")[0]])
+            for name, endpoint in ENDPOINTS.items()
         }
 
-    def arrived(self, path: str, request: Request) -> Names:
+    def arrived(self, path: str, request: Request) -> RequestIdentity:
         """See `Speaks.arrived`; the key is the reference, the customer the member as the request names it."""
         operation, members = WRITES.get(path), request.members() if request.body else request.query
         reference = said(members.get("reference")) if operation is not None else None
         self.books.arrived(operation, reference)
         named = next((members[name] for name in ("member_id", "email", "phone") if members.get(name)), None)
         shown = None if operation is None else f"{operation} {reference}"
-        return Names(reference, None if named is None else str(named), shown)
+        return RequestIdentity(reference, None if named is None else str(named), shown)
 
     def answered(self, key: str | None) -> None:
         """See `Speaks.answered`. Nothing is counted: no request asks again whether it may."""

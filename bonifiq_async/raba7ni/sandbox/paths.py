@@ -13,7 +13,7 @@ REGISTER = "/api/v1/auth/member/register"
 
 
 @frozen
-class Place:
+class Endpoint:
     """Where an operation is; `scope` is None where it needs none."""
 
     method: str
@@ -21,23 +21,23 @@ class Place:
     scope: str | None = None
 
 
-PLACES: Mapping[str, Place] = {
-    "earn": Place("POST", f"{_CASHBACK}/earn", WRITE),
-    "redeem": Place("POST", f"{_CASHBACK}/redeem", WRITE),
-    "balance": Place("GET", f"{_CASHBACK}/balance", READ),
-    "history": Place("GET", f"{_CASHBACK}/history", READ),
-    "refund": Place("POST", f"{_CASHBACK}/refund", WRITE),
-    "cards": Place("GET", _CARDS, CARDS),
-    "card": Place("GET", f"{_CARDS}/{{card_id}}", CARDS),
-    "rewards": Place("GET", f"{_CARDS}/{{card_id}}/rewards", CARDS),
-    "check": Place("POST", "/api/v1/auth/member/check"),
-    "register": Place("POST", REGISTER),
-    "request_otp": Place("POST", "/api/v1/auth/member/request-otp"),
-    "verify_otp": Place("POST", "/api/v1/auth/member/verify-otp"),
-    "request_otp, elsewhere": Place("POST", "/api/v1/members/auth/request-otp"),
-    "verify_otp, elsewhere": Place("POST", "/api/v1/members/auth/verify-otp"),
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "earn": Endpoint("POST", f"{_CASHBACK}/earn", WRITE),
+    "redeem": Endpoint("POST", f"{_CASHBACK}/redeem", WRITE),
+    "balance": Endpoint("GET", f"{_CASHBACK}/balance", READ),
+    "history": Endpoint("GET", f"{_CASHBACK}/history", READ),
+    "refund": Endpoint("POST", f"{_CASHBACK}/refund", WRITE),
+    "cards": Endpoint("GET", _CARDS, CARDS),
+    "card": Endpoint("GET", f"{_CARDS}/{{card_id}}", CARDS),
+    "rewards": Endpoint("GET", f"{_CARDS}/{{card_id}}/rewards", CARDS),
+    "check": Endpoint("POST", "/api/v1/auth/member/check"),
+    "register": Endpoint("POST", REGISTER),
+    "request_otp": Endpoint("POST", "/api/v1/auth/member/request-otp"),
+    "verify_otp": Endpoint("POST", "/api/v1/auth/member/verify-otp"),
+    "request_otp, elsewhere": Endpoint("POST", "/api/v1/members/auth/request-otp"),
+    "verify_otp, elsewhere": Endpoint("POST", "/api/v1/members/auth/verify-otp"),
 }
 """By operation; the pages have two places for a one-time code."""
 
-WRITES: Mapping[str, str] = {PLACES[name].path: name for name in ("earn", "redeem", "refund")}
-SCOPE_OF: Mapping[str, str | None] = {place.path: place.scope for place in PLACES.values()}
+WRITES: Mapping[str, str] = {ENDPOINTS[name].path: name for name in ("earn", "redeem", "refund")}
+SCOPE_OF: Mapping[str, str | None] = {endpoint.path: endpoint.scope for endpoint in ENDPOINTS.values()}

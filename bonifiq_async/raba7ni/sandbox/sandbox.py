@@ -7,13 +7,13 @@ from decimal import Decimal
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.member import MemberToken
-from bonifiq_async.raba7ni.sandbox.books import Cards, Wallets
+from bonifiq_async.raba7ni.sandbox.books import KnownCards, Wallets
 from bonifiq_async.raba7ni.sandbox.endpoints import Raba7ni
 from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox.capacity import Retention
-from bonifiq_async.sandbox.report import Account, Under, holds, once, report, several
+from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report, several
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import Environment, Server
+from bonifiq_async.sandbox.server import MaskedEnvironment, Server
 
 
 class Raba7niSandbox(Server):
@@ -30,7 +30,7 @@ class Raba7niSandbox(Server):
     def __init__(
         self,
         *,
-        cards: Cards | None = None,
+        cards: KnownCards | None = None,
         members: Iterable[int] | None = None,
         scopes: Iterable[str] = SCOPES,
         faults: FaultScript | None = None,
@@ -52,9 +52,9 @@ class Raba7niSandbox(Server):
         """Return a token of a member, as a right one-time code yields it."""
         return MemberToken(self.books.token_for(member_id))
 
-    def environment(self) -> Environment:
+    def environment(self) -> MaskedEnvironment:
         """Return the settings with which `Raba7niClient.from_env()` comes here. The key is among them."""
-        return Environment(
+        return MaskedEnvironment(
             RABA7NI_BASE_URL=self.url,
             RABA7NI_APP_ID=self.credentials.app_id,
             RABA7NI_API_KEY=self.credentials.api_key,
@@ -78,7 +78,9 @@ class Raba7niSandbox(Server):
 
     def report(self) -> str:
         """Return the last requests, the balances that changed and what came of each key, without secrets."""
-        accounts = [Account(_holder(*place), Decimal(0), now) for place, now in self.books.balances().items()]
+        accounts = [
+            BalanceReport(_holder(*place), Decimal(0), now) for place, now in self.books.balances().items()
+        ]
         keys = [self._under(*key) for key in self.books.references()]
         return report(self.journal.last(), accounts, keys)
 

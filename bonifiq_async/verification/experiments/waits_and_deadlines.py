@@ -30,7 +30,7 @@ LATE = 0.5
 
 
 @frozen
-class Waits:
+class WaitsRecord:
     """The attempts that were reported, by key, and what the provider saw."""
 
     told: Mapping[str, Sequence[Attempt]]
@@ -49,7 +49,7 @@ class Waits:
         ]
 
 
-async def hold(lab: Lab) -> Waits:
+async def hold(lab: Lab) -> WaitsRecord:
     """Apply changes to a provider that asks everybody to wait, in three ways, now and then."""
     holds = lab.scale.holds
     asked = [BETWEEN * (at + 1) for at in range(holds)]
@@ -73,10 +73,10 @@ async def hold(lab: Lab) -> Waits:
                 told[outcome.change.change_key] = [each for each in outcome.attempts if each.requests]
                 if batch.summary.seen % BETWEEN == 0:
                     lab.tell(f"{batch.summary.seen:,} of {len(changes):,} changes")
-        return Waits(told, provider.close())
+        return WaitsRecord(told, provider.close())
 
 
-def nobody_earlier(record: Waits) -> Finding:
+def nobody_earlier(record: WaitsRecord) -> Finding:
     """Between the asking and its end nothing arrives but what had left before it was heard."""
     closed, sent = record.closed, record.sent()
     held = [(at, each) for at, each in enumerate(closed.seen) if each.until]
