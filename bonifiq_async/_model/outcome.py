@@ -103,7 +103,12 @@ class Attempt:
 
 
 class Change(Protocol):
-    """What every provider's change has: the customer, the amount and the key."""
+    """What every provider's change has: the customer, the amount and the key.
+
+    A change whose amount has a converter derives from this class: pyright does not see the converted type.
+    """
+
+    __slots__ = ()
 
     @property
     def customer_id(self) -> str: ...

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import NotNull, NotNullArray
+from bonifiq_async._model.outcome import Change
 from bonifiq_async._model.values import fixed, public
 from bonifiq_async._policy.change_key import canonical, change_key_for
 
@@ -61,7 +62,7 @@ def _shown(value: str | None) -> str | None:
 
 @public
 @frozen
-class CashbackChange:
+class CashbackChange(Change):
     """One intended change of a customer's cashback.
 
     `customer_id` is the customer's id in the store, usually an e-mail address or a CPF. `value`, in BRL, is

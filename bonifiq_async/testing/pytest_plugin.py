@@ -7,7 +7,7 @@ fixtures. Nothing else of the package is imported before a test asks for it.
 
 from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
 
 import pytest
 
@@ -79,10 +79,16 @@ def pytest_runtest_makereport(
         item.stash[_STARTED] = []  # items live as long as the session; books need not
 
 
-class ClientKwargs(TypedDict):
-    """What a provider's client takes, `Client(**...)`, to work with its sandbox."""
+C = TypeVar("C")
 
-    credentials: object
+
+class ClientKwargs(TypedDict, Generic[C]):
+    """What a provider's client takes, `Client(**...)`, to work with its sandbox.
+
+    Type checkers accept the call with the class of its credentials: `ClientKwargs[BasicCredentials]`.
+    """
+
+    credentials: C
     base_url: str
     retry: "RetryPolicy"
     timeouts: "Timeouts"
@@ -97,7 +103,7 @@ def _fixtures(provider: str) -> "Iterator[tuple[str, Callable[..., object]]]":
             request.node.stash[_STARTED].append(started)
             yield started
 
-    def client_kwargs(request: pytest.FixtureRequest) -> ClientKwargs:
+    def client_kwargs(request: pytest.FixtureRequest) -> ClientKwargs[object]:
         started, (retry, timeouts) = request.getfixturevalue(named), _quick()
         return {
             "credentials": started.credentials,

@@ -1,6 +1,7 @@
 """What users write must type-check, and have the types that are promised; nothing here is ever run."""
 
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import assert_type
 
@@ -30,6 +31,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
+from bonifiq_async.testing.pytest_plugin import ClientKwargs
 
 Answer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 
@@ -81,6 +83,17 @@ def clients_are_made(path: Path) -> None:
         BonifiQClient,
     )
     assert_type(Raba7niClient.from_env(ledger=None), Raba7niClient)
+
+
+def a_whole_amount_may_be_an_int() -> None:
+    assert_type(CashbackChange("ana", 5, "reason", "key").value, Decimal)
+
+
+def clients_are_made_for_their_sandboxes(
+    bonifiq: ClientKwargs[BasicCredentials], raba7ni: ClientKwargs[Raba7niCredentials]
+) -> None:
+    BonifiQClient(**bonifiq, runtime=Runtime())
+    Raba7niClient(**raba7ni)
 
 
 class Inheritor(BonifiQClient):

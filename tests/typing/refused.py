@@ -43,6 +43,7 @@ def amounts_are_decimals() -> None:
 def options_are_known(path: Path) -> None:
     BonifiQClient.from_env(timeout=3)  # refused
     BonifiQClient.from_env(base_url=3)  # refused
+    BonifiQClient.from_env(base_url=None)  # refused
     BonifiQClient.from_env(ledger=path)  # refused
     Raba7niClient.from_env(duplicate_rule=None)  # refused
     BonifiQClient("token", "key")  # refused
