@@ -22,6 +22,7 @@ from attrs import asdict, frozen
 from provider import serve
 
 from bonifiq_async import BasicCredentials, BonifiQClient
+from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.ledger.protocol import Row, State
@@ -85,7 +86,9 @@ def fill(file: Path, ledger: Path) -> None:
         for row in Source(file, file.name, "csv").rows():
             assert not isinstance(row, Problem)
             request = client.customers.prepared(row)
-            stands = Row(request.digest, State.APPLIED, False, 1, owner, 1e9, 1e9, row.customer_id, row.value)
+            stands = Row(
+                request_digest(row), State.APPLIED, False, 1, owner, 1e9, 1e9, row.customer_id, row.value
+            )
             place = (CHANGE_CASHBACK.name, row.change_key)
             put(database, Entry(*place, stands, request.path, request.body or b"", 1e9, 1, answer))
         database.execute("COMMIT")

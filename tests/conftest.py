@@ -20,7 +20,7 @@ from bonifiq_async import BonifiQClient, CashbackChange, Raba7niClient, RetryPol
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._policy.history import Delivered
-from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._policy.request import PreparedRequest, digest_of_kept
 from bonifiq_async._transport import aiohttp_parts
 from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent
@@ -78,7 +78,7 @@ async def once(
     intent = Intent(
         "operation",
         request.key,
-        request.digest,
+        digest_of_kept(request.method, request.path, request.kept),
         "ANA",
         Decimal(10),
         request.path,

@@ -190,7 +190,6 @@ class Delivery:
 
     def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
         now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
-        status = None if evidence is None else evidence.status
         return decide(
             Situation(
                 verdict,
@@ -204,7 +203,6 @@ class Delivery:
                 random=watch.chance(self._runtime.random),
                 asked=watch.left(now),
                 timed_out=evidence is not None and evidence.failure is Failure.TIMEOUT,
-                throttled_is_unprocessed=operation.throttled_is_unprocessed and status == 429,
             )
         )
 

@@ -32,20 +32,6 @@ class AnswerShape(Kind):
     """The payload is the whole answer."""
 
 
-@frozen
-class InBody:
-    """The provider takes the key as the `member` of the JSON body."""
-
-    member: str
-
-
-@frozen
-class InHeader:
-    """The provider takes the key as the header `name`."""
-
-    name: str
-
-
 BRL = "BRL"
 POINTS = "points"
 CURRENCY_OF_CARD = "the card's currency"
@@ -56,14 +42,13 @@ class Operation(Generic[T]):
     """One endpoint: everything that delivery has to know about it.
 
     `path` is a template whose braces name parameters, those of a query included. `writes` says whether
-    it can change anything at the provider. `key` says where the provider takes the key of a change; None
-    where it takes none, and the key is ours alone. `own_keys` says that a key counts for this operation
-    alone; without a source that says so, it counts for every operation of the provider. `unit` is what the
-    value of a change is measured in, None where the operation changes no balance. `query` names the
+    it can change anything at the provider. `key_header` is the header in which it takes the key of a change;
+    None where its body has the key, or the key is ours alone. `own_keys` says that a key counts for this
+    operation alone; without a source that says so, it counts for every operation of the provider. `unit` is
+    what the value of a change is measured in, None where the operation changes no balance. `query` names the
     optional parameters of the query. `kept` names the attributes of the result that a ledger keeps.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
     spelt.
-    `throttled_is_unprocessed` is true only where the provider documents that a 429 was not acted on.
     """
 
     name: str
@@ -73,14 +58,13 @@ class Operation(Generic[T]):
     writes: bool
     result: type[T]
     shape: AnswerShape = AnswerShape.ENVELOPE
-    key: InBody | InHeader | None = None
+    key_header: str | None = None
     own_keys: bool = False
     unit: str | None = None
     query: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
-    throttled_is_unprocessed: bool = False
 
     @cached_property
     def key_space(self) -> str:

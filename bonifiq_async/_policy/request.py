@@ -10,7 +10,7 @@ from attrs import field
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.json_codec import encode
-from bonifiq_async._model.operation import InHeader, Operation
+from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._model.values import fixed
 
@@ -49,11 +49,6 @@ class PreparedRequest:
         """Where it goes."""
         return self.base_url + self.path
 
-    @property
-    def digest(self) -> bytes:
-        """16 bytes that tell this request from any other with the same key, wherever it is sent."""
-        return digest_of_kept(self.method, self.path, self.kept)
-
 
 NO_QUERY: Mapping[str, str | None] = {}
 
@@ -82,8 +77,8 @@ def prepare(
         sealed = tuple([value for _, value in headers if isinstance(value, Secret)])
     for secret in sealed:
         secret.reveal()
-    if isinstance(operation.key, InHeader) and key is not None:
-        headers = (*headers, (operation.key.name, key))
+    if operation.key_header is not None and key is not None:
+        headers = (*headers, (operation.key_header, key))
     body = None if payload is None else encode(payload, operation.names)
     kept = None if record is None else encode(record, operation.names)
     where = _where(operation, path)
@@ -100,7 +95,10 @@ def digest_of(operation: Operation[T], path: Mapping[str, str], payload: object)
 
 
 def digest_of_kept(method: str, path: str, kept: bytes) -> bytes:
-    """Return the digest of a request of whose body `kept` may be written down."""
+    """Return the digest of a request of whose body `kept` may be written down.
+
+    Its 16 bytes tell the request from any other with the same key, wherever it is sent.
+    """
     return hashlib.blake2b(f"{method} {path}\n".encode() + kept, digest_size=16).digest()
 
 

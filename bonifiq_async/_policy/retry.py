@@ -111,7 +111,6 @@ class Situation:
     `in_doubt` says whether any attempt so far, this one and those of earlier calls with the key
     included, may have changed the balance. `asked` are the seconds that the provider asks to wait.
     `now` and `deadline` are on one monotonic clock; `random` gives numbers from 0 up to 1.
-    `throttled_is_unprocessed` says that the provider documents so of this answer.
     """
 
     verdict: Verdict
@@ -125,7 +124,6 @@ class Situation:
     random: Callable[[], float]
     asked: float | None = None
     timed_out: bool = False
-    throttled_is_unprocessed: bool = False
 
 
 def decide(at: Situation) -> Again | Stop:
@@ -133,8 +131,6 @@ def decide(at: Situation) -> Again | Stop:
     if at.verdict is Verdict.ACCEPTED:
         return ACCEPTED
     action = ACTIONS[at.verdict][at.repeat]
-    if at.verdict is Verdict.THROTTLED and at.throttled_is_unprocessed and not at.in_doubt:
-        action = Action.AGAIN
     if action in _FINAL:
         return Stop(_FINAL[action], StopReason.ANSWERED)
     if action is Action.REFUSED:

@@ -1,6 +1,6 @@
 """BonifiQ's endpoints as data. Source: the provider's endpoint pages; the paths are theirs."""
 
-from bonifiq_async._model.operation import BRL, AnswerShape, InBody, Operation, RepeatClass
+from bonifiq_async._model.operation import BRL, AnswerShape, Operation, RepeatClass
 from bonifiq_async.bonifiq.payloads import (
     CheckoutRemoval,
     CustomerPoints,
@@ -14,7 +14,6 @@ CHANGE_CASHBACK = Operation(
     repeat=RepeatClass.KEYED,
     writes=True,
     result=CustomerPoints,
-    key=InBody("ChangeKey"),
     unit=BRL,
     kept=("cashback_balance", "points_balance"),
 )

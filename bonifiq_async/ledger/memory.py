@@ -146,11 +146,6 @@ class MemoryLedger:
         """See `Ledger.leave`."""
         self._end(intent, fence, ending)
 
-    async def state_of(self, operation: str, key: str) -> State | None:
-        """See `Ledger.state_of`."""
-        row = self._row((operation, key))
-        return None if row is None else row.state
-
     def _end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         place = (intent.operation, intent.key)
         row = self._rows.get(place)

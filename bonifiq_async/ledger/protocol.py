@@ -200,9 +200,6 @@ class Ledger(Protocol):
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """Write the same down soon, without waiting: the caller is being cancelled."""
 
-    async def state_of(self, operation: str, key: str) -> State | None:
-        """Return where the change of `operation` under `key` stands; None for one that is not known here."""
-
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.ledger.sqlite.row import find
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
 from bonifiq_async.verification.finding import Timeline
@@ -192,9 +193,8 @@ class _Witness(FaultScript):
             if not path.exists():
                 return False
             self._open[group] = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        query = "SELECT 1 FROM change WHERE operation = ? AND key = ?"
         try:
-            return self._open[group].execute(query, (CHANGE_CASHBACK.name, key)).fetchone() is not None
+            return find(self._open[group], CHANGE_CASHBACK.name, key) is not None
         except sqlite3.OperationalError:
             return False  # a ledger without its tables has no claim in it
 

@@ -27,7 +27,6 @@ from bonifiq_async.sandbox import FAULTS, FaultScript, Sandbox
 CHANGE = change()
 KEY = CHANGE.change_key
 NEVER = attrs.evolve(CHANGE_CASHBACK, repeat=RepeatClass.NEVER)
-NEVER_429_UNPROCESSED = attrs.evolve(NEVER, throttled_is_unprocessed=True)
 
 KEYED_ROWS = """
     # faults                                    attempts  effect           seen  effects
@@ -213,15 +212,6 @@ NEVER_ROWS = """
     ok                     shut=0               NNNNNN    not-applied      0     0
 """
 
-NEVER_429_UNPROCESSED_ROWS = """
-    429                                         TA        applied          2     1
-    429,429-seconds                             TTA       applied          3     1
-    429,close-after                             TL        unknown          2     1
-    503-seconds                                 T         unknown          1     0
-    429*6                                       TTTTTT    not-applied      6     0
-    429-long                                    T         not-applied      1     0
-"""
-
 TABLES = {
     "keyed": (CHANGE_CASHBACK, KEYED_ROWS),
     "read": (POINTS, SAFE_READ_ROWS),
@@ -229,7 +219,6 @@ TABLES = {
     "read by session": (POINTS, SESSION_READ_ROWS),
     "safe-write": (REMOVE_CHECKOUT_CASHBACK, SAFE_WRITE_ROWS),
     "never": (NEVER, NEVER_ROWS),
-    "never-429-unprocessed": (NEVER_429_UNPROCESSED, NEVER_429_UNPROCESSED_ROWS),
 }
 
 

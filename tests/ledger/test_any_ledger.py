@@ -260,17 +260,6 @@ async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger
         assert (await client.outcome_of(change())).reason is StopReason.UNSETTLED
 
 
-async def test_it_says_where_a_change_stands(ledger):
-    """Also by a look alone: nobody else needs to know how it keeps that."""
-    await ledger.bind(*ACCOUNT)
-    assert await ledger.state_of("operation", "key") is None
-    granted = await claimed(ledger)
-    assert await ledger.state_of("operation", "key") is State.CLAIMED
-    assert await ledger.state_of("another operation", "key") is None
-    await ledger.end(INTENT, granted.fence, Ending(State.APPLIED, 1))
-    assert await ledger.state_of("operation", "key") is State.APPLIED
-
-
 async def test_its_identity_is_that_of_its_record(ledger, lasting):
     """Two that keep one file are one record; two in memory never are."""
     assert ledger.identity == ledger.identity and hash(ledger.identity) == hash(ledger.identity)

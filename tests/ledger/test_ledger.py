@@ -20,6 +20,7 @@ from bonifiq_async import (
     MemoryLedger,
     SqliteLedger,
 )
+from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.ledger.protocol import (
     DONE,
     TRANSITIONS,
@@ -323,7 +324,7 @@ async def test_what_another_holds_is_unknown_never_denied(tmp_path, sandbox):
         mine = Intent(
             "bonifiq.customer.change_cashback",
             "key",
-            request.digest,
+            request_digest(change("key")),
             "ANA",
             Decimal(10),
             request.path,

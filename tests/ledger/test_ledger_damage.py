@@ -26,6 +26,7 @@ from bonifiq_async import (
     Outcome,
     SqliteLedger,
 )
+from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.ledger.protocol import Intent, State
 from bonifiq_async.ledger.sqlite.connection import opened
 from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
@@ -97,7 +98,7 @@ def _intent(client: BonifiQClient, one: CashbackChange) -> Intent:
     return Intent(
         name,
         one.change_key,
-        request.digest,
+        request_digest(one),
         one.customer_id,
         one.value,
         request.path,

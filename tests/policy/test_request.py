@@ -10,7 +10,6 @@ from attrs import evolve
 from bonifiq_async import ConfigurationError, MemberToken, Timeouts
 from bonifiq_async._model.evidence import ErrorAnswer, Reading
 from bonifiq_async._model.money import spelled
-from bonifiq_async._model.operation import InHeader
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._model.redaction import Blotter
 from bonifiq_async._model.secret import Secret
@@ -42,7 +41,7 @@ def test_a_secret_that_a_pickle_left_behind_is_not_sent() -> None:
 
 def test_a_key_goes_where_the_provider_takes_it() -> None:
     """In a header that the operation names; what has no key has no such header."""
-    operation = evolve(REDEEM, key=InHeader("Idempotency-Key"))
+    operation = evolve(REDEEM, key_header="Idempotency-Key")
     assert prepare(operation, HOST, {}, key="k-1").headers == (("Idempotency-Key", "k-1"),)
     assert prepare(operation, HOST, {}).headers == ()
     assert prepare(REDEEM, HOST, {}, key="k-1").headers == ()

@@ -46,7 +46,6 @@ def decision(
     random: float = 0.5,
     asked: float | None = None,
     timed_out: bool = False,
-    documented: bool = False,
 ) -> Again | Stop:
     return decide(
         Situation(
@@ -61,7 +60,6 @@ def decision(
             random=lambda: random,
             asked=asked,
             timed_out=timed_out,
-            throttled_is_unprocessed=documented,
         )
     )
 
@@ -102,21 +100,6 @@ def test_table_after_an_attempt_in_doubt(verdict: Verdict, repeat: RepeatClass, 
     decided = decision(verdict, repeat, in_doubt=True)
     expected = Effect.UNKNOWN if cell is Effect.REFUSED else cell
     assert ("again" if isinstance(decided, Again) else decided.effect) == expected
-
-
-@pytest.mark.parametrize(
-    ("in_doubt", "again"),
-    [pytest.param(False, True, id="no doubt"), pytest.param(True, False, id="in doubt")],
-)
-def test_documented_throttling_of_an_unkeyed_write(in_doubt: bool, again: bool) -> None:
-    decided = decision(Verdict.THROTTLED, NEVER, in_doubt=in_doubt, documented=True)
-    assert isinstance(decided, Again) is again
-    assert again or decided == Stop(Effect.UNKNOWN, StopReason.NO_SAFE_REPEAT)
-
-
-@pytest.mark.parametrize("verdict", [Verdict.BROKEN, Verdict.LOST, Verdict.UNREADABLE])
-def test_documented_throttling_excuses_nothing_else(verdict: Verdict) -> None:
-    assert isinstance(decision(verdict, NEVER, documented=True), Stop)
 
 
 LIMITS = [
@@ -189,7 +172,6 @@ class Step:
     in_doubt: bool = False
     asked: float | None = None
     timed_out: bool = False
-    documented: bool = False
 
 
 @frozen
@@ -201,7 +183,6 @@ class Setting:
     seconds: float
     quota: int
     in_doubt: bool
-    documented: bool
     steps: list[Step]
     chances: list[float]
 
@@ -215,7 +196,6 @@ class Call:
     quota: Quota
     started: list[float] = field(factory=list)
     ended: list[float] = field(factory=list)
-    before: list[bool] = field(factory=list)
     waits: list[Again] = field(factory=list)
     stop: Stop | None = None
 
@@ -235,7 +215,6 @@ def simulated(setting: Setting) -> Call:
     in_doubt = setting.in_doubt
     for number, step in enumerate(setting.steps, 1):
         call.started.append(now)
-        call.before.append(in_doubt)
         now += min(step.took, call.deadline.remaining(now))
         call.ended.append(now)
         in_doubt = in_doubt or step.in_doubt
@@ -252,7 +231,6 @@ def simulated(setting: Setting) -> Call:
                 random=lambda: next(chances),
                 asked=step.asked,
                 timed_out=step.timed_out,
-                throttled_is_unprocessed=setting.documented and step.documented,
             )
         )
         if isinstance(decided, Stop):
@@ -270,13 +248,7 @@ _again = [
     st.builds(Step, st.just(Verdict.NOT_SENT), _took, timed_out=st.booleans()),
     st.builds(Step, st.just(Verdict.BROKEN), _took, in_doubt=st.just(True)),
     st.builds(Step, st.just(Verdict.LOST), _took, in_doubt=st.just(True), timed_out=st.booleans()),
-    st.builds(
-        Step,
-        st.just(Verdict.THROTTLED),
-        _took,
-        asked=st.none() | st.floats(0, 200),
-        documented=st.just(True),
-    ),
+    st.builds(Step, st.just(Verdict.THROTTLED), _took, asked=st.none() | st.floats(0, 200)),
     # A 503 with Retry-After: throttled, but nobody says that it was not processed.
     st.builds(Step, st.just(Verdict.THROTTLED), _took, in_doubt=st.just(True), asked=st.floats(0, 200)),
 ]
@@ -299,7 +271,6 @@ _settings = st.builds(
     seconds=st.floats(0.001, 300),
     quota=st.integers(0, 60),
     in_doubt=st.booleans(),
-    documented=st.booleans(),
     steps=st.lists(_step, min_size=10, max_size=10),
     chances=st.lists(st.floats(0, 1, exclude_max=True), min_size=20, max_size=20),
 )
@@ -333,14 +304,7 @@ def test_worst_effect_is_kept(call: Call) -> None:
 
 @given(_settings.map(lambda setting: simulated(evolve(setting, repeat=NEVER))))
 def test_unkeyed_write_is_never_repeated_after_its_body_left(call: Call) -> None:
-    for number, step in enumerate(call.steps[:-1]):
-        documented = (
-            step.verdict is Verdict.THROTTLED
-            and step.documented
-            and call.setting.documented
-            and not call.before[number]
-        )
-        assert step.verdict is Verdict.NOT_SENT or documented
+    assert {step.verdict for step in call.steps[:-1]} <= {Verdict.NOT_SENT}
 
 
 @given(_calls)

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.json_codec import Names
-from bonifiq_async._model.operation import InHeader, Operation, RepeatClass
+from bonifiq_async._model.operation import Operation, RepeatClass
 
 
 @frozen
@@ -47,7 +47,7 @@ class Page:
     next: str | None = None
 
 
-KEYED: dict[str, object] = {"key": InHeader("Idempotency-Key"), "unit": "miles", "kept": ("id", "balance")}
+KEYED: dict[str, object] = {"key_header": "Idempotency-Key", "unit": "miles", "kept": ("id", "balance")}
 
 
 def _operation(name: str, result: type, path: str, repeat=RepeatClass.SAFE, **more) -> Operation:

@@ -135,11 +135,6 @@ class SqliteLedger:
             writer.hurry()
             raise
 
-    async def state_of(self, operation: str, key: str) -> State | None:
-        """See `Ledger.state_of`."""
-        entry = await self._opened().submit(lambda database: find(database, operation, key))
-        return None if entry is None else entry.row.state
-
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         if self._writer is not None:
