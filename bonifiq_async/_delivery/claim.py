@@ -34,7 +34,7 @@ UNTAKEN = (
 
 @define
 class ClientClaims:
-    """What the claims of one client share: those under way, by operation and key, and what is in doubt."""
+    """What the claims of one client share: those under way, by key and key space, and what is in doubt."""
 
     doubts: Doubts
     flights: "dict[ScopedKey, Claim]" = field(factory=dict)

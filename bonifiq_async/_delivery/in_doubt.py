@@ -12,7 +12,7 @@ from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.protocol import Granted
 
 ScopedKey = tuple[str, str]
-"""Operation and key."""
+"""A key within its key space, which is named by the first of the operations for which the key counts."""
 
 
 class Why(IntEnum):

@@ -1,8 +1,9 @@
 """One key, one change.
 
-Within a client, the same key in flight twice is one request with two listeners. Beyond it, the ledger
-says what a key stands for; a change is written there before its first byte leaves, and its outcome
-before any caller is told. The pattern is that of Go's `singleflight`. See docs/single-flight.md.
+Within a client, the same change in flight twice is one request with two listeners, and no other is sent
+under its key. Beyond it, the ledger says what a key stands for; a change is written there before its first
+byte leaves, and its outcome before any caller is told. The pattern is that of Go's `singleflight`. See
+docs/single-flight.md.
 """
 
 import asyncio
@@ -121,7 +122,7 @@ class SingleFlight:
         except RuntimeError:
             raise no_loop() from None
         record = self._ledger if ledger is None else ledger
-        shared, scoped = self._shared, (intent.operation, intent.key)
+        shared, scoped = self._shared, (min((intent.operation, *intent.rivals)), intent.key)
         if record is not self._latest:
             checked_ledger(record)
         if shared.loop is not loop:
@@ -206,7 +207,8 @@ class SingleFlight:
 async def _joined(flight: Claim, claim: Claim) -> Delivered[object] | None:
     """Return how the call ended that sends the change of `claim`, None where `claim` has to go on."""
     intent, loop = claim.intent, claim.loop
-    if flight.intent.digest != intent.digest or flight.intent.bearer != intent.bearer:
+    other = flight.intent
+    if (other.operation, other.digest, other.bearer) != (intent.operation, intent.digest, intent.bearer):
         raise _conflict(intent, "another change, which is in flight")
     if claim.permit is not None:
         claim.permit.release()

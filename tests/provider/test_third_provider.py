@@ -1,18 +1,20 @@
 """A provider that is made up: one folder, one line in the registry, and all that is shared serves it."""
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import third_provider
-from conftest import fast
+from conftest import fast, until
 from third_provider.client import MilesClient
 from third_provider.operations import MilesChange
 from third_provider.sandbox import MilesSandbox
 from third_provider.side import Miles
 
 from bonifiq_async import CashbackBatch, ChangeKeyConflict, Effect, MemoryLedger, SqliteLedger, Verdict
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._provider import registry
 from bonifiq_async.sandbox import FaultScript
@@ -81,11 +83,38 @@ async def test_a_key_of_another_operation_is_a_conflict(miles: Start, kind: str,
     server = miles()
     ledger = MemoryLedger() if kind == "memory" else SqliteLedger(tmp_path / "l")
     async with ledger, SIDE.client(server, ledger=ledger) as client:
-        granted = await client.outcome_of(MilesChange("ANA", Decimal(5), "k"))
-        spent = await client.outcome_of(MilesChange("ANA", Decimal(-5), "k"))
+        granted = await client.outcome_of(GRANT)
+        spent = await client.outcome_of(SPEND)
     assert (granted.effect, spent.effect) == (Effect.APPLIED, Effect.NOT_APPLIED)
     assert isinstance(spent.error, ChangeKeyConflict)
     assert server.books.requests == 1
+
+
+GRANT, SPEND = MilesChange("ANA", Decimal(5), "k"), MilesChange("ANA", Decimal(-5), "k")
+
+
+async def test_a_key_in_flight_is_sent_for_no_other_operation(miles: Start) -> None:
+    """Nor where the other is asked for under another ledger, which knows nothing of the first."""
+    server = miles(faults=FaultScript(["silence-before"]))
+    async with SIDE.client(server) as client:
+        granting = asyncio.create_task(client.outcome_of(GRANT))
+        await until(lambda: server.books.requests == 1)
+        spent = await client.outcome_on(SPEND, Terms(ledger=MemoryLedger()))
+        assert isinstance(spent.error, ChangeKeyConflict) and "in flight" in str(spent.error)
+        granting.cancel()
+        await asyncio.wait([granting])
+    assert (spent.effect, spent.attempts, server.books.requests) == (Effect.NOT_APPLIED, (), 1)
+
+
+async def test_a_key_in_doubt_is_sent_for_no_other_operation(miles: Start) -> None:
+    """Under whichever ledger."""
+    server = miles(faults=FaultScript(["html-after"]))
+    async with SIDE.client(server) as client:
+        granted = await client.outcome_of(GRANT)
+        spent = await client.outcome_on(SPEND, Terms(ledger=MemoryLedger()))
+        assert (granted.effect, client.in_doubt()) == (Effect.UNKNOWN, ("k",))
+    assert isinstance(spent.error, ChangeKeyConflict) and "in doubt" in str(spent.error)
+    assert (spent.effect, server.books.requests) == (Effect.NOT_APPLIED, 1)
 
 
 async def test_pages_by_cursor(miles: Start) -> None:
