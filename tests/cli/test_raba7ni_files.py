@@ -541,6 +541,7 @@ def test_the_sandbox_in_the_foreground(raba7ni, tmp_path):
 MANY, KILLS = 5_000, 20
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path):
     """A fifth of the requests fails, SIGKILL at random: no double, every doubt recorded, the totals agree."""
     among = [name for name in TRANSIENT if name != "429"]  # which would only make the run slower

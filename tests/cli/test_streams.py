@@ -146,6 +146,7 @@ def test_a_shell_makes_the_same_of_it(
     assert ended.stderr.count("\n") == (0 if "2>&-" in line else 1)
 
 
+@pytest.mark.slow
 def test_standard_input_that_is_closed_is_a_file_that_cannot_be_read(run: Run) -> None:
     """And no person can be asked there."""
     ended = run("apply", "-", "--format", "csv", "--no-ledger", "--yes", stdin="closed")

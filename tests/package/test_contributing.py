@@ -25,6 +25,7 @@ def test_the_set_up_is_that_of_the_readme() -> None:
     assert f"{set_up} && .venv/bin/python -m pytest -n 2" in (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", PYTEST)
 def test_pytest_takes_the_command(command: str) -> None:
     """Over one file, and without running it."""

@@ -401,6 +401,7 @@ async def test_a_rate_limit_names_the_wait(sandbox):
     assert outcome.attempts[0].status == 429 and time.monotonic() - since >= 1.0
 
 
+@pytest.mark.slow
 def test_the_sandbox_command_plays_a_script_and_refuses_one_with_an_error(tmp_path):
     """It names the line and starts nothing."""
     (tmp_path / "faults.toml").write_text("[latency]\nsecond = 1\n")
@@ -416,6 +417,7 @@ def test_the_sandbox_command_plays_a_script_and_refuses_one_with_an_error(tmp_pa
     assert ended.stderr.startswith("faults.toml, line 2: second means nothing here.")
 
 
+@pytest.mark.slow
 def test_the_demo_plays_a_script(tmp_path):
     """Keys that are forgotten at once double money: the demo says so and ends with 1."""
     (tmp_path / "forgets.toml").write_text(

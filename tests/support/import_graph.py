@@ -41,6 +41,8 @@ LEVEL = {package: level for level, package in enumerate(ORDER)}
 PROVIDERS = set(PACKAGES_OF_PROVIDERS)
 EDGES = {"files", "sandbox"}
 """What a provider's folder has for the command line and for the sandbox: both stand above the library."""
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement has statements; no expression imports."""
 FACES = {"", "sandbox"}
 """Packages that offer names of packages above them: for type checkers alone, and imported when asked for."""
 
@@ -56,15 +58,15 @@ FOLDERS = {name_of(path) for path in PACKAGE.rglob("__init__.py")}
 
 
 def _walk(node: ast.AST, *, typed: bool) -> Iterator[ast.AST]:
-    """Yield all nodes of a tree; unless `typed`, without what only a type checker imports."""
+    """Yield all statements of a tree; unless `typed`, without what only a type checker imports."""
     left = [node]
     while left:
         here = left.pop()
         yield here
         if not typed and isinstance(here, ast.If) and _is_for_types(here.test):
             left.extend(here.orelse)
-        elif not isinstance(here, ast.expr):  # no expression imports
-            left.extend(ast.iter_child_nodes(here))
+        else:
+            left.extend(each for block in BLOCKS for each in getattr(here, block, ()))
 
 
 def _is_for_types(test: ast.expr) -> bool:

@@ -109,6 +109,7 @@ ALONE: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 ON_TWO = (("xdist",), ("-n", "2"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "workers", "args"), [("auto", *ON_TWO), ("strict", *ALONE)], ids=["auto, two workers", "strict"]
 )
@@ -119,6 +120,7 @@ def test_pytest_asyncio(mode: str, workers: tuple[str, ...], args: tuple[str, ..
     ).assert_outcomes(passed=10)
 
 
+@pytest.mark.slow
 def test_pytest_asyncio_without_marks(runs: Runs) -> None:
     """In auto mode, with one loop for the session as the default of tests and fixtures."""
     code = PAY + ASYNC_TEST.format(mark="", name="first") + ASYNC_TEST.format(mark="", name="second")
@@ -126,6 +128,7 @@ def test_pytest_asyncio_without_marks(runs: Runs) -> None:
     runs(code, "pytest_asyncio.plugin", args=("--asyncio-mode=auto", *defaults)).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_anyio(runs: Runs) -> None:
     """On its asyncio backend."""
     backend = """
@@ -137,6 +140,7 @@ def test_anyio(runs: Runs) -> None:
     runs(code, "anyio.pytest_plugin").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_pytest_aiohttp(runs: Runs) -> None:
     """A service of the user's, served by the client fixture of that plugin."""
     service = """
@@ -169,7 +173,10 @@ def test_pytest_aiohttp(runs: Runs) -> None:
     ended.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(("workers", "args"), [ALONE, ON_TWO], ids=["alone", "two workers"])
+@pytest.mark.parametrize(
+    ("workers", "args"),
+    [pytest.param(*ALONE, id="alone"), pytest.param(*ON_TWO, id="two workers", marks=pytest.mark.slow)],
+)
 def test_plain_asyncio_run(workers: tuple[str, ...], args: tuple[str, ...], runs: Runs) -> None:
     """Without any async plugin; two loops in a row share the sandbox and the virtual clock."""
     tests = """
@@ -243,6 +250,7 @@ NOT_UNDERSTOOD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["", "bonifiq_sandbox, raba7ni_sandbox"], ids=["unused", "used"])
 def test_what_a_marker_cannot_mean_fails_the_test(fixture: str, runs: Runs) -> None:
     """With one sentence that says it, and no traceback; the other tests run."""
@@ -265,6 +273,7 @@ def test_what_a_marker_cannot_mean_fails_the_test(fixture: str, runs: Runs) -> N
         assert words.startswith(f"@pytest.mark.{marker.partition('(')[0]}: {said}")
 
 
+@pytest.mark.slow
 def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
     """Both sandboxes of the test, and no secret; a test that passes shows nothing."""
     tests = """
@@ -328,6 +337,7 @@ def test_a_failure_shows_requests_and_books(runs: Runs) -> None:
     assert "elsewhere" not in ended.stdout.str()
 
 
+@pytest.mark.slow
 def test_what_can_be_read_once_serves_every_test_of_a_marker(runs: Runs) -> None:
     """Generators and other iterators, over the tests that share the marker."""
     tests = """
@@ -353,6 +363,7 @@ def test_the_hooks_are_of_a_kind_that_every_pluggy_knows() -> None:
     assert not any(mark.get("wrapper") for mark in marks)
 
 
+@pytest.mark.slow
 def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:
     """Both providers; afterwards the variables are as before."""
     tests = """
@@ -378,6 +389,7 @@ def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:
     runs(PAY + tests).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_no_waiting_leaves_a_silent_server_behind(runs: Runs) -> None:
     """Virtual time goes on after a request that is never answered."""
     tests = """
@@ -395,6 +407,7 @@ def test_no_waiting_leaves_a_silent_server_behind(runs: Runs) -> None:
     runs(PAY + tests).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_aioresponses_leaves_nothing_behind(runs: Runs) -> None:
     """Neither its own class of responses nor aiohttp's session is another one after a test."""
     tests = """
@@ -434,6 +447,7 @@ def test_nothing_heavy_is_imported_until_a_test_asks() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_a_session_that_does_not_use_it_imports_nothing_heavy(runs: Runs) -> None:
     """Nor do its hooks."""
     code = f"""
@@ -453,6 +467,7 @@ def test_the_distribution_declares_the_plugin() -> None:
     assert EntryPoint("bonifiq", declared["bonifiq"], "pytest11").load() is sys.modules[MODULE]
 
 
+@pytest.mark.slow
 def test_markers_and_fixtures_are_listed(runs: Runs) -> None:
     """By pytest's own help."""
     listed = runs("", args=("--markers",)).stdout.str()

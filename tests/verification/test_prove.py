@@ -549,6 +549,7 @@ def test_the_page_needs_nothing_from_outside():
     assert reader.tags["b"] == 1
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_not_there_is_refused(tmp_path):
     """Before anything is tried; so is a page that cannot be written."""
     for args, sentence in (

@@ -107,6 +107,7 @@ def test_what_a_child_prints_is_read():
     assert read(b"k UNKNOWN HELD 0.250000\n") == {"k": Told("UNKNOWN", "HELD", 0.25)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [True, False], ids=["as it is", "taken for dead"])
 async def test_where_no_namespace_may_be_made_one_is_made_up(seen, tmp_path, monkeypatch):
     """The claim says so, and holds; it fails there, too, where what is not seen is taken for dead."""
