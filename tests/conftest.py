@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import socket
 import threading
@@ -33,6 +34,11 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 settings.register_profile("few", settings.get_profile("any machine"), max_examples=20)
 """Enough where each example need only be one of its kind: `.ci/run` counts branches with it."""
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass by what lives as long as the session: all tests and their tables."""
+    gc.freeze()
 
 
 def fast(**settings: object) -> RetryPolicy:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 from simulated import Bucket, Model, Queue, Seats, Simulation, failing
 
 from bonifiq_async._concurrency.limiter import Sample
@@ -60,6 +61,7 @@ def test_a_ceiling_that_never_fell_doubles() -> None:
     assert ceiling.value == pytest.approx(64.0)
 
 
+@one_test
 @pytest.mark.parametrize("step", [0.001, 0.1, 0.5], ids=str)
 @pytest.mark.parametrize("left", [0.5, 0.9], ids=str)
 @pytest.mark.parametrize("recovery", [SOONEST, RECOVERY], ids=str)
@@ -364,6 +366,7 @@ SIGNS = {
 }
 
 
+@one_test
 @pytest.mark.parametrize(("sample", "times", "falls"), SIGNS.values(), ids=SIGNS)
 def test_what_is_a_sign_and_of_what(sample: Sample, times: int, falls: str | None) -> None:
     """A 429 lowers the pace, what speaks of load the limit, anything else nothing."""

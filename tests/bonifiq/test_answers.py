@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async import CheckoutRemoval, CustomerPoints, ErrorAnswer, PendingPoints, Severity, Verdict
 from bonifiq_async._model.evidence import Evidence, Reading, Refusal
@@ -48,6 +49,7 @@ def test_change_is_accepted(envelope: Json) -> None:
     assert reading == Reading(Verdict.ACCEPTED, CustomerPoints(customer_exists=True, points_balance=1000))
 
 
+@one_test
 @pytest.mark.parametrize("name", [name for name in NEW if name != "Result"])
 @pytest.mark.parametrize("wrong", [[], {}, 0.5, "1", 1, 0, True, False, None])
 def test_every_member_of_a_success_is_read(name: str, wrong: object) -> None:
@@ -71,6 +73,7 @@ def test_every_member_of_a_success_is_read(name: str, wrong: object) -> None:
 EMPTY = {"RedeemKey": None, "Error": None}
 
 
+@one_test
 @pytest.mark.parametrize("envelope", ENVELOPES)
 @pytest.mark.parametrize(
     "failure",
@@ -141,6 +144,7 @@ BOTH = {
 }
 
 
+@one_test
 @pytest.mark.parametrize(("status", "answer"), BOTH.values(), ids=BOTH.keys())
 def test_answer_that_says_success_and_failure_proves_neither(status: int, answer: Json) -> None:
     reading = read_change(answer, status)
@@ -220,6 +224,7 @@ def test_error_inside_result_is_the_message(status: int) -> None:
     assert reading.said == ErrorAnswer(status, message="No balance")
 
 
+@one_test
 @pytest.mark.parametrize(
     ("answer", "path"),
     [
@@ -288,6 +293,7 @@ BODIES = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 451])
 def test_a_status_that_excludes_acting_is_a_refusal_whatever_its_body(status: int, body: bytes) -> None:
@@ -420,6 +426,7 @@ def test_removal_errors(code: str, name: str, refusal: Refusal, status: int, nam
     assert reading.said == ErrorAnswer(status, code, name)
 
 
+@one_test
 @pytest.mark.parametrize(
     "answer",
     [
@@ -564,6 +571,7 @@ OTHER_NAMES = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(
     ("message", "used"), [*((text, True) for text in USED), *((text, False) for text in NOT_USED)]
 )
@@ -571,6 +579,7 @@ def test_message_of_a_used_key(message: str, used: bool) -> None:
     assert reports_used_key(ErrorAnswer(400, message=message)) is used
 
 
+@one_test
 @pytest.mark.parametrize(
     ("name", "used"), [*((name, True) for name in USED_NAMES), *((name, False) for name in OTHER_NAMES)]
 )
@@ -629,6 +638,7 @@ SAID = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("status", [200, 400, 409, 422])
 @pytest.mark.parametrize(
     ("message", "verdict"), [(text, verdict) for verdict, texts in SAID.items() for text in texts]
@@ -667,6 +677,7 @@ def test_endless_message_is_read_in_no_time() -> None:
     assert time.perf_counter() - started < 1.0
 
 
+@one_test
 @pytest.mark.parametrize("status", [200, 400, 409, 422, 500, 502, 503])
 @pytest.mark.parametrize(
     "where",
@@ -683,6 +694,7 @@ def test_used_key_is_a_duplicate_wherever_it_is_said(where: Json, status: int) -
     assert reading.said.status == status
 
 
+@one_test
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("status", [500, 503])
 def test_server_error_that_reports_no_used_key_is_no_duplicate(status: int, body: bytes) -> None:

@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for
 from ledger_files import by_hand
+from one_test import one_test
 
 from bonifiq_async import (
     ChangeKeyConflict,
@@ -69,6 +70,7 @@ RULINGS = {
 }
 
 
+@one_test
 @pytest.mark.parametrize(("stands", "intent", "now", "ruling"), RULINGS.values(), ids=RULINGS)
 def test_rulings(stands, intent, now, ruling):
     """What a ledger answers, by what stands in it."""

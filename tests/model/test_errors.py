@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async import (
     Attempt,
@@ -68,6 +69,7 @@ def full(kind: type[BonifiQError]) -> BonifiQError:
     return error
 
 
+@one_test
 @pytest.mark.parametrize(("kind", "parent", "effect"), TREE)
 def test_tree(kind: type[BonifiQError], parent: type[Exception], effect: Effect) -> None:
     assert kind.__bases__ == (parent,)
@@ -81,6 +83,7 @@ def test_tree_is_complete() -> None:
     assert found == set(KINDS)
 
 
+@one_test
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_known_unless_given(kind: type[BonifiQError]) -> None:
     error = bare(kind)
@@ -89,6 +92,7 @@ def test_nothing_is_known_unless_given(kind: type[BonifiQError]) -> None:
     assert str(error) == "words"
 
 
+@one_test
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not PayloadError])
 def test_attributes_are_those_given(kind: type[BonifiQError]) -> None:
     error = kind(
@@ -128,6 +132,7 @@ WAYS = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("make", [bare, full])
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,6 +158,7 @@ def test_notes_and_answer_travel(way: Callable[[BonifiQError], BonifiQError]) ->
     assert (there.__notes__, there.answer) == (["row 7"], b"<html>\xff")
 
 
+@one_test
 @pytest.mark.parametrize("kind", KINDS)
 def test_copy_is_apart(kind: type[BonifiQError]) -> None:
     error = full(kind)
@@ -165,6 +171,7 @@ def test_answer_of_an_unknown_outcome_is_none_unless_kept() -> None:
     assert OutcomeUnknownError("words").answer is None
 
 
+@one_test
 @pytest.mark.parametrize("kind", KINDS)
 def test_error_is_raised_and_caught_as_its_kin(kind: type[BonifiQError]) -> None:
     with pytest.raises(BonifiQError, match="words"):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import CashbackChange, CustomerPoints, PayloadError, PendingPoints, Severity
 from bonifiq_async._model.json_codec import decode, encode, structure, wire_name
@@ -251,6 +252,7 @@ def test_sample_of_the_contract_is_read(answer: type[object], schema: Schema) ->
     assert None not in attrs.astuple(cast(attrs.AttrsInstance, read))
 
 
+@one_test
 @pytest.mark.parametrize(("answer", "schema", "path", "kind"), LEAVES)
 def test_wrong_type_names_its_path(answer: type[object], schema: Schema, path: str, kind: str) -> None:
     for wrong in WRONG[kind]:
@@ -261,6 +263,7 @@ def test_wrong_type_names_its_path(answer: type[object], schema: Schema, path: s
         assert caught.value.path == path, f"for {wrong!r}"
 
 
+@one_test
 @pytest.mark.parametrize(("answer", "schema", "path", "kind"), LEAVES)
 def test_null_is_read_where_the_page_says_nullable(
     answer: type[object], schema: Schema, path: str, kind: str
@@ -276,6 +279,7 @@ def test_null_is_read_where_the_page_says_nullable(
     assert caught.value.path == path
 
 
+@one_test
 @pytest.mark.parametrize(("answer", "schema", "path", "kind"), LEAVES)
 def test_every_member_may_be_left_out(answer: type[object], schema: Schema, path: str, kind: str) -> None:
     value = sample(schema)
@@ -475,6 +479,7 @@ def test_none_is_left_out(payload: object, body: bytes) -> None:
 # What is not JSON.
 
 
+@one_test
 @pytest.mark.parametrize(
     "body",
     [

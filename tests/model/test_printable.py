@@ -12,6 +12,7 @@ from conftest import fast
 from hostile import HIDING, HOSTILE, KEY, NAME, NOES, Answer, change, provider, raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import (
     BasicCredentials,
@@ -67,6 +68,7 @@ def _kinds(kind: type[BonifiQError] = BonifiQError) -> Iterator[type[BonifiQErro
         yield from _kinds(below)
 
 
+@one_test
 @pytest.mark.parametrize("kind", list(_kinds()), ids=lambda kind: kind.__name__)
 def test_every_error_is_one_harmless_line(kind: type[BonifiQError]) -> None:
     """However it is made, and however long what it speaks of."""

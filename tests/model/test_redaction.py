@@ -8,6 +8,7 @@ import pytest
 from escapes import ESCAPES, PLAIN, Write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async._model.redaction import SHORTEST_CUT, Blotter
 from bonifiq_async._model.secret import MASK, Secret
@@ -33,6 +34,7 @@ def blotted(secret: str, text: str) -> str:
     return said
 
 
+@one_test
 @every_secret
 @pytest.mark.parametrize("escape", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
 def test_it_is_found_in_each_form(secret: str, escape: Write) -> None:
@@ -55,6 +57,7 @@ def test_it_is_found_three_times_over(secret: str) -> None:
         assert blotted(secret, ESCAPES[outer](ESCAPES[middle](encoded))).count(MASK) == 1, (outer, middle)
 
 
+@one_test
 @every_secret
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-32-le"])
 def test_it_is_found_in_wide_letters(secret: str, charset: str) -> None:

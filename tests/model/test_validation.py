@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from one_test import one_test
 from yarl import URL
 
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
@@ -62,6 +63,7 @@ NO_AMOUNT = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize("field", ["customer_id", "reason", "change_key"])
 @pytest.mark.parametrize("given", [*NO_TEXT, pytest.param(None, id="None")])
 def test_text_is_refused(field: str, given: object) -> None:
@@ -78,12 +80,14 @@ def test_customer_id_that_no_path_can_carry_is_refused(given: str) -> None:
     assert caught.value.path == "customer_id"
 
 
+@one_test
 @pytest.mark.parametrize("given", [".", "..", "...", " a ", "a\u200bb", "a\u2028b", "<b>x</b>"], ids=ascii)
 @pytest.mark.parametrize("field", ["reason", "customer_reason"])
 def test_text_is_kept_as_given(field: str, given: str) -> None:
     assert getattr(CashbackChange(**GOOD | {field: given}), field) == given  # type: ignore[arg-type]
 
 
+@one_test
 @pytest.mark.parametrize("given", NO_AMOUNT)
 def test_value_is_refused(given: object) -> None:
     with pytest.raises(PayloadError) as caught:
@@ -91,6 +95,7 @@ def test_value_is_refused(given: object) -> None:
     assert caught.value.path == "value"
 
 
+@one_test
 @pytest.mark.parametrize("make", [CashbackChange.add, CashbackChange.remove])
 @pytest.mark.parametrize(
     "given",
@@ -224,6 +229,7 @@ def test_exactly_one_of_key_and_reference(make: Callable[..., CashbackChange], k
     assert caught.value.path == "change_key"
 
 
+@one_test
 @pytest.mark.parametrize("make", [CashbackChange.add, CashbackChange.remove])
 @pytest.mark.parametrize("field", ["reference", "change_key"])
 @pytest.mark.parametrize("given", NO_TEXT)
@@ -273,6 +279,7 @@ def url_of(operation: Operation[object], customer_id: str) -> str:
     return prepare(operation, "https://provider.test/prefix", {"customer_id": customer_id}).url
 
 
+@one_test
 @pytest.mark.parametrize(
     ("customer_id", "segment"),
     [
@@ -321,6 +328,7 @@ def test_any_customer_id_survives_the_path(customer_id: str) -> None:
 # The base URL.
 
 
+@one_test
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -344,6 +352,7 @@ def test_base_url_is_kept(given: str, kept: str | None) -> None:
     assert checked_base_url(given) == (kept or given)
 
 
+@one_test
 @pytest.mark.parametrize(
     "given",
     [
@@ -389,6 +398,7 @@ def test_base_url_is_refused(given: str) -> None:
     assert "S3cret" not in str(caught.value)
 
 
+@one_test
 @pytest.mark.parametrize(
     ("host", "here"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from import_graph import TREES
+from one_test import one_test
 
 from bonifiq_async import Effect, StopReason, Verdict
 from bonifiq_async._model.operation import RepeatClass
@@ -220,6 +221,7 @@ def test_the_versions_that_were_tried_are_named() -> None:
     assert f"aiohttp {' and '.join(TRIED)}" in PAGES["fast-path.md"]
 
 
+@one_test
 @pytest.mark.parametrize(("module", "page"), ALGORITHMS.items())
 def test_the_module_names_its_page(module: str, page: str) -> None:
     """And the page names the module."""
@@ -234,6 +236,7 @@ LINKS = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("path", "link"), LINKS, ids=lambda value: getattr(value, "name", value))
 def test_a_link_leads_somewhere(path: Path, link: str) -> None:
     """To a file that is there, and to a heading in it."""

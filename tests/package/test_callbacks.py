@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 from conftest import change, fast, http, read_request
+from one_test import one_test
 
 from bonifiq_async import (
     BasicCredentials,
@@ -100,6 +101,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "x")
 
 
+@one_test
 @pytest.mark.parametrize("given", NO_PLAIN_FUNCTION.values(), ids=NO_PLAIN_FUNCTION.keys())
 @pytest.mark.parametrize("name", PLAIN)
 def test_what_is_no_plain_function_is_refused(name: str, given: object) -> None:
@@ -120,6 +122,7 @@ def test_a_sleep_that_holds_up_the_loop_is_refused() -> None:
         Runtime(sleep=time.sleep)  # type: ignore[arg-type]
 
 
+@one_test
 @pytest.mark.parametrize(
     "given",
     [lambda *_: 0.0, Called(), Mock(), Called().__call__],

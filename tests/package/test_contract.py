@@ -17,6 +17,7 @@ import attrs
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
+from one_test import one_test
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name
@@ -425,6 +426,7 @@ def ours(hint: object, names: Names) -> str:
     return KINDS[hint]
 
 
+@one_test
 @pytest.mark.parametrize(
     ("provider", "kind", "schema"), PAIRS, ids=[f"{provider}-{schema}" for provider, _, schema in PAIRS]
 )

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from one_test import one_test
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -51,6 +52,7 @@ def test_the_command_is_there(command: str) -> None:
         assert (ROOT / arguments[0]).is_file()
 
 
+@one_test
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_named_is_there(path: str) -> None:
     assert (ROOT / path).exists() or [*(ROOT / "bonifiq_async").rglob(path)], path

@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 
 import attrs
 import pytest
+from one_test import one_test
 
 import bonifiq_async
 from bonifiq_async import (
@@ -53,6 +54,7 @@ def test_a_name_that_is_not_there_can_not_be_set() -> None:
     assert [kind for kind in kinds if not attrs.inspect(kind).is_slotted] == []
 
 
+@one_test
 @pytest.mark.parametrize(
     "kind",
     [
@@ -82,6 +84,7 @@ def test_equal_values_are_equal() -> None:
     assert value != Ending(State.APPLIED, 2, "x")
 
 
+@one_test
 @pytest.mark.parametrize("kind", list(values()))
 def test_what_may_change_has_no_hash(kind: type[object]) -> None:
     """It would be lost in a set as soon as it did; what is compared by identity has one of its own."""
@@ -103,6 +106,7 @@ def answered() -> Iterator[type[object]]:
             left += [part for part in parts if isinstance(part, type) and attrs.has(part)]
 
 
+@one_test
 @pytest.mark.parametrize(
     "kind", [*sorted(answered(), key=lambda kind: kind.__qualname__), Notice, ErrorAnswer]
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import (
     CashbackChange,
@@ -82,6 +83,7 @@ KEPT = ["K-1", "#1001", "pedido nº 7", "a b", "a\u00a0b", "e\u0301", "🎁-1", 
 """What a program may have as a key; a file's door refuses more."""
 
 
+@one_test
 @pytest.mark.parametrize(("field", "make"), MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_told_from_another_is_refused(
@@ -93,6 +95,7 @@ def test_what_cannot_be_told_from_another_is_refused(
     assert str(caught.value).startswith(field)
 
 
+@one_test
 @pytest.mark.parametrize(("field", "make"), MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("text", KEPT, ids=ascii)
 def test_what_is_seen_is_kept(field: str, make: Callable[[str], object], text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from one_test import one_test
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "bonifiq_async").rglob("*.py"))
@@ -69,11 +70,13 @@ def found(path: Path) -> list[str]:
     return lines
 
 
+@one_test
 @pytest.mark.parametrize("path", [*FILES, *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_words_are_plain(path: Path) -> None:
     assert found(path) == []
 
 
+@one_test
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_first_words_do_not_repeat_the_layer(path: Path) -> None:
     """The package in which a module stands says it."""

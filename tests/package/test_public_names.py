@@ -15,6 +15,7 @@ from types import FunctionType
 
 import pytest
 from import_graph import TREES, name_of
+from one_test import one_test
 
 import bonifiq_async
 from bonifiq_async.bonifiq.checkout import Checkout
@@ -233,6 +234,7 @@ def test_every_module_has_a_noun_for_a_name() -> None:
 FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 
 
+@one_test
 @pytest.mark.parametrize("folder", FOLDERS, ids=relative)
 def test_package_says_what_each_of_its_files_is_for(folder: Path) -> None:
     """A line for each, and none for what is not there: a stranger finds the file by reading one listing."""
@@ -243,6 +245,7 @@ def test_package_says_what_each_of_its_files_is_for(folder: Path) -> None:
     assert sorted(listed) == sorted(files | folders)
 
 
+@one_test
 @pytest.mark.parametrize("folder", FOLDERS, ids=relative)
 def test_package_is_small(folder: Path) -> None:
     assert len(list(folder.glob("*.py"))) <= 12

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import change, client_for, raba7ni_client_for
+from one_test import one_test
 
 from bonifiq_async import (
     CashbackBatch,
@@ -116,6 +117,7 @@ def called(case: object) -> str:
     return case[0] if isinstance(case, tuple) else "huge" if case is HUGE else repr(case)
 
 
+@one_test
 @pytest.mark.parametrize(("setting", "wrong"), WRONG, ids=called)
 def test_a_setting_that_cannot_be_meant_is_refused_where_it_is_given(setting, wrong):
     """With its name; neither accepted, to fail later, nor an exception of another kind."""
@@ -203,6 +205,7 @@ IDS: dict[str, Make] = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("beyond", BEYOND, ids=["2**63", "2**64", "10**30", "huge"])
 @pytest.mark.parametrize("make", IDS.values(), ids=IDS)
 def test_an_id_beyond_64_bits_is_refused_by_name(make, beyond):

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import PayloadError, Verdict
 from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Refusal
@@ -47,6 +48,7 @@ ENCODED = {
 }
 
 
+@one_test
 @pytest.mark.parametrize(("encoding", "types"), ENCODED.values(), ids=ENCODED.keys())
 def test_json_is_read_in_its_charset(encoding: str, types: tuple[str, ...]) -> None:
     """An error's words are heard, and a success is one: the mark and the charset change neither."""
@@ -119,6 +121,7 @@ SAID_OTHERWISE = {
 }
 
 
+@one_test
 @pytest.mark.parametrize(("members", "words"), SPELT.values(), ids=SPELT.keys())
 def test_words_are_heard_under_the_usual_names(members: dict[str, object], words: str) -> None:
     assert said_of(members, 409).message == words
@@ -164,6 +167,7 @@ def test_an_object_without_words(members: dict[str, object]) -> None:
     assert said_of(members, 400) == ErrorAnswer(400)
 
 
+@one_test
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -236,6 +240,7 @@ JSON = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("body", [*PAGES.values(), *JSON.values()], ids=[*PAGES, *JSON])
 def test_who_refused_it(body: bytes) -> None:
     """A 403 is the provider's unless its body is no JSON; a 407 is a proxy's; others are what they say."""

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import CashbackChange, PayloadError, change_key_for
 from bonifiq_async._policy.change_key import canonical
@@ -37,11 +38,13 @@ VECTORS = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("customer", "value", "reference", "key"), VECTORS)
 def test_key_is_pinned(customer: str, value: str, reference: str, key: str) -> None:
     assert change_key_for(customer, Decimal(value), reference) == key
 
 
+@one_test
 @pytest.mark.parametrize(("customer", "value", "reference", "key"), VECTORS)
 def test_key_does_not_depend_on_the_decimal_context(
     customer: str, value: str, reference: str, key: str
@@ -96,6 +99,7 @@ def test_spelling_of_an_amount_does_not_matter(
     assert change_key_for(customer, longer, reference) == change_key_for(customer, value, reference)
 
 
+@one_test
 @pytest.mark.parametrize("field", ["customer_id", "reference"])
 @pytest.mark.parametrize(
     "part",
@@ -125,6 +129,7 @@ def test_part_is_refused(field: str, part: object) -> None:
     assert caught.value.path == field
 
 
+@one_test
 @pytest.mark.parametrize(
     "value",
     [

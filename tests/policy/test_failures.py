@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from one_test import one_test
 
 from bonifiq_async import (
     AuthenticationError,
@@ -89,6 +90,7 @@ def test_a_refusal_changed_nothing(
     assert getattr(found, "shared", None) is shared
 
 
+@one_test
 @pytest.mark.parametrize(
     ("reading", "words"),
     [
@@ -124,6 +126,7 @@ def test_it_carries_what_the_answer_said() -> None:
     assert error(refused(reading, named)).request_id == "of the head"
 
 
+@one_test
 @pytest.mark.parametrize(
     ("delivered", "words"),
     [

@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 from conftest import claims_of, once
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import ConfigurationError, Effect, RetryPolicy, Runtime, StopReason, Timeouts, Verdict
 from bonifiq_async._delivery.delivery import Delivery
@@ -89,12 +90,14 @@ def test_table_has_a_row_for_every_verdict_and_class() -> None:
     assert all(set(row) == set(RepeatClass) for row in ACTIONS.values())
 
 
+@one_test
 @pytest.mark.parametrize(("verdict", "repeat", "cell"), CELLS)
 def test_table(verdict: Verdict, repeat: RepeatClass, cell: str | Effect) -> None:
     decided = decision(verdict, repeat)
     assert ("again" if isinstance(decided, Again) else decided.effect) == cell
 
 
+@one_test
 @pytest.mark.parametrize(("verdict", "repeat", "cell"), CELLS)
 def test_table_after_an_attempt_in_doubt(verdict: Verdict, repeat: RepeatClass, cell: str | Effect) -> None:
     decided = decision(verdict, repeat, in_doubt=True)
@@ -114,6 +117,7 @@ LIMITS = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize("in_doubt", [False, True])
 @pytest.mark.parametrize("repeat", [SAFE, KEYED])
 @pytest.mark.parametrize(("limit", "reason"), LIMITS)
@@ -537,6 +541,7 @@ def test_schedule_doubles_up_to_its_cap(max_attempts: int, base: float, cap: flo
     assert ceilings == [min(cap, base * 2**attempt) for attempt in range(max_attempts)]
 
 
+@one_test
 @pytest.mark.parametrize(
     "setting",
     [

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async._policy.retry_after import AHEAD, BEHIND, AskedWait, in_words, retry_after
 
@@ -21,6 +22,7 @@ def asked(
     return None if wait is None else wait.seconds
 
 
+@one_test
 @pytest.mark.parametrize(
     ("values", "seconds"),
     [
@@ -77,6 +79,7 @@ def test_header(values: list[str], seconds: float | None) -> None:
     assert asked(values) == seconds
 
 
+@one_test
 @pytest.mark.parametrize(
     ("values", "milliseconds", "seconds"),
     [
@@ -121,6 +124,7 @@ def moment(after: float, scale: int = 1) -> str:
     return f"{(NOW + after) * scale:.0f}"
 
 
+@one_test
 @pytest.mark.parametrize(
     ("values", "milliseconds", "wait"),
     [
@@ -158,6 +162,7 @@ def test_a_clock_that_was_never_set_makes_no_duration_a_moment(clock: float) -> 
         assert retry_after([f"{seconds:.0f}"], now=clock) == AskedWait(seconds)
 
 
+@one_test
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

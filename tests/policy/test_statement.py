@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async import Severity, Verdict
 from bonifiq_async._model.evidence import Evidence, Reading
@@ -198,6 +199,7 @@ def answers(flags: Json, denies: Denied, shows: Shown) -> Iterator[Json]:
         yield {**flags, **outer, **more, "Result": whole}
 
 
+@one_test
 @pytest.mark.parametrize("group", StatusClass)
 @pytest.mark.parametrize(("flags", "members"), FLAGS, ids=[json.dumps(members) for _, members in FLAGS])
 def test_every_cell_of_a_change(flags: Declared, members: Json, group: StatusClass) -> None:
@@ -267,6 +269,7 @@ def fits(code: str | None, flags: Declared) -> bool:
     )
 
 
+@one_test
 @pytest.mark.parametrize("group", StatusClass)
 @pytest.mark.parametrize(("flags", "members"), FLAGS, ids=[json.dumps(members) for _, members in FLAGS])
 def test_every_cell_of_a_removal(flags: Declared, members: Json, group: StatusClass) -> None:
@@ -318,6 +321,7 @@ TOLD: Mapping[bool | None, list[Json]] = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("group", StatusClass)
 @pytest.mark.parametrize(
     "operation", [raba7ni.EARN, raba7ni.REDEEM, raba7ni.REFUND], ids=lambda each: each.name
@@ -344,6 +348,7 @@ KEYS = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("group", StatusClass)
 @pytest.mark.parametrize("statement", KEYS)
 def test_every_cell_of_what_is_said_of_a_key(statement: Statement, group: StatusClass) -> None:
@@ -389,6 +394,7 @@ BODIES: Mapping[Statement, list[object]] = {
 }
 
 
+@one_test
 @pytest.mark.parametrize("group", [group for group in StatusClass if OF[group] >= 400])
 @pytest.mark.parametrize("statement", BODIES)
 def test_every_cell_of_an_error_that_is_not_in_the_providers_form(

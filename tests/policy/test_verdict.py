@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._model.outcome import Effect, Verdict
@@ -48,6 +49,7 @@ def test_status(statuses: Iterable[int], expected: Verdict | None) -> None:
     assert {status: verdict(status) for status in statuses} == dict.fromkeys(statuses, expected)
 
 
+@one_test
 @pytest.mark.parametrize("failure", [None, *Failure])
 @pytest.mark.parametrize(("sent", "expected"), [(False, Verdict.NOT_SENT), (True, Verdict.LOST)])
 def test_without_an_answer_only_the_hand_over_counts(
@@ -56,6 +58,7 @@ def test_without_an_answer_only_the_hand_over_counts(
     assert verdict(None, sent=sent, failure=failure) is expected
 
 
+@one_test
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.DISCONNECTED, Failure.MALFORMED, Failure.LOCAL])
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 404])
 def test_cut_answer_is_lost(status: int, failure: Failure) -> None:
@@ -102,6 +105,7 @@ RETRY_AFTER = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
 @pytest.mark.parametrize(("status", "otherwise"), [(503, Verdict.BROKEN), (413, TO_READ)])
 def test_what_is_throttled_when_it_asks_to_wait(
@@ -111,6 +115,7 @@ def test_what_is_throttled_when_it_asks_to_wait(
     assert verdict(status, headers=(header,)) is expected
 
 
+@one_test
 @pytest.mark.parametrize("status", [status for status in range(100, 600) if status not in (413, 503)])
 def test_a_wait_changes_what_no_other_status_proves(status: int) -> None:
     assert verdict(status, headers=(("Retry-After", "60"),)) is verdict(status)
@@ -142,6 +147,7 @@ def test_asked_wait_is_counted_from_the_answers_date() -> None:
     assert asked_wait(429, headers, now=NOW) == AskedWait(60.0)
 
 
+@one_test
 @pytest.mark.parametrize(
     ("given", "status", "effect"),
     [

@@ -10,6 +10,7 @@ from answering_wire import Wire, answered, asks, calls_over, points
 from conftest import Clock
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 from virtual import GOOD, Answers, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import CashbackBatch, Effect, Outcome, RetryAfterTooLong, RetryPolicy
@@ -60,6 +61,7 @@ def after(history: list[tuple[str, str]]) -> tuple[WaitScope, bool]:
     return scope, alone
 
 
+@one_test
 @pytest.mark.parametrize(("history", "alone", "turn"), HISTORIES.values(), ids=HISTORIES)
 def test_whose_wait_it_is_and_when_it_goes(history: list[tuple[str, str]], alone: bool, turn: Turn) -> None:
     scope, found = after(history)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import Earn, Member, MemberToken, PayloadError, Redeem, Refund
 from bonifiq_async._model.evidence import Evidence
@@ -178,6 +179,7 @@ PAYLOADS: list[tuple[type[attrs.AttrsInstance], str]] = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("kind", "schema"), PAYLOADS, ids=[schema for _, schema in PAYLOADS])
 def test_payload_has_the_members_of_its_schema(kind: type[attrs.AttrsInstance], schema: str) -> None:
     """No more and no fewer."""
@@ -302,6 +304,7 @@ BAD: list[tuple[type[object], dict[str, object], dict[str, object], str]] = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("kind", "whole", "wrong", "path"), BAD)
 def test_what_must_not_be_sent_is_refused_at_the_door(kind, whole, wrong, path) -> None:
     """And the field is named."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import change, client_for
+from one_test import one_test
 
 from bonifiq_async import PayloadError
 from bonifiq_async._model.errors import ConfigurationError
@@ -125,6 +126,7 @@ def test_a_long_report_is_cut_but_not_what_moved_twice() -> None:
     assert len(report.splitlines()) == 1 + 2 * (SHOWN + 2)
 
 
+@one_test
 @pytest.mark.parametrize(
     "settings",
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import change, client_for, fast, raba7ni_client_for, until
+from one_test import one_test
 
 from bonifiq_async import ConfigurationError, Effect, Member
 from bonifiq_async.sandbox import FAULTS, Arrival, FaultScript, Latency, Limit, Outage, Retention, Rule
@@ -276,6 +277,7 @@ def test_an_error_without_a_line_is_told_of_the_file(tmp_path):
         FaultScript.from_file(path)
 
 
+@one_test
 @pytest.mark.parametrize(
     "settings",
     [

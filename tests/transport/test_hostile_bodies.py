@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_test import one_test
 
 from bonifiq_async import PayloadError
 from bonifiq_async._model.evidence import Evidence, Reading
@@ -195,6 +196,7 @@ TWICE: list[tuple[Operation[object], bytes]] = [
 ]
 
 
+@one_test
 @pytest.mark.parametrize(("operation", "body"), TWICE)
 def test_a_deciding_member_that_is_there_twice_decides_nothing(
     operation: Operation[object], body: bytes

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from attrs import evolve
+from one_test import one_test
 
 from bonifiq_async import CashbackChange
 from bonifiq_async.cli.exit_codes import Exit
@@ -471,6 +472,7 @@ def test_a_good_record_bears_every_claim(claim):
     assert claim(GOOD).problems == ()
 
 
+@one_test
 @pytest.mark.parametrize(("claim", "record"), BAD.values(), ids=BAD)
 def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
     """That one, and no other."""
