@@ -120,7 +120,7 @@ def _intent(
     rivals: tuple[str, ...],
 ) -> Intent:
     """Return what a ledger is asked about a change."""
-    kept = request.kept
+    kept, line = request.kept, getattr(change, "line", 0)  # a change of a file has one
     return Intent(
         operation.name,
         request.key or "",
@@ -132,6 +132,7 @@ def _intent(
         account,
         request.bearer,
         rivals,
+        line if isinstance(line, int) else 0,
     )
 
 

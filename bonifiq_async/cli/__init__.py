@@ -7,6 +7,7 @@ entry_point  how the command is run: what ends it becomes one sentence and an ex
 exit_codes   what the exit codes mean, as one table
 files/       files of changes, and files of outcomes
 options      the options that commands share, each declared once
+origin       which user runs a command, where and on which file: what a ledger keeps of a run
 terminal/    what a person sees and is asked
 """
 

@@ -70,7 +70,8 @@ class Intent:
 
     `body` leaves out what is secret; a request with a secret in it is sent again by a caller that has it.
     `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
-    is in no ledger. `rivals` are the provider's other operations for which the same key counts.
+    is in no ledger. `rivals` are the provider's other operations for which the same key counts. `line` is the
+    line of the file that it came from, 0 for one of no file.
     """
 
     operation: str
@@ -83,6 +84,7 @@ class Intent:
     account: Account
     bearer: Secret | None = None
     rivals: tuple[str, ...] = ()
+    line: int = 0
 
 
 @fixed

@@ -19,7 +19,7 @@ from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, Sql
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
 from bonifiq_async.raba7ni.files import _may_be
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -580,7 +580,7 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path):
         held.execute("SELECT count(*) FROM change").fetchall()
         for name in doubts:
             word = State.APPLIED if happened[name] else State.NOT_APPLIED
-            settle(path, f"EARN-10-{name}", word, "by the books")
+            settle(path, f"EARN-10-{name}", PersonsWord(word, "by the books"))
     found, moved = standing(path), [name for name in amounts if happened[name]]
     assert found.counts[State.APPLIED] == len(moved)
     assert found.counts[State.NOT_APPLIED] == MANY - len(moved)

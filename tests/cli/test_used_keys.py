@@ -16,7 +16,7 @@ from bonifiq_async._delivery import delivery
 from bonifiq_async.cli.commands import settle as settling
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, settle, standing
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Rule, Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
@@ -215,7 +215,7 @@ def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code
         console.write("changes.csv", HEADER, "a,1,r,k1")
         assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
         stranger(sandbox, "k1")
-        word = (Path(LEDGER), "k1", State.NOT_APPLIED, "no movement")
+        word = (Path(LEDGER), "k1", PersonsWord(State.NOT_APPLIED, "no movement"))
         monkeypatch.setattr(settling, "confirmed", lambda *_, **__: settle(*word))
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", *accept, sandbox=sandbox)
         assert ended.code == code

@@ -35,7 +35,7 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -268,7 +268,7 @@ async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
         assert (doubtful.key, doubtful.customer_id) == ("EARN-10-r", "10:id:123")
         happened = bool(server.books.effects("earn", "r"))
         word = State.APPLIED if happened else State.NOT_APPLIED
-        settle(tmp_path / "l", doubtful.key, word, "compared with the history")
+        settle(tmp_path / "l", doubtful.key, PersonsWord(word, "compared with the history"))
         settled = await earned(client)
         assert settled.effect is (Effect.ALREADY_APPLIED if happened else Effect.APPLIED)
     assert len(server.books.effects("earn", "r")) == 1
@@ -320,7 +320,9 @@ def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
     for doubtful in list(recorded(path, {State.IN_DOUBT, State.UNKNOWN})):
         reference = doubtful.key.removeprefix("EARN-10-")
         happened = server.books.effects("earn", reference)
-        settle(path, doubtful.key, State.APPLIED if happened else State.NOT_APPLIED, "by the books")
+        settle(
+            path, doubtful.key, PersonsWord(State.APPLIED if happened else State.NOT_APPLIED, "by the books")
+        )
     found = standing(path)
     applied = found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED]
     assert found.counts[State.UNKNOWN] == found.counts[State.IN_DOUBT] == found.counts[State.CLAIMED] == 0

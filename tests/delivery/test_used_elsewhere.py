@@ -22,7 +22,7 @@ from bonifiq_async import (
 )
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import TRANSITIONS, State
-from bonifiq_async.ledger.sqlite.reader import WORDS, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import WORDS, PersonsWord, recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 KEY = change().change_key
@@ -225,7 +225,7 @@ async def test_a_person_says_whose_it_was(word, stands, again, sandbox, tmp_path
     await told_elsewhere(server, tmp_path / "l")
     [entry] = recorded(tmp_path / "l", State)
     assert entry.state is State.USED_ELSEWHERE
-    settle(tmp_path / "l", KEY, word, "seen at the provider")
+    settle(tmp_path / "l", KEY, PersonsWord(word, "seen at the provider"))
     [entry] = recorded(tmp_path / "l", State)
     assert (entry.state, entry.error) == (stands, "settled by hand: seen at the provider")
     before = server.books.requests
@@ -246,9 +246,9 @@ def test_a_word_is_taken_where_the_ledger_does_not_know(state: State) -> None:
 
 async def test_what_was_confirmed_takes_no_second_word(sandbox, tmp_path) -> None:
     await told_elsewhere(sandbox(duplicates="error-400"), tmp_path / "l")
-    settle(tmp_path / "l", KEY, State.APPLIED, "seen")
+    settle(tmp_path / "l", KEY, PersonsWord(State.APPLIED, "seen"))
     with pytest.raises(ConfigurationError, match="Nothing was settled"):
-        settle(tmp_path / "l", KEY, State.NOT_APPLIED, "guessed")
+        settle(tmp_path / "l", KEY, PersonsWord(State.NOT_APPLIED, "guessed"))
 
 
 async def test_a_memory_forgets_it_as_what_else_is_applied(sandbox) -> None:

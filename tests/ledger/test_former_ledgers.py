@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from ledger_files import by_hand
 
 from bonifiq_async import SqliteLedger
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Intent, Settled, State, Unsettled
-from bonifiq_async.ledger.sqlite.reader import recorded, standing
+from bonifiq_async.ledger.runs import RunOrigin
+from bonifiq_async.ledger.sqlite.connection import opened
+from bonifiq_async.ledger.sqlite.reader import changes, recorded, standing
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "former_ledgers.zip"
 ACCOUNTS = {
@@ -67,5 +70,33 @@ async def test_each_state_is_what_it_was(former):
             assert (state, shown) == (state, expected(provider, state))
             if isinstance(ruling, Granted):
                 assert await ledger.end(intent, ruling.fence, Ending(State.APPLIED, 1))
+    assert all((each.run, each.last_run) == (None, None) for each in changes(path))
     done = sum(expected(provider, state)[0] is not Unsettled for state in states)
     assert sum(standing(path).counts[state] for state in DONE) == done
+
+
+async def test_its_changes_go_on_in_runs(former):
+    """What was in doubt keeps that no run is known which sent it first; nothing else is rewritten."""
+    path, states, provider = former
+    async with SqliteLedger(path) as ledger:
+        await ledger.begin_run(RunOrigin("apply", "ana", "shop"))
+        for place, state in enumerate(states, 1):
+            intent = evolve(asked(provider, state, place), line=place)
+            ruling = await ledger.claim(intent, lease=60, repeatable=provider == "bonifiq")
+            if isinstance(ruling, Granted):
+                assert await ledger.end(intent, ruling.fence, Ending(State.APPLIED, 1))
+        await ledger.end_run({"applied": 1})
+    of = {each.key.removeprefix("key "): (each.run, each.line, each.last_run) for each in changes(path)}
+    for place, state in enumerate(states, 1):
+        kind, in_doubt = expected(provider, state)
+        sent = (None, None, 1) if in_doubt else (1, place, 1)
+        assert (state, of[state.value]) == (state, sent if kind is Granted else (None, None, None))
+
+
+def test_its_tables_are_those_of_a_new_one(former, tmp_path):
+    path = former[0]
+    for each in (path, tmp_path / "new"):
+        opened(each).close()
+    old, new = (by_hand(each, "SELECT name, sql FROM sqlite_master") for each in (path, tmp_path / "new"))
+    assert sorted(old, key=str) == sorted(new, key=str)
+    assert by_hand(path, "PRAGMA integrity_check") == [("ok",)]

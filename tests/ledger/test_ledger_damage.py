@@ -29,7 +29,7 @@ from bonifiq_async import (
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.ledger.protocol import Intent, State
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
 from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, cells_of, close, every, find, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -262,7 +262,7 @@ async def test_an_amount_that_nobody_wrote_is_neither_told_nor_sent(damaged):
         with pytest.raises(LedgerError, match="under the key 'bad' is not what was written"):
             ask(path)
     with pytest.raises(LedgerError, match="is damaged"):
-        settle(path, "bad", State.NOT_APPLIED, "who knows")
+        settle(path, "bad", PersonsWord(State.NOT_APPLIED, "who knows"))
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change("good", "10.25"))).effect is Effect.APPLIED
         with pytest.raises(
@@ -360,5 +360,5 @@ def test_tables_that_are_not_those_of_the_format_are_refused(tmp_path):
     opened(tmp_path / "ledger").close()
     content = (tmp_path / "ledger").read_bytes()
     (tmp_path / "ledger").write_bytes(content.replace(b"value TEXT", b"value REAL"))
-    with pytest.raises(ConfigurationError, match="its tables are not those of format 2"):
+    with pytest.raises(ConfigurationError, match="its tables are not those of format 3"):
         opened(tmp_path / "ledger")

@@ -40,7 +40,7 @@ from bonifiq_async.ledger.protocol import (
     Unsettled,
 )
 from bonifiq_async.ledger.sqlite.owner import BEAT, SILENCE, Sight
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, WORDS, settle, standing
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, WORDS, PersonsWord, settle, standing
 
 T = TypeVar("T")
 
@@ -401,12 +401,12 @@ class SqliteMachine(Machine):
         runs = shown and claim is not None and self.lives(claim)
         stands = self.stands(key)
         if stands in WORDS and not runs:
-            settle(self.path, key, state, "seen", runtime=self.runtime)
+            settle(self.path, key, PersonsWord(state, "seen"), runtime=self.runtime)
             self.known[key].over(WORDS[stands][state])
             self.known[key].fence += 1
         else:
             with pytest.raises(ConfigurationError, match="Nothing was settled"):
-                settle(self.path, key, state, "guessed", runtime=self.runtime)
+                settle(self.path, key, PersonsWord(state, "guessed"), runtime=self.runtime)
         self.shown = False
 
     @rule()

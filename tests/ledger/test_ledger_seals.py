@@ -18,7 +18,7 @@ from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import Ending, Intent, State
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import provider_of, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, provider_of, recorded, settle, standing
 from bonifiq_async.ledger.sqlite.row import TOGETHER
 from bonifiq_async.sandbox import FaultScript
 
@@ -69,7 +69,7 @@ READS: dict[str, Callable[[Path], object]] = {
     "a sum": standing,
     "a list": lambda path: list(recorded(path, set(State))),
     "a list of others": lambda path: list(recorded(path, {State.REFUSED})),
-    "a word": lambda path: settle(path, "key", State.APPLIED, "seen"),
+    "a word": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
 }
 
 

@@ -127,6 +127,7 @@ async def test_what_makes_it_a_ledger_is_in_the_file_before_it_has_a_log(tmp_pat
             "book",
             "change",
             "owner",
+            "run",
         }
 
 

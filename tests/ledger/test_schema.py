@@ -40,7 +40,7 @@ async def test_a_ledger_of_the_former_format_goes_on(left, tmp_path):
     found = standing(path)
     assert (found.provider, found.counts[State.APPLIED]) == ("bonifiq", 4)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_a_former_ledger_whose_account_is_gone_is_damaged(tmp_path):

@@ -15,7 +15,7 @@ from bonifiq_async.ledger.protocol import Ending, Intent, State
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
 from bonifiq_async.ledger.sqlite.location import FileLocation
 from bonifiq_async.ledger.sqlite.owner import Sight
-from bonifiq_async.ledger.sqlite.reader import rebind, recorded, settle
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, rebind, recorded, settle
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
@@ -37,14 +37,14 @@ async def test_what_is_being_sent_on_this_machine_is_not_settled(sandbox, tmp_pa
         await until(lambda: server.books.requests == 1)
         [doubt] = recorded(path, [State.IN_DOUBT])
         with pytest.raises(ConfigurationError, match=rf"process {os.getpid()} .*end that process first"):
-            settle(path, doubt.key, State.NOT_APPLIED, "no movement")
+            settle(path, doubt.key, PersonsWord(State.NOT_APPLIED, "no movement"))
         call.cancel()
         await asyncio.wait([call])
-    settle(path, KEY, State.NOT_APPLIED, "no movement")
+    settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
 
 
 WORDS = {
-    "it is applied": lambda path: settle(path, "key", State.APPLIED, "seen"),
+    "it is applied": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
     "it is of another account": lambda path: rebind(path, ("p", "another")),
 }
 
@@ -92,7 +92,7 @@ async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
     async with SqliteLedger(path, monotonic=behind) as ledger, client_for(server, ledger=ledger) as client:
         call = asyncio.create_task(client.outcome_of(change()))
         await until(lambda: server.books.requests == 1)
-        settle(path, KEY, State.NOT_APPLIED, "no movement")
+        settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
         assert (await call).effect is Effect.APPLIED
     assert f"contradiction: key={KEY} is applied" in caplog.text
     [entry] = recorded(path, [State.APPLIED])
@@ -113,7 +113,7 @@ async def test_what_is_applied_late_is_not_written_into_a_ledger_that_is_another
     intent = Intent("operation", KEY, b"d", "ana", Decimal(1), "/path", b"{}", ("bonifiq", "one"))
     async with SqliteLedger(path, monotonic=behind) as ledger, SqliteLedger(path) as other:
         granted = await ledger.claim(intent, lease=60, repeatable=True)
-        settle(path, KEY, State.NOT_APPLIED, "no movement")
+        settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
         await other.bind("bonifiq", "another")
         assert not await ledger.end(intent, granted.fence, Ending(State.APPLIED, 1))
     assert f"contradiction: key={KEY} is applied" in caplog.text

@@ -19,7 +19,7 @@ from bonifiq_async import (
 )
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
@@ -72,7 +72,7 @@ async def test_a_persons_word_in_either_ledger_ends_the_doubt(where, raba7ni, tm
         for path in paths.values():
             async with SqliteLedger(path) as ledger:
                 assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.UNKNOWN
-        settle(paths[where], client.in_doubt()[0], State.NOT_APPLIED, "no movement")
+        settle(paths[where], client.in_doubt()[0], PersonsWord(State.NOT_APPLIED, "no movement"))
         async with SqliteLedger(paths[where]) as ledger:
             assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.APPLIED
         assert client.in_doubt() == ()

@@ -33,7 +33,7 @@ from bonifiq_async import (
 )
 from bonifiq_async._provider import registry
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
 from bonifiq_async.sandbox import FaultScript
 
 DOUBTFUL = ("close-before", "close-after", "reset-after", "half-head-after", "half-body-after", "html-after")
@@ -183,7 +183,7 @@ class LedgerBehaviour(Behaviour):
             async with SqliteLedger(path) as ledger, self.side.client(server, ledger=ledger) as client:
                 doubtful = await self.side.make(client, self.side.change())
                 assert doubtful.effect is Effect.UNKNOWN
-                settle(path, doubtful.change.change_key, word, "by the books")
+                settle(path, doubtful.change.change_key, PersonsWord(word, "by the books"))
                 assert (await self.side.make(client, self.side.change())).effect is effect
             assert server.books.requests == requests
 

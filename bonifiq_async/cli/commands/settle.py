@@ -11,12 +11,13 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted
 from bonifiq_async.cli.terminal.report import plan_table
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import accept_without_log
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, accept_without_log
 from bonifiq_async.ledger.sqlite.reader import settle as record_word
 
 
@@ -66,7 +67,7 @@ def settle(
     if word.key is None or word.applied is None or word.note is None:
         raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
     state = State.APPLIED if word.applied else State.NOT_APPLIED
-    record_word(ledger, word.key, state, word.note, word.operation)
+    record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
     say(f"Change {word.key} is now recorded as {'applied' if word.applied else 'not-applied'}.")
     return Exit.DONE
 

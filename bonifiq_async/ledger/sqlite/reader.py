@@ -14,6 +14,8 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.protocol import DONE, Account, State
+from bonifiq_async.ledger.runs import Run, RunOrigin
+from bonifiq_async.ledger.sqlite import run
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, fault_of, opened, unusable, writing
 from bonifiq_async.ledger.sqlite.header import bound, provider_in
 from bonifiq_async.ledger.sqlite.location import FileLocation
@@ -36,7 +38,11 @@ WORDS: Mapping[State, Mapping[State, State]] = {
 class Recorded:
     """One change as it stands: its request's body, and what is known of its end.
 
-    `first_sent` and `last_sent` are seconds since the epoch: from when to when it may have been acted on.
+    `first_sent` and `last_sent` are seconds since the epoch: from when to when it may have been acted on, or
+    when a person's word on it was taken. `attempts` counts the requests, `answer` is what the ledger keeps of
+    the provider's answer. `run` is the run that first claimed it, `line` the line of that run's file, and
+    `last_run` the run that claimed or settled it last, by which it ended where it has; None where there is
+    none, as of changes that a web service makes.
     """
 
     key: str
@@ -48,6 +54,67 @@ class Recorded:
     value: Decimal
     first_sent: float
     last_sent: float
+    attempts: int
+    answer: str | None
+    run: int | None
+    line: int | None
+    last_run: int | None
+
+    @property
+    def ended(self) -> float | None:
+        """When it ended; None where that is still to come."""
+        return None if self.state in (State.CLAIMED, State.IN_DOUBT) else self.last_sent
+
+
+@frozen
+class ChangeFilter:
+    """Which changes are asked for: those in one of `states` to which all else applies that is not None.
+
+    Times are seconds since the epoch. A change counts at the time of its latest event (`last_sent`), so that
+    it is in one period of several: `since` is the first moment of a period, `until` the first after it.
+    `run` is one that first claimed the change, or claimed it last.
+    """
+
+    states: Collection[State] = frozenset(State)
+    customer_id: str | None = None
+    key: str | None = None
+    since: float | None = None
+    until: float | None = None
+    run: int | None = None
+
+    def takes(self, entry: Entry) -> bool:
+        """Say whether it asks for a change, whatever state that is in."""
+        return (
+            self.customer_id in (None, entry.row.customer_id)
+            and self.key in (None, entry.key)
+            and (self.since is None or entry.last_sent >= self.since)
+            and (self.until is None or entry.last_sent < self.until)
+            and (self.run is None or self.run in (entry.run, entry.last_run))
+        )
+
+
+def changes(
+    path: Path, wanted: ChangeFilter = ChangeFilter(), *, runtime: Runtime = Runtime()
+) -> Iterator[Recorded]:
+    """Yield the changes of a ledger that are `wanted`, the first sent first, each as it stands when read.
+
+    Every change is read and its seal asked, also of those that are not wanted: what is damaged cannot be
+    left out unseen. Others may write meanwhile. Raises as `standing`.
+    """
+    with _existing(path) as connection:
+        sight = Sight.here(runtime)
+        for entry in every(connection):
+            if wanted.takes(entry) and (state := _state(connection, sight, entry)) in wanted.states:
+                yield _recorded(entry, state)
+
+
+def runs(path: Path, *, runtime: Runtime = Runtime()) -> Sequence[Run]:
+    """Return the runs of a ledger, the latest first: the command line makes one for each of its commands.
+
+    Raises as `standing`.
+    """
+    with _existing(path) as connection:
+        return list(run.every(connection, Sight.here(runtime)))
 
 
 def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtime()) -> Iterator[Recorded]:
@@ -55,12 +122,7 @@ def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtim
 
     Others may write meanwhile. Raises as `standing`.
     """
-    with _existing(path) as connection:
-        sight = Sight.here(runtime)
-        for entry in every(connection):
-            state = _state(connection, sight, entry)
-            if state in states:
-                yield _recorded(entry, state)
+    return changes(path, ChangeFilter(states), runtime=runtime)
 
 
 def _recorded(entry: Entry, state: State) -> Recorded:
@@ -75,6 +137,11 @@ def _recorded(entry: Entry, state: State) -> Recorded:
         row.value,
         row.first_sent,
         entry.last_sent,
+        entry.attempts,
+        entry.answer,
+        entry.run or None,
+        entry.line or None,
+        (entry.run if entry.last_run is None else entry.last_run) or None,
     )
 
 
@@ -204,16 +271,22 @@ def provider_of(path: Path) -> str | None:
         return provider_in(connection)
 
 
+@frozen
+class PersonsWord:
+    """A person's word on a change in doubt, `APPLIED` or `NOT_APPLIED`; `note` says how it is known.
+
+    `by` is the run in which it is given, and says whose word it is.
+    """
+
+    state: State
+    note: str
+    by: RunOrigin | None = None
+
+
 def settle(
-    path: Path,
-    key: str,
-    state: State,
-    note: str,
-    operation: str | None = None,
-    *,
-    runtime: Runtime = Runtime(),
+    path: Path, key: str, word: PersonsWord, operation: str | None = None, *, runtime: Runtime = Runtime()
 ) -> None:
-    """Write down a person's word, `APPLIED` or `NOT_APPLIED`, on the change in doubt under `key`.
+    """Write down a person's word on the change in doubt under `key`.
 
     So, too, on one whose key was used elsewhere: that it is applied makes it `ALREADY_APPLIED`. `operation`,
     such as `earn`, tells which where several share the key. Raises `ConfigurationError` when not exactly one
@@ -221,8 +294,8 @@ def settle(
     is no key.
     """
     validation.text(key, "key")
-    if state not in _SAME:
-        raise ConfigurationError(f"A change in doubt cannot be settled as {state.value}.")
+    if word.state not in _SAME:
+        raise ConfigurationError(f"A change in doubt cannot be settled as {word.state.value}.")
     with _existing(path) as connection, writing(connection):
         sight = Sight.here(runtime)
         meant = [each for each in under(connection, key) if operation in (None, short(each.operation))]
@@ -235,9 +308,7 @@ def settle(
         ]
         if len(doubtful) == 1 and not busy:
             [entry] = doubtful
-            said = WORDS[_state(connection, sight, entry)][state]
-            row = evolve(entry.row, state=said, in_doubt=False, fence=entry.row.fence + 1)
-            put(connection, evolve(entry, row=row, error=f"settled by hand: {printable(note, None)}"))
+            _settle(connection, sight, entry, word)
     if busy:
         raise ConfigurationError(
             f"The change under the key {printable(key)} may still be under way: {busy[0]} has claimed it, "
@@ -251,6 +322,18 @@ def settle(
             f"{found} in doubt under the key {printable(key)} in {path}{which if doubtful else ''}. "
             "Nothing was settled."
         )
+
+
+def _settle(connection: LedgerConnection, sight: Sight, entry: Entry, word: PersonsWord) -> None:
+    now = sight.runtime.wall()
+    said = WORDS[_state(connection, sight, entry)][word.state]
+    row = evolve(entry.row, state=said, in_doubt=False, fence=entry.row.fence + 1)
+    last_run = 0
+    if word.by is not None:
+        last_run = run.begin(connection, word.by, "", now, sight).id
+        run.end(connection, last_run, now, {said.value: 1})
+    note = f"settled by hand: {printable(word.note, None)}"
+    put(connection, evolve(entry, row=row, last_sent=now, error=note, last_run=last_run))
 
 
 def accept_without_log(path: Path) -> None:

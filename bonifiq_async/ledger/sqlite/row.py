@@ -33,17 +33,22 @@ COLUMNS = {
     "attempts": "INTEGER NOT NULL",
     "answer": "TEXT",
     "error": "TEXT",
+    "run": "INTEGER NOT NULL DEFAULT 0",
+    "line": "INTEGER NOT NULL DEFAULT 0",
+    "last_run": "INTEGER",
     "seal": "INTEGER NOT NULL",
 }
-TABLE = (
-    # In the order in which they come: kept in the order of the keys, each would touch a page of its own.
-    f"CREATE TABLE change (id INTEGER PRIMARY KEY, "
-    f"{', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())}, UNIQUE (key, operation))"
-)
+ADDED = [f"{name} {COLUMNS[name]}" for name in ("run", "line", "last_run")]
+"""What a format later than the first two has: it stands last in the file, where SQLite adds a column."""
+_KEPT = [f"{name} {kind}" for name, kind in COLUMNS.items() if f"{name} {kind}" not in ADDED]
+# In the order in which they come: kept in the order of the keys, each would touch a page of its own.
+_TABLE = "CREATE TABLE change (id INTEGER PRIMARY KEY, {}, UNIQUE (key, operation))"
+FORMER_TABLE = _TABLE.format(", ".join(_KEPT))
+TABLE = _TABLE.format(", ".join([*_KEPT, *ADDED]))
 
 _ALL = ", ".join(COLUMNS)
-_AT_FIRST = [*list(COLUMNS)[:-3], "seal"]
-"""All columns but answer and error, which are empty in a fresh claim, and stand last before the seal."""
+_AT_FIRST = [name for name in COLUMNS if name not in ("answer", "error", "last_run")]
+"""All columns but those that are empty in a fresh claim."""
 _NEW = (
     f"INSERT INTO change ({', '.join(_AT_FIRST)}) VALUES ({', '.join('?' * len(_AT_FIRST))})"
     " ON CONFLICT (key, operation) DO NOTHING"
@@ -67,6 +72,8 @@ _CLOSE = (
 )
 
 _SEAL = len(COLUMNS) - 1
+_RUN = _SEAL - len(ADDED)
+_OF_NO_RUN = (0, 0, None)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -88,6 +95,9 @@ StoredCells = tuple[
     int,
     str | None,
     str | None,
+    int,
+    int,
+    int | None,
 ]
 """A change as it lies in the file: the types of `COLUMNS`, without the seal that vouches for them."""
 
@@ -98,7 +108,11 @@ class Damaged(sqlite3.DatabaseError):
 
 @fixed
 class Entry:
-    """A change: what `rule` asks for (`row`), its request, and how the sendings of it ended."""
+    """A change: what `rule` asks for (`row`), its request, and how the sendings of it ended.
+
+    `run` is the run that claimed it first and `line` the line of that run's file, 0 where there is none.
+    `last_run` is the run that claimed it last, None where that is the first one.
+    """
 
     operation: str
     key: str
@@ -109,6 +123,9 @@ class Entry:
     attempts: int = 0
     answer: str | None = None
     error: str | None = None
+    run: int = 0
+    line: int = 0
+    last_run: int | None = None
 
 
 def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None:
@@ -142,7 +159,7 @@ def under(database: sqlite3.Connection, key: str) -> list[Entry]:
     return list(map(_entry, database.execute(f"SELECT {_ALL} FROM change WHERE key = ?", (key,))))
 
 
-def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float) -> StoredCells:
+def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float, run: int) -> StoredCells:
     """Return the cells of a change that is claimed for the first time."""
     return (
         intent.operation,
@@ -162,6 +179,9 @@ def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float
         0,
         None,
         None,
+        run,
+        intent.line,
+        None,
     )
 
 
@@ -170,8 +190,9 @@ def add(database: sqlite3.Connection, cells: StoredCells) -> int | None:
 
     None when something stands under its operation and key.
     """
+    run, line = cells[_RUN], cells[_RUN + 1]
     # Of what is empty, the module would ask at length whether it can be adapted.
-    cursor = database.execute(_NEW, (*cells[:-2], _seal(cells)))
+    cursor = database.execute(_NEW, (*cells[:15], run, line, _seal(cells)))
     return cursor.lastrowid if cursor.rowcount == 1 else None
 
 
@@ -192,7 +213,7 @@ def close(database: sqlite3.Connection, cells: StoredCells, ending: Ending, now:
     attempts = cells[14] + ending.attempts
     ended = (float(now), attempts, ending.answer, ending.error)
     state = (ending.state.value, int(ending.state in DOUBTFUL))
-    seal = _seal((*cells[:3], *state, *cells[5:13], *ended))
+    seal = _seal((*cells[:3], *state, *cells[5:13], *ended, *cells[_RUN:]))
     return database.execute(_CLOSE, (*state, *ended, seal, row, cells[1], cells[0], cells[5])).rowcount == 1
 
 
@@ -217,6 +238,9 @@ def cells_of(entry: Entry) -> StoredCells:
         entry.attempts,
         entry.answer,
         entry.error,
+        entry.run,
+        entry.line,
+        entry.last_run,
     )
 
 
@@ -226,7 +250,7 @@ def vouch(found: Iterable[tuple[*StoredCells, int, *tuple[object, ...]]]) -> Non
     What stands after the seal does not count.
     """
     for each in found:
-        if zlib.crc32(_encode(each[:_SEAL])) != each[_SEAL]:
+        if _seal(each[:_SEAL]) != each[_SEAL]:
             raise Damaged(f"what stands under the key {each[1]!r:.60} is not what was written")
 
 
@@ -243,9 +267,12 @@ def _entry(found: tuple[*StoredCells, int]) -> Entry:
         customer_id=found[9],
         value=Decimal(found[10]),
     )
-    return Entry(found[0], found[1], row, *found[11:17])
+    return Entry(found[0], found[1], row, *found[11:20])
 
 
 def _seal(cells: tuple[object, ...]) -> int:
-    """CRC-32 finds every burst of up to 32 bits, and all but one in 4 thousand million of other damages."""
-    return zlib.crc32(_encode(cells))
+    """CRC-32 finds every burst of up to 32 bits, and all but one in 4 thousand million of other damages.
+
+    A change of no run has the seal that it had before there were runs: a former ledger need not be rewritten.
+    """
+    return zlib.crc32(_encode(cells[:_RUN] if cells[_RUN:] == _OF_NO_RUN else cells))

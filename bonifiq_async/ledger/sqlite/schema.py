@@ -1,25 +1,34 @@
-"""The format of the file: its tables, its version, and how one of the former version becomes one of this."""
+"""The format of the file: its tables, its version, and how one of a former version becomes one of this."""
 
 import sqlite3
 from collections.abc import Mapping
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.ledger.sqlite import header, owner, row
+from bonifiq_async.ledger.sqlite import header, owner, row, run
 from bonifiq_async.ledger.sqlite.header import Book
 from bonifiq_async.ledger.sqlite.location import FileLocation, beside
 from bonifiq_async.ledger.sqlite.row import Damaged
 
 APPLICATION = 0x426F6E69
 """`Boni`: marks the file as a ledger (SQLite's application_id)."""
-VERSION = 2
-TABLES: Mapping[str, str] = {"book": header.TABLE, "change": row.TABLE, "owner": owner.TABLE}
-
-FORMER = 1
-"""The version that knew neither beats nor whether a log belongs to the file."""
-FORMER_TABLES: Mapping[str, str] = {
-    "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
+VERSION = 3
+TABLES: Mapping[str, str] = {
+    "book": header.TABLE,
     "change": row.TABLE,
+    "owner": owner.TABLE,
+    "run": run.TABLE,
 }
+_FORMER: Mapping[str, str] = {"book": header.TABLE, "change": row.FORMER_TABLE, "owner": owner.TABLE}
+FORMATS: Mapping[int, Mapping[str, str]] = {
+    1: {
+        "account": "CREATE TABLE account (provider TEXT NOT NULL, fingerprint TEXT NOT NULL)",
+        "change": row.FORMER_TABLE,
+    },
+    2: _FORMER,
+    VERSION: TABLES,
+}
+"""The tables of each version. The first knew neither beats nor whether a log belongs to the file, the second
+no runs."""
 
 
 def is_current(connection: sqlite3.Connection, location: FileLocation) -> bool:
@@ -38,19 +47,18 @@ def is_current(connection: sqlite3.Connection, location: FileLocation) -> bool:
             f"{location.path} is a database, but not a ledger.{beside(location.path)} Nothing was sent; name "
             "another file."
         )
-    if version not in (FORMER, VERSION):
+    if version not in FORMATS:
         raise ConfigurationError(
             f"The ledger {location.path} has format {version}; this program knows format {VERSION}. Nothing "
             "was sent."
         )
-    wanted = FORMER_TABLES if version == FORMER else TABLES
-    if not wanted.items() <= tables.items():
+    if not FORMATS[version].items() <= tables.items():
         raise Damaged(f"its tables are not those of format {version}")
     return bool(version == VERSION)
 
 
 def prepare(connection: sqlite3.Connection, location: FileLocation) -> None:
-    """Make, in a transaction, a ledger of what has nothing in it or is of the former version.
+    """Make, in a transaction, a ledger of what has nothing in it or is of a former version.
 
     Raises as `is_current`: another process may have changed it since that was asked.
     """
@@ -78,13 +86,17 @@ def _make(connection: sqlite3.Connection) -> None:
 
 def _renew(connection: sqlite3.Connection) -> None:
     """Make of a former ledger one of today: what is claimed in it stays claimed, as it was."""
-    account = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
-    if account is None and connection.execute("SELECT 1 FROM change").fetchone() is not None:
-        raise Damaged("it does not say to which account it belongs")
-    connection.execute("DROP TABLE account")
-    for name in TABLES.keys() - FORMER_TABLES.keys():
-        connection.execute(TABLES[name])
-    header.write(connection, Book(account))
+    if connection.execute("PRAGMA user_version").fetchone() == (1,):
+        account = connection.execute("SELECT provider, fingerprint FROM account").fetchone()
+        if account is None and connection.execute("SELECT 1 FROM change").fetchone() is not None:
+            raise Damaged("it does not say to which account it belongs")
+        connection.execute("DROP TABLE account")
+        for name in _FORMER.keys() - FORMATS[1].keys():
+            connection.execute(_FORMER[name])
+        header.write(connection, Book(account))
+    for column in row.ADDED:  # no row is rewritten: a million changes take no longer than one
+        connection.execute(f"ALTER TABLE change ADD COLUMN {column}")
+    connection.execute(run.TABLE)
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

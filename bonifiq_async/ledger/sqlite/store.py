@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +34,8 @@ from bonifiq_async.ledger.protocol import (
     rival,
     rule,
 )
-from bonifiq_async.ledger.sqlite import owner
+from bonifiq_async.ledger.runs import Begun, RunOrigin
+from bonifiq_async.ledger.sqlite import owner, run
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened, too_late
 from bonifiq_async.ledger.sqlite.header import bound
 from bonifiq_async.ledger.sqlite.owner import Beat, Lease, Sight
@@ -42,7 +43,7 @@ from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find
 from bonifiq_async.ledger.sqlite.writer import Writer
 
 TICK: float | None = owner.BEAT
-"""Seconds without work after which the thread writes a beat, while there are claims."""
+"""Seconds without work after which the thread writes a beat, while there are claims or a run."""
 
 
 @public
@@ -81,6 +82,8 @@ class SqliteLedger:
         """The claims of this process: row, cells, and until when (`monotonic`)."""
         self._alarms: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[Ruling]]] = {}
         self._account: Account | None = None
+        self._run = 0
+        """The run that is under way, 0 for none."""
         self._writer: Writer | None = None
         self._opening = threading.Lock()
 
@@ -135,6 +138,26 @@ class SqliteLedger:
             writer.hurry()
             raise
 
+    async def begin_run(self, origin: RunOrigin) -> Begun:
+        """See `RunLedger.begin_run`."""
+        if self._run:
+            raise ConfigurationError(
+                f"Run {self._run} of the ledger {self.path} has not ended. Nothing was sent; open the ledger "
+                "once for each run."
+            )
+        begun = await self._opened().submit(
+            lambda database: run.begin(database, origin, self._owner, self._clock(), self._sight)
+        )
+        self._run = begun.id
+        return begun
+
+    async def end_run(self, counts: Mapping[str, int]) -> None:
+        """See `RunLedger.end_run`."""
+        number, self._run = self._run, 0
+        await self._opened().submit(
+            lambda database: run.end(database, number, self._clock(), counts), kept=True
+        )
+
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         if self._writer is not None:
@@ -181,7 +204,7 @@ class SqliteLedger:
             conflict = rival(None if found is None else found.row)
             if conflict is not None:
                 return conflict
-        sent = fresh(intent, FIRST.fence, self._owner, self._sight.now() + lease, now)
+        sent = fresh(intent, FIRST.fence, self._owner, self._sight.now() + lease, now, self._run)
         # Most changes were never seen: they are looked for and claimed at once.
         if (number := add(database, sent)) is not None:
             self._live[place] = (number, sent, self._runtime.monotonic() + lease)
@@ -198,6 +221,11 @@ class SqliteLedger:
             )
             if entry is not None:
                 again = evolve(again, attempts=entry.attempts, answer=entry.answer, error=entry.error)
+            # As with `first_sent`: where it may have been applied, it is still what was sent first.
+            if entry is not None and ruling.in_doubt:
+                again = evolve(again, run=entry.run, line=entry.line, last_run=self._run)
+            else:
+                again = evolve(again, run=self._run, line=intent.line)
             self._live[place] = (*put(database, again), self._runtime.monotonic() + lease)
         return ruling
 
@@ -307,7 +335,7 @@ class SqliteLedger:
                     self._connect,
                     begun=self._begun,
                     committed=self._committed,
-                    rest=lambda: TICK if self._live else None,
+                    rest=lambda: TICK if self._live or self._run else None,
                 )
                 self._writer.start()
             return self._writer

@@ -1,0 +1,29 @@
+"""Which user runs a command, where and on which file: what a ledger keeps of a run."""
+
+import getpass
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+from bonifiq_async.ledger.runs import RunOrigin
+
+
+def origin(command: str, file: str = "", content: Path | None = None) -> RunOrigin:
+    """Return what a ledger keeps of a run of `command`; `content` has the bytes of the file called `file`.
+
+    A file is kept with its whole path: another folder may have one of the same name.
+    """
+    digest = ""
+    if content is not None:
+        with content.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    named = os.path.abspath(file) if file and Path(file).exists() else file
+    return RunOrigin(command, _user(), platform.node(), named, digest)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):  # a container's user may have a number and no name
+        return f"user {os.getuid()}"

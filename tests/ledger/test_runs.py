@@ -1,0 +1,268 @@
+"""The runs of a ledger: what is known of each, and which of them a change is of."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from ledger_files import by_hand
+
+from bonifiq_async import ConfigurationError, LedgerError, MemoryLedger, SqliteLedger
+from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
+from bonifiq_async.ledger.runs import RunLedger, RunOrigin, RunState
+from bonifiq_async.ledger.sqlite.reader import ChangeFilter, PersonsWord, changes, runs, settle
+
+INTENT = Intent("op", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"), line=7)
+MARCH = RunOrigin("apply", "ana", "shop", "/files/march.csv", "12ab")
+
+
+async def sent(ledger: SqliteLedger, state: State, intent: Intent = INTENT) -> None:
+    """Claim a change, and write down how it ended."""
+    granted = await ledger.claim(intent, lease=60, repeatable=True)
+    assert isinstance(granted, Granted)
+    assert await ledger.end(intent, granted.fence, Ending(state, 1))
+
+
+def seen(path: Path) -> tuple[int | None, int | None, int | None]:
+    """Return run, line and last run of the one change of a ledger."""
+    [change] = changes(path)
+    return change.run, change.line, change.last_run
+
+
+LIVES = {
+    "of one run": (["run"], [State.APPLIED], (1, 7, 1)),
+    "of no run": ([""], [State.APPLIED], (None, 7, None)),
+    "in doubt, and ended by the next run": (["run", "run"], [State.IN_DOUBT, State.APPLIED], (1, 7, 2)),
+    "in doubt, and in doubt again": (["run"] * 3, [State.IN_DOUBT] * 3, (1, 7, 3)),
+    "in doubt, and ended without a run": (["run", ""], [State.UNKNOWN, State.APPLIED], (1, 7, None)),
+    "in doubt without a run": (["", "run"], [State.IN_DOUBT, State.APPLIED], (None, 7, 1)),
+    "refused, and sent anew": (["run", "run"], [State.REFUSED, State.APPLIED], (2, 107, 2)),
+    "refused, and sent anew without a run": (["run", ""], [State.REFUSED, State.APPLIED], (None, 107, None)),
+}
+
+
+@pytest.mark.parametrize(("by", "states", "expected"), LIVES.values(), ids=LIVES)
+async def test_a_change_is_of_the_run_that_sent_it_first_and_of_the_one_that_ended_it(
+    by, states, expected, tmp_path
+):
+    """Where nothing of it may have been applied, the next claim is its first."""
+    for number, (how, state) in enumerate(zip(by, states, strict=True)):
+        async with SqliteLedger(tmp_path / "l") as ledger:
+            if how == "run":
+                await ledger.begin_run(MARCH)
+            await sent(ledger, state, evolve(INTENT, line=INTENT.line + 100 * number))
+            if how == "run":
+                await ledger.end_run({state.value: 1})
+    assert seen(tmp_path / "l") == expected
+    assert [each.id for each in runs(tmp_path / "l")] == list(range(by.count("run"), 0, -1))
+
+
+async def test_a_run_says_who_ran_what_and_what_came_of_it(tmp_path):
+    now = [1_700_000_000.0]
+    async with SqliteLedger(tmp_path / "l", clock=lambda: now[0]) as ledger:
+        assert isinstance(ledger, RunLedger)
+        begun = await ledger.begin_run(MARCH)
+        assert (begun.id, begun.before) == (1, None)
+        [run] = runs(tmp_path / "l")
+        assert (run.origin, run.ended, run.state, run.counts) == (MARCH, None, RunState.UNDER_WAY, {})
+        now[0] += 60
+        await ledger.end_run({"applied": 2, "not tried": 1})
+        await sent(ledger, State.APPLIED)
+    [run] = runs(tmp_path / "l")
+    assert (run.begun, run.ended, run.state) == (1_700_000_000.0, 1_700_000_060.0, RunState.ENDED)
+    assert run.counts == {"applied": 2, "not tried": 1}
+    assert seen(tmp_path / "l")[0] is None  # the run had ended
+
+
+async def test_a_ledger_object_makes_one_run_at_a_time(tmp_path):
+    """Two at once are two objects, on one file or on two."""
+    async with SqliteLedger(tmp_path / "l") as ledger, SqliteLedger(tmp_path / "l") as another:
+        await ledger.begin_run(MARCH)
+        with pytest.raises(ConfigurationError, match=r"Run 1 of the ledger .* has not ended"):
+            await ledger.begin_run(MARCH)
+        assert (await another.begin_run(MARCH)).id == 2
+        await ledger.end_run({})
+        assert (await ledger.begin_run(MARCH)).id == 3
+    assert [(run.id, run.ended is None) for run in runs(tmp_path / "l")] == [(3, True), (2, True), (1, False)]
+
+
+async def test_a_ledger_in_memory_keeps_no_runs():
+    """No other process could ask it afterwards."""
+    assert not isinstance(MemoryLedger(), RunLedger)
+
+
+async def test_a_clock_that_stands_still_keeps_the_order(tmp_path):
+    """Runs and changes are told apart by their numbers, and no change has ended before it was sent."""
+    async with SqliteLedger(tmp_path / "l", clock=lambda: 5.0) as ledger:
+        for number in (1, 2):
+            assert (await ledger.begin_run(MARCH)).id == number
+            await sent(ledger, State.APPLIED, evolve(INTENT, key=f"key {number}"))
+            await ledger.end_run({"applied": 1})
+    assert [(run.id, run.begun, run.ended) for run in runs(tmp_path / "l")] == [(2, 5.0, 5.0), (1, 5.0, 5.0)]
+    assert [(one.first_sent, one.ended, one.run) for one in changes(tmp_path / "l")] == [
+        (5.0, 5.0, 1),
+        (5.0, 5.0, 2),
+    ]
+    assert [one.run for one in changes(tmp_path / "l", ChangeFilter(since=5.0))] == [1, 2]
+    assert list(changes(tmp_path / "l", ChangeFilter(until=5.0))) == []
+
+
+KILLED = """
+import asyncio, os, sys
+from decimal import Decimal
+from bonifiq_async import SqliteLedger
+from bonifiq_async.ledger.protocol import Intent
+from bonifiq_async.ledger.runs import RunOrigin
+
+async def main():
+    async with SqliteLedger(sys.argv[1]) as ledger:
+        await ledger.begin_run(RunOrigin("apply", "ana", "shop", "/files/march.csv", "12ab"))
+        intent = Intent("op", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"), line=7)
+        await ledger.claim(intent, lease=60, repeatable=True)
+        os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_a_run_that_was_killed_is_told_to_the_next_of_the_same_file(tmp_path):
+    """And to no other; when that has ended, no more."""
+    path = tmp_path / "l"
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [(run.state, run.ended) for run in runs(path)] == [(RunState.NOT_ENDED, None)]
+    async with SqliteLedger(path) as ledger:
+        assert (await ledger.begin_run(evolve(MARCH, digest="another"))).before is None
+        await ledger.end_run({})
+        begun = await ledger.begin_run(MARCH)
+        assert begun.before is not None
+        assert (begun.before.id, begun.before.state) == (1, RunState.NOT_ENDED)
+        await sent(ledger, State.APPLIED)
+        await ledger.end_run({"applied": 1})
+        again = await ledger.begin_run(MARCH)
+        assert again.before is not None and again.before.state is RunState.ENDED
+    assert seen(path) == (1, 7, 3)
+
+
+BUSY = """
+import asyncio, sys
+from bonifiq_async import SqliteLedger
+from bonifiq_async.ledger.runs import RunOrigin
+
+async def main():
+    async with SqliteLedger(sys.argv[1]) as ledger:
+        for n in range(50):
+            await ledger.begin_run(RunOrigin("apply", sys.argv[2], "shop"))
+            await ledger.end_run({"applied": n})
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_write_runs_at_once(tmp_path):
+    """Each has numbers of its own, and ends its own."""
+    SqliteLedger(tmp_path / "l")
+    children = [
+        subprocess.Popen([sys.executable, "-c", BUSY, str(tmp_path / "l"), name]) for name in ("ana", "bia")
+    ]
+    assert [child.wait(60) for child in children] == [0, 0]
+    found = list(reversed(runs(tmp_path / "l")))
+    assert [run.id for run in found] == list(range(1, 101))
+    for name in ("ana", "bia"):
+        assert [run.counts for run in found if run.origin.user == name] == [{"applied": n} for n in range(50)]
+
+
+async def test_a_persons_word_is_a_run_of_its_own(tmp_path):
+    path = tmp_path / "l"
+    async with SqliteLedger(path, clock=lambda: 5.0) as ledger:
+        await ledger.begin_run(MARCH)
+        await sent(ledger, State.UNKNOWN)
+        await ledger.end_run({"unknown": 1})
+    settle(path, "key", PersonsWord(State.APPLIED, "seen", RunOrigin("settle", "bia", "office")))
+    [word, run] = runs(path)
+    assert (word.id, word.origin.user, word.state, word.counts) == (2, "bia", RunState.ENDED, {"applied": 1})
+    assert (run.id, seen(path)) == (1, (1, 7, 2))
+    [change] = changes(path)
+    assert change.first_sent == 5.0 and change.ended == word.ended  # when the word was given
+
+
+BY_HAND = {
+    "the run of a change": "UPDATE change SET run = 2",
+    "no run for a change": "UPDATE change SET run = 0, line = 0",
+    "a line": "UPDATE change SET line = 8",
+    "the last run": "UPDATE change SET last_run = 2",
+    "a run's user": "UPDATE run SET user = 'eve'",
+    "a run's counts": "UPDATE run SET counts = '{\"applied\":2}'",
+}
+
+
+@pytest.mark.parametrize("statement", BY_HAND.values(), ids=BY_HAND)
+async def test_what_was_changed_by_hand_is_not_told(statement, tmp_path):
+    path = tmp_path / "l"
+    async with SqliteLedger(path) as ledger:
+        await ledger.begin_run(MARCH)
+        await sent(ledger, State.APPLIED)
+        await ledger.end_run({"applied": 1})
+    by_hand(path, statement)
+    with pytest.raises(LedgerError, match="is not what was written"):
+        runs(path), list(changes(path, ChangeFilter(key="another")))
+
+
+WANTED = {
+    "all": (ChangeFilter(), "abc"),
+    "a customer": (ChangeFilter(customer_id="bia"), "b"),
+    "a key": (ChangeFilter(key="c"), "c"),
+    "since a moment, with it": (ChangeFilter(since=20.0), "bc"),
+    "until a moment, without it": (ChangeFilter(until=20.0), "a"),
+    "a period": (ChangeFilter(since=20.0, until=30.0), "b"),
+    "states": (ChangeFilter({State.REFUSED}), "b"),
+    "a run that claimed it first": (ChangeFilter(run=1), "c"),
+    "a run that claimed it last": (ChangeFilter(run=2), "bc"),
+    "two things": (ChangeFilter(run=2, customer_id="bia"), "b"),
+    "nothing": (ChangeFilter(customer_id="eve"), ""),
+}
+
+
+@pytest.mark.parametrize(("wanted", "keys"), WANTED.values(), ids=WANTED)
+async def test_the_changes_that_are_wanted(wanted, keys, tmp_path):
+    now = [5.0]
+    async with SqliteLedger(tmp_path / "l", clock=lambda: now[0]) as ledger:
+        for at, key, customer, state in [
+            (5.0, "c", "ana", State.IN_DOUBT),
+            (10.0, "a", "ana", State.APPLIED),
+            (20.0, "b", "bia", State.REFUSED),
+            (30.0, "c", "ana", State.APPLIED),
+        ]:
+            now[0] = at
+            if at in (5.0, 20.0):
+                await ledger.begin_run(MARCH)
+            await sent(ledger, state, evolve(INTENT, key=key, customer_id=customer))
+            if at in (5.0, 30.0):
+                await ledger.end_run({})
+    assert sorted(one.key for one in changes(tmp_path / "l", wanted)) == list(keys)
+
+
+def test_what_is_no_file_has_no_runs(tmp_path):
+    with pytest.raises(ConfigurationError, match="There is no ledger"):
+        runs(tmp_path / "l")
+
+
+async def test_a_run_that_idles_is_heard_of(tmp_path, monkeypatch):
+    """In an outage nothing is claimed; in another container the run would else look as if it were over."""
+    monkeypatch.setattr("bonifiq_async.ledger.sqlite.store.TICK", 0.01)
+    monkeypatch.setattr("bonifiq_async.ledger.sqlite.owner.BEAT", 0.0)
+    async with SqliteLedger(tmp_path / "l") as ledger:
+        await ledger.begin_run(MARCH)
+        with closing(sqlite3.connect(tmp_path / "l")) as database:
+            beats = set()
+            while len(beats) < 3:
+                beats.add(database.execute("SELECT beat FROM owner").fetchone())
+                await asyncio.sleep(0.005)
