@@ -1,8 +1,8 @@
 """The clients that are compared: each applies the same change in the way its own documentation shows.
 
 All have a pool as wide as the calls in flight; httpx keeps its default of 20 idle connections, which
-costs it less than keeping more. They are imported where they run, so that none pays for
-another's modules.
+costs it less than keeping more. They are imported where they run, so that no client pays for
+the modules of another.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def path(number: int) -> str:
 
 
 def payload(run: int, number: int) -> dict[str, object]:
-    """Return a change as those who do it by hand write it."""
+    """Return a change as a program without a client library writes it."""
     key = f"ADD-c{number}-10.5-{run}.{number}"
     return {"Value": 10.5, "OperationType": 0, "Reason": "r", "ChangeKey": key}
 

@@ -3,7 +3,7 @@
 Providers in real time: a rate limit (429 with Retry-After), a limit of requests at once (503), latency
 that rises with load, and both limits halved and restored. Each is tried with the adaptive limit and with
 fixed ones. The provider is a process of its own, and counts by itself what it takes and turns away,
-and says by how much its answers were late: for so long its places are taken for nothing.
+and says by how much its answers were late: for so long its permits are held and nothing is served.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The method that the benchmarks share: who runs where, in which order, and what is said of the runs.
+"""The method that the benchmarks share: cores, order of the runs, and what is printed of them.
 
 The provider is a process of its own on one core, the client another one on another core. What is compared
 runs in turns (A B A B), so that what disturbs the machine disturbs all. The first figure is the CPU time
@@ -37,7 +37,7 @@ MAXRSS = 1 if sys.platform == "darwin" else 1024
 """Bytes of a unit of ru_maxrss."""
 SPAWN = multiprocessing.get_context("spawn")
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
-"""How glibc is told to keep memory in a client's process.
+"""How glibc is set to keep memory in a client's process.
 
 asyncio reads plain HTTP into 256 KiB at a time. Some processes map and unmap that for each read, others
 never do, by chance, and it costs a tenth of a call; over TLS, which reads into one buffer, none does.
@@ -108,7 +108,7 @@ class Host:
         return cls(time.monotonic(), stolen())
 
     def share(self) -> float | None:
-        """Return the share of the time; None where nobody says it."""
+        """Return the share of the time; None where the system does not say it."""
         now = stolen()
         if now is None or self.before is None:
             return None
@@ -116,7 +116,7 @@ class Host:
 
 
 def stolen(stat: str = "/proc/stat") -> float | None:
-    """Return for how many seconds the host had each of the two cores (proc(5)); None where nobody says it."""
+    """Return for how many seconds the host had each of the two cores (proc(5)); None if unknown."""
     used = {f"cpu{core}" for core in (client_core(), server_core())}
     try:
         with open(stat, encoding="ascii") as lines:
@@ -289,7 +289,7 @@ def _find_in(folder: str) -> None:
 
 
 class Worker:
-    """A process of its own on the client's core: it does what it is told, one thing at a time.
+    """A process of its own on the client's core: it does its tasks one at a time.
 
     `folder` is where it finds modules besides the installed ones.
     """

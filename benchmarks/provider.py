@@ -38,7 +38,7 @@ LINES = 10_000
 
 
 def history() -> bytes:
-    """Return the answer to who asks for a balance: a long history, enveloped as contracted."""
+    """Return the answer to a request for a balance: a long history, enveloped as contracted."""
     line = {
         "IsCanceled": False,
         "DateReceived": "2026-01-01T00:00:00Z",

@@ -37,14 +37,14 @@ CUSTOMERS = 20_000
 CHILD = """
 import atexit, pathlib, resource, sys
 
-told = pathlib.Path(sys.argv.pop(1))
+figures = pathlib.Path(sys.argv.pop(1))
 
 def tell():
     used, status = resource.getrusage(resource.RUSAGE_SELF), pathlib.Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     # On Linux, getrusage may give the peak of the process that started this one.
     peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), used.ru_maxrss)
-    told.write_text(f"{used.ru_utime + used.ru_stime} {peak}")
+    figures.write_text(f"{used.ru_utime + used.ru_stime} {peak}")
 
 atexit.register(tell)
 sys.argv[0] = "bonifiq"

@@ -3,7 +3,7 @@
 The packages, from the bottom to the top; each imports what stands above it in this list, never the reverse:
 
     _model/          the values: operations, outcomes, evidence, money, secrets, errors; validation; JSON
-    _policy/         the pure decisions: what an answer proves, whether to send again, how a failure is told
+    _policy/         the pure decisions: what an answer proves, whether to send again, which error to raise
     _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
     ledger/          the record of what was meant and what came of it: in memory, or durable in an SQLite file
     _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path

@@ -1,4 +1,4 @@
-"""What tasks share: time, timers, turns of the event loop, and places in a queue.
+"""What tasks share: the clock, timers, the event loop, and permits to send.
 
 limiter   the queue in front of the connections, first in, first out
 runtime   the clock, the sleep and the random source, which tests replace

@@ -1,6 +1,6 @@
 """One call from request to result.
 
-attempt        one attempt as its delivery watches it: whether it may leave now, and the wait it is told
+attempt        one attempt: whether it may leave now, and how long its answer asks to wait
 calls          a call: its claim, its delivery, its outcome
 claim          the life of a claim: granted for how long, then settled with an outcome, or abandoned
 delivery       one request delivered, by as many attempts as are safe and allowed: the loop that sleeps

@@ -1,4 +1,4 @@
-"""One attempt as its delivery watches it: whether it may leave now, and the wait it is told."""
+"""One attempt: whether it may leave now, and how long its answer asks to wait."""
 
 from collections.abc import Callable
 

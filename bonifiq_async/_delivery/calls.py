@@ -139,7 +139,7 @@ def _intent(
 def _concluded(
     change: Change, operation: Operation[T], told: Delivered[T], error: BonifiQError | None
 ) -> Outcome[T]:
-    """Return the outcome of a change that ended as is `told`, with its error, and log what is in doubt."""
+    """Return the outcome of a change whose delivery ended as `told`, with its error; log what is in doubt."""
     if told.effect is Effect.UNKNOWN:
         logger.warning("unknown: %s key=%s: %s", operation.name, change.change_key, error)
     if told.used_elsewhere:

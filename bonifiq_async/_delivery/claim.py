@@ -1,4 +1,7 @@
-"""The life of a claim: granted by a ledger, then settled with an outcome, or abandoned."""
+"""The life of a claim: granted by a ledger, then settled with an outcome, or abandoned.
+
+See docs/single-flight.md.
+"""
 
 import asyncio
 from typing import TypeVar, cast
@@ -68,7 +71,7 @@ class Claim:
     landed: "asyncio.Future[Delivered[object] | None] | None" = None
 
     async def settle(self, delivered: Delivered[T], ending: Ending) -> Delivered[T]:
-        """Write down how it ended, by the deadline or soon after, and return what may be told of that.
+        """Write down how it ended, by the deadline or soon after, and return what the caller may get of that.
 
         Raises `LedgerError` when that cannot be written, and the cancellation.
         """
@@ -95,7 +98,7 @@ class Claim:
             self.land(cast("Delivered[object] | None", told))
 
     def _overtaken(self, delivered: Delivered[T]) -> Delivered[T]:
-        """Return what may be told where another process has claimed the change meanwhile."""
+        """Return what the caller may get where another process has claimed the change meanwhile."""
         logger.warning("fenced: key=%s: another process claimed the change meanwhile", self.intent.key)
         if delivered.effect not in UNCHANGED:
             return delivered
@@ -121,7 +124,7 @@ class Claim:
             self.land(None)
 
     def land(self, told: Delivered[object] | None) -> None:
-        """Let the calls that joined hear how it ended; None lets the next of them send it. Idempotent."""
+        """Give the calls that joined how it ended; None lets the next of them send it. Idempotent."""
         if self._shared.flights.get(self.scoped) is self:
             del self._shared.flights[self.scoped]
             if self.landed is not None:

@@ -19,7 +19,7 @@ from bonifiq_async._model.evidence import Evidence, Failure, Reading, values_of
 from bonifiq_async._model.json_codec import LARGE
 from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Effect, StopReason, Verdict
-from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.answer_body import intercepted
 from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
@@ -46,7 +46,7 @@ class _Course(Generic[T]):
 
     `doubted` says that an earlier call with the key may have changed the balance. The next attempt begins to
     wait at `began`, for `wait` seconds at least, and has `paid` so much of the quota. `now` and `wall` say
-    when the last one ended; `reading` and `evidence` are what may be told of it.
+    when the last one ended; `reading` and `evidence` are what the caller may see of it.
     """
 
     operation: Operation[T]
@@ -54,7 +54,7 @@ class _Course(Generic[T]):
     history: History
     deadline: Deadline
     permit: Permit | None
-    blotter: Blotter
+    redactor: Redactor
     doubted: bool
     began: float
     wait: float = 0.0
@@ -65,13 +65,13 @@ class _Course(Generic[T]):
     evidence: Evidence | None = None
 
     def take(self, verdict: Verdict, reading: Reading[T] | None, evidence: Evidence) -> Evidence:
-        """Take in how an attempt ended, and return what may be told of it: without its secrets."""
+        """Take in how an attempt ended, and return its evidence without secrets."""
         if evidence.secrets:
-            self.blotter = self.blotter.and_of(evidence.secrets)
+            self.redactor = self.redactor.and_of(evidence.secrets)
         if verdict is not Verdict.ACCEPTED:
-            reading, evidence = _blotted(self.blotter, reading, evidence)
+            reading, evidence = _redacted(self.redactor, reading, evidence)
         elif reading is not None and reading.notice is not None:
-            reading = reading.without(self.blotter)
+            reading = reading.without(self.redactor)
         self.reading, self.evidence = reading, evidence
         named = values_of("x-request-id", evidence.headers)
         request_id = named[0] if named else None if reading is None else reading.request_id
@@ -85,7 +85,7 @@ class _Course(Generic[T]):
                 datetime.fromtimestamp(self.wall - evidence.elapsed, UTC),
                 evidence.elapsed,
                 max(0.0, self.now - self.began - evidence.elapsed),
-                None if request_id is None else self.blotter.text(request_id),
+                None if request_id is None else self.redactor.text(request_id),
                 evidence.requests,
                 evidence.detail or None,
             )
@@ -118,7 +118,7 @@ class Delivery:
         self._policy = policy
         self._timeouts = timeouts
         self._runtime = runtime
-        self._blotter = Blotter(secrets)
+        self._redactor = Redactor(secrets)
 
     async def deliver(
         self,
@@ -132,16 +132,16 @@ class Delivery:
     ) -> Delivered[T]:
         """Send `request` until there is a final answer or a limit is met, within `seconds`.
 
-        `permit` is the request's place among those of a batch, which is told of every attempt and stands
-        in for the retry quota: it bounds repeats and first tries together. The caller takes it back when this
+        `permit` is the request's permit of a batch, which gets every attempt and takes the part of the
+        retry quota: it bounds repeats and first tries together. The caller takes it back when this
         raises. Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
         which `history` says what is known.
         """
         self.session.ready()
         clock, began = self._runtime.monotonic, self._runtime.monotonic()
         deadline = Deadline(began + (self._timeouts.call if seconds is None else seconds))
-        blotter = self._blotter.and_of(request.secrets) if request.secrets else self._blotter
-        course = _Course(operation, request, history, deadline, permit, blotter, history.in_doubt, began)
+        redactor = self._redactor.and_of(request.secrets) if request.secrets else self._redactor
+        course = _Course(operation, request, history, deadline, permit, redactor, history.in_doubt, began)
         while True:
             if (barred := await self._enter(course.wait, deadline, permit)) is not None:
                 return self._given_up(course, barred)
@@ -186,7 +186,7 @@ class Delivery:
             self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
         if course.permit is not None:
             course.permit.saw(_sample(verdict, evidence, watch, course.now))
-            course.permit.release()  # not before: the call that takes the place next must know of this answer
+            course.permit.release()  # not before: the call that gets the permit next must know of this answer
 
     def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
         now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
@@ -215,7 +215,7 @@ class Delivery:
         return _explained(ended, course.doubted) if verdict is Verdict.DUPLICATE else ended
 
     async def _enter(self, wait: float, deadline: Deadline, permit: Permit | None) -> StopReason | None:
-        """Wait out the back-off and the hold, then take the places; or say why that cannot be."""
+        """Wait out the back-off and the hold, then take the permits; or say why that cannot be."""
         clock = self._runtime.monotonic
         has_place = permit is None or permit.held
         if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.limiter.take():
@@ -334,14 +334,14 @@ def _judge(
     return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
 
 
-def _blotted(
-    blotter: Blotter, reading: Reading[T] | None, evidence: Evidence
+def _redacted(
+    redactor: Redactor, reading: Reading[T] | None, evidence: Evidence
 ) -> tuple[Reading[T] | None, Evidence]:
-    """Return what may be told of an attempt that failed: nothing of the secrets that went out with it."""
-    headers = tuple([(name, blotter.text(value)) for name, value in evidence.headers])
-    body, detail = blotter.body(evidence.body, KEPT_ANSWER), blotter.text(evidence.detail)
+    """Return what an attempt that failed left behind, without the secrets that went out with it."""
+    headers = tuple([(name, redactor.text(value)) for name, value in evidence.headers])
+    body, detail = redactor.body(evidence.body, KEPT_ANSWER), redactor.text(evidence.detail)
     evidence = evolve(evidence, headers=headers, body=body, detail=detail)
-    return None if reading is None else reading.without(blotter), evidence
+    return None if reading is None else reading.without(redactor), evidence
 
 
 def _log_retry(course: _Course[T], verdict: Verdict, again: Again) -> None:

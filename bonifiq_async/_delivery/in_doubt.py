@@ -28,17 +28,17 @@ class Why(IntEnum):
 
 @fixed
 class Doubt:
-    """A change in doubt; `books` are the ledgers in which that stands, by their identity."""
+    """A change in doubt; `ledgers` are the identities of the ledgers in which it is so."""
 
     why: Why
     digest: bytes
-    books: frozenset[Hashable]
+    ledgers: frozenset[Hashable]
 
-    def outlives(self, granted: Granted, book: Hashable) -> bool:
-        """Say whether it is in doubt also when the ledger `book` grants it as if it were not."""
+    def outlives(self, granted: Granted, ledger: Hashable) -> bool:
+        """Say whether it is in doubt also when `ledger` (its identity) grants it as if it were not."""
         if self.why is Why.UNREAD:
             return False
-        return book not in self.books or (self.why is Why.SENT and not granted.cleared)
+        return ledger not in self.ledgers or (self.why is Why.SENT and not granted.cleared)
 
 
 class Doubts(OrderedDict[ScopedKey, Doubt]):
@@ -48,12 +48,12 @@ class Doubts(OrderedDict[ScopedKey, Doubt]):
         super().__init__()
         self._shown = shown
 
-    def note(self, scoped: ScopedKey, why: Why, digest: bytes, book: Hashable) -> None:
+    def note(self, scoped: ScopedKey, why: Why, digest: bytes, ledger: Hashable) -> None:
         """Put a change in doubt; a stronger doubt that it is in already stays."""
-        books = frozenset[Hashable]() if why is Why.UNREAD else frozenset({book})
+        ledgers = frozenset[Hashable]() if why is Why.UNREAD else frozenset({ledger})
         former = self.pop(scoped, None)
         if former is not None and former.why >= why:
             why, digest = former.why, former.digest
-        self[scoped] = Doubt(why, digest, books | (former.books if former else frozenset()))
+        self[scoped] = Doubt(why, digest, ledgers | (former.ledgers if former else frozenset()))
         if len(self) > self._shown:
             self.popitem(last=False)

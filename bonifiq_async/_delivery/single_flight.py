@@ -1,8 +1,8 @@
 """One key, one change.
 
-Within a client, the same change in flight twice is one request with two listeners, and no other is sent
-under its key. Beyond it, the ledger says what a key stands for; a change is written there before its first
-byte leaves, and its outcome before any caller is told. The pattern is that of Go's `singleflight`. See
+Within a client, one change in flight twice is one request, whose outcome both calls get, and no other change
+is sent under its key. Beyond it, the ledger says what a key stands for; a change is written there before its
+first byte leaves, and its outcome before any caller gets it. The pattern is that of Go's `singleflight`. See
 docs/single-flight.md.
 """
 
@@ -57,9 +57,9 @@ BY_WHOM = (
     "its member is not recorded; if it was another member, give this change a key of its own, and name the "
     "member (member=) from the start"
 )
-"""What is said of a key that is applied, where only a secret told whose change it was."""
+"""What is said of a key that is applied, where only a secret shows whose change it was."""
 IN_DOUBT_SHOWN = 100_000
-"""Keys in doubt that a client lists; the oldest are dropped first, from the list alone."""
+"""Keys in doubt that a client remembers; the oldest are forgotten first. Its ledger keeps them."""
 UNTOLD = "this client has sent it before and got no answer, and this ledger knows nothing of that"
 """Why a change is not sent again that is in doubt under another ledger."""
 
@@ -271,7 +271,7 @@ def _not_sent(claim: Claim, ruling: Settled | Conflict | Held | Unsettled) -> De
         return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED, used_elsewhere=ruling.used_elsewhere)
     if isinstance(ruling, Held):
         claim.note(Why.HELD)
-        ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is heard of again"
+        ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is renewed"
         note = f"{ruling.owner}; {ends}: come back then"
         return Delivered(Effect.UNKNOWN, StopReason.HELD, note=note)
     claim.note(Why.SENT)

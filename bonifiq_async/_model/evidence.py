@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from bonifiq_async._model.outcome import Notice, Verdict
-from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._model.values import Kind, fixed, public
 
@@ -29,7 +29,7 @@ class Failure(Kind):
 
 
 class HandOver:
-    """How one attempt passes over to the transport, and what is told of it before it has ended.
+    """How one attempt passes over to the transport, and what the delivery learns of it before it has ended.
 
     `done` says whether any of the request was handed to the transport, `withheld` that it was about to leave
     and may not. This one lets every request leave; a delivery has its own.
@@ -92,10 +92,10 @@ class ErrorAnswer:
     message: str | None = None
     request_id: str | None = None
 
-    def without(self, blotter: Blotter) -> "ErrorAnswer":
-        """Return the same with its secrets blotted out."""
+    def without(self, redactor: Redactor) -> "ErrorAnswer":
+        """Return the same with its secrets redacted."""
         texts = (self.code, self.code_name, self.message, self.request_id)
-        code, code_name, message, request_id = (text and blotter.text(text) for text in texts)
+        code, code_name, message, request_id = (text and redactor.text(text) for text in texts)
         return ErrorAnswer(self.status, code, code_name, self.error_code, message, request_id)
 
 
@@ -138,11 +138,11 @@ class Reading(Generic[T]):
     request_id: str | None = None
     notice: Notice | None = None
 
-    def without(self, blotter: Blotter) -> "Reading[T]":
-        """Return the same with the secrets in its texts blotted out."""
+    def without(self, redactor: Redactor) -> "Reading[T]":
+        """Return the same with the secrets in its texts redacted."""
         path, problem, request_id = (
-            text and blotter.text(text) for text in (self.path, self.problem, self.request_id)
+            text and redactor.text(text) for text in (self.path, self.problem, self.request_id)
         )
-        said = None if self.said is None else self.said.without(blotter)
-        notice = None if self.notice is None else self.notice.without(blotter)
+        said = None if self.said is None else self.said.without(redactor)
+        notice = None if self.notice is None else self.notice.without(redactor)
         return evolve(self, said=said, path=path, problem=problem, request_id=request_id, notice=notice)

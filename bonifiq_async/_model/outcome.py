@@ -12,7 +12,7 @@ from bonifiq_async._model.values import Kind, fixed, public
 
 if TYPE_CHECKING:
     from bonifiq_async._model.errors import BonifiQError
-    from bonifiq_async._model.redaction import Blotter
+    from bonifiq_async._model.redaction import Redactor
 
 T = TypeVar("T")
 
@@ -137,10 +137,10 @@ class Notice:
         """Whether it is more than the name of a success."""
         return self.severity not in (None, 0)
 
-    def without(self, blotter: Blotter) -> Notice:
-        """Return the same with its secrets blotted out."""
+    def without(self, redactor: Redactor) -> Notice:
+        """Return the same with its secrets redacted."""
         texts = (self.code, self.code_name, self.message)
-        code, code_name, message = (text and blotter.text(text) for text in texts)
+        code, code_name, message = (text and redactor.text(text) for text in texts)
         return Notice(code, code_name, self.severity, message)
 
 

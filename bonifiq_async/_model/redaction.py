@@ -9,11 +9,11 @@ from functools import cached_property
 from bonifiq_async._model.secret import MASK, Secret
 
 SHORTEST = 3
-"""Bytes of the shortest secret that is blotted: a shorter one hides nothing, and would spoil every word."""
+"""Bytes of the shortest secret that is redacted: a shorter one hides nothing, and would redact every word."""
 SHORTEST_IN_BASE64 = 6
 """The same where it is looked for within something that is in Base64 as a whole."""
 SHORTEST_CUT = 4
-"""Bytes of the beginning of a secret that are blotted where a text was cut within it."""
+"""Bytes of the beginning of a secret that are redacted where a text was cut within it."""
 LONGEST_TEXT = 65_536
 """Characters of a text that are kept when something in it may be a secret."""
 DEPTH = 3
@@ -38,8 +38,8 @@ _FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ- _", b"abcdefghijklmnopqr
 """A proxy may write a header in small letters, a form a blank as a plus, and Base64 has two alphabets."""
 
 
-class Blotter:
-    """Blots some secrets out of texts and bodies.
+class Redactor:
+    """Redacts some secrets in texts and bodies.
 
     Found is a secret as it is; escaped as URLs, forms, JSON, scripts and HTML do it, wholly or in part, up to
     three times over; in Base64 of either alphabet, by itself or within something longer; in UTF-16; all of
@@ -51,9 +51,9 @@ class Blotter:
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._secrets = tuple(secrets)
 
-    def and_of(self, secrets: Iterable[Secret]) -> "Blotter":
-        """Return a blotter that knows `secrets`, too."""
-        return Blotter((*self._secrets, *secrets))
+    def and_of(self, secrets: Iterable[Secret]) -> "Redactor":
+        """Return one that redacts `secrets`, too."""
+        return Redactor((*self._secrets, *secrets))
 
     def text(self, text: str) -> str:
         """Return `text`, or the first `LONGEST_TEXT` characters of it, without the secrets."""
@@ -73,7 +73,7 @@ class Blotter:
         return b"".join([*parts, body[at:end]])
 
     def __repr__(self) -> str:
-        return f"Blotter({MASK!r})"
+        return f"Redactor({MASK!r})"
 
     @cached_property
     def _forms(self) -> Sequence[bytes]:
@@ -162,7 +162,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _merged(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the places in order, those that touch as one."""
+    """Yield the spans in order, those that touch as one."""
     first = last = -1
     for begin, end in sorted(places):
         if begin > last:

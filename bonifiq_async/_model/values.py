@@ -21,7 +21,7 @@ else:
 
 
 class Kind(enum.Enum):
-    """An enum whose members are told apart by identity: every request looks several of them up."""
+    """An enum whose members hash by identity: every request looks several of them up."""
 
     __hash__ = object.__hash__
 

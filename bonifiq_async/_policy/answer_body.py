@@ -51,7 +51,7 @@ _MESSAGES = frozenset(
         "detalhe",
     }
 )
-"""Members whose texts are words to people, without case and underscores.
+"""Members whose texts are messages, without case and underscores.
 
 `detail` and `title` are those of problem details (RFC 9457, section 3.1), `error_description` is that of
 OAuth (RFC 6749, section 5.2); `errors` and `ErrorMessages` come of validation.

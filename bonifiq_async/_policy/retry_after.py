@@ -1,4 +1,4 @@
-"""How long a provider asks to wait (RFC 9110, section 10.2.3), and how that is told."""
+"""How long a provider asks to wait (RFC 9110, section 10.2.3), and how an error says it."""
 
 import re
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ BEHIND, AHEAD = 86_400.0, 366 * 86_400.0
 """Seconds before and after now within which a number that large is a moment: a day, for clocks that differ,
 and a year. Taken for a duration it would be more than thirty years."""
 IN_TENTHS = 10.0
-"""Seconds up to which a wait is told in tenths: one of 0 s would be no wait."""
+"""Seconds up to which a wait is shown in tenths: one of 0 s would be no wait."""
 IN_SECONDS = 3_600.0
-"""Seconds up to which a wait is told as a number; of a longer one its end is told."""
+"""Seconds up to which a wait is shown as a number; a longer one is shown by its end."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 

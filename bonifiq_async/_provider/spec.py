@@ -44,9 +44,9 @@ class Environment(NamedTuple):
 class ProviderSpec(NamedTuple):
     """One provider.
 
-    `name` is what the command line and ledgers call it, `title` what people do. `operations` is the tuple of
-    its endpoints. `files` is the adapter through which the command line knows it. `sandbox_options` say, for
-    each argument of the sandbox that the pytest marker of this name takes, what it is for.
+    `name` is its name in the command line and in ledgers, `title` its name in texts. `operations` is the
+    tuple of its endpoints. `files` is the adapter that the command line uses. `sandbox_options` say, for each
+    argument of the sandbox that the pytest marker of this name takes, what it is for.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """One attempt on the wire, and the evidence of it. Only here is aiohttp's client used.
 
-aiohttp_parts   whether the parts of aiohttp that the fast path leans on are there, and aiohttp's own
+aiohttp_parts   whether the parts of aiohttp that the fast path uses are there, and are aiohttp's own
 connector       the pool of connections with its limits, and what comes on one that no request asked for
 failure_causes  why a request got no whole answer, in plain words
 fast_path       one request and its answer, straight over a pooled connection

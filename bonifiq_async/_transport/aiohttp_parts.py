@@ -1,4 +1,4 @@
-"""The parts of aiohttp that the fast path leans on or passes by, and whether they are its own.
+"""The parts of aiohttp that the fast path uses or does without, and whether they are its own.
 
 A mock, a guard or an instrument replaces one of them, in a class or in one session. The fast path would pass
 it by, and a test that believes itself without a network would send real money.

@@ -15,7 +15,7 @@ from bonifiq_async._model.errors import ConfigurationError
 def proxy_of(base_url: str) -> URL | None:
     """Return the proxy on the way to `base_url`, None where there is none (NO_PROXY included).
 
-    One without a scheme is spoken to by http. Raises `ConfigurationError` for one that speaks neither http
+    One without a scheme is used by http. Raises `ConfigurationError` for one that speaks neither http
     nor https, such as a SOCKS proxy.
     """
     parts = urlsplit(base_url)

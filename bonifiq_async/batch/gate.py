@@ -23,7 +23,7 @@ from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
 from bonifiq_async.batch.outage import A_WHILE, OutageState
 
 FIRST_COME = 10 * EARLIEST
-"""Seconds after a hold in which the change that was told to wait comes back: repeats go before beginnings."""
+"""Seconds after a hold for the change that was asked to wait to come back: repeats go before first tries."""
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
 

@@ -1,6 +1,6 @@
 """What BonifiQ's errors say of a ChangeKey, in English and Portuguese: a reuse's answer is not documented.
 
-Four things are told apart: the change was made under the key before; a request with it is still being
+Four cases are distinguished: the change was made under the key before; a request with it is still being
 worked on; the key was used, but what came of that is not said plainly; and nothing of the kind.
 """
 

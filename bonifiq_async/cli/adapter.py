@@ -205,7 +205,7 @@ class FileAdapter(Protocol):
         ...
 
     def money(self, amount: Decimal) -> str:
-        """Return an amount as people read it, with every digit that it has."""
+        """Return an amount for a screen, with every digit that it has."""
         from bonifiq_async._model.money import spelled
 
         return spelled(amount)
@@ -214,7 +214,7 @@ class FileAdapter(Protocol):
         """Return a sandbox that fails as `faults` say, at a port (0: any free one).
 
         `duplicates` says how it answers a used key (None: as it does by default). Raises
-        `ConfigurationError` where it cannot be told to.
+        `ConfigurationError` where it has no such setting.
         """
         from bonifiq_async._model.errors import ConfigurationError
 

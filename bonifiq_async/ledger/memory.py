@@ -95,7 +95,7 @@ class MemoryLedger:
         place, now = (intent.operation, intent.key), self._clock()
         row = self._row(place)
         if row is not None and row.state is State.CLAIMED:
-            # It is being worked on: a call that gives it up says so. No clock that people set ends that.
+            # Its call still works on it, whatever the system's clock says.
             row = evolve(row, lease_until=now + row.lease_until - self._monotonic())
         ruling = rule(
             row, intent, now=now, owner="another call", repeatable=repeatable, retention=self._retention

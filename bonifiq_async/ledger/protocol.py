@@ -191,7 +191,7 @@ class Ledger(Protocol):
     ) -> Ruling:
         """Ask to send `intent`, for at most `lease` seconds; `repeatable` says a repeat does no harm.
 
-        A caller that has heard nothing `within` so many seconds gets a `LedgerError`, and claims nothing.
+        A caller that has no answer `within` so many seconds gets a `LedgerError`, and claims nothing.
         Whose ledger it is, is asked in the same transaction: another one than `intent.account`, to which it
         may have gone over since `bind`, is a `ConfigurationError`.
         """

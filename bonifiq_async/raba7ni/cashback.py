@@ -191,7 +191,7 @@ class Cashback:
 
         Raises as `balance`, and `PayloadError`, after what did come, when the pages end before the total that
         they name or in spite of a `has_more`, when they bring nothing new and promise more, or when that
-        cannot be told because their rows have no ids. Source: endpoint page, "Transaction History".
+        cannot be seen because their rows have no ids. Source: endpoint page, "Transaction History".
         """
         place, size = _place(card_id, member_id), validation.number(page_size, "page_size")
         seen: set[int] = set()
@@ -295,11 +295,11 @@ def _at_the_end(promised: bool | None, repeats: int, *, bare: bool) -> bool:
     """Say whether a page of what is known ends a history; `promised` is what the page before it said.
 
     One is what movements make that come in meanwhile, a second in a row is a provider that does not turn
-    the page; rows that are `bare` of ids cannot be told apart. Raises `PayloadError`.
+    the page; rows that are `bare` of ids cannot be distinguished. Raises `PayloadError`.
     """
     if bare:
         raise PayloadError(
-            "the history gives the same rows again without ids: whether they are new cannot be told",
+            "the history gives the same rows again without ids: whether they are new is not known",
             path="$.data",
         )
     if promised and repeats > 1:

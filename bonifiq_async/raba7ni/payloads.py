@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.values import fixed, public
 from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
@@ -302,7 +302,7 @@ class MemberCheck:
 
 def _without(code: OneTimeCode | None, message: str | None) -> str | None:
     """Return a provider's words without the code: these are printed."""
-    return message if code is None or message is None else Blotter([code]).text(message)
+    return message if code is None or message is None else Redactor([code]).text(message)
 
 
 @public

@@ -6,7 +6,7 @@ faults       what can go wrong with a request, as a table
 journal      the last requests, and what came of each
 keyed        the books and reports of providers that count a change once for a key
 protocol     what the server and a provider's side say to each other
-report       what a sandbox tells people: requests, books, what was not expected
+report       what a sandbox reports: requests, books, what was not expected
 rules        which request meets which fault
 script       the script of a sandbox: what each request meets
 script_file  a script in a file, read with the line of each error

@@ -1,4 +1,4 @@
-"""What a sandbox tells people: its last requests, what its books hold, and what in them was not expected."""
+"""What a sandbox reports: its last requests, what its books hold, and what in them was not expected."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -63,7 +63,7 @@ def exact(amount: object, field: str) -> Decimal:
 
 
 def report(requests: Sequence[JournalEntry], accounts: Sequence[BalanceReport], keys: Sequence[Under]) -> str:
-    """Return what happened, for people to read; of each kind the last, and what moved twice before all."""
+    """Return what happened, as text: the last of each kind, and first what moved twice."""
     moved = [
         f"  {printable(account.name)}: {account.opened} -> {account.now}"
         for account in accounts

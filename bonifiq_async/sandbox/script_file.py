@@ -1,4 +1,4 @@
-"""A fault script in a file: read into the parts of a `FaultScript`; what is wrong is told by its line."""
+"""A fault script in a file: read into the parts of a `FaultScript`; an error names its line."""
 
 import re
 import runpy
@@ -109,7 +109,7 @@ def script_in(path: Path) -> object:
         raise ConfigurationError(
             f"The fault script {path} cannot be read: {error.strerror}. Nothing was started."
         ) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does wrong is told by its line
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - its error is reported with its line
         line = _line_in(path, error)
         place, what = (f"{path}, line {line}", "line") if line else (path, "file")
         raise ConfigurationError(

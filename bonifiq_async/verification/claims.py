@@ -48,7 +48,7 @@ def prove(
 ) -> Iterator[Conducted]:
     """Try every claim, or `only` those named, and yield what was found, one experiment after another.
 
-    `tell` hears how far it is. Raises `ConfigurationError` for a name that no claim has.
+    `tell` is called with the progress. Raises `ConfigurationError` for a name that no claim has.
     """
     unknown = sorted({*only} - {*NAMES})
     if unknown:

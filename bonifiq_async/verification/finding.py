@@ -33,8 +33,8 @@ class Lab:
 class Figures:
     """What was counted; None where the claim has no such figure.
 
-    `faults` failed on purpose. `doubled` took effect twice; `lost` were told as applied and are not in
-    the books; `unknown` were told so; `wrong` is how often the claim was broken.
+    `faults` failed on purpose. `doubled` took effect twice; `lost` were reported as applied and are not in
+    the books; `unknown` were reported so; `wrong` is how often the claim was broken.
     """
 
     changes: int | None = None

@@ -17,7 +17,7 @@ POLL = 0.05
 
 @frozen
 class Killed:
-    """When a child was killed (monotonic seconds), and what it had told by then: effects by key."""
+    """When a child was killed (monotonic seconds), and what it had reported by then: effects by key."""
 
     moment: float
     told: dict[str, str]
@@ -48,7 +48,7 @@ async def to_the_end(
 ) -> Course:
     """Run `command`, kill it with SIGKILL when so many requests of `group` have arrived, and go on.
 
-    It runs in the folder of `log`, its output goes to files of that name; `told` reads what it has told.
+    It runs in the folder of `log`, its output goes to files of that name; `told` reads what it has reported.
     """
     left, done = list(kills), list[Killed]()
     while True:

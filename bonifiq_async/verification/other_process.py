@@ -30,9 +30,9 @@ POLL = 0.05
 
 @frozen
 class Told:
-    """What a call was told: names of its effect and reason, how long past its deadline, and in which words.
+    """What a call reported: names of its effect and reason, how long past its deadline, and in which words.
 
-    `late` is in seconds, below zero for what was told before the deadline.
+    `late` is in seconds, below zero for what came before the deadline.
     """
 
     effect: str
@@ -48,9 +48,9 @@ def changes(group: str, count: int) -> list[CashbackChange]:
 
 
 async def told(client: BonifiQClient, meant: Sequence[CashbackChange], deadline: float) -> dict[str, Told]:
-    """Make changes at once, and return by key what each call was told.
+    """Make changes at once, and return by key what each call reported.
 
-    One that has not heard of the ledger in its time, as on a busy machine, is made again with more of it.
+    A call whose ledger did not answer in time, as on a busy machine, is made again with more of it.
     """
 
     async def one(change: CashbackChange) -> Told:

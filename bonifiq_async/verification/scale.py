@@ -11,7 +11,7 @@ class Scale:
 
     `changes` in `files`, of which `at_once` are applied at once, with so many `kills` in all; `earnings`
     and `earning_kills` are the same of the provider that knows no keys. `doubtful` changes end in every
-    way; `holds` are Retry-Afters met, and half as many rounds are made of waits that are heard early;
+    way; `holds` are Retry-Afters met, and half as many rounds are made of waits that are honoured early;
     `hasty` calls have a deadline that they cannot keep; `keys` are used many times at once; memory is
     compared between `few` and `many` changes.
     """

@@ -34,7 +34,7 @@ def test_the_stronger_doubt_stays_with_its_digest(first: Why, second: Why) -> No
     doubts.note(PLACE, second, b"second", "b")
     found = doubts.get(PLACE)
     assert (found.why, found.digest) == max((first, b"first"), (second, b"second"), key=lambda each: each[0])
-    assert found.books == {book for why, book in ((first, "a"), (second, "b")) if why is not Why.UNREAD}
+    assert found.ledgers == {book for why, book in ((first, "a"), (second, "b")) if why is not Why.UNREAD}
 
 
 def test_the_oldest_are_forgotten_first() -> None:

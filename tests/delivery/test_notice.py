@@ -100,7 +100,7 @@ async def test_an_answer_from_memory_has_none(raw_server: Serve) -> None:
     assert (again.effect, again.notice) == (Effect.ALREADY_APPLIED, None)
 
 
-async def test_a_secret_in_it_is_blotted_out(raw_server: Serve) -> None:
+async def test_a_secret_in_it_is_redacted_out(raw_server: Serve) -> None:
     body = WARNED.replace(PART.encode(), b"4.00 of 10.00 by secret-words")
     async with client_at(await raw_server(serving(body))) as client:
         outcome = await client.outcome_of(change())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_test import one_test
 
-from bonifiq_async._model.redaction import SHORTEST_CUT, Blotter
+from bonifiq_async._model.redaction import SHORTEST_CUT, Redactor
 from bonifiq_async._model.secret import MASK, Secret
 
 SECRETS = {
@@ -28,9 +28,9 @@ every_secret = pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.k
 
 def blotted(secret: str, text: str) -> str:
     """Return `text` without it, having found the same as a body."""
-    blotter = Blotter([Secret("another-one"), Secret(secret)])
-    said = blotter.text(text)
-    assert blotter.body(text.encode("utf-8", "surrogatepass")) == said.encode("utf-8", "surrogatepass")
+    redactor = Redactor([Secret("another-one"), Secret(secret)])
+    said = redactor.text(text)
+    assert redactor.body(text.encode("utf-8", "surrogatepass")) == said.encode("utf-8", "surrogatepass")
     return said
 
 
@@ -64,16 +64,16 @@ def test_it_is_found_in_wide_letters(secret: str, charset: str) -> None:
     """As a proxy's page may have them."""
     if not secret.isascii():  # there it is another sequence of bytes
         secret = "canary-key-7319"
-    found = Blotter([Secret(secret)]).body(f"<p>{secret}</p>".encode(charset))
+    found = Redactor([Secret(secret)]).body(f"<p>{secret}</p>".encode(charset))
     assert secret.encode(charset) not in found and MASK.encode() in found
 
 
 def test_several_are_found_and_the_longer_one_first() -> None:
     """One may be a part of another; a short one is no secret."""
-    blotter = Blotter([Secret("abc"), Secret("abcdef"), Secret("xy")])
-    assert blotter.text("abcdef abc ABCabc xy ab") == "*** *** *** xy ab"
-    assert blotter.and_of([Secret("1234")]).text("1234 abc") == "*** ***"
-    assert "abc" not in repr(blotter)
+    redactor = Redactor([Secret("abc"), Secret("abcdef"), Secret("xy")])
+    assert redactor.text("abcdef abc ABCabc xy ab") == "*** *** *** xy ab"
+    assert redactor.and_of([Secret("1234")]).text("1234 abc") == "*** ***"
+    assert "abc" not in repr(redactor)
 
 
 @every_secret
@@ -89,20 +89,20 @@ def test_its_beginning_is_found_where_a_text_ends_in_it(secret: str, escape: str
 
 def test_only_the_beginning_of_a_body_is_kept_and_looked_at() -> None:
     """A large one must not hold up the loop; a secret at the end of the beginning is not left in halves."""
-    secret, blotter = "canary-key-7319", Blotter([Secret("canary-key-7319")])
+    secret, redactor = "canary-key-7319", Redactor([Secret("canary-key-7319")])
     for before in range(85, 105):
-        kept = blotter.body(b"." * before + secret.encode() + b"," * 50_000_000, 100)
+        kept = redactor.body(b"." * before + secret.encode() + b"," * 50_000_000, 100)
         assert b"can" not in kept and len(kept) <= 103
         assert kept.startswith(b"." * min(before, 100))
-    assert blotter.body(b"", 100) == b""
-    assert len(blotter.text("x" * 100_000)) == 65_536
+    assert redactor.body(b"", 100) == b""
+    assert len(redactor.text("x" * 100_000)) == 65_536
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 250))
 def test_any_bytes_are_looked_through(body: bytes, most: int) -> None:
     """And given back as they are where nothing is in them."""
-    assert Blotter([Secret("canary-key-7319")]).body(body, most) in (body[:most], body[:most])
+    assert Redactor([Secret("canary-key-7319")]).body(body, most) in (body[:most], body[:most])
 
 
 @settings(deadline=None)

@@ -43,6 +43,7 @@ ALGORITHMS = {
     "batch.failure_rate": "adaptive-limit.md",
     "batch.flow": "adaptive-limit.md",
     "_delivery.single_flight": "single-flight.md",
+    "_delivery.claim": "single-flight.md",
     "batch.outage": "outage.md",
     "_transport.fast_path": "fast-path.md",
     "_policy.statement": "answers.md",
@@ -206,6 +207,7 @@ def test_every_constant_is_in_the_table(page: str, module: str, body: str) -> No
 
 def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
     tuned = {"_policy.retry", "_policy.budget", "_policy.wait_scope", "batch.adaptive_limit"}
+    tuned |= {"_delivery.single_flight", "_delivery.claim"}
     tuned |= {"batch.failure_rate", "batch.flow", "batch.outage", "ledger.sqlite.owner"}
     assert tuned <= {module for _, module, _ in CONSTANTS}
 

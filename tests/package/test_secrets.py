@@ -256,7 +256,7 @@ ECHOES = {
 
 @pytest.mark.parametrize("credentials", [CREDENTIALS, SLASHED], ids=["plain", "with a slash"])
 @pytest.mark.parametrize(("status", "body"), ECHOES.values(), ids=ECHOES.keys())
-async def test_an_answer_that_echoes_the_credentials_is_blotted(
+async def test_an_answer_that_echoes_the_credentials_is_redacted(
     credentials: BasicCredentials,
     status: str,
     body: Callable[[str], bytes],
@@ -311,7 +311,7 @@ WARNED = {"HasError": False, "HasWarning": True, "Severity": 1, "Result": {"Cash
 
 
 @pytest.mark.parametrize("write", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
-async def test_an_escaped_credential_is_blotted_wherever_it_is_told(
+async def test_an_escaped_credential_is_redacted_wherever_it_is_told(
     write: Write, raw_server, tmp_path, caplog
 ) -> None:
     """In every place of an answer, and from there in error, log, pickle, ledger and outcome file."""

@@ -11,7 +11,7 @@ from bonifiq_async import ConfigurationError, MemberToken, Timeouts
 from bonifiq_async._model.evidence import ErrorAnswer, Reading
 from bonifiq_async._model.money import spelled
 from bonifiq_async._model.outcome import Verdict
-from bonifiq_async._model.redaction import Blotter
+from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import base_url_of, prepare
 from bonifiq_async.raba7ni.operations import REDEEM
@@ -67,14 +67,14 @@ def test_a_parameter_that_the_operation_does_not_have_is_refused() -> None:
         prepare(evolve(REDEEM, query=("page",)), HOST, {}, query={"sinse": "1", "pages": None, "page": "1"})
 
 
-def test_whatever_an_answer_says_is_blotted() -> None:
+def test_whatever_an_answer_says_is_redacted() -> None:
     said = ErrorAnswer(400, "c-123", "n-123", 7, "m-123", "r-123")
-    blotter = Blotter([Secret("123")])
-    blotted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(blotter)
+    redactor = Redactor([Secret("123")])
+    blotted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(redactor)
     assert blotted.said == ErrorAnswer(400, "c-***", "n-***", 7, "m-***", "r-***")
     assert (blotted.path, blotted.problem, blotted.request_id) == ("$.***", "p-***", None)
     bare = Reading(Verdict.ACCEPTED, result=1)
-    assert bare.without(blotter) == bare
+    assert bare.without(redactor) == bare
 
 
 SPELLED = {

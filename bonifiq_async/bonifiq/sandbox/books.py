@@ -55,7 +55,7 @@ class Books(KeyedBooks[Effected]):
         return self._open or customer_id in self._balances
 
     def customer(self, customer_id: str) -> Customer:
-        """Return what the sandbox was told of a customer; nothing, where it was told nothing."""
+        """Return the settings of a customer in this sandbox; empty ones, where it has none."""
         return self._customers.get(customer_id, Customer())
 
     def apply(

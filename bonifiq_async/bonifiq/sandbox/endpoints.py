@@ -104,7 +104,7 @@ class Provider:
         return Reply(200, self._points(request.parameters["id"], history=True))
 
     def pending_points(self, request: Request) -> Reply:
-        """Answer the pending orders that the sandbox was told of."""
+        """Answer the pending orders of the sandbox's settings."""
         orders = self.books.customer(request.parameters["id"]).pending_orders
         return Reply(200, pending_points(orders, cashback_active=self.cashback_active))
 

@@ -1,4 +1,4 @@
-"""`bonifiq check`: every row is validated, and what is wrong with a row is told. Nothing is sent."""
+"""`bonifiq check`: every row is validated, and what is wrong with a row is printed. Nothing is sent."""
 
 from collections.abc import Sequence
 

@@ -147,7 +147,7 @@ def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
 def _cut_off(
     batch: CashbackBatch[FileChange, object], client: Client, adapter: FileAdapter
 ) -> Iterator[Outcome[object]]:
-    """Yield what a run that was left early has not told yet, and what it was doing."""
+    """Yield the outcomes that a run which was left early has not given out, and the changes in flight."""
     yield from batch.unheard
     doubts = set(client.in_doubt())
     way_out = WAY_OUT[RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED]
@@ -187,7 +187,7 @@ async def _account_for_settled(
             for outcome in outcomes:
                 ending.count(outcome)
             out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
-            await asyncio.sleep(0)  # an interrupt is heard
+            await asyncio.sleep(0)  # an interrupt is handled
             if ending.interrupted or ending.stopped is not None:
                 return out
     return out
@@ -254,7 +254,7 @@ def _interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> 
     try:
         yield
     finally:
-        for number in () if cancelled else signals:  # what was in flight is still to be told
+        for number in () if cancelled else signals:  # what was in flight is still to be reported
             loop.remove_signal_handler(number)
 
 

@@ -1,4 +1,4 @@
-"""Names in a file that mean nothing here: told once each, with the name that may be meant."""
+"""Names in a file that mean nothing here: shown once each, with the name that may be meant."""
 
 import difflib
 from collections.abc import Callable, Collection, Sequence
@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from attrs import define, field
 
 MOST = 20
-"""Names that are told: each line of a file may have others."""
+"""Names that are shown at the most: each line of a file may have others."""
 ALIKE = 0.75
 """How much of two names is the same, from 0 to 1, for one to be taken for the other misspelt."""
 
 
 @define
 class Misspelt:
-    """Hears which names of a file mean nothing, and `tell`s of each once: its line, and what to say of it.
+    """Takes the names of a file that mean nothing, and calls `tell` once for each: its line, and what to say.
 
     `known` are the names that mean something.
     """

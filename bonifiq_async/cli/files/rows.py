@@ -69,8 +69,8 @@ def _ignored(line: int, names: Sequence[str]) -> None:
 class Source:
     """A file of changes of `adapter` that can be read twice. `name` is what the user calls it.
 
-    `unknown` is told of the names in it that mean nothing here, with their line: columns, or members.
-    What is `kept` in a ledger was sent as it is: it is not held against the rules for what people write.
+    `unknown` gets the names in it that mean nothing here, columns or members, with their line.
+    What is `kept` in a ledger was sent as it is: the rules for new files do not apply to it.
     """
 
     path: Path
@@ -131,7 +131,7 @@ def opened(file: str, format: Format | None, adapter: FileAdapter) -> Iterator[S
     """Give a copy of `file` as a source of changes of `adapter`; `-` is standard input.
 
     What is sent is what was checked, whatever happens to the file meanwhile. Raises
-    `ConfigurationError` when the format cannot be told or the file cannot be read.
+    `ConfigurationError` when the format is not known or the file cannot be read.
     """
     kind = format or FORMATS.get(Path(file).suffix.lower())
     if kind is None:
@@ -146,7 +146,7 @@ def opened(file: str, format: Format | None, adapter: FileAdapter) -> Iterator[S
                 shutil.copyfileobj(original, copy)
             copy.flush()
         except OSError as error:
-            with contextlib.suppress(OSError):  # a full disk is told twice: by the copy, and by its end
+            with contextlib.suppress(OSError):  # a full disk raises twice: in the copy, and at its end
                 stack.close()
             raise ConfigurationError(
                 f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
@@ -315,7 +315,7 @@ def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str]:
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(text, object_pairs_hook=note)
     if twice:
-        return twice[0], f"{', '.join(twice)} stands there twice, and which counts cannot be told"
+        return twice[0], f"{', '.join(twice)} stands there twice, and which of the two counts is not known"
     return "row", "not a JSON object"
 
 

@@ -1,7 +1,7 @@
 """What a spreadsheet has spoilt: cells that are to name a change or a customer, and name none any more.
 
 The same text then stands in many rows and in the file of every month, so that the first change under it pays
-and each later one is taken for its repeat. A program may have such a text as a key; what people keep in a
+and each later one is taken for its repeat. A program may have such a text as a key; a file that was kept in a
 spreadsheet has none. It is asked of every row, whatever kind of file it comes from.
 """
 
@@ -29,7 +29,7 @@ _SPOILT = re.compile("|".join(f"({form})" for form, _ in _KINDS), re.IGNORECASE)
 def first_spoilt(names: Sequence[tuple[int, str]], cells: Sequence[object]) -> tuple[str, str] | None:
     """Return the first of the columns whose cell is spoilt, and what is wrong with it; None if none is.
 
-    `names` are the columns that are to name something, by their places among `cells`.
+    `names` are the columns that are to name something, by their index in `cells`.
     """
     for at, name in names:
         cell = cells[at]

@@ -97,7 +97,7 @@ class RunEnding:
             shown.append(f"line {line}: {text}" if line else text)
 
     def shown(self) -> list[str]:
-        """Return errors to show, those in doubt first; refused credentials are told once, not for each."""
+        """Return errors to show, those in doubt first; refused credentials are shown once, not for each."""
         order = (Effect.UNKNOWN,) if self.refused_credentials else _FAILED
         return [text for effect in order for text in self.examples.get(effect, [])][:SHOWN_ERRORS]
 

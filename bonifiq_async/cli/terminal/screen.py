@@ -1,6 +1,6 @@
 """The screen: the one way to standard output and standard error, and what is done when they take no more.
 
-What is meant for people goes through `printable`, each line by itself (`tables` does it for each cell); what
+What an operator reads goes through `printable`, each line by itself (`tables` does it for each cell); what
 is meant for programs is UTF-8 as it is, whatever the terminal is.
 """
 
@@ -51,12 +51,12 @@ def say(*lines: str) -> None:
 
 
 def show(*lines: str) -> None:
-    """Print results for people to standard output. Raises `Lost`."""
+    """Print results for a reader to standard output. Raises `Lost`."""
     print(*[printable(line, None) for line in lines], sep="\n", flush=True)
 
 
 def give(data: bytes) -> None:
-    """Print whole lines for programs to standard output: exactly, but on a terminal as people may see them.
+    """Print whole lines for programs to standard output: exactly, but escaped on a terminal.
 
     Raises `Lost`.
     """
@@ -78,7 +78,7 @@ def agreed(question: str) -> bool | None:
 def whatever_is_read(*, to_the_end: bool = True) -> Iterator[None]:
     """Let what is over keep its exit code, though what is printed of it is not taken.
 
-    A reading process that ends early is told of too, unless a part of it may be enough.
+    A reading process that ends early is an error too, unless a part of the lines may be enough.
     """
     try:
         yield

@@ -96,7 +96,7 @@ class Sight:
         return f"process {pid} on {platform.node()} [{marks} {uuid.uuid4().hex[:8]}]"
 
     def runs(self, name: str) -> bool | None:
-        """Say whether an owner surely runs, or surely does not; None where that cannot be told from here.
+        """Say whether an owner surely runs, or surely does not; None where that cannot be seen from here.
 
         A process that was stopped may go on, and one of which only its number is seen may be another.
         """

@@ -343,7 +343,7 @@ def accept_without_log(path: Path) -> None:
 
 
 def short(operation: str) -> str:
-    """Return what people call an operation: `earn`."""
+    """Return the short name of an operation: `earn`."""
     return operation.rpartition(".")[2]
 
 

@@ -50,7 +50,7 @@ TICK: float | None = owner.BEAT
 class SqliteLedger:
     """The ledger in the file `path`, an async context manager; clients that share it share its changes.
 
-    Claims and outcomes are on disk (WAL, synchronous=FULL) before they are told, committed in groups by
+    Claims and outcomes are on disk (WAL, synchronous=FULL) before a caller gets them, committed in groups by
     one thread. Several processes may use one file: each change has one sender at a time. `key_retention`
     is for how many seconds the provider remembers a key: after that, what is in doubt is not sent again.
     The file holds customer ids and reasons, and no credential; its mode is 0600. `clock` (seconds since the

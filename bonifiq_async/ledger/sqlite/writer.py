@@ -99,7 +99,7 @@ class Writer:
         self.commits = 0
 
     def start(self) -> None:
-        """Start the thread, which opens the file. A caller that has work done is told when it cannot."""
+        """Start the thread, which opens the file. If it cannot, callers that submit work get the error."""
         self._thread.start()
 
     def wait(self) -> None:

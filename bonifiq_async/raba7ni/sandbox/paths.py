@@ -37,7 +37,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "request_otp, elsewhere": Endpoint("POST", "/api/v1/members/auth/request-otp"),
     "verify_otp, elsewhere": Endpoint("POST", "/api/v1/members/auth/verify-otp"),
 }
-"""By operation; the pages have two places for a one-time code."""
+"""By operation; the pages have two paths for a one-time code."""
 
 WRITES: Mapping[str, str] = {ENDPOINTS[name].path: name for name in ("earn", "redeem", "refund")}
 SCOPE_OF: Mapping[str, str | None] = {endpoint.path: endpoint.scope for endpoint in ENDPOINTS.values()}

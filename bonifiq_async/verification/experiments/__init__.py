@@ -3,12 +3,12 @@
 bounded_memory       memory does not grow with the file
 clock_steps          a clock that is set while changes are under way
 containers           a process killed in one container, run again in another
-doubled_answers      an answer that comes twice is told of its own change alone
-early_waits          a wait is heard while bodies are still to come and others still connect
+doubled_answers      an answer that comes twice counts for its own change alone
+early_waits          a wait holds while bodies are still to come and others still connect
 killed_runs          `bonifiq apply` under faults and kills
 no_deduplication     a provider that de-duplicates nothing, under faults and kills
 one_key              one key many times at once is one change
-told_effects         what is told never denies what happened
-used_keys            keys that another program has used before are told apart
+told_effects         what is reported never denies what happened
+used_keys            keys that another program has used before are reported as such
 waits_and_deadlines  the wait that a provider asks for, and the deadline of a call
 """

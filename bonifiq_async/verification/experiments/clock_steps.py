@@ -26,7 +26,7 @@ HELD = (Effect.UNKNOWN.name, StopReason.HELD.name)
 
 @frozen
 class Stepped:
-    """A group: what another process was told while the first was at it, and what came of it after that.
+    """A group: what another process reported while the first was at it, and what came of it after that.
 
     The first let go at `left` (monotonic seconds).
     """
@@ -116,7 +116,7 @@ def one_sender(record: Record) -> Finding:
         met += len(held)
         if len(held) < len(group.meanwhile):
             problems += [
-                f"{key} was told as {each.effect} ({each.reason}) while another was sending it"
+                f"{key} was reported as {each.effect} ({each.reason}) while another was sending it"
                 for key, each in group.meanwhile.items()
                 if each.effect in MOVED
             ]

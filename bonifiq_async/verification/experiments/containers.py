@@ -33,7 +33,7 @@ COME_BACK = "come back then"
 
 @frozen
 class Record:
-    """What the second process was told while the first lived, when it was just killed, and later: by key.
+    """What the second process reported while the first lived, when it was just killed, and later: by key.
 
     `real` says that the first ran in a container. The second found it silent for long at `silent`
     (monotonic seconds).
@@ -111,7 +111,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def goes_on(record: Record) -> Finding:
-    """Held while its sender may live, told so in time; later sent once more, and known to be applied."""
+    """Held while its sender may live, reported so in time; later sent once more, and known to be applied."""
     seen, effects = record.closed.seen, record.closed.effects()
     problems = [*_while_held(record.living), *_while_held(record.killed_now)]
     for key, last in record.later.items():
@@ -133,20 +133,20 @@ def goes_on(record: Record) -> Finding:
     )
     where = "a namespace of processes" if record.real else "a made-up one, as none may be made here"
     met = [each for each in record.killed_now.values() if (each.effect, each.reason) == HELD]
-    note = f"in {where}; {len(met):,} calls were told in time when to come back"
+    note = f"in {where}; {len(met):,} calls were answered in time when to come back"
     return found(figures, problems, met=met, note=note)
 
 
 def _while_held(calls: Mapping[str, Told]) -> Iterable[str]:
     for key, each in calls.items():
-        if each.effect == FAILED:  # the ledger was not heard of in time, which says nothing of its owner
+        if each.effect == FAILED:  # the ledger did not answer in time, which says nothing of its owner
             continue
         if (each.effect, each.reason) != HELD:
-            yield f"{key} was told as {each.effect} ({each.reason}) while its sender could be at it"
+            yield f"{key} was reported as {each.effect} ({each.reason}) while its sender could be at it"
         elif COME_BACK not in each.words:
             yield f"{key} is held, and nothing says until when"
         if each.late > LATE:
-            yield f"{key} was told {each.late:.2f} s after its deadline"
+            yield f"{key} was answered {each.late:.2f} s after its deadline"
 
 
 CONTAINERS: Experiment = experiment(

@@ -105,7 +105,7 @@ async def double(lab: Lab) -> Doubled:
 
 
 def own_answer(record: Doubled) -> Finding:
-    """What is refused is told so, though a yes lay on its connection; what is accepted is in the books."""
+    """A refusal is reported so, though a yes was on its connection; what is accepted is in the books."""
     effects = record.closed.effects()
     problems, lost = list[str](), 0
     for outcome in record.outcomes:
@@ -113,7 +113,7 @@ def own_answer(record: Doubled) -> Finding:
         expected = Effect.REFUSED if key.startswith(REFUSED) else Effect.APPLIED
         lost += outcome.effect is Effect.APPLIED and not effects[key]
         if outcome.effect is not expected:
-            problems.append(f"{key} was told as {outcome.effect.value}, and is {expected.value}")
+            problems.append(f"{key} was reported as {outcome.effect.value}, and is {expected.value}")
     figures = Figures(
         changes=len(record.outcomes),
         requests=len(record.closed.seen),
@@ -129,6 +129,6 @@ DOUBLED: Experiment = experiment(
     "doubled",
     "BonifiQ",
     double,
-    {"own-answer": ("an answer that is doubled is told of its own change alone", own_answer)},
+    {"own-answer": ("an answer that is doubled counts for its own change alone", own_answer)},
 )
 """Answers that something on the way doubles, while the program is too busy to read them."""

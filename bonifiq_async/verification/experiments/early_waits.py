@@ -1,4 +1,4 @@
-"""Waits that are heard early: when the body of the answer is still to come, or others still connect."""
+"""Waits that are honoured early: when the body of the answer is still to come, or others still connect."""
 
 import asyncio
 import socket
@@ -21,7 +21,7 @@ from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab
 ASKED = 2
 """Seconds that the first call of a round is asked to wait."""
 OTHERS = 12
-"""Calls of a round that have heard of it, and have to wait, too."""
+"""Calls of a round that the wait holds, too."""
 SOON = 0.05
 """Seconds in which what lies on a connection of one machine is read, when the event loop has turned."""
 WHILE = 0.3
@@ -217,7 +217,7 @@ async def _fronted(provider: Bench, fronts: dict[int, _Front]) -> AsyncIterator[
 async def _while_connecting(
     front: _Front, make: Make, first: str, others: tuple[str, ...]
 ) -> tuple[float, bool]:
-    """The others connect; then one that is there at once is asked to wait, and hears it; then they go on."""
+    """The others connect; then one that is there at once is asked to wait; then they go on."""
     gate = front.gate = _Gate(len(others))
     front.let.set()
     calls = asyncio.gather(*map(make, others))
@@ -265,7 +265,7 @@ def kept(record: Record, what: str) -> Finding:
                 )
             if each.effects.get(key) is not Effect.APPLIED:
                 told = each.effects.get(key)
-                problems.append(f"{key} was told as {'nothing' if told is None else told.value}")
+                problems.append(f"{key} was reported as {'nothing' if told is None else told.value}")
     figures = Figures(
         changes=sum(len(each.effects) for each in rounds),
         requests=sum(each.first in moments for each in rounds)
@@ -287,7 +287,7 @@ HOLDS: Experiment = experiment(
             lambda record: kept(record, BODY),
         ),
         "hold-connecting": (
-            "what is still connecting when a wait is heard is not written before its end",
+            "what is still connecting when a wait begins is not written before its end",
             lambda record: kept(record, CONNECTING),
         ),
     },

@@ -37,7 +37,7 @@ CUSTOMERS = 5
 class Record:
     """What was meant (changes by key, in order), how each file came to its end, and what the provider saw.
 
-    `early` are keys that were told as applied at a kill and did not stand so in the ledger; `leaks` are
+    `early` are keys that were reported as applied at a kill and did not stand so in the ledger; `leaks` are
     files with a credential in them, `searched` how many files were looked through.
     """
 
@@ -124,7 +124,7 @@ def _told(folder: Path, group: str, early: list[str]) -> dict[str, str]:
     """Return what the outcome file says by key; note what it says that the ledger does not."""
     told = dict[str, str]()
     for line in _lines(folder / f"{group}.jsonl"):
-        # No other program is there: a run that is told so has forgotten a request of this very file.
+        # No other program is there: a run that reports so has forgotten a request of this very file.
         told[str(line["change_key"])] = "used elsewhere" if line["used_elsewhere"] else str(line["effect"])
     ledger = folder / f"{group}.csv.ledger"
     stand = {each.key for each in recorded(ledger, DONE)} if ledger.exists() else set()
@@ -153,7 +153,7 @@ def once(record: Record) -> Finding:
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
     problems += [f"{key} took effect and was not in the file" for key in effects if key not in record.meant]
     problems += [
-        f"{key} was told as applied and is not in the books"
+        f"{key} was reported as applied and is not in the books"
         for key in record.meant
         if told.get(key) in APPLIED and not effects[key]
     ]
@@ -170,7 +170,7 @@ def once(record: Record) -> Finding:
 
 
 def resume(record: Record) -> Finding:
-    """After the last kill every change ends applied, and what had been told as applied was not sent again."""
+    """After the last kill every change ends applied; what was reported as applied was not sent again."""
     told, problems = record.told(), list[str]()
     for key in record.meant:
         if told.get(key) not in APPLIED:
@@ -183,8 +183,8 @@ def resume(record: Record) -> Finding:
                     settled.setdefault(key, kill.moment)
     for each in record.closed.seen:
         if each.key in settled and each.moment > settled[each.key]:
-            problems.append(f"{each.key} was sent again after it had been told as applied")
-    return found(record.figures(), problems, met=settled, note=f"{len(settled):,} told before a kill")
+            problems.append(f"{each.key} was sent again after it had been reported as applied")
+    return found(record.figures(), problems, met=settled, note=f"{len(settled):,} reported before a kill")
 
 
 def claim_first(record: Record) -> Finding:
@@ -194,11 +194,11 @@ def claim_first(record: Record) -> Finding:
 
 
 def durable(record: Record) -> Finding:
-    """Whatever had been told as applied when a run was killed stands so in the ledger.
+    """Whatever had been reported as applied when a run was killed stands so in the ledger.
 
     What a killed process wrote is the system's, on the disk or not: the loss of power is not tried here.
     """
-    problems = [f"{key} was told as applied and is not so in the ledger" for key in record.early]
+    problems = [f"{key} was reported as applied and is not so in the ledger" for key in record.early]
     kills = [kill for course in record.courses for kill in course.kills]
     met = sum(effect in APPLIED for kill in kills for effect in kill.told.values())
     return found(record.figures(), problems, met=met)

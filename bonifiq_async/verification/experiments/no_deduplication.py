@@ -92,7 +92,7 @@ def _reader(out: Path) -> Callable[[], dict[str, str]]:
 
 
 def never_twice(record: Record) -> Finding:
-    """Each earning took effect once at the most, as it was meant; what is told is what happened."""
+    """Each earning took effect once at the most, as it was meant; what is reported is what happened."""
     effects = record.closed.effects()
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
     problems += [
@@ -103,9 +103,9 @@ def never_twice(record: Record) -> Finding:
     problems += _needless(record)
     for key, effect in record.course.told.items():
         if effect in MOVED and not effects[key]:
-            problems.append(f"{key} was told as applied and is not in the books")
+            problems.append(f"{key} was reported as applied and is not in the books")
         if effect not in FINAL and effects[key]:
-            problems.append(f"{key} took effect and was told as {effect}")
+            problems.append(f"{key} took effect and was reported as {effect}")
     if len(record.course.told) != len(record.meant) or record.course.code != 0:
         told, meant, code = len(record.course.told), len(record.meant), record.course.code
         problems.append(f"{told} of {meant} have an outcome; the last run ended with exit code {code}")
@@ -119,7 +119,7 @@ def _needless(record: Record) -> list[str]:
     excused = IN_FLIGHT * len(record.course.kills)
     if doubts <= excused:
         return []
-    return [f"{doubts} were answered well and not told as applied; kills explain {excused} at the most"]
+    return [f"{doubts} were answered well and not reported as applied; kills explain {excused} at the most"]
 
 
 def no_blind_repeat(record: Record) -> Finding:
@@ -155,7 +155,7 @@ NEVER: Experiment = experiment(
     run,
     {
         "never-twice": (
-            "an earning takes effect once at the most, as it is meant and told; the provider knows no keys",
+            "an earning takes effect once at the most, as meant and reported; the provider knows no keys",
             never_twice,
         ),
         "no-blind-repeat": ("what may have left is not sent again, by no process", no_blind_repeat),

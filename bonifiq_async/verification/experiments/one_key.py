@@ -21,7 +21,7 @@ MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
 
 @frozen
 class Record:
-    """What the same change was told many times, what another under its key was told, and what arrived."""
+    """What many calls of one change reported, what another change under its key did, and what arrived."""
 
     same: tuple[Outcome[CustomerPoints], ...]
     other: tuple[Outcome[CustomerPoints], ...]
@@ -53,17 +53,17 @@ async def run(lab: Lab) -> Record:
 
 
 def one_change(record: Record) -> Finding:
-    """One request and one effect a key, of which all callers hear; the other change is refused."""
+    """One request and one effect a key, whose outcome all callers get; the other change is refused."""
     arrived, effects = Counter(each.key for each in record.closed.seen), record.closed.effects()
     problems = [f"{key} arrived {count} times" for key, count in arrived.items() if count != 1]
     problems += [f"{key} took effect {count} times" for key, count in effects.items() if count != 1]
     problems += [
-        f"{each.change.change_key} was told as {each.effect.value}"
+        f"{each.change.change_key} was reported as {each.effect.value}"
         for each in record.same
         if each.effect not in MOVED
     ]
     problems += [
-        f"{each.change.change_key}: another change under it was told as {each.effect.value}"
+        f"{each.change.change_key}: another change under it was reported as {each.effect.value}"
         for each in record.other
         if not isinstance(each.error, ChangeKeyConflict)
     ]

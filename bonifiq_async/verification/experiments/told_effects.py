@@ -1,4 +1,4 @@
-"""Changes that end in every way, twice over one ledger: what is told must never deny what happened."""
+"""Changes that end in every way, twice over one ledger: what is reported must never deny what happened."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
 
 @frozen
 class Record:
-    """What was told in each run, what had taken effect when it ended, and what the provider saw."""
+    """What was reported in each run, what had taken effect when it ended, and what the provider saw."""
 
     runs: Sequence[tuple[Mapping[str, Outcome[CustomerPoints]], Mapping[str, int]]]
     closed: Closed
@@ -76,21 +76,21 @@ async def run(lab: Lab) -> Record:
 
 
 def worst(record: Record) -> Finding:
-    """Nothing that took effect is told as refused or not applied; a doubt ends with an answer alone."""
+    """Nothing that took effect is reported as refused or not applied; a doubt ends with an answer alone."""
     problems, doubts = list[str](), set[str]()
     for told, effects in record.runs:
         for key, outcome in told.items():
             moved = effects.get(key, 0)
             if outcome.effect in DENIED and moved:
-                problems.append(f"{key} took effect and was told as {outcome.effect.value}")
+                problems.append(f"{key} took effect and was reported as {outcome.effect.value}")
             elif outcome.effect in DENIED and key in doubts:
                 problems.append(
                     f"{key} was unknown, and then {outcome.effect.value} without an answer to that"
                 )
             elif outcome.effect in MOVED and moved != 1:
-                problems.append(f"{key} was told as {outcome.effect.value} and took effect {moved} times")
+                problems.append(f"{key} was reported as {outcome.effect.value} and took effect {moved} times")
             elif outcome.used_elsewhere:
-                problems.append(f"{key} was told as used elsewhere, and no other program was there")
+                problems.append(f"{key} was reported as used elsewhere, and no other program was there")
         doubts |= {key for key, outcome in told.items() if outcome.effect is Effect.UNKNOWN}
     return found(record.figures(), problems, met=doubts, note=f"{len(doubts):,} in doubt after the first run")
 
@@ -115,7 +115,7 @@ DOUBT: Experiment = experiment(
     "BonifiQ",
     run,
     {
-        "worst-effect": ("what may have changed is told as unknown until it is known, over runs", worst),
+        "worst-effect": ("what may have changed is reported as unknown until it is known, over runs", worst),
         "wire-true": ("attempts reported equal the requests that arrived", counts),
     },
 )

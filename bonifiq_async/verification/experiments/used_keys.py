@@ -1,4 +1,4 @@
-"""Keys that another program has used before: told apart from what this one has sent and lost."""
+"""Keys that another program has used before, apart from what this one has sent and lost."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ OURS, THEIRS = "ours", "theirs"
 
 @frozen
 class Shared:
-    """What was told in each run of changes of which another program has used every second key."""
+    """What was reported in each run of changes of which another program has used every second key."""
 
     used: frozenset[str]
     runs: tuple[Mapping[str, Outcome[CustomerPoints]], ...]
@@ -62,7 +62,7 @@ async def share(lab: Lab) -> Shared:
 
 
 def told_apart(record: Shared) -> Finding:
-    """A used key that is answered at once is told as used elsewhere, in both runs; no other key is."""
+    """A used key that is answered at once is reported as used elsewhere, in both runs; no other key is."""
     first = dict[str, Seen]()
     for each in record.closed.seen:
         if each.key is not None and (each.customer or "").startswith(OURS):
@@ -73,9 +73,9 @@ def told_apart(record: Shared) -> Finding:
     for told in record.runs:
         for key, outcome in told.items():
             if key in plain and not outcome.used_elsewhere:
-                problems.append(f"{key} was used by others, and told as {outcome.effect.value}")
+                problems.append(f"{key} was used by others, and reported as {outcome.effect.value}")
             if key not in record.used and outcome.used_elsewhere:
-                problems.append(f"{key} was used by no other program, and told as used elsewhere")
+                problems.append(f"{key} was used by no other program, and reported as used elsewhere")
     effects = record.closed.effects()
     figures = Figures(
         changes=len(record.runs[-1]),
@@ -92,6 +92,6 @@ SHARED: Experiment = experiment(
     "shared",
     "BonifiQ",
     share,
-    {"used-keys": ("a key that another program has used is told apart, and no other is", told_apart)},
+    {"used-keys": ("a key that another program has used is reported as such, and no other is", told_apart)},
 )
 """Keys that another program has used."""

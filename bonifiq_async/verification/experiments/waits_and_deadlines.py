@@ -77,7 +77,7 @@ async def hold(lab: Lab) -> WaitsRecord:
 
 
 def nobody_earlier(record: WaitsRecord) -> Finding:
-    """Between the asking and its end nothing arrives but what had left before it was heard."""
+    """Between the asking and its end nothing arrives but what had left before the answer was read."""
     closed, sent = record.closed, record.sent()
     held = [(at, each) for at, each in enumerate(closed.seen) if each.until]
     problems, earliest, excused = list[str](), float("inf"), 0
@@ -103,7 +103,7 @@ def nobody_earlier(record: WaitsRecord) -> Finding:
     )
     note = (
         f"{len(held):,} waits, the next request {earliest * 1000:,.0f} ms after the end at the earliest; "
-        f"{excused:,} requests had left before they heard of it"
+        f"{excused:,} requests had left before the answer was read"
     )
     return found(figures, problems, met=held, note=note)
 
