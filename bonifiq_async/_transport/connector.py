@@ -6,10 +6,8 @@ that doubles an answer would answer another change with it, so whatever comes un
 """
 
 import asyncio
-import fcntl
 import select
 import sys
-import termios
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -19,6 +17,10 @@ from attrs import field, frozen
 from bonifiq_async._log import logger
 from bonifiq_async._model import validation
 from bonifiq_async._model.values import public
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -98,6 +100,8 @@ def is_quiet(protocol: "ResponseHandler") -> bool:
     line = transport.get_extra_info("socket")
     if line is None:  # a transport without one
         return True
+    if sys.platform == "win32":  # without poll; its select takes any socket
+        return not select.select([line], [], [], 0)[0]
     waiting = select.poll()
     waiting.register(line.fileno(), select.POLLIN)
     return not waiting.poll(0)
@@ -146,13 +150,13 @@ def _is_on_its_way(transport: asyncio.Transport) -> bool:
     if transport.get_write_buffer_size() > 0:
         return True
     line = transport.get_extra_info("socket")
-    if line is None or sys.platform != "linux":
-        return False
-    try:
-        unacknowledged = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")  # SIOCOUTQ: tcp(7)
-    except (OSError, ValueError):
-        return False  # closed, or not of TCP
-    return int.from_bytes(unacknowledged, sys.byteorder) > BY_TLS
+    if sys.platform == "linux" and line is not None:
+        try:
+            unacknowledged = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")  # SIOCOUTQ: tcp(7)
+        except (OSError, ValueError):
+            return False  # closed, or not of TCP
+        return int.from_bytes(unacknowledged, sys.byteorder) > BY_TLS
+    return False
 
 
 def _tell(where: str, protocol: "ResponseHandler", status: int | None) -> None:

@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import secrets
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar, cast
 
@@ -23,6 +23,11 @@ from bonifiq_async.ledger.sqlite.row import find
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
 from bonifiq_async.verification.finding import Timeline
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import pty
 import sqlite3
 import subprocess
 import sys
@@ -246,7 +245,7 @@ def test_an_export_is_exact_in_a_pipe_and_harmless_on_a_terminal(console: Consol
     command = [sys.executable, "-m", "bonifiq_async", "export", "l", "--effect", "unknown"]
     piped = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout.decode()
     assert f"c{HIDING},1,r{HIDING},{KEY}," in piped
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     subprocess.run(command, stdout=theirs, timeout=60, check=True)
     os.close(theirs)
     with closing(os.fdopen(ours, "rb", buffering=0)) as terminal:

@@ -1,7 +1,6 @@
 """Standard streams that are closed, full, or left by their reader: every command ends as documented."""
 
 import os
-import pty
 import shlex
 import subprocess
 import sys
@@ -173,7 +172,7 @@ def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[st
 def test_a_terminal_that_goes_away_does_not_end_a_run(folder: Path) -> None:
     """Its bar is drawn by a thread of its own; the run is told by its outcome file and its exit code."""
     (folder / "long.csv").write_text("\n".join(rows(200)), "utf-8")
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     with Sandbox() as sandbox, open(os.devnull, "rb") as nothing:
         command = [sys.executable, "-m", "bonifiq_async", "apply", "long.csv", "--yes", "--no-ledger"]
         running = subprocess.Popen(

@@ -1,5 +1,6 @@
 """The scripts of `.ci/` and the workflow that calls them: the same versions everywhere, pinned actions."""
 
+import ast
 import os
 import re
 import subprocess
@@ -42,6 +43,35 @@ def test_versions_are_the_same_everywhere() -> None:
     assert promised == VERSIONS[: len(promised)]
     assert project["requires-python"] == f">={VERSIONS[0]}"
     assert f"for version in {' '.join(VERSIONS)}; do" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_only_what_is_not_promised_may_fail() -> None:
+    """Windows, and the versions of Python without a classifier."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    unpromised = [
+        each for each in VERSIONS if f"Programming Language :: Python :: {each}" not in project["classifiers"]
+    ]
+    conditions = ["matrix.os == 'windows-latest'", *(f"matrix.python == '{each}'" for each in unpromised)]
+    assert JOBS["fast"]["continue-on-error"] == f"${{{{ {' || '.join(conditions)} }}}}"
+
+
+POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+"""Modules that Windows does not have."""
+
+
+def test_a_module_that_windows_lacks_is_imported_behind_a_check() -> None:
+    """`mypy --platform win32` sees names that Windows lacks, but not modules."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "bonifiq_async").rglob("*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.Import | ast.ImportFrom) and POSIX_ONLY & names_of(node)
+    ]
+    assert found == []
+
+
+def names_of(node: ast.Import | ast.ImportFrom) -> set[str]:
+    return {each.name for each in node.names} if isinstance(node, ast.Import) else {str(node.module)}
 
 
 def test_a_version_that_is_not_installed_has_no_interpreter() -> None:

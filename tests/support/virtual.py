@@ -1,10 +1,12 @@
 """Virtual time: a loop whose clock passes only while everybody waits, and a provider that lives in it."""
 
 import asyncio
+import contextlib
 import functools
 import random
 import selectors
 import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import ParamSpec
@@ -69,6 +71,21 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._instant.now
 
 
+@contextlib.contextmanager
+def _alarm(rings: Callable[..., None]) -> Iterator[None]:
+    """Ring when a test takes too long; Windows has no such clock."""
+    if sys.platform == "win32":
+        yield
+        return
+    former = signal.signal(signal.SIGALRM, rings)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
+
+
 def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     """Run an async test in virtual time; a wake-up that is lost raises `Stuck`, a task left over fails."""
 
@@ -82,14 +99,8 @@ def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
         def spins(*_: object) -> None:
             raise Stuck
 
-        former = signal.signal(signal.SIGALRM, spins)
-        signal.alarm(LONGEST)
-        try:
-            with asyncio.Runner(loop_factory=_Loop) as runner:
-                runner.run(whole())
-        finally:
-            signal.alarm(0)
-            signal.signal(signal.SIGALRM, former)
+        with _alarm(spins), asyncio.Runner(loop_factory=_Loop) as runner:
+            runner.run(whole())
 
     return run
 

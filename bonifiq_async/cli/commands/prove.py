@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,7 +118,10 @@ def proven_json(proven: Proven) -> bytes:
 @contextmanager
 def _tidied() -> Iterator[None]:
     """Let what would end this process at once end it as Ctrl-C does: after what it has begun and made."""
-    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    numbers = [signal.SIGTERM]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGHUP)
+    numbers = [each for each in numbers if signal.getsignal(each) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, _end)
     try:

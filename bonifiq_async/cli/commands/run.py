@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -248,7 +249,7 @@ def _interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> 
             "Interrupt again to stop at once."
         )
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = () if sys.platform == "win32" else (signal.SIGINT, signal.SIGTERM)  # its loops take no handlers
     for number in signals:
         loop.add_signal_handler(number, interrupt)
     try:

@@ -152,6 +152,8 @@ def make_private(path: Path) -> bool:
 
     Raises `ConfigurationError` with what helps, where this user or this file system cannot.
     """
+    if sys.platform == "win32":
+        return False  # a mode says nothing there: the folder's access list decides
     try:
         status = os.stat(path)
         mode = stat.S_IMODE(status.st_mode)
