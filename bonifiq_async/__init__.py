@@ -5,19 +5,19 @@ The packages, from the bottom to the top; each imports what stands above it in t
     _model/          the values: operations, outcomes, evidence, money, secrets, errors; validation; JSON
     _policy/         the pure decisions: what an answer proves, whether to send again, which error to raise
     _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
-    ledger/          the record of what was meant and what came of it: in memory, or durable in an SQLite file
+    ledger/          the record of each change and its outcome: in memory, or durable in an SQLite file
     _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path
-    _delivery/       one call: single flight by key, attempts until an end, what is in doubt
+    _delivery/       one call: single flight by key, claims, attempts until the call ends, what is in doubt
     _provider/       what every provider is built of, and the registry: the one list of the providers
     bonifiq/         the provider BonifiQ: operations, payloads, answers, client, files, sandbox
-    raba7ni/         the provider Raba7ni, likewise
+    raba7ni/         the provider Raba7ni: the same parts
     batch/           many changes at once: order per customer, adaptive limit, outages
     sandbox/         real HTTP servers on loopback that behave as the providers do, with faults on request
     testing/         for tests of programs that use this library: the virtual clock and the pytest plugin
-    verification/    what this library promises, tried against the sandbox: `bonifiq prove`
+    verification/    the promises of the library, tried against the sandbox: `bonifiq prove`
     cli/             the console command `bonifiq`
 
-    _log             the library's log: whatever a line is about, it is one line and a terminal may show it
+    _log             the library's log: each line is one line, and a terminal may show it
     virtual_time     the documented name of the virtual clock
 
 A leading underscore marks what is internal. The public names are the ones in `__all__`.

@@ -3,12 +3,12 @@
 answer_body  a body as JSON or text, and the words of an error that has no documented shape
 budget       the deadline, the wait that all calls share, and the quota of repeats
 change_key   the idempotency key of a change, derived from what the change is about
-failures     the error of a delivery that did not succeed, in words that say what it means for the money
+failures     the error of a call that did not succeed: its class, and its text (refused, unknown, ...)
 history      what one call has done so far, and how it ended
 request      URL, headers and bytes of a request, fixed once before the first attempt
-retry        the retry decision: send again, wait, or stop with which effect
-retry_after  how long a provider asks to wait: Retry-After and its variants (RFC 9110, section 10.2.3)
-statement    what an answer states, and what that proves under which status
+retry        `RetryPolicy` (attempts, backoff), and the decision: send again, wait, or stop with which effect
+retry_after  the headers that ask for a wait, and for how long: Retry-After and its variants (RFC 9110)
+statement    what an answer states, and what that proves under which status: the tables
 verdict      what the evidence of one attempt proves
 wait_scope   whether a wait is asked of all calls of a client, or of one request alone
 """

@@ -1,8 +1,8 @@
 """Many changes at once: read lazily, bounded in flight, in order per customer.
 
-adaptive_limit  the two ceilings, in flight and a second: when one falls and how it rises (AIMD, CUBIC)
-failure_rate    which failures tell of load (likelihood ratio), and how much of a ceiling is left then
-flow            the settings of a run, and what it shows of its pace
+adaptive_limit  the two ceilings, requests in flight and a second: their signs, fall and rise (AIMD, CUBIC)
+failure_rate    whether failures come from load (likelihood ratio), and how far a ceiling falls for them
+flow            `FlowControl`, the settings of a run, and what it shows of its pace
 gate            when the next request may leave: permits, pace, waits, outages
 outage          whether the provider is out, and when it is asked again
 per_customer    a customer's next change starts when the one before has ended

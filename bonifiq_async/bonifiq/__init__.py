@@ -5,12 +5,12 @@ checkout    the checkout operations of the client
 client      the client: one account, one pool of connections, one event loop
 customers   the customer operations of the client
 envelope    what the envelope says: its flags, what denies a success, what a result shows
-files       files of changes for the command line (an edge)
+files       the columns of its files of changes, and how the command line reads a row (an edge)
 operations  the endpoints as data
 payloads    what is sent and what is answered, as attrs classes
 removal     what the answer to a checkout removal states
-sandbox/    its side of the sandbox (an edge)
-used_key    what an error says of a ChangeKey that was used before
+sandbox/    the sandbox of this provider (an edge)
+used_key    the words of an error that say that a ChangeKey was used before
 """
 
 from typing import TYPE_CHECKING

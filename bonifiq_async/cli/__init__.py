@@ -5,10 +5,10 @@ app          the commands and their options, declared
 commands/    what each command does
 entry_point  how the command is run: what ends it becomes one sentence and an exit code
 exit_codes   what the exit codes mean, as one table
-files/       files of changes, and files of outcomes
+files/       files of changes, and the outcome file
 options      the options that commands share, each declared once
 origin       which user runs a command, where and on which file: what a ledger keeps of a run
-terminal/    what a person sees and is asked
+terminal/    what the operator sees and is asked
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""The record of what was meant and what came of it.
+"""The record of each change and its outcome.
 
 account   whose changes a ledger holds, and which setting makes two accounts differ
 memory    a ledger for one process: bounded, and gone with it

@@ -3,15 +3,15 @@
 answers     the reader: a success is a 2xx and `success: true`; the rest is an error
 cards       the card operations of the client
 cashback    earn, redeem, refund, balance and history
-changes     what is earned, redeemed and taken back, each under a key of our own
+changes     what is earned, redeemed and taken back, each under a key that stays on this side
 client      the client: one application, one pool of connections, one event loop
 envelope    what the envelope says, and the table of what its members state together
-files       files of changes for the command line (an edge)
+files       the columns of its files of changes, and how the command line reads a row (an edge)
 member      members, the secrets of their sign-in, and what it answers
 members     the member operations of the client
 operations  the endpoints as data
 payloads    what is sent and what is answered, as attrs classes
-sandbox/    its side of the sandbox (an edge)
+sandbox/    the sandbox of this provider (an edge)
 """
 
 from typing import TYPE_CHECKING

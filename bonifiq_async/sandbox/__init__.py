@@ -1,14 +1,14 @@
 """Real HTTP servers that behave as the providers do, keep books of record, and misbehave on request.
 
-capacity     latency, limits, outages, and for how long a key is known
+capacity     how much the provider takes: latency, limits and bursts (429), outages; how long it knows a key
 document     a request's JSON document, its numbers and texts, read by the contract alone
-faults       what can go wrong with a request, as a table
+faults       what can go wrong with one request, as a table
 journal      the last requests, and what came of each
 keyed        the books and reports of providers that count a change once for a key
 protocol     what the server and a provider's side say to each other
 report       what a sandbox reports: requests, books, what was not expected
 rules        which request meets which fault
-script       the script of a sandbox: what each request meets
+script       the script of a sandbox: which fault each request meets
 script_file  a script in a file, read with the line of each error
 server       the server: a thread, a real socket on loopback, and the faults
 """

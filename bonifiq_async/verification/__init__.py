@@ -1,10 +1,10 @@
-"""What this library promises, as claims, each tried against the sandbox: `bonifiq prove`.
+"""The promises of the library, as claims, each tried against the sandbox: `bonifiq prove`.
 
 bench                a sandbox in a process of its own, which writes down all that arrives
 claims               the list of claims, and how they are tried one after another
 earnings             a child process that earns at Raba7ni, one line an outcome
 experiments/         the experiments
-finding              a claim, what was found of it, and an experiment that bears several
+finding              a claim, its result, and an experiment for several claims
 killing              children that are killed and started again until they end by themselves
 other_process        another process on the same ledger, by a clock of its own
 other_process_child  the child process that does its tasks

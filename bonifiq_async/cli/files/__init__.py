@@ -1,8 +1,8 @@
-"""Files of changes, and files of outcomes.
+"""Files of changes, and the outcome file.
 
 examine       the first reading of a file: every row is checked before anything is sent
 misspelt      names that mean nothing here, shown with the name that may be meant
-outcome_file  one line an outcome, appended and never overwritten
-rows          CSV with a header or JSON lines, read row by row, and how columns may be spelt
+outcome_file  the file of `--out`: what a line has of an outcome; appended, never overwritten
+rows          CSV or JSON lines, read row by row (the columns are those of each provider's `files`)
 spoilt        cells that a spreadsheet has spoilt
 """

@@ -1,4 +1,4 @@
-"""What a person sees and is asked.
+"""What the operator sees and is asked.
 
 dialogue  what commands ask, how they are interrupted, how they end
 progress  progress on standard error: a bar, or a line every few seconds
