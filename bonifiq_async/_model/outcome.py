@@ -103,7 +103,9 @@ class Attempt:
 
 
 class Change(Protocol):
-    """What every provider's change has: the customer, the amount and the key.
+    """What every provider's change has: the customer, the amount and its unit, and the key.
+
+    `unit` is what the value is measured in: values of two units are never added together.
 
     A change whose amount has a converter derives from this class: pyright does not see the converted type.
     """
@@ -114,6 +116,8 @@ class Change(Protocol):
     def customer_id(self) -> str: ...
     @property
     def value(self) -> Decimal: ...
+    @property
+    def unit(self) -> str: ...
     @property
     def change_key(self) -> str: ...
 

@@ -1,11 +1,12 @@
 """What a batch has done so far."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from bonifiq_async._model.money import Sums
+from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async._model.values import public
 
@@ -15,7 +16,10 @@ T = TypeVar("T")
 @public
 @frozen
 class BatchSummary:
-    """Counts of changes by effect; sums in the provider's currency of what this run applied.
+    """Counts of changes by effect, and sums of what this run applied.
+
+    `value_added` and `value_removed` are None where that is of several units, as of two cards with a currency
+    each: `by_unit` has for each what was added and what was removed.
 
     `seen` counts the changes that ended. `attempts` counts the tries to send them, first ones and repeats,
     also those that never left (see `Attempt`); `repeats` those that repeat an earlier one of this run, also
@@ -29,12 +33,13 @@ class BatchSummary:
     refused: int = 0
     not_applied: int = 0
     unknown: int = 0
-    value_added: Decimal = Decimal(0)
-    value_removed: Decimal = Decimal(0)
+    value_added: Decimal | None = Decimal(0)
+    value_removed: Decimal | None = Decimal(0)
     attempts: int = 0
     elapsed: float = 0.0
     repeats: int = 0
     used_elsewhere: int = 0
+    by_unit: Mapping[str, tuple[Decimal, Decimal]] = field(factory=dict, hash=False)
 
 
 @define
@@ -42,7 +47,7 @@ class Tally:
     """The running count behind a summary."""
 
     counts: dict[Effect, int]
-    sums: Sums = field(factory=Sums)
+    sums: SumsByUnit = field(factory=SumsByUnit)
     attempts: int = 0
     repeats: int = 0
     used_elsewhere: int = 0
@@ -57,12 +62,13 @@ class Tally:
         self.counts[outcome.effect] += 1
         self.attempts += len(outcome.attempts)
         if outcome.effect is Effect.APPLIED:
-            self.sums.put(outcome.change.value)
+            self.sums.put(outcome.change.unit, outcome.change.value)
         elif outcome.used_elsewhere:
             self.used_elsewhere += 1
 
     def summary(self, elapsed: float, repeats: int) -> BatchSummary:
         """Return what was counted, `elapsed` seconds after the start, with so many more repeats."""
+        single = self.sums.single()
         return BatchSummary(
             seen=sum(self.counts.values()),
             applied=self.counts[Effect.APPLIED],
@@ -70,10 +76,11 @@ class Tally:
             refused=self.counts[Effect.REFUSED],
             not_applied=self.counts[Effect.NOT_APPLIED],
             unknown=self.counts[Effect.UNKNOWN],
-            value_added=self.sums.added,
-            value_removed=self.sums.removed,
+            value_added=None if single is None else single.added,
+            value_removed=None if single is None else single.removed,
             attempts=self.attempts,
             elapsed=elapsed,
             repeats=self.repeats + repeats,
             used_elsewhere=self.used_elsewhere,
+            by_unit={unit: (each.added, each.removed) for unit, each in self.sums.by_unit.items()},
         )

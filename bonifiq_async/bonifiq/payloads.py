@@ -14,6 +14,7 @@ from attrs import field, frozen
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import NotNull, NotNullArray
+from bonifiq_async._model.operation import BRL
 from bonifiq_async._model.outcome import Change
 from bonifiq_async._model.values import fixed, public
 from bonifiq_async._policy.change_key import canonical, change_key_for
@@ -102,6 +103,11 @@ class CashbackChange(Change):
                     f"{LONGEST_CUSTOMER_REASON} are allowed",
                     path="customer_reason",
                 )
+
+    @property
+    def unit(self) -> str:
+        """The currency of Brazil, which all amounts of the provider are in."""
+        return BRL
 
     @classmethod
     def add(

@@ -6,6 +6,7 @@ ledger finds the change by it, and nothing is sent twice.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import ClassVar
 
 from attrs import field, frozen
 
@@ -88,14 +89,34 @@ def _labels(reference: str | None, key: str | None) -> None:
         )
 
 
-def _key(kind: str, card_id: int, reference: str | None, key: str | None) -> str:
-    """Return `EARN-10-ORDER-12345`: operation, card and reference, since references repeat across them."""
-    return key if key is not None else f"{kind}-{card_id}-{reference}"
+def unit_of(customer_id: str) -> str:
+    """Return the card of a change: its currency is the provider's to know, and two cards may differ."""
+    return f"card {customer_id.partition(':')[0]}"
+
+
+class _OfCard:
+    """What the changes of a card's cashback share: `_KIND` begins their keys, since references repeat."""
+
+    __slots__ = ()
+    _KIND: ClassVar[str]
+    card_id: int
+    reference: str | None
+    key: str | None
+
+    @property
+    def unit(self) -> str:
+        """The card, whose currency only the provider knows."""
+        return unit_of(str(self.card_id))
+
+    @property
+    def change_key(self) -> str:
+        """The key, given or derived: `EARN-10-ORDER-12345`, of operation, card and reference."""
+        return self.key if self.key is not None else f"{self._KIND}-{self.card_id}-{self.reference}"
 
 
 @public
 @frozen(kw_only=True)
-class Earn:
+class Earn(_OfCard):
     """A purchase for which `member` earns the card's share.
 
     `purchase_amount` (above zero) is in the card's currency. `reference` is sent; `key` (default:
@@ -107,6 +128,8 @@ class Earn:
     Raises `PayloadError` naming the field for anything that must not be sent, and when there is neither
     `reference` nor `key`.
     """
+
+    _KIND = "EARN"
 
     card_id: int
     member: Member
@@ -133,21 +156,18 @@ class Earn:
         """The purchase amount."""
         return self.purchase_amount
 
-    @property
-    def change_key(self) -> str:
-        """The key, given or derived."""
-        return _key("EARN", self.card_id, self.reference, self.key)
-
 
 @public
 @frozen(kw_only=True)
-class Refund:
+class Refund(_OfCard):
     """A refund of `refund_amount` of a purchase, by which cashback is taken back.
 
     The provider computes the deduction from `refund_amount`, unless `cashback_to_deduct` says it: zero,
     which takes nothing back, or more. The page bounds neither; what was deducted stands in the answer. The
     rest is as in `Earn`; `value` is the refund amount below zero.
     """
+
+    _KIND = "REFUND"
 
     card_id: int
     member: Member
@@ -171,15 +191,10 @@ class Refund:
         """The refund amount, below zero."""
         return self.refund_amount.copy_negate()
 
-    @property
-    def change_key(self) -> str:
-        """The key, given or derived."""
-        return _key("REFUND", self.card_id, self.reference, self.key)
-
 
 @public
 @frozen(kw_only=True, init=False)
-class Redeem:
+class Redeem(_OfCard):
     """Cashback of `amount` that the holder of `member_token` spends.
 
     The request names its member by the token alone. `member` is not sent: it says here whose balance it
@@ -190,6 +205,8 @@ class Redeem:
     `pin` is a further check, which the page leaves open when a card asks for. The rest is as in `Earn`;
     `value` is the amount below zero. Source: endpoint page, "Redeem Cashback".
     """
+
+    _KIND = "REDEEM"
 
     card_id: int
     amount: Decimal = field(converter=_redeemed)
@@ -237,11 +254,6 @@ class Redeem:
     def value(self) -> Decimal:
         """The amount, below zero."""
         return self.amount.copy_negate()
-
-    @property
-    def change_key(self) -> str:
-        """The key, given or derived."""
-        return _key("REDEEM", self.card_id, self.reference, self.key)
 
     @property
     def bearer(self) -> MemberToken | None:

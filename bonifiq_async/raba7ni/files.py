@@ -35,7 +35,7 @@ from bonifiq_async.cli.adapter import (
 from bonifiq_async.cli.files.rows import Cells, Problem, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
-from bonifiq_async.raba7ni.changes import Earn, Refund
+from bonifiq_async.raba7ni.changes import Earn, Refund, unit_of
 from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
 from bonifiq_async.raba7ni.member import Member
 from bonifiq_async.raba7ni.operations import EARN, REDEEM, REFUND
@@ -279,7 +279,7 @@ class Raba7niFiles(FileAdapter):
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the card: its currency is the provider's to know, and two cards may differ."""
-        return f"card {change.customer_id.partition(':')[0]}"
+        return unit_of(change.customer_id)
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Raba7niSandbox:
         from bonifiq_async.sandbox import Raba7niSandbox

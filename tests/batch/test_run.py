@@ -23,8 +23,10 @@ from bonifiq_async import (
     ChangeKeyConflict,
     ConfigurationError,
     CustomerNotFound,
+    Earn,
     Effect,
     FlowControl,
+    Member,
     Outcome,
     OutcomeUnknownError,
     RefusedError,
@@ -493,14 +495,36 @@ async def test_summary(clock: Clock) -> None:
         value_removed=Decimal("1.30"),
         attempts=30,
         elapsed=30.0,
+        by_unit={"BRL": (Decimal("12345678901234567897.22"), Decimal("1.30"))},
     )
+
+
+async def test_a_summary_adds_no_two_units_together() -> None:
+    """Two cards may have a currency each; the changes of one have one sum."""
+    changes = [
+        Earn(
+            card_id=card,
+            member=Member.by_id(7),
+            purchase_amount=Decimal(amount),
+            reference=f"{card} {amount}",
+        )
+        for card, amount in ((10, 5), (20, 7), (10, 1))
+    ]
+    batch: CashbackBatch = CashbackBatch(AtOnce())
+    async for _ in batch.run(changes[:1]):
+        pass
+    assert (batch.summary.value_added, batch.summary.value_removed) == (Decimal(5), Decimal(0))
+    async for _ in batch.run(changes[1:]):
+        pass
+    assert (batch.summary.value_added, batch.summary.value_removed) == (None, None)
+    assert batch.summary.by_unit == {"card 10": (Decimal(6), Decimal(0)), "card 20": (Decimal(7), Decimal(0))}
 
 
 class Light:
     """A change that is quickly made."""
 
     __slots__ = ("change_key", "customer_id")
-    value = Decimal(1)
+    value, unit = Decimal(1), ""
 
     def __init__(self, number: int) -> None:
         self.customer_id = self.change_key = str(number)

@@ -14,6 +14,7 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 class MilesChange:
     """Miles that an account gets (`value` above zero) or spends."""
 
+    unit = "miles"
     customer_id: str
     value: Decimal = field(converter=lambda value: validation.amount(value, "value"))
     change_key: str
