@@ -8,7 +8,7 @@ history      what one call has done so far, and how it ended
 request      URL, headers and bytes of a request, fixed once before the first attempt
 retry        `RetryPolicy` (attempts, backoff), and the decision: send again, wait, or stop with which effect
 retry_after  the headers that ask for a wait, and for how long: Retry-After and its variants (RFC 9110)
-statement    what an answer states, and what that proves under which status: the tables
-verdict      what the evidence of one attempt proves
+statement    what a body states, and what that proves under which status: the tables
+verdict      what an attempt proves without its body: by its status or failure (429, 5xx, lost, not sent)
 wait_scope   whether a wait is asked of all calls of a client, or of one request alone
 """

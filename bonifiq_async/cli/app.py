@@ -136,7 +136,8 @@ def status(
     look: Annotated[
         bool,
         typer.Option(
-            "--look", help="Ask the provider for what helps to decide: the balance now, movements then."
+            "--look",
+            help="Ask the provider what helps to decide: the balance now, and the movements of that time.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -153,7 +154,7 @@ def export(
     effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
     format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
 ) -> None:
-    """Print the changes of a ledger that ended so, as a file that can be applied again."""
+    """Print the changes of a ledger that have these effects, as a file that can be applied again."""
     from bonifiq_async.cli.commands import export as command
 
     command.export(ledger, effect, format_of(format) or "csv")
@@ -174,7 +175,9 @@ def settle(
     ] = False,
     without_log: Annotated[
         bool,
-        typer.Option("--without-log", help="Go on though the ledger's log is missing: nothing else is."),
+        typer.Option(
+            "--without-log", help="Go on without the ledger's log, if you know that it held nothing more."
+        ),
     ] = False,
     out: Out = None,
     yes: Yes = False,
@@ -183,7 +186,7 @@ def settle(
 ) -> None:
     """Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them.
 
-    Your word is taken, too, on one whose key was used before, not by this ledger.
+    This settles also a change whose key was used before, but not by this ledger.
     """
     from bonifiq_async.cli.commands import settle as command
 
