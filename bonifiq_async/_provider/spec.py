@@ -41,12 +41,16 @@ class Environment(NamedTuple):
     credentials: tuple[str, ...]
 
 
+NO_COMMANDS: Mapping[str, ObjectReference] = {}
+
+
 class ProviderSpec(NamedTuple):
     """One provider.
 
     `name` is its name in the command line and in ledgers, `title` its name in texts. `operations` is the
     tuple of its endpoints. `files` is the adapter that the command line uses. `sandbox_options` say, for each
-    argument of the sandbox that the pytest marker of this name takes, what it is for.
+    argument of the sandbox that the pytest marker of this name takes, what it is for. `commands` are those of
+    the command line that this provider alone has, as functions, by name.
     """
 
     name: str
@@ -57,3 +61,4 @@ class ProviderSpec(NamedTuple):
     files: ObjectReference
     sandbox: ObjectReference
     sandbox_options: Mapping[str, str]
+    commands: Mapping[str, ObjectReference] = NO_COMMANDS

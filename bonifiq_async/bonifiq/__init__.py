@@ -3,6 +3,7 @@
 answers     the reader: two generations of envelope, bare objects, and errors of any shape
 checkout    the checkout operations of the client
 client      the client: one account, one pool of connections, one event loop
+commands    the commands of the command line that make one call each (an edge)
 customers   the customer operations of the client
 envelope    what the envelope says: its flags, what denies a success, what a result shows
 files       the columns of its files of changes, and how the command line reads a row (an edge)
@@ -61,6 +62,11 @@ PROVIDER = ProviderSpec(
         "customers": "which customers exist: a mapping with their balances, or with a sandbox.Customer each",
         "cashback_active": "whether cashback is; else changes move points alone",
         "old_envelope": "whether answers have only the older documentation's members",
+    },
+    commands={
+        "balance": ObjectReference(f"{__name__}.commands", "balance"),
+        "pending": ObjectReference(f"{__name__}.commands", "pending"),
+        "checkout-remove": ObjectReference(f"{__name__}.commands", "checkout_remove"),
     },
 )
 """What the registry loads."""

@@ -1,12 +1,13 @@
 """The commands and their options, declared. What a command does is imported when it runs: help is quick."""
 
 from pathlib import Path
+from types import FunctionType
 from typing import Annotated
 
 import typer
 
+from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
-from bonifiq_async.cli.commands import one_call
 from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
@@ -201,9 +202,13 @@ def settle(
     )
 
 
-app.command()(one_call.balance)
-app.command()(one_call.pending)
-app.command("checkout-remove")(one_call.checkout_remove)
+def _add_commands_of_providers() -> None:
+    for spec in specs():
+        for name, where in spec.commands.items():
+            app.command(name)(where.load(FunctionType))
+
+
+_add_commands_of_providers()
 
 
 @app.command()

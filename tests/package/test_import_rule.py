@@ -184,8 +184,8 @@ def test_no_provider_is_known_where_all_are_served() -> None:
     assert len(BELOW) > 40
 
 
-BONIFIQS = {"cli.commands.one_call": {"bonifiq"}, "cli.commands.demo": {"bonifiq"}}
-"""Commands of one provider alone."""
+BONIFIQS = {"cli.commands.demo": {"bonifiq"}}
+"""What shows one provider alone; its other commands stand in its folder."""
 
 
 def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:

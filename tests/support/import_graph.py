@@ -39,8 +39,8 @@ ORDER = [
 ]
 LEVEL = {package: level for level, package in enumerate(ORDER)}
 PROVIDERS = set(PACKAGES_OF_PROVIDERS)
-EDGES = {"files", "sandbox"}
-"""What a provider's folder has for the command line and for the sandbox: both stand above the library."""
+EDGES = {"files": "files", "commands": "files", "sandbox": "sandbox"}
+"""What a provider's folder has for the command line and for the sandbox, and its row: above the library."""
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where a statement has statements; no expression imports."""
 FACES = {"", "sandbox"}
@@ -124,4 +124,5 @@ OUTSIDE = {
 def package_of(module: str) -> str:
     """Return the row of `ORDER` to which a module belongs."""
     parts = module.split(".")
-    return ".".join(parts[:2]) if parts[0] in PROVIDERS and parts[1:2] and parts[1] in EDGES else parts[0]
+    edge = EDGES.get(parts[1]) if parts[0] in PROVIDERS and parts[1:2] else None
+    return parts[0] if edge is None else f"{parts[0]}.{edge}"

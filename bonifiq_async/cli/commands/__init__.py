@@ -4,7 +4,6 @@ apply     every change of a file once
 check     every row is validated; nothing is sent
 demo      the main job against a sandbox with faults on
 export    the changes of a ledger by effect, as a file that can be applied again
-one_call  the commands that make one call each
 prove     the promises, tried claim by claim, with figures
 run       a file's changes are sent (attempts, deadline), and how the run ended is reported
 sandbox   the sandbox in the foreground

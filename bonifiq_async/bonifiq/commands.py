@@ -1,4 +1,4 @@
-"""The commands that make one call each, all of them to BonifiQ."""
+"""The commands of the command line that make one call to BonifiQ each (an edge)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, TypeVar
