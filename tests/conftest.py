@@ -33,7 +33,13 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 """No property fails because a machine is busy with something else."""
 settings.load_profile("any machine")
 settings.register_profile("few", settings.get_profile("any machine"), max_examples=20)
-"""Enough where each example need only be one of its kind: `.ci/run` counts branches with it."""
+"""Enough where each example need only be one of its kind: for the count of branches, and for fast tests."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples of each property in the fast tests; the whole run tries all."""
+    if config.option.markexpr == "not slow" and not config.getoption("hypothesis_profile", None):
+        settings.load_profile("few")
 
 
 def pytest_collection_finish() -> None:

@@ -194,6 +194,7 @@ def test_rows_left_out_are_not_settled(console, sandbox):
     assert sandbox.books.balances() == {"a": 1, "b": 2, "c": 4}
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_settled_rows_are_written_down_is_heard(console, sandbox, monkeypatch):
     """What is counted is what was written; the rest was not tried."""
     console.write("changes.csv", *rows(1000))

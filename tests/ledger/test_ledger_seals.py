@@ -136,6 +136,7 @@ async def write(ledger: SqliteLedger, count: int, begin: int = 0) -> None:
         await ledger.end(intent, granted.fence, Ending(State.APPLIED, 1))
 
 
+@pytest.mark.slow
 async def test_a_look_that_is_left_off_does_not_make_the_log_grow(tmp_path):
     """As `export | less` that stands open: it reads some at a time, between what others write."""
     async with SqliteLedger(tmp_path / "l") as ledger:

@@ -37,7 +37,9 @@ def moved(path: Path, *endings: str) -> Path:
     return location / path.name
 
 
-@pytest.mark.parametrize("count", [1, 40, 3000], ids="{} changes".format)
+@pytest.mark.parametrize(
+    "count", [1, 40, pytest.param(3000, marks=pytest.mark.slow)], ids="{} changes".format
+)
 async def test_a_ledger_that_was_moved_without_its_log_is_refused(count, tmp_path):
     """Whether none of what was written has come into the file yet, or most; with its log it is whole."""
     path = moved(killed(tmp_path / "l", count))

@@ -91,7 +91,7 @@ def test_only_the_beginning_of_a_body_is_kept_and_looked_at() -> None:
     """A large one must not hold up the loop; a secret at the end of the beginning is not left in halves."""
     secret, redactor = "canary-key-7319", Redactor([Secret("canary-key-7319")])
     for before in range(85, 105):
-        kept = redactor.body(b"." * before + secret.encode() + b"," * 50_000_000, 100)
+        kept = redactor.body(b"." * before + secret.encode() + b"," * 1_000_000, 100)
         assert b"can" not in kept and len(kept) <= 103
         assert kept.startswith(b"." * min(before, 100))
     assert redactor.body(b"", 100) == b""

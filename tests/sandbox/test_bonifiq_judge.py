@@ -306,7 +306,9 @@ AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=2 * settings.default.max_examples, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(customer=TEXTS, value=AMOUNTS, reason=TEXTS, key=TEXTS, shown=st.none() | TEXTS)
 async def test_what_the_client_takes_the_provider_takes(
     customer: str, value: Decimal, reason: str, key: str, shown: str | None, server: Sandbox

@@ -115,7 +115,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(amount=SUMS, deducted=st.none() | SUMS, names=NAMES, label=TEXTS)
 async def test_what_the_client_takes_the_provider_takes(
     amount: Decimal, deducted: Decimal | None, names: dict[str, object], label: str, raba7ni
