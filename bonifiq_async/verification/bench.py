@@ -22,7 +22,7 @@ from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.ledger.sqlite.row import find
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
-from bonifiq_async.verification.finding import Timeline
+from bonifiq_async.verification.finding import Figures, Timeline
 
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Connection
@@ -66,6 +66,15 @@ class Closed:
     def effects(self) -> Counter[str]:
         """Return how often something took effect, by key."""
         return Counter(key for _, _, key in self.history)
+
+    def figures(
+        self, changes: int, *, kills: int | None = None, lost: int | None = None, unknown: int | None = None
+    ) -> Figures:
+        """Return what a claim over so many changes shows: what arrived, failed, and took effect twice."""
+        doubled = sum(count > 1 for count in self.effects().values())
+        return Figures(
+            changes, len(self.seen), sum(self.faults.values()), kills, doubled, lost=lost, unknown=unknown
+        )
 
     def timeline(self, name: str, kills: Sequence[float] = ()) -> Timeline:
         """Return what arrived when."""

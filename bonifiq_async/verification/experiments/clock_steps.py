@@ -11,7 +11,7 @@ from bonifiq_async._model.outcome import Effect, StopReason
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.verification.bench import Bench, Closed, bench
-from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 from bonifiq_async.verification.other_process import Task, Told, all_sent, changes, read, told
 
 STEPS: Mapping[str, float] = {"forward": 3_600.0, "back": -3_600.0}
@@ -98,20 +98,26 @@ async def _other(lab: Lab, provider: Bench, task: Task) -> Mapping[str, Told]:
     return read(said)
 
 
+def taken_over(closed: Closed, later: Mapping[str, Told], until: float) -> list[str]:
+    """Return what is wrong with changes whose sender was at it `until` then, and that another made later."""
+    problems, effects = list[str](), closed.effects()
+    for key, last in later.items():
+        again = sorted(each.moment for each in closed.seen if each.key == key)[1:]
+        early = sum(moment < until for moment in again)
+        if early:
+            problems.append(f"{key} was sent by another while its sender could be at it: {early} more")
+        if effects[key] != 1:
+            problems.append(f"{key} took effect {effects[key]} times")
+        if last.effect not in MOVED:
+            problems.append(f"{key} ended as {last.effect} ({last.reason})")
+    return problems
+
+
 def one_sender(record: Record) -> Finding:
     """Only its sender sends a change under way; when that has gone, it goes on, and took effect once."""
-    seen, effects = record.closed.seen, record.closed.effects()
     problems, met = list[str](), 0
     for group in record.groups:
-        for key, last in group.after.items():
-            arrived = sorted(each.moment for each in seen if each.key == key)
-            early = sum(moment < group.left for moment in arrived[1:])
-            if early:
-                problems.append(f"{key} was sent by another while it was under way: {early} more")
-            if effects[key] != 1:
-                problems.append(f"{key} took effect {effects[key]} times")
-            if last.effect not in MOVED:
-                problems.append(f"{key} ended as {last.effect} ({last.reason})")
+        problems += taken_over(record.closed, group.after, group.left)
         held = [each for each in group.meanwhile.values() if (each.effect, each.reason) == HELD]
         met += len(held)
         if len(held) < len(group.meanwhile):
@@ -120,12 +126,7 @@ def one_sender(record: Record) -> Finding:
                 for key, each in group.meanwhile.items()
                 if each.effect in MOVED
             ]
-    figures = Figures(
-        changes=len(effects),
-        requests=len(seen),
-        faults=sum(record.closed.faults.values()),
-        doubled=sum(count > 1 for count in effects.values()),
-    )
+    figures = record.closed.figures(len(record.closed.effects()))
     note = f"{met:,} calls of another process met a change under way, the clock an hour off"
     return found(figures, problems, met=met, note=note)
 

@@ -11,8 +11,8 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.owner import SILENCE
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.verification.bench import Bench, Closed, bench
-from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED
-from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED, taken_over
+from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 from bonifiq_async.verification.other_process import FAILED, Task, Told, all_sent, changes, told
 
 _SPACE = ("--pid", "--fork", "--kill-child", "--mount-proc")
@@ -112,25 +112,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 def goes_on(record: Record) -> Finding:
     """Held while its sender may live, reported so in time; later sent once more, and known to be applied."""
-    seen, effects = record.closed.seen, record.closed.effects()
     problems = [*_while_held(record.living), *_while_held(record.killed_now)]
-    for key, last in record.later.items():
-        again = sorted(each.moment for each in seen if each.key == key)[1:]
-        early = sum(moment < record.silent for moment in again)
-        if early:
-            problems.append(f"{key} was sent by another while its sender could be at it: {early} more")
-        if effects[key] != 1:
-            problems.append(f"{key} took effect {effects[key]} times")
-        if last.effect not in MOVED:
-            problems.append(f"{key} ended as {last.effect} ({last.reason})")
-    figures = Figures(
-        changes=len(effects),
-        requests=len(seen),
-        faults=sum(record.closed.faults.values()),
-        kills=1,
-        doubled=sum(count > 1 for count in effects.values()),
-        unknown=sum(each.effect not in MOVED for each in record.later.values()),
-    )
+    problems += taken_over(record.closed, record.later, record.silent)
+    unknown = sum(each.effect not in MOVED for each in record.later.values())
+    figures = record.closed.figures(len(record.closed.effects()), kills=1, unknown=unknown)
     where = "a namespace of processes" if record.real else "a made-up one, as none may be made here"
     met = [each for each in record.killed_now.values() if (each.effect, each.reason) == HELD]
     note = f"in {where}; {len(met):,} calls were answered in time when to come back"

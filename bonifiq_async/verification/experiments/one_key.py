@@ -12,7 +12,7 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.verification.bench import Closed, bench
-from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 
 CALLERS = 4
 """Calls of each client with one key at once."""
@@ -67,12 +67,7 @@ def one_change(record: Record) -> Finding:
         for each in record.other
         if not isinstance(each.error, ChangeKeyConflict)
     ]
-    figures = Figures(
-        changes=len(arrived),
-        requests=len(record.closed.seen),
-        faults=0,
-        doubled=sum(count > 1 for count in effects.values()),
-    )
+    figures = record.closed.figures(len(arrived))
     note = f"{len(record.same):,} calls, and {len(record.other):,} of another change"
     return found(figures, problems, met=arrived, note=note)
 

@@ -36,11 +36,8 @@ class Record:
     def figures(self) -> Figures:
         """Return what both claims show."""
         told, effects = self.runs[-1]
-        return Figures(
-            changes=len(told),
-            requests=len(self.closed.seen),
-            faults=sum(self.closed.faults.values()),
-            doubled=sum(count > 1 for count in effects.values()),
+        return self.closed.figures(
+            len(told),
             lost=sum(each.effect in MOVED and not effects.get(key) for key, each in told.items()),
             unknown=sum(each.effect is Effect.UNKNOWN for each in told.values()),
         )

@@ -15,7 +15,7 @@ from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
 from bonifiq_async.verification.bench import Closed, Seen, bench
-from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 from bonifiq_async.verification.scale import FAULT_RATE
 
 PATIENT = RetryPolicy(max_attempts=12, base=0.005, cap=0.05, quota=1_000_000)
@@ -76,14 +76,8 @@ def told_apart(record: Shared) -> Finding:
                 problems.append(f"{key} was used by others, and reported as {outcome.effect.value}")
             if key not in record.used and outcome.used_elsewhere:
                 problems.append(f"{key} was used by no other program, and reported as used elsewhere")
-    effects = record.closed.effects()
-    figures = Figures(
-        changes=len(record.runs[-1]),
-        requests=len(record.closed.seen),
-        faults=sum(record.closed.faults.values()),
-        doubled=sum(count > 1 for count in effects.values()),
-        unknown=sum(outcome.effect is Effect.UNKNOWN for outcome in record.runs[-1].values()),
-    )
+    unknown = sum(outcome.effect is Effect.UNKNOWN for outcome in record.runs[-1].values())
+    figures = record.closed.figures(len(record.runs[-1]), unknown=unknown)
     note = f"{len(record.used):,} keys used by another program, {len(plain):,} of them answered at once"
     return found(figures, problems, met=plain, note=note)
 
