@@ -32,6 +32,23 @@ SANDBOX_CREDENTIALS = BasicCredentials("sandbox", "sandbox")
 _KEYS = ("change_key", "reference")
 _REQUIRED = ("customer_id", "value", "reason")
 _NOTHING = (None, "")
+_USUAL = {
+    "customer_id": (
+        *("cliente", "id_cliente", "id_do_cliente", "codigo_do_cliente", "customer", "email", "e_mail"),
+        *("email_do_cliente", "e_mail_do_cliente", "cpf", "cnpj", "cpf_cnpj", "cpf_do_cliente", "documento"),
+    ),
+    "value": ("valor", "valor_r", "valor_em_reais", "valor_do_cashback", "cashback", "amount"),
+    "reason": ("motivo", "razao", "justificativa"),
+    "reference": ("referencia", "pedido", "numero_do_pedido", "id_do_pedido", "order"),
+    "change_key": ("chave", "key"),
+    "customer_reason": (
+        "motivo_para_o_cliente",
+        "mensagem",
+        "mensagem_ao_cliente",
+        "mensagem_para_o_cliente",
+    ),
+}
+"""What people call a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
 
 
 @frozen
@@ -45,7 +62,18 @@ class BonifiQFiles(FileAdapter):
     """A row adds cashback to a customer or removes it, under a key that the provider counts once."""
 
     name = "bonifiq"
-    columns = Columns((*_REQUIRED, *_KEYS, "customer_reason"), _REQUIRED, (_KEYS,), _KEYS, ("customer_id",))
+    columns = Columns(
+        names=(*_REQUIRED, *_KEYS, "customer_reason"),
+        required=_REQUIRED,
+        either=(_KEYS,),
+        keys=_KEYS,
+        customers=("customer_id",),
+        amounts=("value",),
+        decimals=2,  # of a real; the provider itself takes more
+        currency=("R$", "BRL"),
+        documents=("customer_id",),
+        usual=_USUAL,
+    )
     change_columns = ("customer_id", "value")
     answer_columns = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
 
@@ -134,7 +134,9 @@ class Columns:
     """The columns of a file: `required` must stand in its header, and one at least of each of `either`.
 
     `keys` tell a change from others: their cells are taken as they stand, with the blanks around them, which
-    are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks.
+    are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks. `amounts`
+    have so many `decimals` at the most (None: however many), and may have one of the symbols of `currency`.
+    The cells of `documents` may be a CPF or a CNPJ. `usual` are other names that people give to a column.
     """
 
     names: tuple[str, ...]
@@ -143,6 +145,11 @@ class Columns:
     keys: tuple[str, ...]
     customers: tuple[str, ...]
     multiline: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
+    decimals: int | None = None
+    currency: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    usual: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
 class EvidenceReader(Protocol):

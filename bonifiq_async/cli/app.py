@@ -12,27 +12,35 @@ from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
+    Decimal,
+    Delimiter,
     DryRun,
     DuplicateAnswer,
+    Encoding,
     Faults,
     File,
     FileFormat,
     FormatOption,
     GiveUpAfter,
     LedgerPath,
+    Maps,
     MaxInFlight,
     MaxRate,
     NoLedger,
     Out,
+    Profile,
     ProviderName,
     SameAccount,
+    SaveProfile,
     Script,
     Seed,
+    SheetName,
     Size,
     SkipInvalid,
     Word,
     Yes,
     format_of,
+    told_of,
 )
 from bonifiq_async.cli.terminal.screen import show
 
@@ -80,12 +88,44 @@ def demo(
 
 @app.command()
 def check(
-    file: File, provider: ProviderName = DEFAULT, format: FormatOption = None, as_json: AsJson = False
+    file: File,
+    provider: ProviderName = DEFAULT,
+    format: FormatOption = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    sheet: SheetName = None,
+    map: Maps = None,
+    profile: Profile = None,
+    save_profile: SaveProfile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Validate every row; send nothing."""
     from bonifiq_async.cli.commands import check as command
 
-    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), as_json=as_json))
+    told = told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), told, as_json=as_json))
+
+
+@app.command()
+def convert(
+    file: File,
+    to: Annotated[Path, typer.Option(help="The file to write, .csv; it must not exist yet.")],
+    provider: ProviderName = DEFAULT,
+    format: FormatOption = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    sheet: SheetName = None,
+    map: Maps = None,
+    profile: Profile = None,
+    save_profile: SaveProfile = None,
+) -> None:
+    """Write a file of whatever form in the plain one: UTF-8, commas, points; send nothing."""
+    from bonifiq_async.cli.commands import convert as command
+
+    told = told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    raise typer.Exit(command.convert(file, format_of(format), adapter_for(provider), told, to))
 
 
 @app.command()
@@ -93,6 +133,13 @@ def apply(
     file: File,
     provider: ProviderName = DEFAULT,
     format: FormatOption = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    sheet: SheetName = None,
+    map: Maps = None,
+    profile: Profile = None,
+    save_profile: SaveProfile = None,
     out: Out = None,
     ledger: LedgerPath = None,
     no_ledger: NoLedger = False,
@@ -116,6 +163,7 @@ def apply(
                 file=file,
                 adapter=adapter_for(provider),
                 format=format_of(format),
+                told=told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile),
                 out=out,
                 ledger=ledger,
                 no_ledger=no_ledger,

@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bonifiq_async._provider.registry import names
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.reading.dialect import Told
 
 
 class FileFormat(StrEnum):
@@ -46,6 +49,28 @@ def format_of(chosen: FileFormat | None) -> Literal["csv", "jsonl"] | None:
     return None if chosen is None else "csv" if chosen is FileFormat.csv else "jsonl"
 
 
+def told_of(
+    form: tuple[str | None, str | None, str | None, str | None, list[str] | None],
+    profile: str | None,
+    save_profile: str | None,
+) -> "Told":
+    """Return what options say of a file's form: encoding, delimiter, decimal mark, sheet and columns.
+
+    What a profile says counts where they say nothing. Raises `ConfigurationError`.
+    """
+    from bonifiq_async.cli.reading.dialect import told
+    from bonifiq_async.cli.reading.profiles import save, with_profile
+
+    found, folder = told(*form[:4], form[4] or ()), Path(typer.get_app_dir("bonifiq-async"))
+    if profile is not None:
+        found = with_profile(found, folder, profile)
+    if save_profile is not None:
+        from bonifiq_async.cli.terminal.screen import say
+
+        say(f"Saved in {save(found, folder, save_profile)}.")
+    return found
+
+
 def _known(provider: str) -> str:
     if provider not in names():
         raise typer.BadParameter(f"{provider!r} is not one of {', '.join(map(repr, names()))}.")
@@ -53,10 +78,35 @@ def _known(provider: str) -> str:
 
 
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines; - is standard input.")
+    str,
+    typer.Argument(
+        metavar="FILE", help=".xlsx, .xls, .ods, CSV with a header, or JSON lines; - is standard input."
+    ),
 ]
 FormatOption = Annotated[
     FileFormat | None, typer.Option("--format", help="What FILE holds, if its ending does not tell.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a CSV file, such as utf-8 or windows-1252. Default: what it shows.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Of a CSV file: , ; | or tab. Default: what its header shows.")
+]
+Decimal = Annotated[
+    str | None, typer.Option(help="The decimal mark of amounts: , or . Default: what the amounts prove.")
+]
+SheetName = Annotated[
+    str | None, typer.Option("--sheet", help="The sheet of a spreadsheet, by name or number.")
+]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="HEADER=COLUMN", help="Which column is what; may be given again."),
+]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What --save-profile kept of these, where none is given.")
+]
+SaveProfile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Keep --encoding, --decimal, --map and so on as a profile.")
 ]
 ProviderName = Annotated[
     str,

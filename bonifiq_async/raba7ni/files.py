@@ -65,6 +65,19 @@ _MEMBER = ("member_id", "email", "phone")
 _LABELS = ("reference", "key")
 _REQUIRED = ("operation", "card_id", "amount")
 _COLUMNS = (*_REQUIRED, *_MEMBER, *_LABELS, "member_name", "cashback_to_deduct", "metadata")
+_USUAL = {
+    "operation": ("operacao",),
+    "card_id": ("cartao", "id_do_cartao", "card"),
+    "member_id": ("membro", "id_do_membro", "member"),
+    "email": ("e_mail", "email_do_cliente", "e_mail_do_cliente"),
+    "phone": ("telefone", "celular", "fone"),
+    "amount": ("valor", "valor_da_compra"),
+    "reference": ("referencia", "pedido", "numero_do_pedido"),
+    "key": ("chave",),
+    "member_name": ("nome", "nome_do_cliente"),
+    "cashback_to_deduct": ("cashback_a_descontar",),
+}
+"""What people call a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
 
 
 @frozen(kw_only=True)
@@ -186,7 +199,16 @@ class Raba7niFiles(FileAdapter):
     """A row is a purchase that earns cashback, or its refund; nothing is de-duplicated."""
 
     name = "raba7ni"
-    columns = Columns(_COLUMNS, _REQUIRED, (_MEMBER, _LABELS), _LABELS, ("email", "phone"), ("metadata",))
+    columns = Columns(
+        names=_COLUMNS,
+        required=_REQUIRED,
+        either=(_MEMBER, _LABELS),
+        keys=_LABELS,
+        customers=("email", "phone"),
+        multiline=("metadata",),
+        amounts=("amount", "cashback_to_deduct"),  # a card has its own currency, some with three decimals
+        usual=_USUAL,
+    )
     change_columns = ("operation", "card_id", "member", "amount")
     answer_columns = ("transaction_id", "cashback", "new_balance", "member_id")
     export_columns = _COLUMNS

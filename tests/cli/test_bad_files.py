@@ -19,7 +19,8 @@ def sandbox():
 
 BAD_ROWS = {
     "decimal comma": ('a,"10,50",r,k', "line 2: value is '10,50'"),
-    "currency": ("a,R$ 10,r,k", "line 2: value is 'R$ 10'"),
+    "another currency": ("a,US$ 10,r,k", "line 2: value is 'US$ 10'"),
+    "three decimals": ("a,10.505,r,k", "line 2: value is '10.505'; an amount has 2 decimals at the most"),
     "NaN": ("a,NaN,r,k", "line 2: value is 'NaN'"),
     "infinity": ("a,Infinity,r,k", "line 2: value is 'Infinity'"),
     "exponent": ("a,1e400,r,k", "line 2: value is '1e400'"),
@@ -56,12 +57,10 @@ BAD_FILES = {
     "no column": (b"customer_id,value,change_key\na,1,k\n", "line 1: the header lacks reason"),
     "no key column": (b"customer_id,value,reason\na,1,r\n", "lacks change_key or reference"),
     "column twice": (b"customer_id,value,value,reason,reference\na,1,1,r,o\n", "has value twice"),
-    "semicolons": (b"customer_id;value;reason;reference\na;1;r;o\n", "separate them by commas"),
-    "Latin-1": (
-        "customer_id,value,reason,reference\na,1,r,o\njosé,1,r,o2\n".encode("latin-1"),
-        "line 3: not UTF-8",
+    "two encodings": (
+        "customer_id,value,reason,reference\nçé,1,r,o\n".encode() + "josé,1,r,o2\n".encode("latin-1"),
+        "line 3: not UTF-8, as other lines are",
     ),
-    "UTF-16": ("customer_id,value,reason,reference\na,1,r,o\n".encode("utf-16"), "line 1: not UTF-8"),
     "open quote": (b'customer_id,value,reason,reference\n"a,1,r,o\n', "line 2: not CSV"),
 }
 

@@ -119,7 +119,7 @@ BAD_ROWS = {
     "card zero": ("earn,0,123,,,1,o,,,", "card_id is 0; it must be above zero"),
     "no member": ("earn,10,,,,1,o,,,", "name a member by exactly one of id, email and phone"),
     "two members": ("earn,10,123,a@b.c,,1,o,,,", "name a member by exactly one of id, email and phone"),
-    "decimal comma": ('earn,10,123,,,"1,5",o,,,', "amount is '1,5'; write digits"),
+    "two marks": ('earn,10,123,,,"1.5,5",o,,,', "amount is '1.5,5'; write digits"),
     "no amount": ("earn,10,123,,,,o,,,", "amount is empty"),
     "zero": ("refund,10,123,,,0.000,o,,,", "amount is zero"),
     "below zero": ("refund,10,123,,,-1,o,,,", "amount is below zero"),

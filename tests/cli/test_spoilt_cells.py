@@ -229,9 +229,8 @@ def test_a_misspelt_column_that_is_needed_is_named_beside_what_is_missing(consol
     console.write("f.csv", "custmer_id,value,reason,change_key,Customer Reason", "a,1,r,k,x")
     ended = console("check", "f.csv")
     assert ended.code == Exit.USAGE
-    assert "line 1: columns that mean nothing here: custmer_id (did you mean customer_id?)" in ended.err
-    assert "Customer Reason (did you mean customer_reason?)" in ended.err
-    assert "the header lacks customer_id" in ended.err
+    assert "line 1: the header lacks customer_id" in ended.err
+    assert "it has custmer_id (did you mean customer_id?), value" in ended.err
 
 
 def test_names_without_end_are_told_to_an_end(console):

@@ -72,6 +72,8 @@ async def test_a_fresh_change_walks_down_and_comes_back_once(sandbox) -> None:
 MOST_LINES, MOST_PARAMETERS = 50, 6
 LARGER = {
     "cli/app.py apply": "the declaration of a command and its options",
+    "cli/app.py check": "the declaration of a command and its options",
+    "cli/app.py convert": "the declaration of a command and its options",
     "cli/app.py settle": "the declaration of a command and its options",
     "_model/errors.py __init__": "what an error tells; each is optional",
     "_policy/request.py prepare": "a request's parts, which are those of the value that it makes",

@@ -2,6 +2,7 @@
 
 apply     every change of a file once
 check     every row is validated; nothing is sent
+convert   a file of whatever form becomes one of the plain form
 demo      the main job against a sandbox with faults on
 export    the changes of a ledger by effect, as a file that can be applied again
 prove     the promises, tried claim by claim, with figures

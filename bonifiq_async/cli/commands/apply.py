@@ -8,27 +8,30 @@ from attrs import frozen
 
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
-from bonifiq_async.cli.commands.check import examined
+from bonifiq_async.cli.commands.check import asked, examined
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
-from bonifiq_async.cli.files.rows import Format, opened
+from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted, said_before
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
+from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, LedgerFile, rebind, standing
 
 
 @frozen
 class ApplyOptions:
-    """What `bonifiq apply` was given; `file` is `-` for standard input."""
+    """What `bonifiq apply` was given; `file` is `-` for standard input, `told` what was said of its form."""
 
     file: str
     adapter: FileAdapter
-    format: Format | None
+    format: str | None
+    told: Told
     out: Path | None
     ledger: Path | None
     no_ledger: bool
@@ -56,7 +59,9 @@ def apply(options: ApplyOptions) -> int:
         kind_of(options.out)  # what is wrong with it is said before a long file is read
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
-    with opened(options.file, options.format, options.adapter) as source:
+    ask = no_person if options.yes else asked
+    with opened(options.file, options.format, options.adapter, options.told, ask) as source:
+        say_understood(source)
         plan = examined(source, skip_invalid=options.skip_invalid, ledger=record)
         say(f"{source.name} asks for:")
         say_table(plan_table(plan))

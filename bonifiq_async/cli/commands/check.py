@@ -9,21 +9,31 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
-from bonifiq_async.cli.files.rows import Format, Problem, Source, opened
+from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import counted, interruptible
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
-from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
+from bonifiq_async.cli.terminal.screen import agreed, give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
+from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.sqlite.reader import LedgerFile
 
 
-def check(file: str, format: Format | None, adapter: FileAdapter, *, as_json: bool) -> int:
+def asked(question: str) -> bool | None:
+    """Ask a person what no row of a file proves; None where no person can be asked."""
+    with interruptible():
+        return agreed(question)
+
+
+def check(file: str, format: str | None, adapter: FileAdapter, told: Told, *, as_json: bool) -> int:
     """Print what a file asks for, and return the exit code."""
-    with opened(file, format, adapter) as source:
+    with opened(file, format, adapter, told, asked) as source:
+        say_understood(source)
         plan = examined(source, skip_invalid=True)
         with whatever_is_read(to_the_end=False):
             if as_json:
-                give(plan_json(plan))
+                give(plan_json(plan, understood=True))
             else:
                 show_table(plan_table(plan))
                 verdict = "can be applied" if not plan.problems else "is refused as it is"

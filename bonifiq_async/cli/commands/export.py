@@ -16,7 +16,8 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.outcome_file import json_line
-from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source, scratch
+from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
+from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, provider_of, recorded

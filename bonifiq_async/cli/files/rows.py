@@ -7,15 +7,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -23,7 +21,10 @@ from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter, FileChange, adapter_for
-from bonifiq_async.cli.files.spoilt import first_spoilt
+from bonifiq_async.cli.files.spoilt import first_spoilt, first_unseen, too_exact
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.reading.dialect import Dialect
 
 T = TypeVar("T")
 
@@ -71,6 +72,8 @@ class Source:
 
     `unknown` gets the names in it that mean nothing here, columns or members, with their line.
     What is `kept` in a ledger was sent as it is: the rules for new files do not apply to it.
+    `documents` says that short numbers of customers may be CPFs and CNPJs that lost their zeros. Where the
+    file does not have the plain form, `reader` yields its rows; `dialect` says how it is understood.
     """
 
     path: Path
@@ -79,6 +82,9 @@ class Source:
     adapter: FileAdapter = field(factory=adapter_for)
     unknown: Callable[[int, Sequence[str]], None] = field(default=_ignored, eq=False, repr=False)
     kept: bool = False
+    documents: bool = True
+    reader: "Callable[[Wanted], Iterator[Row]] | None" = field(default=None, eq=False, repr=False)
+    dialect: "Dialect | None" = None
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
         """Yield the rows of `parts`, each read when it is asked for: in between, others have their turn."""
@@ -92,10 +98,10 @@ class Source:
         They are those of the lines `wanted` alone, if given. Raises `ConfigurationError` for what concerns
         the whole file: it cannot be read, is empty, is not UTF-8, lacks a column, or is not CSV.
         """
-        reader, row = _csv_rows if self.format == "csv" else _json_rows, self._row()
+        row = self._row()
         try:
             empty = True
-            for some in _gathered(reader(self, wanted or _every), together):
+            for some in _gathered(self.cells(wanted or every), together):
                 empty = False
                 yield [
                     cells if isinstance(cells, Problem) else row(line, last, cells)
@@ -103,7 +109,7 @@ class Source:
                 ]
         except UnicodeDecodeError:
             raise ConfigurationError(
-                f"{self.name}, line {_undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
+                f"{self.name}, line {undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
                 "Nothing was sent."
             ) from None
         except OSError as error:
@@ -112,62 +118,33 @@ class Source:
         if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
+    def cells(self, wanted: Wanted) -> "Iterator[Row]":
+        """Yield the rows of the lines `wanted` as cells, or as what is wrong with them."""
+        if self.reader is not None:
+            return self.reader(wanted)
+        return (_csv_rows if self.format == "csv" else _json_rows)(self, wanted)
+
     def _row(self) -> Callable[[int, int, "Cells"], FileChange | Problem]:
         """Return what reads the cells of a row, of which the first and the last line are given."""
         row, columns = self.adapter.read_row, self.adapter.columns
         named = () if self.kept else (*columns.customers, *columns.keys)
         naming = [(columns.names.index(name), name) for name in named]
+        documents = columns.documents if self.documents else ()
+        owners = [(at, name, name in documents) for at, name in naming if name in columns.customers]
+        exact = () if self.kept or columns.decimals is None else columns.amounts
+        amounts = [(columns.names.index(name), name) for name in exact]
+        decimals, plain = columns.decimals or 0, self.reader is None
 
         def read(line: int, last: int, cells: Cells) -> FileChange | Problem:
-            spoilt = first_spoilt(naming, cells)
+            spoilt = (
+                first_spoilt(naming, cells)
+                or first_unseen(owners, cells)
+                or too_exact(amounts, cells, decimals, plain)
+            )
             found = row(line, cells) if spoilt is None else Problem(line, *spoilt)
             return evolve(found, last=last) if last > line and isinstance(found, Problem) else found
 
         return read
-
-
-@contextlib.contextmanager
-def opened(file: str, format: Format | None, adapter: FileAdapter) -> Iterator[Source]:
-    """Give a copy of `file` as a source of changes of `adapter`; `-` is standard input.
-
-    What is sent is what was checked, whatever happens to the file meanwhile. Raises
-    `ConfigurationError` when the format is not known or the file cannot be read.
-    """
-    kind = format or FORMATS.get(Path(file).suffix.lower())
-    if kind is None:
-        raise ConfigurationError(f"Say what {file!r} holds: --format csv or --format jsonl.")
-    if file != "-" and not Path(file).is_file():
-        raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
-    name = "standard input" if file == "-" else file
-    with contextlib.ExitStack() as stack:
-        try:
-            copy, path = stack.enter_context(scratch())
-            with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
-                shutil.copyfileobj(original, copy)
-            copy.flush()
-        except OSError as error:
-            with contextlib.suppress(OSError):  # a full disk raises twice: in the copy, and at its end
-                stack.close()
-            raise ConfigurationError(
-                f"{name} cannot be read and copied: {error.strerror}. Nothing was sent."
-            ) from None
-        yield Source(path, name, kind, adapter)
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[tuple[IO[bytes], Path]]:
-    """Give a file to write, and the path by which to read it, that no other user can open.
-
-    Customers are in it, and a killed process removes nothing: on Linux it has no name from the start
-    (proc(5), /proc/pid/fd); elsewhere it loses it at the end.
-    """
-    with tempfile.TemporaryFile() as nameless:
-        path = Path(f"/proc/self/fd/{nameless.fileno()}")
-        if path.exists():
-            yield nameless, path
-            return
-    with tempfile.NamedTemporaryFile(prefix="bonifiq-") as named:
-        yield named, Path(named.name)
 
 
 Cells = tuple[object, ...]
@@ -177,7 +154,8 @@ NumberedRow = tuple[int, int, Cells | Problem]
 """The first and the last line of a row, and its cells, or what is wrong with it."""
 
 
-def _every(line: int) -> bool:
+def every(line: int) -> bool:
+    """Want every line."""
     return True
 
 
@@ -213,13 +191,15 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
                 name = _broken(cells, header, columns.multiline) if last > line else None
                 if name is not None:
                     if wanted(line):
-                        yield line, last, Problem(line, name, _BROKEN.format(printable(name)), last)
-                elif len(cells) > width:
+                        yield line, last, Problem(line, name, BROKEN.format(printable(name)), last)
+                elif len(cells) > width and any(cells[width:]):
                     problem = Problem(line, "row", f"{len(cells)} cells, but the header has {width}", last)
                     yield line, last, problem
                 elif any(cells) and wanted(line):
                     while len(cells) <= width:  # what a short row lacks, and an absent column
                         cells.append("")
+                    if len(cells) > width + 1:
+                        cells[width:] = [""]
                     given = pick(cells)
                     row = [cell.strip() or None for cell in given]
                     for at in as_it_stands:
@@ -233,7 +213,7 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
             ) from None
 
 
-_BROKEN = (
+BROKEN = (
     "the cell under {} has a line break, which has no place there: take it out, or the quotes that make one "
     "cell of several lines"
 )
@@ -260,11 +240,6 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     names, columns = [cell.strip() for cell in cells], source.adapter.columns
     missing = [column for column in columns.required if column not in names]
     missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
-    if missing and any(";" in name for name in names):
-        raise ConfigurationError(
-            f"{source.name}, line 1: the columns are separated by semicolons; separate them by commas. "
-            "Nothing was sent."
-        )
     unknown = [name for name in names if name and name not in columns.names]
     if unknown:
         source.unknown(1, unknown)
@@ -332,7 +307,8 @@ def amount(cell: object, field: str) -> Decimal:
     )
 
 
-def _undecodable_line(path: Path) -> int:
+def undecodable_line(path: Path) -> int:
+    """Return the first line of a file that is not UTF-8, 1 where all of it is."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

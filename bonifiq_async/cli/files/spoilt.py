@@ -6,7 +6,9 @@ spreadsheet has none. It is asked of every row, whatever kind of file it comes f
 """
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 _KINDS = (
     # Excel's error values in English and in the Portuguese of Brazil, those of its other languages by their
@@ -36,3 +38,84 @@ def first_spoilt(names: Sequence[tuple[int, str]], cells: Sequence[object]) -> t
         if isinstance(cell, str) and (found := _SPOILT.fullmatch(cell.strip())) is not None:
             return name, f"{name} is {cell!r:.60}, {_KINDS[(found.lastindex or 1) - 1][1]}"
     return None
+
+
+def first_unseen(names: Sequence[tuple[int, str, bool]], cells: Sequence[object]) -> tuple[str, str] | None:
+    """Return the first of the columns of customers that has a character that is not seen, or lost its zeros.
+
+    Each of them says whether a short number in it may be a CPF or CNPJ.
+    """
+    for at, name, documents in names:
+        cell = cells[at]
+        if isinstance(cell, str):
+            if not cell.isascii():
+                for each in cell:
+                    if unicodedata.category(each) in ("Cf", "Zs", "Zl", "Zp") and each != " ":
+                        what = f"U+{ord(each):04X} {unicodedata.name(each, '')}".rstrip()
+                        return name, f"{name} has an invisible character, {what}: {cell!a}; take it out"
+            elif documents and len(cell) in (10, 13) and (lost := lost_zeros(name, cell)) is not None:
+                return name, lost
+    return None
+
+
+def lost_zeros(name: str, text: str, *, number: bool = False) -> str | None:
+    """Say that a number is a CPF or a CNPJ which lost its first zeros; None where it is none.
+
+    A text is one only with a single zero lost; a cell that was a `number` may have lost more.
+    """
+    if not (text.isascii() and text.isdigit()):
+        return None
+    for kind, length, first in (("CPF", 11, 9), ("CNPJ", 14, 12)):
+        least = first if number else length - 1
+        if least <= len(text) < length and _checks(text.zfill(length)):
+            return (
+                f"{name} is {text}, a {kind} without its first zeros, which a spreadsheet takes from a "
+                f"number; make its column one of text and write {text.zfill(length)}"
+            )
+    return None
+
+
+def numbers_of_their_own(cells: Iterable[str]) -> bool:
+    """Return whether short numbers are customers' own, and no documents: most of them do not check as one."""
+    short = [cell for cell in cells if len(cell) in (10, 13) and cell.isascii() and cell.isdigit()]
+    checked = sum(_checks(cell.zfill(11 if len(cell) == 10 else 14)) for cell in short)
+    return checked * 2 < len(short)
+
+
+def _checks(document: str) -> bool:
+    """Return whether the last two digits of a CPF or CNPJ follow from the others.
+
+    The rule is that of the Receita Federal: weights from 2 on, from the right (those of a CNPJ begin again
+    behind 9), modulo 11.
+    """
+    digits = [int(each) for each in document]
+    most = 9 if len(digits) == 14 else 11
+    for end in (len(digits) - 2, len(digits) - 1):
+        total = sum(digit * (2 + at % (most - 1)) for at, digit in enumerate(reversed(digits[:end])))
+        if digits[end] != (0 if total % 11 < 2 else 11 - total % 11):
+            return False
+    return True
+
+
+def too_exact(
+    names: Sequence[tuple[int, str]], cells: Sequence[object], decimals: int, plain: bool = True
+) -> tuple[str, str] | None:
+    """Return the first of the columns of amounts with more decimals than its unit has, and what to say.
+
+    In the `plain` form, which has points, a point that groups thousands may be taken for a decimal mark.
+    """
+    for at, name in names:
+        cell = cells[at]
+        if isinstance(cell, str):
+            rest = cell.partition(".")[2]
+            if len(rest) > decimals and rest.isdigit():
+                said = f"{name} is {cell!r:.40}; an amount has {decimals} decimals at the most"
+                if plain and len(rest) == 3 and _GROUPED.fullmatch(cell):
+                    said += f". If it is {cell.replace('.', '')}, say so with --decimal ,"
+                return name, said
+        elif isinstance(cell, Decimal) and cell != round(cell, decimals):
+            return name, f"{name} is {cell}; an amount has {decimals} decimals at the most"
+    return None
+
+
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")

@@ -5,4 +5,5 @@ progress  progress on standard error: a bar, or a line every few seconds
 report    amounts, the plan, the closing table, balances
 screen    the one way to standard output and standard error
 tables    tables, and what changes in place; the one module that uses rich
+understood  how a file is understood, shown before anything is sent
 """

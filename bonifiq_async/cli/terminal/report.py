@@ -268,8 +268,12 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
     )
 
 
-def plan_json(plan: Plan, *, known: bool = False) -> bytes:
-    """Return a plan as one line of JSON; where a ledger is `known`, with what that has as applied."""
+def plan_json(plan: Plan, *, known: bool = False, understood: bool = False) -> bytes:
+    """Return a plan as one line of JSON; where a ledger is `known`, with what that has as applied.
+
+    With how the file is `understood`, if that is wanted; JSON lines have but one way.
+    """
+    dialect = plan.source.dialect
     before = {"already_applied": plan.settled.changes, "used_elsewhere": plan.used_elsewhere.changes}
     return json_line(
         {
@@ -279,6 +283,7 @@ def plan_json(plan: Plan, *, known: bool = False) -> bytes:
             "repeats": plan.repeats,
             "problems": plan.problems,
             **(before if known else {}),
+            **({"file": None if dialect is None else dialect.values()} if understood else {}),
         }
     )
 

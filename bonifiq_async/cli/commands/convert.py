@@ -1,0 +1,72 @@
+"""`bonifiq convert`: a file of whatever form becomes one of the plain form. Nothing is sent."""
+
+import contextlib
+import csv
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import typer
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.commands.check import asked, examined
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.rows import Source, every
+from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.opening import opened
+from bonifiq_async.cli.terminal.dialogue import counted, interruptible
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.terminal.understood import say_understood
+from bonifiq_async.ledger.sqlite.location import PRIVATE
+
+
+def convert(file: str, format: str | None, adapter: FileAdapter, told: Told, to: Path) -> int:
+    """Write a file in the plain form, and return the exit code. An existing file is never touched."""
+    if to.suffix.lower() != ".csv":
+        raise typer.BadParameter(f"{to} must end in .csv, which the plain form is", param_hint="--to")
+    with interruptible(), opened(file, format, adapter, told, asked) as source:
+        say_understood(source)
+        plan = examined(source, skip_invalid=False)
+        rows = _write(source, to)
+    changes = counted(plan.changes, "change")
+    say(f"{to} has {counted(rows, 'row')} in the plain form: {changes}. Nothing was sent.")
+    return 0
+
+
+def _filled(cells: object) -> Sequence[int]:
+    return [at for at, cell in enumerate(cells) if cell is not None] if isinstance(cells, tuple) else ()
+
+
+def _text(cell: object) -> str:
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    return f"{cell:f}" if isinstance(cell, Decimal) else json_line({"": cell}).decode()[4:-2]
+
+
+def _write(source: Source, to: Path) -> int:
+    """Write the rows of a source in which all are valid; return how many."""
+    names = source.adapter.columns.names
+    used = sorted({at for _, _, cells in source.cells(every) for at in _filled(cells)})
+    rows = 0
+    try:
+        with open(
+            os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8", newline=""
+        ) as text:
+            try:
+                put = csv.writer(text, lineterminator="\n").writerow
+                put([names[at] for at in used])
+                for _, _, cells in source.cells(every):
+                    if isinstance(cells, tuple):
+                        put([_text(cells[at]) for at in used])
+                        rows += 1
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    to.unlink()
+                raise
+    except FileExistsError:
+        raise ConfigurationError(f"{to} exists already and stays as it is: name another file.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{to} cannot be written: {error.strerror}.") from None
+    return rows

@@ -1,0 +1,152 @@
+"""How a file is understood, and what was said of it: values, which a person and a program are shown."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.reading.amounts import COMMA, NAMES, POINT, Example, MarkEvidence
+from bonifiq_async.cli.reading.headers import SAID, Column
+
+PLAIN_FORM = "as the plain form has it"
+
+
+@frozen
+class Told:
+    """What was said of a file, None for what is to be guessed; `columns` has a column's name by header."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    sheet: str | None = None
+    columns: Mapping[str, str] = field(factory=dict)
+
+    def options(self) -> str:
+        """Return the options that said it."""
+        given = {
+            "--encoding": self.encoding,
+            "--delimiter": self.delimiter,
+            "--decimal": self.decimal,
+            "--sheet": self.sheet,
+            "--map": self.columns,
+        }
+        return ", ".join(name for name, value in given.items() if value)
+
+
+@frozen
+class Found:
+    """One thing that is known of a file, and what proves it; `said` where a person did."""
+
+    value: str
+    proof: str
+
+    @property
+    def said(self) -> bool:
+        """Whether a person said it."""
+        return self.proof == SAID
+
+
+@frozen
+class Dialect:
+    """How a file is understood.
+
+    `kind` is csv, xlsx, xls or ods. `decimal` has the mark of each column of amounts. `columns` are those
+    that are needed. `notes` say what else a person should know, such as hidden sheets. `plain` says that
+    nothing had to be guessed: the file has the plain form.
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    decimal: Mapping[str, Found]
+    encoding: Found | None = None
+    delimiter: Found | None = None
+    sheet: Found | None = None
+    notes: tuple[str, ...] = ()
+    plain: bool = False
+
+    def facts(self) -> Mapping[str, Found]:
+        """Return what is known, by its name for people, in the order in which it is shown."""
+        known = {"encoding": self.encoding, "delimiter": self.delimiter, "sheet": self.sheet}
+        marks = {f"decimal mark of {name}": found for name, found in self.decimal.items()}
+        return {name: found for name, found in known.items() if found is not None} | marks
+
+    def values(self) -> Mapping[str, object]:
+        """Return the same as plain values."""
+
+        def one(found: Found | None) -> Mapping[str, object] | None:
+            return None if found is None else {"value": found.value, "said": found.said, "proof": found.proof}
+
+        return {
+            "kind": self.kind,
+            "encoding": one(self.encoding),
+            "delimiter": one(self.delimiter),
+            "sheet": one(self.sheet),
+            "decimal": {name: one(found) for name, found in self.decimal.items()},
+            "columns": {
+                column.name: {"header": column.header, "said": column.proof == SAID, "proof": column.proof}
+                for column in self.columns
+            },
+            "notes": list(self.notes),
+        }
+
+
+@frozen
+class Unclear:
+    """The decimal mark of a column is not known; `example` has two readings."""
+
+    column: str
+    example: Example
+
+
+def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: bool) -> Found | Unclear:
+    """Return the decimal mark of a column, and what proves it. In the plain form, a point needs no proof.
+
+    Raises `ConfigurationError` where the rows contradict each other.
+    """
+    if said is not None:
+        return Found(said, SAID)
+    proof = evidence.proof
+    if len(proof) == 2 and not plain:
+        raise ConfigurationError(
+            f"The amounts under {column} have two decimal marks: {proof[COMMA]} has a comma, and "
+            f"{proof[POINT]} has a point. Nothing was sent; say with --decimal which of them counts."
+        )
+    if len(proof) == 1 and (COMMA in proof or not plain):
+        ((mark, example),) = proof.items()
+        return Found(mark, f"{example} can have {NAMES[mark]} alone")
+    if plain:
+        return Found(POINT, PLAIN_FORM)
+    if evidence.unclear is not None:
+        return Unclear(column, evidence.unclear)
+    return Found(POINT, "no amount needs one")
+
+
+def told(
+    encoding: str | None, delimiter: str | None, decimal: str | None, sheet: str | None, maps: Sequence[str]
+) -> Told:
+    """Return what options say. Raises `ConfigurationError` for what they cannot say."""
+    columns: dict[str, str] = {}
+    for each in maps:
+        header, equals, name = each.rpartition("=")
+        if not equals or not header.strip() or not name.strip():
+            raise ConfigurationError(f"--map is {each!r:.60}; write it as 'HEADER=COLUMN'.")
+        columns[header.strip()] = name.strip()
+    marks = {"comma": ",", "point": ".", ",": ",", ".": "."}
+    if decimal is not None and decimal not in marks:
+        raise ConfigurationError(f"--decimal is {decimal!r:.20}; write , or . (or comma, or point).")
+    delimiters = {"tab": "\t", "\\t": "\t", **{each: each for each in DELIMITERS}}
+    if delimiter is not None and delimiter not in delimiters:
+        raise ConfigurationError(f"--delimiter is {delimiter!r:.20}; write one of , ; | tab.")
+    if encoding is not None and encoding.lower() not in ENCODINGS:
+        raise ConfigurationError(f"--encoding is {encoding!r:.20}; write one of {', '.join(ENCODINGS)}.")
+    return Told(
+        None if encoding is None else encoding.lower(),
+        None if delimiter is None else delimiters[delimiter],
+        None if decimal is None else marks[decimal],
+        sheet,
+        columns,
+    )
+
+
+DELIMITERS = (",", ";", "\t", "|")
+ENCODINGS = ("utf-8", "utf-16", "windows-1252", "iso-8859-1", "cp850")

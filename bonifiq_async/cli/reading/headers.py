@@ -1,0 +1,126 @@
+"""Which column of a file is what: by its name as it stands, as people may spell it, or as it was said."""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.files.misspelt import meaning as meant_by
+
+SAID = "said"
+AS_IT_IS = "its name"
+SPELT = "its name, spelt otherwise"
+USUAL = "a usual name for it"
+
+
+def folded(name: str) -> str:
+    """Return a name without case and accents, with `_` for whatever is neither letter nor digit."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    kept = [each if each.isalnum() else " " for each in plain if not unicodedata.combining(each)]
+    return "_".join("".join(kept).split())
+
+
+@frozen
+class Column:
+    """A column of a file that is needed: where it stands, its header, what it is, and how that is known."""
+
+    at: int
+    header: str
+    name: str
+    proof: str
+
+
+@frozen
+class Header:
+    """The first row of a file: its names, and those of its columns that are needed."""
+
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The names that mean nothing here."""
+        used = {column.at for column in self.columns}
+        return tuple(name for at, name in enumerate(self.names) if name and at not in used)
+
+    @property
+    def plain(self) -> bool:
+        """Whether each column has the name that the plain form gives it."""
+        return all(column.proof == AS_IT_IS for column in self.columns)
+
+    def places(self, columns: Columns) -> tuple[int | None, ...]:
+        """Return where each column of `columns` stands."""
+        at = {column.name: column.at for column in self.columns}
+        return tuple(map(at.get, columns.names))
+
+
+def header_of(cells: Sequence[str], columns: Columns, said: Mapping[str, str]) -> Header | str:
+    """Return what the columns are; or, as the end of a sentence, what is wrong with them.
+
+    `said` has what a person said of a header, which counts before all else. A name as it stands counts before
+    one that is spelt otherwise, and that before a usual one; of two that count alike, none is guessed.
+    """
+    names = tuple(cell.strip() for cell in cells)
+    found: dict[str, list[Column]] = {}
+    claimed: set[int] = set()
+    for header, name in said.items():
+        if name not in columns.names:
+            return f"--map says {name}, which is none of {', '.join(columns.names)}"
+        places = [place for place, each in enumerate(names) if folded(each) == folded(header)]
+        if not places:
+            have = printable(", ".join(filter(None, names)))
+            return f"no column is called {printable(header)}; there are {have}"
+        found[name] = [*found.get(name, []), *(Column(each, names[each], name, SAID) for each in places)]
+        claimed.update(places)
+    usual = {folded(each): name for name, others in columns.usual.items() for each in others}
+    for proof, meaning in (
+        (AS_IT_IS, {name: name for name in columns.names}),
+        (SPELT, {folded(name): name for name in columns.names}),
+        (USUAL, usual),
+    ):
+        some: dict[str, list[Column]] = {}
+        for at, header in enumerate(names):
+            known = meaning.get(header if proof is AS_IT_IS else folded(header))
+            if known is not None and known not in found and at not in claimed:
+                some.setdefault(known, []).append(Column(at, header, known, proof))
+        found.update(some)
+    twice = {name: each for name, each in found.items() if len(each) > 1}
+    if twice:
+        name, each = next(iter(twice.items()))
+        if all(column.proof == AS_IT_IS for column in each):
+            return f"the header has {', '.join(sorted(twice))} twice"
+        listed = " and ".join(printable(column.header) for column in each)
+        return f"{listed} may both be {name}: say which with --map 'HEADER={name}'"
+    return Header(names, tuple(sorted((each[0] for each in found.values()), key=lambda column: column.at)))
+
+
+def missing(header: Header, columns: Columns) -> list[str]:
+    """Return which columns a header lacks."""
+    names = {column.name for column in header.columns}
+    lacks = [name for name in columns.required if name not in names]
+    return lacks + [" or ".join(group) for group in columns.either if not names & set(group)]
+
+
+def _hinted(columns: Columns) -> Callable[[str], str]:
+    def hinted(name: str) -> str:
+        meant = None if name in columns.names else meant_by(name, columns.names)
+        return printable(name) if meant is None else f"{printable(name)} (did you mean {meant}?)"
+
+    return hinted
+
+
+def read_header(cells: Sequence[str], columns: Columns, said: Mapping[str, str], where: str) -> Header:
+    """Return what the columns are. Raises `ConfigurationError`, which begins with `where`."""
+    header = header_of(cells, columns, said)
+    if isinstance(header, str):
+        raise ConfigurationError(f"{where}: {header}. Nothing was sent.")
+    if lacks := missing(header, columns):
+        have = ", ".join(map(_hinted(columns), filter(None, header.names)))
+        raise ConfigurationError(
+            f"{where}: the header lacks {', '.join(lacks)}; it has {have}. "
+            f"Say which column is what with --map 'HEADER={lacks[0].split()[0]}'. Nothing was sent."
+        )
+    return header

@@ -1,0 +1,350 @@
+"""Opens a file of changes: it is copied, and its form is found.
+
+Where that is not the plain form, the file becomes a table.
+"""
+
+import contextlib
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Protocol
+
+from attrs import evolve, field, frozen
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import Columns, FileAdapter
+from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
+from bonifiq_async.cli.files.scratch import scratch
+from bonifiq_async.cli.files.spoilt import numbers_of_their_own
+from bonifiq_async.cli.reading import other_sheets, xlsx
+from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
+from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
+from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Found, Told, Unclear, mark_of
+from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing, read_header
+from bonifiq_async.cli.reading.table import NumberedRow, Table, TableWriter
+from bonifiq_async.cli.reading.text_file import Survey, Text, text_of
+
+SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+TEXTS = (".csv", ".txt", ".tsv", ".tab")
+CHUNK = 1 << 20
+MOST_NAMES = 20
+"""Columns that are not needed and are told."""
+SAMPLE = 1_000
+"""Rows by which it is told whether short numbers are customers' own."""
+
+Ask = Callable[[str], bool | None]
+"""Asks a person yes or no; None where no person can be asked."""
+
+
+class _Workbook(Protocol):
+    @property
+    def sheets(self) -> tuple[Sheet, ...]: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    def rows(self, sheet: str) -> Iterator[SheetRow]: ...
+
+
+def no_person(_: str) -> None:
+    """Answer that no person can be asked."""
+
+
+@frozen
+class _File:
+    """A file that is read: its copy, what the user calls it, its adapter, and what was said of it."""
+
+    copy: IO[bytes]
+    path: Path
+    file: str
+    adapter: FileAdapter
+    told: Told
+    ask: Ask
+    survey: Survey = field(factory=Survey)
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.file == "-" else self.file
+
+
+@contextlib.contextmanager
+def opened(
+    file: str, format: str | None, adapter: FileAdapter, told: Told | None = None, ask: Ask = no_person
+) -> Iterator[Source]:
+    """Give a copy of `file` as a source of changes of `adapter`; `-` is standard input.
+
+    What is sent is what was checked, whatever happens to the file meanwhile. `told` is what was said of its
+    form; `ask` asks a person what no row proves. Raises `ConfigurationError` when the form cannot be told, or
+    the file cannot be read.
+    """
+    known = {**dict.fromkeys(SHEETS, "sheet"), **dict.fromkeys(TEXTS, "csv"), **FORMATS}
+    kind = format or known.get(Path(file).suffix.lower())
+    if file != "-" and not Path(file).is_file():
+        raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
+    with contextlib.ExitStack() as stack:
+        opening = _copied(file, adapter, told or Told(), ask, stack)
+        try:
+            source = _source(opening, kind, stack)
+        except NotRead as error:
+            raise ConfigurationError(
+                f"{opening.name} is no spreadsheet that can be read: {error}. Nothing was sent."
+            ) from None
+        except OSError as error:
+            raise _unreadable(opening.name, error) from None
+        yield source
+
+
+def _unreadable(name: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{name} cannot be read and copied: {error.strerror}. Nothing was sent.")
+
+
+def _copied(file: str, adapter: FileAdapter, told: Told, ask: Ask, stack: contextlib.ExitStack) -> _File:
+    try:
+        copy, path = stack.enter_context(scratch())
+        opening = _File(copy, path, file, adapter, told, ask)
+        with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
+            while some := original.read(CHUNK):
+                opening.survey.put(some)
+                copy.write(some)
+            opening.survey.put(b"")
+        copy.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):  # a full disk is told twice: by the copy, and by its end
+            stack.close()
+        raise _unreadable("standard input" if file == "-" else file, error) from None
+    return opening
+
+
+def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Source:
+    sheets = _sheet_kind(file)
+    if sheets is not None:
+        return _of_workbook(file, sheets, stack)
+    if kind == "sheet":
+        raise NotRead("it is named as one, but it is a text; name it .csv, or save it as .xlsx")
+    if kind is None:
+        raise ConfigurationError(f"Say what {file.file!r} holds: --format csv or --format jsonl.")
+    if kind == "jsonl":
+        if options := file.told.options():
+            raise ConfigurationError(f"{file.name} is JSON lines, which need no {options}: leave it out.")
+        return Source(file.path, file.name, "jsonl", file.adapter, documents=False)
+    if file.told.sheet is not None:
+        raise ConfigurationError(f"{file.name} has no sheets: leave out --sheet.")
+    return _of_text(file, stack)
+
+
+# Text.
+
+
+def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
+    columns = file.adapter.columns
+    text = text_of(file.path, file.name, file.survey, file.told, columns)
+    if text is None:
+        raise ConfigurationError(
+            f"{file.name}, line {undecodable_line(file.path)}: not UTF-8, as other lines are. Save it as "
+            "UTF-8, or say how it is encoded with --encoding. Nothing was sent."
+        )
+    first, last, names = next(text.rows(), (1, 1, []))
+    if not names:
+        raise ConfigurationError(f"{file.name} is empty. Nothing was sent.")
+    where = f"{file.name}, line {first}"
+    if last > first:
+        raise ConfigurationError(
+            f"{file.name}, lines {first} to {last}: the header has a line break in a cell. Nothing was sent; "
+            "take it out, or the quotes that make one cell of several lines."
+        )
+    plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
+    header = header_of(names, columns, file.told.columns)
+    plain = plain and isinstance(header, Header) and header.plain
+    if not isinstance(header, Header) or not plain:
+        header = read_header(names, columns, file.told.columns, where)
+    customers = _customers(islice(text.rows(), 1, SAMPLE), header, columns)
+    documents = not numbers_of_their_own(customers)
+    notes = tuple(_not_needed(header))
+    facts = Dialect("csv", header.columns, {}, text.encoding, text.delimiter, notes=notes, plain=plain)
+    if plain and file.told.decimal != COMMA and _amounts_are_plain(file, text, header):
+        proof = PLAIN_FORM if file.told.decimal is None else SAID
+        marks = {
+            column.name: Found(POINT, proof) for column in header.columns if column.name in columns.amounts
+        }
+        return Source(
+            file.path,
+            file.name,
+            "csv",
+            file.adapter,
+            documents=documents,
+            dialect=evolve(facts, decimal=marks),
+        )
+    table, evidence = _tabulated(file, stack, header, islice(text.rows(), 1, None), grid=False)
+    return _finished(file, facts, evidence, table, documents)
+
+
+def _amounts_are_plain(file: _File, text: Text, header: Header) -> bool:
+    """Return whether every amount has the plain form, or none at all; most files need no look to know it."""
+    amounts = [column.at for column in header.columns if column.name in file.adapter.columns.amounts]
+    evidence = MarkEvidence(file.adapter.columns.currency)
+    if file.survey.unusual:
+        for line, _, cells in islice(text.rows(), 1, None):
+            for at in amounts:
+                if at < len(cells):
+                    evidence.put(line, cells[at])
+    return evidence.plain
+
+
+def _customers(
+    rows: Iterator[tuple[int, int, Sequence[object]]], header: Header, columns: Columns
+) -> Iterator[str]:
+    places = [column.at for column in header.columns if column.name in columns.documents]
+    for _, _, cells in rows:
+        yield from (str(cells[at]).strip() for at in places if at < len(cells))
+
+
+# Sheets.
+
+
+def _sheet_kind(file: _File) -> str | None:
+    """Return which kind of spreadsheet a file is, by what is in it; None for a text."""
+    if file.survey.head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return "xls"
+    if not file.survey.head.startswith(b"PK\x03\x04"):
+        return None
+    with _archive(file.copy) as archive:
+        names = set(archive.namelist())
+        if "xl/workbook.bin" in names:
+            raise NotRead("it is binary (.xlsb); save it as .xlsx")
+        if "_rels/.rels" in names:
+            return "xlsx"
+        if "content.xml" in names:
+            return "ods"
+    raise NotRead("it is an archive of other files")
+
+
+@contextlib.contextmanager
+def _archive(copy: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    try:
+        archive = zipfile.ZipFile(copy)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise NotRead(f"it is damaged ({error})") from None
+    with archive:
+        yield archive
+
+
+def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
+    told, columns = file.told, file.adapter.columns
+    if told.delimiter is not None or told.encoding is not None:
+        raise ConfigurationError(
+            f"{file.name} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out."
+        )
+    room, _ = stack.enter_context(scratch())
+    if kind == "xlsx":
+        book: _Workbook = xlsx.opened(stack.enter_context(_archive(file.copy)), room)
+    else:
+        book = other_sheets.opened(file.copy, room)
+    sheet = _sheet_of(file, book)
+    rows = book.rows(sheet.value)
+    line, first = next(rows, (1, []))
+    header = read_header(
+        _texts(first), columns, told.columns, f"{file.name}, sheet {printable(sheet.value)}, line {line}"
+    )
+    numbered: Iterator[NumberedRow] = ((line, line, cells) for line, cells in rows)
+    table, evidence = _tabulated(file, stack, header, numbered, grid=True)
+    notes = (*_other_sheets(book, sheet), *book.notes, *_not_needed(header))
+    facts = Dialect(kind, header.columns, {}, sheet=sheet, notes=notes)
+    names = columns.names
+    sample = islice(table.rows(every), SAMPLE)
+    customers = [
+        str(cells[names.index(name)] or "")
+        for _, _, cells in sample
+        if isinstance(cells, tuple)
+        for name in columns.documents
+    ]
+    return _finished(file, facts, evidence, table, documents=not numbers_of_their_own(customers))
+
+
+def _texts(cells: Sequence[Cell]) -> list[str]:
+    return [
+        cell if isinstance(cell, str) else "" if isinstance(cell, Bad) else text_of_number(cell) or ""
+        for cell in cells
+    ]
+
+
+def _sheet_of(file: _File, book: _Workbook) -> Found:
+    """Return the sheet to read: the one that was said, or the only one that may be meant."""
+    told, columns, names = file.told, file.adapter.columns, [sheet.name for sheet in book.sheets]
+    listed = ", ".join(map(printable, names))
+    if told.sheet is not None:
+        if told.sheet in names:
+            return Found(told.sheet, SAID)
+        if told.sheet.isascii() and told.sheet.isdigit() and 0 < int(told.sheet) <= len(names):
+            return Found(names[int(told.sheet) - 1], SAID)
+        raise ConfigurationError(f"{file.name} has no sheet {printable(told.sheet)}; there are {listed}.")
+    seen = [sheet.name for sheet in book.sheets if not sheet.hidden]
+    if len(seen) == 1:
+        return Found(seen[0], "the only sheet" if len(names) == 1 else "the only sheet that is not hidden")
+    fits = []
+    for name in seen:
+        _, first = next(book.rows(name), (1, []))
+        header = header_of(_texts(first), columns, told.columns)
+        if isinstance(header, Header) and not missing(header, columns):
+            fits.append(name)
+    if len(fits) == 1:
+        return Found(fits[0], "the only sheet with the columns that are needed")
+    raise ConfigurationError(
+        f"{file.name} has {'several sheets' if fits else 'no sheet'} with the columns that are needed. Say "
+        f"which sheet to read with --sheet: {listed}. Nothing was sent."
+    )
+
+
+def _other_sheets(book: _Workbook, sheet: Found) -> Iterator[str]:
+    for hidden, words in ((False, "sheets that are not read"), (True, "hidden sheets that are not read")):
+        names = [each.name for each in book.sheets if each.hidden is hidden and each.name != sheet.value]
+        if names:
+            yield f"{words}: {', '.join(map(printable, names))}"
+    if any(each.hidden for each in book.sheets if each.name == sheet.value):
+        yield "the sheet that is read is hidden"
+
+
+# Both.
+
+
+def _not_needed(header: Header) -> Iterator[str]:
+    if names := header.unknown:
+        yield f"columns that are not needed: {', '.join(map(printable, names[:MOST_NAMES]))}"
+
+
+def _tabulated(
+    file: _File, stack: contextlib.ExitStack, header: Header, rows: Iterator[NumberedRow], *, grid: bool
+) -> tuple[Table, Mapping[str, MarkEvidence]]:
+    out, path = stack.enter_context(scratch())
+    writer = TableWriter(out, file.adapter.columns, header, grid)
+    writer.write(rows)
+    out.flush()
+    return Table(path, file.adapter.columns, {}), writer.evidence
+
+
+def _finished(
+    file: _File, facts: Dialect, evidence: Mapping[str, MarkEvidence], table: Table, documents: bool
+) -> Source:
+    """Return the source of a table, once the decimal mark of each column of amounts is known."""
+    marks = {}
+    for column, each in evidence.items():
+        found = mark_of(column, each, file.told.decimal, plain=facts.plain)
+        marks[column] = _asked(file, found) if isinstance(found, Unclear) else found
+    table = evolve(table, marks={column: found.value for column, found in marks.items()})
+    dialect = evolve(facts, decimal=marks, plain=False)
+    return Source(
+        file.path, file.name, "csv", file.adapter, reader=table.rows, documents=documents, dialect=dialect
+    )
+
+
+def _asked(file: _File, found: Unclear) -> Found:
+    """Return what a person says of a mark that no row proves. Raises `ConfigurationError` where none can."""
+    text = found.example.text
+    said = unclear(text, readings(text, file.adapter.columns.currency))
+    where = f"{file.name}, line {found.example.line}: {found.column} {said}, and no row proves which it is."
+    answer = file.ask(f"{where} Is the decimal mark a comma?")
+    if answer is None:
+        raise ConfigurationError(f"{where} Nothing was sent; say it with --decimal , or --decimal .")
+    return Found(COMMA if answer else POINT, SAID)

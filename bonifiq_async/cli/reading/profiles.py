@@ -1,0 +1,48 @@
+"""What was said of a file, kept under a name for the next file of its kind."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import msgspec
+from attrs import asdict, evolve
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.reading.dialect import Told
+
+_NAME = re.compile(r"[\w-]{1,60}")
+
+
+def profile_path(folder: Path, name: str) -> Path:
+    """Return where a profile is kept. Raises `ConfigurationError` for a name that is none."""
+    if _NAME.fullmatch(name) is None:
+        raise ConfigurationError(f"A profile is called by letters, digits, - and _: {name!r:.60} is no name.")
+    return folder / "profiles" / f"{name}.json"
+
+
+def with_profile(told: Told, folder: Path, name: str) -> Told:
+    """Return what is said now, and what a profile says beside it. Raises `ConfigurationError`."""
+    path = profile_path(folder, name)
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=Told)
+    except FileNotFoundError:
+        have = ", ".join(sorted(each.stem for each in path.parent.glob("*.json"))) or "none yet"
+        raise ConfigurationError(f"There is no profile {name}; there are: {have}.") from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigurationError(f"The profile {path} cannot be read: {error}.") from None
+    now = {key: value for key, value in asdict(told).items() if value is not None}
+    return evolve(kept, **{**now, "columns": {**kept.columns, **told.columns}})
+
+
+def save(told: Told, folder: Path, name: str) -> Path:
+    """Keep what is said under a name, in place of what it had before. Raises `ConfigurationError`."""
+    path = profile_path(folder, name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
+            new.write(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+        os.replace(new.name, path)
+    except OSError as error:
+        raise ConfigurationError(f"The profile {path} cannot be written: {error.strerror}.") from None
+    return path

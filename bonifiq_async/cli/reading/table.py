@@ -1,0 +1,153 @@
+"""A file of whatever form as a table of the columns that are needed, on disk, with the rows' own numbers.
+
+What is read from it later, twice, is read at the rate of plain CSV.
+"""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from attrs import define, field, frozen
+
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.files.rows import BROKEN, Problem, Row, Wanted
+from bonifiq_async.cli.files.spoilt import lost_zeros
+from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
+from bonifiq_async.cli.reading.cells import Bad, Cell
+from bonifiq_async.cli.reading.headers import Header
+
+NumberedRow = tuple[int, int, Sequence[Cell]]
+"""First line, last line and cells of a row of a file."""
+
+_TEXT, _NUMBER = "t", "n"
+
+
+@define
+class TableWriter:
+    """Writes the rows of a file with a `header`, and hears what their amounts say of the decimal mark.
+
+    In a `grid` the cells are surely those of their columns. In text, a stray quote swallows rows.
+    """
+
+    _out: IO[bytes]
+    _columns: Columns
+    _header: Header
+    _grid: bool
+    evidence: dict[str, MarkEvidence] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        used = {column.name for column in self._header.columns}
+        amounts = [name for name in self._columns.amounts if name in used]
+        self.evidence = {name: MarkEvidence(self._columns.currency) for name in amounts}
+
+    def write(self, rows: Iterator[NumberedRow]) -> None:
+        """Write the rows that have anything in them."""
+        text = io.TextIOWrapper(self._out, encoding="utf-8", newline="")
+        try:
+            put = csv.writer(text).writerow
+            places = [sys.maxsize if at is None else at for at in self._header.places(self._columns)]
+            amounts = [(self._columns.names.index(name), each) for name, each in self.evidence.items()]
+            for line, last, cells in rows:
+                width = len(cells)
+                some = [cells[at] if at < width else "" for at in places]
+                if _blank(some if self._grid else cells):
+                    continue
+                if not self._grid and (problem := self._torn(cells, spans=last > line)) is not None:
+                    put((line, last, *problem))
+                    continue
+                kinds, row = self._texts(some)
+                if isinstance(row, str):
+                    put((line, last, kinds, row))
+                    continue
+                for at, evidence in amounts:
+                    if row[at] and kinds[at] == _TEXT:
+                        evidence.put(line, row[at])
+                put((line, last, "", kinds, *row))
+        finally:
+            text.detach()
+
+    def _texts(self, cells: Sequence[Cell]) -> tuple[str, list[str] | str]:
+        """Return the kinds and the texts of the cells of a row; or a column, and what is wrong with it."""
+        kinds, row = "", []
+        for name, cell in zip(self._columns.names, cells, strict=True):
+            if isinstance(cell, str):
+                kinds += _TEXT
+                text = cell.strip()
+                if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
+                    return name, BROKEN.format(name)
+                row.append(cell if text and name in self._columns.keys else text)
+            else:
+                kinds += _NUMBER
+                read = self._read(name, cell)
+                if isinstance(read, tuple):
+                    return read
+                row.append(read)
+        return kinds, row
+
+    def _torn(self, cells: Sequence[Cell], *, spans: bool) -> tuple[str, str] | None:
+        """Return what is wrong with a row of text as a whole: a line break in a cell, or too many cells."""
+        names = self._header.names
+        for at, cell in enumerate(cells) if spans else ():
+            if isinstance(cell, str) and ("\n" in cell or "\r" in cell):
+                name = (names[at] if at < len(names) else "") or f"column {at + 1}"
+                if name not in self._columns.multiline:
+                    return name, BROKEN.format(printable(name))
+        if any(cells[len(names) :]):
+            return "row", f"{len(cells)} cells, but the header has {len(names)}"
+        return None
+
+    def _read(self, name: str, cell: float | Bad) -> str | tuple[str, str]:
+        """Return a cell that is no text as one; or its column, and what is wrong with it."""
+        if isinstance(cell, Bad):
+            shown = f", {cell.text!r:.40}" if cell.text else ""
+            wanted = "an amount" if name in self.evidence else "text"
+            return name, f"{name} is {cell.what}{shown}; write it as {wanted}"
+        text = text_of_number(cell)
+        if text is None:
+            return name, (
+                f"{name} is a number of which a spreadsheet keeps the first 15 digits alone; "
+                "make its column one of text"
+            )
+        if name in self._columns.documents and (lost := lost_zeros(name, text, number=True)) is not None:
+            return name, lost
+        return text
+
+
+def _blank(cells: Sequence[Cell]) -> bool:
+    return all(isinstance(cell, str) and not cell.strip() for cell in cells)
+
+
+@frozen
+class Table:
+    """A table that was written, and the decimal mark of each of its columns of amounts."""
+
+    path: Path
+    columns: Columns
+    marks: Mapping[str, str]
+
+    def rows(self, wanted: Wanted) -> Iterator[Row]:
+        """Yield the rows of the lines `wanted`, amounts with a point."""
+        names = self.columns.names
+        amounts = [(names.index(name), name, mark) for name, mark in self.marks.items()]
+        currency = self.columns.currency
+        with self.path.open(encoding="utf-8", newline="") as text:
+            for first, last, column, told, *cells in csv.reader(text):
+                line = int(first)
+                if not wanted(line):
+                    continue
+                end = int(last)
+                problem = Problem(line, column, told, end) if column else None
+                row: list[str | None] = [cell or None for cell in cells]
+                for at, name, mark in amounts if problem is None else ():
+                    cell = row[at]
+                    if cell is not None and told[at] == _TEXT:
+                        read = read_amount(cell, mark, currency)
+                        if isinstance(read, str):
+                            problem = Problem(line, name, f"{name} {read}", end)
+                        else:
+                            row[at] = f"{read:f}"
+                yield line, end, problem if problem is not None else tuple(row)

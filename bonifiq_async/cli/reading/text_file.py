@@ -1,0 +1,139 @@
+"""CSV as programs and people write it: its encoding, its delimiter, its rows."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.reading.dialect import DELIMITERS, Found, Told
+from bonifiq_async.cli.reading.headers import SAID, header_of, missing
+
+HEAD = 1 << 16
+"""Bytes of a file from which its delimiter is guessed."""
+
+UTF_8_FORM = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
+UNUSUAL = (b'"', b"$", b"(", b"-,", b"BRL", b"\xc2\xa0", b"\xe2\x88\x92")
+"""What stands in a file whose columns are separated by commas where an amount is not digits with a point."""
+_SEP = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
+CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
+
+
+@define
+class Survey:
+    """Hears the bytes of a file as it is copied: is it UTF-8, and may an amount not have the plain form?"""
+
+    head: bytes = b""
+    utf_8: bool = True
+    unusual: bool = False
+    multibyte: bool = False
+    _decoder: codecs.IncrementalDecoder = field(factory=lambda: codecs.getincrementaldecoder("utf-8")())
+
+    def put(self, some: bytes) -> None:
+        """Take note of the next bytes; none at the end."""
+        if len(self.head) < HEAD:
+            self.head += some[: HEAD - len(self.head)]
+        self.unusual = self.unusual or any(sign in some for sign in UNUSUAL)
+        if self.utf_8:
+            try:
+                self._decoder.decode(some, not some)
+            except UnicodeDecodeError:
+                self.utf_8 = False
+        if not self.multibyte and not some.isascii():
+            self.multibyte = UTF_8_FORM.search(some) is not None
+
+
+def encoding_of(survey: Survey, told: Told) -> Found | None:
+    """Return the encoding of a text; None where it cannot be told."""
+    if told.encoding is not None:
+        return Found(told.encoding, SAID)
+    if survey.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Found("utf-16", "it begins with the mark of UTF-16")
+    if survey.utf_8:
+        bom = survey.head.startswith(codecs.BOM_UTF8)
+        return Found("utf-8", "it begins with the mark of UTF-8" if bom else "all of it is UTF-8")
+    if survey.multibyte or b"\0" in survey.head:
+        return None  # some of it is UTF-8, or it is no text
+    return Found("windows-1252", "it is not UTF-8, and Excel writes this one in Brazil")
+
+
+@frozen
+class Text:
+    """The text of a CSV file: where it is, what it is called, how it is encoded and separated.
+
+    `skipped` says that its first line is `sep=;`, which a spreadsheet does not show.
+    """
+
+    path: Path
+    name: str
+    encoding: Found
+    delimiter: Found
+    skipped: bool
+
+    def rows(self) -> Iterator[tuple[int, int, list[str]]]:
+        """Yield first line, last line and cells of each row, the header first.
+
+        Raises `ConfigurationError`.
+        """
+        codec = CODECS.get(self.encoding.value, self.encoding.value)
+        line = 1
+        with self.path.open(encoding=codec, newline="") as text:
+            if self.skipped:
+                next(text, None)
+            try:
+                reader = csv.reader(text, delimiter=self.delimiter.value, strict=True)
+                for cells in reader:
+                    yield line, reader.line_num, cells
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                raise ConfigurationError(
+                    f"{self.name}, line {line}: not CSV ({error}). Nothing was sent."
+                ) from None
+            except UnicodeError:
+                raise ConfigurationError(
+                    f"{self.name}, line {line} or soon after: not {self.encoding.value}. Say what it is with "
+                    "--encoding. Nothing was sent."
+                ) from None
+
+
+def text_of(path: Path, name: str, survey: Survey, told: Told, columns: Columns) -> Text | None:
+    """Return how a CSV file is to be read; None where its encoding cannot be told."""
+    encoding = encoding_of(survey, told)
+    if encoding is None:
+        return None
+    codec = CODECS.get(encoding.value, encoding.value)
+    head = codecs.getincrementaldecoder(codec)("replace").decode(survey.head)
+    first = _SEP.match(head)
+    if told.delimiter is not None:
+        delimiter = Found(told.delimiter, SAID)
+    elif first is not None:
+        delimiter = Found(first[1], "its first line says so")
+    else:
+        delimiter = _delimiter_of(head, told, columns)
+    return Text(path, name, encoding, delimiter, first is not None)
+
+
+def _delimiter_of(head: str, told: Told, columns: Columns) -> Found:
+    """Return what separates the cells: that by which the header has the columns that are needed."""
+    fits = []
+    for delimiter in DELIMITERS:
+        cells = _first_row(head, delimiter)
+        header = header_of(cells, columns, told.columns)
+        if not isinstance(header, str) and not missing(header, columns):
+            fits.append(delimiter)
+    if len(fits) == 1:
+        return Found(fits[0], "by it, the header has the columns that are needed")
+    widest = max(DELIMITERS, key=lambda each: len(_first_row(head, each)))
+    return Found(widest, "it separates most in the header")
+
+
+def _first_row(head: str, delimiter: str) -> Sequence[str]:
+    try:
+        return next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []

@@ -1,0 +1,52 @@
+"""How a file is understood, shown before anything is sent."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.files.rows import every
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.terminal.tables import Table, say_table
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.files.rows import Source
+    from bonifiq_async.cli.reading.dialect import Dialect
+
+ROWS = 3
+"""Rows that are shown as they were understood."""
+
+_SIGNS = {"\t": "tab"}
+
+
+def say_understood(source: "Source") -> None:
+    """Say how a file is understood, unless it has the plain form, of which nothing is guessed."""
+    dialect = source.dialect
+    if dialect is None or dialect.plain:
+        return
+    say(f"{source.name} is read as {dialect.kind}:")
+    facts = Table(show_header=False)
+    for name, found in dialect.facts().items():
+        facts.add_row(name, _SIGNS.get(found.value, found.value), found.proof)
+    for column in dialect.columns:
+        facts.add_row(f"column {printable(column.header)}", column.name, column.proof)
+    say_table(facts)
+    if dialect.notes:
+        say(*dialect.notes)
+    say_table(_rows(source, dialect))
+
+
+def _rows(source: "Source", dialect: "Dialect") -> Table:
+    names = source.adapter.columns.names
+    used = [names.index(column.name) for column in dialect.columns]
+    table = Table(title="The first rows, as they were understood", title_justify="left")
+    for name in ("line", *(names[at] for at in used)):
+        table.add_column(name, overflow="fold")
+    good = (row for row in source.cells(every) if isinstance(row[2], tuple))
+    for line, _, cells in islice(good, ROWS):
+        table.add_row(f"{line}", *_texts(cells, used))
+    return table
+
+
+def _texts(cells: object, used: Sequence[int]) -> Sequence[str]:
+    return [str(cells[at] or "") for at in used] if isinstance(cells, tuple) else ()

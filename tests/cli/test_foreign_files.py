@@ -1,0 +1,176 @@
+"""Files as people have them: each is read exactly, or refused with its reason, and shown as understood."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from foreign_files import CASES, OFFICE, SAID, Case
+from office_files import FOLDER
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.adapter import adapter_for
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.files.rows import Problem
+from bonifiq_async.cli.reading.dialect import told
+from bonifiq_async.cli.reading.opening import opened
+from bonifiq_async.sandbox import Sandbox
+
+
+def read(path: Path, said: dict[str, object]):
+    """Return the rows, the problems and the notes of a file."""
+    options = {"encoding": None, "delimiter": None, "decimal": None, "sheet": None, "maps": (), **said}
+    with opened(str(path), None, adapter_for(), told(**options)) as source:
+        found = list(source.rows())
+        again = list(source.rows())
+    assert again == found  # what is sent is what was checked
+    rows = [
+        (row.line, row.customer_id, f"{row.value:f}", row.change_key)
+        for row in found
+        if not isinstance(row, Problem)
+    ]
+    return rows, [str(row) for row in found if isinstance(row, Problem)], source.dialect.notes
+
+
+def check(name: str, case: Case, folder: Path) -> None:
+    """Hold a file against what must come of it."""
+    path = FOLDER / name
+    if case.content is not OFFICE:
+        path = folder / name
+        path.write_bytes(case.content)
+    if case.refused is not None:
+        with pytest.raises(ConfigurationError) as refused:
+            read(path, case.told)
+        assert case.refused in str(refused.value), name
+        return
+    rows, problems, notes = read(path, case.told)
+    assert rows == list(case.rows), name
+    assert len(problems) == len(case.problems), (name, problems)
+    for problem, expected in zip(problems, case.problems, strict=True):
+        assert expected in problem, name
+    for note in case.notes:
+        assert any(note in each for each in notes), (name, notes)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_file_is_read_exactly_or_refused(tmp_path, part):
+    assert len(CASES) >= 60
+    for name in list(CASES)[part::4]:
+        check(name, CASES[name], tmp_path)
+
+
+def test_what_is_said_counts(tmp_path):
+    for name, (said, rows) in SAID.items():
+        check(name, Case(OFFICE, rows, told=said), tmp_path)
+
+
+# The command.
+
+
+def test_what_was_guessed_is_shown_before_anything_is_sent(console):
+    """Delimiter, encoding, mark and columns, each with its proof, and three rows as they were understood."""
+    (console.folder / "f.csv").write_bytes(CASES["amounts.csv"].content)
+    with Sandbox() as sandbox:
+        ended = console("apply", "f.csv", "--yes", sandbox=sandbox)
+        assert (ended.code, sandbox.books.requests) == (0, 10), ended.err
+        assert sandbox.books.balances()["c8"] == Decimal("1234.50")
+    shown = ended.err[: ended.err.index("f.csv asks for:")]
+    for words in ("delimiter", "utf-8", "decimal mark of value", "'R$ 7,00' in line 2", "column Cliente"):
+        assert words in shown
+    assert "-3.00" in shown and "The first rows, as they were understood" in shown
+
+
+def test_nothing_is_shown_of_the_plain_form(console):
+    (console.folder / "f.csv").write_bytes(CASES["plain.csv"].content)
+    assert console("check", "f.csv").err == ""
+
+
+def test_the_json_of_check_says_how_a_file_is_understood(console):
+    (console.folder / "f.csv").write_bytes(CASES["semicolons.csv"].content)
+    found = json.loads(console("check", "f.csv", "--json", "--encoding", "utf-8").out)["file"]
+    assert found["encoding"] == {"value": "utf-8", "said": True, "proof": "said"}
+    assert (found["delimiter"]["value"], found["delimiter"]["said"]) == (";", False)
+    assert found["decimal"]["value"]["proof"] == "'7,50' in line 2 can have a comma alone"
+    assert found["columns"]["customer_id"]["header"] == "Cliente"
+    (console.folder / "p.csv").write_bytes(CASES["plain.csv"].content)
+    assert json.loads(console("check", "p.csv", "--json").out)["file"]["decimal"]["value"]["value"] == "."
+    console.write("f.jsonl", '{"customer_id":"a","value":1,"reason":"r","reference":"o"}')
+    assert json.loads(console("check", "f.jsonl", "--json").out)["file"] is None
+    assert "need no --decimal" in console("check", "f.jsonl", "--decimal", ",").err
+
+
+def test_a_file_is_converted_into_the_plain_form_and_never_over_another(console):
+    converted = console("convert", str(FOLDER / "folhas.xlsx"), "--to", "changes.csv")
+    assert converted.code == 0, converted.err
+    assert "hidden sheets that are not read: Antiga" in converted.err
+    plain = (console.folder / "changes.csv").read_bytes()
+    assert plain.decode() == (
+        "customer_id,value,reason,reference\nana@example.com,1234.5,Verão,o1\n"
+        "joão@example.com,-3,devolução,o2\n52998224725,7.1,Verão,1003\ncaio@example.com,2469,Verão,o4\n"
+    )
+    assert console("check", "changes.csv").err == ""
+    again = console("convert", str(FOLDER / "campanha.ods"), "--to", "changes.csv")
+    assert (again.code, "exists already" in again.err) == (Exit.USAGE, True)
+    assert (console.folder / "changes.csv").read_bytes() == plain
+    assert console("convert", str(FOLDER / "errado.ods"), "--to", "new.csv").code == Exit.USAGE
+    assert console("convert", str(FOLDER / "campanha.ods"), "--to", "new.xlsx").code == Exit.USAGE
+    assert [each.name for each in console.folder.iterdir()] == ["changes.csv"]
+    console.write("f.jsonl", '{"customer_id":"a","value":1.50,"reason":"r","reference":"o"}')
+    assert console("convert", "f.jsonl", "--to", "j.csv").code == 0
+    assert (console.folder / "j.csv").read_text().splitlines()[1] == "a,1.50,r,o"
+
+
+def test_a_profile_keeps_what_was_said(console, monkeypatch):
+    """What is said now counts before it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(console.folder))
+    (console.folder / "f.csv").write_bytes(CASES["unclear.csv"].content.replace(b"Cliente", b"Quem"))
+    said = ("--decimal", ",", "--map", "quem=customer_id", "--save-profile", "loja")
+    assert console("check", "f.csv", *said).code == 0
+    assert console("check", "f.csv", "--profile", "loja").code == 0
+    assert "has 2 decimals" in console("check", "f.csv", "--profile", "loja", "--decimal", ".").err
+    assert "no profile other; there are: loja" in console("check", "f.csv", "--profile", "other").err
+    assert "is no name" in console("check", "f.csv", "--profile", "../x").err
+    kept = next(console.folder.rglob("loja.json"))
+    kept.write_text("{")
+    assert "cannot be read" in console("check", "f.csv", "--profile", "loja").err
+
+
+@pytest.mark.parametrize(("answer", "code"), [(True, 0), (False, Exit.USAGE), (None, Exit.USAGE)])
+def test_a_person_is_asked_what_no_row_proves(console, monkeypatch, answer, code):
+    """Without a terminal the file is refused, with both readings and the option."""
+    asked = []
+    monkeypatch.setattr("bonifiq_async.cli.commands.check.agreed", lambda text: asked.append(text) or answer)
+    (console.folder / "f.csv").write_bytes(CASES["unclear.csv"].content)
+    ended = console("check", "f.csv")
+    assert ended.code == code
+    assert "'2.000' is 2000 with a decimal comma, and 2.000 with a decimal point" in asked[0]
+    assert ("say it with --decimal , or --decimal ." in ended.err) == (answer is None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--decimal", ";", "write , or ."),
+        ("--delimiter", ":", "write one of"),
+        ("--encoding", "ebcdic", "write one of"),
+        ("--map", "Cliente", "write it as"),
+        ("--sheet", "9", "has no sheet 9; there are Campanha"),
+    ],
+)
+def test_an_option_that_says_nothing_is_named(console, option, value, said):
+    ended = console("check", str(FOLDER / "campanha.xlsx"), option, value)
+    assert (ended.code, said in ended.err) == (Exit.USAGE, True), ended.err
+
+
+def test_a_spreadsheet_comes_over_standard_input(console):
+    """Its first bytes say what it is."""
+    for name in ("campanha.xlsx", "campanha.xls"):
+        ended = console("check", "-", stdin=(FOLDER / name).read_bytes())
+        assert (ended.code, "standard input is read as xls" in ended.err) == (0, True), ended.err
+
+
+def test_a_program_of_floats_of_json_lines_has_two_decimals_too(console):
+    row = '{"customer_id":"a","value":%s,"reason":"r","reference":"o"}'
+    console.write("f.jsonl", row % "10.505", row % '"10.505"', row % "10.500")
+    ended = console("check", "f.jsonl")
+    assert ended.code == Exit.USAGE and ended.err.count("2 decimals at the most") == 2
