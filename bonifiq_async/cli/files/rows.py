@@ -83,7 +83,7 @@ class Source:
     unknown: Callable[[int, Sequence[str]], None] = field(default=_ignored, eq=False, repr=False)
     kept: bool = False
     documents: bool = True
-    reader: "Callable[[Wanted], Iterator[Row]] | None" = field(default=None, eq=False, repr=False)
+    reader: "Callable[[Wanted], Iterator[NumberedRow]] | None" = field(default=None, eq=False, repr=False)
     dialect: "Dialect | None" = None
 
     def rows(self, wanted: Wanted | None = None) -> Iterator[FileChange | Problem]:
@@ -118,7 +118,7 @@ class Source:
         if empty and wanted is None:
             raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
 
-    def cells(self, wanted: Wanted) -> "Iterator[Row]":
+    def cells(self, wanted: Wanted) -> "Iterator[NumberedRow]":
         """Yield the rows of the lines `wanted` as cells, or as what is wrong with them."""
         if self.reader is not None:
             return self.reader(wanted)

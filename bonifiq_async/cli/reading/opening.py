@@ -24,7 +24,7 @@ from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readin
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
 from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Found, Told, Unclear, mark_of
 from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing, read_header
-from bonifiq_async.cli.reading.table import NumberedRow, Table, TableWriter
+from bonifiq_async.cli.reading.table import RawRow, Table, TableWriter
 from bonifiq_async.cli.reading.text_file import Survey, Text, text_of
 
 SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -248,7 +248,7 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     header = read_header(
         _texts(first), columns, told.columns, f"{file.name}, sheet {printable(sheet.value)}, line {line}"
     )
-    numbered: Iterator[NumberedRow] = ((line, line, cells) for line, cells in rows)
+    numbered: Iterator[RawRow] = ((line, line, cells) for line, cells in rows)
     table, evidence = _tabulated(file, stack, header, numbered, grid=True)
     notes = (*_other_sheets(book, sheet), *book.notes, *_not_needed(header))
     facts = Dialect(kind, header.columns, {}, sheet=sheet, notes=notes)
@@ -315,7 +315,7 @@ def _not_needed(header: Header) -> Iterator[str]:
 
 
 def _tabulated(
-    file: _File, stack: contextlib.ExitStack, header: Header, rows: Iterator[NumberedRow], *, grid: bool
+    file: _File, stack: contextlib.ExitStack, header: Header, rows: Iterator[RawRow], *, grid: bool
 ) -> tuple[Table, Mapping[str, MarkEvidence]]:
     out, path = stack.enter_context(scratch())
     writer = TableWriter(out, file.adapter.columns, header, grid)

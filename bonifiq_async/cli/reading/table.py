@@ -14,13 +14,13 @@ from attrs import define, field, frozen
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import Columns
-from bonifiq_async.cli.files.rows import BROKEN, Problem, Row, Wanted
+from bonifiq_async.cli.files.rows import BROKEN, NumberedRow, Problem, Wanted
 from bonifiq_async.cli.files.spoilt import lost_zeros
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
 from bonifiq_async.cli.reading.cells import Bad, Cell
 from bonifiq_async.cli.reading.headers import Header
 
-NumberedRow = tuple[int, int, Sequence[Cell]]
+RawRow = tuple[int, int, Sequence[Cell]]
 """First line, last line and cells of a row of a file."""
 
 _TEXT, _NUMBER = "t", "n"
@@ -44,7 +44,7 @@ class TableWriter:
         amounts = [name for name in self._columns.amounts if name in used]
         self.evidence = {name: MarkEvidence(self._columns.currency) for name in amounts}
 
-    def write(self, rows: Iterator[NumberedRow]) -> None:
+    def write(self, rows: Iterator[RawRow]) -> None:
         """Write the rows that have anything in them."""
         text = io.TextIOWrapper(self._out, encoding="utf-8", newline="")
         try:
@@ -129,7 +129,7 @@ class Table:
     columns: Columns
     marks: Mapping[str, str]
 
-    def rows(self, wanted: Wanted) -> Iterator[Row]:
+    def rows(self, wanted: Wanted) -> Iterator[NumberedRow]:
         """Yield the rows of the lines `wanted`, amounts with a point."""
         names = self.columns.names
         amounts = [(names.index(name), name, mark) for name, mark in self.marks.items()]
