@@ -48,7 +48,7 @@ _USUAL = {
         "mensagem_para_o_cliente",
     ),
 }
-"""What people call a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
+"""Usual names of a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
 
 
 @frozen

@@ -8,7 +8,7 @@ exit_codes   what the exit codes mean, as one table
 files/       files of changes, and the outcome file
 options      the options that commands share, each declared once
 origin       which user runs a command, where and on which file: what a ledger keeps of a run
-reading/     files as people have them: spreadsheets, and CSV of any encoding, delimiter and decimal mark
+reading/     spreadsheets, and CSV of any encoding, delimiter and decimal mark
 terminal/    what the operator sees and is asked
 """
 

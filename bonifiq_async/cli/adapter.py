@@ -136,7 +136,7 @@ class Columns:
     `keys` tell a change from others: their cells are taken as they stand, with the blanks around them, which
     are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks. `amounts`
     have so many `decimals` at the most (None: however many), and may have one of the symbols of `currency`.
-    The cells of `documents` may be a CPF or a CNPJ. `usual` are other names that people give to a column.
+    The cells of `documents` may be a CPF or a CNPJ. `usual` are other names of a column.
     """
 
     names: tuple[str, ...]

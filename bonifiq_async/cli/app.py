@@ -39,8 +39,8 @@ from bonifiq_async.cli.options import (
     SkipInvalid,
     Word,
     Yes,
+    form_of,
     format_of,
-    told_of,
 )
 from bonifiq_async.cli.terminal.screen import show
 
@@ -103,8 +103,8 @@ def check(
     """Validate every row; send nothing."""
     from bonifiq_async.cli.commands import check as command
 
-    told = told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
-    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), told, as_json=as_json))
+    form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), form, as_json=as_json))
 
 
 @app.command()
@@ -124,8 +124,8 @@ def convert(
     """Write a file of whatever form in the plain one: UTF-8, commas, points; send nothing."""
     from bonifiq_async.cli.commands import convert as command
 
-    told = told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
-    raise typer.Exit(command.convert(file, format_of(format), adapter_for(provider), told, to))
+    form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    raise typer.Exit(command.convert(file, format_of(format), adapter_for(provider), form, to))
 
 
 @app.command()
@@ -163,7 +163,7 @@ def apply(
                 file=file,
                 adapter=adapter_for(provider),
                 format=format_of(format),
-                told=told_of((encoding, delimiter, decimal, sheet, map), profile, save_profile),
+                form=form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile),
                 out=out,
                 ledger=ledger,
                 no_ledger=no_ledger,

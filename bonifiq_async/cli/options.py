@@ -9,7 +9,7 @@ import typer
 from bonifiq_async._provider.registry import names
 
 if TYPE_CHECKING:
-    from bonifiq_async.cli.reading.dialect import Told
+    from bonifiq_async.cli.reading.dialect import FormOptions
 
 
 class FileFormat(StrEnum):
@@ -49,19 +49,19 @@ def format_of(chosen: FileFormat | None) -> Literal["csv", "jsonl"] | None:
     return None if chosen is None else "csv" if chosen is FileFormat.csv else "jsonl"
 
 
-def told_of(
-    form: tuple[str | None, str | None, str | None, str | None, list[str] | None],
+def form_of(
+    given: tuple[str | None, str | None, str | None, str | None, list[str] | None],
     profile: str | None,
     save_profile: str | None,
-) -> "Told":
+) -> "FormOptions":
     """Return what options say of a file's form: encoding, delimiter, decimal mark, sheet and columns.
 
     What a profile says counts where they say nothing. Raises `ConfigurationError`.
     """
-    from bonifiq_async.cli.reading.dialect import told
+    from bonifiq_async.cli.reading.dialect import form_options
     from bonifiq_async.cli.reading.profiles import save, with_profile
 
-    found, folder = told(*form[:4], form[4] or ()), Path(typer.get_app_dir("bonifiq-async"))
+    found, folder = form_options(*given[:4], given[4] or ()), Path(typer.get_app_dir("bonifiq-async"))
     if profile is not None:
         found = with_profile(found, folder, profile)
     if save_profile is not None:

@@ -77,7 +77,7 @@ _USUAL = {
     "member_name": ("nome", "nome_do_cliente"),
     "cashback_to_deduct": ("cashback_a_descontar",),
 }
-"""What people call a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
+"""Usual names of a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
 
 
 @frozen(kw_only=True)

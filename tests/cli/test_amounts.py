@@ -14,7 +14,7 @@ from bonifiq_async.cli.reading.amounts import (
     readings,
     text_of_number,
 )
-from bonifiq_async.cli.reading.dialect import Found, Unclear, mark_of
+from bonifiq_async.cli.reading.dialect import Fact, Unclear, mark_of
 
 SYMBOLS = ("R$", "BRL")
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, places=2)
@@ -117,4 +117,4 @@ def test_what_is_no_amount_has_no_reading(text: str) -> None:
 
 
 def test_a_mark_that_was_said_needs_no_proof() -> None:
-    assert mark_of("value", MarkEvidence(), ",", plain=False) == Found(",", "said")
+    assert mark_of("value", MarkEvidence(), ",", plain=False) == Fact(",", "said")

@@ -12,7 +12,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import adapter_for
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.rows import Problem
-from bonifiq_async.cli.reading.dialect import told
+from bonifiq_async.cli.reading.dialect import form_options
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.sandbox import Sandbox
 
@@ -20,7 +20,7 @@ from bonifiq_async.sandbox import Sandbox
 def read(path: Path, said: dict[str, object]):
     """Return the rows, the problems and the notes of a file."""
     options = {"encoding": None, "delimiter": None, "decimal": None, "sheet": None, "maps": (), **said}
-    with opened(str(path), None, adapter_for(), told(**options)) as source:
+    with opened(str(path), None, adapter_for(), form_options(**options)) as source:
         found = list(source.rows())
         again = list(source.rows())
     assert again == found  # what is sent is what was checked

@@ -13,7 +13,7 @@ from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
-from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted, said_before
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
@@ -26,12 +26,12 @@ from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, LedgerFile, rebind, s
 
 @frozen
 class ApplyOptions:
-    """What `bonifiq apply` was given; `file` is `-` for standard input, `told` what was said of its form."""
+    """What `bonifiq apply` was given; `file` is `-` for standard input, `form` what was said of its form."""
 
     file: str
     adapter: FileAdapter
     format: str | None
-    told: Told
+    form: FormOptions
     out: Path | None
     ledger: Path | None
     no_ledger: bool
@@ -60,7 +60,7 @@ def apply(options: ApplyOptions) -> int:
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
     ask = no_person if options.yes else asked
-    with opened(options.file, options.format, options.adapter, options.told, ask) as source:
+    with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
         plan = examined(source, skip_invalid=options.skip_invalid, ledger=record)
         say(f"{source.name} asks for:")

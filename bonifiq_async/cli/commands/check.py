@@ -10,7 +10,7 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Problem, Source
-from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import counted, interruptible
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
@@ -26,9 +26,9 @@ def asked(question: str) -> bool | None:
         return agreed(question)
 
 
-def check(file: str, format: str | None, adapter: FileAdapter, told: Told, *, as_json: bool) -> int:
+def check(file: str, format: str | None, adapter: FileAdapter, form: FormOptions, *, as_json: bool) -> int:
     """Print what a file asks for, and return the exit code."""
-    with opened(file, format, adapter, told, asked) as source:
+    with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
         plan = examined(source, skip_invalid=True)
         with whatever_is_read(to_the_end=False):

@@ -14,7 +14,7 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.check import asked, examined
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.rows import Source, every
-from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import counted, interruptible
 from bonifiq_async.cli.terminal.screen import say
@@ -22,11 +22,11 @@ from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.sqlite.location import PRIVATE
 
 
-def convert(file: str, format: str | None, adapter: FileAdapter, told: Told, to: Path) -> int:
+def convert(file: str, format: str | None, adapter: FileAdapter, form: FormOptions, to: Path) -> int:
     """Write a file in the plain form, and return the exit code. An existing file is never touched."""
     if to.suffix.lower() != ".csv":
         raise typer.BadParameter(f"{to} must end in .csv, which the plain form is", param_hint="--to")
-    with interruptible(), opened(file, format, adapter, told, asked) as source:
+    with interruptible(), opened(file, format, adapter, form, asked) as source:
         say_understood(source)
         plan = examined(source, skip_invalid=False)
         rows = _write(source, to)

@@ -1,12 +1,12 @@
-"""Files as people have them: each is understood, shown, and becomes what the plain form is.
+"""Spreadsheets, and CSV of any kind: each is understood, shown, and becomes what the plain form is.
 
-amounts       amounts as people write them, and what a column proves of its decimal mark
+amounts       amounts as spreadsheets show them, and what a column proves of its decimal mark
 cells         what a cell of a spreadsheet is, whatever kind of file it stands in
-dialect       how a file is understood, and what was said of it
+dialect       how a file is understood, and what options say of it
 headers       which column is what
 opening       a file is copied, and its form is found
 other_sheets  .xls and .ods, read in a process of its own
-profiles      what was said of a file, kept for the next one
+profiles      what options said of a file, kept for the next one
 table         a file of whatever form as a table on disk
 text_file     CSV: its encoding, its delimiter, its rows
 xlsx          .xlsx, row by row

@@ -1,7 +1,7 @@
-"""Amounts as people and spreadsheets write them, read exactly or not at all.
+"""Amounts as spreadsheets show them, read exactly or not at all.
 
 A decimal mark is a point or a comma; the other one groups thousands. `1.234` has a reading under each of
-them, so that other rows, or a person, must say which it is. Nothing is rounded, and no float is made.
+them, so that other rows, or the operator, must say which it is. Nothing is rounded, and no float is made.
 """
 
 import re

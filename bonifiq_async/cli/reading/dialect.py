@@ -12,7 +12,7 @@ PLAIN_FORM = "as the plain form has it"
 
 
 @frozen
-class Told:
+class FormOptions:
     """What was said of a file, None for what is to be guessed; `columns` has a column's name by header."""
 
     encoding: str | None = None
@@ -34,7 +34,7 @@ class Told:
 
 
 @frozen
-class Found:
+class Fact:
     """One thing that is known of a file, and what proves it; `said` where a person did."""
 
     value: str
@@ -57,15 +57,15 @@ class Dialect:
 
     kind: str
     columns: tuple[Column, ...]
-    decimal: Mapping[str, Found]
-    encoding: Found | None = None
-    delimiter: Found | None = None
-    sheet: Found | None = None
+    decimal: Mapping[str, Fact]
+    encoding: Fact | None = None
+    delimiter: Fact | None = None
+    sheet: Fact | None = None
     notes: tuple[str, ...] = ()
     plain: bool = False
 
-    def facts(self) -> Mapping[str, Found]:
-        """Return what is known, by its name for people, in the order in which it is shown."""
+    def facts(self) -> Mapping[str, Fact]:
+        """Return what is known, by the name under which it is shown, in the order in which it is shown."""
         known = {"encoding": self.encoding, "delimiter": self.delimiter, "sheet": self.sheet}
         marks = {f"decimal mark of {name}": found for name, found in self.decimal.items()}
         return {name: found for name, found in known.items() if found is not None} | marks
@@ -73,7 +73,7 @@ class Dialect:
     def values(self) -> Mapping[str, object]:
         """Return the same as plain values."""
 
-        def one(found: Found | None) -> Mapping[str, object] | None:
+        def one(found: Fact | None) -> Mapping[str, object] | None:
             return None if found is None else {"value": found.value, "said": found.said, "proof": found.proof}
 
         return {
@@ -98,13 +98,13 @@ class Unclear:
     example: Example
 
 
-def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: bool) -> Found | Unclear:
+def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: bool) -> Fact | Unclear:
     """Return the decimal mark of a column, and what proves it. In the plain form, a point needs no proof.
 
     Raises `ConfigurationError` where the rows contradict each other.
     """
     if said is not None:
-        return Found(said, SAID)
+        return Fact(said, SAID)
     proof = evidence.proof
     if len(proof) == 2 and not plain:
         raise ConfigurationError(
@@ -113,17 +113,17 @@ def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: boo
         )
     if len(proof) == 1 and (COMMA in proof or not plain):
         ((mark, example),) = proof.items()
-        return Found(mark, f"{example} can have {NAMES[mark]} alone")
+        return Fact(mark, f"{example} can have {NAMES[mark]} alone")
     if plain:
-        return Found(POINT, PLAIN_FORM)
+        return Fact(POINT, PLAIN_FORM)
     if evidence.unclear is not None:
         return Unclear(column, evidence.unclear)
-    return Found(POINT, "no amount needs one")
+    return Fact(POINT, "no amount needs one")
 
 
-def told(
+def form_options(
     encoding: str | None, delimiter: str | None, decimal: str | None, sheet: str | None, maps: Sequence[str]
-) -> Told:
+) -> FormOptions:
     """Return what options say. Raises `ConfigurationError` for what they cannot say."""
     columns: dict[str, str] = {}
     for each in maps:
@@ -139,7 +139,7 @@ def told(
         raise ConfigurationError(f"--delimiter is {delimiter!r:.20}; write one of , ; | tab.")
     if encoding is not None and encoding.lower() not in ENCODINGS:
         raise ConfigurationError(f"--encoding is {encoding!r:.20}; write one of {', '.join(ENCODINGS)}.")
-    return Told(
+    return FormOptions(
         None if encoding is None else encoding.lower(),
         None if delimiter is None else delimiters[delimiter],
         None if decimal is None else marks[decimal],

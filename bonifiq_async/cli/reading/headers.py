@@ -1,4 +1,4 @@
-"""Which column of a file is what: by its name as it stands, as people may spell it, or as it was said."""
+"""Which column of a file is what: by its name as it stands, as it may be spelt, or as an option says."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence

@@ -22,18 +22,18 @@ from bonifiq_async.cli.files.spoilt import numbers_of_their_own
 from bonifiq_async.cli.reading import other_sheets, xlsx
 from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
-from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Found, Told, Unclear, mark_of
+from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Fact, FormOptions, Unclear, mark_of
 from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing, read_header
-from bonifiq_async.cli.reading.table import RawRow, Table, TableWriter
-from bonifiq_async.cli.reading.text_file import Survey, Text, text_of
+from bonifiq_async.cli.reading.table import RawRow, TableFile, TableWriter
+from bonifiq_async.cli.reading.text_file import CsvText, Survey, text_of
 
 SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 TEXTS = (".csv", ".txt", ".tsv", ".tab")
 CHUNK = 1 << 20
 MOST_NAMES = 20
-"""Columns that are not needed and are told."""
+"""Columns that are not needed and are form."""
 SAMPLE = 1_000
-"""Rows by which it is told whether short numbers are customers' own."""
+"""Rows by which it is form whether short numbers are customers' own."""
 
 Ask = Callable[[str], bool | None]
 """Asks a person yes or no; None where no person can be asked."""
@@ -61,7 +61,7 @@ class _File:
     path: Path
     file: str
     adapter: FileAdapter
-    told: Told
+    form: FormOptions
     ask: Ask
     survey: Survey = field(factory=Survey)
 
@@ -72,12 +72,12 @@ class _File:
 
 @contextlib.contextmanager
 def opened(
-    file: str, format: str | None, adapter: FileAdapter, told: Told | None = None, ask: Ask = no_person
+    file: str, format: str | None, adapter: FileAdapter, form: FormOptions | None = None, ask: Ask = no_person
 ) -> Iterator[Source]:
     """Give a copy of `file` as a source of changes of `adapter`; `-` is standard input.
 
-    What is sent is what was checked, whatever happens to the file meanwhile. `told` is what was said of its
-    form; `ask` asks a person what no row proves. Raises `ConfigurationError` when the form cannot be told, or
+    What is sent is what was checked, whatever happens to the file meanwhile. `form` is what was said of its
+    form; `ask` asks a person what no row proves. Raises `ConfigurationError` when the form cannot be form, or
     the file cannot be read.
     """
     known = {**dict.fromkeys(SHEETS, "sheet"), **dict.fromkeys(TEXTS, "csv"), **FORMATS}
@@ -85,7 +85,7 @@ def opened(
     if file != "-" and not Path(file).is_file():
         raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
     with contextlib.ExitStack() as stack:
-        opening = _copied(file, adapter, told or Told(), ask, stack)
+        opening = _copied(file, adapter, form or FormOptions(), ask, stack)
         try:
             source = _source(opening, kind, stack)
         except NotRead as error:
@@ -101,10 +101,12 @@ def _unreadable(name: str, error: OSError) -> ConfigurationError:
     return ConfigurationError(f"{name} cannot be read and copied: {error.strerror}. Nothing was sent.")
 
 
-def _copied(file: str, adapter: FileAdapter, told: Told, ask: Ask, stack: contextlib.ExitStack) -> _File:
+def _copied(
+    file: str, adapter: FileAdapter, form: FormOptions, ask: Ask, stack: contextlib.ExitStack
+) -> _File:
     try:
         copy, path = stack.enter_context(scratch())
-        opening = _File(copy, path, file, adapter, told, ask)
+        opening = _File(copy, path, file, adapter, form, ask)
         with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
             while some := original.read(CHUNK):
                 opening.survey.put(some)
@@ -112,7 +114,7 @@ def _copied(file: str, adapter: FileAdapter, told: Told, ask: Ask, stack: contex
             opening.survey.put(b"")
         copy.flush()
     except OSError as error:
-        with contextlib.suppress(OSError):  # a full disk is told twice: by the copy, and by its end
+        with contextlib.suppress(OSError):  # a full disk is form twice: by the copy, and by its end
             stack.close()
         raise _unreadable("standard input" if file == "-" else file, error) from None
     return opening
@@ -127,20 +129,20 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
     if kind is None:
         raise ConfigurationError(f"Say what {file.file!r} holds: --format csv or --format jsonl.")
     if kind == "jsonl":
-        if options := file.told.options():
+        if options := file.form.options():
             raise ConfigurationError(f"{file.name} is JSON lines, which need no {options}: leave it out.")
         return Source(file.path, file.name, "jsonl", file.adapter, documents=False)
-    if file.told.sheet is not None:
+    if file.form.sheet is not None:
         raise ConfigurationError(f"{file.name} has no sheets: leave out --sheet.")
     return _of_text(file, stack)
 
 
-# Text.
+# CsvText.
 
 
 def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     columns = file.adapter.columns
-    text = text_of(file.path, file.name, file.survey, file.told, columns)
+    text = text_of(file.path, file.name, file.survey, file.form, columns)
     if text is None:
         raise ConfigurationError(
             f"{file.name}, line {undecodable_line(file.path)}: not UTF-8, as other lines are. Save it as "
@@ -156,18 +158,18 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
             "take it out, or the quotes that make one cell of several lines."
         )
     plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
-    header = header_of(names, columns, file.told.columns)
+    header = header_of(names, columns, file.form.columns)
     plain = plain and isinstance(header, Header) and header.plain
     if not isinstance(header, Header) or not plain:
-        header = read_header(names, columns, file.told.columns, where)
+        header = read_header(names, columns, file.form.columns, where)
     customers = _customers(islice(text.rows(), 1, SAMPLE), header, columns)
     documents = not numbers_of_their_own(customers)
     notes = tuple(_not_needed(header))
     facts = Dialect("csv", header.columns, {}, text.encoding, text.delimiter, notes=notes, plain=plain)
-    if plain and file.told.decimal != COMMA and _amounts_are_plain(file, text, header):
-        proof = PLAIN_FORM if file.told.decimal is None else SAID
+    if plain and file.form.decimal != COMMA and _amounts_are_plain(file, text, header):
+        proof = PLAIN_FORM if file.form.decimal is None else SAID
         marks = {
-            column.name: Found(POINT, proof) for column in header.columns if column.name in columns.amounts
+            column.name: Fact(POINT, proof) for column in header.columns if column.name in columns.amounts
         }
         return Source(
             file.path,
@@ -181,7 +183,7 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     return _finished(file, facts, evidence, table, documents)
 
 
-def _amounts_are_plain(file: _File, text: Text, header: Header) -> bool:
+def _amounts_are_plain(file: _File, text: CsvText, header: Header) -> bool:
     """Return whether every amount has the plain form, or none at all; most files need no look to know it."""
     amounts = [column.at for column in header.columns if column.name in file.adapter.columns.amounts]
     evidence = MarkEvidence(file.adapter.columns.currency)
@@ -232,8 +234,8 @@ def _archive(copy: IO[bytes]) -> Iterator[zipfile.ZipFile]:
 
 
 def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
-    told, columns = file.told, file.adapter.columns
-    if told.delimiter is not None or told.encoding is not None:
+    form, columns = file.form, file.adapter.columns
+    if form.delimiter is not None or form.encoding is not None:
         raise ConfigurationError(
             f"{file.name} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out."
         )
@@ -246,7 +248,7 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     rows = book.rows(sheet.value)
     line, first = next(rows, (1, []))
     header = read_header(
-        _texts(first), columns, told.columns, f"{file.name}, sheet {printable(sheet.value)}, line {line}"
+        _texts(first), columns, form.columns, f"{file.name}, sheet {printable(sheet.value)}, line {line}"
     )
     numbered: Iterator[RawRow] = ((line, line, cells) for line, cells in rows)
     table, evidence = _tabulated(file, stack, header, numbered, grid=True)
@@ -270,34 +272,34 @@ def _texts(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def _sheet_of(file: _File, book: _Workbook) -> Found:
+def _sheet_of(file: _File, book: _Workbook) -> Fact:
     """Return the sheet to read: the one that was said, or the only one that may be meant."""
-    told, columns, names = file.told, file.adapter.columns, [sheet.name for sheet in book.sheets]
+    form, columns, names = file.form, file.adapter.columns, [sheet.name for sheet in book.sheets]
     listed = ", ".join(map(printable, names))
-    if told.sheet is not None:
-        if told.sheet in names:
-            return Found(told.sheet, SAID)
-        if told.sheet.isascii() and told.sheet.isdigit() and 0 < int(told.sheet) <= len(names):
-            return Found(names[int(told.sheet) - 1], SAID)
-        raise ConfigurationError(f"{file.name} has no sheet {printable(told.sheet)}; there are {listed}.")
+    if form.sheet is not None:
+        if form.sheet in names:
+            return Fact(form.sheet, SAID)
+        if form.sheet.isascii() and form.sheet.isdigit() and 0 < int(form.sheet) <= len(names):
+            return Fact(names[int(form.sheet) - 1], SAID)
+        raise ConfigurationError(f"{file.name} has no sheet {printable(form.sheet)}; there are {listed}.")
     seen = [sheet.name for sheet in book.sheets if not sheet.hidden]
     if len(seen) == 1:
-        return Found(seen[0], "the only sheet" if len(names) == 1 else "the only sheet that is not hidden")
+        return Fact(seen[0], "the only sheet" if len(names) == 1 else "the only sheet that is not hidden")
     fits = []
     for name in seen:
         _, first = next(book.rows(name), (1, []))
-        header = header_of(_texts(first), columns, told.columns)
+        header = header_of(_texts(first), columns, form.columns)
         if isinstance(header, Header) and not missing(header, columns):
             fits.append(name)
     if len(fits) == 1:
-        return Found(fits[0], "the only sheet with the columns that are needed")
+        return Fact(fits[0], "the only sheet with the columns that are needed")
     raise ConfigurationError(
         f"{file.name} has {'several sheets' if fits else 'no sheet'} with the columns that are needed. Say "
         f"which sheet to read with --sheet: {listed}. Nothing was sent."
     )
 
 
-def _other_sheets(book: _Workbook, sheet: Found) -> Iterator[str]:
+def _other_sheets(book: _Workbook, sheet: Fact) -> Iterator[str]:
     for hidden, words in ((False, "sheets that are not read"), (True, "hidden sheets that are not read")):
         names = [each.name for each in book.sheets if each.hidden is hidden and each.name != sheet.value]
         if names:
@@ -316,21 +318,21 @@ def _not_needed(header: Header) -> Iterator[str]:
 
 def _tabulated(
     file: _File, stack: contextlib.ExitStack, header: Header, rows: Iterator[RawRow], *, grid: bool
-) -> tuple[Table, Mapping[str, MarkEvidence]]:
+) -> tuple[TableFile, Mapping[str, MarkEvidence]]:
     out, path = stack.enter_context(scratch())
     writer = TableWriter(out, file.adapter.columns, header, grid)
     writer.write(rows)
     out.flush()
-    return Table(path, file.adapter.columns, {}), writer.evidence
+    return TableFile(path, file.adapter.columns, {}), writer.evidence
 
 
 def _finished(
-    file: _File, facts: Dialect, evidence: Mapping[str, MarkEvidence], table: Table, documents: bool
+    file: _File, facts: Dialect, evidence: Mapping[str, MarkEvidence], table: TableFile, documents: bool
 ) -> Source:
     """Return the source of a table, once the decimal mark of each column of amounts is known."""
     marks = {}
     for column, each in evidence.items():
-        found = mark_of(column, each, file.told.decimal, plain=facts.plain)
+        found = mark_of(column, each, file.form.decimal, plain=facts.plain)
         marks[column] = _asked(file, found) if isinstance(found, Unclear) else found
     table = evolve(table, marks={column: found.value for column, found in marks.items()})
     dialect = evolve(facts, decimal=marks, plain=False)
@@ -339,7 +341,7 @@ def _finished(
     )
 
 
-def _asked(file: _File, found: Unclear) -> Found:
+def _asked(file: _File, found: Unclear) -> Fact:
     """Return what a person says of a mark that no row proves. Raises `ConfigurationError` where none can."""
     text = found.example.text
     said = unclear(text, readings(text, file.adapter.columns.currency))
@@ -347,4 +349,4 @@ def _asked(file: _File, found: Unclear) -> Found:
     answer = file.ask(f"{where} Is the decimal mark a comma?")
     if answer is None:
         raise ConfigurationError(f"{where} Nothing was sent; say it with --decimal , or --decimal .")
-    return Found(COMMA if answer else POINT, SAID)
+    return Fact(COMMA if answer else POINT, SAID)

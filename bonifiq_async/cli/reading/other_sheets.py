@@ -24,7 +24,7 @@ _rows = msgspec.json.Decoder(_Row)
 
 
 @frozen
-class Workbook:
+class OtherWorkbook:
     """A spreadsheet that was read: its sheets, and where their rows are."""
 
     sheets: tuple[Sheet, ...]
@@ -42,7 +42,7 @@ class Workbook:
             yield _rows.decode(line)
 
 
-def opened(original: IO[bytes], scratch: IO[bytes]) -> Workbook:
+def opened(original: IO[bytes], scratch: IO[bytes]) -> OtherWorkbook:
     """Return the workbook in a file; its rows are kept in `scratch`. Raises `NotRead`."""
     original.seek(0)
     scratch.flush()
@@ -66,7 +66,7 @@ def opened(original: IO[bytes], scratch: IO[bytes]) -> Workbook:
         begin.append(scratch.tell())
         while scratch.readline() not in (b"\n", b""):
             pass
-    return Workbook(tuple(sheets), tuple(begin), scratch)
+    return OtherWorkbook(tuple(sheets), tuple(begin), scratch)
 
 
 def _cell(value: object) -> Cell:

@@ -9,7 +9,7 @@ import msgspec
 from attrs import asdict, evolve
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.reading.dialect import Told
+from bonifiq_async.cli.reading.dialect import FormOptions
 
 _NAME = re.compile(r"[\w-]{1,60}")
 
@@ -21,27 +21,27 @@ def profile_path(folder: Path, name: str) -> Path:
     return folder / "profiles" / f"{name}.json"
 
 
-def with_profile(told: Told, folder: Path, name: str) -> Told:
+def with_profile(form: FormOptions, folder: Path, name: str) -> FormOptions:
     """Return what is said now, and what a profile says beside it. Raises `ConfigurationError`."""
     path = profile_path(folder, name)
     try:
-        kept = msgspec.json.decode(path.read_bytes(), type=Told)
+        kept = msgspec.json.decode(path.read_bytes(), type=FormOptions)
     except FileNotFoundError:
         have = ", ".join(sorted(each.stem for each in path.parent.glob("*.json"))) or "none yet"
         raise ConfigurationError(f"There is no profile {name}; there are: {have}.") from None
     except (OSError, msgspec.MsgspecError) as error:
         raise ConfigurationError(f"The profile {path} cannot be read: {error}.") from None
-    now = {key: value for key, value in asdict(told).items() if value is not None}
-    return evolve(kept, **{**now, "columns": {**kept.columns, **told.columns}})
+    now = {key: value for key, value in asdict(form).items() if value is not None}
+    return evolve(kept, **{**now, "columns": {**kept.columns, **form.columns}})
 
 
-def save(told: Told, folder: Path, name: str) -> Path:
+def save(form: FormOptions, folder: Path, name: str) -> Path:
     """Keep what is said under a name, in place of what it had before. Raises `ConfigurationError`."""
     path = profile_path(folder, name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
-            new.write(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+            new.write(msgspec.json.format(msgspec.json.encode(form), indent=2) + b"\n")
         os.replace(new.name, path)
     except OSError as error:
         raise ConfigurationError(f"The profile {path} cannot be written: {error.strerror}.") from None

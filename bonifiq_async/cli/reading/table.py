@@ -28,7 +28,7 @@ _TEXT, _NUMBER = "t", "n"
 
 @define
 class TableWriter:
-    """Writes the rows of a file with a `header`, and hears what their amounts say of the decimal mark.
+    """Writes the rows of a file with a `header`, and notes what their amounts say of the decimal mark.
 
     In a `grid` the cells are surely those of their columns. In text, a stray quote swallows rows.
     """
@@ -122,7 +122,7 @@ def _blank(cells: Sequence[Cell]) -> bool:
 
 
 @frozen
-class Table:
+class TableFile:
     """A table that was written, and the decimal mark of each of its columns of amounts."""
 
     path: Path
@@ -135,16 +135,16 @@ class Table:
         amounts = [(names.index(name), name, mark) for name, mark in self.marks.items()]
         currency = self.columns.currency
         with self.path.open(encoding="utf-8", newline="") as text:
-            for first, last, column, told, *cells in csv.reader(text):
+            for first, last, column, kinds, *cells in csv.reader(text):
                 line = int(first)
                 if not wanted(line):
                     continue
                 end = int(last)
-                problem = Problem(line, column, told, end) if column else None
+                problem = Problem(line, column, kinds, end) if column else None
                 row: list[str | None] = [cell or None for cell in cells]
                 for at, name, mark in amounts if problem is None else ():
                     cell = row[at]
-                    if cell is not None and told[at] == _TEXT:
+                    if cell is not None and kinds[at] == _TEXT:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, str):
                             problem = Problem(line, name, f"{name} {read}", end)

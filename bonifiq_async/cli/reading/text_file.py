@@ -1,4 +1,4 @@
-"""CSV as programs and people write it: its encoding, its delimiter, its rows."""
+"""CSV as programs and spreadsheets write it: its encoding, its delimiter, its rows."""
 
 import codecs
 import csv
@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import Columns
-from bonifiq_async.cli.reading.dialect import DELIMITERS, Found, Told
+from bonifiq_async.cli.reading.dialect import DELIMITERS, Fact, FormOptions
 from bonifiq_async.cli.reading.headers import SAID, header_of, missing
 
 HEAD = 1 << 16
@@ -26,7 +26,7 @@ CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 
 @define
 class Survey:
-    """Hears the bytes of a file as it is copied: is it UTF-8, and may an amount not have the plain form?"""
+    """Reads the bytes of a file as it is copied: is it UTF-8, and may an amount not have the plain form?"""
 
     head: bytes = b""
     utf_8: bool = True
@@ -48,22 +48,22 @@ class Survey:
             self.multibyte = UTF_8_FORM.search(some) is not None
 
 
-def encoding_of(survey: Survey, told: Told) -> Found | None:
-    """Return the encoding of a text; None where it cannot be told."""
-    if told.encoding is not None:
-        return Found(told.encoding, SAID)
+def encoding_of(survey: Survey, form: FormOptions) -> Fact | None:
+    """Return the encoding of a text; None where it cannot be form."""
+    if form.encoding is not None:
+        return Fact(form.encoding, SAID)
     if survey.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Found("utf-16", "it begins with the mark of UTF-16")
+        return Fact("utf-16", "it begins with the mark of UTF-16")
     if survey.utf_8:
         bom = survey.head.startswith(codecs.BOM_UTF8)
-        return Found("utf-8", "it begins with the mark of UTF-8" if bom else "all of it is UTF-8")
+        return Fact("utf-8", "it begins with the mark of UTF-8" if bom else "all of it is UTF-8")
     if survey.multibyte or b"\0" in survey.head:
         return None  # some of it is UTF-8, or it is no text
-    return Found("windows-1252", "it is not UTF-8, and Excel writes this one in Brazil")
+    return Fact("windows-1252", "it is not UTF-8, and Excel writes this one in Brazil")
 
 
 @frozen
-class Text:
+class CsvText:
     """The text of a CSV file: where it is, what it is called, how it is encoded and separated.
 
     `skipped` says that its first line is `sep=;`, which a spreadsheet does not show.
@@ -71,8 +71,8 @@ class Text:
 
     path: Path
     name: str
-    encoding: Found
-    delimiter: Found
+    encoding: Fact
+    delimiter: Fact
     skipped: bool
 
     def rows(self) -> Iterator[tuple[int, int, list[str]]]:
@@ -101,35 +101,35 @@ class Text:
                 ) from None
 
 
-def text_of(path: Path, name: str, survey: Survey, told: Told, columns: Columns) -> Text | None:
-    """Return how a CSV file is to be read; None where its encoding cannot be told."""
-    encoding = encoding_of(survey, told)
+def text_of(path: Path, name: str, survey: Survey, form: FormOptions, columns: Columns) -> CsvText | None:
+    """Return how a CSV file is to be read; None where its encoding cannot be form."""
+    encoding = encoding_of(survey, form)
     if encoding is None:
         return None
     codec = CODECS.get(encoding.value, encoding.value)
     head = codecs.getincrementaldecoder(codec)("replace").decode(survey.head)
     first = _SEP.match(head)
-    if told.delimiter is not None:
-        delimiter = Found(told.delimiter, SAID)
+    if form.delimiter is not None:
+        delimiter = Fact(form.delimiter, SAID)
     elif first is not None:
-        delimiter = Found(first[1], "its first line says so")
+        delimiter = Fact(first[1], "its first line says so")
     else:
-        delimiter = _delimiter_of(head, told, columns)
-    return Text(path, name, encoding, delimiter, first is not None)
+        delimiter = _delimiter_of(head, form, columns)
+    return CsvText(path, name, encoding, delimiter, first is not None)
 
 
-def _delimiter_of(head: str, told: Told, columns: Columns) -> Found:
+def _delimiter_of(head: str, form: FormOptions, columns: Columns) -> Fact:
     """Return what separates the cells: that by which the header has the columns that are needed."""
     fits = []
     for delimiter in DELIMITERS:
         cells = _first_row(head, delimiter)
-        header = header_of(cells, columns, told.columns)
+        header = header_of(cells, columns, form.columns)
         if not isinstance(header, str) and not missing(header, columns):
             fits.append(delimiter)
     if len(fits) == 1:
-        return Found(fits[0], "by it, the header has the columns that are needed")
+        return Fact(fits[0], "by it, the header has the columns that are needed")
     widest = max(DELIMITERS, key=lambda each: len(_first_row(head, each)))
-    return Found(widest, "it separates most in the header")
+    return Fact(widest, "it separates most in the header")
 
 
 def _first_row(head: str, delimiter: str) -> Sequence[str]:

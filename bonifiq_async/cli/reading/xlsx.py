@@ -39,10 +39,10 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 Start = Callable[[str, Mapping[str, str]], None]
 End = Callable[[str], None]
-Text = Callable[[str], object]
+OnText = Callable[[str], object]
 
 
-def _parse(part: IO[bytes], start: Start, end: End, text: Text) -> Iterator[None]:
+def _parse(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
     """Read XML, stopping after each piece. Names come without the namespace that each of them has."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -158,7 +158,7 @@ def _kind_of_format(code: str) -> str | None:
 
 
 @frozen
-class Workbook:
+class XlsxWorkbook:
     """An .xlsx file that is open: its sheets by name, in their order, and the parts that they stand in."""
 
     archive: zipfile.ZipFile
@@ -317,7 +317,7 @@ def _elements(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[st
     return found
 
 
-def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> Workbook:
+def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     """Return the workbook in an archive; its texts are kept in `scratch`. Raises `NotRead`."""
     main = next(
         (
@@ -348,7 +348,7 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> Workbook:
     if "sharedStrings" in by_type:
         with _part(archive, by_type["sharedStrings"]) as shared:
             texts.read(shared)
-    return Workbook(archive, tuple(sheets), parts, styles, texts)
+    return XlsxWorkbook(archive, tuple(sheets), parts, styles, texts)
 
 
 def _path(folder: str, target: str) -> str:
