@@ -5,13 +5,11 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from bonifiq_async._delivery.calls import Calls
-from bonifiq_async._delivery.delivery import Reader
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
-from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
+from bonifiq_async._policy.request import digest_of, prepare
 from bonifiq_async.raba7ni.answers import AnswerReader
 from bonifiq_async.raba7ni.changes import CashbackWrite, Earn, Redeem, Refund, token_of
 from bonifiq_async.raba7ni.member import Member, MemberToken, Pin
@@ -241,7 +239,8 @@ class Cashback:
         return result
 
     async def _earn(self, change: Earn, terms: Terms) -> Outcome[CashbackEarned]:
-        return await self._once(change, EARN, _request_of(change, self._base_url), self._reader.read, terms)
+        request = prepare(EARN, self._base_url, {}, EarnRequest.of(change), key=change.change_key)
+        return await self._calls.outcome(change, EARN, request, self._reader.read, terms)
 
     async def _redeem(self, change: Redeem, terms: Terms) -> Outcome[CashbackRedeemed]:
         request = prepare(
@@ -255,20 +254,11 @@ class Cashback:
             bearer=change.bearer,
             secrets=() if change.pin is None else (change.pin,),
         )
-        return await self._once(change, REDEEM, request, self._reader.read_redeem, terms)
+        return await self._calls.outcome(change, REDEEM, request, self._reader.read_redeem, terms)
 
     async def _refund(self, change: Refund, terms: Terms) -> Outcome[CashbackRefunded]:
-        return await self._once(change, REFUND, _request_of(change, self._base_url), self._reader.read, terms)
-
-    async def _once(
-        self,
-        change: CashbackWrite,
-        operation: Operation[T],
-        request: PreparedRequest,
-        reader: Reader[T],
-        terms: Terms,
-    ) -> Outcome[T]:
-        return await self._calls.outcome(change, operation, request, reader, terms)
+        request = prepare(REFUND, self._base_url, {}, RefundRequest.of(change), key=change.change_key)
+        return await self._calls.outcome(change, REFUND, request, self._reader.read, terms)
 
 
 def request_digest(change: Earn | Refund) -> bytes:
@@ -276,12 +266,6 @@ def request_digest(change: Earn | Refund) -> bytes:
     if isinstance(change, Earn):
         return digest_of(EARN, {}, EarnRequest.of(change))
     return digest_of(REFUND, {}, RefundRequest.of(change))
-
-
-def _request_of(change: Earn | Refund, base_url: str) -> PreparedRequest:
-    if isinstance(change, Earn):
-        return prepare(EARN, base_url, {}, EarnRequest.of(change), key=change.change_key)
-    return prepare(REFUND, base_url, {}, RefundRequest.of(change), key=change.change_key)
 
 
 def _applied(outcome: Outcome[T]) -> Outcome[T]:

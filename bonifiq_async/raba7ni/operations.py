@@ -7,6 +7,9 @@ carry the very same reference, so that one reference may name a purchase and wha
 
 import enum
 from collections.abc import Mapping
+from typing import TypeVar
+
+from attrs import evolve
 
 from bonifiq_async._model.json_codec import Names
 from bonifiq_async._model.operation import CURRENCY_OF_CARD, Operation, RepeatClass
@@ -26,115 +29,46 @@ from bonifiq_async.raba7ni.payloads import (
     RewardList,
 )
 
-EARN = Operation(
-    name="raba7ni.cashback.earn",
-    method="POST",
-    path="/api/v1/cashback/cashback/earn",
-    repeat=RepeatClass.NEVER,
-    writes=True,
-    result=CashbackEarned,
-    own_keys=True,
-    unit=CURRENCY_OF_CARD,
-    kept=("transaction_id", "cashback_earned", "new_balance", "member_id"),
-    names=Names.SNAKE,
-)
+T = TypeVar("T")
+_CASHBACK, _CARDS = "/api/v1/cashback/cashback", "/api/v1/cashback/cards"
 
-REDEEM = Operation(
-    name="raba7ni.cashback.redeem",
-    method="POST",
-    path="/api/v1/cashback/cashback/redeem",
-    repeat=RepeatClass.NEVER,
-    writes=True,
-    result=CashbackRedeemed,
-    own_keys=True,
-    unit=CURRENCY_OF_CARD,
-    kept=("transaction_id", "amount_redeemed", "new_balance", "member_id"),
-    names=Names.SNAKE,
-)
 
-REFUND = Operation(
-    name="raba7ni.cashback.refund",
-    method="POST",
-    path="/api/v1/cashback/cashback/refund",
-    repeat=RepeatClass.NEVER,
-    writes=True,
-    result=CashbackRefunded,
-    own_keys=True,
-    unit=CURRENCY_OF_CARD,
-    kept=("transaction_id", "cashback_deducted", "new_balance", "member_id"),
-    names=Names.SNAKE,
-)
+def _read(name: str, path: str, result: type[T], *, method: str = "GET") -> Operation[T]:
+    return Operation(
+        f"raba7ni.{name}", method, path, RepeatClass.SAFE, writes=False, result=result, names=Names.SNAKE
+    )
 
-BALANCE = Operation(
-    name="raba7ni.cashback.balance",
-    method="GET",
-    path="/api/v1/cashback/cashback/balance?card_id={card_id}&member_id={member_id}",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=CashbackBalance,
-    names=Names.SNAKE,
-)
 
-HISTORY = Operation(
-    name="raba7ni.cashback.history",
-    method="GET",
-    path="/api/v1/cashback/cashback/history"
-    "?card_id={card_id}&member_id={member_id}&limit={limit}&offset={offset}",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=HistoryPage,
-    names=Names.SNAKE,
-)
+def _write(name: str, path: str, result: type[T]) -> Operation[T]:
+    return Operation(
+        f"raba7ni.{name}", "POST", path, RepeatClass.NEVER, writes=True, result=result, names=Names.SNAKE
+    )
 
-CARDS = Operation(
-    name="raba7ni.cards.list",
-    method="GET",
-    path="/api/v1/cashback/cards",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=CardList,
-    names=Names.SNAKE,
-)
 
-CARD = Operation(
-    name="raba7ni.cards.get",
-    method="GET",
-    path="/api/v1/cashback/cards/{card_id}",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=CashbackCard,
-    names=Names.SNAKE,
-)
+def _change(name: str, result: type[T], moved: str) -> Operation[T]:
+    """Return a change of a balance; `moved` is the member of its answer that says by how much."""
+    return evolve(
+        _write(f"cashback.{name}", f"{_CASHBACK}/{name}", result),
+        own_keys=True,
+        unit=CURRENCY_OF_CARD,
+        kept=("transaction_id", moved, "new_balance", "member_id"),
+    )
 
-REWARDS = Operation(
-    name="raba7ni.cards.rewards",
-    method="GET",
-    path="/api/v1/cashback/cards/{card_id}/rewards",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=RewardList,
-    names=Names.SNAKE,
-)
 
-CHECK = Operation(
-    name="raba7ni.members.check",
-    method="POST",
-    path="/api/v1/auth/member/check",
-    repeat=RepeatClass.SAFE,
-    writes=False,
-    result=MemberCheck,
-    names=Names.SNAKE,
-)
+EARN = _change("earn", CashbackEarned, "cashback_earned")
+REDEEM = _change("redeem", CashbackRedeemed, "amount_redeemed")
+REFUND = _change("refund", CashbackRefunded, "cashback_deducted")
 
-REGISTER = Operation(
-    name="raba7ni.members.register",
-    method="POST",
-    path="/api/v1/auth/member/register",
-    repeat=RepeatClass.NEVER,
-    writes=True,
-    result=MemberRegistration,
-    names=Names.SNAKE,
+_MEMBER = "card_id={card_id}&member_id={member_id}"
+BALANCE = _read("cashback.balance", f"{_CASHBACK}/balance?{_MEMBER}", CashbackBalance)
+HISTORY = _read(
+    "cashback.history", f"{_CASHBACK}/history?{_MEMBER}&limit={{limit}}&offset={{offset}}", HistoryPage
 )
+CARDS = _read("cards.list", _CARDS, CardList)
+CARD = _read("cards.get", f"{_CARDS}/{{card_id}}", CashbackCard)
+REWARDS = _read("cards.rewards", f"{_CARDS}/{{card_id}}/rewards", RewardList)
+CHECK = _read("members.check", "/api/v1/auth/member/check", MemberCheck, method="POST")
+REGISTER = _write("members.register", "/api/v1/auth/member/register", MemberRegistration)
 
 
 @public
@@ -149,34 +83,13 @@ class SignInPaths(enum.Enum):
     MEMBERS_AUTH = "/api/v1/members/auth"
 
 
-def _request_otp(paths: SignInPaths) -> Operation[OneTimeCodeSent]:
-    return Operation(
-        name="raba7ni.members.request_otp",
-        method="POST",
-        path=f"{paths.value}/request-otp",
-        repeat=RepeatClass.NEVER,
-        writes=True,
-        result=OneTimeCodeSent,
-        names=Names.SNAKE,
-    )
-
-
-def _verify_otp(paths: SignInPaths) -> Operation[SignedIn]:
-    return Operation(
-        name="raba7ni.members.verify_otp",
-        method="POST",
-        path=f"{paths.value}/verify-otp",
-        repeat=RepeatClass.NEVER,
-        writes=True,
-        result=SignedIn,
-        names=Names.SNAKE,
-    )
-
-
 REQUEST_OTP: Mapping[SignInPaths, Operation[OneTimeCodeSent]] = {
-    paths: _request_otp(paths) for paths in SignInPaths
+    paths: _write("members.request_otp", f"{paths.value}/request-otp", OneTimeCodeSent)
+    for paths in SignInPaths
 }
-VERIFY_OTP: Mapping[SignInPaths, Operation[SignedIn]] = {paths: _verify_otp(paths) for paths in SignInPaths}
+VERIFY_OTP: Mapping[SignInPaths, Operation[SignedIn]] = {
+    paths: _write("members.verify_otp", f"{paths.value}/verify-otp", SignedIn) for paths in SignInPaths
+}
 
 OPERATIONS = (
     EARN,
