@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -22,12 +22,16 @@ from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._policy.history import Delivered
 from bonifiq_async._policy.request import PreparedRequest, digest_of_kept
+from bonifiq_async._provider import registry
 from bonifiq_async._transport import aiohttp_parts
 from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import BY_EFFECT, Ending, Intent
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 from bonifiq_async.sandbox.server import Server
 from bonifiq_async.testing.virtual_time import VirtualClock as Clock
+
+registry.PROVIDERS["miles"] = "third_provider"
+"""The provider that is made up for the tests: wherever a test asks the registry, it takes part."""
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No property fails because a machine is busy with something else."""
@@ -62,7 +66,7 @@ def raba7ni_client_for(sandbox: Raba7niSandbox, **settings: object) -> Raba7niCl
     return Raba7niClient(sandbox.credentials, **quick(sandbox) | settings)
 
 
-def quick(sandbox: Sandbox | Raba7niSandbox) -> dict[str, object]:
+def quick(sandbox: Server) -> dict[str, object]:
     """Return the settings with which a test does not wait."""
     limits = Timeouts(connect=2.0, attempt=5.0, call=20.0)
     return {"base_url": sandbox.url, "retry": fast(), "timeouts": limits}
@@ -130,27 +134,11 @@ def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Callable[..., Sandbox]]:
-    """Start sandboxes with given settings; afterwards they are stopped and their threads have ended."""
-    yield from _starting(Sandbox)
-
-
-@pytest.fixture
-def raba7ni() -> Iterator[Callable[..., Raba7niSandbox]]:
-    """The same of the other provider."""
-    yield from _starting(Raba7niSandbox)
-
-
-@pytest.fixture
-def miles() -> Iterator[Callable[..., Server]]:
-    """The same of the provider that is made up for the tests."""
-    yield from _starting(import_module("third_provider.sandbox").MilesSandbox)
-
-
-def _starting(kind: type[Server]) -> Iterator[Callable[..., Server]]:
+def served() -> Iterator[Callable[..., Server]]:
+    """Start sandboxes of a given class; afterwards they are stopped and their threads have ended."""
     started: list[Server] = []
 
-    def start(**settings: object) -> Server:
+    def start(kind: type[Server], **settings: object) -> Server:
         started.append(kind(**settings).start())
         return started[-1]
 
@@ -158,6 +146,18 @@ def _starting(kind: type[Server]) -> Iterator[Callable[..., Server]]:
     for each in started:
         each.stop()
     assert [thread.name for thread in threading.enumerate() if thread.name == "sandbox"] == []
+
+
+@pytest.fixture
+def sandbox(served: Callable[..., Server]) -> Callable[..., Sandbox]:
+    """Start sandboxes of BonifiQ with given settings."""
+    return partial(served, Sandbox)
+
+
+@pytest.fixture
+def raba7ni(served: Callable[..., Server]) -> Callable[..., Raba7niSandbox]:
+    """The same of the other provider."""
+    return partial(served, Raba7niSandbox)
 
 
 @pytest.fixture(scope="session")

@@ -10,21 +10,17 @@ from types import SimpleNamespace
 
 import trustme
 from attrs import define, field
-from conftest import CHANGED, POINTS, http
-
-from bonifiq_async import BasicCredentials, Raba7niCredentials
+from sides import Side, sides
 
 Answer = Callable[[int, bytes], AsyncIterator[bytes]]
 """Yields what is written for the n-th request, counted from 0, given its head."""
 
-EARNED = b'{"success":true,"data":{"transaction_id":1,"new_balance":12}}'
-BALANCE = b'{"success":true,"data":{"card_id":10,"member_id":123,"cashback_balance":12}}'
-
 
 def good(head: bytes) -> bytes:
     """Return the provider's yes to the request with this head."""
-    reads, other = head.startswith(b"GET"), b"/api/v1/" in head
-    return http((BALANCE if reads else EARNED) if other else (POINTS if reads else CHANGED))
+    method, path, _ = head.split(b" ", 2)
+    said = next(side for side in sides() if side.path in path)
+    return said.balance if method == b"GET" else said.yes
 
 
 @define
@@ -129,9 +125,6 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def at(url: str, provider: str) -> SimpleNamespace:
+def at(url: str, side: Side) -> SimpleNamespace:
     """Return what `sides` takes for a sandbox: where the server is, and credentials."""
-    credentials = (
-        BasicCredentials("token", "key") if provider == "BonifiQ" else Raba7niCredentials("app_1", "key")
-    )
-    return SimpleNamespace(url=url, credentials=credentials)
+    return SimpleNamespace(url=url, credentials=side.credentials())

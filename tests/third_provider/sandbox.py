@@ -59,8 +59,8 @@ class Miles:
         right = (f"Bearer {self.credentials.token}", signed)
         if (request.headers.get("Authorization"), request.headers.get("X-Signature")) != right:
             return Reply(401, {"code": "unauthorized", "message": "who is this?"})
-        if self.stale or once in self.seen:
-            self.stale -= 1
+        if len(self.seen) < self.stale or once in self.seen:
+            self.seen.add(once)
             return Reply(401, {"code": "stale_signature", "message": "sign again"})
         self.seen.add(once)
         return None

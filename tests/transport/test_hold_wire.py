@@ -10,16 +10,17 @@ import aiohttp
 import pytest
 from attrs import define, field
 from conftest import delivery_of, fast, http, until
-from sides import BONIFIQ, RABA7NI, Client, Side
+from sides import Client, Side, side_of, sides
 from witness import Heard, Witness, at, certificate, delaying, good, serving, trusting
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts
 from bonifiq_async._transport import session
 from bonifiq_async._transport.connector import KeptConnector
 
+BONIFIQ = side_of("bonifiq")
 ASKED = 1
 HOLD = http(b"{}", f"Retry-After: {ASKED}", status="429 Too Many Requests")
-sides = pytest.mark.parametrize("side", [BONIFIQ, RABA7NI], ids=lambda side: side.name)
+every_side = pytest.mark.parametrize("side", sides(), ids=lambda side: side.name)
 kinds = pytest.mark.parametrize("kind", ["change", "read", "batch"])
 
 
@@ -62,7 +63,7 @@ def all_went_well(side: Side, results: list[object], *, told: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("way")
-@sides
+@every_side
 @kinds
 async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) -> None:
     """The body dribbles; whatever begins meanwhile waits."""
@@ -80,7 +81,7 @@ async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) 
     witness = Witness(answer)
     async with (
         serving(witness.talk) as port,
-        side.client(at(f"http://127.0.0.1:{port}", side.name)) as client,
+        side.client(at(f"http://127.0.0.1:{port}", side)) as client,
     ):
         first = asyncio.create_task(calls(side, client, "read", 1))
         await until(functools.partial(is_held, client), 2.0)
@@ -112,7 +113,7 @@ async def test_a_wait_is_kept_by_all_whatever_the_status(status: int) -> None:
     witness = Witness(answer)
     async with (
         serving(witness.talk) as port,
-        BONIFIQ.client(at(f"http://127.0.0.1:{port}", BONIFIQ.name)) as client,
+        BONIFIQ.client(at(f"http://127.0.0.1:{port}", BONIFIQ)) as client,
     ):
         first = asyncio.create_task(calls(BONIFIQ, client, "read", 1))
         await until(functools.partial(is_held, client), 2.0)
@@ -166,7 +167,7 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("way")
-@sides
+@every_side
 @kinds
 async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
     side: Side, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +176,7 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
     heard, handshakes = Heard(), Handshakes(8)
     async with slow(handshakes, tmp_path, heard) as (url, witness):
         trust(tmp_path, monkeypatch)
-        async with side.client(at(url, side.name)) as client:
+        async with side.client(at(url, side)) as client:
             made = asyncio.create_task(calls(side, client, kind, 8))
             await until(functools.partial(is_held, client))
             handshakes.told.set()
@@ -187,7 +188,7 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
 
 
 @pytest.mark.slow
-@sides
+@every_side
 @kinds
 async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind: str, tmp_path: Path) -> None:
     """Its connections go back to it."""
@@ -196,7 +197,7 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
         connector = aiohttp.TCPConnector(ssl=trusting(tmp_path))
         async with (
             aiohttp.ClientSession(connector=connector) as borrowed,
-            side.client(at(url, side.name), session=borrowed) as client,
+            side.client(at(url, side), session=borrowed) as client,
         ):
             made = asyncio.create_task(calls(side, client, kind, 8))
             await until(functools.partial(is_held, client))
@@ -210,7 +211,7 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("way")
-@sides
+@every_side
 async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
     side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,9 +220,7 @@ async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
     async with slow(handshakes, tmp_path, heard) as (url, witness):
         trust(tmp_path, monkeypatch)
         limits = Timeouts(connect=5.0, attempt=5.0, call=5.0)
-        async with side.client(
-            at(url, side.name), timeouts=limits, retry=fast(max_retry_after=0.5)
-        ) as client:
+        async with side.client(at(url, side), timeouts=limits, retry=fast(max_retry_after=0.5)) as client:
             first = asyncio.create_task(calls(side, client, "read", 1))
             await until(lambda: handshakes.begun == 1)
             made = asyncio.create_task(calls(side, client, "change", 5))

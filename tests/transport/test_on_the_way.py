@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from batches import batch_over
 from conftest import http
-from sides import BONIFIQ, RABA7NI, Side
+from sides import Side, sides
 from virtual import GOOD, Provider, all_of, many, now, status, virtual, wide
 from witness import Witness, at, good, serving
 
@@ -28,7 +28,7 @@ from bonifiq_async import (
 )
 from bonifiq_async.cli.exit_codes import Exit
 
-sides = pytest.mark.parametrize("side", [BONIFIQ, RABA7NI], ids=lambda side: side.name)
+every_side = pytest.mark.parametrize("side", sides(), ids=lambda side: side.name)
 PAGE = b"<html><head><title>Request blocked</title></head><body>Incident 4711</body></html>"
 
 
@@ -49,7 +49,7 @@ def blocking(reference: bytes) -> Witness:
 
 async def run(side: Side, url: str, count: int, **settings: object) -> tuple[CashbackBatch, list]:
     """Run so many changes; return the batch and its outcomes."""
-    async with side.client(at(url, side.name), **settings) as client:
+    async with side.client(at(url, side), **settings) as client:
         batch = CashbackBatch(client, flow=FlowControl(max_in_flight=4, initial=4))
         rows = (side.change(f"order-{number}", customer=number + 1) for number in range(count))
         async with asyncio.timeout(10):
@@ -57,7 +57,7 @@ async def run(side: Side, url: str, count: int, **settings: object) -> tuple[Cas
 
 
 @pytest.mark.usefixtures("way")
-@sides
+@every_side
 async def test_a_row_that_a_firewall_turns_away_stops_no_run(side: Side) -> None:
     """A page is no word of the provider's on the credentials."""
     number = 0
@@ -80,7 +80,7 @@ async def test_a_row_that_a_firewall_turns_away_stops_no_run(side: Side) -> None
     )
 
 
-@sides
+@every_side
 @pytest.mark.parametrize("body", [b"", b'{"message":"no"}', b'"no"', b'{"message":"cut'], ids=repr)
 async def test_a_403_that_may_be_the_providers_stops_the_run(body: bytes, side: Side) -> None:
     async def answer(_: int, __: bytes) -> AsyncIterator[bytes]:
@@ -93,7 +93,7 @@ async def test_a_403_that_may_be_the_providers_stops_the_run(body: bytes, side: 
     assert len(witness.arrivals) <= 12
 
 
-@sides
+@every_side
 async def test_a_proxy_that_wants_credentials_stops_the_run(side: Side, monkeypatch) -> None:
     """After what is in flight: no other row would get through. The proxy is named, without its password."""
 
@@ -114,7 +114,7 @@ async def test_a_proxy_that_wants_credentials_stops_the_run(side: Side, monkeypa
     assert "canary" not in repr(outcomes)
 
 
-@sides
+@every_side
 async def test_a_proxy_that_makes_no_tunnel_without_credentials(side: Side, monkeypatch) -> None:
     """Nothing was sent to the provider; the rest is the same."""
 
@@ -126,7 +126,7 @@ async def test_a_proxy_that_makes_no_tunnel_without_credentials(side: Side, monk
     async with serving(witness.talk) as port:
         through(monkeypatch, f"http://127.0.0.1:{port}")
         batch, outcomes = await run(side, "https://localhost:9", 400, trust_env=True)
-        async with side.client(at("https://localhost:9", side.name), trust_env=True) as client:
+        async with side.client(at("https://localhost:9", side), trust_env=True) as client:
             with pytest.raises(
                 AuthenticationError, match=f"the proxy 127.0.0.1:{port} answered with status 407"
             ):
@@ -138,7 +138,7 @@ async def test_a_proxy_that_makes_no_tunnel_without_credentials(side: Side, monk
         assert (outcome.effect, attempt.sent, attempt.status) == (Effect.REFUSED, False, 407)
 
 
-@sides
+@every_side
 async def test_a_proxy_that_makes_no_tunnel_for_other_reasons_is_asked_again(side: Side, monkeypatch) -> None:
     """No connection was made, as when the provider cannot be reached; the error names the proxy."""
 
@@ -148,7 +148,7 @@ async def test_a_proxy_that_makes_no_tunnel_for_other_reasons_is_asked_again(sid
     witness = Witness(answer)
     async with serving(witness.talk) as port:
         through(monkeypatch, f"http://127.0.0.1:{port}")
-        async with side.client(at("https://localhost:9", side.name), trust_env=True) as client:
+        async with side.client(at("https://localhost:9", side), trust_env=True) as client:
             outcome = await side.make(client, side.change())
     assert (outcome.effect, len(outcome.attempts)) == (Effect.NOT_APPLIED, len(witness.arrivals))
     assert len(witness.arrivals) == 6

@@ -1,0 +1,24 @@
+"""What the shared behaviours need to know of BonifiQ."""
+
+from decimal import Decimal
+
+from conftest import CHANGED, POINTS, http
+from sides import AMOUNT, Side
+
+from bonifiq_async import BonifiQClient, CashbackChange
+
+
+class ThisSide(Side):
+    """A change under a key, which a repeat is answered by as the first was; signed in by Basic."""
+
+    path, yes, balance = b"/v1/pvt/Customer/", http(CHANGED), http(POINTS)
+    replays = True
+    unsent = ("token", "key")
+
+    def change(
+        self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123
+    ) -> CashbackChange:
+        return CashbackChange(str(customer), amount, "Loyalty", f"ADD-{reference}")
+
+    async def read(self, client: BonifiQClient, deadline: float | None = None) -> object:
+        return await client.customers.points("123", deadline=deadline)

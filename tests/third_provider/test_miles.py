@@ -1,0 +1,69 @@
+"""What is particular to it; the shared behaviours, faults and files take it from the registry."""
+
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import fast
+from sides import Start, side_of
+
+from bonifiq_async import CashbackBatch, ChangeKeyConflict, Effect, Verdict
+from third_provider.operations import MilesChange
+from third_provider.sandbox import MilesSandbox
+
+SIDE = side_of("miles")
+
+
+@pytest.fixture
+def miles(served: Start) -> Start:
+    return partial(served, MilesSandbox)
+
+
+def test_it_is_one_small_folder() -> None:
+    files = Path(__file__).parent.glob("*.py")
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 350
+
+
+async def test_a_stale_signature_is_signed_again(miles: Start, way: str) -> None:
+    """It was not acted on; the sandbox takes no signature twice."""
+    server = miles(stale=2)
+    async with SIDE.client(server) as client:
+        outcome = await SIDE.make(client, SIDE.change())
+    verdicts = [Verdict.UNPROCESSED, Verdict.UNPROCESSED, Verdict.ACCEPTED]
+    assert (outcome.effect, [each.verdict for each in outcome.attempts]) == (Effect.APPLIED, verdicts)
+
+
+async def test_stale_signatures_do_not_stop_a_batch(miles: Start) -> None:
+    """The credentials are right, and the next change has a signature of its own."""
+    for stale, customers, attempts, given_up in ((30, 60, 6, 0), (2, 1, 2, 1)):
+        async with SIDE.client(miles(stale=stale), retry=fast(max_attempts=attempts)) as client:
+            changes = [SIDE.change(str(number), customer=number % customers) for number in range(60)]
+            effects = [each.effect async for each in CashbackBatch(client).run(changes)]
+        assert (
+            sorted(effects, key=str) == [Effect.APPLIED] * (60 - given_up) + [Effect.NOT_APPLIED] * given_up
+        )
+
+
+async def test_other_401s_are_refusals(miles: Start) -> None:
+    server = miles(credentials=SIDE.credentials())
+    server.credentials, known = MilesSandbox().credentials, server.credentials
+    async with SIDE.client(server) as client:
+        outcome = await SIDE.make(client, SIDE.change())
+    assert known != server.credentials and outcome.effect is Effect.REFUSED
+
+
+async def test_a_key_of_another_operation_is_a_conflict(miles: Start) -> None:
+    """A grant's key does not say that a spending is applied already."""
+    server = miles()
+    async with SIDE.client(server) as client:
+        granted, spent = [await client.outcome_of(MilesChange("A", Decimal(n), "k")) for n in (5, -5)]
+    assert (granted.effect, spent.effect) == (Effect.APPLIED, Effect.NOT_APPLIED)
+    assert isinstance(spent.error, ChangeKeyConflict) and server.books.requests == 1
+
+
+async def test_pages_by_cursor(miles: Start) -> None:
+    async with SIDE.client(miles()) as client:
+        for number in range(1, 6):
+            await client.outcome_of(MilesChange("ANA", Decimal(number), str(number)))
+        assert [line.miles async for line in client.movements("ANA")] == [1, 2, 3, 4, 5]
