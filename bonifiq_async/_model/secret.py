@@ -1,6 +1,10 @@
 """A value that travels to the provider and is shown nowhere else."""
 
+import hashlib
+from collections.abc import Callable, Mapping
 from typing import Self, cast
+
+from attrs import Attribute, AttrsInstance, fields
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
@@ -16,15 +20,38 @@ def masked(_: object) -> str:
 class Credentials:
     """What signs a client in: it is checked and never shown, and stays in this process.
 
-    A copy is the same; a pickle is refused with `ConfigurationError`.
+    A provider's class is an attrs class of texts. The first tells accounts apart; those that are `masked` are
+    secret. A copy is the same; a pickle is refused with `ConfigurationError`.
     """
 
     __slots__ = ()
 
-    def _checked(self, what: str, *names: str) -> None:
+    def __init__(self, *texts: str) -> None:
+        cast(Callable[..., None], getattr(self, "__attrs_init__"))(*texts)  # noqa: B009 - every attrs class has it
+        del texts  # a traceback that shows locals must not have them
+        self._checked()
+
+    def fingerprint(self, provider: str) -> str:
+        """Return what tells this account from another in a ledger; no secret can be read from it."""
+        first = str(getattr(self, self._fields()[0].name))
+        return hashlib.blake2b(first.encode(), digest_size=8, person=provider.encode()).hexdigest()
+
+    def headers(self) -> Mapping[str, "HeaderValue"]:
+        """Return the headers of every request: none, unless a provider's class says otherwise."""
+        return {}
+
+    def secrets(self) -> tuple["Secret", ...]:
+        """Return what must not come back in an answer or an error."""
+        names = [each.name for each in self._fields() if each.repr is masked]
+        return tuple([Secret.kept(getattr(self, name)) for name in names])
+
+    def _fields(self) -> "tuple[Attribute[str], ...]":
+        return tuple(fields(cast("type[AttrsInstance]", type(self))))
+
+    def _checked(self, what: str = "") -> None:
         """Raise `ConfigurationError` for a text that is blank or could not be sent, without its value."""
         problems = []
-        for name in names:
+        for name in [each.name for each in self._fields()]:
             try:
                 validation.text(getattr(self, name), name)
             except PayloadError as error:

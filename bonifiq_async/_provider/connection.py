@@ -4,9 +4,10 @@ A provider's client checks its settings through here, and adds the groups of its
 """
 
 import os
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import ClassVar, Protocol, Self, TypedDict, Unpack
+from typing import ClassVar, Generic, Protocol, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 
@@ -14,8 +15,10 @@ from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import SingleFlight
+from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.operation import rivals_of
+from bonifiq_async._model.outcome import Change, Outcome
 from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._policy.request import base_url_of, checked_base_url
 from bonifiq_async._policy.retry import RetryPolicy
@@ -44,7 +47,7 @@ class ConnectionOptions(TypedDict, total=False):
 class SignsIn(Protocol):
     """What the connection uses of a provider's credentials."""
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, provider: str) -> str:
         """Return what tells this account from another in a ledger; no secret can be read from it."""
 
     def headers(self) -> Mapping[str, HeaderValue]:
@@ -54,24 +57,48 @@ class SignsIn(Protocol):
         """Return what must not come back in an answer or an error."""
 
 
-class Connection:
+C = TypeVar("C", bound=Change)
+R = TypeVar("R")
+
+
+class Connection(Generic[C, R]):
     """A client's connection to its provider, an async context manager.
 
-    `SPEC` is what the provider's package says of itself, `BASE_URL` its address, and `ACCOUNT` what its
-    ledgers call the credential that tells accounts apart.
+    `SPEC` is what the provider's package says of itself, `BASE_URL` its address, `ACCOUNT` what its ledgers
+    call the credential that tells accounts apart, and `CREDENTIALS` makes credentials of the environment's
+    texts. `C` is the provider's change, `R` what it answers to one. Credentials that are a `SignIn` sign each
+    attempt themselves.
     """
 
     SPEC: ClassVar[ProviderSpec]
     BASE_URL: ClassVar[str]
     ACCOUNT: ClassVar[str]
+    CREDENTIALS: ClassVar[Callable[..., SignsIn]]
 
-    def _connect(
-        self, credentials: SignsIn, sign_in: SignIn | None = None, **options: Unpack[ConnectionOptions]
-    ) -> tuple[Calls, str]:
-        """Return what makes the calls, and the checked base URL. An option left out has its default.
+    def __init__(self, credentials: SignsIn, **options: Unpack[ConnectionOptions]) -> None:
+        self._calls, self._address = self._connect(credentials, **options)
 
-        `sign_in` makes the headers that differ from attempt to attempt.
+    @classmethod
+    def from_env(cls, **options: Unpack[ConnectionOptions]) -> Self:
+        """Return a client made from the variables of `SPEC.environment`.
+
+        The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
+        return cls(cls.CREDENTIALS(*cls._from_env(options)), **options)
+
+    async def outcome_of(self, change: C, *, deadline: float | None = None) -> Outcome[R]:
+        """Make `change` once, and return its outcome whatever that is.
+
+        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`.
+        """
+        return await self.outcome_on(change, Terms(deadline))
+
+    @abstractmethod
+    async def outcome_on(self, change: C, terms: Terms) -> Outcome[R]:
+        """Do the same on the terms of a batch: see `ChangeClient`."""
+
+    def _connect(self, credentials: SignsIn, **options: Unpack[ConnectionOptions]) -> tuple[Calls, str]:
+        """Return what makes the calls, and the checked base URL. An option left out has its default."""
         try:
             address = checked_base_url(options.pop("base_url", self.BASE_URL))
         except ConfigurationError as error:
@@ -86,7 +113,7 @@ class Connection:
             pool=options.get("pool", PoolLimits()),
             borrowed=options.get("session"),
             trust_env=options.get("trust_env", False),
-            sign_in=sign_in,
+            sign_in=credentials if isinstance(credentials, SignIn) else None,
             wall=runtime.wall,
         )
         self._delivery = delivery = Delivery(
@@ -96,7 +123,8 @@ class Connection:
             runtime=runtime,
             secrets=credentials.secrets(),
         )
-        self._account = (self.SPEC.name, account_text(self.ACCOUNT, credentials.fingerprint(), address))
+        name = self.SPEC.name
+        self._account = (name, account_text(self.ACCOUNT, credentials.fingerprint(name), address))
         self._claims = SingleFlight(
             MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep
         )

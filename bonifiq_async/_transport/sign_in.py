@@ -6,7 +6,7 @@ signature covers the body and the time, gives a `SignIn` to its connection.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import evolve
 
@@ -15,10 +15,11 @@ from bonifiq_async._model.secret import HeaderValue, Secret
 from bonifiq_async._policy.request import PreparedRequest
 
 
+@runtime_checkable
 class SignIn(Protocol):
     """Makes the headers that sign one attempt in."""
 
-    async def headers(self, request: PreparedRequest, now: float) -> Mapping[str, HeaderValue]:
+    async def sign(self, request: PreparedRequest, now: float) -> Mapping[str, HeaderValue]:
         """Return the headers for `request`, which leaves at `now` (seconds since the epoch).
 
         Asked once in each attempt, within its time. A `ConfigurationError` ends the call; after any other
@@ -41,7 +42,7 @@ async def signed(
     failed: str
     try:
         async with asyncio.timeout(seconds):
-            made = await sign_in.headers(request, now)
+            made = await sign_in.sign(request, now)
         secrets = tuple([value for value in made.values() if isinstance(value, Secret)])
         return evolve(request, headers=(*request.headers, *made.items())), secrets
     except ConfigurationError as error:

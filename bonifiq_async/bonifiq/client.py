@@ -1,7 +1,6 @@
 """BonifiQ's client: one account, one pool of connections, one event loop."""
 
 import base64
-import hashlib
 from typing import ClassVar, Self, Unpack
 
 import aiohttp
@@ -48,13 +47,9 @@ class BasicCredentials(Credentials):
         self._check()
 
     def _check(self) -> None:
-        self._checked("API ", "token", "key")
+        self._checked("API ")
         if ":" in self.token:
             raise ConfigurationError("The API token has a colon, which Basic sign-in cannot carry.")
-
-    def fingerprint(self) -> str:
-        """Return what tells this account from another in a ledger; neither secret can be read from it."""
-        return hashlib.blake2b(self.token.encode(), digest_size=8, person=b"bonifiq").hexdigest()
 
     def header(self) -> str:
         """Return the value of the Authorization header."""
@@ -66,8 +61,8 @@ class BasicCredentials(Credentials):
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return what must not come back: both, and the two in the header, with its padding or without."""
-        texts = (self.token, self.key, self._encoded(), self._encoded().rstrip("="))
-        return tuple([Secret.kept(text) for text in texts])
+        texts = (self._encoded(), self._encoded().rstrip("="))
+        return super().secrets() + tuple([Secret.kept(text) for text in texts])
 
     def _encoded(self) -> str:
         return base64.b64encode(f"{self.token}:{self.key}".encode()).decode()
@@ -80,7 +75,7 @@ class BonifiQOptions(ConnectionOptions, total=False):
 
 
 @public
-class BonifiQClient(Connection):
+class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
     """Client of the BonifiQ private API, an async context manager.
 
     The API is for back ends: it answers no browser (no CORS), and a program that has its credentials moves
@@ -142,16 +137,6 @@ class BonifiQClient(Connection):
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
         return cls(BasicCredentials(*cls._from_env(options)), **options)
-
-    async def outcome_of(
-        self, change: CashbackChange, *, deadline: float | None = None
-    ) -> Outcome[CustomerPoints]:
-        """Apply `change` once, and return its outcome whatever that is.
-
-        As `customers.change_cashback`, but errors are inside the outcome; raises only
-        `ConfigurationError` and `LedgerError`.
-        """
-        return await self.customers.outcome_on(change, Terms(deadline))
 
     async def outcome_on(self, change: CashbackChange, terms: Terms) -> Outcome[CustomerPoints]:
         """Do the same on the terms of a batch: see `ChangeClient`."""

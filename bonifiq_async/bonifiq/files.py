@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
-from bonifiq_async._model.operation import BRL
 from bonifiq_async._policy.change_key import change_key_for
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
-from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
-from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange, OfCustomer
-from bonifiq_async.cli.files.rows import Cells, Problem, amount
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.bonifiq.payloads import CashbackChange
+from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange
+from bonifiq_async.cli.files.rows import Cells, amount
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
@@ -74,49 +69,24 @@ class BonifiQFiles(FileAdapter):
         documents=("customer_id",),
         usual=_USUAL,
     )
-    change_columns = ("customer_id", "value")
     answer_columns = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")
-    repeat_classes: ClassVar = {CHANGE_CASHBACK.name: CHANGE_CASHBACK.repeat}
 
-    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
+    def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row, whose key may be derived from a reference."""
         # What has another type than text is refused below, by name.
         customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
-        try:
-            value = amount(None if given == "" else given, "value")
-            if (change_key in _NOTHING) == (reference in _NOTHING):
-                raise PayloadError("give exactly one of change_key and reference", path="change_key")
-            customer_id = "" if customer_id is None else customer_id
-            key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
-            reason = "" if reason is None else reason
-            return CustomerRow(customer_id, value, reason, key, customer_reason, line)
-        except PayloadError as error:
-            return Problem(line, error.path, str(error))
+        value = amount(None if given == "" else given, "value")
+        if (change_key in _NOTHING) == (reference in _NOTHING):
+            raise PayloadError("give exactly one of change_key and reference", path="change_key")
+        customer_id = "" if customer_id is None else customer_id
+        key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
+        reason = "" if reason is None else reason
+        return CustomerRow(customer_id, value, reason, key, customer_reason, line)
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""
         return request_digest(cast(CustomerRow, change))
-
-    def change_cells(self, change: FileChange) -> Sequence[object]:
-        """Return the customer and the signed amount."""
-        return change.customer_id, change.value
-
-    def answer_cells(self, result: object) -> Sequence[object]:
-        """Return the balances after the change."""
-        points = result if isinstance(result, CustomerPoints) else CustomerPoints()
-        return points.cashback_balance, points.points_balance
-
-    def export_cells(self, change: Recorded) -> Iterable[object]:
-        """Return the members of the recorded request."""
-        body = decode(change.body)
-        said = body if isinstance(body, dict) else {}
-        reasons = said.get("Reason"), said.get("CustomerReason")
-        return change.customer_id, said.get("Value"), reasons[0], change.key, reasons[1]
-
-    def unit_of(self, change: OfCustomer) -> str:
-        """Return the currency of Brazil, which all amounts of the provider are in."""
-        return BRL
 
     def money(self, amount: Decimal) -> str:
         """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""

@@ -6,6 +6,7 @@ that help is quick.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from attrs import field, frozen
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bonifiq_async._delivery.terms import Terms
-    from bonifiq_async._model.operation import RepeatClass
+    from bonifiq_async._model.operation import Operation, RepeatClass
     from bonifiq_async._model.outcome import Outcome
     from bonifiq_async._policy.retry import RetryPolicy
     from bonifiq_async._transport.connector import PoolLimits
     from bonifiq_async._transport.session import Timeouts
-    from bonifiq_async.cli.files.rows import Cells, Problem
+    from bonifiq_async.cli.files.rows import Cells
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.reader import Recorded
     from bonifiq_async.sandbox import FaultScript
@@ -175,43 +176,74 @@ class FileAdapter(Protocol):
     """What differs between the providers' files of changes, outcomes and exports.
 
     `change_columns` are the columns of an outcome file that describe a change, `answer_columns` those that
-    describe its answer, `export_columns` those of an exported change. `repeat_classes` has every operation
-    that a ledger of the provider may hold, by name. `sum_labels` name what was added and what was removed.
-    `evidence` is None where a repeat decides what became of a change in doubt.
+    describe its answer. `sum_labels` name what was added and what was removed. `evidence` is None where a
+    repeat decides what became of a change in doubt.
     """
 
     name: ClassVar[str]
     columns: ClassVar[Columns]
-    change_columns: ClassVar[tuple[str, ...]]
+    change_columns: ClassVar[tuple[str, ...]] = ("customer_id", "value")
     answer_columns: ClassVar[tuple[str, ...]]
-    export_columns: ClassVar[tuple[str, ...]]
-    repeat_classes: ClassVar[Mapping[str, RepeatClass]]
     sum_labels: ClassVar[tuple[str, str]] = ("added", "removed")
     evidence: ClassVar[EvidenceReader | None] = None
 
-    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
-        """Return the change that the cells of a line ask for, or say what is wrong with them."""
+    def read_row(self, line: int, cells: Cells) -> FileChange:
+        """Return the change that the cells of a line ask for.
+
+        Raises `PayloadError`, whose path is a column, for what is wrong with them.
+        """
         ...
 
     def digest(self, change: FileChange) -> bytes:
         """Return what a ledger keeps of a change to tell it from another one under the same key."""
         ...
 
+    @cached_property
+    def changes(self) -> Mapping[str, Operation[object]]:
+        """The operations that change a balance, by name: those that a ledger of the provider may hold."""
+        operations = spec_of(self.name).operations.load(tuple)
+        return {each.name: each for each in operations if each.unit is not None}
+
+    @cached_property
+    def repeat_classes(self) -> Mapping[str, RepeatClass]:
+        """Whether each of the `changes`, by name, may be sent again."""
+        return {name: each.repeat for name, each in self.changes.items()}
+
+    @cached_property
+    def unit(self) -> str:
+        """The unit of all `changes`. Raises `ValueError` where they have several: `unit_of` tells which."""
+        (unit,) = {str(each.unit) for each in self.changes.values()}
+        return unit
+
+    @property
+    def export_columns(self) -> tuple[str, ...]:
+        """The columns of an exported change."""
+        return self.columns.names
+
     def change_cells(self, change: FileChange) -> Sequence[object]:
-        """Return the values of a change under `change_columns`."""
-        ...
+        """Return the values of a change under `change_columns`: its attributes of these names."""
+        return [getattr(change, name) for name in self.change_columns]
 
     def answer_cells(self, result: object) -> Sequence[object]:
         """Return the values of an answer under `answer_columns`; of any other object, as many nulls."""
-        ...
+        return [getattr(result, name, None) for name in self.answer_columns]
 
     def export_cells(self, change: Recorded) -> Iterable[object]:
-        """Return the values of a recorded change under `export_columns`."""
-        ...
+        """Return the values of a recorded change under `export_columns`.
+
+        They are members of its request, and what a ledger has of every change.
+        """
+        from bonifiq_async._model.json_codec import decode, wire_name
+
+        body = decode(change.body)
+        said = body if isinstance(body, dict) else {}
+        names = self.changes[change.operation].names
+        kept = {"customer_id": change.customer_id, "value": change.value, "change_key": change.key}
+        return [said.get(wire_name(name, names), kept.get(name)) for name in self.export_columns]
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the unit of a change's value: amounts of two units are never added together."""
-        ...
+        return self.unit
 
     def money(self, amount: Decimal) -> str:
         """Return an amount for a screen, with every digit that it has."""

@@ -1,6 +1,5 @@
 """Raba7ni's client: one application, one pool of connections, one event loop."""
 
-import hashlib
 from typing import ClassVar, Self, Unpack
 
 import aiohttp
@@ -44,19 +43,11 @@ class Raba7niCredentials(Credentials):
     def __init__(self, app_id: str, api_key: str) -> None:
         self.__attrs_init__(app_id, api_key)
         del app_id, api_key  # a traceback that shows locals must not have them
-        self._checked("", "app_id", "api_key")
-
-    def fingerprint(self) -> str:
-        """Return what tells this application from another in a ledger."""
-        return hashlib.blake2b(self.app_id.encode(), digest_size=8, person=b"raba7ni").hexdigest()
+        self._checked()
 
     def headers(self) -> dict[str, Secret]:
         """Return the headers of every request."""
         return {"X-App-Id": Secret.kept(self.app_id), "X-Api-Key": Secret.kept(self.api_key)}
-
-    def secrets(self) -> tuple[Secret, ...]:
-        """Return what must not come back."""
-        return (Secret.kept(self.api_key),)
 
 
 class Raba7niOptions(ConnectionOptions, total=False):
@@ -66,7 +57,7 @@ class Raba7niOptions(ConnectionOptions, total=False):
 
 
 @public
-class Raba7niClient(Connection):
+class Raba7niClient(Connection[CashbackWrite, CashbackAnswer]):
     """Client of the Raba7ni Cashback API, an async context manager.
 
     One client serves one event loop and any number of tasks; they share its connections (`pool`), its
@@ -127,15 +118,6 @@ class Raba7niClient(Connection):
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
         return cls(Raba7niCredentials(*cls._from_env(options)), **options)
-
-    async def outcome_of(
-        self, change: CashbackWrite, *, deadline: float | None = None
-    ) -> Outcome[CashbackAnswer]:
-        """Make `change` once, and return its outcome whatever that is.
-
-        Errors are inside the outcome; raises only `ConfigurationError` and `LedgerError`.
-        """
-        return await self.cashback.outcome_on(change, Terms(deadline))
 
     async def outcome_on(self, change: CashbackWrite, terms: Terms) -> Outcome[CashbackAnswer]:
         """Do the same on the terms of a batch: see `ChangeClient`."""

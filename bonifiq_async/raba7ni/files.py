@@ -32,13 +32,13 @@ from bonifiq_async.cli.adapter import (
     Movement,
     OfCustomer,
 )
-from bonifiq_async.cli.files.rows import Cells, Problem, amount
+from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund, unit_of
 from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
 from bonifiq_async.raba7ni.member import Member
-from bonifiq_async.raba7ni.operations import EARN, REDEEM, REFUND
+from bonifiq_async.raba7ni.operations import REDEEM
 from bonifiq_async.raba7ni.payloads import (
     CashbackBalance,
     CashbackEarned,
@@ -211,53 +211,48 @@ class Raba7niFiles(FileAdapter):
     )
     change_columns = ("operation", "card_id", "member", "amount")
     answer_columns = ("transaction_id", "cashback", "new_balance", "member_id")
-    export_columns = _COLUMNS
-    repeat_classes: ClassVar = {operation.name: operation.repeat for operation in (EARN, REFUND, REDEEM)}
     sum_labels = ("purchases", "refunds, redemptions")
     evidence: ClassVar[EvidenceReader | None] = HistoryReader()
 
-    def read_row(self, line: int, cells: Cells) -> FileChange | Problem:
+    def read_row(self, line: int, cells: Cells) -> FileChange:
         operation, card, given, number, email, phone, reference, key, name, deducted, metadata = map(
             _said, cells
         )
-        try:
-            if operation not in ("earn", "refund"):
-                raise PayloadError(_no_operation(operation), path="operation")
-            card_id, value = (
-                _whole(card, "card_id"),
-                validation.amount(amount(given, "amount"), "amount", positive=True),
-            )
-            member = Member(
-                id=None if number is None else _whole(number, "member_id"),
-                email=cast("str | None", email),  # what is no text is refused there, by name
-                phone=cast("str | None", phone),
-            )
-            labels = cast("tuple[str | None, str | None]", (reference, key))
-            if operation == "refund":
-                _only_for("earn", member_name=name, metadata=metadata)
-                taken = None if deducted is None else amount(deducted, "cashback_to_deduct")
-                return RefundRow(
-                    card_id=card_id,
-                    member=member,
-                    refund_amount=value,
-                    cashback_to_deduct=taken,
-                    reference=labels[0],
-                    key=labels[1],
-                    line=line,
-                )
-            _only_for("refund", cashback_to_deduct=deducted)
-            return EarnRow(
+        if operation not in ("earn", "refund"):
+            raise PayloadError(_no_operation(operation), path="operation")
+        card_id, value = (
+            _whole(card, "card_id"),
+            validation.amount(amount(given, "amount"), "amount", positive=True),
+        )
+        member = Member(
+            id=None if number is None else _whole(number, "member_id"),
+            email=cast("str | None", email),  # what is no text is refused there, by name
+            phone=cast("str | None", phone),
+        )
+        labels = cast("tuple[str | None, str | None]", (reference, key))
+        if operation == "refund":
+            _only_for("earn", member_name=name, metadata=metadata)
+            taken = None if deducted is None else amount(deducted, "cashback_to_deduct")
+            return RefundRow(
                 card_id=card_id,
                 member=member,
-                purchase_amount=value,
+                refund_amount=value,
+                cashback_to_deduct=taken,
                 reference=labels[0],
                 key=labels[1],
-                member_name=cast("str | None", name),
-                metadata=_object(metadata),
                 line=line,
             )
-        except PayloadError as error:
-            return Problem(line, error.path, str(error))
+        _only_for("refund", cashback_to_deduct=deducted)
+        return EarnRow(
+            card_id=card_id,
+            member=member,
+            purchase_amount=value,
+            reference=labels[0],
+            key=labels[1],
+            member_name=cast("str | None", name),
+            metadata=_object(metadata),
+            line=line,
+        )
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""

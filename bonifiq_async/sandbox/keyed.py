@@ -1,12 +1,16 @@
 """What sandboxes share whose provider counts a change once for a key: the books, and what they tell."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
+from attrs import frozen
+
 from bonifiq_async.sandbox.document import MONEY
+from bonifiq_async.sandbox.protocol import Request, RequestIdentity
 from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report
 from bonifiq_async.sandbox.server import Server
 
@@ -18,6 +22,15 @@ class KeyedEffect(Protocol):
     def customer_id(self) -> str: ...
     @property
     def value(self) -> Decimal: ...
+
+
+@frozen
+class PlainEffect:
+    """A change of which no more is written down than whose it is, its signed amount, and its number."""
+
+    customer_id: str
+    value: Decimal
+    number: int
 
 
 M = TypeVar("M", bound=KeyedEffect)
@@ -104,6 +117,26 @@ class KeyedBooks(Generic[M]):
             self._of.setdefault(moved.customer_id, []).append(moved)
             self._history.append(moved)
             return moved
+
+
+class KeyedSide(ABC, Generic[M]):
+    """A provider's side that counts every request in `books`, under its key. See `Speaks`."""
+
+    books: KeyedBooks[M]
+
+    @abstractmethod
+    def named(self, request: Request) -> RequestIdentity:
+        """Return the key and the customer that a request names."""
+
+    def arrived(self, path: str, request: Request) -> RequestIdentity:
+        """See `Speaks.arrived`."""
+        names = self.named(request)
+        self.books.arrived(names.key)
+        return names
+
+    def answered(self, key: str | None) -> None:
+        """See `Speaks.answered`."""
+        self.books.answered(key)
 
 
 class KeyedSandbox(Server, Generic[M]):

@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 import msgspec
 from aiohttp import web
+from attrs import AttrsInstance, astuple
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.secret import MASK
+from bonifiq_async._provider.spec import ProviderSpec
 from bonifiq_async.sandbox.faults import Act, Fault
 from bonifiq_async.sandbox.journal import Journal, JournalEntry, name_of
 from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route, Speaks
@@ -36,8 +38,12 @@ class MaskedEnvironment(dict[str, str]):
 class Server:
     """Serves `provider` on 127.0.0.1 and fails as `faults` say. `port` 0 takes a free one.
 
-    `journal` holds the last requests.
+    `journal` holds the last requests. `SPEC` is what the provider's package says of itself; `credentials` are
+    an attrs class with the texts that its environment has, in their order.
     """
+
+    SPEC: ClassVar[ProviderSpec]
+    credentials: AttrsInstance
 
     def __init__(self, provider: Speaks, *, faults: FaultScript | None, port: int) -> None:
         self.faults = FaultScript() if faults is None else faults
@@ -54,6 +60,12 @@ class Server:
     def url(self) -> str:
         """The base URL."""
         return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> MaskedEnvironment:
+        """Return the settings with which the client's `from_env()` comes here. The secrets are among them."""
+        named = self.SPEC.environment
+        texts = zip(named.credentials, astuple(self.credentials, recurse=False), strict=True)
+        return MaskedEnvironment({named.base_url: self.url, **dict(texts)})
 
     def start(self) -> Self:
         """Listen, and serve in a thread until `stop`."""

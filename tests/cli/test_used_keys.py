@@ -131,10 +131,8 @@ def test_the_outcome_file_tells_them_apart(mixed, sandbox, name):
         rows = [json.loads(line) for line in Path(name).read_text().splitlines()]
         marked = [row for row in rows if row["used_elsewhere"] is True]
     assert len(rows) == 10
-    assert [(row["change_key"], row["effect"]) for row in marked] == [
-        ("#1", "already_applied"),
-        ("#2", "already_applied"),
-    ] * 2
+    assert {row["effect"] for row in marked} == {"already_applied"}
+    assert sorted(row["change_key"] for row in marked) == ["#1", "#1", "#2", "#2"]
 
 
 def test_the_first_ten_are_listed(console, sandbox):

@@ -33,18 +33,13 @@ class Asked:
 @frozen
 class Booked:
     id: int | None = None
+    miles: Decimal | None = None
     balance: Decimal | None = None
 
 
 @frozen
-class Line:
-    id: int | None = None
-    miles: Decimal | None = None
-
-
-@frozen
 class Page:
-    items: tuple[Line, ...] = ()
+    items: tuple[Booked, ...] = ()
     next: str | None = None
 
 

@@ -3,32 +3,22 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from decimal import Decimal
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from bonifiq_async.sandbox.document import decimal
-from bonifiq_async.sandbox.keyed import KeyedBooks, KeyedSandbox
+from bonifiq_async.sandbox.keyed import KeyedBooks, KeyedSandbox, KeyedSide, PlainEffect
 from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import MaskedEnvironment
+from third_provider import PROVIDER
 from third_provider.client import MilesCredentials
 
 
-@frozen
-class Granted:
-    """A change that took effect."""
-
-    customer_id: str
-    value: Decimal
-    number: int = field(eq=False)
-
-
 @define
-class Miles:
+class Miles(KeyedSide[PlainEffect]):
     """The provider's side."""
 
-    books: KeyedBooks[Granted]
+    books: KeyedBooks[PlainEffect]
     credentials: MilesCredentials
     stale: int
     seen: set[str] = field(factory=set)
@@ -38,19 +28,12 @@ class Miles:
         return {
             ("POST", f"{path}/grant"): lambda request: self._change(request, 1),
             ("POST", f"{path}/spend"): lambda request: self._change(request, -1),
-            ("GET", path): lambda request: Reply(
-                200, {"balance": self.books.balance(request.parameters["id"])}
-            ),
+            ("GET", path): lambda asked: Reply(200, {"balance": self.books.balance(asked.parameters["id"])}),
             ("GET", f"{path}/movements"): self._movements,
         }
 
-    def arrived(self, path: str, request: Request) -> RequestIdentity:
-        names = RequestIdentity(request.headers.get("Idempotency-Key"), request.parameters["id"])
-        self.books.arrived(names.key)
-        return names
-
-    def answered(self, key: str | None) -> None:
-        self.books.answered(key)
+    def named(self, request: Request) -> RequestIdentity:
+        return RequestIdentity(request.headers.get("Idempotency-Key"), request.parameters["id"])
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         once = request.headers.get("X-Once", "")
@@ -59,11 +42,9 @@ class Miles:
         right = (f"Bearer {self.credentials.token}", signed)
         if (request.headers.get("Authorization"), request.headers.get("X-Signature")) != right:
             return Reply(401, {"code": "unauthorized", "message": "who is this?"})
-        if len(self.seen) < self.stale or once in self.seen:
-            self.seen.add(once)
-            return Reply(401, {"code": "stale_signature", "message": "sign again"})
+        fresh = once not in self.seen and len(self.seen) >= self.stale
         self.seen.add(once)
-        return None
+        return None if fresh else Reply(401, {"code": "stale_signature", "message": "sign again"})
 
     def failure(self, status: int) -> Mapping[str, object]:
         return {"code": f"fault_{status}", "message": "a fault"}
@@ -75,7 +56,7 @@ class Miles:
         if self.books.used(key):
             return Reply(409, {"code": "key_used", "message": "the key was used"})
         account = request.parameters["id"]
-        made = self.books.record(key, lambda number: Granted(account, sign * miles, number))
+        made = self.books.record(key, lambda number: PlainEffect(account, sign * miles, number))
         return Reply(201, {"id": made.number, "balance": self.books.balance(account)})
 
     def _movements(self, request: Request) -> Reply:
@@ -85,21 +66,12 @@ class Miles:
         return Reply(200, {"items": items, "next": str(end) if end < len(rows) else None})
 
 
-class MilesSandbox(KeyedSandbox[Granted]):
+class MilesSandbox(KeyedSandbox[PlainEffect]):
     """Miles on this machine; the first `stale` signatures are too old for it."""
 
-    def __init__(
-        self,
-        *,
-        faults: FaultScript | None = None,
-        credentials: MilesCredentials | None = None,
-        stale=0,
-        port=0,
-    ) -> None:
+    SPEC = PROVIDER
+
+    def __init__(self, *, stale=0, faults: FaultScript | None = None, credentials=None, port=0) -> None:
         self.books = KeyedBooks()
         self.credentials = credentials or MilesCredentials("sandbox", "sandbox-key")
         super().__init__(Miles(self.books, self.credentials, stale), faults=faults, port=port)
-
-    def environment(self) -> MaskedEnvironment:
-        token, key = self.credentials.token, self.credentials.signing_key
-        return MaskedEnvironment(MILES_BASE_URL=self.url, MILES_TOKEN=token, MILES_SIGNING_KEY=key)

@@ -10,14 +10,13 @@ from sides import Start, side_of
 
 from bonifiq_async import CashbackBatch, ChangeKeyConflict, Effect, Verdict
 from third_provider.operations import MilesChange
-from third_provider.sandbox import MilesSandbox
 
 SIDE = side_of("miles")
 
 
 @pytest.fixture
 def miles(served: Start) -> Start:
-    return partial(served, MilesSandbox)
+    return partial(served, SIDE.sandbox)
 
 
 def test_it_is_one_small_folder() -> None:
@@ -43,14 +42,6 @@ async def test_stale_signatures_do_not_stop_a_batch(miles: Start) -> None:
         assert (
             sorted(effects, key=str) == [Effect.APPLIED] * (60 - given_up) + [Effect.NOT_APPLIED] * given_up
         )
-
-
-async def test_other_401s_are_refusals(miles: Start) -> None:
-    server = miles(credentials=SIDE.credentials())
-    server.credentials, known = MilesSandbox().credentials, server.credentials
-    async with SIDE.client(server) as client:
-        outcome = await SIDE.make(client, SIDE.change())
-    assert known != server.credentials and outcome.effect is Effect.REFUSED
 
 
 async def test_a_key_of_another_operation_is_a_conflict(miles: Start) -> None:

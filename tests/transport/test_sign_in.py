@@ -23,7 +23,7 @@ class Fresh:
         self.errors = list(errors)
         self.asked: list[tuple[bytes | None, float]] = []
 
-    async def headers(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
+    async def sign(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
         self.asked.append((request.body, now))
         error = self.errors.pop(0) if self.errors else None
         if error is not None:
@@ -91,11 +91,11 @@ async def test_a_sign_in_that_is_wrongly_set_up_ends_the_call(raw_server) -> Non
 
 async def test_a_sign_in_has_the_time_of_an_attempt(raw_server) -> None:
     class Slow(Fresh):
-        async def headers(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
+        async def sign(self, request: PreparedRequest, now: float) -> Mapping[str, str | Secret]:
             if not self.asked:
                 self.asked.append((None, now))
                 await asyncio.Event().wait()
-            return await super().headers(request, now)
+            return await super().sign(request, now)
 
     url, heads = await served(raw_server, http(CHANGED))
     async with client_of(url, Slow(), timeouts=Timeouts(attempt=0.05, call=5.0)) as client:

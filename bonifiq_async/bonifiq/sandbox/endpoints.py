@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox import judge
-from bonifiq_async.bonifiq.sandbox.books import Books
+from bonifiq_async.bonifiq.sandbox.books import Books, Effected
 from bonifiq_async.bonifiq.sandbox.customers import expiring, history_line, pending_points, points_of
 from bonifiq_async.bonifiq.sandbox.judge import (
     CODES,
@@ -23,6 +23,7 @@ from bonifiq_async.bonifiq.sandbox.judge import (
 )
 from bonifiq_async.sandbox.capacity import Retention
 from bonifiq_async.sandbox.document import is_text
+from bonifiq_async.sandbox.keyed import KeyedSide
 from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route, signed_in
 
 Duplicates = Literal["replay", "error-200", "error-400", "error-409"]
@@ -42,7 +43,7 @@ class _Used:
 
 
 @define
-class Provider:
+class Provider(KeyedSide[Effected]):
     """BonifiQ's four operations over `books`. Points are cents of cashback here, as far as they go.
 
     With `old_envelope` answers have only the older documentation's four members. `credentials` are those
@@ -70,19 +71,13 @@ class Provider:
             ("POST", "/v1/pvt/Checkout/redeem/remove"): self.remove_checkout_cashback,
         }
 
-    def arrived(self, path: str, request: Request) -> RequestIdentity:
-        """See `Speaks.arrived`; the key is the ChangeKey of the body."""
-        members = request.document or {}
+    def named(self, request: Request) -> RequestIdentity:
+        """Return the ChangeKey of the body, and the customer of the path or the body."""
+        members = request.members()
         key, customer = members.get("ChangeKey"), request.parameters.get("id") or members.get("CustomerId")
-        names = RequestIdentity(
+        return RequestIdentity(
             key if isinstance(key, str) else None, customer if isinstance(customer, str) else None
         )
-        self.books.arrived(names.key)
-        return names
-
-    def answered(self, key: str | None) -> None:
-        """See `Speaks.answered`."""
-        self.books.answered(key)
 
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """See `Speaks.turned_away`."""

@@ -4,13 +4,13 @@ import secrets
 from typing import get_args
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox.books import Books, Effected
 from bonifiq_async.bonifiq.sandbox.customers import KnownCustomers
 from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates, Provider
 from bonifiq_async.sandbox.keyed import KeyedSandbox
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import MaskedEnvironment
 
 
 class Sandbox(KeyedSandbox[Effected]):
@@ -24,6 +24,9 @@ class Sandbox(KeyedSandbox[Effected]):
     leaves out of answers what the older documentation does not have. `port` 0 takes a free one. It listens
     on 127.0.0.1 alone. Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
+
+    SPEC = PROVIDER
+    credentials: BasicCredentials
 
     def __init__(
         self,
@@ -55,11 +58,3 @@ class Sandbox(KeyedSandbox[Effected]):
             faults.retention,
         )
         super().__init__(provider, faults=faults, port=port)
-
-    def environment(self) -> MaskedEnvironment:
-        """Return the settings with which `BonifiQClient.from_env()` comes here. The key is among them."""
-        return MaskedEnvironment(
-            BONIFIQ_BASE_URL=self.url,
-            BONIFIQ_API_TOKEN=self.credentials.token,
-            BONIFIQ_API_KEY=self.credentials.key,
-        )

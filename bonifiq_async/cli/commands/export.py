@@ -10,13 +10,13 @@ from pathlib import Path
 import typer
 from attrs import frozen
 
-from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.outcome_file import json_line
-from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
+from bonifiq_async.cli.files.rows import TOGETHER, Format, Source
 from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
@@ -154,9 +154,10 @@ def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
                 unrepeatable += 1
                 continue
             cells = dict(zip(adapter.export_columns, adapter.export_cells(change), strict=True))
-            read = adapter.read_row(0, tuple(map(cells.get, adapter.columns.names)))
-            if isinstance(read, Problem):
-                refused.append(f"{printable(change.key)}: {read.message}")
+            try:
+                adapter.read_row(0, tuple(map(cells.get, adapter.columns.names)))
+            except PayloadError as error:
+                refused.append(f"{printable(change.key)}: {error}")
                 continue
             copy.write(json_line(cells))
             repeatable += 1

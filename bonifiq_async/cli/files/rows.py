@@ -141,8 +141,13 @@ class Source:
                 or first_unseen(owners, cells)
                 or too_exact(amounts, cells, decimals, plain)
             )
-            found = row(line, cells) if spoilt is None else Problem(line, *spoilt)
-            return evolve(found, last=last) if last > line and isinstance(found, Problem) else found
+            try:
+                if spoilt is None:
+                    return row(line, cells)
+                problem = Problem(line, *spoilt)
+            except PayloadError as error:
+                problem = Problem(line, error.path, str(error))
+            return evolve(problem, last=last) if last > line else problem
 
         return read
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.raba7ni import PROVIDER
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.member import MemberToken
 from bonifiq_async.raba7ni.sandbox.books import KnownCards, Wallets
@@ -13,7 +14,7 @@ from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox.capacity import Retention
 from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report, several
 from bonifiq_async.sandbox.script import FaultScript
-from bonifiq_async.sandbox.server import MaskedEnvironment, Server
+from bonifiq_async.sandbox.server import Server
 
 
 class Raba7niSandbox(Server):
@@ -26,6 +27,9 @@ class Raba7niSandbox(Server):
     a free one.
     Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
+
+    SPEC = PROVIDER
+    credentials: Raba7niCredentials
 
     def __init__(
         self,
@@ -51,14 +55,6 @@ class Raba7niSandbox(Server):
     def sign_in(self, member_id: int) -> MemberToken:
         """Return a token of a member, as a right one-time code yields it."""
         return MemberToken(self.books.token_for(member_id))
-
-    def environment(self) -> MaskedEnvironment:
-        """Return the settings with which `Raba7niClient.from_env()` comes here. The key is among them."""
-        return MaskedEnvironment(
-            RABA7NI_BASE_URL=self.url,
-            RABA7NI_APP_ID=self.credentials.app_id,
-            RABA7NI_API_KEY=self.credentials.api_key,
-        )
 
     def assert_applied_once(self, operation: str, reference: str | None) -> None:
         """Raise `AssertionError` unless one `earn`, `redeem` or `refund` took effect under `reference`."""
