@@ -139,6 +139,9 @@ JUDGED_BY = {
     "_model.errors": {"ConfigurationError", "PayloadError"},
     "_model.printable": {"printable"},  # how foreign text is shown
     "_model.secret": {"MASK", "masked"},
+    "_provider.spec": {"ProviderSpec"},  # the names of the variables of `environment()`
+    "bonifiq": {"PROVIDER"},
+    "raba7ni": {"PROVIDER"},
     "bonifiq.client": {"BasicCredentials"},
     "bonifiq.payloads": {"CustomerPointsToExpire", "PendingOrder", "PointDetailItem"},
     "raba7ni.client": {"Raba7niCredentials"},
