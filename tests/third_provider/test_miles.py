@@ -8,7 +8,7 @@ import pytest
 from conftest import fast
 from sides import Start, side_of
 
-from bonifiq_async import CashbackBatch, ChangeKeyConflict, Effect, Verdict
+from bonifiq_async import CashbackBatch, Effect, Verdict
 from third_provider.operations import MilesChange
 
 SIDE = side_of("miles")
@@ -42,15 +42,6 @@ async def test_stale_signatures_do_not_stop_a_batch(miles: Start) -> None:
         assert (
             sorted(effects, key=str) == [Effect.APPLIED] * (60 - given_up) + [Effect.NOT_APPLIED] * given_up
         )
-
-
-async def test_a_key_of_another_operation_is_a_conflict(miles: Start) -> None:
-    """A grant's key does not say that a spending is applied already."""
-    server = miles()
-    async with SIDE.client(server) as client:
-        granted, spent = [await client.outcome_of(MilesChange("A", Decimal(n), "k")) for n in (5, -5)]
-    assert (granted.effect, spent.effect) == (Effect.APPLIED, Effect.NOT_APPLIED)
-    assert isinstance(spent.error, ChangeKeyConflict) and server.books.requests == 1
 
 
 async def test_pages_by_cursor(miles: Start) -> None:
