@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bonifiq_async import SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import FaultScript
 
-CHANGES = 3
+CHANGES, AMOUNT = 3, Decimal("12.34")
 LEDGER = "changes.csv.ledger"
 every_side = pytest.mark.parametrize("side", sides(), ids=lambda side: side.name)
 ENDED = ("--effect", "applied", "--effect", "already-applied")
@@ -31,7 +32,7 @@ def written(console: Console, side: Side, count: int = CHANGES) -> list[str]:
         with side.sandbox() as server:
             async with SqliteLedger("made.ledger") as ledger, side.client(server, ledger=ledger) as client:
                 for number in range(count):
-                    await side.make(client, side.change(f"order-{number}", customer=number % 2 + 1))
+                    await side.make(client, side.change(f"order-{number}", AMOUNT, number % 2 + 1))
 
     asyncio.run(made())
     lines = console("export", "made.ledger", "--effect", "applied").out.splitlines()
