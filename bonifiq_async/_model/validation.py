@@ -43,7 +43,7 @@ def label(value: object, field: str) -> str:
     them, and a provider may drop them: two changes would have one key, or one change two.
     """
     given = text(value, field)
-    if given[0].isspace() or given[-1].isspace():
+    if given.strip() != given:
         raise PayloadError(f"{field} begins or ends with a blank", path=field)
     if not given.isprintable():
         for char in given:
@@ -80,7 +80,7 @@ def amount(value: object, field: str, *, positive: bool = False) -> Decimal:
     spelled = str(number)
     if (len(spelled) > MAX_DIGITS or has_exponent(spelled)) and _digits(number) > MAX_DIGITS:
         raise PayloadError(f"{field} has more than {MAX_DIGITS} digits", path=field)
-    if positive and number < 0:
+    if positive and number.is_signed():
         raise PayloadError(f"{field} is below zero; give the amount without a sign", path=field)
     return number
 

@@ -18,23 +18,30 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
     not seen, and for a value that is no amount.
     Source: cashback endpoint page, section "The ChangeKey field".
     """
-    number = validation.amount(value, "value")
-    kind = "ADD" if number > 0 else "REMOVE"
+    return key_of(customer_id, validation.amount(value, "value"), reference)
+
+
+def key_of(customer_id: str, number: Decimal, reference: str) -> str:
+    """Return the same of a `number` that is known to be an amount."""
+    kind = "REMOVE" if number.is_signed() else "ADD"
     customer = _escape(validation.label(customer_id, "customer_id"))
     return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(validation.label(reference, 'reference'))}"
 
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    return format(canonical(value), "f").lstrip("-")
+    return _digits(value).lstrip("-")
 
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
-    digits = format(value, "f")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
+    digits = _digits(value)
     return value if digits == str(value) else Decimal(digits)
+
+
+def _digits(value: Decimal) -> str:
+    digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def _escape(part: str) -> str:

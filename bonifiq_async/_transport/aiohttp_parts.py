@@ -7,7 +7,8 @@ it by, and a test that believes itself without a network would send real money.
 import asyncio
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from operator import attrgetter, is_
+from itertools import chain
+from operator import attrgetter, call, is_
 from pathlib import Path
 from types import FunctionType
 
@@ -55,8 +56,6 @@ PASSED_BY: Mapping[str, tuple[str, ...]] = {
     "client_proto.ResponseHandler": ("start_timeout", "upgraded", "writing_paused"),
 }
 """What aiohttp's session does for a request on a kept connection, and the fast path does not, by class."""
-_Ways = tuple[Callable[[object], tuple[object, ...]], type, tuple[object, ...]]
-"""What gives the ways of a class, the class, and the ways that it gave."""
 _HOME = str(Path(aiohttp.__file__).parent)
 
 
@@ -71,15 +70,18 @@ class AiohttpParts:
         self._connector = session.connector
         self._kinds = {name: kind for name in NEEDED if (kind := _class(name)) is not None}
         self.missing = self._missing(loop)
-        self._seen: list[_Ways] = []
+        self._getters: list[Callable[[object], tuple[object, ...]]] = []
+        self._owners: list[type] = []
+        self._ways: list[object] = []
         self._sizes = (0, 0)
 
     def foreign(self) -> str | None:
         """Return what is not aiohttp's own now, None when all is. Asked before every request."""
         try:
-            for get, kind, ways in self._seen:
-                if not all(map(is_, get(kind), ways)):  # a wrapper may say that it equals what it wraps
-                    return self._examine()
+            # By identity: a wrapper may say that it equals what it wraps.
+            ways = chain.from_iterable(map(call, self._getters, self._owners))
+            if not all(map(is_, ways, self._ways)):
+                return self._examine()
         except AttributeError:
             return self._examine()
         session = self._session
@@ -93,14 +95,18 @@ class AiohttpParts:
 
     def _examine(self) -> str | None:
         """Do the same thoroughly, and note what is own."""
-        seen: list[_Ways] = []
+        getters: list[Callable[[object], tuple[object, ...]]] = []
+        owners: list[type] = []
+        ways: list[object] = []
         for name, attributes in PASSED_BY.items():
             kind = self._kinds[name]
             for attribute in attributes:
                 if not _is_own(getattr(kind, attribute, None)):
                     return f"aiohttp's {name}.{attribute} is replaced"
             get = attrgetter(*attributes)
-            seen.append((get, kind, get(kind)))
+            getters.append(get)
+            owners.append(kind)
+            ways.extend(get(kind))
         session, connector = self._session, self._connector
         for thing, name in ((session, "client.ClientSession"), (connector, "connector.TCPConnector")):
             for attribute in PASSED_BY[name]:
@@ -113,7 +119,8 @@ class AiohttpParts:
                 return f"the client's session has {attribute}"
         if not session._request_class is aiohttp.ClientRequest is self._kinds["client_reqrep.ClientRequest"]:
             return "aiohttp.ClientRequest is replaced"
-        self._seen, self._sizes = seen, (len(vars(session)), len(vars(connector)))
+        self._getters, self._owners, self._ways = getters, owners, ways
+        self._sizes = (len(vars(session)), len(vars(connector)))
         return None
 
     def _missing(self, loop: asyncio.AbstractEventLoop) -> str | None:

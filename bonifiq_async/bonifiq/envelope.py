@@ -5,6 +5,7 @@ Three questions are put to the members, and `STATES` is the table of what their 
 
 import re
 from collections.abc import Mapping
+from operator import is_
 
 from attrs import evolve
 
@@ -51,10 +52,8 @@ def envelope_of(answer: JsonObject) -> Envelope:
 
     The plain one is recognised by a comparison, in 0.3 us; cattrs takes 1.6 us (CPython 3.11, cattrs 26.2).
     """
-    for name, said in _SAID.items():
-        if answer.get(name) is not said:  # equal is not enough: 0 is no boolean
-            return structure(answer, Envelope)
-    return PLAIN
+    plain = all(map(is_, map(answer.get, _SAID), _SAID.values()))  # equal is not enough: 0 is no boolean
+    return PLAIN if plain else structure(answer, Envelope)
 
 
 class Declared(Kind):

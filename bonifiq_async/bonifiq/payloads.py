@@ -17,7 +17,7 @@ from bonifiq_async._model.json_codec import NotNull, NotNullArray
 from bonifiq_async._model.operation import BRL
 from bonifiq_async._model.outcome import Change
 from bonifiq_async._model.values import fixed, public
-from bonifiq_async._policy.change_key import canonical, change_key_for
+from bonifiq_async._policy.change_key import canonical, key_of
 
 LONGEST_CUSTOMER_REASON = 255
 """Characters of a customer reason that are shown, its tags not counted: the provider strips them."""
@@ -148,7 +148,7 @@ class CashbackChange(Change):
 
 def _key(customer_id: str, value: Decimal, change_key: str | None, reference: str | None) -> str:
     if change_key is None and reference is not None:
-        return change_key_for(customer_id, value, reference)
+        return key_of(customer_id, value, reference)
     if change_key is None or reference is not None:
         raise PayloadError("give exactly one of change_key and reference", path="change_key")
     return change_key

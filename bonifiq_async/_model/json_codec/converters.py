@@ -7,10 +7,12 @@ attribute names; `Names` says how.
 """
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
+from functools import lru_cache
+from operator import itemgetter
 from typing import Annotated, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -265,6 +267,10 @@ def _object_hook(
     return read
 
 
+SHAPES = 64
+"""Combinations of the types of an object's members that are remembered."""
+_Hook = tuple[int, Callable[[object, object], object], object]
+"""Which member it is, what reads it, and as what."""
 _PLAIN = (str, bool, int, Decimal)
 """Types of which a value that is decoded needs no more than a look at its type."""
 
@@ -272,7 +278,8 @@ _PLAIN = (str, bool, int, Decimal)
 def _by_table(
     kind: type[attrs.AttrsInstance], converter: Converter, names: Names
 ) -> Callable[[object, object], object]:
-    table: list[tuple[str, str, object, bool, Callable[[object, object], object], object]] = []
+    names_here, wires, fitting = list[str](), list[str](), list[frozenset[object]]()
+    hooks: list[_Hook] = []
     for field in attrs.fields(attrs.resolve_types(kind)):
         declared, within, nullable = field.type, field.type, True
         if _is_never_null(declared):
@@ -281,19 +288,37 @@ def _by_table(
         plain = choices[0] if _is_union(within) and len(choices) == 1 else within
         nullable = nullable and _is_union(within)
         of = plain if plain in _PLAIN else declared
-        wire = wire_name(field.name, names)
-        table.append((field.alias, wire, plain, nullable, converter.get_structure_hook(of), of))
+        hooks.append((len(hooks), converter.get_structure_hook(of), of))
+        fitting.append(frozenset({plain, types.NoneType} if nullable else {plain}))
+        names_here.append(field.alias)
+        wires.append(wire_name(field.name, names))
+    pick: Callable[[dict[str, object]], Iterable[object]] = itemgetter(*wires)
+    if len(wires) == 1:  # of a single name, that gives no tuple
+        pick = lambda value: [value[wires[0]]]  # noqa: E731
 
     def read(value: object, to: object) -> object:
         if type(value) is not dict:
             raise _wrong(value, "an object")
+        try:
+            found = list(pick(value))
+        except KeyError:
+            return read_some(value)
+        for at, hook, of in misfits(tuple(map(type, found))):
+            found[at] = hook(found[at], of)
+        return kind(*found)
+
+    @lru_cache(maxsize=SHAPES)
+    def misfits(types: tuple[type, ...]) -> list[_Hook]:
+        """Return the hooks of what is not of its type already, as an array: most answers have the same."""
+        return [hook for hook, fits, each in zip(hooks, fitting, types, strict=True) if each not in fits]
+
+    def read_some(value: dict[str, object]) -> object:
+        """Read what leaves members out: those have their defaults."""
         made = {}
-        for name, wire, plain, nullable, hook, of in table:
+        for name, wire, fits, (_, hook, of) in zip(names_here, wires, fitting, hooks, strict=True):
             if wire in value:
                 found = value[wire]
-                if type(found) is not plain and (found is not None or not nullable):
-                    found = hook(found, of)
-                made[name] = found
+                made[name] = found if type(found) in fits else hook(found, of)
         return kind(**made)
 
     return read
