@@ -20,6 +20,7 @@ from bonifiq_async.ledger.protocol import BY_EFFECT, Account, Ending, Intent, St
 T = TypeVar("T")
 
 
+_NEVER, _UNKNOWN = RepeatClass.NEVER, Effect.UNKNOWN
 NO_RIVALS: Mapping[str, tuple[str, ...]] = {}
 
 
@@ -82,7 +83,7 @@ class Calls:
             claimed = await self.claims.claim(
                 intent,
                 seconds=seconds,
-                repeatable=operation.repeat is not RepeatClass.NEVER,
+                repeatable=operation.repeat is not _NEVER,
                 permit=terms.permit,
                 ledger=terms.ledger,
             )
@@ -140,7 +141,7 @@ def _concluded(
     change: Change, operation: Operation[T], told: Delivered[T], error: BonifiQError | None
 ) -> Outcome[T]:
     """Return the outcome of a change whose delivery ended as `told`, with its error; log what is in doubt."""
-    if told.effect is Effect.UNKNOWN:
+    if told.effect is _UNKNOWN:
         logger.warning("unknown: %s key=%s: %s", operation.name, change.change_key, error)
     if told.used_elsewhere:
         logger.warning("used elsewhere: %s key=%s: %s", operation.name, change.change_key, BY_WORD_ALONE)

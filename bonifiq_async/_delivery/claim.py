@@ -76,9 +76,9 @@ class Claim:
         Raises `LedgerError` when that cannot be written, and the cancellation.
         """
         told: Delivered[T] | None = None
-        state = ending.state
+        state, soon = ending.state, self.loop.time() + PATIENCE
         try:
-            with TimeLimit(self._limits, max(self.deadline, self.loop.time() + PATIENCE)):
+            with TimeLimit(self._limits, self.deadline if self.deadline > soon else soon):
                 written = await self.ledger.end(self.intent, self.fence, ending)
             if state in DOUBTFUL:
                 self.note(Why.SENT)

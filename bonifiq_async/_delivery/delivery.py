@@ -33,6 +33,10 @@ from bonifiq_async._transport.session import SessionManager, Timeouts
 
 T = TypeVar("T")
 
+# Looked up once: in Python 3.11, each look into an enum is a call of its metaclass.
+_ACCEPTED, _REFUSED = Verdict.ACCEPTED, Verdict.REFUSED
+_ANSWERED = (Verdict.ACCEPTED, Verdict.DUPLICATE)
+"""Verdicts after which a quota gets its tokens back."""
 MANY = 1_000_000
 """Tokens of a quota that is not asked."""
 
@@ -68,7 +72,7 @@ class _Course(Generic[T]):
         """Take in how an attempt ended, and return its evidence without secrets."""
         if evidence.secrets:
             self.redactor = self.redactor.and_of(evidence.secrets)
-        if verdict is not Verdict.ACCEPTED:
+        if verdict is not _ACCEPTED:
             reading, evidence = _redacted(self.redactor, reading, evidence)
         elif reading is not None and reading.notice is not None:
             reading = reading.without(self.redactor)
@@ -76,6 +80,7 @@ class _Course(Generic[T]):
         named = values_of("x-request-id", evidence.headers)
         request_id = named[0] if named else None if reading is None else reading.request_id
         history, status = self.history, evidence.status
+        waited = self.now - self.began - evidence.elapsed
         history.attempts.append(
             Attempt(
                 len(history.attempts) + 1,
@@ -84,7 +89,7 @@ class _Course(Generic[T]):
                 evidence.sent,
                 datetime.fromtimestamp(self.wall - evidence.elapsed, UTC),
                 evidence.elapsed,
-                max(0.0, self.now - self.began - evidence.elapsed),
+                waited if waited > 0.0 else 0.0,
                 None if request_id is None else self.redactor.text(request_id),
                 evidence.requests,
                 evidence.detail or None,
@@ -150,8 +155,8 @@ class Delivery:
             if self._waits.scope.told:
                 watch.first = self._waits.begins(now)
             try:
-                limit = min(self._timeouts.attempt, deadline.at - now)
-                evidence = await self.session.attempt(request, limit, watch)
+                limit, left = self._timeouts.attempt, deadline.at - now
+                evidence = await self.session.attempt(request, limit if limit < left else left, watch)
             finally:
                 self.limiter.release()
             if watch.withheld and not watch.done:
@@ -165,7 +170,7 @@ class Delivery:
             evidence = course.take(verdict, reading, evidence)
             if permit is not None or self._waits.scope.told:
                 self._tell(course, verdict, evidence, watch)
-            decision = ACCEPTED if verdict is Verdict.ACCEPTED else self._decided(course, verdict, watch)
+            decision = ACCEPTED if verdict is _ACCEPTED else self._decided(course, verdict, watch)
             if isinstance(decision, Stop):
                 return self._ended(course, verdict, decision, watch.asked)
             if self.session.closed:
@@ -207,12 +212,14 @@ class Delivery:
         )
 
     def _ended(self, course: "_Course[T]", verdict: Verdict, stop: Stop, asked: float | None) -> Delivered[T]:
-        if course.permit is None and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        if course.permit is None and verdict in _ANSWERED:
             self.quota.refund(course.paid)
         note = None if asked is None else self._note(stop.reason, asked)
         attempts, reading, evidence = tuple(course.history.attempts), course.reading, course.evidence
         ended = Delivered(stop.effect, stop.reason, attempts, reading, evidence, asked, note)
-        return _explained(ended, course.doubted) if verdict is Verdict.DUPLICATE else ended
+        if verdict is not _ACCEPTED and verdict is Verdict.DUPLICATE:
+            return _explained(ended, course.doubted)
+        return ended
 
     async def _enter(self, wait: float, deadline: Deadline, permit: Permit | None) -> StopReason | None:
         """Wait out the back-off and the hold, then take the permits; or say why that cannot be."""
@@ -299,10 +306,17 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
 
 
 def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, now: float) -> Sample:
-    timed_out, untrusted = (evidence.failure is each for each in (Failure.TIMEOUT, Failure.UNTRUSTED))
-    asked = None if watch.asked is None or watch.alone else watch.left(now)
-    said = (asked, timed_out, watch.alone, evidence.detail, untrusted)
-    return Sample(verdict, evidence.status, evidence.elapsed, *said)
+    failure = evidence.failure
+    return Sample(
+        verdict,
+        evidence.status,
+        evidence.elapsed,
+        None if watch.asked is None or watch.alone else watch.left(now),
+        failure is not None and failure is Failure.TIMEOUT,
+        watch.alone,
+        evidence.detail,
+        failure is not None and failure is Failure.UNTRUSTED,
+    )
 
 
 def _judge(
@@ -310,10 +324,11 @@ def _judge(
 ) -> tuple[Verdict, Reading[T] | None]:
     """Return the verdict of an attempt, and the answer where there is a whole one."""
     verdict = transport_verdict(evidence, asks=watch.asked is not None)
-    if verdict is Verdict.THROTTLED and evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
-        verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
-    if verdict not in (None, Verdict.BROKEN, Verdict.THROTTLED):
-        return verdict, None
+    if verdict is not None:
+        if verdict not in (Verdict.BROKEN, Verdict.THROTTLED):
+            return verdict, None
+        if verdict is Verdict.THROTTLED and evidence.status == 413 and operation.repeat is RepeatClass.NEVER:
+            verdict = None  # it was not acted on, and may not be sent again: a refusal, temporary or not
     try:
         reading = read(operation, evidence)
     except Exception as error:  # noqa: BLE001 - the request has left: it must be said, not raised
@@ -321,7 +336,7 @@ def _judge(
         problem = f"reading it failed with {type(error).__name__}"
         reading = Reading(Verdict.UNREADABLE, path="$", problem=problem)
     if verdict is None:
-        by_another = intercepted(evidence) if reading.verdict is Verdict.REFUSED else None
+        by_another = intercepted(evidence) if reading.verdict is _REFUSED else None
         if by_another is not None:
             reading = evolve(reading, verdict=Verdict.INTERCEPTED, refusal=by_another)
         return reading.verdict, reading

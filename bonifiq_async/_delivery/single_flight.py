@@ -142,7 +142,9 @@ class SingleFlight:
                 claim.fence = ruling.fence
                 if ruling.in_doubt or scoped in shared.doubts:
                     told = await _doubted(claim, ruling, shared.doubts.get(scoped))
-                claim.seconds = min(claim.deadline, now + ruling.seconds) - loop.time()
+                remembered = now + ruling.seconds
+                until = claim.deadline if claim.deadline < remembered else remembered
+                claim.seconds = until - loop.time()
             else:
                 told = _not_sent(claim, ruling)
         except BaseException:
@@ -166,11 +168,12 @@ class SingleFlight:
                 self._latest = ledger
             while True:
                 left = claim.deadline - now
+                lease = (left if left > 0.0 else 0.0) + LEASE_MARGIN
                 ruling = await ledger.claim(
                     claim.intent,
-                    lease=min(max(left, 0.0) + LEASE_MARGIN, LONGEST_LEASE),
+                    lease=lease if lease < LONGEST_LEASE else LONGEST_LEASE,
                     repeatable=claim.repeatable,
-                    within=max(left, PATIENCE),
+                    within=left if left > PATIENCE else PATIENCE,
                 )
                 if not isinstance(ruling, Held) or claim.deadline - clock() <= POLL:
                     return ruling

@@ -23,6 +23,7 @@ from bonifiq_async._policy.verdict import leaves_doubt
 
 T = TypeVar("T")
 
+_SUCCESSES = (Effect.APPLIED, Effect.ALREADY_APPLIED)
 _REFUSALS = (StopReason.ANSWERED, StopReason.INTERCEPTED)
 KEPT_ANSWER = 2048
 """Bytes of an unreadable answer that are kept for a person to look at."""
@@ -30,7 +31,7 @@ KEPT_ANSWER = 2048
 
 def error_of(operation: Operation[T], delivered: Delivered[T], key: str | None) -> BonifiQError | None:
     """Return the error that a delivery ends with, None when its effect is a success."""
-    if delivered.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED):
+    if delivered.effect in _SUCCESSES:
         return None
     subject = f"Change {printable(key)}" if key is not None else f"The call {operation.name}"
     if delivered.effect is Effect.REFUSED:

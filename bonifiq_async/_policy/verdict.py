@@ -24,6 +24,7 @@ CONTRIBUTION: dict[Verdict, Effect] = {
     Verdict.UNREADABLE: Effect.UNKNOWN,
 }
 """What a verdict says of the balance when the call is given up after it. A 503 is always UNKNOWN."""
+_DOUBTFUL = frozenset(verdict for verdict, effect in CONTRIBUTION.items() if effect is Effect.UNKNOWN)
 
 
 def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
@@ -32,6 +33,8 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
     `asks` says whether the answer asks to wait.
     """
     status = evidence.status
+    if status is not None and 200 <= status <= 299 and evidence.failure is None:
+        return None  # as nearly every answer is
     if status is None:
         return Verdict.LOST if evidence.sent else Verdict.NOT_SENT
     if status == PROXY_REFUSED:  # also of a proxy through which no connection was made
@@ -45,11 +48,9 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
         return Verdict.UNREADABLE if status < 400 else None
     if evidence.failure is not None:
         return Verdict.LOST
-    if not 200 <= status <= 299 and not 400 <= status <= 499:
-        return Verdict.UNREADABLE
-    return None
+    return None if 400 <= status <= 499 else Verdict.UNREADABLE
 
 
 def leaves_doubt(verdict: Verdict, status: int | None) -> bool:
     """Say whether after this attempt the balance may have changed."""
-    return status == 503 or CONTRIBUTION.get(verdict) is Effect.UNKNOWN
+    return status == 503 or verdict in _DOUBTFUL

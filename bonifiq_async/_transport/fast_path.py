@@ -115,7 +115,7 @@ class FastPath:
         more = b"\r\n" if request.body is None else b"Content-Length: %d\r\n\r\n" % len(request.body)
         if request.headers:
             more = b"".join(f"{n}: {_safe(revealed(v))}\r\n".encode() for n, v in request.headers) + more
-        return b"%b%b%b" % (line, self._head if request.body is None else self._head_of_json, more)
+        return line + (self._head if request.body is None else self._head_of_json) + more
 
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

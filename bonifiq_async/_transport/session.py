@@ -181,7 +181,7 @@ class SessionManager:
             trail.detail = f"{proxies.shown(proxy)} answered with status {PROXY_REFUSED}"
         return Evidence(
             hand_over.done,
-            max(trail.requests, 1) if hand_over.done else 0,
+            (trail.requests or 1) if hand_over.done else 0,
             trail.status,
             trail.headers,
             trail.body,

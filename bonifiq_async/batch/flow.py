@@ -62,12 +62,12 @@ class Pacer:
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may leave."""
-        return max(0.0, self._next - now)
+        return self._next - now if self._next > now else 0.0
 
     def took(self, now: float, pace: float) -> None:
         """Note that a request leaves now, while the provider takes `pace` in a second."""
         since = self._next if now - self._next <= self.SLACK else now
-        self._next = since + 1 / min(self._own, pace)
+        self._next = since + 1 / (pace if pace < self._own else self._own)
 
     def follows(self, pace: float) -> bool:
         """Say whether it is `pace` that keeps requests waiting, and not the rate that was set."""

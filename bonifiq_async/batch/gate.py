@@ -29,6 +29,7 @@ LOOK = 1.0
 
 T = TypeVar("T")
 
+_TOO_LONG = StopReason.RETRY_AFTER_TOO_LONG
 ROUNDS = 3
 """How often a change is begun while it is not certain that the provider is out: when others overtake it
 between outages, when it waits too long for its turn, or when it fails while few others are tried."""
@@ -199,7 +200,7 @@ class Gate:
             return False
         if outcome.error is None and not self._paused:
             self._outage.since = None  # it may have been applied already, and nothing been sent
-        if outcome.reason is StopReason.RETRY_AFTER_TOO_LONG and not passage.alone:
+        if outcome.reason is _TOO_LONG and not passage.alone:
             asked = None if outcome.error is None else outcome.error.retry_after
             self._outage.held_up(passage, self._runtime.monotonic())
             self.hold(asked or 0.0)  # it may have been said to another call of the client

@@ -42,6 +42,9 @@ class BatchSummary:
     by_unit: Mapping[str, tuple[Decimal, Decimal]] = field(factory=dict, hash=False)
 
 
+_APPLIED = Effect.APPLIED
+
+
 @define
 class Tally:
     """The running count behind a summary."""
@@ -61,7 +64,7 @@ class Tally:
         """Add one outcome."""
         self.counts[outcome.effect] += 1
         self.attempts += len(outcome.attempts)
-        if outcome.effect is Effect.APPLIED:
+        if outcome.effect is _APPLIED:
             self.sums.put(outcome.change.unit, outcome.change.value)
         elif outcome.used_elsewhere:
             self.used_elsewhere += 1

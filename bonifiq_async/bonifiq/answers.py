@@ -40,6 +40,7 @@ from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_
 
 T = TypeVar("T")
 
+_BARE, _ACCEPTED = AnswerShape.BARE, Verdict.ACCEPTED
 CUSTOMER_NOT_FOUND = frozenset({"CustomerNotFound", "Customer_NotFound"})
 """Both names the documentation uses (checkout pages; change-tier page)."""
 
@@ -109,12 +110,12 @@ class AnswerReader:
             if status >= 400:
                 return self._concluded(operation, _of_an_error(operation, evidence, _of_a_balance))
             answer = members_of(evidence, decisive=_DECISIVE)
-            if operation.shape is AnswerShape.BARE and "HasError" not in answer:
+            if operation.shape is _BARE and "HasError" not in answer:
                 return _bare(operation, answer)
             found, result = envelope_of(answer), answer.get("Result")
             plain = found is PLAIN and status == 200 and operation.writes
             if plain and type(result) is dict and _denies_nothing(result):  # as nearly every answer is
-                return Reading(Verdict.ACCEPTED, structure(result, operation.result, path="$.Result"))
+                return Reading(_ACCEPTED, structure(result, operation.result, path="$.Result"))
             reading = self._concluded(operation, _of_a_balance(operation, answer, found, status))
             if reading.verdict is not Verdict.ACCEPTED or result is None:
                 return reading

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from bonifiq_async._delivery.calls import Calls
-from bonifiq_async._delivery.terms import Terms
+from bonifiq_async._delivery.terms import AS_USUAL, Terms
 from bonifiq_async._model import validation
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
@@ -47,8 +47,9 @@ class Customers:
         `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
         have changed, repeat with the same key. Source: endpoint page "Add or remove cashback".
         """
+        terms = AS_USUAL if deadline is None else Terms(deadline)
         outcome = await self._calls.outcome(
-            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, Terms(deadline)
+            change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, terms
         )
         if outcome.error is not None:
             raise outcome.error

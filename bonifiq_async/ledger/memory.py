@@ -28,6 +28,7 @@ from bonifiq_async.ledger.protocol import (
     rule,
 )
 
+_CLAIMED, _USED_ELSEWHERE = State.CLAIMED, State.USED_ELSEWHERE
 CAPACITY = 100_000
 """Keys remembered of each kind: applied, in doubt, and those that the provider does not remember."""
 
@@ -94,7 +95,7 @@ class MemoryLedger:
                 return conflict
         place, now = (intent.operation, intent.key), self._clock()
         row = self._row(place)
-        if row is not None and row.state is State.CLAIMED:
+        if row is not None and row.state is _CLAIMED:
             # Its call still works on it, whatever the system's clock says.
             row = evolve(row, lease_until=now + row.lease_until - self._monotonic())
         ruling = rule(
@@ -110,7 +111,7 @@ class MemoryLedger:
                 self._doubtful.pop(place, None)
             self._rows[place] = Row(
                 intent.digest,
-                State.CLAIMED,
+                _CLAIMED,
                 ruling.in_doubt,
                 ruling.fence,
                 "another call of this process",
@@ -159,7 +160,7 @@ class MemoryLedger:
         if place in self._lasting:
             self._lasting[place] = evolve(row, state=ending.state)
             return True
-        as_claimed = kind is self._done and ending.state is not State.USED_ELSEWHERE
+        as_claimed = kind is self._done and ending.state is not _USED_ELSEWHERE
         kind[place] = row if as_claimed else evolve(row, state=ending.state)
         if len(kind) > self._capacity:
             kind.popitem(last=False)

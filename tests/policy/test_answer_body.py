@@ -90,6 +90,29 @@ def test_a_member_that_decides_stands_once_in_any_charset() -> None:
         json_of(answer(twice), decisive=(b'"HasError"',))
 
 
+TWICE = {
+    "in itself": b'{"HasError":true,"HasError":false}',
+    "as an object that hides another": b'{"Result":{"HasError":true},"a":{"Result":1,"Result":2}}',
+    "deep below": b'{"a":[{"b":{"HasError":true,"HasError":false}}]}',
+    "beside a colon that is escaped": b'{"a":"\\u003a","HasError":true,"HasError":false}',
+    "beside what cannot be written": b'{"a":123456789012345678901234567890,"HasError":true,"HasError":false}',
+    "with a time, whose colons are its own": b'{"HasError":true,"at":"10:00:00","HasError" : false}',
+}
+
+
+@pytest.mark.parametrize("body", TWICE.values(), ids=TWICE.keys())
+def test_a_member_that_decides_is_seen_to_stand_twice(body: bytes) -> None:
+    with pytest.raises(PayloadError, match="twice"):
+        json_of(answer(body), decisive=(b'"HasError"', b'"Result"'))
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"HasError":true,"a":"10:00"}', b'{"a":{"HasError":1},"HasError":"x\\u003a"}']
+)
+def test_a_member_that_decides_may_stand_in_several_objects(body: bytes) -> None:
+    assert isinstance(json_of(answer(body), decisive=(b'"HasError"',)), dict)
+
+
 SPELT = {
     "message": ({"message": USED}, USED),
     "Message": ({"Message": USED}, USED),
