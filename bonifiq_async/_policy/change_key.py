@@ -30,18 +30,15 @@ def key_of(customer_id: str, number: Decimal, reference: str) -> str:
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    return _digits(value).lstrip("-")
+    return format(canonical(value), "f").lstrip("-")
 
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
-    digits = _digits(value)
-    return value if digits == str(value) else Decimal(digits)
-
-
-def _digits(value: Decimal) -> str:
     digits = format(value, "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return value if digits == str(value) else Decimal(digits)
 
 
 def _escape(part: str) -> str:
