@@ -1,5 +1,6 @@
 """Order per customer, without a run: who may start, and that nothing is kept of a lane that is empty."""
 
+import pickle
 from collections import deque
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from bonifiq_async.batch.per_customer import Lanes
 
 @given(st.lists(st.sampled_from("ABC")), st.randoms(use_true_random=False))
 def test_each_customers_changes_start_in_their_order_and_one_at_a_time(customers, random):
-    lanes = Lanes[int]()
+    lanes: Lanes[int] = Lanes()
     running, started, waiting = {}, [], deque(enumerate(customers))
     while waiting or running:
         if waiting and (not running or random.random() < 0.6):
@@ -29,4 +30,4 @@ def test_each_customers_changes_start_in_their_order_and_one_at_a_time(customers
     for name in "ABC":
         numbers = [number for who, number in started if who == name]
         assert numbers == sorted(numbers)
-    assert lanes._lanes == {}
+    assert pickle.dumps(lanes) == pickle.dumps(Lanes())

@@ -177,7 +177,7 @@ async def test_order_per_customer_on_the_wire(sandbox) -> None:
     changes = list(many(400, customers=7))
     async with client_for(server, retry=fast(max_attempts=20, quota=100_000)) as client:
         await all_of(CashbackBatch(client, flow=wide(20)), changes)
-    effects = list(server.books._effects)
+    effects = [effect.key for effect in server.books.history()]
     for lane in range(7):
         assert [int(key) for key in effects if int(key) % 7 == lane] == list(range(lane, 400, 7))
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from conftest import raba7ni_client_for
 from console import Ended, process
 
@@ -394,12 +395,13 @@ def left(console, raba7ni):
     """A sandbox, after a program left every kind of change in doubt in the ledger `l`."""
     server = raba7ni(faults=FaultScript(["close-after"] * 6))
     server.books.move("earn", None, 10, 1, Decimal(100))
-    server.books._tokens["t"], server.books.person(1).pin = 1, "4711"
+    server.books.person(1).pin = "4711"
 
     async def send() -> None:
         async with SqliteLedger("l") as ledger, raba7ni_client_for(server, ledger=ledger) as client:
             for change in CHANGES:
-                assert (await client.outcome_of(change)).effect is Effect.UNKNOWN
+                signed = {"member_token": server.sign_in(1)} if isinstance(change, Redeem) else {}
+                assert (await client.outcome_of(evolve(change, **signed))).effect is Effect.UNKNOWN
 
     asyncio.run(send())
     return server

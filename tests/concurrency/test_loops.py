@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from conftest import change, client_for
 
 from bonifiq_async import CashbackBatch, ConfigurationError, Effect, LedgerError, SqliteLedger
-from bonifiq_async.ledger.sqlite import store, writer
+from bonifiq_async.ledger.sqlite import store
 from bonifiq_async.sandbox import FaultScript
 
 LONGEST = 0.05
@@ -47,16 +48,21 @@ class Disk:
 @pytest.fixture
 def slow_disk(monkeypatch) -> Disk:
     """Make opening, committing and closing a ledger take time: whoever waits there in the loop is seen."""
-    disk, opened, commit = Disk(), store.opened, writer.Writer._commit
+    disk, opened = Disk(), store.opened
 
     class Slow:
-        """A connection that takes time to close."""
+        """A connection that takes time to commit, and to close."""
 
         def __init__(self, connection: object) -> None:
             self._connection = connection
 
         def __getattr__(self, name: str) -> object:
             return getattr(self._connection, name)
+
+        def execute(self, statement: str, *more: object) -> object:
+            if statement == "COMMIT":
+                disk.take_time("commit")
+            return self._connection.execute(statement, *more)
 
         def close(self) -> None:
             disk.take_time("close")
@@ -66,12 +72,7 @@ def slow_disk(monkeypatch) -> Disk:
         disk.take_time("open")
         return Slow(opened(path, **more))
 
-    def slow_commit(self: writer.Writer, *args: object) -> object:
-        disk.take_time("commit")
-        return commit(self, *args)
-
     monkeypatch.setattr(store, "opened", slow_open)
-    monkeypatch.setattr(writer.Writer, "_commit", slow_commit)
     return disk
 
 
@@ -286,11 +287,11 @@ def test_what_is_left_open_would_be_seen(tmp_path: Path) -> None:
 
 async def test_a_client_of_before_the_fork_is_refused_its_ledger(sandbox, tmp_path) -> None:
     """Nothing is sent in a child by a ledger that its parent opened."""
-    if not hasattr(os, "fork"):
-        pytest.skip("this system does not fork")
     async with SqliteLedger(tmp_path / "ledger") as ledger:
-        ledger._pid -= 1  # as it is in a child
+        child = os.getpid() + 1
         async with client_for(sandbox(), ledger=ledger) as client:
-            with pytest.raises(ConfigurationError, match="forked"):
+            with (
+                mock.patch("os.getpid", return_value=child),
+                pytest.raises(ConfigurationError, match="forked"),
+            ):
                 await client.customers.change_cashback(change())
-        ledger._pid += 1

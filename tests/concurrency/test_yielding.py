@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 
 import pytest
 from conftest import http
@@ -59,35 +60,58 @@ async def test_a_fault_of_the_work_is_raised() -> None:
     assert pausing.get() is None
 
 
+def beside(work: Callable[[], None]) -> asyncio.AbstractEventLoop:
+    """Begin `work` beside a loop that stands still from then on."""
+    begun, loop = threading.Event(), asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # what is pending when it is closed
+    task = loop.create_task(in_slices(lambda: (begun.set(), work())))
+    loop.run_until_complete(asyncio.sleep(0))
+    assert begun.wait(60) and not task.done()
+    return loop
+
+
 def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> None:
     monkeypatch.setattr(yielding, "SLICE", 0.0)
     monkeypatch.setattr(yielding, "PATIENCE", 0.001)
-    loop = asyncio.new_event_loop()
-    still = yielding._Slices(loop)
-    still.pause()
+    stood, closed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        pausing.get()()
+        stood.set()
+        closed.wait(60)
+        pausing.get()()
+        ended.set()
+
+    loop = beside(work)
+    assert stood.wait(60)
     loop.close()
-    still.pause()
+    closed.set()
+    assert ended.wait(60)
 
 
 def test_the_loop_is_waited_for_so_long_in_all(monkeypatch) -> None:
     """One that has stopped, with a pause of each millisecond, would keep the process for minutes."""
     monkeypatch.setattr(yielding, "SLICE", 0.0)
-    monkeypatch.setattr(yielding, "PATIENCE", 0.05)
-    loop = asyncio.new_event_loop()
-    still, waits = yielding._Slices(loop), []
-    monkeypatch.setattr(still._granted, "wait", _noting(still._granted.wait, waits))
-    for _ in range(1000):
-        still.pause()
+    monkeypatch.setattr(yielding, "PATIENCE", 0.2)
+    ended = threading.Event()
+    loop = beside(lambda: ([pausing.get()() for _ in range(1000)], ended.set()))
+    assert ended.wait(60)  # one such wait, not a thousand
     loop.close()
-    assert len(waits) == 1
 
 
 async def test_a_large_answer_of_a_call_is_read_with_pauses(raw_server, monkeypatch) -> None:
     """From the wire to the result, beside the loop."""
     rows = [{"Id": number, "BranchName": "x" * 60} for number in range(5_000)]
     body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
-    paused = []
-    monkeypatch.setattr(yielding._Slices, "pause", lambda _: paused.append(threading.current_thread()))
+    monkeypatch.setattr(yielding, "SLICE", 0.0)
+    loop, paused = asyncio.get_running_loop(), []
+    call = loop.call_soon_threadsafe
+
+    def noted(*args: object) -> object:
+        paused.append(threading.current_thread())
+        return call(*args)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", noted)
 
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from conftest import change, client_for
-from ledger_files import by_hand
+from ledger_files import by_hand, commits
 from one_test import one_test
 
 from bonifiq_async import (
@@ -217,7 +217,7 @@ async def test_commits_are_shared(tmp_path):
         granted = await asyncio.gather(*(claimed(ledger, each) for each in intents))
         ends = (ledger.end(each, 1, Ending(State.APPLIED)) for each in intents)
         assert all(await asyncio.gather(*ends)) and {each.fence for each in granted} == {1}
-        assert ledger._writer.commits < 60
+        assert commits(ledger.path) < 60
 
 
 async def test_the_file_is_private_and_holds_no_credential(tmp_path, sandbox):
@@ -338,24 +338,6 @@ async def test_what_another_holds_is_unknown_never_denied(tmp_path, sandbox):
         assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, ())
         assert "another call or process is sending it" in str(outcome.error)
     assert server.books.requests == 0
-
-
-async def test_a_fault_in_a_job_ends_neither_the_thread_nor_its_neighbours(tmp_path):
-    """Whatever it is, each caller hears of its own."""
-    async with SqliteLedger(tmp_path / "l") as ledger:
-        await ledger.bind("p", "a")
-        for fault in (KeyError("x"), RuntimeError("x"), OverflowError("x"), sqlite3.IntegrityError("x")):
-
-            def work(_: sqlite3.Connection, fault: Exception = fault) -> None:
-                raise fault
-
-            bad = ledger._writer.submit(work)
-            good = asyncio.create_task(
-                ledger.claim(evolve(INTENT, key=repr(fault)), lease=60, repeatable=True)
-            )
-            with pytest.raises(LedgerError):
-                await bad
-            assert isinstance(await good, Granted)
 
 
 async def test_a_file_that_was_replaced_is_noticed(tmp_path):

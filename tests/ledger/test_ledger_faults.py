@@ -1,14 +1,18 @@
 """A ledger that fails for a while: what its callers are told, and what is left of it afterwards."""
 
+import asyncio
 import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain, repeat
+from unittest import mock
 
 import pytest
 from attrs import define
 from conftest import change, client_for, fast
+from ledger_files import by_hand
 
 from bonifiq_async import Effect, LedgerError, SqliteLedger
 from bonifiq_async._delivery.terms import Terms
@@ -102,21 +106,23 @@ async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, 
 
 @pytest.mark.parametrize("former", ["new", "in doubt"])
 async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing, tmp_path, sandbox):
-    """Once there is room again, the change goes out; and while there is none, nothing grows."""
-    server = sandbox(faults=FaultScript(["close-before"] * (former == "in doubt")))
+    """Once there is room again, the next change goes out, and of the other nothing was held meanwhile."""
+    server, path = sandbox(faults=FaultScript(["close-before"] * (former == "in doubt"))), tmp_path / "l"
     async with (
-        SqliteLedger(tmp_path / "l") as ledger,
+        SqliteLedger(path) as ledger,
         client_for(server, ledger=ledger, retry=fast(max_attempts=1)) as client,
     ):
         if former == "in doubt":
             await client.outcome_of(change())
         await client.outcome_of(change("first"))
         failing().error = FULL
-        for _ in range(3):
+        for key in (change().change_key, change().change_key, "second"):
             with pytest.raises(LedgerError):
-                await client.outcome_of(change())
-        assert not ledger._live
+                await client.outcome_of(change(key))
         failing().error = None
+        assert (await client.outcome_of(change("second"))).effect is Effect.APPLIED
+    assert by_hand(path, "SELECT name FROM owner") == [], "who leaves with a claim stays known"
+    async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change())).effect is Effect.APPLIED
 
 
@@ -147,46 +153,18 @@ async def test_want_of_memory_is_an_error_of_its_callers_alone(words, failing, t
         assert (await client.outcome_of(change())).effect is Effect.APPLIED
 
 
-async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(monkeypatch, failing, tmp_path):
-    """All that is queued fails, and the next call opens the file anew."""
+async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path):
+    """All that it was asked fails, and the next call opens the file anew."""
+    loop, wrong = asyncio.get_running_loop(), chain([TypeError("no way to tell")], repeat(mock.DEFAULT))
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
-        former = failing()
-        with monkeypatch.context() as patch:
-            patch.setattr(ledger._writer, "_commit", None)
-            waiting = [ledger._writer.submit(lambda _: None) for _ in range(3)]
-            for each in waiting:
-                with pytest.raises(LedgerError, match="not callable"):
-                    await each
-            assert len({id(each.exception()) for each in waiting}) == 3
-        with pytest.raises(LedgerError, match="not callable"):
-            await ledger._writer.submit(lambda _: None)
+        former, tells = failing(), mock.Mock(wraps=loop.call_soon_threadsafe, side_effect=wrong)
+        with mock.patch.object(loop, "call_soon_threadsafe", tells):
+            ended = await asyncio.gather(*(ledger.bind("p", "a") for _ in range(3)), return_exceptions=True)
+        assert [type(each) for each in ended] == [LedgerError] * 3
+        assert all("no way to tell" in str(each) for each in ended) and len(set(map(id, ended))) == 3
         await ledger.bind("p", "a")
         assert failing() is not former
-
-
-@pytest.mark.parametrize("error", [sqlite3.IntegrityError("x"), MemoryError()], ids=repr)
-async def test_a_group_that_was_rolled_back_under_a_job_is_not_half_written(error, failing, tmp_path):
-    """SQLite does so by itself for want of memory or room: all are told, and nothing is kept."""
-    async with SqliteLedger(tmp_path / "l") as ledger:
-        await ledger.bind("p", "a")
-
-        def fails(database: sqlite3.Connection) -> None:
-            database.execute("ROLLBACK")
-            raise error
-
-        writes = "INSERT INTO owner VALUES ('x', 0, 0, 0)"
-        jobs = [
-            ledger._writer.submit(work)
-            for work in (lambda d: d.execute(writes), fails, lambda d: d.execute(writes))
-        ]
-        for job in jobs:
-            with pytest.raises(LedgerError):
-                await job
-        count = await ledger._writer.submit(
-            lambda d: d.execute("SELECT count(*) FROM owner WHERE name = 'x'").fetchone()
-        )
-        assert count == (0,)
 
 
 @pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])

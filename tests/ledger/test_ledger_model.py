@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from ledger_files import by_hand
 
 from bonifiq_async import ConfigurationError, MemoryLedger, Runtime, SqliteLedger
 from bonifiq_async.ledger.protocol import (
@@ -256,6 +257,8 @@ class SqliteMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.names = ["", ""]
+        self.met: set[str] = set()
         self.gone: set[str] = set()
         self.seen: set[tuple[int, int]] = set()
         self.shown = False
@@ -279,6 +282,8 @@ class SqliteMachine(Machine):
             monotonic=lambda: self.now,
         )
         self.run(made.bind("provider", "account"))
+        [self.names[owner]] = {name for (name,) in by_hand(self.path, "SELECT name FROM owner")} - self.met
+        self.met.add(self.names[owner])
         self.beats[owner] = self.now
         return made
 
@@ -286,7 +291,7 @@ class SqliteMachine(Machine):
         """Say what the system shows of an owner."""
         if name in self.gone:
             return False
-        return True if self.shown and name in {each._owner for each in self.ledgers} else None
+        return True if self.shown and name in self.names else None
 
     def acts(self, owner: int) -> None:
         if self.now - self.beats[owner] >= BEAT:
@@ -357,7 +362,7 @@ class SqliteMachine(Machine):
     def bury(self, owner: int, seen: bool) -> None:
         """An owner says nothing more; `seen` if the system tells the others."""
         if seen:
-            self.gone.add(self.ledgers[owner]._owner)
+            self.gone.add(self.names[owner])
             self.seen.add((owner, self.life[owner]))
         self.last[owner, self.life[owner]] = self.beats[owner]
         self.life[owner] += 1

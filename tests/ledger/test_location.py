@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack, closing
 from decimal import Decimal
 from pathlib import Path
@@ -280,16 +281,17 @@ async def test_what_is_written_to_a_file_without_a_name_is_told_to_nobody(act, w
 
 async def test_files_that_go_while_a_commit_is_written_are_noticed_before_it_is_told(tmp_path, sandbox):
     """Between the look before it and its end."""
-    server = sandbox()
-    async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+    server, goes = sandbox(), []
+
+    def clock() -> float:
+        for path in goes:
+            path.unlink(missing_ok=True)
+        return time.time()
+
+    ledger = SqliteLedger(tmp_path / "l", clock=clock)  # asked for the time of a claim within its commit
+    async with ledger, client_for(server, ledger=ledger) as client:
         await client.outcome_of(change("first"))
-        original = ledger._writer._begun
-
-        def begun(database):
-            original(database)
-            (tmp_path / "l-wal").unlink()
-
-        ledger._writer._begun = begun
+        goes.append(tmp_path / "l-wal")
         with pytest.raises(LedgerError, match="No such file"):
             await client.outcome_of(change("second"))
     assert server.books.requests == 1

@@ -15,11 +15,11 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from console import settings
-from ledger_files import by_hand
+from ledger_files import by_hand, commits
 
 from bonifiq_async import Effect, Runtime, SqliteLedger, StopReason
 from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
-from bonifiq_async.ledger.sqlite import owner, store
+from bonifiq_async.ledger.sqlite import store
 from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Lease, Sight, World
 from bonifiq_async.ledger.sqlite.reader import recorded, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -178,17 +178,21 @@ def test_a_process_sees_itself_whatever_its_host_is_called(monkeypatch):
     me = here.me()
     assert here.runs(me) is True
     assert here.runs(me.replace(" on ", " on not-")) is True
-    assert here.runs(me.replace(f" {here._started(os.getpid())} ", " 1 ")) is False
+    started = me.split()[-2]
+    assert started.isdigit() and here.runs(me.replace(f" {started} ", " 1 ")) is False
     assert len({here.me() for _ in range(3)}) == 3
 
 
 def test_a_system_without_proc_tells_nothing(tmp_path):
     """Names are made all the same, and leases counted by the clock that there is."""
-    assert owner._world(tmp_path) == UNKNOWN
-    blind = Sight(UNKNOWN, Runtime(monotonic=lambda: MONO, wall=lambda: WALL), tmp_path)
+    blind = Sight.here(Runtime(monotonic=lambda: MONO, wall=lambda: WALL), tmp_path)
+    assert blind.world == UNKNOWN
     assert blind.me().startswith(f"process {os.getpid()} on ") and "[-/-/- - " in blind.me()
     assert blind.runs(blind.me()) is None and blind.now() == WALL
     assert sight(tmp_path, None).now() == MONO
+
+
+BEAT_OF_HOLDER = "SELECT beat FROM owner WHERE name IN (SELECT owner FROM change)"
 
 
 @pytest.fixture
@@ -243,12 +247,13 @@ async def test_an_owner_at_work_beats_without_a_transaction_of_its_own(unseen, t
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as busy, clock.ledger(tmp_path / "l") as other:
         await busy.claim(INTENT, lease=600, repeatable=True)
-        before = busy._writer.commits
+        assert isinstance(await other.claim(INTENT, lease=60, repeatable=True), Held)
+        before = commits(busy.path)
         for number in range(10):
             clock.passes(BEAT)
             await busy.claim(evolve(INTENT, key=f"k{number}"), lease=600, repeatable=True)
             assert isinstance(await other.claim(INTENT, lease=60, repeatable=True), Held)
-        assert busy._writer.commits == before + 10
+        assert commits(busy.path) == before + 20  # as many as calls of the two, which both beat
 
 
 async def test_an_idle_owner_beats_as_long_as_it_holds_a_claim(unseen, tmp_path, monkeypatch):
@@ -259,15 +264,13 @@ async def test_an_idle_owner_beats_as_long_as_it_holds_a_claim(unseen, tmp_path,
         await idle.claim(INTENT, lease=600, repeatable=True)
         for _ in range(3):
             clock.passes(BEAT)
-            before = idle._beat
-            await until(lambda: idle._beat == clock.monotonic)
-            assert idle._beat > before
+            await until(lambda: by_hand(idle.path, BEAT_OF_HOLDER) == [(clock.monotonic,)])
             assert isinstance(await other.claim(INTENT, lease=60, repeatable=True), Held)
         await idle.end(INTENT, 1, Ending(State.APPLIED, 1))
-        commits = idle._writer.commits
+        before = commits(idle.path)
         clock.passes(10 * BEAT)
         await asyncio.sleep(0.1)
-        assert idle._writer.commits == commits
+        assert commits(idle.path) == before
 
 
 async def test_who_leaves_holds_nothing_and_is_forgotten(unseen, tmp_path):
@@ -280,10 +283,11 @@ async def test_who_leaves_holds_nothing_and_is_forgotten(unseen, tmp_path):
         clock.passes(SILENCE)
         assert isinstance(await other.claim(INTENT, lease=60, repeatable=True), Granted)
         await other.end(INTENT, 2, Ending(State.APPLIED, 1))
+    before = by_hand(tmp_path / "l", "SELECT name FROM owner")
     async with clock.ledger(tmp_path / "l") as last:
         await last.bind("p", "a")
-        found = by_hand(tmp_path / "l", "SELECT name FROM owner")
-        assert found == [(last._owner,)]
+        [after] = by_hand(tmp_path / "l", "SELECT name FROM owner")
+        assert before and after not in before
 
 
 async def test_a_beat_that_nobody_wrote_is_told_as_damage(unseen, tmp_path):
@@ -292,7 +296,7 @@ async def test_a_beat_that_nobody_wrote_is_told_as_damage(unseen, tmp_path):
     async with clock.ledger(tmp_path / "l") as one, clock.ledger(tmp_path / "l") as two:
         await one.claim(INTENT, lease=60, repeatable=True)
         await two.bind("p", "a")
-        by_hand(tmp_path / "l", "UPDATE owner SET beat = 0 WHERE name = ?", one._owner)
+        by_hand(one.path, "UPDATE owner SET beat = 0 WHERE name IN (SELECT owner FROM change)")
         with pytest.raises(Exception, match=r"what stands of 'process .* is not what was written"):
             await two.claim(INTENT, lease=60, repeatable=True)
 

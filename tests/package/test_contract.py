@@ -24,6 +24,7 @@ from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name
 from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq import payloads as bonifiq_payloads
 from bonifiq_async.bonifiq.answers import Envelope
+from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.payloads import (
     CashbackChangeRequest,
     CheckoutRemovalRequest,
@@ -35,8 +36,11 @@ from bonifiq_async.bonifiq.payloads import (
     PendingPoints,
     PointDetailItem,
 )
+from bonifiq_async.bonifiq.sandbox.books import Books
+from bonifiq_async.bonifiq.sandbox.endpoints import Provider
 from bonifiq_async.bonifiq.sandbox.judge import CODES, REFUSALS
 from bonifiq_async.raba7ni import payloads as raba7ni_payloads
+from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.raba7ni.payloads import (
     CardList,
     CardReward,
@@ -61,13 +65,22 @@ from bonifiq_async.raba7ni.payloads import (
 )
 from bonifiq_async.raba7ni.sandbox import endpoints as raba7ni_side
 from bonifiq_async.raba7ni.sandbox import judge
+from bonifiq_async.raba7ni.sandbox.books import Wallets
+from bonifiq_async.raba7ni.sandbox.endpoints import Raba7ni
+from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox.protocol import Speaks
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(__file__).parent.parent / "data"
 Schema = Mapping[str, object]
 Json = dict[str, object]
 AnySandbox = Sandbox | Raba7niSandbox
+SERVED: Mapping[str, Speaks] = {
+    "bonifiq": Provider(Books(), BasicCredentials("token", "key")),
+    "raba7ni": Raba7ni(Wallets({10: 5}), Raba7niCredentials("app", "key"), frozenset(SCOPES)),
+}
+"""What each sandbox serves."""
 
 
 def contract(name: str) -> dict[str, Schema]:
@@ -85,7 +98,7 @@ class Talk:
     """Speaks to a sandbox without the library, and holds every answer against the contract."""
 
     def __init__(self, name: str, sandbox: AnySandbox, headers: Mapping[str, str]) -> None:
-        self.contract = CONTRACTS[name]
+        self.name, self.contract = name, CONTRACTS[name]
         self.sandbox, self.headers = sandbox, headers
         self.seen: set[tuple[str, str]] = set()
 
@@ -200,7 +213,7 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
     assert said("POST", REMOVAL, asked | {"CheckoutId": "none"}) == 200
     assert said("POST", REMOVAL, asked | {"CheckoutId": ""}) == 400
     assert said("POST", REMOVAL, asked | {"CustomerId": "nobody"}) == 400
-    assert talk.seen == served(server)
+    assert talk.seen == set(SERVED[talk.name].routes())
     if not old_envelope:
         known = {each.name for each in REFUSALS.values() if each.name} | {
             each.name for each in CODES.values()
@@ -305,7 +318,7 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
             assert said("POST", f"{paths}/request-otp", {"phone_number": "1"}) == 404
         assert said("GET", f"{MOVES}/balance?card_id=10&member_id=1", X_Api_Key="other") == 401
         assert said("POST", f"{MOVES}/refund", refund | {"cashback_to_deduct": 1000}) == 200  # with a warning
-        assert talk.seen == served(server)
+        assert talk.seen == set(SERVED[talk.name].routes())
     with Raba7niSandbox(scopes=[]) as server:
         talk = raba7ni(server)
         assert said("GET", "/api/v1/cashback/cards") == 403
@@ -317,14 +330,9 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
 def test_what_faults_answer_is_an_error_of_the_contract(status: int) -> None:
     """A fault with a status says what an error of the provider says."""
     schemas = {"bonifiq": "ExternalApiEnvelope", "raba7ni": "ErrorEnvelope"}
-    for name, server in (("bonifiq", Sandbox()), ("raba7ni", Raba7niSandbox())):
+    for name, side in SERVED.items():
         schema = {"$ref": f"#/components/schemas/{schemas[name]}"}
-        assert not list(validator(CONTRACTS[name], schema).iter_errors(server._provider.failure(status)))
-
-
-def served(server: AnySandbox) -> set[tuple[str, str]]:
-    """Return method and path of every operation that a sandbox has."""
-    return set(server._provider.routes())
+        assert not list(validator(CONTRACTS[name], schema).iter_errors(side.failure(status)))
 
 
 # --- what the payloads have ---
@@ -497,7 +505,7 @@ def test_nothing_that_is_sent_breaks_a_sandbox(name: str) -> None:
         if name == "raba7ni":
             headers["X-Member-Token"] = server.sign_in(1).reveal()
         document = schemathesis.openapi.from_dict(CONTRACTS[name])
-        for method, path in served(server):
+        for method, path in SERVED[name].routes():
             operation = document[path][method]
             for mode in schemathesis.GenerationMode:
 

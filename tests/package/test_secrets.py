@@ -14,7 +14,8 @@ from urllib.parse import quote
 import aiohttp
 import attrs
 import pytest
-from conftest import CHANGED, change, client_for, delivery_of, fast, http, read_request
+from alive import parts
+from conftest import CHANGED, change, client_for, fast, http, read_request
 from escapes import ESCAPES, PLAIN, Write
 from tracebacks import rendered
 
@@ -28,6 +29,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
+from bonifiq_async._transport.session import SessionManager
 from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.files.outcome_file import json_line, record
 from bonifiq_async.sandbox import FaultScript
@@ -91,7 +93,7 @@ async def test_a_failing_call_shows_no_secret(call: Call, faults: list[str], san
         error = caught.value
         shown = [repr(error), str(error), str(error.__dict__), rendered(error)]
         shown += traceback.format_exception(error)
-        shown += [repr(client), repr(client.customers), repr(client._session), repr(delivery_of(client))]
+        shown += [repr(each) for each in parts(client)]
         assert [leaks(text) for text in shown] == [[]] * len(shown)
         assert leaks(pickle.dumps(error)) == []
         kept = pickle.loads(pickle.dumps(error))
@@ -206,15 +208,13 @@ async def test_values_show_no_secret(sandbox) -> None:
         batch = CashbackBatch(client)
         shown = [
             CREDENTIALS,
-            client,
-            client.customers,
-            client.checkout,
-            client._session,
+            *parts(client),
             batch,
             server,
             outcome,
         ]
-        shown += [vars(each) for each in (client, client.customers, client._session, batch)]
+        [session] = [each for each in parts(client) if isinstance(each, SessionManager)]
+        shown += [vars(each) for each in (client, client.customers, session, batch)]
         texts = [form(each) for each in shown for form in (repr, str, "{!s:>1}".format)]
         assert [leaks(text) for text in texts] == [[]] * len(texts)
     assert leaks(pickle.dumps(outcome)) == []

@@ -1,6 +1,7 @@
 """What the shared behaviours need to know of Raba7ni."""
 
 from decimal import Decimal
+from unittest import mock
 
 from conftest import http
 from sides import AMOUNT, Side
@@ -15,7 +16,7 @@ class ThisSide(Side):
     path = b"/api/v1/cashback/"
     yes = http(b'{"success":true,"data":{"transaction_id":1,"new_balance":12}}')
     balance = http(b'{"success":true,"data":{"card_id":10,"member_id":123,"cashback_balance":12}}')
-    secrets_of_a_change = ("canary.member.token", "canary-pin-4711")
+    secrets_of_a_change = ("sandbox.canary-member-token", "canary-pin-4711")
 
     def change(self, reference: str = "order-1", amount: Decimal = AMOUNT, customer: int = 123) -> Earn:
         return Earn(card_id=10, member=Member.by_id(customer), purchase_amount=amount, reference=reference)

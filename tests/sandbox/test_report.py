@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from alive import parts
 from conftest import change, client_for
 from one_test import one_test
 
@@ -166,8 +167,8 @@ def test_no_repr_shows_what_a_failing_test_must_not_print() -> None:
         Request({}, {}, {"X-Member-Token": secret}, secret.encode()),
         Reply(200, {"member_token": secret}),
         Arrival(1, body=secret.encode()),
-        server._provider,
-        other._provider,
+        *parts(server),
+        *parts(other),
         server.environment(),
         other.environment(),
     ]

@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,3 +53,17 @@ def by_hand(path: Path, statement: str, *values: object) -> list[tuple[object, .
     """Do in the file what another program does: on a connection of its own, in one transaction."""
     with closing(sqlite3.connect(path, timeout=10)) as database, database:
         return database.execute(statement, values).fetchall()
+
+
+def commits(path: Path) -> int:
+    """Return how many transactions the log of an open ledger holds, as the format of the log has it.
+
+    A frame that ends one says how many pages the file has then; others say 0 (sqlite.org/walformat.html). A
+    ledger begins its log anew after its first commit.
+    """
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    if not log:
+        return 0
+    (page,), salts = struct.unpack_from(">8xI", log), log[16:24]
+    frames = (log[at : at + 16] for at in range(32, len(log), 24 + page))
+    return sum(frame[8:] == salts and frame[4:8] != bytes(4) for frame in frames)

@@ -70,6 +70,9 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._instant.now
 
+    def skip(self, seconds: float) -> None:
+        self._instant.now += seconds
+
 
 @contextlib.contextmanager
 def _alarm(rings: Callable[..., None]) -> Iterator[None]:
@@ -108,6 +111,11 @@ def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
 def now() -> float:
     """Return the time of the running loop."""
     return asyncio.get_running_loop().time()
+
+
+def stands_still(seconds: float) -> None:
+    """Hold the running loop up for so long."""
+    asyncio.get_running_loop().skip(seconds)
 
 
 def runtime(seed: int = 7) -> Runtime:

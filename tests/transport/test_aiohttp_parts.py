@@ -1,5 +1,6 @@
 """The fast path leans on parts of aiohttp: where one is missing, the public way is taken and told once."""
 
+import asyncio
 import logging
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ from bonifiq_async import PoolLimits, Timeouts
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport import aiohttp_parts, fast_path
-from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY
+from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY, Parts
 from bonifiq_async._transport.connector import KeptConnector
 from bonifiq_async._transport.session import SessionManager
 
@@ -181,11 +182,12 @@ async def test_each_of_them_is_missed(path: str, server, monkeypatch) -> None:
     """One that is replaced while a session is in use takes the fast path away, and gives it back."""
     session = manager()
     await attempt(session, server)
+    parts = Parts(session.ready(), asyncio.get_running_loop())
     module, _, name = path.partition(".")
     for attribute in PASSED_BY[path]:
-        assert session._direct.parts.foreign() is None
+        assert parts.foreign() is None
         with monkeypatch.context() as patch:
             patch.setattr(getattr(sys.modules[f"aiohttp.{module}"], name), attribute, lambda *_: None)
-            assert session._direct.parts.foreign() is not None, attribute
-    assert session._direct.parts.foreign() is None
+            assert parts.foreign() is not None, attribute
+    assert parts.foreign() is None
     await session.aclose()

@@ -30,6 +30,7 @@ from bonifiq_async import (
     Timeouts,
     Verdict,
 )
+from bonifiq_async._transport.connector import KeptConnector
 
 pytestmark = pytest.mark.usefixtures("way")
 """Everything that is sent here is sent directly and by aiohttp's session."""
@@ -188,7 +189,7 @@ async def test_framing(raw: bytes, effect: Effect, raw_server) -> None:
     assert (await outcome(server, raw_server)).effect is effect
 
 
-async def test_an_answer_before_the_request_was_read_is_none(raw_server) -> None:
+async def test_an_answer_before_the_request_was_read_is_none(raw_server, monkeypatch) -> None:
     """It was on the line before the change left: nothing was sent there, and nothing is claimed of it."""
     greeted = asyncio.Event()
 
@@ -198,16 +199,16 @@ async def test_an_answer_before_the_request_was_read_is_none(raw_server) -> None
         greeted.set()
         await read_request(reader)
 
+    connect = KeptConnector.connect
+
+    async def connected_and_greeted(*args: object) -> object:
+        connection = await connect(*args)
+        await greeted.wait()
+        await asyncio.sleep(0.01)  # until the greeting has been received
+        return connection
+
+    monkeypatch.setattr(KeptConnector, "connect", connected_and_greeted)
     async with to(await raw_server(greets)) as client:
-        connect = client._session.ready().connector.connect
-
-        async def connected_and_greeted(*args: object) -> object:
-            connection = await connect(*args)
-            await greeted.wait()
-            await asyncio.sleep(0.01)  # until the greeting has been received
-            return connection
-
-        client._session.ready().connector.connect = connected_and_greeted
         result = await client.outcome_of(change())
     assert result.effect is Effect.NOT_APPLIED
     assert [(each.verdict, each.sent) for each in result.attempts] == [(Verdict.NOT_SENT, False)]

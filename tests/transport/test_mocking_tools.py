@@ -16,6 +16,7 @@ import wrapt
 from aiohttp import web
 from aiohttp.helpers import TimerNoop
 from aioresponses import aioresponses
+from alive import parts
 from attrs import frozen
 from conftest import CHANGED, POINTS, change, fast
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -32,6 +33,7 @@ from bonifiq_async import (
 )
 from bonifiq_async._model.evidence import HandOver
 from bonifiq_async._policy.request import PreparedRequest
+from bonifiq_async._transport.fast_path import FastPath
 from bonifiq_async._transport.session import SessionManager
 
 SESSION, REQUEST, RESPONSE = aiohttp.ClientSession, aiohttp.ClientRequest, aiohttp.ClientResponse
@@ -108,9 +110,15 @@ def method(owner: type, name: str, **settings: object) -> Tool:
     return lambda _client, _call: mock.patch.object(owner, name, **settings)
 
 
+def session_of(client: BonifiQClient) -> aiohttp.ClientSession:
+    """Return the session that a client has made, or makes now."""
+    [manager] = [part for part in parts(client) if isinstance(part, SessionManager)]
+    return manager.ready()
+
+
 def on_the_session(name: str) -> Tool:
     """Replace one method of the session of the client alone."""
-    return lambda client, _: mock.patch.object(client._session.ready(), name, side_effect=Barred)
+    return lambda client, _: mock.patch.object(session_of(client), name, side_effect=Barred)
 
 
 def pooked(_client: BonifiQClient, call: Call) -> contextlib.AbstractContextManager:
@@ -129,7 +137,7 @@ TOOLS: dict[str, Tool] = {
     "mock.patch of the session's _request": on_the_session("_request"),
     "mock.patch of the session's verb": lambda client, call: on_the_session(call.verb)(client, call),
     "mock.patch of the connector's connect": lambda client, _: mock.patch.object(
-        client._session.ready().connector, "connect", side_effect=barred
+        session_of(client).connector, "connect", side_effect=barred
     ),
     "mock.patch of TCPConnector.connect": method(CONNECTOR, "connect", new=barred),
     "mock.patch of BaseConnector.connect": method(BASE_CONNECTOR, "connect", new=barred),
@@ -159,8 +167,15 @@ def client_of(server: TalkingServer, session: aiohttp.ClientSession | None = Non
 @pytest.mark.parametrize("begun", [True, False], ids=["a kept connection", "a new client"])
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:unittest.mock")  # a mock's coroutine is not awaited
-async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, caplog) -> None:
+async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, caplog, monkeypatch) -> None:
     """Be it applied before the client's first request or between two; afterwards all is as before."""
+    straight, exchange = [], FastPath.exchange
+
+    async def noted(self: FastPath, *given: object) -> None:
+        straight.append(given)
+        await exchange(self, *given)
+
+    monkeypatch.setattr(FastPath, "exchange", noted)
     caplog.set_level(logging.INFO, "bonifiq_async")
     with TalkingServer(answers(call.answer)) as server:
         async with client_of(server) as client:
@@ -173,7 +188,7 @@ async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, 
             if begun:
                 await call.make(client)
                 assert len(server.reached) == reached + 1
-                assert client._session._direct.parts.foreign() is None
+                assert len(straight) == 2, "the first and the last"
     said = [text for text in caplog.messages if "fast path" in text]
     assert len(said) == len(set(said)) <= 2
 
@@ -220,7 +235,7 @@ async def test_a_trace_that_is_added_to_a_session_sees_every_request(call: Call)
         async with client_of(server) as client:
             await call.make(client)
             trace.freeze()
-            client._session.ready().trace_configs.append(trace)
+            session_of(client).trace_configs.append(trace)
             await call.make(client)
     assert seen == [call.verb.upper()]
 

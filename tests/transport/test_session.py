@@ -13,7 +13,21 @@ from decimal import Decimal
 import aiohttp
 import pytest
 from aiohttp import web
-from conftest import CHANGED, POINTS, Clock, change, client_for, delivery_of, fast, http, read_request, until
+from aiohttp.client_proto import ResponseHandler
+from alive import alive
+from conftest import (
+    CHANGED,
+    POINTS,
+    Clock,
+    change,
+    claims_of,
+    client_for,
+    delivery_of,
+    fast,
+    http,
+    read_request,
+    until,
+)
 
 from bonifiq_async import (
     BasicCredentials,
@@ -28,6 +42,7 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async._concurrency.limiter import Limiter
+from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._policy.request import prepare
 from bonifiq_async._transport.public_path import ANSWER_LIMIT, ERROR_LIMIT
 from bonifiq_async.bonifiq import answers, operations
@@ -42,18 +57,20 @@ KEY = CHANGE.change_key
 SECRET = BasicCredentials("token", "secret")
 ONCE = fast(max_attempts=1)
 TWICE = fast(max_attempts=2)
+LIMITS = Timeouts(connect=2.0, attempt=5.0, call=20.0)
 
 
 def to(url: str, **settings: object) -> BonifiQClient:
     """Return a client of a bare server."""
-    settings = {"retry": fast(), "timeouts": Timeouts(connect=2.0, attempt=5.0, call=20.0)} | settings
+    settings = {"retry": fast(), "timeouts": LIMITS} | settings
     return BonifiQClient(SECRET, base_url=url, **settings)
 
 
 async def attempts_of_a_read(client: BonifiQClient) -> tuple:
     """Read a balance; return the attempts also where it fails."""
-    request = prepare(operations.POINTS, client.customers._base_url, {"customer_id": "ANA"})
-    calls = client.customers._calls
+    url, delivery = client.customers.prepared(CHANGE).base_url, delivery_of(client)
+    request = prepare(operations.POINTS, url, {"customer_id": "ANA"})
+    calls = Calls(delivery, claims_of(), LIMITS)
     try:
         _, attempts = await calls.value(operations.POINTS, request, AnswerReader().read)
     except (NotAppliedError, PayloadError) as error:
@@ -677,8 +694,7 @@ async def test_an_answer_that_nobody_asked_for_is_no_answer(borrowed: bool, raw_
     async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, session=session) as client:
         first = await client.outcome_of(change("K1", customer="bob"))
         taken.set()
-        kept = client._session.ready().connector._conns
-        await until(lambda: any(line.should_close for lines in kept.values() for line, _ in lines))
+        await until(lambda: any(line.should_close for line in alive(ResponseHandler)))
         second = await client.outcome_of(change("K2", customer="ana"))
     if session is not None:
         await session.close()

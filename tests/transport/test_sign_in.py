@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Unpack
 
 import pytest
 from conftest import CHANGED, fast, http, read_request
@@ -10,7 +11,11 @@ from bonifiq_async import BonifiQClient, ConfigurationError, Effect, Timeouts, V
 from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import PreparedRequest, prepare
+from bonifiq_async._provider.connection import ConnectionOptions
+from bonifiq_async._transport.sign_in import SignIn
+from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CustomerPoints
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -31,11 +36,17 @@ class Fresh:
         return {"X-Signature": Secret(f"signature-{len(self.asked)}"), "X-Time": "plain"}
 
 
-def client_of(url: str, sign_in: object, **settings: object) -> BonifiQClient:
+class Signing(BonifiQClient):
+    """A client whose every attempt is signed, as that of a provider that asks for it."""
+
+    def __init__(self, sign_in: SignIn, **options: Unpack[ConnectionOptions]) -> None:
+        calls, address = self._connect(BasicCredentials("a", "b"), sign_in, **options)
+        self.customers = Customers(calls, address, AnswerReader())
+
+
+def client_of(url: str, sign_in: SignIn, **settings: object) -> BonifiQClient:
     """Return a client whose every attempt is signed by `sign_in`."""
-    client = BonifiQClient(BasicCredentials("a", "b"), base_url=url, retry=fast(max_attempts=3), **settings)
-    client._session._sign_in = sign_in
-    return client
+    return Signing(sign_in, base_url=url, retry=fast(max_attempts=3), **settings)
 
 
 async def served(raw_server: object, *answers: bytes) -> tuple[str, list[bytes]]:

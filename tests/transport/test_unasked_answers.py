@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 import uvloop
+from aiohttp.client_proto import ResponseHandler
+from alive import alive
 from conftest import CHANGED, POINTS, change, fast, http, until
 from talking_server import TalkingServer, answers, speaking, trust
 
@@ -232,6 +234,7 @@ def test_a_server_that_speaks_first_is_not_asked_for_ever(run) -> None:
 
 async def test_a_call_that_is_cancelled_while_it_looks_leaves_no_connection() -> None:
     """Neither taken nor kept."""
+    before = {id(line) for line in alive(ResponseHandler)}
     with TalkingServer(answers(CHANGED)) as server:
         async with client_of(server) as client:
             await client.outcome_of(change("K1"))
@@ -241,6 +244,5 @@ async def test_a_call_that_is_cancelled_while_it_looks_leaves_no_connection() ->
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            pool = client._session.ready().connector
-            assert not pool._acquired and not pool._conns
+            await until(lambda: {id(line) for line in alive(ResponseHandler)} <= before)
             assert len(server.reached) == 1

@@ -400,7 +400,8 @@ def change(number: int, customer: str = "f0-1") -> CashbackChange:
 
 def arrival(key: str, moment: float = 1.0, body: bytes = b"b", **more: object) -> Seen:
     """A request of a record."""
-    return Seen(**{**Seen(moment, key, "f0-1", body, "", 0.0, True)._asdict(), **more})
+    usual = {"customer": "f0-1", "fault": "", "until": 0.0, "claimed": True}
+    return Seen(moment, key, digest=body, **usual | more)
 
 
 GOOD = killed_runs.Record(

@@ -85,9 +85,9 @@ class Sight:
     kill: Callable[[int, int], object] = os.kill
 
     @classmethod
-    def here(cls, runtime: Runtime) -> "Sight":
+    def here(cls, runtime: Runtime, proc: Path = Path("/proc")) -> "Sight":
         """Return what this process sees."""
-        return cls(_world(Path("/proc")), runtime)
+        return cls(_world(proc), runtime, proc)
 
     def me(self) -> str:
         """Return the name of a new owner: this process, and a part that tells its ledgers apart."""

@@ -1,0 +1,96 @@
+"""The ledger's thread by itself: what shares a commit, and what a fault in one job does to the others."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from ledger_files import by_hand, commits
+
+from bonifiq_async import LedgerError
+from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
+from bonifiq_async.ledger.sqlite.writer import TURNS, Writer
+
+SOON = 8.0
+WRITES = "INSERT INTO owner VALUES ('x', 0, 0, 0)"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger"
+
+
+@pytest.fixture
+async def writer(path: Path) -> AsyncIterator[Writer]:
+    """A thread that has its file open."""
+    writer = Writer(path, lambda give_up: opened(path, give_up=give_up))
+    writer.start()
+    await asyncio.to_thread(writer.wait)
+    yield writer
+    await asyncio.to_thread(writer.stop)
+
+
+def writes(database: LedgerConnection) -> None:
+    database.execute(WRITES)
+
+
+async def test_work_of_a_few_turns_shares_a_commit_and_no_more_are_waited_for(writer, path) -> None:
+    """The loop stands still while it is looked whether the thread was called."""
+    begun, before = threading.Event(), commits(path)
+    first = writer.submit(lambda database: (writes(database), begun.set()))
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    assert not begun.wait(0.05), "the thread is not called yet"
+    second = writer.submit(lambda database: database.execute("DELETE FROM owner"))
+    await asyncio.sleep(0)
+    assert begun.wait(SOON), "the thread was called"
+    await asyncio.gather(first, second)
+    assert commits(path) == before + 1
+
+
+FAULTS = [KeyError("x"), RuntimeError("x"), OverflowError("x"), sqlite3.IntegrityError("x")]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+async def test_a_fault_in_a_job_ends_neither_the_thread_nor_its_neighbours(fault, writer, path) -> None:
+    """Whatever it is, each caller hears of its own."""
+
+    def fails(_: LedgerConnection) -> None:
+        raise fault
+
+    bad, good = writer.submit(fails), writer.submit(writes)
+    with pytest.raises(LedgerError):
+        await bad
+    await good
+    assert by_hand(path, "SELECT count(*) FROM owner") == [(1,)]
+
+
+UNDONE = {
+    "pages that make no sense": ("SELECT 1", sqlite3.DatabaseError("disk image is malformed"), "is damaged"),
+    "want of room": ("ROLLBACK", sqlite3.IntegrityError("x"), "cannot be written"),
+    "want of memory": ("ROLLBACK", MemoryError(), "MemoryError"),
+}
+
+
+@pytest.mark.parametrize(("does", "error", "why"), UNDONE.values(), ids=UNDONE)
+async def test_a_group_that_is_undone_is_not_half_written(does, error, why, writer, path) -> None:
+    """SQLite rolls back by itself for want of memory or room: all are told, and nothing is kept."""
+
+    def fails(database: LedgerConnection) -> None:
+        database.execute(does)
+        raise error
+
+    for job in [writer.submit(work) for work in (writes, fails, writes)]:
+        with pytest.raises(LedgerError, match=why):
+            await job
+    await writer.submit(lambda _: None)  # the thread goes on
+    assert by_hand(path, "SELECT count(*) FROM owner") == [(0,)]
+
+
+async def test_what_is_asked_of_a_writer_that_has_ended_is_answered(writer) -> None:
+    """A thread may close the ledger between two steps of another: that one is told, and waits for nothing."""
+    await asyncio.to_thread(writer.stop)
+    with pytest.raises(LedgerError, match="was closed while it was asked"):
+        await asyncio.wait_for(writer.submit(lambda _: None), SOON)

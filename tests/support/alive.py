@@ -1,0 +1,28 @@
+"""What is alive in the interpreter, as its garbage collector knows it: so a leak is seen from outside."""
+
+import gc
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+HELD_IN = (dict, list, tuple, set, frozenset, deque, Mapping)
+
+
+def alive(kind: type[T]) -> list[T]:
+    """Return all that is of `kind`, once what nothing refers to is gone."""
+    gc.collect()
+    return [each for each in gc.get_objects() if issubclass(type(each), kind)]
+
+
+def parts(whole: object) -> Iterator[object]:
+    """Yield the package's objects that `whole` consists of, itself included, wherever it keeps them."""
+    seen, left = set[int](), [whole]
+    while left:
+        each = left.pop()
+        ours = type(each).__module__.startswith("bonifiq_async")
+        if id(each) not in seen and (ours or isinstance(each, HELD_IN)):
+            seen.add(id(each))
+            left += gc.get_referents(each)
+            if ours:
+                yield each
