@@ -2,7 +2,6 @@
 
 bench                a sandbox in a process of its own, which writes down all that arrives
 claims               the list of claims, and how they are tried one after another
-earnings             a child process that earns at Raba7ni, one line an outcome
 experiments/         the experiments
 finding              a claim, its result, and an experiment for several claims
 killing              children that are killed and started again until they end by themselves

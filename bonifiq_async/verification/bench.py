@@ -54,6 +54,11 @@ class Seen(NamedTuple):
     claimed: bool | None
 
 
+def digest_of(body: bytes) -> bytes:
+    """Return what stands for a body."""
+    return hashlib.blake2b(body, digest_size=8).digest()
+
+
 @frozen
 class Closed:
     """All that the provider knows: what arrived, and what took effect, in order: customer, value and key."""
@@ -194,7 +199,7 @@ class _Witness(FaultScript):
             if met.fault.retry_after == "date":
                 asked = int(wall + asked) - wall  # a date has whole seconds
             until = moment + asked
-        digest = hashlib.blake2b(arrival.body, digest_size=8).digest()
+        digest = digest_of(arrival.body)
         self.seen.append(Seen(moment, arrival.key, arrival.customer, digest, met.name, until, claimed))
         self.arrived[group] += 1
         return met

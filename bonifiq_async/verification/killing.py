@@ -1,18 +1,23 @@
-"""Children that are killed again and again, and started again, until they end by themselves."""
+"""Children that are killed again and again and started again, until they end by themselves."""
 
 import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from attrs import frozen
 
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.verification.bench import Bench
 
 POLL = 0.05
 """Seconds between two looks at a child."""
+IN_FLIGHT = 32
+"""Changes that a child has in flight at the most."""
+APPLIED = frozenset({Effect.APPLIED.name.lower(), Effect.ALREADY_APPLIED.name.lower()})
 
 
 @frozen
@@ -32,6 +37,38 @@ class Course:
     told: dict[str, str]
 
 
+def apply(name: str, *options: str) -> tuple[str, ...]:
+    """Return the command that applies the file `NAME.csv`, and tells it in `NAME.jsonl`."""
+    files = (f"{name}.csv", "--out", f"{name}.jsonl", "--ledger", f"{name}.csv.ledger")
+    return "-m", "bonifiq_async", "apply", *files, "--yes", "--max-in-flight", str(IN_FLIGHT), *options
+
+
+def told_in(path: Path) -> dict[str, str]:
+    """Return the last effect that an outcome file has of each key; a kill can tear its last line."""
+    told = dict[str, str]()
+    for line in _lines(path):
+        # No other program is there: a run that reports so has forgotten a request of this very file.
+        told[str(line["change_key"])] = (
+            "used elsewhere" if line.get("used_elsewhere") else str(line["effect"])
+        )
+    return told
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, object]]:
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        try:
+            yield msgspec.json.decode(line, type=dict[str, object])
+        except msgspec.DecodeError:
+            continue
+
+
+def searched(folder: Path, secrets: Sequence[str]) -> tuple[dict[str, bool], list[str]]:
+    """Say of each file that is not empty whether it holds a secret, and which temporary files are left."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    found = {name: any(each.encode() in text for each in secrets) for name, text in files.items() if text}
+    return found, [path.name for path in sorted(folder.glob("*.tmp/*"))]
+
+
 def moments(chance: random.Random, requests: int, kills: int) -> list[int]:
     """Return after how many requests each kill comes: all before the last twentieth of the work."""
     return sorted(chance.randrange(1, max(2, int(requests * 0.95))) for _ in range(kills))
@@ -48,9 +85,11 @@ async def to_the_end(
 ) -> Course:
     """Run `command`, kill it with SIGKILL when so many requests of `group` have arrived, and go on.
 
-    It runs in the folder of `log`, its output goes to files of that name; `told` reads what it has reported.
+    It runs in the folder of `log`; its output goes to files of that name, its temporary files to a folder
+    that ends in .tmp. `told` reads what it has reported.
     """
-    left, done = list(kills), list[Killed]()
+    left, done, scratch = list(kills), list[Killed](), log.with_suffix(".tmp")
+    scratch.mkdir(exist_ok=True)
     while True:
         before = bench.arrived(group)
         with log.with_suffix(".out").open("ab") as out, log.with_suffix(".err").open("ab") as err:
@@ -58,7 +97,7 @@ async def to_the_end(
                 sys.executable,
                 *command,
                 cwd=log.parent,
-                env=bench.environment(),
+                env={**bench.environment(), "TMPDIR": str(scratch)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -3,10 +3,7 @@
 import asyncio
 import csv
 import json
-import random
 import signal
-import time
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +16,10 @@ from console import Ended, process
 from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.raba7ni.files import _may_be
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
-from bonifiq_async.sandbox.faults import TRANSIENT
 
 HEADER = "operation,card_id,member_id,email,phone,amount,reference,key,member_name,cashback_to_deduct"
 COMMAND = ("apply", "changes.csv", "--provider", "raba7ni", "--yes")
@@ -536,57 +531,3 @@ def test_the_sandbox_in_the_foreground(raba7ni, tmp_path):
     wrong = process(None, tmp_path, "sandbox", "--provider", "raba7ni", "--duplicates", "replay")
     _, said = wrong.communicate(timeout=30)
     assert (wrong.returncode, "--duplicates" in said) == (Exit.USAGE, True)
-
-
-# The main job, with everything going wrong.
-
-MANY, KILLS = 5_000, 20
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path):
-    """A fifth of the requests fails, SIGKILL at random: no double, every doubt recorded, the totals agree."""
-    among = [name for name in TRANSIENT if name != "429"]  # which would only make the run slower
-    server, chance = raba7ni(faults=FaultScript(rate=0.2, seed=5, among=among)), random.Random(5)
-    amounts = {str(n): Decimal(chance.randrange(1, 10_000_000)).scaleb(-3) for n in range(MANY)}
-    lines = (f"earn,10,{1 + int(name) % 400},{amount},{name}" for name, amount in amounts.items())
-    (tmp_path / "changes.csv").write_text("\n".join([earns(0)[0], *lines]))
-    for _ in range(KILLS):
-        target = server.books.requests + chance.randrange(60, 300)
-        running = process(server, tmp_path, *COMMAND)
-        while server.books.requests < target and running.poll() is None:
-            time.sleep(0.002)
-        assert running.poll() is None, running.communicate()
-        running.send_signal(signal.SIGKILL)
-        running.communicate()
-    last = process(server, tmp_path, *COMMAND, "--json")
-    told, said = last.communicate(timeout=120)
-    assert (last.returncode, effects(Ended(0, told, said)).keys()) == (
-        Exit.UNKNOWN,
-        {"applied", "already_applied", "unknown"},
-    )
-
-    books, path = server.books, tmp_path / "raba7ni.ledger"
-    happened = {name: books.effects("earn", name) for name in amounts}
-    assert max(books.requests_for("earn", name) for name in amounts) == 1
-    assert max(map(len, happened.values())) == 1
-    states = {each.key.removeprefix("EARN-10-"): each.state for each in recorded(path, set(State))}
-    assert states.keys() == amounts.keys()
-    assert set(states.values()) <= {State.APPLIED, State.UNKNOWN, State.IN_DOUBT}
-    doubts = [name for name, state in states.items() if state is not State.APPLIED]
-    assert all(happened[name] for name in amounts.keys() - set(doubts))
-    assert {len(happened[name]) for name in doubts} == {0, 1}
-    assert len(doubts) >= sum(books.requests_for("earn", name) == 0 for name in amounts)
-
-    with closing(opened(path)) as held:  # so that its log is not written back a thousand times
-        held.execute("SELECT count(*) FROM change").fetchall()
-        for name in doubts:
-            word = State.APPLIED if happened[name] else State.NOT_APPLIED
-            settle(path, f"EARN-10-{name}", PersonsWord(word, "by the books"))
-    found, moved = standing(path), [name for name in amounts if happened[name]]
-    assert found.counts[State.APPLIED] == len(moved)
-    assert found.counts[State.NOT_APPLIED] == MANY - len(moved)
-    assert found.sums[State.APPLIED].single().added == sum(amounts[name] for name in moved)
-    credited = sum(each.amount for effects in happened.values() for each in effects)
-    assert sum(books.balances().values()) == credited
-    assert credited == sum(books.share(10, amounts[name]) for name in moved)

@@ -1,11 +1,6 @@
 """A write that nobody de-duplicates: what follows from every fault on a real socket, and from every crash."""
 
 import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -35,7 +30,7 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -272,62 +267,6 @@ async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
         settled = await earned(client)
         assert settled.effect is (Effect.ALREADY_APPLIED if happened else Effect.APPLIED)
     assert len(server.books.effects("earn", "r")) == 1
-
-
-MANY = """
-import asyncio
-from decimal import Decimal
-from bonifiq_async import CashbackBatch, Earn, FlowControl, Member, Raba7niClient, SqliteLedger
-
-def changes():
-    for number in range(500):
-        yield Earn(card_id=10, member=Member.by_id(1 + number % 20), purchase_amount=Decimal(20),
-                   reference=str(number))
-
-async def main():
-    async with SqliteLedger("l") as ledger, Raba7niClient.from_env(ledger=ledger) as client:
-        async for _ in CashbackBatch(client, flow=FlowControl(max_in_flight=8)).run(changes()):
-            pass
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_nothing_is_doubled(raba7ni, tmp_path) -> None:
-    """SIGKILL at random moments: what is not known is in the ledger; settled by the books, it adds up."""
-    server = raba7ni(faults=FaultScript(rate=0.2, seed=11))
-    chance, kills, path = random.Random(11), 0, tmp_path / "l"
-    while True:
-        running = subprocess.Popen(
-            [sys.executable, "-c", MANY], cwd=tmp_path, env={**os.environ, **server.environment()}
-        )
-        target = server.books.requests + chance.randrange(15, 45)
-        while running.poll() is None and (kills >= 5 or server.books.requests < target):
-            try:
-                running.wait(0.005)
-            except subprocess.TimeoutExpired:
-                continue
-        if running.poll() is not None:
-            break
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        kills += 1
-    assert (running.returncode, kills) == (0, 5)
-    for number in range(500):
-        assert len(server.books.effects("earn", str(number))) <= 1
-        assert server.books.requests_for("earn", str(number)) <= 1
-    for doubtful in list(recorded(path, {State.IN_DOUBT, State.UNKNOWN})):
-        reference = doubtful.key.removeprefix("EARN-10-")
-        happened = server.books.effects("earn", reference)
-        settle(
-            path, doubtful.key, PersonsWord(State.APPLIED if happened else State.NOT_APPLIED, "by the books")
-        )
-    found = standing(path)
-    applied = found.counts[State.APPLIED] + found.counts[State.ALREADY_APPLIED]
-    assert found.counts[State.UNKNOWN] == found.counts[State.IN_DOUBT] == found.counts[State.CLAIMED] == 0
-    assert applied == sum(len(server.books.effects("earn", str(number))) for number in range(500))
-    assert sum(server.books.balances().values()) == found.sums[State.APPLIED].single().added / 20
 
 
 # What a ledger keeps.

@@ -1,12 +1,11 @@
-"""Runs that die, stop, meet each other, or lose their disk: each change has one effect, and it is known.
+"""Runs that die at a named point, stop, meet each other, or lose their disk: each change has one effect.
 
-The suite kills forty times; more is one command:
-`KILLS=200 python -m pytest tests/test_ledger_crash.py -k killed`.
+Runs that are killed at random moments are in `bonifiq_async/verification/experiments/killed_runs.py`, which
+`tests/verification/test_prove.py` drives at the smallest size.
 """
 
 import asyncio
 import os
-import random
 import re
 import shutil
 import signal
@@ -31,11 +30,6 @@ from bonifiq_async.ledger.protocol import DONE, State
 from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.sandbox import Books, FaultScript, Sandbox
 from bonifiq_async.sandbox.rules import Arrival, Meeting
-
-KILLS = int(os.environ.get("KILLS", "12"))
-IN_FLIGHT = 32
-SHARE_KILLED = 0.6
-"""Of the changes, how many the runs that are killed may try: the rest is for the run that ends."""
 
 
 class Plan:
@@ -76,45 +70,6 @@ def ended(running: "subprocess.Popen[str]", code: int = 0) -> tuple[str, str]:
     told, said = running.communicate(timeout=120)
     assert running.returncode == code, said
     return told, said
-
-
-def kill(running: "subprocess.Popen[str]", books: Books, requests: int, seconds: float) -> None:
-    """Kill a process after so many more requests, or so many seconds; it must not have ended before."""
-    requests, moment = books.requests + requests, time.monotonic() + seconds
-    while running.poll() is None and books.requests < requests and time.monotonic() < moment:
-        time.sleep(0.001)
-    running.kill()
-    ended(running, -signal.SIGKILL)
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_every_change_has_one_effect(tmp_path, monkeypatch):
-    """SIGKILL at random moments, then one run to the end: books, balances and ledger agree to the cent.
-
-    What is asked again because an answer was lost stays within one window of changes in flight a kill, and
-    of the customers in the file no copy stays behind.
-    """
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    plan, chance = Plan(tmp_path, 2000), random.Random(7)
-    command = ("apply", "changes.csv", "--yes", "--max-in-flight", str(IN_FLIGHT), "--json")
-    most = max(2, int(2 * SHARE_KILLED * len(plan.rows) / KILLS))
-    with Sandbox(duplicates="error-400", faults=FaultScript(rate=0.2, seed=7)) as sandbox:
-        books = sandbox.books
-        for kills in range(KILLS):
-            seconds = chance.uniform(0.0, 0.7) if chance.random() < 0.25 else 60.0
-            kill(process(sandbox, tmp_path, *command), books, chance.randrange(1, most), seconds)
-            assert books.repeats <= IN_FLIGHT * kills
-        ended(process(sandbox, tmp_path, *command))
-        print(f"{KILLS} kills: {books.requests} requests, {books.repeats} asked again for a lost answer")
-        assert books.repeats <= IN_FLIGHT * KILLS
-        plan.is_done(books)
-        plan.is_known(tmp_path / "changes.csv.ledger")
-        sent = books.requests
-        ended(process(sandbox, tmp_path, *command))
-        assert books.requests == sent
-    assert sys.platform != "linux" or not list(scratch.iterdir())
 
 
 @pytest.mark.slow

@@ -305,7 +305,7 @@ async def test_pages_spoilt_under_a_running_ledger_are_told_as_damage(damaged):
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         await client.outcome_of(change("good", "10.25"))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("UPDATE change SET state = state")  # what the ledger has in memory counts no more
+            other.execute("UPDATE change SET fence = fence + 1")  # its memory is stale
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         content = path.read_bytes()
         path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))

@@ -160,7 +160,8 @@ async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path)
         await ledger.bind("p", "a")
         former, tells = failing(), mock.Mock(wraps=loop.call_soon_threadsafe, side_effect=wrong)
         with mock.patch.object(loop, "call_soon_threadsafe", tells):
-            ended = await asyncio.gather(*(ledger.bind("p", "a") for _ in range(3)), return_exceptions=True)
+            asked = asyncio.gather(*(ledger.bind("p", "a") for _ in range(3)), return_exceptions=True)
+            ended = await asyncio.wait_for(asked, 30)
         assert [type(each) for each in ended] == [LedgerError] * 3
         assert all("no way to tell" in str(each) for each in ended) and len(set(map(id, ended))) == 3
         await ledger.bind("p", "a")

@@ -2,26 +2,22 @@
 
 import asyncio
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
-from conftest import change, client_for, until
+from conftest import until
 from console import settings
 from ledger_files import by_hand, commits
 
-from bonifiq_async import Effect, Runtime, SqliteLedger, StopReason
+from bonifiq_async import Runtime, SqliteLedger
 from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
 from bonifiq_async.ledger.sqlite import store
 from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Lease, Sight, World
-from bonifiq_async.ledger.sqlite.reader import recorded, standing
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 MONO, WALL = 5_000.0, 1_700_000_000.0
@@ -340,43 +336,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-async def test_killed_in_one_container_a_change_goes_on_in_the_next_soon(tmp_path, monkeypatch):
-    """A real one, with process numbers of its own, is killed while its change is on its way."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("only root may make a namespace of processes")
-    with Sandbox(duplicates="error-409", faults=FaultScript(["silence-after"])) as server:
-        child = subprocess.Popen(
-            ["unshare", "-p", "-f", "--kill-child", "--mount-proc", sys.executable, "-c", CONTAINER],
-            cwd=tmp_path,
-            env={**os.environ, **settings(server)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            await until(lambda: server.books.requests == 1 or child.poll() is not None, 30)
-            if child.poll() is not None:
-                pytest.skip(f"no namespace of processes is to be had: {child.communicate()[1]}")
-        finally:
-            child.send_signal(signal.SIGKILL)
-            child.communicate()
-        skipped = [0.0]
-        again = SqliteLedger(tmp_path / "l", monotonic=lambda: time.monotonic() + skipped[0])
-        async with again as ledger, client_for(server, ledger=ledger) as client:
-            early = await client.outcome_of(change("key"), deadline=0.1)
-            assert (early.effect, early.reason) == (Effect.UNKNOWN, StopReason.HELD)
-            assert re.search(
-                r"; its claim ends in (19|20) s, unless it is heard of again: come back then",
-                str(early.error),
-            )
-            [claim] = recorded(tmp_path / "l", set(State))
-            assert claim.state is State.CLAIMED
-            skipped[0] = SILENCE
-            outcome = await client.outcome_of(change("key"))
-        assert outcome.effect is Effect.ALREADY_APPLIED
-        assert len(server.books.effects("key")) == 1
-    assert standing(tmp_path / "l").counts[State.ALREADY_APPLIED] == 1
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from conftest import change, client_for, until
 from ledger_files import AWAY, by_hand
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
+from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.cli.commands.status import status as show_standing
 from bonifiq_async.ledger.protocol import Ending, Held, Intent, State
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
@@ -130,8 +131,8 @@ async def test_a_call_without_end_holds_its_change_for_a_day_at_the_most(tmp_pat
         call = asyncio.create_task(client.outcome_of(change(), deadline=float("inf")))
         await until(lambda: server.books.requests == 1)
         assert by_hand(path, "SELECT lease_until FROM change") == [(500 + 86_400,)]
-        name, digest = "bonifiq.customer.change_cashback", client.customers.prepared(change()).digest
-        same = Intent(name, KEY, digest, "ANA", Decimal(10), "/path", b"{}", client.account)
+        name = "bonifiq.customer.change_cashback"
+        same = Intent(name, KEY, request_digest(change()), "ANA", Decimal(10), "/path", b"{}", client.account)
         held = await ledger.claim(same, lease=60, repeatable=True)
         assert isinstance(held, Held) and held.seconds == 86_400
         call.cancel()

@@ -50,6 +50,5 @@ def test_nothing_but_the_log_logs() -> None:
     assert naming == {
         "_log",
         "cli.entry_point",
-        "verification.earnings",
         "verification.other_process_child",
     }

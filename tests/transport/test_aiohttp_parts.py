@@ -15,7 +15,7 @@ from bonifiq_async import PoolLimits, Timeouts
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport import aiohttp_parts, fast_path
-from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY, Parts
+from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY, AiohttpParts
 from bonifiq_async._transport.connector import KeptConnector
 from bonifiq_async._transport.session import SessionManager
 
@@ -182,7 +182,7 @@ async def test_each_of_them_is_missed(path: str, server, monkeypatch) -> None:
     """One that is replaced while a session is in use takes the fast path away, and gives it back."""
     session = manager()
     await attempt(session, server)
-    parts = Parts(session.ready(), asyncio.get_running_loop())
+    parts = AiohttpParts(session.ready(), asyncio.get_running_loop())
     module, _, name = path.partition(".")
     for attribute in PASSED_BY[path]:
         assert parts.foreign() is None

@@ -22,11 +22,13 @@ from one_test import one_test
 
 from bonifiq_async import CashbackChange
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.verification import NAMES, SCALES, Figures, Finding, Proof, Timeline
-from bonifiq_async.verification.bench import Closed, Seen
+from bonifiq_async.verification.bench import Closed, Seen, digest_of
 from bonifiq_async.verification.experiments import killed_runs, no_deduplication
 from bonifiq_async.verification.finding import SHOWN, found
-from bonifiq_async.verification.killing import Course, Killed, moments
+from bonifiq_async.verification.killing import IN_FLIGHT, Course, Killed, moments
 from bonifiq_async.verification.page import Head, page
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "promises-tried.md").read_text()
@@ -218,6 +220,14 @@ BREAKS = {
         Sight.left = lambda self, claim, _: max(0.0, claim.lease_until - self.now())
         """,
     ),
+    "a copy of the file that stays": (
+        ("secrets",),
+        """
+        import sqlite3, tempfile
+        good = sqlite3.connect
+        sqlite3.connect = lambda name, **more: good(name or tempfile.mkstemp()[1], **more)
+        """,
+    ),
     "another amount": (
         ("never-twice",),
         """
@@ -401,7 +411,12 @@ def change(number: int, customer: str = "f0-1") -> CashbackChange:
 def arrival(key: str, moment: float = 1.0, body: bytes = b"b", **more: object) -> Seen:
     """A request of a record."""
     usual = {"customer": "f0-1", "fault": "", "until": 0.0, "claimed": True}
-    return Seen(moment, key, digest=body, **usual | more)
+    return Seen(moment, key, digest=digest_of(body), **usual | more)
+
+
+def stands(number: int, state: State = State.APPLIED, body: bytes = b"b") -> Recorded:
+    """A change as it stands in the ledger of a record."""
+    return Recorded(f"k{number}", state, "f0-1", body, None, "", Decimal(number), 0.0, 0.0)
 
 
 GOOD = killed_runs.Record(
@@ -413,9 +428,12 @@ GOOD = killed_runs.Record(
         {"f0-1": Decimal(6)},
         {"close-before": 1},
     ),
-    [],
-    [],
-    4,
+    early=[],
+    stand={f"k{number}": stands(number) for number in (1, 2, 3)},
+    again=0,
+    leaks=[],
+    searched=4,
+    copies=[],
 )
 CLAIMS = (
     killed_runs.once,
@@ -439,6 +457,11 @@ def course(**told: str) -> list[Course]:
     return [evolve(GOOD.courses[0], told={**GOOD.courses[0].told, **told})]
 
 
+def ledger(**stand: Recorded) -> killed_runs.Record:
+    """A record whose ledger has other entries."""
+    return evolve(GOOD, stand={**GOOD.stand, **stand})
+
+
 BAD = {
     "twice": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 3, balance=9))),
     "lost": (killed_runs.once, evolve(GOOD, closed=books(1, 2, balance=3))),
@@ -453,7 +476,19 @@ BAD = {
         killed_runs.claim_first,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, arrival("k3", claimed=False)])),
     ),
+    "sent by one more run": (killed_runs.resume, evolve(GOOD, again=1)),
+    "sent again for no kill": (
+        killed_runs.resume,
+        evolve(GOOD, closed=evolve(GOOD.closed, seen=[*GOOD.closed.seen, *[arrival("k2", 3.0)] * IN_FLIGHT])),
+    ),
     "early": (killed_runs.durable, evolve(GOOD, early=["k1"])),
+    "not in the ledger": (
+        killed_runs.durable,
+        evolve(GOOD, stand={f"k{number}": stands(number) for number in (1, 2)}),
+    ),
+    "not applied in the ledger": (killed_runs.durable, ledger(k3=stands(3, State.CLAIMED))),
+    "another amount in the ledger": (killed_runs.durable, ledger(k3=stands(2))),
+    "another body in the ledger": (killed_runs.fixed, ledger(k3=stands(3, body=b"c"))),
     "two bodies": (
         killed_runs.fixed,
         evolve(GOOD, closed=evolve(GOOD.closed, seen=[arrival("k1"), arrival("k1", body=b"c")])),
@@ -464,6 +499,7 @@ BAD = {
     ),
     "out of order": (killed_runs.order, evolve(GOOD, closed=books(1, 3, 2, balance=6))),
     "a credential": (killed_runs.secret, evolve(GOOD, leaks=["f0.err"])),
+    "a copy": (killed_runs.secret, evolve(GOOD, copies=["etilqs_1"])),
 }
 
 
@@ -483,32 +519,57 @@ def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
 def test_an_earning_that_moved_and_was_denied_is_wrong():
     """Also where it moved once alone."""
     closed = Closed([arrival("o-1", fault="500-after")], [("7", Decimal(1), "o-1")], {}, {})
+    stand = {"o-1": State.UNKNOWN}
     told = no_deduplication.Record(
-        {"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "REFUSED"}), closed, (), ()
+        {"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "refused"}), closed, stand, (), ()
     )
     assert no_deduplication.never_twice(told).figures.wrong == 1
-    unknown = evolve(told, course=Course((), 0, {"o-1": "UNKNOWN"}))
+    unknown = evolve(told, course=Course((), 4, {"o-1": "unknown"}))
     assert no_deduplication.never_twice(unknown).problems == ()
     for meant in ({"o-1": ("7", Decimal(2))}, {"o-1": ("8", Decimal(1))}):
         assert no_deduplication.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
 
 
+STANDS = {
+    "moved, in doubt": (True, State.IN_DOUBT, True),
+    "moved, applied": (True, State.APPLIED, True),
+    "moved, refused": (True, State.REFUSED, False),
+    "moved, not there": (True, None, False),
+    "not moved, in doubt": (False, State.UNKNOWN, True),
+    "not moved, not applied": (False, State.NOT_APPLIED, True),
+    "not moved, applied": (False, State.APPLIED, False),
+}
+
+
+@pytest.mark.parametrize(("moved", "state", "right"), STANDS.values(), ids=STANDS)
+def test_an_earning_stands_in_the_ledger_as_it_happened_or_in_doubt(moved, state, right):
+    """So that the sums are those of the books once a person has settled the doubts by them."""
+    meant = dict.fromkeys(("o-1", "o-2"), ("7", Decimal(1)))
+    history = [("7", Decimal(1), "o-2"), *[("7", Decimal(1), "o-1")] * moved]
+    closed = Closed([arrival(key, fault="500-after") for key in meant], history, {}, {})
+    stand = {"o-2": State.APPLIED} | ({} if state is None else {"o-1": state})
+    course = Course((), 4, dict.fromkeys(meant, "unknown"))
+    found = no_deduplication.never_twice(no_deduplication.Record(meant, course, closed, stand, (), ()))
+    assert (found.problems == ()) is right
+
+
 def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
     """One that was answered well is told as applied, but for those in flight when somebody was killed."""
-    keys = [f"o-{number}" for number in range(no_deduplication.IN_FLIGHT + 1)]
+    keys = [f"o-{number}" for number in range(IN_FLIGHT + 1)]
     closed = Closed(list(map(arrival, keys)), [("7", Decimal(1), key) for key in keys], {}, {})
     meant = dict.fromkeys(keys, ("7", Decimal(1)))
-    course = Course((Killed(1.0, {}),), 0, dict.fromkeys(keys, "UNKNOWN"))
-    record = no_deduplication.Record(meant, course, closed, (), ())
+    course = Course((Killed(1.0, {}),), 4, dict.fromkeys(keys, "unknown"))
+    stand = dict.fromkeys(keys, State.UNKNOWN)
+    record = no_deduplication.Record(meant, course, closed, stand, (), ())
     assert no_deduplication.never_twice(record).figures.wrong == 1
-    told = {**course.told, keys[0]: "APPLIED"}
+    told = {**course.told, keys[0]: "applied"}
     assert no_deduplication.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
 
 
 def test_no_credential_is_found_where_nothing_was_searched():
     """Then the claim does not hold either."""
     record = no_deduplication.Record(
-        {}, Course((), 0, {}), Closed([], [], {}, {}), (no_deduplication.LEDGER, no_deduplication.OUT), ()
+        {}, Course((), 0, {}), Closed([], [], {}, {}), {}, (no_deduplication.LEDGER, no_deduplication.OUT), ()
     )
     assert no_deduplication.secret(record).problems == ()
     assert no_deduplication.secret(evolve(record, leaks=(no_deduplication.OUT,))).figures.wrong == 1

@@ -3,19 +3,17 @@
 import asyncio
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 from attrs import frozen
 
 from bonifiq_async._model.money import EXACT
-from bonifiq_async._model.outcome import Effect
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.ledger.protocol import DONE
-from bonifiq_async.ledger.sqlite.reader import recorded
-from bonifiq_async.verification.bench import Closed, bench, counting
+from bonifiq_async.ledger.protocol import DONE, State
+from bonifiq_async.ledger.sqlite.reader import Recorded, recorded
+from bonifiq_async.verification.bench import Closed, bench, counting, digest_of
 from bonifiq_async.verification.finding import (
     Experiment,
     Figures,
@@ -25,10 +23,18 @@ from bonifiq_async.verification.finding import (
     experiment,
     found,
 )
-from bonifiq_async.verification.killing import Course, moments, to_the_end
+from bonifiq_async.verification.killing import (
+    APPLIED,
+    IN_FLIGHT,
+    Course,
+    apply,
+    moments,
+    searched,
+    to_the_end,
+    told_in,
+)
 from bonifiq_async.verification.scale import FAULT_RATE
 
-APPLIED = frozenset({Effect.APPLIED.name.lower(), Effect.ALREADY_APPLIED.name.lower()})
 CUSTOMERS = 5
 """Changes of one customer, on average."""
 
@@ -37,16 +43,20 @@ CUSTOMERS = 5
 class Record:
     """What was meant (changes by key, in order), how each file came to its end, and what the provider saw.
 
-    `early` are keys that were reported as applied at a kill and did not stand so in the ledger; `leaks` are
-    files with a credential in them, `searched` how many files were looked through.
+    `early` are keys that were reported as applied at a kill and did not stand so in the ledger, and `stand`
+    how each stands there at last. `again` requests came of one more run of each file. `leaks` are files with
+    a credential in them, `searched` how many were looked through; `copies` are those that a run deletes.
     """
 
     meant: Mapping[str, CashbackChange]
     courses: Sequence[Course]
     closed: Closed
     early: Sequence[str]
+    stand: Mapping[str, Recorded]
+    again: int
     leaks: Sequence[str]
     searched: int
+    copies: Sequence[str]
 
     @property
     def kills(self) -> int:
@@ -80,26 +90,31 @@ async def run(lab: Lab) -> Record:
     places, early = asyncio.Semaphore(size.at_once), list[str]()
     with bench("bonifiq", script, ledgers=lab.folder) as provider:
 
-        async def applied(at: int, group: str) -> Course:
+        async def applied(group: str, kills: int) -> Course:
             async with places:
-                when = moments(lab.chance(group), len(files[group]), kills[at])
-                command = ("-m", "bonifiq_async", "apply", f"{group}.csv", "--yes", "--out", f"{group}.jsonl")
-                return await to_the_end(
-                    provider,
-                    command,
-                    lab.folder / group,
-                    when,
-                    lambda: _told(lab.folder, group, early),
-                    group=group,
-                )
+                when = moments(lab.chance(group), len(files[group]), kills)
+                log, told = lab.folder / group, lambda: _told(lab.folder, group, early)
+                return await to_the_end(provider, apply(group), log, when, told, group=group)
 
         with counting(provider, lab.tell):
-            async with asyncio.TaskGroup() as together:
-                tasks = [together.create_task(applied(at, name)) for at, name in enumerate(files)]
-        leaks, searched = _leaks(lab.folder, provider.secrets())
+            courses = await together(applied(name, kills[at]) for at, name in enumerate(files))
+            before = provider.arrived()
+            await together(applied(name, 0) for name in files)
+        again = provider.arrived() - before
+        held, copies = searched(lab.folder, provider.secrets())
         closed = provider.close()
     meant = {change.change_key: change for changes in files.values() for change in changes}
-    return Record(meant, [task.result() for task in tasks], closed, early, leaks, searched)
+    ledgers = [lab.folder / f"{name}.csv.ledger" for name in files]
+    stand = {each.key: each for ledger in ledgers for each in recorded(ledger, set(State))}
+    leaks = [name for name, holds in held.items() if holds]
+    return Record(meant, courses, closed, early, stand, again, leaks, len(held), copies)
+
+
+async def together(runs: Iterable[Coroutine[None, None, Course]]) -> list[Course]:
+    """Return how several runs came to their end; the failure of one ends all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run) for run in runs]
+    return [task.result() for task in tasks]
 
 
 def _made_up(lab: Lab, group: str, count: int) -> list[CashbackChange]:
@@ -122,29 +137,11 @@ def _made_up(lab: Lab, group: str, count: int) -> list[CashbackChange]:
 
 def _told(folder: Path, group: str, early: list[str]) -> dict[str, str]:
     """Return what the outcome file says by key; note what it says that the ledger does not."""
-    told = dict[str, str]()
-    for line in _lines(folder / f"{group}.jsonl"):
-        # No other program is there: a run that reports so has forgotten a request of this very file.
-        told[str(line["change_key"])] = "used elsewhere" if line["used_elsewhere"] else str(line["effect"])
+    told = told_in(folder / f"{group}.jsonl")
     ledger = folder / f"{group}.csv.ledger"
     stand = {each.key for each in recorded(ledger, DONE)} if ledger.exists() else set()
     early.extend(key for key, effect in told.items() if effect in APPLIED and key not in stand)
     return told
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, object]]:
-    """Yield the whole lines: a kill can tear the last one."""
-    for line in path.read_bytes().split(b"\n") if path.exists() else ():
-        try:
-            yield msgspec.json.decode(line, type=dict[str, object])
-        except msgspec.DecodeError:
-            continue
-
-
-def _leaks(folder: Path, secrets: Sequence[str]) -> tuple[list[str], int]:
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    held = [(path.name, path.read_bytes()) for path in files]
-    return [name for name, text in held if any(secret.encode() in text for secret in secrets)], len(files)
 
 
 def once(record: Record) -> Finding:
@@ -170,7 +167,10 @@ def once(record: Record) -> Finding:
 
 
 def resume(record: Record) -> Finding:
-    """After the last kill every change ends applied; what was reported as applied was not sent again."""
+    """After the last kill every change ends applied; what was reported as applied was not sent again.
+
+    What was answered well is asked again for the answers alone that a kill has lost on their way.
+    """
     told, problems = record.told(), list[str]()
     for key in record.meant:
         if told.get(key) not in APPLIED:
@@ -184,7 +184,22 @@ def resume(record: Record) -> Finding:
     for each in record.closed.seen:
         if each.key in settled and each.moment > settled[each.key]:
             problems.append(f"{each.key} was sent again after it had been reported as applied")
+    if record.again:
+        problems.append(f"one more run of all that was applied sent {record.again} requests")
+    repeats, excused = _repeats(record.closed), IN_FLIGHT * record.kills
+    if repeats > excused:
+        problems.append(f"{repeats} were answered well and sent again; kills explain {excused} at the most")
     return found(record.figures(), problems, met=settled, note=f"{len(settled):,} reported before a kill")
+
+
+def _repeats(closed: Closed) -> int:
+    """Return how many requests came with a key after one that had met no fault."""
+    well, repeats = set[str | None](), 0
+    for each in closed.seen:
+        repeats += each.key in well
+        if not each.fault:
+            well.add(each.key)
+    return repeats
 
 
 def claim_first(record: Record) -> Finding:
@@ -194,21 +209,28 @@ def claim_first(record: Record) -> Finding:
 
 
 def durable(record: Record) -> Finding:
-    """Whatever had been reported as applied when a run was killed stands so in the ledger.
+    """Whatever had been reported as applied at a kill stands so in the ledger, as every change does at last.
 
     What a killed process wrote is the system's, on the disk or not: the loss of power is not tried here.
     """
     problems = [f"{key} was reported as applied and is not so in the ledger" for key in record.early]
+    for key, change in record.meant.items():
+        stands, asked = record.stand.get(key), (change.customer_id, change.value)
+        if stands is None or stands.state not in DONE or (stands.customer_id, stands.value) != asked:
+            problems.append(f"{key} does not stand in the ledger as it was meant, and as applied")
     kills = [kill for course in record.courses for kill in course.kills]
     met = sum(effect in APPLIED for kill in kills for effect in kill.told.values())
     return found(record.figures(), problems, met=met)
 
 
 def fixed(record: Record) -> Finding:
-    """All requests with a key have the same body, in every process; no request has another key."""
+    """All requests with a key have one body, in every process and in the ledger; none has another key."""
     bodies = defaultdict[str | None, set[bytes]](set)
     for each in record.closed.seen:
         bodies[each.key].add(each.digest)
+    for key, kept in record.stand.items():
+        if key in bodies:
+            bodies[key].add(digest_of(kept.body))
     problems = [f"{key} arrived with {len(seen)} bodies" for key, seen in bodies.items() if len(seen) > 1]
     problems += [f"{key} arrived, a key that is not in the file" for key in bodies if key not in record.meant]
     again = len(record.closed.seen) - len(bodies)
@@ -231,8 +253,9 @@ def order(record: Record) -> Finding:
 
 
 def secret(record: Record) -> Finding:
-    """No credential is in a ledger, an outcome file or the output of a run."""
+    """No credential is in a ledger, an outcome file or the output of a run; no copy of the file is left."""
     problems = [f"{name} holds a credential" for name in record.leaks]
+    problems += [f"{name} stays behind, with what was in the file" for name in record.copies]
     return found(record.figures(), problems, met=record.searched, note=f"{record.searched:,} files searched")
 
 

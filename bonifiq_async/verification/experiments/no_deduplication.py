@@ -1,17 +1,18 @@
 """Raba7ni under faults and kills: the provider does not de-duplicate, and still nothing moves twice."""
 
+import csv
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 
 from attrs import frozen
 
 from bonifiq_async._model.money import EXACT
 from bonifiq_async._model.outcome import Effect
+from bonifiq_async.ledger.protocol import DONE, State
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, recorded
 from bonifiq_async.sandbox.faults import TRANSIENT
 from bonifiq_async.verification.bench import Closed, bench, counting
-from bonifiq_async.verification.earnings import IN_FLIGHT, earnings
 from bonifiq_async.verification.finding import (
     Experiment,
     Figures,
@@ -21,27 +22,40 @@ from bonifiq_async.verification.finding import (
     experiment,
     found,
 )
-from bonifiq_async.verification.killing import Course, moments, to_the_end
+from bonifiq_async.verification.killing import (
+    APPLIED,
+    IN_FLIGHT,
+    Course,
+    apply,
+    moments,
+    searched,
+    to_the_end,
+    told_in,
+)
 from bonifiq_async.verification.scale import FAULT_RATE
 
-MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
-LEDGER, OUT = "earned.ledger", "earned.txt"
+NAME = "earned"
+LEDGER, OUT = f"{NAME}.csv.ledger", f"{NAME}.jsonl"
+MEMBERS = 200
 SHARE = Decimal("0.05")
 """What the sandbox's card gives for a purchase."""
-FINAL = MOVED | {Effect.UNKNOWN.name}
-"""What must not be sent again: it was applied, or may be."""
+UNKNOWN = Effect.UNKNOWN.name.lower()
+ENDS = (0, 4)
+"""Exit codes of a run that has come to its end: all is applied, or some is not known."""
 
 
 @frozen
 class Record:
     """What was meant (member and share by key), how it came to its end, and what the provider saw.
 
-    Of the files that were `searched` for credentials, `leaks` have one.
+    `stand` is how each stands in the ledger at last. Of the files that were `searched` for credentials,
+    `leaks` have one.
     """
 
     meant: Mapping[str, tuple[str, Decimal]]
     course: Course
     closed: Closed
+    stand: Mapping[str, State]
     searched: tuple[str, ...]
     leaks: tuple[str, ...]
 
@@ -54,41 +68,40 @@ class Record:
             faults=sum(self.closed.faults.values()),
             kills=len(self.course.kills),
             doubled=sum(count > 1 for count in effects.values()),
-            lost=sum(effect in MOVED and not effects[key] for key, effect in told.items()),
-            unknown=sum(effect == Effect.UNKNOWN.name for effect in told.values()),
+            lost=sum(effect in APPLIED and not effects[key] for key, effect in told.items()),
+            unknown=sum(effect == UNKNOWN for effect in told.values()),
         )
 
 
 async def run(lab: Lab) -> Record:
-    """Earn in a child that is killed at random moments and run again."""
-    size, out = lab.scale, lab.folder / OUT
+    """Apply a file of purchases in a child that is killed at random moments and run again."""
+    size, path = lab.scale, lab.folder / NAME
     names = ", ".join(f'"{name}"' for name in (*TRANSIENT, "html-before", "html-after"))
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\namong = [{names}]\n"
-    command = ("-m", "bonifiq_async.verification.earnings", str(size.earnings), LEDGER, OUT)
+    meant = _made_up(lab, size.earnings)
     with bench("raba7ni", script) as provider:
         when = moments(lab.chance("earning kills"), size.earnings, size.earning_kills)
+        command, out = apply(NAME, "--provider", "raba7ni"), lab.folder / OUT
         with counting(provider, lab.tell):
-            course = await to_the_end(provider, command, lab.folder / "earned", when, _reader(out))
-        secrets = provider.secrets()
-        files = {path.name: path.read_bytes() for path in sorted(lab.folder.iterdir())}
-        searched = tuple(name for name, text in files.items() if text)
-        leaks = tuple(name for name in searched if any(each.encode() in files[name] for each in secrets))
-        return Record(_meant(size.earnings), course, provider.close(), searched, leaks)
+            course = await to_the_end(provider, command, path, when, lambda: told_in(out))
+        held, _ = searched(lab.folder, provider.secrets())
+        closed = provider.close()
+    stand = {each.key: each.state for each in recorded(lab.folder / LEDGER, set(State))}
+    leaks = tuple(name for name, holds in held.items() if holds)
+    return Record(meant, course, closed, stand, tuple(held), leaks)
 
 
-def _meant(count: int) -> dict[str, tuple[str, Decimal]]:
-    return {
-        each.change_key: (str(each.member.id), EXACT.multiply(each.purchase_amount, SHARE))
-        for each in earnings(count)
-    }
-
-
-def _reader(out: Path) -> Callable[[], dict[str, str]]:
-    def told() -> dict[str, str]:
-        lines = out.read_text("utf-8").split("\n")[:-1] if out.exists() else []
-        return {key: effect for key, _, effect in (line.partition(" ") for line in lines)}
-
-    return told
+def _made_up(lab: Lab, count: int) -> dict[str, tuple[str, Decimal]]:
+    """Write a file of purchases, each with a reference of its own; return member and share by key."""
+    meant = dict[str, tuple[str, Decimal]]()
+    with (lab.folder / f"{NAME}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("operation", "card_id", "member_id", "amount", "reference", "key"))
+        for number in range(count):
+            key, member, amount = f"order-{number}", str(number % MEMBERS + 1), Decimal(number + 1)
+            writer.writerow(("earn", 10, member, amount, key, key))
+            meant[key] = (member, EXACT.multiply(amount, SHARE))
+    return meant
 
 
 def never_twice(record: Record) -> Finding:
@@ -102,11 +115,15 @@ def never_twice(record: Record) -> Finding:
     ]
     problems += _needless(record)
     for key, effect in record.course.told.items():
-        if effect in MOVED and not effects[key]:
+        if effect in APPLIED and not effects[key]:
             problems.append(f"{key} was reported as applied and is not in the books")
-        if effect not in FINAL and effects[key]:
+        if effect not in APPLIED | {UNKNOWN} and effects[key]:
             problems.append(f"{key} took effect and was reported as {effect}")
-    if len(record.course.told) != len(record.meant) or record.course.code != 0:
+    for key in record.meant:
+        stands = record.stand.get(key)
+        if stands not in SETTLEABLE and (stands in DONE) != bool(effects[key]):
+            problems.append(f"{key} took effect {effects[key]} times, and stands in the ledger as {stands}")
+    if len(record.course.told) != len(record.meant) or record.course.code not in ENDS:
         told, meant, code = len(record.course.told), len(record.meant), record.course.code
         problems.append(f"{told} of {meant} have an outcome; the last run ended with exit code {code}")
     return found(record.figures(), problems, met=effects)
@@ -115,7 +132,7 @@ def never_twice(record: Record) -> Finding:
 def _needless(record: Record) -> list[str]:
     """Name the doubts of well answered earnings beyond those that a kill can have met in flight."""
     answered = {each.key for each in record.closed.seen if each.key and not each.fault}
-    doubts = sum(record.course.told.get(key) not in MOVED for key in answered)
+    doubts = sum(record.course.told.get(key) not in APPLIED for key in answered)
     excused = IN_FLIGHT * len(record.course.kills)
     if doubts <= excused:
         return []
@@ -126,11 +143,11 @@ def no_blind_repeat(record: Record) -> Finding:
     """A reference arrives once, unless what came of it is known to be nothing; a doubt stays one."""
     arrived = Counter(each.key for each in record.closed.seen)
     problems = [f"{key} arrived {count} times" for key, count in arrived.items() if count > 1]
-    doubts = [key for kill in record.course.kills for key, effect in kill.told.items() if effect == "UNKNOWN"]
+    doubts = [key for kill in record.course.kills for key, effect in kill.told.items() if effect == UNKNOWN]
     problems += [
         f"{key} was unknown, and then {record.course.told.get(key)}"
         for key in doubts
-        if record.course.told.get(key) != "UNKNOWN"
+        if record.course.told.get(key) != UNKNOWN
     ]
     return found(record.figures(), problems, met=doubts, note=f"{len({*doubts}):,} in doubt before a kill")
 
