@@ -1,9 +1,9 @@
 """Timers: each rings once, at its time, unless it was put off before; one timer serves them all."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from alive import alive
 from hypothesis import given
 from hypothesis import strategies as st
 from virtual import now, stands_still, virtual
@@ -13,9 +13,12 @@ from bonifiq_async._concurrency.timers import Timers
 SECONDS = st.integers(0, 20)
 
 
-def armed() -> list[asyncio.TimerHandle]:
-    """Return the timers of loops that are to ring."""
-    return [timer for timer in alive(asyncio.TimerHandle) if not timer.cancelled()]
+def armed() -> Callable[[], list[asyncio.TimerHandle]]:
+    """Note the timers of the running loop from now on; return what says which of them are to ring."""
+    loop, timers = asyncio.get_running_loop(), []
+    call_at = loop.call_at
+    loop.call_at = lambda *given, **more: timers.append(call_at(*given, **more)) or timers[-1]
+    return lambda: [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()]
 
 
 @given(st.lists(st.tuples(SECONDS, SECONDS, st.none() | SECONDS), max_size=12))
@@ -26,9 +29,8 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
     async def run() -> None:
         rung: list[tuple[float, int]] = []
         alarms: Timers[int] = Timers(lambda key: rung.append((now() - began, key)))
-        began, loop, timers = now(), asyncio.get_running_loop(), []
-        call_at = loop.call_at
-        loop.call_at = lambda *given, **more: timers.append(call_at(*given, **more)) or timers[-1]
+        began, left = now(), armed()
+        call_at = asyncio.get_running_loop().call_at
         for key, (at, later, off) in enumerate(plans):
             call_at(began + at, alarms.set, key, began + at + later)
             if off is not None:
@@ -38,7 +40,7 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
             (at + later, key) for key, (at, later, off) in enumerate(plans) if off is None or later <= off
         ]
         assert sorted(rung) == [(pytest.approx(at, abs=1e-6), key) for at, key in sorted(ringing)]
-        assert all(timer.cancelled() or timer.when() <= now() for timer in timers)
+        assert left() == []
 
     run()
 
@@ -46,26 +48,26 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
 @virtual
 async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
     """What is put off before it rings, as nearly all is, leaves nothing behind in the loop."""
-    loop = asyncio.get_running_loop()
+    left = armed()
     alarms: Timers[int] = Timers(lambda key: pytest.fail(f"{key} rang"))
     for key in range(100):
         alarms.set(key, now() + 20 + key)
-    [timer] = armed()
-    assert timer.when() == loop.time() + 20
+    [timer] = left()
+    assert timer.when() == now() + 20
     for key in range(100):
         alarms.put_off(key)
     alarms.put_off(7)
-    assert armed() == []
+    assert left() == []
 
 
 @virtual
 async def test_one_without_an_end_never_rings_by_itself() -> None:
-    rung: list[str] = []
+    rung, left = list[str](), armed()
     alarms: Timers[str] = Timers(rung.append)
     alarms.set("never", float("inf"))
     alarms.set("soon", now() + 1)
     await asyncio.sleep(100)
-    assert rung == ["soon"] and armed() == []
+    assert rung == ["soon"] and left() == []
     alarms.ring_all()
     assert rung == ["soon", "never"]
 

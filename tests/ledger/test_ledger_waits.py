@@ -1,11 +1,13 @@
 """Waits for a ledger that another program holds: none outlasts the call, and no outcome is lost by it."""
 
 import asyncio
+import gc
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -114,20 +116,20 @@ async def test_an_outcome_waits_longer_for_the_file_than_anybody(tmp_path, monke
 
 async def test_what_nobody_waits_for_any_more_is_not_done_when_the_file_is_free(tmp_path):
     """Nor does it pile up while another program holds the file."""
+    asked: list[weakref.ref[Intent]] = []
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
         with held(tmp_path / "l") as let_go:
             for number in range(3):
-                claims = [
-                    ledger.claim(evolve(INTENT, key=f"{number}-{n}"), lease=60, repeatable=True, within=0.05)
-                    for n in range(20)
-                ]
+                intents = [evolve(INTENT, key=f"{number}-{n}") for n in range(20)]
+                asked += map(weakref.ref, intents)
+                claims = [ledger.claim(each, lease=60, repeatable=True, within=0.05) for each in intents]
                 assert {type(each) for each in await asyncio.gather(*claims, return_exceptions=True)} == {
                     LedgerError
                 }
-            del claims
+            del claims, intents
             waiting = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=True))
-            await until(lambda: [each.key for each in alive(Intent) if "-" in each.key] == [])
+            await until(lambda: gc.collect() >= 0 and [each for each in asked if each() is not None] == [])
             let_go()
         assert isinstance(await waiting, Granted)
     assert [one.key for one in recorded(tmp_path / "l", set(State))] == ["key"]
@@ -223,7 +225,7 @@ async def _is_bounded(client, one, ledger: Deaf) -> None:
 
 async def test_a_time_limit_is_told_from_a_cancellation():
     """Also when both come, or the wait ends as its time does."""
-    limits, loop = TimeLimits(), asyncio.get_running_loop()
+    limits, loop, before = TimeLimits(), asyncio.get_running_loop(), set(map(id, alive(TimeLimit)))
 
     async def bounded(seconds: float, wait: float) -> str:
         with TimeLimit(limits, loop.time() + seconds):
@@ -246,7 +248,7 @@ async def test_a_time_limit_is_told_from_a_cancellation():
     assert kinds == [TimeoutError, TimeoutError, TimeoutError, str]
     del both, waits  # an error holds what it came through
     await asyncio.sleep(0)  # and the loop, until its next turn, what it has woken this test with
-    assert alive(TimeLimit) == []
+    assert {id(limit) for limit in alive(TimeLimit)} <= before
 
 
 def at_once(ledger: SqliteLedger, names: str, *, opens: bool) -> None:

@@ -694,7 +694,7 @@ async def test_an_answer_that_nobody_asked_for_is_no_answer(borrowed: bool, raw_
     async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, session=session) as client:
         first = await client.outcome_of(change("K1", customer="bob"))
         taken.set()
-        await until(lambda: any(line.should_close for line in alive(ResponseHandler)))
+        await until(lambda: any(line.should_close and line.is_connected() for line in alive(ResponseHandler)))
         second = await client.outcome_of(change("K2", customer="ana"))
     if session is not None:
         await session.close()
