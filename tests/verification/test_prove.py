@@ -416,7 +416,8 @@ def arrival(key: str, moment: float = 1.0, body: bytes = b"b", **more: object) -
 
 def stands(number: int, state: State = State.APPLIED, body: bytes = b"b") -> Recorded:
     """A change as it stands in the ledger of a record."""
-    return Recorded(f"k{number}", state, "f0-1", body, None, "", Decimal(number), 0.0, 0.0)
+    known = (f"k{number}", state, "f0-1", body, None, "", Decimal(number))
+    return Recorded(*known, 0.0, 0.0, 1, None, 1, number, 1)
 
 
 GOOD = killed_runs.Record(
