@@ -62,11 +62,12 @@ async def test_a_fault_of_the_work_is_raised() -> None:
 
 def beside(work: Callable[[], None]) -> asyncio.AbstractEventLoop:
     """Begin `work` beside a loop that stands still from then on."""
-    begun, loop = threading.Event(), asyncio.new_event_loop()
+    begun, stands, loop = threading.Event(), threading.Event(), asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # what is pending when it is closed
-    task = loop.create_task(in_slices(lambda: (begun.set(), work())))
+    task = loop.create_task(in_slices(lambda: (begun.set(), stands.wait(60), work())))
     loop.run_until_complete(asyncio.sleep(0))
     assert begun.wait(60) and not task.done()
+    stands.set()
     return loop
 
 
