@@ -3,6 +3,8 @@
 A fork makes its standard streams anew as an interpreter does at its start, and ends as one does.
 """
 
+import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -100,4 +102,9 @@ if __name__ == "__main__":
     for module in pkgutil.walk_packages(bonifiq_async.__path__, "bonifiq_async."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
+    with contextlib.suppress(
+        ImportError
+    ):  # what a newer typer imports, with pydantic, for the first argument
+        import_module("typer._adapters")
+    gc.freeze()  # else each fork copies the heap when its collector looks through it
     _run(**_fork_and_wait())
