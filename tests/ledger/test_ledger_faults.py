@@ -168,7 +168,10 @@ async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path)
         assert failing() is not former
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+@pytest.mark.parametrize(
+    "bound",
+    [pytest.param(True, id="bound"), pytest.param(False, id="not bound", marks=pytest.mark.slow)],
+)
 async def test_a_locked_file_does_not_hold_a_call_past_its_deadline(bound, tmp_path, sandbox):
     """And what comes of its claim in the end is given back: nobody waits for that lease."""
     server = sandbox()

@@ -63,6 +63,7 @@ def earn() -> Earn:
     return Earn(card_id=10, member=Member.by_id(123), purchase_amount=Decimal(20), reference="o1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["bonifiq", "raba7ni"])
 async def test_a_call_comes_back_by_its_deadline_and_its_outcome_is_written_later(
     provider, request, tmp_path
@@ -135,6 +136,7 @@ async def test_what_nobody_waits_for_any_more_is_not_done_when_the_file_is_free(
     assert [one.key for one in recorded(tmp_path / "l", set(State))] == ["key"]
 
 
+@pytest.mark.slow
 async def test_closing_a_ledger_that_another_program_holds_ends_and_says_what_is_lost(
     tmp_path, monkeypatch, caplog
 ):
@@ -197,7 +199,14 @@ class Deaf(MemoryLedger):
         return await asyncio.shield(self.writing[-1])
 
 
-@pytest.mark.parametrize("effect", ["applied", "refused", "in doubt under another ledger"])
+@pytest.mark.parametrize(
+    "effect",
+    [
+        "applied",
+        pytest.param("refused", marks=pytest.mark.slow),
+        pytest.param("in doubt under another ledger", marks=pytest.mark.slow),
+    ],
+)
 async def test_no_ledger_holds_a_call_past_its_deadline(effect, request):
     """Whichever it is: what it has not taken is unknown. A call that used all its time gets a second more."""
     ledger = Deaf()

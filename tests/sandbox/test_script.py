@@ -393,6 +393,7 @@ async def test_silence_takes_no_seat(sandbox):
     assert "at once" not in server.faults.met
 
 
+@pytest.mark.slow
 async def test_a_rate_limit_names_the_wait(sandbox):
     """Beyond it 429, with a Retry-After that the client obeys."""
     server = sandbox(faults=FaultScript(limit=Limit(per_second=2, burst=0.5)))
