@@ -1,7 +1,7 @@
 """One attempt on the wire, and the evidence of it. Only here is aiohttp's client used.
 
 aiohttp_parts   whether the parts of aiohttp that the fast path uses are there, and are aiohttp's own
-connector       `PoolLimits`, the pool of connections, and answers on it that no request asked for
+connector       `PoolLimits`, the pool of connections and its DNS cache; answers that no request asked for
 failure_causes  why a request got no whole answer: texts for TLS, DNS and connection errors
 fast_path       one request and its answer, straight over a pooled connection
 proxies         the proxy variables of the environment that count

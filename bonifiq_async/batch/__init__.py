@@ -2,10 +2,10 @@
 
 adaptive_limit  the two ceilings, requests in flight and a second: their signs, fall and rise (AIMD, CUBIC)
 failure_rate    whether failures come from load (likelihood ratio), and how far a ceiling falls for them
-flow            `FlowControl`, the settings of a run, and what it shows of its pace
+flow            `FlowControl`, the settings of a run (in flight, rate, when it gives up), and what it shows
 gate            when the next request may leave: permits, pace, waits, outages
 outage          whether the provider is out, and when it is asked again
-per_customer    a customer's next change starts when the one before has ended
+per_customer    changes of one customer in order: each starts when the one before has ended
 queue           what the tasks of a run wait for
 run             the run: a feeder reads the source, workers deliver, the caller gets outcomes as they end
 summary         what a run has done so far

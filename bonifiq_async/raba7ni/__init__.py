@@ -2,7 +2,7 @@
 
 answers     the reader: a success is a 2xx and `success: true`; the rest is an error
 cards       the card operations of the client
-cashback    earn, redeem, refund, balance and history
+cashback    earn, redeem, refund, balance, and the transactions of the history page by page
 changes     what is earned, redeemed and taken back, each under a key that stays on this side
 client      the client: one application, one pool of connections, one event loop
 envelope    what the envelope says, and the table of what its members state together

@@ -7,10 +7,10 @@ journal      the last requests, and what came of each
 keyed        the books and reports of providers that count a change once for a key
 protocol     what the server and a provider's side say to each other
 report       what a sandbox reports: requests, books, what was not expected
-rules        which request meets which fault
+rules        a rule of a script: the requests that it is about, and how often it counts
 script       the script of a sandbox: which fault each request meets
 script_file  a script in a file, read with the line of each error
-server       the server: a thread, a real socket on loopback, and the faults
+server       the server: a thread, a real socket on loopback; how each fault is carried out
 """
 
 from typing import TYPE_CHECKING

@@ -2,7 +2,7 @@
 
 books      the books of record: what really happened
 customers  what is known of a customer, and how that stands in an answer
-endpoints  reads a request, moves money in the books, and answers
+endpoints  the answer to each request, a used key's included; moves money in the books
 judge      whether the provider would take a request
 sandbox    the server that users start
 """
