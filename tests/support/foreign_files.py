@@ -432,6 +432,19 @@ SHEETS: Mapping[str, Case] = {
     "cells-twice.xlsx": Case(
         xlsx(row(2, number(2, "7") + number(2, "8"))), refused="stands behind another one"
     ),
+    "long-text.xlsx": Case(
+        xlsx(row(2, text("B2", "7" * 100_000_000))), refused="a text in it is longer than any cell's"
+    ),
+    "longer-text.xlsx": Case(
+        xlsx(row(2, text("B2", "7" * 200_000))), problems=["line 2: value has 200,000 characters"]
+    ),
+    "rows-beyond.xlsx": Case(
+        xlsx(row(9_999_999, number(9_999_999, "7"))), refused="its row 9999999 stands behind row 1"
+    ),
+    "cells-beyond.xlsx": Case(
+        xlsx('<row r="2">' + "<c><v>1</v></c>" * 20_000 + "</row>"),
+        refused="has more cells than a sheet has columns",
+    ),
     "archive.xlsx": Case(_zip(readme="x"), refused="it is an archive of other files"),
     "binary.xlsb": Case(_zip(**{"xl/workbook.bin": "x"}), refused="it is binary"),
     "empty-sheet.xlsx": Case(xlsx(head=""), refused="the header lacks"),

@@ -21,7 +21,7 @@ from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter, FileChange, adapter_for
-from bonifiq_async.cli.files.spoilt import first_spoilt, first_unseen, too_exact
+from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.reading.dialect import Dialect
@@ -128,19 +128,17 @@ class Source:
         """Return what reads the cells of a row, of which the first and the last line are given."""
         row, columns = self.adapter.read_row, self.adapter.columns
         named = () if self.kept else (*columns.customers, *columns.keys)
-        naming = [(columns.names.index(name), name) for name in named]
         documents = columns.documents if self.documents else ()
-        owners = [(at, name, name in documents) for at, name in naming if name in columns.customers]
+        naming = [
+            Naming(columns.names.index(name), name, name in columns.customers, name in documents)
+            for name in named
+        ]
         exact = () if self.kept or columns.decimals is None else columns.amounts
         amounts = [(columns.names.index(name), name) for name in exact]
         decimals, plain = columns.decimals or 0, self.reader is None
 
         def read(line: int, last: int, cells: Cells) -> FileChange | Problem:
-            spoilt = (
-                first_spoilt(naming, cells)
-                or first_unseen(owners, cells)
-                or too_exact(amounts, cells, decimals, plain)
-            )
+            spoilt = first_spoilt(naming, cells) or too_exact(amounts, cells, decimals, plain)
             try:
                 if spoilt is None:
                     return row(line, cells)

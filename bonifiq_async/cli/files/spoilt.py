@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from attrs import frozen
+
 _KINDS = (
     # Excel's error values in English and in the Portuguese of Brazil, those of its other languages by their
     # form, and LibreOffice's error numbers (Microsoft Support, "ERROR.TYPE function"; LibreOffice Help,
@@ -28,33 +30,41 @@ _KINDS = (
 _SPOILT = re.compile("|".join(f"({form})" for form, _ in _KINDS), re.IGNORECASE)
 
 
-def first_spoilt(names: Sequence[tuple[int, str]], cells: Sequence[object]) -> tuple[str, str] | None:
-    """Return the first of the columns whose cell is spoilt, and what is wrong with it; None if none is.
+@frozen
+class Naming:
+    """A column that names a change or a customer, and its place among the cells.
 
-    `names` are the columns that are to name something, by their index in `cells`.
+    In one of `customers`, a character that is not seen is refused; its short numbers may be `documents`.
     """
-    for at, name in names:
-        cell = cells[at]
-        if isinstance(cell, str) and (found := _SPOILT.fullmatch(cell.strip())) is not None:
-            return name, f"{name} is {cell!r:.60}, {_KINDS[(found.lastindex or 1) - 1][1]}"
+
+    at: int
+    name: str
+    customers: bool = False
+    documents: bool = False
+
+
+def first_spoilt(columns: Sequence[Naming], cells: Sequence[object]) -> tuple[str, str] | None:
+    """Return the first of the columns whose cell is spoilt, and what is wrong with it; None if none is."""
+    for column in columns:
+        cell = cells[column.at]
+        if not isinstance(cell, str):
+            continue
+        if column.customers and (found := _unlike_a_customer(column, cell)) is not None:
+            return column.name, found
+        if cell[:1].isalpha() and cell[:1] not in "eE":
+            continue  # as most are; the forms are tried on the others
+        if (form := _SPOILT.fullmatch(cell.strip())) is not None:
+            return column.name, f"{column.name} is {cell!r:.60}, {_KINDS[(form.lastindex or 1) - 1][1]}"
     return None
 
 
-def first_unseen(names: Sequence[tuple[int, str, bool]], cells: Sequence[object]) -> tuple[str, str] | None:
-    """Return the first of the columns of customers that has a character that is not seen, or lost its zeros.
-
-    Each of them says whether a short number in it may be a CPF or CNPJ.
-    """
-    for at, name, documents in names:
-        cell = cells[at]
-        if isinstance(cell, str):
-            if not cell.isascii():
-                for each in cell:
-                    if unicodedata.category(each) in ("Cf", "Zs", "Zl", "Zp") and each != " ":
-                        what = f"U+{ord(each):04X} {unicodedata.name(each, '')}".rstrip()
-                        return name, f"{name} has an invisible character, {what}: {cell!a}; take it out"
-            elif documents and len(cell) in (10, 13) and (lost := lost_zeros(name, cell)) is not None:
-                return name, lost
+def _unlike_a_customer(column: Naming, cell: str) -> str | None:
+    if cell.isascii():
+        return lost_zeros(column.name, cell) if column.documents and len(cell) in (10, 13) else None
+    for each in cell:
+        if unicodedata.category(each) in ("Cf", "Zs", "Zl", "Zp") and each != " ":
+            what = f"U+{ord(each):04X} {unicodedata.name(each, '')}".rstrip()
+            return f"{column.name} has an invisible character, {what}: {cell!a}; take it out"
     return None
 
 
@@ -107,6 +117,8 @@ def too_exact(
     for at, name in names:
         cell = cells[at]
         if isinstance(cell, str):
+            if cell[-1 - decimals : -decimals] == "." or "." not in cell:
+                continue
             rest = cell.partition(".")[2]
             if len(rest) > decimals and rest.isdigit():
                 said = f"{name} is {cell!r:.40}; an amount has {decimals} decimals at the most"

@@ -4,6 +4,7 @@ amounts       amounts as spreadsheets show them, and what a column proves of its
 cells         what a cell of a spreadsheet is, whatever kind of file it stands in
 dialect       how a file is understood, and what options say of it
 headers       which column is what
+office_parts  XML in the archive of an .xlsx file, read piece by piece
 opening       a file is copied, and its form is found
 other_sheets  .xls and .ods, read in a process of its own
 profiles      what options said of a file, kept for the next one

@@ -125,4 +125,5 @@ def text_of_number(number: float) -> str | None:
         return None
     if number == int(number):
         return str(int(number))
-    return f"{Decimal(repr(number)):f}"
+    text = repr(number)
+    return f"{Decimal(text):f}" if "e" in text else text

@@ -19,7 +19,6 @@ from bonifiq_async.cli.adapter import Columns, FileAdapter
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
 from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
-from bonifiq_async.cli.reading import other_sheets, xlsx
 from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
 from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Fact, FormOptions, Unclear, mark_of
@@ -239,6 +238,8 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
         raise ConfigurationError(
             f"{file.name} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out."
         )
+    from bonifiq_async.cli.reading import other_sheets, xlsx  # most files need neither
+
     room, _ = stack.enter_context(scratch())
     if kind == "xlsx":
         book: _Workbook = xlsx.opened(stack.enter_context(_archive(file.copy)), room)

@@ -5,7 +5,7 @@ What is read from it later, twice, is read at the rate of plain CSV.
 
 import csv
 import io
-import sys
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -23,7 +23,10 @@ from bonifiq_async.cli.reading.headers import Header
 RawRow = tuple[int, int, Sequence[Cell]]
 """First line, last line and cells of a row of a file."""
 
-_TEXT, _NUMBER = "t", "n"
+LONGEST = 100_000
+"""Characters of a cell; Excel's have 32,767 at the most, and csv takes 131,072."""
+_LETTERS = string.ascii_letters
+"""By the place of a column: a row has the letters of those whose cells are numbers."""
 
 
 @define
@@ -49,44 +52,53 @@ class TableWriter:
         text = io.TextIOWrapper(self._out, encoding="utf-8", newline="")
         try:
             put = csv.writer(text).writerow
-            places = [sys.maxsize if at is None else at for at in self._header.places(self._columns)]
-            amounts = [(self._columns.names.index(name), each) for name, each in self.evidence.items()]
+            names = self._columns.names
+            used = [(each.at, names.index(each.name), each.name) for each in self._header.columns]
+            amounts = [(names.index(name), each) for name, each in self.evidence.items()]
             for line, last, cells in rows:
-                width = len(cells)
-                some = [cells[at] if at < width else "" for at in places]
-                if _blank(some if self._grid else cells):
-                    continue
-                if not self._grid and (problem := self._torn(cells, spans=last > line)) is not None:
-                    put((line, last, *problem))
-                    continue
-                kinds, row = self._texts(some)
+                if not self._grid:
+                    if not any(isinstance(cell, str) and cell.strip() for cell in cells):
+                        continue
+                    if (problem := self._torn(cells, spans=last > line)) is not None:
+                        put((line, last, *problem))
+                        continue
+                kinds, row = self._texts(cells, used)
                 if isinstance(row, str):
                     put((line, last, kinds, row))
                     continue
+                if not kinds and self._grid and not any(row):
+                    continue
                 for at, evidence in amounts:
-                    if row[at] and kinds[at] == _TEXT:
+                    if row[at] and _LETTERS[at] not in kinds:
                         evidence.put(line, row[at])
                 put((line, last, "", kinds, *row))
         finally:
             text.detach()
 
-    def _texts(self, cells: Sequence[Cell]) -> tuple[str, list[str] | str]:
-        """Return the kinds and the texts of the cells of a row; or a column, and what is wrong with it."""
-        kinds, row = "", []
-        for name, cell in zip(self._columns.names, cells, strict=True):
+    def _texts(
+        self, cells: Sequence[Cell], used: Sequence[tuple[int, int, str]]
+    ) -> tuple[str, list[str] | str]:
+        """Return which cells of a row are numbers, by letters, and its texts; or a column and what is wrong.
+
+        `used` are the columns that are needed: their places in the file and among `names`, and their names.
+        """
+        numbers, row, width = "", [""] * len(self._columns.names), len(cells)
+        for place, at, name in used:
+            cell = cells[place] if place < width else ""
             if isinstance(cell, str):
-                kinds += _TEXT
                 text = cell.strip()
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
                     return name, BROKEN.format(name)
-                row.append(cell if text and name in self._columns.keys else text)
+                if len(text) > LONGEST:
+                    return name, f"{name} has {len(text):,} characters, more than a cell of a spreadsheet"
+                row[at] = cell if text and name in self._columns.keys else text
             else:
-                kinds += _NUMBER
                 read = self._read(name, cell)
                 if isinstance(read, tuple):
                     return read
-                row.append(read)
-        return kinds, row
+                numbers += _LETTERS[at]
+                row[at] = read
+        return numbers, row
 
     def _torn(self, cells: Sequence[Cell], *, spans: bool) -> tuple[str, str] | None:
         """Return what is wrong with a row of text as a whole: a line break in a cell, or too many cells."""
@@ -117,10 +129,6 @@ class TableWriter:
         return text
 
 
-def _blank(cells: Sequence[Cell]) -> bool:
-    return all(isinstance(cell, str) and not cell.strip() for cell in cells)
-
-
 @frozen
 class TableFile:
     """A table that was written, and the decimal mark of each of its columns of amounts."""
@@ -144,7 +152,7 @@ class TableFile:
                 row: list[str | None] = [cell or None for cell in cells]
                 for at, name, mark in amounts if problem is None else ():
                     cell = row[at]
-                    if cell is not None and kinds[at] == _TEXT:
+                    if cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, str):
                             problem = Problem(line, name, f"{name} {read}", end)

@@ -39,12 +39,14 @@ class Survey:
         if len(self.head) < HEAD:
             self.head += some[: HEAD - len(self.head)]
         self.unusual = self.unusual or any(sign in some for sign in UNUSUAL)
+        if some.isascii() and some and not self._decoder.getstate()[0]:
+            return
         if self.utf_8:
             try:
                 self._decoder.decode(some, not some)
             except UnicodeDecodeError:
                 self.utf_8 = False
-        if not self.multibyte and not some.isascii():
+        if not self.multibyte:
             self.multibyte = UTF_8_FORM.search(some) is not None
 
 

@@ -2,10 +2,9 @@
 
 python-calamine, which reads the other spreadsheets, holds a whole sheet, reserves memory for every cell
 between the first and the last, and has an error's cell as empty. The form
-is that of ECMA-376, part 1, chapter 18.
+is that of ECMA-376, part 1, chapter 18. Nothing in a file makes memory grow without end.
 """
 
-import contextlib
 import re
 import zipfile
 from array import array
@@ -13,21 +12,20 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import IO
-from xml.parsers import expat
 
 import msgspec
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
+from bonifiq_async.cli.reading.office_parts import elements_of, open_part, parse_names
 
-CHUNK = 1 << 16
 PAGE = 64
 """Shared texts that are read together: most sheets ask for them in their order."""
 PAGES = 1024
-MOST_BYTES = 8 << 30
-"""Of one part of a file, unpacked. A sheet of a million rows has about 300 MB."""
-MOST_NAMES = 1_000
-
+MOST_PIECES = 1_000
+"""Pieces of text, of up to 64 KB each, that one cell may have; Excel's have 32,767 characters."""
+SHOWN_MERGED = 3
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 18_278
 _DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 """Built-in number formats that show dates and times (18.8.30)."""
 _PERCENT = {9, 10}
@@ -36,51 +34,6 @@ _KINDS = {"b": "true or false", "e": "an error", "d": "a date"}
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 """A character that XML cannot have (22.9.2.19)."""
-
-Start = Callable[[str, Mapping[str, str]], None]
-End = Callable[[str], None]
-OnText = Callable[[str], object]
-
-
-def _parse(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
-    """Read XML, stopping after each piece. Names come without the namespace that each of them has."""
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-    local = _Local()
-
-    def doctype(*_: object) -> None:
-        raise NotRead("it has a document type, which no spreadsheet has")
-
-    parser.StartDoctypeDeclHandler = doctype
-    parser.StartElementHandler = lambda name, attributes: start(local[name], attributes)
-    parser.EndElementHandler = lambda name: end(local[name])
-    parser.CharacterDataHandler = text
-    read = 0
-    try:
-        while piece := part.read(CHUNK):
-            read += len(piece)
-            if read > MOST_BYTES:
-                raise NotRead("a part of it is larger than any spreadsheet's")
-            parser.Parse(piece)
-            yield
-        parser.Parse(b"", True)
-        yield
-    except expat.ExpatError as error:
-        raise NotRead(f"a part of it is damaged ({error})") from None
-
-
-class _Local(dict[str, str]):
-    """Names without their namespaces, each found once."""
-
-    def __missing__(self, name: str) -> str:
-        found = name.rpartition(" ")[2]
-        if len(self) < MOST_NAMES:
-            self[name] = found
-        return found
-
-
-def _nothing(*_: object) -> None:
-    """Take no note."""
 
 
 @define
@@ -98,34 +51,35 @@ class SharedTexts:
         """Take the texts of a part. What stands there for a reader of Japanese (`rPh`) is not of the text."""
         page: list[str] = []
         pieces: list[str] = []
-        inside = phonetic = False
+        item = t = shown = ""
+        phonetic = False
 
         def start(name: str, _: Mapping[str, str]) -> None:
-            nonlocal inside, phonetic
-            if name == "t":
-                inside = not phonetic
-            elif name == "si":
+            nonlocal item, t, phonetic
+            if name == t:
                 pieces.clear()
-            elif name == "rPh":
-                phonetic = True
+            elif name != item:
+                phonetic = phonetic or name.endswith("rPh")
+                if not t:
+                    space = name[: name.rfind(" ") + 1]
+                    item, t = f"{space}si", f"{space}t"
 
         def end(name: str) -> None:
-            nonlocal inside, phonetic
-            if name == "t":
-                inside = False
-            elif name == "si":
-                page.append("".join(pieces))
+            nonlocal shown, phonetic
+            if name == t:
+                if not phonetic:
+                    shown += "".join(pieces)
+            elif name == item:
+                page.append(shown)
+                shown = ""
                 if len(page) == PAGE:
                     self._put(page)
-            elif name == "rPh":
-                phonetic = False
+            elif phonetic:
+                phonetic = not name.endswith("rPh")
 
-        def text(data: str) -> None:
-            if inside:
-                pieces.append(data)
-
-        for _ in _parse(part, start, end, text):
-            pass
+        for _ in parse_names(part, start, end, pieces.append):
+            if len(pieces) > MOST_PIECES or len(shown) > MOST_PIECES * 100:
+                raise NotRead("a text in it is longer than any cell's")
         self._put(page)
 
     def _put(self, page: list[str]) -> None:
@@ -170,9 +124,11 @@ class XlsxWorkbook:
 
     def rows(self, sheet: str) -> Iterator[SheetRow]:
         """Yield the rows of a sheet that have cells, each with its number. Raises `NotRead`."""
-        with _part(self.archive, self._parts[sheet]) as part:
+        with open_part(self.archive, self._parts[sheet]) as part:
             reader = _SheetReader(self._styles, self._texts)
-            for _ in _parse(part, reader.start, reader.end, reader.pieces.append):
+            for _ in parse_names(part, reader.start, reader.end, reader.pieces.append):
+                if len(reader.pieces) > MOST_PIECES:
+                    raise NotRead("a text in it is longer than any cell's")
                 yield from reader.rows
                 reader.rows.clear()
             self.notes[:] = reader.notes()
@@ -196,6 +152,11 @@ class _SheetReader:
     _hides: bool = False
     _hidden: int = 0
     _merged: list[str] = field(factory=list)
+    _known: dict[str, str | None] = field(factory=dict)
+    _c: str = ""
+    _v: str = ""
+    _t: str = ""
+    _inline: str = ""
 
     def notes(self) -> list[str]:
         """Return what a person should know of the rows, once they are read."""
@@ -203,39 +164,51 @@ class _SheetReader:
         if self._hidden:
             found.append(f"rows that are hidden, as by a filter, and are read nevertheless: {self._hidden:,}")
         if self._merged:
-            found.append(f"merged cells, of which the first alone has a value: {', '.join(self._merged[:3])}")
+            found.append(f"merged cells, of which the first alone has a value: {', '.join(self._merged)}")
         return found
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Take the start of an element."""
-        if name == "c":
+        """Take the start of an element; the first one says which namespace all of them have."""
+        if name == self._c:
             self._cell, self._text, self._formula = attributes, None, False
-        elif name == "v" or name == "t":
+        elif name == self._v or name == self._t:
             self.pieces.clear()
-        elif name == "f":
+        elif name != self._inline:
+            self._start_other(name.rpartition(" ")[2], attributes)
+            if not self._c:
+                space = name[: name.rfind(" ") + 1]
+                self._c, self._v, self._t, self._inline = (f"{space}{name}" for name in ("c", "v", "t", "is"))
+
+    def _start_other(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "f":
             self._formula = True
         elif name == "rPh":
             self._phonetic = True
         elif name == "row":
             given = attributes.get("r", "")
             line = int(given) if given.isascii() and given.isdigit() and len(given) < 9 else self._line + 1
-            if line <= self._line:
+            if not self._line < line <= MOST_ROWS:
                 raise NotRead(f"its row {line} stands behind row {self._line}")
+            self.pieces.clear()
             self._line, self._at, self._row = line, -1, []
             self._hides = attributes.get("hidden") in ("1", "true")
-        elif name == "mergeCell":
+        elif name == "mergeCell" and len(self._merged) < SHOWN_MERGED:
             self._merged.append(attributes.get("ref", "")[:40])
 
     def end(self, name: str) -> None:
         """Take the end of an element."""
-        if name == "v":
-            self._text = "".join(self.pieces)
-        elif name == "c":
+        if name == self._c:
             self._put()
-        elif name == "t":
+        elif name == self._v:
+            self._text = "".join(self.pieces)
+        elif name == self._t:
             if not self._phonetic:
                 self._text = (self._text or "") + "".join(self.pieces)
-        elif name == "row":
+        elif name != self._inline:
+            self._end_other(name.rpartition(" ")[2])
+
+    def _end_other(self, name: str) -> None:
+        if name == "row":
             if self._row:
                 self._hidden += self._hides
                 self.rows.append((self._line, self._row))
@@ -246,6 +219,8 @@ class _SheetReader:
         """Put a cell that is whole into its row."""
         letters = self._cell.get("r", "").rstrip("0123456789")
         self._at = at = _number(letters) if letters else self._at + 1
+        if at > MOST_COLUMNS:
+            raise NotRead(f"its row {self._line} has more cells than a sheet has columns")
         if (cell := self._value()) != "":
             row = self._row
             if len(row) != at:
@@ -256,20 +231,15 @@ class _SheetReader:
 
     def _value(self) -> Cell:
         text, kind = self._text, self._cell.get("t", "n")
-        if text == "" and self._formula:
-            text = None
+        if self._formula and not text:
+            return Bad("a formula without a value: open and save the file in a spreadsheet")
         if text is None:
-            return (
-                Bad("a formula without a value: open and save the file in a spreadsheet")
-                if self._formula
-                else ""
-            )
+            return ""
         if kind == "n":
             style = self._cell.get("s")
-            if style is not None and (at := _whole(style)) < len(self._styles) and (bad := self._styles[at]):
-                return Bad(bad)
+            bad = None if style is None else self._style(style)
             try:
-                return float(text)
+                return float(text) if bad is None else Bad(bad)
             except ValueError:
                 raise NotRead(f"a number in its row {self._line} is none") from None
         if kind == "s":
@@ -277,6 +247,12 @@ class _SheetReader:
         elif kind not in ("inlineStr", "str"):
             return Bad(_KINDS.get(kind, "of no known kind"), text if kind == "e" else "")
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+
+    def _style(self, number: str) -> str | None:
+        if number not in self._known:
+            at = _whole(number)
+            self._known[number] = self._styles[at] if at < len(self._styles) else None
+        return self._known[number]
 
 
 @lru_cache(1024)
@@ -296,33 +272,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-@contextlib.contextmanager
-def _part(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
-    try:
-        with archive.open(name) as part:
-            yield part
-    except KeyError:
-        raise NotRead(f"its part {name} is missing") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise NotRead(f"its part {name} is damaged or locked ({error})") from None
-
-
-def _elements(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[str, str]]]:
-    """Return the elements of a small part: names and attributes."""
-    found: list[tuple[str, Mapping[str, str]]] = []
-    with _part(archive, name) as part:
-        for _ in _parse(part, lambda name, attributes: found.append((name, attributes)), _nothing, _nothing):
-            if len(found) > 1_000_000:
-                raise NotRead(f"its part {name} has no end")
-    return found
-
-
 def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     """Return the workbook in an archive; its texts are kept in `scratch`. Raises `NotRead`."""
     main = next(
         (
             _path("", each["Target"])
-            for _, each in _elements(archive, "_rels/.rels")
+            for _, each in elements_of(archive, "_rels/.rels")
             if each.get("Type", "").endswith("/officeDocument")
         ),
         "xl/workbook.xml",
@@ -330,13 +285,13 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     folder = str(PurePosixPath(main).parent)
     related = [
         each
-        for name, each in _elements(archive, f"{folder}/_rels/{PurePosixPath(main).name}.rels")
+        for name, each in elements_of(archive, f"{folder}/_rels/{PurePosixPath(main).name}.rels")
         if name == "Relationship"
     ]
     targets = {each.get("Id", ""): _path(folder, each.get("Target", "")) for each in related}
     by_type = {each.get("Type", "").rpartition("/")[2]: targets[each.get("Id", "")] for each in related}
     sheets, parts = [], {}
-    for name, each in _elements(archive, main):
+    for name, each in elements_of(archive, main):
         if name == "sheet":
             given = next((value for key, value in each.items() if key.endswith(" id")), "")
             part = targets.get(given, "")
@@ -346,7 +301,7 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     styles = _styles(archive, by_type["styles"]) if "styles" in by_type else ()
     texts = SharedTexts(scratch)
     if "sharedStrings" in by_type:
-        with _part(archive, by_type["sharedStrings"]) as shared:
+        with open_part(archive, by_type["sharedStrings"]) as shared:
             texts.read(shared)
     return XlsxWorkbook(archive, tuple(sheets), parts, styles, texts)
 
@@ -360,7 +315,7 @@ def _styles(archive: zipfile.ZipFile, name: str) -> tuple[str | None, ...]:
     own: dict[str, str] = {}
     styles: list[str | None] = []
     cells = False
-    for element, each in _elements(archive, name):
+    for element, each in elements_of(archive, name):
         if element == "numFmt":
             own[each.get("numFmtId", "")] = each.get("formatCode", "")
         elif element in ("cellXfs", "cellStyles", "dxfs"):

@@ -1,0 +1,81 @@
+"""The parts of an Office file: XML in an archive, read piece by piece, whatever stands in it."""
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO
+from xml.parsers import expat
+
+from bonifiq_async.cli.reading.cells import NotRead
+
+CHUNK = 1 << 16
+MOST_BYTES = 8 << 30
+"""Of one part of a file, unpacked. A sheet of a million rows has about 300 MB."""
+
+Start = Callable[[str, Mapping[str, str]], None]
+End = Callable[[str], None]
+OnText = Callable[[str], object]
+
+
+def parse(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
+    """Read XML, stopping after each piece. Names come without the namespace that each of them has."""
+
+    def local(name: str) -> str:
+        return name.rpartition(" ")[2]
+
+    return parse_names(
+        part, lambda name, attributes: start(local(name), attributes), lambda name: end(local(name)), text
+    )
+
+
+def parse_names(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
+    """Read XML, stopping after each piece; a name comes behind its namespace and a blank."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+
+    def doctype(*_: object) -> None:
+        raise NotRead("it has a document type, which no spreadsheet has")
+
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    read = 0
+    try:
+        while piece := part.read(CHUNK):
+            read += len(piece)
+            if read > MOST_BYTES:
+                raise NotRead("a part of it is larger than any spreadsheet's")
+            parser.Parse(piece)
+            yield
+        parser.Parse(b"", True)
+        yield
+    except expat.ExpatError as error:
+        raise NotRead(f"a part of it is damaged ({error})") from None
+
+
+def nothing(*_: object) -> None:
+    """Take no note."""
+
+
+@contextlib.contextmanager
+def open_part(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
+    """Give a part of an archive to read. Raises `NotRead` where it is missing, damaged or locked."""
+    try:
+        with archive.open(name) as part:
+            yield part
+    except KeyError:
+        raise NotRead(f"its part {name} is missing") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise NotRead(f"its part {name} is damaged or locked ({error})") from None
+
+
+def elements_of(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[str, str]]]:
+    """Return the elements of a small part: names and attributes."""
+    found: list[tuple[str, Mapping[str, str]]] = []
+    with open_part(archive, name) as part:
+        for _ in parse(part, lambda name, attributes: found.append((name, attributes)), nothing, nothing):
+            if len(found) > 1_000_000:
+                raise NotRead(f"its part {name} has no end")
+    return found
