@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from attrs import asdict, frozen
-from chart import Bar, bars
 from method import command, machine, provider, said
 from table import Table, arguments, show
+
+from bonifiq_async._pages.pictures import Bar, bars
 
 CUSTOMERS = 0.8
 """Of the changes: some customers have several."""

@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from attrs import asdict, frozen
-from chart import Bar, bars
 from contestants import BY_NAME, MEASURE
 from method import Worker, machine, provider, said
 from provider import LINES
 from table import Table, arguments, show
+
+from bonifiq_async._pages.pictures import Bar, bars
 
 EVERY = 0.001
 BATCH = "this client, batch with SQLite ledger"

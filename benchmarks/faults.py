@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from attrs import asdict, frozen
-from chart import Bar, bars
 from method import MARKED, Faults, Figure, Worker, machine, provider, said, spread_over
 from table import Table, arguments, show
 
@@ -27,6 +26,7 @@ from bonifiq_async import (
     FlowControl,
     PoolLimits,
 )
+from bonifiq_async._pages.pictures import Bar, bars
 
 WAYS = ("single calls", "batch")
 SUCCESS = {Effect.APPLIED.value, Effect.ALREADY_APPLIED.value}

@@ -20,7 +20,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from attrs import asdict, define, field, frozen
-from chart import Bar, bars
 from method import MARK, Host
 from provider import REPLY, Requests
 
@@ -34,6 +33,7 @@ from bonifiq_async import (
     RetryPolicy,
     Timeouts,
 )
+from bonifiq_async._pages.pictures import Bar, bars
 from bonifiq_async.batch import gate
 from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 

@@ -13,11 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from attrs import define, evolve, field, frozen
-from chart import Bar, bars
 from contestants import BY_NAME, CONTESTANTS, MEASURE, Contestant, measure
 from generated import CONTRACT, generate
 from method import MARKED, Figure, Host, Provider, Reading, Worker, loops, machine, provider, said
 from table import Table, arguments, show
+
+from bonifiq_async._pages.pictures import Bar, bars
 
 FEWEST = 100
 """Changes of the first run, which is not counted: it warms up, and tells how many make a run."""

@@ -9,9 +9,10 @@ import subprocess
 import sys
 
 from attrs import frozen
-from chart import Bar, bars
 from method import MARKED, Ended, Figure, command, machine, said
 from table import Table, arguments, show
+
+from bonifiq_async._pages.pictures import Bar, bars
 
 NOTHING, MEASURE = "python, nothing imported", "import aiohttp"
 COMMANDS = {

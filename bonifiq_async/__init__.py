@@ -3,6 +3,7 @@
 The packages, from the bottom to the top; each imports what stands above it in this list, never the reverse:
 
     _model/          the values: operations, outcomes, evidence, money, secrets, errors; validation; JSON
+    _pages/          pages and pictures of results: HTML and SVG that need nothing from outside
     _policy/         the pure decisions: what an answer proves, whether to send again, which error to raise
     _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
     ledger/          the record of each change and its outcome: in memory, or durable in an SQLite file

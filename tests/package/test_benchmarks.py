@@ -105,10 +105,3 @@ def test_only_the_section_of_that_name_is_renewed(loaded):
     )
     renewed = loaded("renew").put(page, "x", r"new \1")
     assert renewed == page.replace("old", "\nnew \\1\n")
-
-
-def test_a_label_cannot_break_the_chart(loaded):
-    """Names are text, whatever is in them."""
-    chart = loaded("chart")
-    drawn = chart.bars("a & b", "<note>", [chart.Bar('<"x">', 0.0, "0 & 1", 0.0, 0.0)])
-    assert '<"x">' in [text.text for text in ElementTree.fromstring(drawn).iter()]

@@ -20,6 +20,7 @@ PACKAGES_OF_PROVIDERS = [
 ORDER = [
     "_model",
     "_log",
+    "_pages",
     "_policy",
     "_concurrency",
     "ledger",

@@ -1,0 +1,58 @@
+"""The pages in a real browser: they ask for nothing, the console is silent, and they fit."""
+
+from pathlib import Path
+
+import pytest
+from browser import Seen, browser, needs_browser
+
+from bonifiq_async._pages import markup
+from bonifiq_async.verification.finding import Figures, Finding, Proof, Timeline
+from bonifiq_async.verification.page import Head, page
+
+PHONE, SCREEN = 380, 1200
+HOSTILE = "<script>console.log(1)</script><img src='//x.invalid/a.png'>\"'&"
+
+
+def proven() -> str:
+    """Return a page of `prove` that has everything that one can have."""
+    finding = Finding(Figures(changes=1_234_567, wrong=1), (HOSTILE, "k" * 300))
+    timeline = Timeline(HOSTILE, 0.5, (4, 0, 6), (1, 0, 6), (0.2, 1.4), {HOSTILE: 7})
+    return page(Head(HOSTILE, 3, 9.0, HOSTILE), [Proof("once", HOSTILE, "BonifiQ", finding)], [timeline])
+
+
+PAGES = {"prove": proven}
+
+
+@pytest.mark.slow
+@needs_browser
+async def test_a_page_is_quiet_and_fits(tmp_path: Path) -> None:
+    async with browser(tmp_path) as tab:
+        for name, made in PAGES.items():
+            path = tmp_path / f"{name}.html"
+            path.write_text(made(), "utf-8")
+            await tab.visit(path.as_uri())
+            for width in (PHONE, SCREEN):
+                papers = []
+                for dark in (False, True):
+                    assert await tab.show(width=width, dark=dark)
+                    papers.append(await tab.value("getComputedStyle(document.body).backgroundColor"))
+                assert papers == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
+            await tab.paper(tmp_path / f"{name}.pdf")
+            assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert tab.seen == Seen([(tmp_path / f"{name}.html").as_uri() for name in PAGES], [])
+
+
+@pytest.mark.slow
+@needs_browser
+async def test_what_a_page_must_not_do_is_seen(tmp_path: Path) -> None:
+    """And its own policy forbids it: the console says so."""
+    path = tmp_path / "page.html"
+    loud = "<script>console.log(1)</script><img src='http://127.0.0.1:9/a.png'><p style='color: red'>"
+    path.write_text(markup.page("loud", loud), "utf-8")
+    async with browser(tmp_path) as tab:
+        seen = await tab.visit(path.as_uri())
+    assert len([said for said in seen.console if "Content Security Policy" in said]) == 3
+    path.write_text(loud, "utf-8")
+    async with browser(tmp_path) as tab:
+        seen = await tab.visit(path.as_uri())
+    assert "http://127.0.0.1:9/a.png" in seen.requests and len(seen.console) > 0

@@ -1,0 +1,119 @@
+"""A real browser, driven over its DevTools protocol: what a page asks for and says, and how it looks.
+
+The protocol: chromedevtools.github.io/devtools-protocol.
+"""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from attrs import field, frozen
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+
+
+@frozen
+class Seen:
+    """What a page did while it was open: the addresses that it asked for, and what the console said."""
+
+    requests: list[str] = field(factory=list)
+    console: list[str] = field(factory=list)
+
+
+class Tab:
+    """A page of a browser."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self.seen = Seen()
+
+    async def ask(self, method: str, **parameters: object) -> dict[str, object]:
+        """Give a command, and return its result."""
+        number = next(self._numbers)
+        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        return (await self._until(lambda message: message.get("id") == number))["result"]
+
+    async def visit(self, url: str) -> Seen:
+        """Open an address, and return what came of it, and of all that is done afterwards."""
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            await self.ask(f"{domain}.enable")
+        await self.ask("Page.navigate", url=url)
+        await self._until(lambda message: message.get("method") == "Page.loadEventFired")
+        return self.seen
+
+    async def show(self, *, width: int, dark: bool = False) -> bool:
+        """Show the page in a window so wide, light or dark; say whether it fits there."""
+        await self.ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.ask("Emulation.setEmulatedMedia", features=[scheme])
+        return await self.value("document.documentElement.scrollWidth <= innerWidth") is True
+
+    async def value(self, script: str) -> object:
+        """Return what an expression is in the page."""
+        return (await self.ask("Runtime.evaluate", expression=script))["result"].get("value")
+
+    async def picture(self, path: Path) -> None:
+        """Write the whole page, as it is shown, into a PNG."""
+        shot = await self.ask("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    async def paper(self, path: Path) -> None:
+        """Write the page into a PDF."""
+        made = await self.ask("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)
+        path.write_bytes(base64.b64decode(made["data"]))
+
+    async def _until(self, wanted: Callable[[dict[str, object]], bool]) -> dict[str, object]:
+        while True:
+            message = await asyncio.wait_for(self._socket.receive_json(), 30)
+            name, said = message.get("method"), message.get("params", {})
+            if name == "Network.requestWillBeSent":
+                self.seen.requests.append(said["request"]["url"])
+            elif name == "Log.entryAdded":
+                self.seen.console.append(said["entry"]["text"])
+            elif name in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
+                self.seen.console.append(str(said))
+            if wanted(message):
+                return message
+
+
+@contextlib.asynccontextmanager
+async def browser(folder: Path) -> AsyncIterator[Tab]:
+    """Start a browser whose files are in `folder`, and give its one page."""
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
+    process = await asyncio.create_subprocess_exec(
+        str(CHROMIUM),
+        *options,
+        f"--user-data-dir={folder / 'browser'}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(60):
+            while not (line := await process.stderr.readline()).startswith(b"DevTools listening on "):
+                assert line, "the browser ended at once"
+        host = line.decode().split("//")[1].split("/")[0]
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://{host}/json/list") as answer:
+                [page] = [each for each in await answer.json() if each["type"] == "page"]
+            async with session.ws_connect(page["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                yield Tab(socket)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        drained = asyncio.ensure_future(process.stderr.read())
+        await process.wait()
+        await drained
