@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TypeVar, cast
+from urllib.parse import quote
 
 from bonifiq_async._delivery.delivery import Delivery, Reader
 from bonifiq_async._delivery.single_flight import SingleFlight
@@ -11,6 +12,7 @@ from bonifiq_async._model import validation
 from bonifiq_async._model.errors import BonifiQError, ChangeKeyConflict, OutcomeUnknownError
 from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Change, Effect, Outcome
+from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import BY_WORD_ALONE, WAY_OUT, error_of, said_beside
 from bonifiq_async._policy.history import Delivered, History
 from bonifiq_async._policy.request import PreparedRequest, digest_of_kept
@@ -159,8 +161,17 @@ def _concluded(
 
 
 def _in_short(operation: Operation[T], delivered: Delivered[T], error: BonifiQError | None) -> Ending:
-    """Return what a ledger keeps of an end; of an answer what the operation names, and what stood beside."""
-    reading, parts = delivered.reading, []
+    """Return what a ledger keeps of an end; of the last answer, what it said and what the operation names.
+
+    The provider's texts are quoted as in a URL: they may have blanks.
+    """
+    reading, attempts = delivered.reading, delivered.attempts
+    parts = [f"status={attempts[-1].status}"] if attempts and attempts[-1].status is not None else []
+    if reading is not None and (said := reading.said) is not None:
+        words = said.message if error is None else None  # else they are in the error
+        for name, text in (("code", said.code), ("code_name", said.code_name), ("message", words)):
+            if text:
+                parts.append(f"{name}={quote(printable(text), safe='')}")
     if reading is not None and reading.result is not None:
         for name in operation.kept:
             parts.append(f"{name}={getattr(reading.result, name)!s}")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.values import public
 
 
@@ -26,6 +27,18 @@ def key_of(customer_id: str, number: Decimal, reference: str) -> str:
     kind = "REMOVE" if number.is_signed() else "ADD"
     customer = _escape(validation.label(customer_id, "customer_id"))
     return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(validation.label(reference, 'reference'))}"
+
+
+def reference_in(key: str, customer_id: str, value: Decimal) -> str | None:
+    """Return the reference of which `change_key_for` makes `key`; None where it makes it of none."""
+    try:
+        begin = change_key_for(customer_id, value, "-").removesuffix("%2D")
+        if not key.startswith(begin):
+            return None
+        reference = key.removeprefix(begin).replace("%2D", "-").replace("%25", "%")
+        return reference if change_key_for(customer_id, value, reference) == key else None
+    except PayloadError:
+        return None
 
 
 def canonical_amount(value: Decimal) -> str:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, cast
 from attrs import frozen
 
 from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT, spelled
-from bonifiq_async._policy.change_key import change_key_for
+from bonifiq_async._policy.change_key import change_key_for, reference_in
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange
+from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange, Grounds
 from bonifiq_async.cli.files.rows import Cells, amount
+from bonifiq_async.ledger.sqlite.reader import Recorded
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
@@ -48,9 +50,10 @@ _USUAL = {
 
 @frozen
 class CustomerRow(CashbackChange):
-    """A change and its line."""
+    """A change and its line, and the reference from which its key was derived."""
 
     line: int = 0
+    reference: str | None = None
 
 
 class BonifiQFiles(FileAdapter):
@@ -77,16 +80,31 @@ class BonifiQFiles(FileAdapter):
         # What has another type than text is refused below, by name.
         customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
         value = amount(None if given == "" else given, "value")
-        if (change_key in _NOTHING) == (reference in _NOTHING):
-            raise PayloadError("give exactly one of change_key and reference", path="change_key")
+        by_key, by_reference = change_key not in _NOTHING, reference not in _NOTHING
         customer_id = "" if customer_id is None else customer_id
-        key = change_key if reference in _NOTHING else change_key_for(customer_id, value, reference)
+        key = change_key_for(customer_id, value, reference) if by_reference else change_key
+        # An export has both, and they agree.
+        if not (by_key or by_reference) or (by_key and key != change_key):
+            raise PayloadError("give exactly one of change_key and reference", path="change_key")
         reason = "" if reason is None else reason
-        return CustomerRow(customer_id, value, reason, key, customer_reason, line)
+        known = reference if by_reference else None
+        return CustomerRow(customer_id, value, reason, key, customer_reason, line, known)
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""
         return request_digest(cast(CustomerRow, change))
+
+    def grounds(self, change: FileChange) -> Grounds:
+        """Return the reason, and the reference where the row has one."""
+        row = cast(CustomerRow, change)
+        return Grounds(row.reason, row.reference)
+
+    def recorded_grounds(self, change: Recorded) -> Grounds:
+        """Return the reason, and the reference where the key is one that is derived."""
+        body = decode(change.body)
+        reason = body.get("Reason") if isinstance(body, dict) else None
+        reference = reference_in(change.key, change.customer_id, change.value)
+        return Grounds(reason if isinstance(reason, str) else None, reference)
 
     def money(self, amount: Decimal) -> str:
         """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""

@@ -130,6 +130,18 @@ class BalanceEvidence:
     movements: tuple[Movement, ...] = ()
 
 
+TOLD = ("run", "first_sent", "ended")
+"""Columns that an export adds to say what became of a change. In a file of changes they ask for nothing."""
+
+
+@frozen
+class Grounds:
+    """Why a change is made: its reason in words, and the order or event that it is for; None: unknown."""
+
+    reason: str | None = None
+    reference: str | None = None
+
+
 @frozen
 class Columns:
     """The columns of a file: `required` must stand in its header, and one at least of each of `either`.
@@ -240,6 +252,14 @@ class FileAdapter(Protocol):
         names = self.changes[change.operation].names
         kept = {"customer_id": change.customer_id, "value": change.value, "change_key": change.key}
         return [said.get(wire_name(name, names), kept.get(name)) for name in self.export_columns]
+
+    def grounds(self, change: FileChange) -> Grounds:
+        """Return why a change of a file is made."""
+        return Grounds()
+
+    def recorded_grounds(self, change: Recorded) -> Grounds:
+        """Return why a recorded change was made."""
+        return Grounds()
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the unit of a change's value: amounts of two units are never added together."""

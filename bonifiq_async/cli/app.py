@@ -198,6 +198,39 @@ def status(
 
 
 @app.command()
+def history(
+    ledger: Path,
+    customer: Annotated[str | None, typer.Option(help="The customer's id.")] = None,
+    key: Annotated[str | None, typer.Option(help="The change key.")] = None,
+    reference: Annotated[str | None, typer.Option(help="The order or event id of the row.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Ended at 2026-01-31T14:30 or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Ended before that; a day alone is in the period.")
+    ] = None,
+    effect: Annotated[list[str] | None, typer.Option(help="Such as applied; may be given again.")] = None,
+    run: Annotated[int | None, typer.Option(min=1, help="First sent, or ended, by this run.")] = None,
+    list_runs: Annotated[bool, typer.Option("--runs", help="List the runs instead.")] = False,
+    format: Annotated[
+        FileFormat | None, typer.Option("--format", help="For programs. Default: a table.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
+) -> None:
+    """Say of each change when and by which run it was sent, from which file and line, and what came of it."""
+    from bonifiq_async.cli.commands import history as command
+
+    shown = "jsonl" if as_json else format_of(format) or "table"
+    question = command.Question(customer, key, reference, since, until, effect or (), run)
+    if list_runs:
+        if question != command.Question():
+            raise typer.BadParameter("stands alone, with --format or --json", param_hint="--runs")
+        command.list_runs(ledger, shown)
+        return
+    command.history(ledger, question, shown)
+
+
+@app.command()
 def export(
     ledger: Path,
     effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],

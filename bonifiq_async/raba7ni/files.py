@@ -29,6 +29,7 @@ from bonifiq_async.cli.adapter import (
     EvidenceReader,
     FileAdapter,
     FileChange,
+    Grounds,
     Movement,
     OfCustomer,
 )
@@ -293,6 +294,16 @@ class Raba7niFiles(FileAdapter):
             said.get("cashback_to_deduct"),
             said.get("metadata"),
         )
+
+    def grounds(self, change: FileChange) -> Grounds:
+        """Return the reference, where the row has one: a purchase has no other reason."""
+        return Grounds(reference=cast("EarnRow | RefundRow", change).reference)
+
+    def recorded_grounds(self, change: Recorded) -> Grounds:
+        """Return the reference, where the request has one."""
+        body = decode(change.body)
+        reference = body.get("reference") if isinstance(body, dict) else None
+        return Grounds(reference=reference if isinstance(reference, str) else None)
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the card: its currency is the provider's to know, and two cards may differ."""

@@ -118,9 +118,9 @@ async def test_the_ledger_has_it(tmp_path: Path, raw_server: Serve) -> None:
     with closing(opened(path)) as database:
         answers = [entry.answer for entry in every(database)]
     assert answers == [
-        f"cashback_balance=4.00 points_balance=None notice=warning 05 PartiallyAdded: {PART}",
-        "notice=success 00 Done",
-        "cashback_balance=14.00 points_balance=None",
+        f"status=200 cashback_balance=4.00 points_balance=None notice=warning 05 PartiallyAdded: {PART}",
+        "status=200 notice=success 00 Done",
+        "status=200 cashback_balance=14.00 points_balance=None",
     ]
 
 

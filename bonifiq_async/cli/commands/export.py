@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 from attrs import frozen
@@ -13,14 +14,16 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import FileAdapter, adapter_for, adapter_of
+from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
-from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Source
 from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, provider_of, recorded
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded
+
+T = TypeVar("T")
 
 
 def adapter_in(ledger: Path) -> FileAdapter:
@@ -37,7 +40,7 @@ def adapter_in(ledger: Path) -> FileAdapter:
 def export(ledger: Path, effects: Sequence[str], format: Format) -> None:
     """Print the changes that ended so, and say where they may be applied again. Raises `Lost`."""
     adapter = adapter_in(ledger)
-    _print(ledger, adapter, _states(effects), format)
+    _print(ledger, adapter, states_of(effects), format)
     if adapter.ledger_alone_knows:
         say(
             f"{adapter.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
@@ -45,7 +48,7 @@ def export(ledger: Path, effects: Sequence[str], format: Format) -> None:
         )
 
 
-def _states(effects: Sequence[str]) -> Collection[State]:
+def states_of(effects: Sequence[str]) -> Collection[State]:
     """Return the states that a person means by these names."""
     known = {state.value.replace(" ", "-"): state for state in State}
     wrong = [name for name in effects if name not in known]
@@ -58,15 +61,23 @@ def _states(effects: Sequence[str]) -> Collection[State]:
 
 
 def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format: Format) -> None:
-    rows = (tuple(adapter.export_cells(change)) for change in recorded(ledger, states))
+    # Of a provider whose files have both, a derived key stands beside its reference.
+    more = ("reference",) * ("reference" in {*adapter.columns.names} - {*adapter.export_columns})
+    columns = (*adapter.export_columns, *more, *TOLD)
+
+    def row(change: Recorded) -> ExportRow:
+        references = [adapter.recorded_grounds(change).reference for _ in more]
+        return (*adapter.export_cells(change), *references, *_told(change))
+
+    rows = map(row, recorded(ledger, states))
     if format == "jsonl":
-        for some in _together(rows):
-            give(b"".join([json_line(dict(zip(adapter.export_columns, row, strict=True))) for row in some]))
+        for some in together(rows):
+            give(b"".join([json_line(dict(zip(columns, row, strict=True))) for row in some]))
         return
-    give(_csv_lines([adapter.export_columns]))
+    give(csv_lines([columns]))
     unlike = 0
-    for some in _together(rows):
-        give(_csv_lines(some))
+    for some in together(rows):
+        give(csv_lines(some))
         unlike += sum(map(_unlike, some))
     if unlike:
         say(
@@ -75,15 +86,23 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
         )
 
 
+def _told(change: Recorded) -> tuple[object, object, object]:
+    """Return the values under `TOLD`."""
+    ended = None if change.ended is None else local_time(change.ended)
+    return change.last_run, local_time(change.first_sent), ended
+
+
 ExportRow = tuple[object, ...]
 
 
-def _together(rows: Iterator[ExportRow]) -> Iterator[list[ExportRow]]:
+def together(rows: Iterator[T]) -> Iterator[list[T]]:
+    """Yield some at a time, of which each takes one write."""
     while some := list(itertools.islice(rows, TOGETHER)):
         yield some
 
 
-def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+    """Return rows as lines of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return text.getvalue().encode()

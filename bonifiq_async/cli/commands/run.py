@@ -33,10 +33,12 @@ from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileC
 from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
+from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.progress import Display, display
-from bonifiq_async.cli.terminal.report import RunEnding
+from bonifiq_async.cli.terminal.report import RunEnding, run_name
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.runs import RunState
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
@@ -88,6 +90,8 @@ async def _send(
         ledger = None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
+            await _begin_run(ledger, plan, settings, ending)
+            stack.push_async_callback(_end_run, ledger, ending)
             if not settings.settles:
                 say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
@@ -120,6 +124,24 @@ async def _send(
             why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
             ending.stopped = f"The run was stopped: {why}. The first refusal: {batch.stopped_by}"
     return ending
+
+
+async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, ending: RunEnding) -> None:
+    """Write down that a run begins, and say so where the last one of the same file has not ended."""
+    made = origin("settle") if settings.settles else origin("apply", plan.source.name, plan.source.path)
+    begun = await ledger.begin_run(made)
+    ending.run, before = begun.id, begun.before
+    if before is None or before.state is RunState.ENDED:
+        return
+    how = (
+        "was not ended: its process is gone" if before.state is RunState.NOT_ENDED else "may still be at work"
+    )
+    say(f"{run_name(before)}, {how}. This is run {begun.id}: it goes on from what is recorded.")
+
+
+async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
+    with contextlib.suppress(LedgerError):  # it is told already that the ledger takes no more
+        await ledger.end_run(ending.by_name)
 
 
 async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
@@ -206,7 +228,7 @@ def _note(
 
 
 def _recorded(outcome: Outcome[object], ending: RunEnding) -> OutcomeRecord:
-    return record(ending.adapter, cast(FileChange, outcome.change), outcome)
+    return record(ending.adapter, cast(FileChange, outcome.change), outcome, ending.run)
 
 
 def _write(

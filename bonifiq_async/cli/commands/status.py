@@ -1,4 +1,4 @@
-"""`bonifiq status`: what a ledger knows, what it has in doubt, and what its provider shows of that."""
+"""`bonifiq status`: what a ledger knows, its last runs, what is in doubt, and what its provider shows."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,26 @@ from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.terminal.dialogue import interruptible
-from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
+from bonifiq_async.cli.terminal.report import moment, run_lines, run_values, standing_table, standing_values
 from bonifiq_async.cli.terminal.screen import give, show
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded, short, standing
+from bonifiq_async.ledger.sqlite.reader import (
+    SETTLEABLE,
+    Recorded,
+    provider_of,
+    recorded,
+    runs,
+    short,
+    standing,
+)
 
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
 SHOWN = 10
 """Of these, how many are shown as text where the provider is not asked about each."""
+LAST_RUNS = 5
+"""Runs that are told, the latest first."""
 
 Found = Mapping[int, BalanceEvidence]
 """What was seen of the changes in doubt, by their place."""
@@ -45,13 +55,17 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
     found = standing(ledger, unit_of=_operation if adapter is None else adapter.unit_of)
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
+    last = runs(ledger)[:LAST_RUNS]
     evidence = asyncio.run(_looked(adapter, found.provider, doubts)) if look else {}
     if as_json:
         each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
-        give(json_line({**standing_values(found), "in_doubt": each}))
+        made = [run_values(run) for run in last]
+        give(json_line({**standing_values(found), "in_doubt": each, "runs": made}))
         return
     show(f"Provider: {found.provider or 'none yet'}")
     show_table(standing_table(found, adapter))
+    if last:
+        show("The last runs; bonifiq history --runs has all:", *run_lines(last))
     for place, doubt in enumerate(doubts):
         show(*_lines(doubt, adapter, evidence.get(place)))
     unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)

@@ -5,7 +5,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from errno import ENOENT
 from pathlib import Path
 from typing import Self
@@ -14,10 +15,10 @@ import msgspec
 
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.outcome import Attempt, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
-from bonifiq_async.cli.adapter import FileAdapter, FileChange
+from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
@@ -39,6 +40,9 @@ def columns(adapter: FileAdapter) -> tuple[str, ...]:
         *adapter.answer_columns,
         "notice",
         "error",
+        "reason",
+        "reference",
+        *TOLD,
     )
 
 
@@ -47,9 +51,14 @@ _USED = "used_elsewhere"
 """See `Outcome`; a provider that does not de-duplicate has no column for it."""
 
 
-def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -> OutcomeRecord:
-    """Return the outcome of `change` as plain values under `columns`."""
-    error, notice = outcome.error, outcome.notice
+def record(
+    adapter: FileAdapter, change: FileChange, outcome: Outcome[object], run: int | None = None
+) -> OutcomeRecord:
+    """Return the outcome of `change` as plain values under `columns`; `run` is the number of the run.
+
+    What was not sent in this run has no times here, and no run: `bonifiq history` has them.
+    """
+    error, notice, grounds = outcome.error, outcome.notice, adapter.grounds(change)
     said = notice if error is None else error
     values = (
         change.line,
@@ -64,8 +73,30 @@ def record(adapter: FileAdapter, change: FileChange, outcome: Outcome[object]) -
         *adapter.answer_cells(outcome.result),
         said_beside(notice) if notice is not None else None,
         str(error) if error is not None else None,
+        grounds.reason,
+        grounds.reference,
+        *_told(outcome.attempts, run),
     )
     return dict(zip(columns(adapter), values, strict=True))
+
+
+def _told(attempts: Sequence[Attempt], run: int | None) -> tuple[object, object, object]:
+    """Return the values under `TOLD`: of this run, and of no other."""
+    if not attempts:
+        return None, None, None
+    last = attempts[-1]
+    return (
+        run,
+        local_time(attempts[0].started_at),
+        local_time(last.started_at + timedelta(seconds=last.elapsed)),
+    )
+
+
+def local_time(at: datetime | float, timespec: str = "milliseconds") -> str:
+    """Return a time, or seconds since the epoch, in the local zone with its offset (ISO 8601)."""
+    if not isinstance(at, datetime):
+        at = datetime.fromtimestamp(at, UTC)
+    return at.astimezone().isoformat(timespec=timespec)
 
 
 def json_line(values: OutcomeRecord) -> bytes:

@@ -20,7 +20,7 @@ from attrs import evolve, field, frozen
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import FileAdapter, FileChange, adapter_for
+from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange, adapter_for
 from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     names, columns = [cell.strip() for cell in cells], source.adapter.columns
     missing = [column for column in columns.required if column not in names]
     missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
-    unknown = [name for name in names if name and name not in columns.names]
+    unknown = [name for name in names if name and name not in (*columns.names, *TOLD)]
     if unknown:
         source.unknown(1, unknown)
     if missing:
@@ -261,7 +261,7 @@ def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
 
 def _json_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
     names = source.adapter.columns.names
-    known, quoted = frozenset(names), tuple([f'"{name}"'.encode() for name in names])
+    known, quoted = frozenset((*names, *TOLD)), tuple([f'"{name}"'.encode() for name in names])
     with source.path.open("rb") as lines:
         for line, raw in enumerate(lines, 1):
             text = raw.removeprefix(b"\xef\xbb\xbf").strip() if line == 1 else raw.strip()

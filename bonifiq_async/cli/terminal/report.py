@@ -14,10 +14,11 @@ from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.runs import Run, RunState
 from bonifiq_async.ledger.sqlite.reader import Standing
 
 K = TypeVar("K", Effect, State)
@@ -59,7 +60,7 @@ class RunEnding:
 
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
     changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
-    a warning; `warnings` are the first of them.
+    a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
     """
 
     adapter: FileAdapter
@@ -75,6 +76,7 @@ class RunEnding:
     warned: int = 0
     warnings: list[str] = field(factory=list)
     examples: dict[Effect, list[str]] = field(factory=dict)
+    run: int | None = None
 
     def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""
@@ -105,6 +107,13 @@ class RunEnding:
     def failed(self) -> int:
         """How many changes ended with an error."""
         return sum(self.counts[effect] for effect in _FAILED)
+
+    @property
+    def by_name(self) -> Mapping[str, int]:
+        """What a ledger keeps of how the run ended: how many changes came to what, and to nothing."""
+        kinds = {effect.value: count for effect, count in self.counts.items()}
+        kinds |= {State.USED_ELSEWHERE.value: self.used_elsewhere.count, "not tried": self.not_tried}
+        return {name: count for name, count in kinds.items() if count}
 
     @property
     def not_tried(self) -> int:
@@ -320,3 +329,39 @@ def standing_values(found: Standing) -> Mapping[str, object]:
 def moment(seconds: float) -> str:
     """Return a time of the epoch as text, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def run_name(run: Run) -> str:
+    """Return which run it is, in words: `Run 3 (apply march.csv, begun ... by ana on shop)`."""
+    made = run.origin
+    what = f"{made.command} {made.file}".strip()
+    return f"Run {run.id} ({what}, begun {local_time(run.begun, 'seconds')} by {made.user} on {made.host})"
+
+
+def run_lines(runs: Sequence[Run]) -> Sequence[str]:
+    """Return a line for each run: which one it is, and how it ended."""
+    return [f"{run_name(run)}: {_end_of(run)}" for run in runs]
+
+
+def _end_of(run: Run) -> str:
+    if run.ended is None:
+        over = run.state is RunState.NOT_ENDED
+        return "not ended, and its process is gone: it was killed" if over else "under way"
+    counts = ", ".join(f"{count:,} {name}" for name, count in run.counts.items()) or "no change"
+    return f"ended {local_time(run.ended, 'seconds')}: {counts}"
+
+
+def run_values(run: Run) -> Mapping[str, object]:
+    """Return a run for machines."""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "command": run.origin.command,
+        "file": run.origin.file or None,
+        "sha256": run.origin.digest or None,
+        "user": run.origin.user,
+        "host": run.origin.host,
+        "begun": local_time(run.begun),
+        "ended": None if run.ended is None else local_time(run.ended),
+        "counts": {name.replace(" ", "_"): count for name, count in run.counts.items()},
+    }

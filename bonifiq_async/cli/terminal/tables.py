@@ -12,10 +12,14 @@ class Table(RichTable):
     """A table whose cells hold foreign text: no markup, nothing that a terminal obeys, nothing endless."""
 
     def add_row(
-        self, *renderables: RenderableType | None, style: StyleType | None = None, end_section: bool = False
+        self,
+        *renderables: RenderableType | tuple[str, ...] | None,
+        style: StyleType | None = None,
+        end_section: bool = False,
     ) -> None:
-        """Add a row of cells."""
-        cells = [Text(printable(each)) if isinstance(each, str) else each for each in renderables]
+        """Add a row of cells; a tuple is a cell of several lines."""
+        texts = [(each,) if isinstance(each, str) else each for each in renderables]
+        cells = [Text("\n".join(map(printable, each))) if isinstance(each, tuple) else each for each in texts]
         super().add_row(*cells, style=style, end_section=end_section)
 
 
@@ -27,6 +31,11 @@ def show_table(table: Table) -> None:
 def say_table(table: Table) -> None:
     """Print a table to standard error."""
     _console(stderr=True).print(table)
+
+
+def width() -> int:
+    """Return how many characters fit on a line of standard output."""
+    return _console(stderr=False).width
 
 
 def live() -> Console:

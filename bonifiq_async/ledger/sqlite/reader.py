@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote
 
 from attrs import evolve, field, frozen
 
@@ -24,6 +25,8 @@ from bonifiq_async.ledger.sqlite.row import COLUMNS, TOGETHER, Entry, every, put
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
+
+SAID = ("status", "code", "code_name", "message")
 
 _SAME = {State.APPLIED: State.APPLIED, State.NOT_APPLIED: State.NOT_APPLIED}
 WORDS: Mapping[State, Mapping[State, State]] = {
@@ -59,6 +62,12 @@ class Recorded:
     run: int | None
     line: int | None
     last_run: int | None
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What `answer` says of the provider's answer: `status`, `code`, `code_name`, `message`, if known."""
+        parts = (part.partition("=") for part in (self.answer or "").partition(" notice=")[0].split(" "))
+        return {name: unquote(text) for name, _, text in parts if name in SAID}
 
     @property
     def ended(self) -> float | None:
