@@ -47,7 +47,7 @@ COLUMNS = (
     "line",
     "last_run",
 )
-"""What is told of a change. A later version adds columns behind these."""
+"""What is shown of a change. A later version adds columns behind these."""
 
 WHEN, AMOUNT = 25, 14
 """Characters of the first two columns on a screen; the third has the rest."""
@@ -143,7 +143,7 @@ class _Answers:
         return None if number is None else self._runs.get(number)
 
     def values(self, change: Recorded) -> Sequence[object]:
-        """Return what is told of a change under `COLUMNS`."""
+        """Return what is shown of a change under `COLUMNS`."""
         grounds, said, run = self.grounds(change), change.said, self.run_of(change.run or change.last_run)
         made = None if run is None else run.origin
         return (
@@ -219,7 +219,7 @@ def _show(found: _Answers) -> None:
 
 
 def _lines(found: _Answers, change: Recorded) -> Iterator[str]:
-    """Yield what is told of a change in the last column of the table, line by line."""
+    """Yield what is shown of a change in the last column of the table, line by line."""
     grounds, said = found.grounds(change), change.said
     yield f"{change.state.value}: {short(change.operation)} for {change.customer_id}"
     yield f"key {change.key}"

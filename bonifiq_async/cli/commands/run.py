@@ -140,7 +140,7 @@ async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, endin
 
 
 async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
-    with contextlib.suppress(LedgerError):  # it is told already that the ledger takes no more
+    with contextlib.suppress(LedgerError):  # it is reported already that the ledger takes no more
         await ledger.end_run(ending.by_name)
 
 

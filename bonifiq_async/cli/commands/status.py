@@ -34,7 +34,7 @@ LISTED = 100
 SHOWN = 10
 """Of these, how many are shown as text where the provider is not asked about each."""
 LAST_RUNS = 5
-"""Runs that are told, the latest first."""
+"""Runs that are shown, the latest first."""
 
 Found = Mapping[int, BalanceEvidence]
 """What was seen of the changes in doubt, by their place."""
