@@ -12,7 +12,6 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import PreparedRequest, prepare
 from bonifiq_async._provider.connection import ConnectionOptions
-from bonifiq_async._transport.sign_in import SignIn
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import Customers
@@ -22,7 +21,10 @@ pytestmark = pytest.mark.usefixtures("way")
 
 
 class Fresh:
-    """Signs each attempt with another number, and takes note of what it was given."""
+    """Credentials that sign each attempt with another number, and take note of what they were given."""
+
+    _given = BasicCredentials("a", "b")
+    headers, secrets, fingerprint = _given.headers, _given.secrets, _given.fingerprint
 
     def __init__(self, *errors: BaseException | None) -> None:
         self.errors = list(errors)
@@ -39,12 +41,12 @@ class Fresh:
 class Signing(BonifiQClient):
     """A client whose every attempt is signed, as that of a provider that asks for it."""
 
-    def __init__(self, sign_in: SignIn, **options: Unpack[ConnectionOptions]) -> None:
-        calls, address = self._connect(BasicCredentials("a", "b"), sign_in, **options)
+    def __init__(self, sign_in: Fresh, **options: Unpack[ConnectionOptions]) -> None:
+        calls, address = self._connect(sign_in, **options)
         self.customers = Customers(calls, address, AnswerReader())
 
 
-def client_of(url: str, sign_in: SignIn, **settings: object) -> BonifiQClient:
+def client_of(url: str, sign_in: Fresh, **settings: object) -> BonifiQClient:
     """Return a client whose every attempt is signed by `sign_in`."""
     return Signing(sign_in, base_url=url, retry=fast(max_attempts=3), **settings)
 
