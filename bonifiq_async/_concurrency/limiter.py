@@ -73,7 +73,8 @@ class Sample:
 
     `elapsed` are seconds; `asked` those that all requests are still asked to wait. `alone` says that it
     was asked to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it
-    was the other side's certificate, which no repeat makes better.
+    was the other side's certificate, which no repeat makes better; `nowhere` that the server does not have
+    the address, and knows no more of it.
     """
 
     verdict: Verdict
@@ -84,6 +85,7 @@ class Sample:
     alone: bool = False
     cause: str = ""
     untrusted: bool = False
+    nowhere: bool = False
 
 
 class Permit(Protocol):

@@ -21,7 +21,7 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Effect, StopReason, Verdict
 from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
-from bonifiq_async._policy.answer_body import intercepted
+from bonifiq_async._policy.answer_body import intercepted, is_nowhere
 from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async._policy.failures import KEPT_ANSWER
 from bonifiq_async._policy.history import Delivered, History
@@ -190,7 +190,7 @@ class Delivery:
         if self._waits.scope.told and verdict in GOOD and watch.asked is None:
             self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
         if course.permit is not None:
-            course.permit.saw(_sample(verdict, evidence, watch, course.now))
+            course.permit.saw(_sample(verdict, evidence, watch, course))
             course.permit.release()  # not before: the call that gets the permit next must know of this answer
 
     def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
@@ -305,17 +305,18 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
     return evolve(ended, used_elsewhere=ended.effect is Effect.ALREADY_APPLIED and not known)
 
 
-def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, now: float) -> Sample:
-    failure = evidence.failure
+def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, course: _Course[T]) -> Sample:
+    failure, reading = evidence.failure, course.reading
     return Sample(
         verdict,
         evidence.status,
         evidence.elapsed,
-        None if watch.asked is None or watch.alone else watch.left(now),
+        None if watch.asked is None or watch.alone else watch.left(course.now),
         failure is not None and failure is Failure.TIMEOUT,
         watch.alone,
         evidence.detail,
         failure is not None and failure is Failure.UNTRUSTED,
+        verdict is _REFUSED and is_nowhere(evidence, None if reading is None else reading.said),
     )
 
 

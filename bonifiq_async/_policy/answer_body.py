@@ -65,6 +65,10 @@ LONGEST = 500
 _REASONS = frozenset(status.phrase.casefold() for status in HTTPStatus)
 """What statuses are called; as a `title` it says nothing more than the status (RFC 9457, section 4.2.1)."""
 
+NOWHERE = (404, 405)
+"""Statuses of an address that a server does not have, or not for a POST (RFC 9110, 15.5.5 and 15.5.6)."""
+_NO_ADDRESS = re.compile(r"(40[45][\s:.-]*)?(not found|(method )?not allowed)\.?", re.IGNORECASE)
+"""What a server says by itself of such an address."""
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
@@ -111,6 +115,22 @@ def text_of(evidence: Evidence) -> str | None:
         return None
 
 
+def is_nowhere(evidence: Evidence, said: ErrorAnswer | None) -> bool:
+    """Say whether a server does not have the address, and says nothing that a provider would add.
+
+    So does one whose base URL is wrong, with a page or with what the status is called.
+    """
+    if evidence.status not in NOWHERE:
+        return False
+    return _is_page(evidence) or said is None or names_status_alone(said)
+
+
+def names_status_alone(said: ErrorAnswer) -> bool:
+    """Say whether the words of a `NOWHERE` say no more than its status."""
+    coded = said.code_name or said.code or said.error_code is not None
+    return not coded and (not said.message or _NO_ADDRESS.fullmatch(said.message.strip()) is not None)
+
+
 def intercepted(evidence: Evidence) -> Refusal | None:
     """Return which kind of no it is that something on the way gave in the provider's place, None of others.
 
@@ -121,9 +141,14 @@ def intercepted(evidence: Evidence) -> Refusal | None:
         return Refusal.PROXY
     if evidence.status != 403:
         return None
+    return Refusal.PAGE if _is_page(evidence) else None
+
+
+def _is_page(evidence: Evidence) -> bool:
+    """Say whether a body is no JSON, and not JSON that is cut."""
     text = text_of(evidence)
     begins = "<" if text is None else text.lstrip()[:1]
-    return Refusal.PAGE if begins and begins not in '{["' else None
+    return bool(begins) and begins not in '{["'
 
 
 def _declared(evidence: Evidence) -> str | None:

@@ -1,6 +1,5 @@
 """The error of a delivery that did not succeed, in words that say what it means for the money."""
 
-import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Failure, Refusa
 from bonifiq_async._model.operation import Operation, RepeatClass
 from bonifiq_async._model.outcome import Attempt, Effect, Notice, StopReason, Verdict
 from bonifiq_async._model.printable import printable
+from bonifiq_async._policy.answer_body import NOWHERE, names_status_alone
 from bonifiq_async._policy.history import Delivered
 from bonifiq_async._policy.verdict import leaves_doubt
 
@@ -211,16 +211,12 @@ def _attempt(attempt: Attempt) -> str:
     return f"{attempt.number} {_ENDED.get(attempt.verdict, attempt.verdict.value)}{status}{cause}"
 
 
-_NOT_FOUND = re.compile(r"(404[\s:.-]*)?not found\.?", re.IGNORECASE)
-"""What a server says by itself of an address that it does not have."""
-
-
 def _said(said: ErrorAnswer | None) -> str:
     """Return the provider's own words, short and on one line."""
     if said is None:
         return "no reason given"
     parts = [f"status {said.status}", *_words(said)]
-    if said.status == 404 and (len(parts) == 1 or (len(parts) == 2 and _NOT_FOUND.fullmatch(parts[1]))):
+    if said.status in NOWHERE and names_status_alone(said):
         parts.append("is the base URL right?")
     return ", ".join(parts)
 

@@ -3,6 +3,7 @@
 The words are this library's own: what an exception says may repeat the answer, and what it was given.
 """
 
+import errno
 import os
 import re
 import socket
@@ -60,6 +61,8 @@ def explained(error: Exception, base_url: str, *, sent: bool) -> tuple[Failure, 
     if isinstance(error, aiohttp.ClientConnectorError):
         untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
         failure = Failure.UNTRUSTED if untrusted else Failure.CONNECT
+        if error.os_error.errno == errno.ECONNREFUSED:
+            return failure, f"connection refused at {_where(error)}"
         return failure, f"{_where(error)}: {_connecting(error.os_error, base_url)}"
     if isinstance(error, TimeoutError):
         return Failure.TIMEOUT, "no answer in time" if sent else f"{_host(base_url)}: no connection in time"

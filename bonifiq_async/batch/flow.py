@@ -16,13 +16,15 @@ class FlowControl:
 
     The number in flight begins at `initial` and adapts to what the provider takes, between 1 and
     `max_in_flight`; the client's pool (`PoolLimits.connections`) is a second limit. When nothing succeeds
-    for `give_up_after` seconds in which it is tried, the run stops.
+    for `give_up_after` seconds in which it is tried, the run stops; after `give_up_at_start`, if that is set,
+    where nothing has ever succeeded and every try fails in one way: then a setting is probably wrong.
     """
 
     max_in_flight: int = field(default=256, validator=validation.count)
     initial: int = field(default=8, validator=validation.count)
     max_rate: float | None = field(default=None, validator=validators.optional(validation.setting))
     give_up_after: float = field(default=900.0, validator=validation.setting)
+    give_up_at_start: float | None = field(default=None, validator=validators.optional(validation.setting))
 
 
 @public
@@ -33,8 +35,10 @@ class FlowState:
     `in_flight` requests of at most `limit`; `rate` is the pace in force, requests a second, if there is
     one. `held` are the seconds that the provider still asks to wait. `failing` are the seconds for which
     nothing has succeeded though it was tried, once these are some; `paused` the same in an outage, in which
-    only probes go out; else None. `waiting` changes failed, and wait to be sent again. `cause` says in words
-    why the last of what failed without an answer did, while nothing succeeds; else None.
+    only probes go out; else None. `waiting` changes failed, and wait to be sent again. While nothing
+    succeeds, `cause` says in words why the last try failed, and `status` is that of its answer, if there was
+    one; `alike` says that all tries since the last success failed so. `next_try` are the seconds until the
+    next one, None where something is on its way.
     """
 
     in_flight: int
@@ -45,6 +49,9 @@ class FlowState:
     failing: float | None = None
     waiting: int = 0
     cause: str | None = None
+    status: int | None = None
+    alike: bool = False
+    next_try: float | None = None
 
 
 class Pacer:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._concurrency.runtime import Runtime
-from bonifiq_async._model.errors import NotAppliedError
+from bonifiq_async._model.errors import NotAppliedError, RetryAfterTooLong
 from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
 from bonifiq_async._policy.budget import EARLIEST, Hold
 from bonifiq_async._policy.retry_after import in_words
@@ -20,7 +20,7 @@ from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
 from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
-from bonifiq_async.batch.outage import A_WHILE, OutageState
+from bonifiq_async.batch.outage import A_WHILE, OutageState, cause_of
 
 FIRST_COME = 10 * EARLIEST
 """Seconds after a hold for the change that was asked to wait to come back: repeats go before first tries."""
@@ -65,14 +65,15 @@ class Gate:
         self._outage = OutageState(runtime.monotonic())
         self._prober: Passage | None = None
         self._stopped = False
-        self.resting = self.repeats = 0
+        self.due: dict[Passage, float] = {}
+        self.repeats = 0
         self.fault: NotAppliedError | None = None
 
     @property
     def state(self) -> FlowState:
         """What is going on now."""
-        now = self._runtime.monotonic()
-        fails = self._outage.lasts(now)
+        now, outage = self._runtime.monotonic(), self._outage
+        fails = outage.lasts(now)
         return FlowState(
             in_flight=self._active,
             limit=int(self._adaptation.limit.value),
@@ -80,9 +81,18 @@ class Gate:
             held=self._held.remaining(now),
             paused=fails if self._paused else None,
             failing=fails if fails >= A_WHILE else None,
-            waiting=self.resting + sum(not waiter.done() for waiter, _ in self._repeats),
-            cause=None if self._outage.since is None else self._outage.cause or None,
+            waiting=len(self.due) + sum(not waiter.done() for waiter, _ in self._repeats),
+            cause=None if outage.since is None else outage.cause.words or None,
+            status=None if outage.since is None else outage.cause.status,
+            alike=outage.since is not None and outage.alike,
+            next_try=None
+            if self._active
+            else outage.next_try(now, self._held.remaining(now), self.due.values()),
         )
+
+    def now(self) -> float:
+        """Return the run's time."""
+        return self._runtime.monotonic()
 
     @property
     def _paused(self) -> bool:
@@ -121,14 +131,22 @@ class Gate:
         if self._stopped:
             in_vain = min(fails, now - self._held.until) >= A_WHILE
             return StopReason.STOPPED if self._paused or in_vain or not passage.sent else None
-        return StopReason.OUTAGE if fails >= self._flow.give_up_after else None
+        return StopReason.OUTAGE if self._is_over(now) else None
+
+    @property
+    def _awaits_first(self) -> bool:
+        """Whether nothing has succeeded yet, and the run asks for a setting where nothing does."""
+        return self._outage.never and self._flow.give_up_at_start is not None
+
+    def _is_over(self, now: float) -> bool:
+        """Say whether nothing has succeeded for so long that the run gives up."""
+        return self._outage.gives_up(now, self._flow.give_up_after, self._flow.give_up_at_start)
 
     def _is_hopeless(self, passage: "Passage | None") -> bool:
         """Give up when nothing succeeds for too long and this change need not be tried to know it."""
-        fails = self._outage.lasts(self._runtime.monotonic())
-        if fails >= self._flow.give_up_after and self._outage.is_known_to(passage):
-            cause = f" ({self._outage.cause})" if self._outage.cause else ""
-            self._give_up(f"Nothing has succeeded for {fails:,.0f} s{cause}")
+        now = self._runtime.monotonic()
+        if self._is_over(now) and self._outage.is_known_to(passage):
+            self._give_up(self._outage.in_words(now))
         return self.fault is not None
 
     def _enters(self, passage: "Passage") -> bool:
@@ -182,11 +200,12 @@ class Gate:
         self._full = self._paced = False
         self.repeats += passage.failed
         passage.told, passage.alone = sample.asked is not None, sample.alone
-        if sample.verdict not in GOOD:
+        if sample.verdict not in GOOD or (sample.nowhere and self._awaits_first):
             passage.failed = True
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
             probe = passage is self._prober
-            self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=sample.cause)
+            cause = cause_of(sample.status, sample.cause, asks=sample.verdict is Verdict.THROTTLED)
+            self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
         elif self._outage.succeeded(now, self._active):
@@ -217,7 +236,7 @@ class Gate:
         """Let no request go for so many seconds; give up when that is more than the run waits."""
         self._held.extend(self._runtime.monotonic(), asked, asked + FIRST_COME)
         if asked > self._flow.give_up_after:
-            self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}")
+            self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}", asked)
 
     def _let_in(self) -> None:
         """Let in each change that may go now, and look again later when only time is missing."""
@@ -273,10 +292,12 @@ class Gate:
             self._paced = True
         return wait
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, asked: float | None = None) -> None:
         """End the run: changes that wait are turned away, and none begins or is tried again."""
-        self.fault = NotAppliedError(
-            f"{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent."
+        self.fault = (NotAppliedError if asked is None else RetryAfterTooLong)(
+            f"{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent.",
+            status=self._outage.cause.status,
+            retry_after=asked,
         )
         self.stop()
 
@@ -351,13 +372,13 @@ class Passage:
 
     async def rest(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> StopReason | None:
         """See `Permit.rest`."""
-        self._gate.resting += 1
+        self._gate.due[self] = self._gate.now() + seconds
         try:
             while (barred := self._gate.bars(self)) is None and seconds > 0:
                 await sleep(min(seconds, LOOK))
                 seconds -= LOOK
         finally:
-            self._gate.resting -= 1
+            del self._gate.due[self]
         return barred
 
     def release(self) -> None:

@@ -130,6 +130,13 @@ MaxRate = Annotated[float | None, typer.Option(min=0.001, help="Requests in a se
 GiveUpAfter = Annotated[
     float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
 ]
+GiveUpAtStart = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        help="The same where nothing ever has, and all fails in one way: a setting may be wrong.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]

@@ -17,6 +17,11 @@ def account_text(credential: str, digest: str, base_url: str) -> str:
     return f"{credential}={digest}\n{BASE_URL}={parts.scheme}://{host}{port}{parts.path}"
 
 
+def base_url_in(account: str) -> str:
+    """Return the base URL of an account's text."""
+    return _settings(account).get(BASE_URL, "")
+
+
 def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
     """Return the refusal of `ledger`, which holds `held` (provider and text), to a client of `asked`."""
     begin = f"{ledger} is of another account: it was written"

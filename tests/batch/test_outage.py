@@ -8,6 +8,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 from batches import batch_over
 from conftest import change
 from virtual import (
@@ -432,6 +433,64 @@ async def test_as_long_as_nothing_has_succeeded_the_run_goes_on_until_it_gives_u
     assert isinstance(batch.stopped_by, NotAppliedError)
 
 
+NEVER = {
+    "nobody listens": DOWN,
+    "503": status(503),
+    "a redirect": status(301),
+    "a page": Evidence(sent=True, requests=1, status=200, body=b"<html>"),
+    "404 of every address": status(404),
+    "silence": SILENT,
+}
+
+
+@pytest.mark.parametrize("count", [1, 600])
+@pytest.mark.parametrize("answer", NEVER.values(), ids=NEVER)
+@virtual
+async def test_where_nothing_ever_succeeds_a_run_stops_soon(answer: Evidence, count: int) -> None:
+    """With little sent: most rows are not tried, and none for a quarter of an hour."""
+    provider = Provider(lambda *_: answer)
+    batch = batch_over(provider, FlowControl(give_up_at_start=30.0), policy=PATIENT, call=180.0)
+    outcomes = await all_of(batch, many(count))
+    judged = count == 1 and answer.status is not None and answer.status < 500
+    assert (batch.stopped_by is None) == judged  # one row that got its answer
+    if not judged:
+        assert 30.0 <= batch.summary.elapsed <= 70.0
+        assert batch.stopped_by.status == answer.status
+    assert len(provider.tried) <= 60
+    assert {outcome.change.change_key for outcome in outcomes} >= {key for _, key in provider.tried}
+    assert provider.applied == {}
+
+
+STILL_WAITS = {
+    "something succeeded": (lambda at, key: GOOD if key == "0" else DOWN, 30.0),
+    "two ways": (lambda at, key: DOWN if len(at.tried) % 2 else status(503), 30.0),
+    "asked to wait": (lambda at, key: status(503, 5.0), 30.0),
+    "not wanted": (lambda at, key: DOWN, None),
+}
+
+
+@pytest.mark.parametrize(("answers", "at_start"), STILL_WAITS.values(), ids=STILL_WAITS)
+@virtual
+async def test_the_rule_of_the_start_is_for_the_start_alone(answers, at_start: float | None) -> None:
+    """A provider that has worked, or is at work, is waited for."""
+    flow = FlowControl(give_up_after=200.0, give_up_at_start=at_start)
+    batch = batch_over(Provider(answers), flow, policy=PATIENT, call=180.0)
+    await all_of(batch, many(50))
+    assert batch.summary.elapsed >= 200.0
+
+
+@virtual
+async def test_an_address_that_is_found_is_no_failure_of_the_run() -> None:
+    """After the first success, and where a 404 has the provider's own words, each row has its own no."""
+    own = evolve(status(404), body=b'{"message":"no such customer"}')
+    for first, answer in ((GOOD, status(404)), (own, own)):
+        provider = Provider(lambda _, key, first=first, answer=answer: first if key == "0" else answer)
+        batch = batch_over(provider, FlowControl(1, give_up_at_start=30.0))
+        outcomes = await all_of(batch, many(50))
+        assert (len(outcomes), batch.stopped_by) == (50, None)
+        assert batch.summary.elapsed < 10.0
+
+
 @virtual
 async def test_a_row_without_an_attempt_is_not_begun_again() -> None:
     """It has no time for one: that is no outage, and would never end."""
@@ -622,7 +681,7 @@ async def test_however_few_rows_there_are_it_is_given_up_in_time(
     batch = batch_over(provider, FlowControl(give_up_after=25.0), policy=PATIENT, call=180.0)
     outcomes = [outcome async for outcome in batch.run(source())]
     assert 25.0 <= batch.summary.elapsed <= (46.0 if answer is SILENT else 29.0)
-    said = int(re.match(r"Nothing has succeeded for (\d+) s, so", str(batch.stopped_by))[1])
+    said = int(re.match(r"Nothing has succeeded for (\d+) s( \(.*\))?, so", str(batch.stopped_by))[1])
     assert said == pytest.approx(batch.summary.elapsed, abs=2.5)
     tried = {key for _, key in provider.tried}
     assert {outcome.change.change_key for outcome in outcomes} == tried

@@ -118,7 +118,7 @@ def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(count, co
     command = ("apply", "changes.csv", "--yes", "--give-up-after", "1", "--json")
     ended = console(*command, sandbox=server)
     assert ended.code == Exit.STOPPED
-    why = r"\(127\.0\.0\.1:\d+: Connection refused\)"
+    why = r"\(connection refused at 127\.0\.0\.1:\d+\)"
     assert re.search(rf"Nothing has succeeded for \d s {why}, so the run was stopped\.", ended.err)
     assert "bonifiq apply changes.csv --yes --give-up-after 1 --json" in ended.err
     told = json.loads(ended.out)

@@ -54,6 +54,7 @@ SECONDS: dict[str, Make] = {
     "RetryPolicy.cap": lambda value: RetryPolicy(cap=value),
     "FlowControl.max_rate": lambda value: FlowControl(max_rate=value),
     "FlowControl.give_up_after": lambda value: FlowControl(give_up_after=value),
+    "FlowControl.give_up_at_start": lambda value: FlowControl(give_up_at_start=value),
     "Limit.per_second": lambda value: Limit(per_second=value),
     "Limit.burst": lambda value: Limit(burst=value),
     "Outage.lasts": lambda value: Outage(1, value, "502-before"),

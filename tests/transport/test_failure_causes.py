@@ -233,7 +233,7 @@ async def test_what_cannot_be_reached(deaf_url: str) -> None:
         pass
     limits = Timeouts(connect=0.05)
     for url, words in (
-        (server.url, f"{where(server)}: Connection refused"),
+        (server.url, f"connection refused at {where(server)}"),
         ("https://nowhere.invalid", "nowhere.invalid:443: its name is not known"),
         (deaf_url, f"{deaf_url.partition('//')[2]}: no connection in time"),
     ):

@@ -26,6 +26,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import WAY_OUT
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._provider.registry import spec_of
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
@@ -34,9 +35,11 @@ from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
 from bonifiq_async.cli.origin import origin
+from bonifiq_async.cli.terminal.advice import setting_to_look_at
 from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding, run_name
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.account import base_url_in
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.runs import RunState
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -45,6 +48,8 @@ PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
 """A row of a file waits longer than a shopper: about a minute of retries, three in all."""
 
+AT_START = 30.0
+"""Seconds after which a run stops of which nothing ever succeeds: a person can correct a setting."""
 SETTLED_AT_ONCE = 200
 """Lines written at once of changes that are applied already."""
 
@@ -117,12 +122,7 @@ async def _send(
             out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
     if batch.stopped_by is not None:
-        ending.stopped = str(batch.stopped_by)
-        ending.refused_credentials = isinstance(batch.stopped_by, AuthenticationError)
-        if ending.refused_credentials:
-            proxy = batch.stopped_by.status == PROXY_REFUSED
-            why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
-            ending.stopped = f"The run was stopped: {why}. The first refusal: {batch.stopped_by}"
+        _tell_why(batch.stopped_by, ending, client, bound=ledger is not None)
     return ending
 
 
@@ -142,6 +142,23 @@ async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, endin
 async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
     with contextlib.suppress(LedgerError):  # it is reported already that the ledger takes no more
         await ledger.end_run(ending.by_name)
+
+
+def _tell_why(error: BonifiQError, ending: RunEnding, client: Client, *, bound: bool) -> None:
+    """Say in `ending` what stopped a run, and which setting to look at where nothing was ever applied."""
+    ending.stopped = str(error)
+    ending.refused_credentials = isinstance(error, AuthenticationError)
+    if ending.refused_credentials:
+        proxy = error.status == PROXY_REFUSED
+        why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
+        ending.stopped = f"The run was stopped: {why}. The first refusal: {error}"
+    elif not ending.summary.applied and not ending.summary.already_applied:
+        ending.advice = setting_to_look_at(
+            error,
+            spec_of(ending.adapter.name).environment,
+            base_url_in(client.account[1]),
+            bound=bound and ending.counts[Effect.UNKNOWN] > 0,
+        )
 
 
 async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:

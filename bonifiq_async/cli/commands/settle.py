@@ -9,7 +9,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
-from bonifiq_async.cli.commands.run import Settings, client_from_env, send
+from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, send
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted
@@ -74,7 +74,7 @@ def settle(
 
 def _repeat(ledger: Path, options: RepeatOptions) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
-    flow, adapter = FlowControl(), adapter_in(ledger)
+    flow, adapter = FlowControl(give_up_at_start=AT_START), adapter_in(ledger)
     make_client = client_from_env(adapter, flow.max_in_flight)
     with in_doubt(ledger, adapter) as found:
         _tell_what_is_left(found, adapter)

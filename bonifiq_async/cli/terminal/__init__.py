@@ -1,5 +1,6 @@
 """What the operator sees and is asked.
 
+advice    which setting is probably wrong where nothing has ever succeeded
 dialogue  what commands ask, how they are interrupted, how they end
 progress  progress on standard error: a bar, or a line every few seconds
 report    amounts, the plan, the closing table, balances

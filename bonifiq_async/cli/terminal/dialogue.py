@@ -103,7 +103,7 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
     if shown and ending.failed > len(shown):
         say(f"and {ending.failed - len(shown):,} more that failed; {where}")
     if ending.stopped is not None:
-        say(ending.stopped)
+        say(ending.stopped, *([ending.advice] if ending.advice is not None else []))
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []))
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again

@@ -61,6 +61,7 @@ class RunEnding:
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
     changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
+    `stopped` says why it ended early, and `advice` which setting to look at.
     """
 
     adapter: FileAdapter
@@ -72,6 +73,7 @@ class RunEnding:
     left_out: int = 0
     interrupted: bool = False
     stopped: str | None = None
+    advice: str | None = None
     refused_credentials: bool = False
     warned: int = 0
     warnings: list[str] = field(factory=list)
