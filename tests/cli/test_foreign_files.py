@@ -1,11 +1,12 @@
 """Files as people have them: each is read exactly, or refused with its reason, and shown as understood."""
 
 import json
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from foreign_files import CASES, OFFICE, SAID, Case
+from foreign_files import CASES, OFFICE, SAID, Case, number, row, xlsx
 from office_files import FOLDER
 
 from bonifiq_async._model.errors import ConfigurationError
@@ -62,6 +63,27 @@ def test_every_file_is_read_exactly_or_refused(tmp_path, part):
 def test_what_is_said_counts(tmp_path):
     for name, (said, rows) in SAID.items():
         check(name, Case(OFFICE, rows, told=said), tmp_path)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch):
+    """Neither with its rows nor with the texts that they share; ten times as many take no more."""
+    monkeypatch.setattr("bonifiq_async.cli.reading.xlsx.PAGES", 8)
+    peaks = []
+    for rows in (2_000, 20_000):
+        texts = "".join(f"<si><t>customer {n} of a long name</t></si>" for n in range(rows))
+        lines = [
+            row(n, number(n, "7.5"), f'<c r="A{n}" t="s"><v>{n - 2}</v></c>') for n in range(2, rows + 2)
+        ]
+        path = tmp_path / f"{rows}.xlsx"
+        path.write_bytes(xlsx(*lines, shared=texts))
+        del texts, lines
+        tracemalloc.start()
+        with opened(str(path), None, adapter_for()) as source:
+            assert sum(not isinstance(each, Problem) for each in source.rows()) == rows
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 500_000, peaks
 
 
 # The command.

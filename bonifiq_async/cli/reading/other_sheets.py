@@ -55,7 +55,8 @@ def opened(original: IO[bytes], scratch: IO[bytes]) -> OtherWorkbook:
         check=False,
     )
     if child.returncode == 1:
-        raise NotRead(child.stderr.decode(errors="replace").strip()[:200])
+        said = child.stderr.decode(errors="replace").strip().splitlines()  # a panic says more before
+        raise NotRead(said[-1][:200] if said else "it cannot be read")
     if child.returncode:
         raise NotRead("it asks for more memory than a spreadsheet needs, or is damaged")
     scratch.seek(0)
@@ -108,8 +109,8 @@ def _main() -> None:
             _write(out)
     except ImportError:
         sys.exit("python-calamine is missing: pip install 'bonifiq-async[cli]'")
-    except Exception as error:  # noqa: BLE001  whatever the reader makes of a hostile file
-        sys.exit(f"it cannot be read ({error})")
+    except BaseException as error:  # noqa: BLE001  whatever the reader makes of a hostile file, a panic too
+        sys.exit(f"it cannot be read ({' '.join(str(error).split())})")
 
 
 if __name__ == "__main__":
