@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -41,7 +42,11 @@ settings.register_profile("few", settings.get_profile("any machine"), max_exampl
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try fewer examples of each property in the fast tests; the whole run tries all."""
+    """Try fewer examples of each property in the fast tests; the whole run tries all.
+
+    The command speaks English, whatever the machine's locale.
+    """
+    os.environ["BONIFIQ_LANGUAGE"] = "en"
     if config.option.markexpr == "not slow" and not config.getoption("hypothesis_profile", None):
         settings.load_profile("few")
 

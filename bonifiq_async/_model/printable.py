@@ -18,7 +18,7 @@ def printable(text: str, longest: int | None = LONGEST) -> str:
     A text of more than `longest` characters ends in `...` there; None cuts nothing. What was returned once is
     returned as it is.
     """
-    shown = text if longest is None else text[: longest + 1]
+    shown = text if longest is None or len(text) <= longest else text[: longest + 1]
     if not shown.isprintable():
         shown = "".join([char if char.isprintable() else _escaped(char) for char in shown])
     if longest is not None and len(shown) > longest:

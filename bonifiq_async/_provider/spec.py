@@ -50,7 +50,8 @@ class ProviderSpec(NamedTuple):
     `name` is its name in the command line and in ledgers, `title` its name in texts. `operations` is the
     tuple of its endpoints. `files` is the adapter that the command line uses. `sandbox_options` say, for each
     argument of the sandbox that the pytest marker of this name takes, what it is for. `commands` are those of
-    the command line that this provider alone has, as functions, by name.
+    the command line that this provider alone has, as functions, by name. `portuguese` has what its files and
+    commands say, by the English of it.
     """
 
     name: str
@@ -62,3 +63,4 @@ class ProviderSpec(NamedTuple):
     sandbox: ObjectReference
     sandbox_options: Mapping[str, str]
     commands: Mapping[str, ObjectReference] = NO_COMMANDS
+    portuguese: ObjectReference | None = None

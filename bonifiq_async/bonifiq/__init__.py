@@ -68,6 +68,7 @@ PROVIDER = ProviderSpec(
         "pending": ObjectReference(f"{__name__}.commands", "pending"),
         "checkout-remove": ObjectReference(f"{__name__}.commands", "checkout_remove"),
     },
+    portuguese=ObjectReference(f"{__name__}.commands", "PORTUGUESE"),
 )
 """What the registry loads."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from bonifiq_async.cli.language.phrase import Template
 from bonifiq_async.cli.options import AsJson
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import whatever_is_read
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     from bonifiq_async.bonifiq.client import BonifiQClient
 
 T = TypeVar("T")
+
+PORTUGUESE: Mapping[str, Template] = {
+    "Show a customer's balance (BonifiQ).": "Mostra o saldo de um cliente (BonifiQ).",
+    "Show what a customer has not been granted yet (BonifiQ).": (
+        "Mostra o que um cliente ainda não recebeu (BonifiQ)."
+    ),
+    "Take the cashback off a checkout (BonifiQ).": "Tira o cashback de um checkout (BonifiQ).",
+    "The checkout's current total, such as 99.90.": "O total atual do checkout, como 99.90.",
+}
 
 
 def balance(customer: str, as_json: AsJson = False) -> None:

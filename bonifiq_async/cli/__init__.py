@@ -6,6 +6,7 @@ commands/    what each command does
 entry_point  how the command is run: what ends it becomes one sentence and an exit code
 exit_codes   what the exit codes mean, as one table
 files/       files of changes, and the outcome file
+language/    the words of the command in the reader's language
 options      the options that commands share, each declared once
 origin       which user runs a command, where and on which file: what a ledger keeps of a run
 reading/     spreadsheets, and CSV of any encoding, delimiter and decimal mark

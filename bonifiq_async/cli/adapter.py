@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checka
 from attrs import field, frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
+from bonifiq_async.cli.language.phrase import joined, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -326,8 +327,9 @@ def environment_help() -> str:
     """Return which environment variables each provider's client reads, in words."""
     texts = []
     for spec in specs():
-        texts.append(
-            f"{'' if spec.name == DEFAULT else f'with --provider {spec.name} '}"
-            f"{', '.join(spec.environment.credentials)} and, if need be, {spec.environment.base_url}"
-        )
-    return "; ".join(texts)
+        names = joined(spec.environment.credentials)
+        said = phrase("{names} and, if need be, {url}", names=names, url=spec.environment.base_url)
+        default = spec.name == DEFAULT
+        option = f"--provider {spec.name}"
+        texts.append(said if default else phrase("with {option} {variables}", option=option, variables=said))
+    return joined(texts, "; ")

@@ -9,6 +9,7 @@ import typer
 from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
 from bonifiq_async.cli.exit_codes import MEANING
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
@@ -23,6 +24,7 @@ from bonifiq_async.cli.options import (
     FormatOption,
     GiveUpAfter,
     GiveUpAtStart,
+    LanguageName,
     LedgerPath,
     Maps,
     MaxInFlight,
@@ -45,10 +47,21 @@ from bonifiq_async.cli.options import (
 )
 from bonifiq_async.cli.terminal.screen import show
 
+ABOUT = phrase(
+    "Cashback changes, each applied exactly once. Credentials come from the environment: {environment}.",
+    environment=environment_help(),
+)
+EXIT_CODES = phrase(
+    "Exit codes: {codes}.",
+    codes=joined(
+        [joined([str(code.value), meaning], ": ") for code, meaning in MEANING.items()],
+        ". ",
+    ),
+)
+
 app = typer.Typer(
-    help="Cashback changes, each applied exactly once. Credentials come from the environment: "
-    f"{environment_help()}.",
-    epilog=f"Exit codes: {'. '.join(f'{code.value}: {meaning}' for code, meaning in MEANING.items())}.",
+    help=ABOUT,
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,8 +82,9 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    language: LanguageName = None,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Take the options that stand before a command; the entry point has taken the language already."""
 
 
 @app.command()

@@ -1,23 +1,18 @@
 """How the command is run: what ends it becomes one sentence and an exit code."""
 
-import io
 import logging
+import os
 import sys
-from typing import IO, Protocol, runtime_checkable
+from typing import cast
 
 import typer
+from typer.core import TyperGroup
 
-from bonifiq_async.cli.app import app
+from bonifiq_async.cli.app import ABOUT, EXIT_CODES, app
+from bonifiq_async.cli.language.choice import chosen, option_first
+from bonifiq_async.cli.language.help_pages import UsageError, translate, usage_lines
+from bonifiq_async.cli.language.phrase import READER, phrase
 from bonifiq_async.cli.terminal.screen import Lost, prepare, say
-
-
-@runtime_checkable
-class _Usage(Protocol):
-    """What the command line's library raises of what was typed; releases disagree on where the class is."""
-
-    exit_code: int
-
-    def show(self, file: IO[str]) -> None: ...
 
 
 class _Shown(logging.Handler):
@@ -32,10 +27,15 @@ def run() -> None:
     # The outcome file and the closing table say what a library can only log.
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
     prepare()
+    arguments = option_first(sys.argv[1:])
+    language = chosen(arguments, os.environ)
+    reader = READER.set(language)
+    command = cast(TyperGroup, typer.main.get_command(app))
+    translate(command, language, ABOUT, EXIT_CODES)
     files, shown = logging.getLogger("bonifiq_async.files"), _Shown()
     files.addHandler(shown)
     try:
-        code = app(standalone_mode=False) or 0
+        code = command(arguments, standalone_mode=False) or 0
         sys.stdout.flush()
     except Exception as error:
         ended = _told(error)
@@ -44,6 +44,7 @@ def run() -> None:
         code = ended
     finally:
         files.removeHandler(shown)
+        READER.reset(reader)
     sys.exit(code)
 
 
@@ -58,15 +59,12 @@ def _told(error: Exception) -> int | None:
     if isinstance(error, Lost):
         if error.by_reader:
             return Exit.DONE
-        say(f"Standard output takes no more ({error}). Run the same command again.")
+        say(phrase("Standard output takes no more ({why}). Run the same command again.", why=error))
         return Exit.STOPPED
     if isinstance(error, typer.Abort):
-        say("Interrupted.")
+        say(phrase("Interrupted."))
         return Exit.INTERRUPTED
-    if isinstance(error, _Usage):
-        text = io.StringIO()
-        error.show(text)
-        usage, mark, message = text.getvalue().rstrip("\n").partition("\nError: ")
-        say(*usage.split("\n"), *([f"Error: {message}"] if mark else []))  # what was typed makes no line
+    if isinstance(error, UsageError):
+        say(*usage_lines(error, READER.get()))  # what was typed makes no line
         return error.exit_code
     return None

@@ -11,6 +11,7 @@ from bonifiq_async._model.errors import (
     RefusedError,
 )
 from bonifiq_async._model.outcome import Effect
+from bonifiq_async.cli.language.phrase import phrase
 
 
 class Exit(enum.IntEnum):
@@ -26,14 +27,18 @@ class Exit(enum.IntEnum):
 
 
 MEANING = {
-    Exit.DONE: "every change is applied, now or before",
-    Exit.BUG: "a bug",
-    Exit.USAGE: "usage, configuration, credentials or an invalid file",
-    Exit.REFUSED: "finished; some changes were refused, or rows that are not valid were left out",
-    Exit.UNKNOWN: "finished; of some changes it is not known whether they are applied, or their keys were "
-    "used before, not by this ledger",
-    Exit.STOPPED: "stopped early, gave some up or could not print its results; the same command goes on",
-    Exit.INTERRUPTED: "interrupted; the same command goes on",
+    Exit.DONE: phrase("every change is applied, now or before"),
+    Exit.BUG: phrase("a bug"),
+    Exit.USAGE: phrase("usage, configuration, credentials or an invalid file"),
+    Exit.REFUSED: phrase("finished; some changes were refused, or rows that are not valid were left out"),
+    Exit.UNKNOWN: phrase(
+        "finished; of some changes it is not known whether they are applied, or their keys were "
+        "used before, not by this ledger"
+    ),
+    Exit.STOPPED: phrase(
+        "stopped early, gave some up or could not print its results; the same command goes on"
+    ),
+    Exit.INTERRUPTED: phrase("interrupted; the same command goes on"),
 }
 
 FIRST = (Exit.INTERRUPTED, Exit.STOPPED, Exit.UNKNOWN, Exit.REFUSED)

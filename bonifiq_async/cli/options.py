@@ -44,6 +44,13 @@ class Word(StrEnum):
     not_applied = "not-applied"
 
 
+class LanguageOption(StrEnum):
+    """The language of what is said."""
+
+    en = "en"
+    pt = "pt"
+
+
 def format_of(chosen: FileFormat | None) -> Literal["csv", "jsonl"] | None:
     """Return the format that was chosen, None where the file's ending is to tell."""
     return None if chosen is None else "csv" if chosen is FileFormat.csv else "jsonl"
@@ -77,6 +84,10 @@ def _known(provider: str) -> str:
     return provider
 
 
+LanguageName = Annotated[
+    LanguageOption | None,
+    typer.Option("--language", help="Of help, tables and errors. Default: BONIFIQ_LANGUAGE, or the locale."),
+]
 File = Annotated[
     str,
     typer.Argument(

@@ -13,9 +13,10 @@ from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
-from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted, said_before
+from bonifiq_async.cli.terminal.dialogue import changes, concluded, confirmed, said_before
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
@@ -63,7 +64,7 @@ def apply(options: ApplyOptions) -> int:
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
         plan = examined(source, skip_invalid=options.skip_invalid, ledger=record)
-        say(f"{source.name} asks for:")
+        say(phrase("{file} asks for:", file=source.name))
         say_table(plan_table(plan))
         said_before(plan, ledger)
         if options.dry_run:
@@ -84,21 +85,28 @@ def apply(options: ApplyOptions) -> int:
 def _ledger_of(options: ApplyOptions) -> Path | None:
     """Return where it is recorded what is sent; None where it is recorded nowhere, which must be wanted."""
     if options.no_ledger and options.ledger is not None:
-        raise typer.BadParameter("says the opposite of --ledger; give one of them", param_hint="--no-ledger")
+        raise typer.BadParameter(
+            phrase("says the opposite of --ledger; give one of them"), param_hint="--no-ledger"
+        )
     if options.ledger is not None:
         return options.ledger
     if not options.no_ledger and not options.from_stdin:
         return default_ledger(options.file, options.adapter)
     if options.adapter.ledger_alone_knows and not options.dry_run:
         raise typer.BadParameter(
-            f"{options.adapter.name} de-duplicates nothing: without a ledger, a second run would apply "
-            "everything again",
+            phrase(
+                "{provider} de-duplicates nothing: without a ledger, a second run would apply everything "
+                "again",
+                provider=options.adapter.name,
+            ),
             param_hint="--no-ledger" if options.no_ledger else "--ledger",
         )
     if not options.no_ledger and not options.dry_run:
         raise typer.BadParameter(
-            "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
-            "for none",
+            phrase(
+                "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger "
+                "for none"
+            ),
             param_hint="--ledger",
         )
     return None
@@ -119,7 +127,7 @@ def _record_of(
 def _end_dry_run(plan: Plan, ledger: Path | None, *, as_json: bool) -> int:
     if as_json:
         give(plan_json(plan, known=ledger is not None and ledger.exists()))
-    say("This was a dry run: nothing was sent.")
+    say(phrase("This was a dry run: nothing was sent."))
     return 0
 
 
@@ -131,7 +139,8 @@ def _refuse_one_file_twice(files: Mapping[str, Path | None]) -> None:
             beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
             same = path.exists() and second.exists() and path.samefile(second)
             if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
-                raise typer.BadParameter(f"{name} and {other} are the same file", param_hint=other)
+                same_file = phrase("{one} and {other} are the same file", one=name, other=other)
+                raise typer.BadParameter(same_file, param_hint=other)
 
 
 def _tell_of_doubts(ledger: Path) -> None:
@@ -139,6 +148,10 @@ def _tell_of_doubts(ledger: Path) -> None:
     counts = standing(ledger).counts if ledger.exists() else {}
     if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):
         say(
-            f"In doubt in {ledger}: {counted(doubts, 'change')}, of which none is sent again; "
-            f"bonifiq settle {ledger} takes your word for each."
+            phrase(
+                "In doubt in {ledger}: {changes}, of which none is sent again; bonifiq settle {ledger} takes "
+                "your word for each.",
+                ledger=ledger,
+                changes=changes(doubts),
+            )
         )

@@ -10,9 +10,10 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
-from bonifiq_async.cli.terminal.dialogue import counted, interruptible
+from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import agreed, give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
@@ -36,10 +37,15 @@ def check(file: str, format: str | None, adapter: FileAdapter, form: FormOptions
                 give(plan_json(plan, understood=True))
             else:
                 show_table(plan_table(plan))
-                verdict = "can be applied" if not plan.problems else "is refused as it is"
+                refused = phrase("{file} is refused as it is", file=source.name)
+                verdict = refused if plan.problems else phrase("{file} can be applied", file=source.name)
                 show(
-                    f"{source.name} {verdict}: {counted(plan.changes, 'change')}, "
-                    f"{counted(plan.problems, 'row')} not valid."
+                    phrase(
+                        "{verdict}: {changes}, {rows} not valid.",
+                        verdict=verdict,
+                        changes=changes(plan.changes),
+                        rows=rows(plan.problems),
+                    )
                 )
     return 2 if plan.problems else 0
 
@@ -51,20 +57,25 @@ def examined(source: Source, *, skip_invalid: bool, ledger: LedgerFile | None = 
     """
 
     def tell_unknown(line: int, names: Sequence[str]) -> None:
-        kind = "columns" if source.format == "csv" else "members"
-        listed = ", ".join(map(printable, names))
-        say(f"{source.name}, line {line}: {kind} that mean nothing here: {listed}")
+        said = phrase("columns that mean nothing here: {names}", names=joined(map(printable, names)))
+        if source.format != "csv":
+            said = phrase("members that mean nothing here: {names}", names=joined(map(printable, names)))
+        say(phrase("{file}, line {line}: {problem}", file=source.name, line=line, problem=said))
 
     def tell(problem: Problem) -> None:
-        say(f"{source.name}, {problem}")
+        say(joined((source.name, problem.said())))
 
     source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
     with interruptible():
         plan = examine(source, tell, ledger)
     if plan.problems and not skip_invalid:
         say(
-            f"{counted(plan.problems, 'row')} of {source.name} cannot be applied, so nothing was sent. "
-            "Correct the file, or leave out what is not valid with --skip-invalid."
+            phrase(
+                "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out "
+                "what is not valid with --skip-invalid.",
+                rows=rows(plan.problems),
+                file=source.name,
+            )
         )
         raise typer.Exit(2)
     return plan

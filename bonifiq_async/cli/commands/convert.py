@@ -14,9 +14,10 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.check import asked, examined
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.rows import Source, every
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
-from bonifiq_async.cli.terminal.dialogue import counted, interruptible
+from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.sqlite.location import PRIVATE
@@ -25,13 +26,21 @@ from bonifiq_async.ledger.sqlite.location import PRIVATE
 def convert(file: str, format: str | None, adapter: FileAdapter, form: FormOptions, to: Path) -> int:
     """Write a file in the plain form, and return the exit code. An existing file is never touched."""
     if to.suffix.lower() != ".csv":
-        raise typer.BadParameter(f"{to} must end in .csv, which the plain form is", param_hint="--to")
+        raise typer.BadParameter(
+            phrase("{to} must end in .csv, which the plain form is", to=to), param_hint="--to"
+        )
     with interruptible(), opened(file, format, adapter, form, asked) as source:
         say_understood(source)
         plan = examined(source, skip_invalid=False)
-        rows = _write(source, to)
-    changes = counted(plan.changes, "change")
-    say(f"{to} has {counted(rows, 'row')} in the plain form: {changes}. Nothing was sent.")
+        written = _write(source, to)
+    say(
+        phrase(
+            "{to} has {rows} in the plain form: {changes}. Nothing was sent.",
+            to=to,
+            rows=rows(written),
+            changes=changes(plan.changes),
+        )
+    )
     return 0
 
 
@@ -49,7 +58,7 @@ def _write(source: Source, to: Path) -> int:
     """Write the rows of a source in which all are valid; return how many."""
     names = source.adapter.columns.names
     used = sorted({at for _, _, cells in source.cells(every) for at in _filled(cells)})
-    rows = 0
+    written = 0
     try:
         with open(
             os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8", newline=""
@@ -60,13 +69,17 @@ def _write(source: Source, to: Path) -> int:
                 for _, _, cells in source.cells(every):
                     if isinstance(cells, tuple):
                         put([_text(cells[at]) for at in used])
-                        rows += 1
+                        written += 1
             except BaseException:
                 with contextlib.suppress(OSError):
                     to.unlink()
                 raise
     except FileExistsError:
-        raise ConfigurationError(f"{to} exists already and stays as it is: name another file.") from None
+        raise ConfigurationError(
+            phrase("{to} exists already and stays as it is: name another file.", to=to)
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{to} cannot be written: {error.strerror}.") from None
-    return rows
+        raise ConfigurationError(
+            phrase("{to} cannot be written: {why}.", to=to, why=error.strerror)
+        ) from None
+    return written

@@ -17,8 +17,9 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
-from bonifiq_async.cli.files.rows import TOGETHER, Format, Source
+from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
 from bonifiq_async.cli.files.scratch import scratch
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded
@@ -185,5 +186,10 @@ def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
         yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused)
 
 
-def _refuse(problem: object) -> None:
-    raise ConfigurationError(f"The ledger holds a change that cannot be read: {problem}. Nothing was sent.")
+def _refuse(problem: Problem) -> None:
+    raise ConfigurationError(
+        phrase(
+            "The ledger holds a change that cannot be read: {problem}. Nothing was sent.",
+            problem=problem.said(),
+        )
+    )

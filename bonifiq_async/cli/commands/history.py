@@ -13,7 +13,10 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import Grounds, adapter_of
 from bonifiq_async.cli.commands.export import csv_lines, states_of, together
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
-from bonifiq_async.cli.terminal.dialogue import counted, interruptible
+from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.terminal.dialogue import changes as counted
+from bonifiq_async.cli.terminal.dialogue import interruptible
+from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import run_lines, run_values
 from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table, width
@@ -89,7 +92,7 @@ def list_runs(ledger: Path, format: str) -> None:
     """Print the runs of a ledger, the latest first. Raises `Lost`."""
     found = runs(ledger)
     if format == "table":
-        show(*run_lines(found) or ["No run has been recorded."])
+        show(*run_lines(found) or [phrase("No run has been recorded.")])
         return
     rows = [run_values(run) for run in found]
     if format == "csv":
@@ -109,7 +112,10 @@ class _Answers:
         self.adapter = None if self.provider is None else adapter_of(self.provider)
         if question.reference is not None and self.adapter is None and self.provider is not None:
             raise ConfigurationError(
-                f"What the keys of {self.provider} are made of is not known here: ask with --key."
+                phrase(
+                    "What the keys of {provider} are made of is not known here: ask with --key.",
+                    provider=self.provider,
+                )
             )
         self._filter = ChangeFilter(
             frozenset(states_of(question.effects)) if question.effects else frozenset(State),
@@ -122,7 +128,11 @@ class _Answers:
         self._runs = {run.id: run for run in runs(ledger)}
         if question.run is not None and question.run not in self._runs:
             raise ConfigurationError(
-                f"The ledger {ledger} has no run {question.run}; bonifiq history {ledger} --runs lists them."
+                phrase(
+                    "The ledger {ledger} has no run {run}; bonifiq history {ledger} --runs lists them.",
+                    ledger=ledger,
+                    run=question.run,
+                )
             )
 
     def each(self) -> Iterator[Recorded]:
@@ -186,7 +196,10 @@ def moment_of(text: str, option: str) -> float:
         return at.timestamp()
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be",
+            phrase(
+                "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be",
+                text=repr(text),
+            ),
             param_hint=option,
         ) from None
 
@@ -201,43 +214,67 @@ def _show(found: _Answers) -> None:
     counts: Counter[State] = Counter()
     for some in together(found.each()):
         table = Table(show_header=not counts, show_edge=False)
-        table.add_column("ended, first sent", width=WHEN)
-        table.add_column("amount", width=AMOUNT, justify="right", overflow="fold")
-        table.add_column("change", width=max(width() - WHEN - AMOUNT - 8, 20), overflow="fold")
+        table.add_column(phrase("ended, first sent"), width=WHEN)
+        table.add_column(phrase("amount"), width=AMOUNT, justify="right", overflow="fold")
+        table.add_column(phrase("change"), width=max(width() - WHEN - AMOUNT - 8, 20), overflow="fold")
         for change in some:
             counts[change.state] += 1
             money = str if found.adapter is None else found.adapter.money
-            ended = "not ended" if change.ended is None else local_time(change.ended, "seconds")
+            ended = phrase("not ended") if change.ended is None else local_time(change.ended, "seconds")
             table.add_row(
                 (ended, local_time(change.first_sent, "seconds")),
-                (money(change.value), counted(change.attempts, "attempt")),
+                (
+                    money(change.value),
+                    phrase("{count:,} attempt", "{count:,} attempts", count=change.attempts),
+                ),
                 tuple(_lines(found, change)),
             )
         show_table(table)
-    total = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
-    say(f"{counted(counts.total(), 'change')}{f': {total}' if total else ''}.")
+    each = [
+        phrase("{count:,} {state}", count=count, state=effect_name(state)) for state, count in counts.items()
+    ]
+    said = [counted(counts.total()), *([joined(each)] if each else [])]
+    say(phrase("{summary}.", summary=joined(said, ": ")))
+
+
+def _attempts(count: int) -> str:
+    return phrase("{count:,} attempt", "{count:,} attempts", count=count)
 
 
 def _lines(found: _Answers, change: Recorded) -> Iterator[str]:
     """Yield what is shown of a change in the last column of the table, line by line."""
     grounds, said = found.grounds(change), change.said
-    yield f"{change.state.value}: {short(change.operation)} for {change.customer_id}"
-    yield f"key {change.key}"
+    yield phrase(
+        "{state}: {operation} for {customer}",
+        state=effect_name(change.state),
+        operation=short(change.operation),
+        customer=change.customer_id,
+    )
+    yield phrase("key {key}", key=change.key)
     if grounds.reason is not None:
-        yield f"reason {grounds.reason}"
+        yield phrase("reason {reason}", reason=grounds.reason)
     yield _by(found.run_of(change.run), change.line)
     if change.last_run is not None and change.last_run != change.run:
-        what = "last sent" if change.ended is None else "ended"
-        yield f"{what} by {_by(found.run_of(change.last_run), None)}"
+        by = _by(found.run_of(change.last_run), None)
+        yield (
+            phrase("last sent by {run}", run=by) if change.ended is None else phrase("ended by {run}", run=by)
+        )
     if "status" in said:
-        yield f"answer {' '.join(said.values())}"
+        yield phrase("answer {words}", words=" ".join(said.values()))
     if change.error is not None:
         yield change.error
 
 
 def _by(run: Run | None, line: int | None) -> str:
     if run is None:
-        return "no run is recorded"
-    where = f": {Path(run.origin.file).name}" if run.origin.file else ""
-    at = f" line {line:,}" if line is not None else ""
-    return f"run {run.id}, {run.origin.command} by {run.origin.user} on {run.origin.host}{where}{at}"
+        return phrase("no run is recorded")
+    made = phrase(
+        "run {run}, {command} by {user} on {host}",
+        run=run.id,
+        command=run.origin.command,
+        user=run.origin.user,
+        host=run.origin.host,
+    )
+    where = [Path(run.origin.file).name] if run.origin.file else []
+    at = [phrase("line {line}", line=line)] if line is not None else []
+    return joined([made, *where, *at])

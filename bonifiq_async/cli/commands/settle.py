@@ -11,8 +11,10 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
 from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, send
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
-from bonifiq_async.cli.terminal.dialogue import concluded, confirmed, counted
+from bonifiq_async.cli.terminal.dialogue import concluded, confirmed
+from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.tables import say_table
@@ -51,24 +53,27 @@ def settle(
 ) -> int:
     """Settle what the options say, and return the exit code."""
     if not ledger.is_file():
-        raise ConfigurationError(f"There is no ledger {ledger}. Nothing was settled.")
+        raise ConfigurationError(phrase("There is no ledger {ledger}. Nothing was settled.", ledger=ledger))
     if without_log:
         if all_by_repeating or word.given:
-            raise typer.BadParameter("stands alone", param_hint="--without-log")
+            raise typer.BadParameter(phrase("stands alone"), param_hint="--without-log")
         accept_without_log(ledger)
-        say(f"{ledger} is taken as whole without its log.")
+        say(phrase("{ledger} is taken as whole without its log.", ledger=ledger))
         return Exit.DONE
     if all_by_repeating:
         if word.given:
             raise typer.BadParameter(
-                "stands alone, without --key, --as, --note and --operation", param_hint="--all-by-repeating"
+                phrase("stands alone, without --key, --as, --note and --operation"),
+                param_hint="--all-by-repeating",
             )
         return _repeat(ledger, repeat)
     if word.key is None or word.applied is None or word.note is None:
-        raise typer.BadParameter("give --key, --as and --note, or --all-by-repeating", param_hint="--key")
+        raise typer.BadParameter(
+            phrase("give --key, --as and --note, or --all-by-repeating"), param_hint="--key"
+        )
     state = State.APPLIED if word.applied else State.NOT_APPLIED
     record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
-    say(f"Change {word.key} is now recorded as {'applied' if word.applied else 'not-applied'}.")
+    say(phrase("Change {key} is now recorded as {effect}.", key=word.key, effect=effect_name(state)))
     return Exit.DONE
 
 
@@ -81,9 +86,9 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
         if found.plan is None:
             if found.unrepeatable or found.refused:
                 return Exit.USAGE
-            say(f"Nothing in {ledger} is in doubt.")
+            say(phrase("Nothing in {ledger} is in doubt.", ledger=ledger))
             return Exit.DONE
-        say(f"In doubt in {ledger}, to be sent again under the same keys:")
+        say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
         confirmed(found.plan, yes=options.yes, from_stdin=False)
         ending = send(found.plan, Settings(flow, options.out, ledger, settles=True), make_client)
@@ -100,10 +105,17 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
 def _tell_what_is_left(found: InDoubt, adapter: FileAdapter) -> None:
     """Say which changes are not sent again, and why."""
     if found.unrepeatable:
+        doubtful = phrase(
+            "{count:,} change in doubt is not repeated",
+            "{count:,} changes in doubt are not repeated",
+            count=found.unrepeatable,
+        )
         say(
-            f"{counted(found.unrepeatable, 'change')} in doubt "
-            f"{'is' if found.unrepeatable == 1 else 'are'} not repeated, because {adapter.name} "
-            "de-duplicates none: settle each with --key, --as and --note."
+            phrase(
+                "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.",
+                doubtful=doubtful,
+                provider=adapter.name,
+            )
         )
     for why in found.refused:
-        say(f"Not repeated: {why}. Settle it with --key, --as and --note.")
+        say(phrase("Not repeated: {why}. Settle it with --key, --as and --note.", why=why))

@@ -6,4 +6,5 @@ outcome_file  the file of `--out`: what a line has of an outcome; appended, neve
 rows          CSV or JSON lines, read row by row (the columns are those of each provider's `files`)
 scratch       files for what is read once and kept for as long as the command runs
 spoilt        cells that a spreadsheet has spoilt
+unfit         what is wrong with a file, or with a row as a whole, in words
 """

@@ -24,7 +24,15 @@ from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 OutcomeRecord = Mapping[str, object]
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+def _plain(value: object) -> str:
+    """Return a phrase as the English that it is; of other objects, JSON has none."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain).encode
 
 
 def columns(adapter: FileAdapter) -> tuple[str, ...]:

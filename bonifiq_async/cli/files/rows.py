@@ -22,6 +22,17 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange, adapter_for
 from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
+from bonifiq_async.cli.files.unfit import (
+    alternatives,
+    broken,
+    broken_header,
+    empty,
+    lines,
+    not_csv,
+    too_wide,
+    twice,
+)
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.reading.dialect import Dialect
@@ -55,11 +66,12 @@ class Problem:
     last: int | None = None
 
     def __str__(self) -> str:
-        return f"{_lines(self.line, self.last or self.line)}: {self.message}"
+        return self.said()
 
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if first == last else f"lines {first} to {last}"
+    def said(self) -> Phrase:
+        """Return where it stands, and what it is."""
+        where = lines(self.line, self.last or self.line)
+        return phrase("{where}: {problem}", where=where, problem=self.message)
 
 
 def _ignored(line: int, names: Sequence[str]) -> None:
@@ -109,14 +121,26 @@ class Source:
                 ]
         except UnicodeDecodeError:
             raise ConfigurationError(
-                f"{self.name}, line {undecodable_line(self.path)}: not UTF-8. Save the file as UTF-8. "
-                "Nothing was sent."
+                phrase(
+                    "{file}, line {line}: not UTF-8. Save the file as UTF-8. Nothing was sent.",
+                    file=self.name,
+                    line=undecodable_line(self.path),
+                )
             ) from None
         except OSError as error:
-            meaning = "Nothing was sent." if wanted is None else "What was sent before is accounted for."
-            raise ConfigurationError(f"{self.name} cannot be read: {error.strerror}. {meaning}") from None
+            meaning = phrase("Nothing was sent.")
+            if wanted is not None:
+                meaning = phrase("What was sent before is accounted for.")
+            raise ConfigurationError(
+                phrase(
+                    "{file} cannot be read: {why}. {meaning}",
+                    file=self.name,
+                    why=error.strerror,
+                    meaning=meaning,
+                )
+            ) from None
         if empty and wanted is None:
-            raise ConfigurationError(f"{self.name} has no changes in it. Nothing was sent.")
+            raise ConfigurationError(phrase("{file} has no changes in it. Nothing was sent.", file=self.name))
 
     def cells(self, wanted: Wanted) -> "Iterator[NumberedRow]":
         """Yield the rows of the lines `wanted` as cells, or as what is wrong with them."""
@@ -194,10 +218,9 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
                 name = _broken(cells, header, columns.multiline) if last > line else None
                 if name is not None:
                     if wanted(line):
-                        yield line, last, Problem(line, name, BROKEN.format(printable(name)), last)
+                        yield line, last, Problem(line, name, broken(name), last)
                 elif len(cells) > width and any(cells[width:]):
-                    problem = Problem(line, "row", f"{len(cells)} cells, but the header has {width}", last)
-                    yield line, last, problem
+                    yield line, last, Problem(line, "row", too_wide(len(cells), width), last)
                 elif any(cells) and wanted(line):
                     while len(cells) <= width:  # what a short row lacks, and an absent column
                         cells.append("")
@@ -211,15 +234,7 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
                     yield line, last, tuple(row)
                 line = last + 1
         except csv.Error as error:
-            raise ConfigurationError(
-                f"{source.name}, line {line}: not CSV ({error}). Nothing was sent."
-            ) from None
-
-
-BROKEN = (
-    "the cell under {} has a line break, which has no place there: take it out, or the quotes that make one "
-    "cell of several lines"
-)
+            raise ConfigurationError(not_csv(source.name, line, error)) from None
 
 
 def _broken(cells: Sequence[str], header: Sequence[str], multiline: Sequence[str]) -> str | None:
@@ -228,33 +243,38 @@ def _broken(cells: Sequence[str], header: Sequence[str], multiline: Sequence[str
         if "\n" in cell or "\r" in cell:
             name = header[at] if at < len(header) else ""
             if name not in multiline:
-                return name or f"column {at + 1}"
+                return name or phrase("column {number}", number=at + 1)
     return None
 
 
 def _header(source: Source, cells: Sequence[str], last: int) -> list[str]:
     if not cells:
-        raise ConfigurationError(f"{source.name} is empty. Nothing was sent.")
+        raise ConfigurationError(empty(source.name))
     if last > 1:
-        raise ConfigurationError(
-            f"{source.name}, {_lines(1, last)}: the header has a line break in a cell. Nothing was sent; "
-            "take it out, or the quotes that make one cell of several lines."
-        )
+        raise ConfigurationError(broken_header(source.name, 1, last))
     names, columns = [cell.strip() for cell in cells], source.adapter.columns
     missing = [column for column in columns.required if column not in names]
-    missing += [" or ".join(group) for group in columns.either if not set(group) & set(names)]
+    missing += [alternatives(group) for group in columns.either if not set(group) & set(names)]
     unknown = [name for name in names if name and name not in (*columns.names, *TOLD)]
     if unknown:
         source.unknown(1, unknown)
     if missing:
         raise ConfigurationError(
-            f"{source.name}, line 1: the header lacks {', '.join(missing)}; it has "
-            f"{printable(', '.join(names))}. Nothing was sent."
+            phrase(
+                "{file}, line 1: the header lacks {names}; it has {others}. Nothing was sent.",
+                file=source.name,
+                names=joined(missing),
+                others=printable(", ".join(names)),
+            )
         )
-    twice = sorted({name for name in names if names.count(name) > 1 and name in columns.names})
-    if twice:
+    again = {name for name in names if names.count(name) > 1 and name in columns.names}
+    if again:
         raise ConfigurationError(
-            f"{source.name}, line 1: the header has {', '.join(twice)} twice. Nothing was sent."
+            phrase(
+                "{where}: {problem}. Nothing was sent.",
+                where=joined((source.name, lines(1, 1))),
+                problem=twice(again),
+            )
         )
     return names
 
@@ -293,8 +313,10 @@ def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str]:
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(text, object_pairs_hook=note)
     if twice:
-        return twice[0], f"{', '.join(twice)} stands there twice, and which of the two counts is not known"
-    return "row", "not a JSON object"
+        return twice[0], phrase(
+            "{names} stands there twice, and which of the two counts is not known", names=joined(twice)
+        )
+    return "row", phrase("not a JSON object")
 
 
 def amount(cell: object, field: str) -> Decimal:
@@ -304,9 +326,14 @@ def amount(cell: object, field: str) -> Decimal:
             return Decimal(cell)
     elif isinstance(cell, Decimal | int) and not isinstance(cell, bool):
         return Decimal(cell)
-    shown = "empty" if cell is None else repr(cell)[:40]
+    shown = phrase("empty") if cell is None else repr(cell)[:40]
     raise PayloadError(
-        f"{field} is {shown}; write digits with a point and nothing else, such as 10.50", path=field
+        phrase(
+            "{field} is {shown}; write digits with a point and nothing else, such as 10.50",
+            field=field,
+            shown=shown,
+        ),
+        path=field,
     )
 
 

@@ -12,10 +12,10 @@ from typing import IO
 
 from attrs import define, field, frozen
 
-from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import Columns
-from bonifiq_async.cli.files.rows import BROKEN, NumberedRow, Problem, Wanted
+from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
 from bonifiq_async.cli.files.spoilt import lost_zeros
+from bonifiq_async.cli.files.unfit import broken, too_wide
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
 from bonifiq_async.cli.reading.cells import Bad, Cell
 from bonifiq_async.cli.reading.headers import Header
@@ -88,7 +88,7 @@ class TableWriter:
             if isinstance(cell, str):
                 text = cell.strip()
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
-                    return name, BROKEN.format(name)
+                    return name, broken(name)
                 if len(text) > LONGEST:
                     return name, f"{name} has {len(text):,} characters, more than a cell of a spreadsheet"
                 row[at] = cell if text and name in self._columns.keys else text
@@ -107,9 +107,9 @@ class TableWriter:
             if isinstance(cell, str) and ("\n" in cell or "\r" in cell):
                 name = (names[at] if at < len(names) else "") or f"column {at + 1}"
                 if name not in self._columns.multiline:
-                    return name, BROKEN.format(printable(name))
+                    return name, broken(name)
         if any(cells[len(names) :]):
-            return "row", f"{len(cells)} cells, but the header has {len(names)}"
+            return "row", too_wide(len(cells), len(names))
         return None
 
     def _read(self, name: str, cell: float | Bad) -> str | tuple[str, str]:

@@ -2,6 +2,7 @@
 
 advice    which setting is probably wrong where nothing has ever succeeded
 dialogue  what commands ask, how they are interrupted, how they end
+effects   what became of a change: the word of the code, and that of the language
 progress  progress on standard error: a bar, or a line every few seconds
 report    amounts, the plan, the closing table, balances
 screen    the one way to standard output and standard error

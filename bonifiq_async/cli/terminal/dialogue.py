@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_read
 
 if TYPE_CHECKING:
@@ -14,21 +15,32 @@ if TYPE_CHECKING:
     from bonifiq_async.cli.terminal.report import RunEnding
 
 
-def counted(count: int, noun: str) -> str:
-    """Return how many there are, in words: `1 change`, `2,000 changes`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def changes(count: int) -> Phrase:
+    """Return how many changes there are, in words: `1 change`, `2,000 changes`."""
+    return phrase("{count:,} change", "{count:,} changes", count=count)
+
+
+def rows(count: int) -> Phrase:
+    """Return the same of rows."""
+    return phrase("{count:,} row", "{count:,} rows", count=count)
 
 
 def said_before(plan: "Plan", ledger: Path | None) -> None:
     """Say beforehand what a ledger has as applied of a plan."""
     if plan.settled.changes:
-        say(f"{plan.settled.changes:,} of them are applied already, says {ledger}.")
+        count = plan.settled.changes
+        say(phrase("{count:,} of them are applied already, says {ledger}.", count=count, ledger=ledger))
     if plan.used_elsewhere.changes:
         from bonifiq_async.cli.terminal.report import USED_ELSEWHERE
 
         say(
-            f"{plan.used_elsewhere.changes:,} of them are not sent again: {USED_ELSEWHERE}; bonifiq export "
-            f"{ledger} --effect used-elsewhere has them."
+            phrase(
+                "{count:,} of them are not sent again: {why}; bonifiq export {ledger} --effect "
+                "used-elsewhere has them.",
+                count=plan.used_elsewhere.changes,
+                why=USED_ELSEWHERE,
+                ledger=ledger,
+            )
         )
 
 
@@ -37,12 +49,12 @@ def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
     if yes:
         return
     with interruptible():
-        answer = None if from_stdin else agreed(f"Apply {counted(plan.changes, 'change')}?")
+        answer = None if from_stdin else agreed(phrase("Apply {changes}?", changes=changes(plan.changes)))
     if answer is None:
-        say("There is no terminal to ask at, so nothing was sent. Add --yes to send.")
+        say(phrase("There is no terminal to ask at, so nothing was sent. Add --yes to send."))
         raise typer.Exit(2)
     if not answer:
-        say("Nothing was sent.")
+        say(phrase("Nothing was sent."))
         raise typer.Exit(2)
 
 
@@ -78,12 +90,17 @@ def concluded(
 
 
 def _say_whose_keys(count: int, ledger: Path | None) -> None:
-    were = "was" if count == 1 else "were"
-    word = f"; bonifiq settle {ledger} --key KEY takes your word for one" if ledger is not None else ""
+    word = ""
+    if ledger is not None:
+        word = phrase("; bonifiq settle {ledger} --key KEY takes your word for one", ledger=ledger)
     say(
-        f"{counted(count, 'key')} {were} used before, the provider says, and not by what is recorded here: "
-        "these customers may have got nothing. Give such changes keys of their own, or, where an earlier run "
-        f"made them, add --accept-used-keys{word}."
+        phrase(
+            "{keys}, the provider says, and not by what is recorded here: these customers may have got "
+            "nothing. Give such changes keys of their own, or, where an earlier run made them, add "
+            "--accept-used-keys{word}.",
+            keys=phrase("{count:,} key was used before", "{count:,} keys were used before", count=count),
+            word=word,
+        )
     )
 
 
@@ -92,26 +109,36 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
     from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.files.rows import command_line
 
-    where = f"all are in {out}" if out is not None else "--out FILE writes them all"
+    where = phrase("--out FILE writes them all")
+    if out is not None:
+        where = phrase("all are in {out}", out=out)
     if ending.warnings:
         say(*ending.warnings)
     if ending.warned > len(ending.warnings):
-        say(f"and {ending.warned - len(ending.warnings):,} more with a warning; {where}")
+        more = ending.warned - len(ending.warnings)
+        say(phrase("and {count:,} more with a warning; {where}", count=more, where=where))
     shown = ending.shown()
     if shown:
         say(*shown)
     if shown and ending.failed > len(shown):
-        say(f"and {ending.failed - len(shown):,} more that failed; {where}")
+        more = ending.failed - len(shown)
+        say(phrase("and {count:,} more that failed; {where}", count=more, where=where))
     if ending.stopped is not None:
         say(ending.stopped, *([ending.advice] if ending.advice is not None else []))
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []))
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again
-        say("To go on, run the same command again; no change is applied twice:", f"  {command_line()}")
+        say(
+            phrase("To go on, run the same command again; no change is applied twice:"),
+            f"  {command_line()}",
+        )
     if ending.adapter.ledger_alone_knows and ending.counts[Effect.UNKNOWN]:
         say(
-            f"What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
-            f"bonifiq settle {ledger} takes your word for each."
+            phrase(
+                "What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
+                "bonifiq settle {ledger} takes your word for each.",
+                ledger=ledger,
+            )
         )
 
 
@@ -121,5 +148,5 @@ def interruptible() -> "Iterator[None]":
     try:
         yield
     except (KeyboardInterrupt, typer.Abort):
-        say("Interrupted.")
+        say(phrase("Interrupted."))
         raise typer.Exit(130) from None

@@ -1,7 +1,7 @@
 """The screen: the one way to standard output and standard error, and what is done when they take no more.
 
-What an operator reads goes through `printable`, each line by itself (`tables` does it for each cell); what
-is meant for programs is UTF-8 as it is, whatever the terminal is.
+What an operator reads is shown in the operator's language and goes through `printable`, each line by itself
+(`tables` does it for each cell); what is meant for programs is UTF-8 as it is, whatever the terminal is.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from typing import TextIO
 import typer
 
 from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.language.phrase import phrase, shown
 
 
 class Lost(Exception):
@@ -47,12 +48,12 @@ def prepare() -> None:
 
 def say(*lines: str) -> None:
     """Tell a person something on standard error; where its reader has gone, that ends nothing."""
-    print(*[printable(line, None) for line in lines], sep="\n", file=sys.stderr, flush=True)
+    print(*[printable(shown(line), None) for line in lines], sep="\n", file=sys.stderr, flush=True)
 
 
 def show(*lines: str) -> None:
     """Print results for a reader to standard output. Raises `Lost`."""
-    print(*[printable(line, None) for line in lines], sep="\n", flush=True)
+    print(*[printable(shown(line), None) for line in lines], sep="\n", flush=True)
 
 
 def give(data: bytes) -> None:
@@ -71,7 +72,7 @@ def give(data: bytes) -> None:
 
 def agreed(question: str) -> bool | None:
     """Ask a person yes or no; None where no person can be asked."""
-    return typer.confirm(printable(question, None), err=True) if sys.stdin.isatty() else None
+    return typer.confirm(printable(shown(question), None), err=True) if sys.stdin.isatty() else None
 
 
 @contextlib.contextmanager
@@ -84,7 +85,12 @@ def whatever_is_read(*, to_the_end: bool = True) -> Iterator[None]:
         yield
     except Lost as lost:
         if to_the_end or not lost.by_reader:
-            say(f"What came of it could not be printed ({lost}); the exit code says how it ended.")
+            say(
+                phrase(
+                    "What came of it could not be printed ({lost}); the exit code says how it ended.",
+                    lost=lost,
+                )
+            )
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.language.phrase import shown
 
 
 class Table(RichTable):
@@ -19,18 +20,31 @@ class Table(RichTable):
     ) -> None:
         """Add a row of cells; a tuple is a cell of several lines."""
         texts = [(each,) if isinstance(each, str) else each for each in renderables]
-        cells = [Text("\n".join(map(printable, each))) if isinstance(each, tuple) else each for each in texts]
+        cells = [_lines(each) if isinstance(each, tuple) else each for each in texts]
         super().add_row(*cells, style=style, end_section=end_section)
+
+
+def _lines(texts: tuple[str, ...]) -> Text:
+    return Text("\n".join([printable(shown(each)) for each in texts]))
 
 
 def show_table(table: Table) -> None:
     """Print a table to standard output. Raises `Lost`."""
-    _console(stderr=False).print(table)
+    _print(table, stderr=False)
 
 
 def say_table(table: Table) -> None:
     """Print a table to standard error."""
-    _console(stderr=True).print(table)
+    _print(table, stderr=True)
+
+
+def _print(table: Table, *, stderr: bool) -> None:
+    if isinstance(table.title, str):
+        table.title = shown(table.title)
+    for column in table.columns:
+        if isinstance(column.header, str):
+            column.header = shown(column.header)
+    _console(stderr=stderr).print(table)
 
 
 def width() -> int:

@@ -1,0 +1,28 @@
+"""The catalogue of the Portuguese of Brazil: what each English template is there.
+
+afterwards  what is asked afterwards: history, runs, status, exports
+dialogue    what commands ask and say
+files       what is wrong with files, rows and cells
+help        the help of the commands and their options
+"""
+
+from collections.abc import Mapping
+
+from bonifiq_async._provider.registry import specs
+from bonifiq_async.cli.language.phrase import Language, Template
+from bonifiq_async.cli.language.portuguese import afterwards, dialogue, files, help
+
+PARTS: tuple[Mapping[str, Template], ...] = (
+    afterwards.TEMPLATES,
+    dialogue.TEMPLATES,
+    files.TEMPLATES,
+    help.TEMPLATES,
+    *(spec.portuguese.load(dict) for spec in specs() if spec.portuguese is not None),
+)
+
+PORTUGUESE = Language(
+    "pt",
+    {english: said for part in PARTS for english, said in part.items()},
+    str.maketrans({",": ".", ".": ","}),
+    least_for_one=0,
+)

@@ -1,0 +1,82 @@
+"""What commands ask and say."""
+
+from collections.abc import Mapping
+
+from bonifiq_async.cli.language.phrase import Template
+
+TEMPLATES: Mapping[str, Template] = {
+    "{count:,} change": ("{count:,} lançamento", "{count:,} lançamentos"),
+    "{count:,} row": ("{count:,} linha", "{count:,} linhas"),
+    "Nothing was sent.": "Nada foi enviado.",
+    "Interrupted.": "Interrompido.",
+    "Standard output takes no more ({why}). Run the same command again.": "A saída padrão não aceita mais nada ({why}). Rode o mesmo comando de novo.",
+    "What came of it could not be printed ({lost}); the exit code says how it ended.": "O resultado não pôde ser mostrado ({lost}); o código de saída diz como terminou.",
+    # What became of a change: the word of the code stands beside it.
+    "applied": "aplicado (applied)",
+    "already_applied": "já aplicado antes (already_applied)",
+    "used_elsewhere": "chave já usada por fora (used_elsewhere)",
+    "refused": "recusado (refused)",
+    "not_applied": "não aplicado (not_applied)",
+    "unknown": "não se sabe se foi aplicado (unknown)",
+    "claimed": "reservado para envio (claimed)",
+    "in_doubt": "em dúvida (in_doubt)",
+    # Before anything is sent.
+    "{file} can be applied": "{file} pode ser aplicado",
+    "{file} is refused as it is": "{file} é recusado como está",
+    "{verdict}: {changes}, {rows} not valid.": "{verdict}: {changes}, {rows} com erro.",
+    "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out what is not valid with --skip-invalid.": "Não é possível aplicar {rows} de {file}, então nada foi enviado. Corrija o arquivo, ou deixe de fora as linhas com erro com --skip-invalid.",
+    "{file} asks for:": "{file} pede:",
+    "{count:,} of them are applied already, says {ledger}.": (
+        "{count:,} deles já está aplicado, diz {ledger}.",
+        "{count:,} deles já estão aplicados, diz {ledger}.",
+    ),
+    "{count:,} of them are not sent again: {why}; bonifiq export {ledger} --effect used-elsewhere has them.": (
+        "{count:,} deles não é enviado de novo: {why}; bonifiq export {ledger} --effect used-elsewhere o mostra.",
+        "{count:,} deles não são enviados de novo: {why}; bonifiq export {ledger} --effect used-elsewhere os mostra.",
+    ),
+    "In doubt in {ledger}: {changes}, of which none is sent again; bonifiq settle {ledger} takes your word for each.": "Em dúvida em {ledger}: {changes}; nenhum é enviado de novo. bonifiq settle {ledger} registra a sua palavra sobre cada um.",
+    "This was a dry run: nothing was sent.": "Foi uma simulação: nada foi enviado.",
+    "Apply {changes}?": "Aplicar {changes}?",
+    "There is no terminal to ask at, so nothing was sent. Add --yes to send.": "Não há terminal para perguntar, então nada foi enviado. Acrescente --yes para enviar.",
+    # What options may not be.
+    "says the opposite of --ledger; give one of them": "diz o contrário de --ledger; use só uma das duas",
+    "{provider} de-duplicates nothing: without a ledger, a second run would apply everything again": "{provider} não reconhece repetições: sem um registro, uma segunda execução aplicaria tudo de novo",
+    "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger for none": "a entrada padrão não tem nome ao lado do qual guardar um registro: diga onde com --ledger, ou --no-ledger para nenhum",
+    "{one} and {other} are the same file": "{one} e {other} são o mesmo arquivo",
+    "stands alone": "não combina com outras opções",
+    "stands alone, without --key, --as, --note and --operation": "não combina com --key, --as, --note e --operation",
+    "give --key, --as and --note, or --all-by-repeating": "informe --key, --as e --note, ou --all-by-repeating",
+    # How a run ended, and how to go on.
+    "{count:,} key was used before": (
+        "{count:,} chave já tinha sido usada",
+        "{count:,} chaves já tinham sido usadas",
+    ),
+    "{keys}, the provider says, and not by what is recorded here: these customers may have got nothing. Give such changes keys of their own, or, where an earlier run made them, add --accept-used-keys{word}.": "{keys}, diz o provedor, e não pelo que está registrado aqui: estes clientes podem não ter recebido nada. Dê a esses lançamentos chaves próprias ou, se uma execução anterior os fez, acrescente --accept-used-keys{word}.",
+    "; bonifiq settle {ledger} --key KEY takes your word for one": "; bonifiq settle {ledger} --key KEY registra a sua palavra sobre um deles",
+    "--out FILE writes them all": "--out FILE grava todos",
+    "all are in {out}": "todos estão em {out}",
+    "and {count:,} more with a warning; {where}": "e mais {count:,} com aviso; {where}",
+    "and {count:,} more that failed; {where}": (
+        "e mais {count:,} que falhou; {where}",
+        "e mais {count:,} que falharam; {where}",
+    ),
+    "To go on, run the same command again; no change is applied twice:": "Para continuar, rode o mesmo comando de novo; nenhum lançamento é aplicado duas vezes:",
+    "What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and bonifiq settle {ledger} takes your word for each.": "O que está em dúvida não é enviado de novo: bonifiq status {ledger} --look ajuda a decidir, e bonifiq settle {ledger} registra a sua palavra sobre cada um.",
+    # convert, export, settle.
+    "{to} has {rows} in the plain form: {changes}. Nothing was sent.": "{to} tem {rows} no formato simples: {changes}. Nada foi enviado.",
+    "{to} must end in .csv, which the plain form is": "{to} precisa terminar em .csv, que é o formato simples",
+    "{to} exists already and stays as it is: name another file.": "{to} já existe e fica como está: escolha outro arquivo.",
+    "{to} cannot be written: {why}.": "Não é possível gravar {to}: {why}.",
+    "The ledger holds a change that cannot be read: {problem}. Nothing was sent.": "O registro contém um lançamento que não pode ser lido: {problem}. Nada foi enviado.",
+    "There is no ledger {ledger}. Nothing was settled.": "Não existe o registro {ledger}. Nada foi resolvido.",
+    "{ledger} is taken as whole without its log.": "{ledger} passa a valer como completo sem o seu log.",
+    "Change {key} is now recorded as {effect}.": "O lançamento {key} agora está registrado como {effect}.",
+    "Nothing in {ledger} is in doubt.": "Nada em {ledger} está em dúvida.",
+    "In doubt in {ledger}, to be sent again under the same keys:": "Em dúvida em {ledger}, a enviar de novo com as mesmas chaves:",
+    "{count:,} change in doubt is not repeated": (
+        "{count:,} lançamento em dúvida não é repetido",
+        "{count:,} lançamentos em dúvida não são repetidos",
+    ),
+    "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.": "{doubtful}, porque {provider} não reconhece repetições: resolva cada um com --key, --as e --note.",
+    "Not repeated: {why}. Settle it with --key, --as and --note.": "Não repetido: {why}. Resolva-o com --key, --as e --note.",
+}

@@ -1,0 +1,167 @@
+"""The help of the commands and their options."""
+
+from collections.abc import Mapping
+
+from bonifiq_async.cli.language.phrase import Template
+
+TEMPLATES: Mapping[str, Template] = {
+    # What the library of the command line says on each page.
+    "Usage:": "Uso:",
+    "Arguments:": "Argumentos:",
+    "Options:": "Opções:",
+    "Commands:": "Comandos:",
+    "[default:": "[padrão:",
+    "required]": "obrigatório]",
+    "[OPTIONS]": "[OPÇÕES]",
+    "COMMAND [ARGS]...": "COMANDO [ARGUMENTOS]...",
+    "Show this message and exit.": "Mostra esta mensagem e termina.",
+    # What is wrong with what was typed.
+    "Error: {message}": "Erro: {message}",
+    "there is no option {name}": "a opção {name} não existe",
+    "{name} is missing": "falta {name}",
+    # The command as a whole.
+    "Cashback changes, each applied exactly once. Credentials come from the environment: {environment}.": (
+        "Lançamentos de cashback, cada um aplicado exatamente uma vez. As credenciais vêm do ambiente: "
+        "{environment}."
+    ),
+    "{names} and, if need be, {url}": "{names} e, se preciso, {url}",
+    "with {option} {variables}": "com {option} {variables}",
+    "Exit codes: {codes}.": "Códigos de saída: {codes}.",
+    "every change is applied, now or before": "todos os lançamentos estão aplicados, agora ou antes",
+    "a bug": "um defeito do programa",
+    "usage, configuration, credentials or an invalid file": (
+        "uso, configuração, credenciais ou um arquivo inválido"
+    ),
+    "finished; some changes were refused, or rows that are not valid were left out": (
+        "terminado; alguns lançamentos foram recusados, ou linhas inválidas ficaram de fora"
+    ),
+    "finished; of some changes it is not known whether they are applied, or their keys were used before, not "
+    "by this ledger": (
+        "terminado; de alguns lançamentos não se sabe se foram aplicados, ou suas chaves já tinham sido usadas, "
+        "não por este registro"
+    ),
+    "stopped early, gave some up or could not print its results; the same command goes on": (
+        "parado antes do fim, desistiu de alguns ou não pôde mostrar os resultados; o mesmo comando continua"
+    ),
+    "interrupted; the same command goes on": "interrompido; o mesmo comando continua",
+    # Options that stand before a command.
+    "Print the version.": "Mostra a versão.",
+    "Of help, tables and errors. Default: BONIFIQ_LANGUAGE, or the locale.": (
+        "Da ajuda, das tabelas e dos erros. Padrão: BONIFIQ_LANGUAGE, ou o idioma do sistema."
+    ),
+    # The commands.
+    "Do the main job against the built-in sandbox with faults on, and compare the books.": (
+        "Faz o trabalho principal contra o sandbox embutido, com falhas ligadas, e confere as contas."
+    ),
+    "Validate every row; send nothing.": "Valida todas as linhas; não envia nada.",
+    "Write a file of whatever form in the plain one: UTF-8, commas, points; send nothing.": (
+        "Grava um arquivo de qualquer formato no formato simples: UTF-8, vírgulas, pontos; não envia nada."
+    ),
+    "Apply every row once.": "Aplica cada linha uma vez.",
+    "Say what a ledger knows: its provider, changes and sums by state, and what is in doubt.": (
+        "Diz o que um registro sabe: o provedor, lançamentos e somas por estado, e o que está em dúvida."
+    ),
+    "Print the changes of a ledger that have these effects, as a file that can be applied again.": (
+        "Mostra os lançamentos de um registro que têm estes efeitos, como um arquivo que pode ser aplicado de "
+        "novo."
+    ),
+    "Settle what is in doubt: one change by your word, which sends nothing; or all by repeating them.\n\nThis "
+    "settles also a change whose key was used before, but not by this ledger.": (
+        "Resolve o que está em dúvida: um lançamento pela sua palavra, sem enviar nada; ou todos, repetindo-os."
+        "\n\nResolve também um lançamento cuja chave já tinha sido usada, mas não por este registro."
+    ),
+    "Run the sandbox in the foreground until Ctrl-C.": "Mantém o sandbox em primeiro plano até Ctrl-C.",
+    "Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold.": (
+        "Põe à prova cada promessa contra o sandbox embutido, com falhas e processos mortos; 1 se uma não vale."
+    ),
+    # Their options.
+    ".xlsx, .xls, .ods, CSV with a header, or JSON lines; - is standard input.": (
+        ".xlsx, .xls, .ods, CSV com cabeçalho, ou linhas JSON; - é a entrada padrão."
+    ),
+    "The provider.": "O provedor.",
+    "What FILE holds, if its ending does not tell.": "O que FILE contém, se a extensão não diz.",
+    "Of a CSV file, such as utf-8 or windows-1252. Default: what it shows.": (
+        "De um arquivo CSV, como utf-8 ou windows-1252. Padrão: o que ele mostra."
+    ),
+    "Of a CSV file: , ; | or tab. Default: what its header shows.": (
+        "De um arquivo CSV: , ; | ou tab. Padrão: o que o cabeçalho mostra."
+    ),
+    "The decimal mark of amounts: , or . Default: what the amounts prove.": (
+        "O separador decimal dos valores: , ou . Padrão: o que os valores provam."
+    ),
+    "The sheet of a spreadsheet, by name or number.": "A planilha do arquivo, por nome ou número.",
+    "Which column is what; may be given again.": "Qual coluna é o quê; pode ser repetida.",
+    "What --save-profile kept of these, where none is given.": (
+        "O que --save-profile guardou destas opções, onde nenhuma é dada."
+    ),
+    "Keep --encoding, --decimal, --map and so on as a profile.": (
+        "Guarda --encoding, --decimal, --map e as demais como um perfil."
+    ),
+    "The file to write, .csv; it must not exist yet.": "O arquivo a gravar, .csv; ainda não pode existir.",
+    "One line of JSON on standard output.": "Uma linha de JSON na saída padrão.",
+    "Append one outcome a line: .jsonl or .csv.": "Acrescenta um resultado por linha: .jsonl ou .csv.",
+    "The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates nothing, "
+    "PROVIDER.ledger in the folder of FILE.": (
+        "O registro do que foi enviado. Padrão: FILE.ledger; para um provedor que não reconhece repetições, "
+        "PROVIDER.ledger na pasta de FILE."
+    ),
+    "Keep no record beside the file.": "Não guarda registro ao lado do arquivo.",
+    "The ledger is of this account, whose credentials are new.": (
+        "O registro é desta conta, cujas credenciais são novas."
+    ),
+    "Changes in flight at once, at most; fewer when the provider takes fewer.": (
+        "Lançamentos em andamento ao mesmo tempo, no máximo; menos, quando o provedor aceita menos."
+    ),
+    "Requests in a second, at most.": "Requisições por segundo, no máximo.",
+    "Seconds without any success after which the run stops.": (
+        "Segundos sem nenhum sucesso depois dos quais a execução para."
+    ),
+    "Do not ask.": "Não pergunta.",
+    "Say what would be sent; send nothing.": "Diz o que seria enviado; não envia nada.",
+    "Leave out rows that are not valid.": "Deixa de fora as linhas inválidas.",
+    "No exit code 4 where a key was used before, not by this ledger: that counts as applied.": (
+        "Sem código de saída 4 onde uma chave já tinha sido usada, não por este registro: vale como aplicado."
+    ),
+    "Ask the provider what helps to decide: the balance now, and the movements of that time.": (
+        "Pergunta ao provedor o que ajuda a decidir: o saldo agora, e as movimentações daquele momento."
+    ),
+    "Such as unknown or not-applied; may be given again.": "Como unknown ou not-applied; pode ser repetida.",
+    "The key of the change in doubt.": "A chave do lançamento em dúvida.",
+    "What you found out at the provider.": "O que você apurou no provedor.",
+    "How you know, and your name.": "Como você sabe, e seu nome.",
+    "Such as earn, where several changes in doubt share the key.": (
+        "Como earn, onde vários lançamentos em dúvida têm a mesma chave."
+    ),
+    "Send again, under the same keys, what is in doubt.": (
+        "Envia de novo, com as mesmas chaves, o que está em dúvida."
+    ),
+    "Go on without the ledger's log, if you know that it held nothing more.": (
+        "Continua sem o log do registro, se você sabe que não continha mais nada."
+    ),
+    "How many changes.": "Quantos lançamentos.",
+    "Share of requests that fail.": "Parte das requisições que falham.",
+    "The same seed repeats a run exactly.": "A mesma semente repete uma execução exatamente.",
+    "A fault script, TOML or Python: what each request meets; in place of --faults.": (
+        "Um roteiro de falhas, TOML ou Python: o que cada requisição encontra; no lugar de --faults."
+    ),
+    "0 takes a free one.": "0 usa uma livre.",
+    "How a used key is answered, where there are keys. Default: error-400.": (
+        "Como se responde a uma chave usada, onde há chaves. Padrão: error-400."
+    ),
+    "How much is tried: large has 100,000 changes.": "Quanto se põe à prova: large tem 100.000 lançamentos.",
+    "Repeats changes, faults and kills.": "Repete lançamentos, falhas e processos mortos.",
+    "Try this claim alone.": "Põe à prova só esta promessa.",
+    "Write a page with pictures.": "Grava uma página com figuras.",
+    "The same where nothing ever has, and all fails in one way: a setting may be wrong.": "O mesmo onde nunca houve sucesso e tudo falha do mesmo modo: uma configuração pode estar errada.",
+    "Say of each change when and by which run it was sent, from which file and line, and what came of it.": "Diz de cada lançamento quando e por qual execução foi enviado, de qual arquivo e linha, e o que resultou.",
+    "The customer's id.": "O identificador do cliente.",
+    "The change key.": "A chave do lançamento.",
+    "The order or event id of the row.": "O identificador do pedido ou evento da linha.",
+    "Ended at 2026-01-31T14:30 or later.": "Terminado em 2026-01-31T14:30 ou depois.",
+    "Ended before that; a day alone is in the period.": "Terminado antes disso; um dia sozinho está no período.",
+    "Such as applied; may be given again.": "Como applied; pode ser repetida.",
+    "First sent, or ended, by this run.": "Enviado primeiro, ou terminado, por esta execução.",
+    "List the runs instead.": "Lista as execuções, em vez dos lançamentos.",
+    "For programs. Default: a table.": "Para programas. Padrão: uma tabela.",
+    "The same as --format jsonl.": "O mesmo que --format jsonl.",
+}
