@@ -28,7 +28,7 @@ from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._transport.session import SessionManager
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.terminal.progress import flow_text
+from bonifiq_async.cli.terminal.progress_text import hold_up
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -317,10 +317,10 @@ async def test_the_progress_line_says_why_nothing_succeeds() -> None:
             async with asyncio.timeout(5):
                 while not (seen and words in seen[-1]):
                     await asyncio.sleep(0.01)
-                    seen.append(flow_text(batch.flow_state))
+                    seen.append(hold_up(batch.flow_state) or "")
             good.set()
             await running
-    assert f"the last failed: {words}" in seen[-1]
+    assert f"the last try failed: {words}" in seen[-1]
 
 
 COMMANDS = {

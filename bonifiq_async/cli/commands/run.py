@@ -78,7 +78,7 @@ def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], 
             out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
             if out.repaired is not None:
                 say(out.repaired)
-        shown = stack.enter_context(display(plan.to_send))
+        shown = stack.enter_context(display(plan))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             return runner.run(_send(plan, settings, make_client, out, shown))
 

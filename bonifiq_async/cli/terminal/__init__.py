@@ -3,7 +3,8 @@
 advice    which setting is probably wrong where nothing has ever succeeded
 dialogue  what commands ask, how they are interrupted, how they end
 effects   what became of a change: the word of the code, and that of the language
-progress  progress on standard error: a bar, or a line every few seconds
+progress  progress on standard error: lines in place, or a line every few seconds
+progress_text  how far a run is and what holds it up, as text
 report    amounts, the plan, the closing table, balances
 screen    the one way to standard output and standard error
 tables    tables, and what changes in place; the one module that uses rich

@@ -1,6 +1,10 @@
 """Tables and what changes in place, as a person's terminal shows them; the one place that uses rich."""
 
+import contextlib
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.style import StyleType
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -52,9 +56,28 @@ def width() -> int:
     return _console(stderr=False).width
 
 
-def live() -> Console:
-    """Return a console on standard error for what changes in place."""
-    return _console(stderr=True)
+class InPlace:
+    """Lines on standard error that change in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    @property
+    def width(self) -> int:
+        """How many characters fit on a line now."""
+        return self._live.console.width
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Show these lines instead of the last ones."""
+        shown = "\n".join([printable(line, None) for line in lines])
+        self._live.update(Text(shown, no_wrap=True, overflow="crop"))
+
+
+@contextlib.contextmanager
+def in_place() -> Iterator[InPlace]:
+    """Give lines that change in place, drawn five times a second; the last ones stay."""
+    with Live(console=_console(stderr=True), refresh_per_second=5) as live:
+        yield InPlace(live)
 
 
 def _console(*, stderr: bool) -> Console:
