@@ -31,6 +31,7 @@ from bonifiq_async.cli.options import (
     MaxRate,
     NoLedger,
     Out,
+    OutForm,
     Profile,
     ProviderName,
     SameAccount,
@@ -156,6 +157,7 @@ def apply(
     profile: Profile = None,
     save_profile: SaveProfile = None,
     out: Out = None,
+    out_form: OutForm = None,
     ledger: LedgerPath = None,
     no_ledger: NoLedger = False,
     same_account: SameAccount = False,
@@ -172,6 +174,7 @@ def apply(
     """Apply every row once."""
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.commands import apply as command
+    from bonifiq_async.cli.files.csv_form import NAMED
 
     raise typer.Exit(
         command.apply(
@@ -181,6 +184,7 @@ def apply(
                 format=format_of(format),
                 form=form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile),
                 out=out,
+                out_form=None if out_form is None else NAMED[out_form.value],
                 ledger=ledger,
                 no_ledger=no_ledger,
                 same_account=same_account,

@@ -37,6 +37,14 @@ class DuplicateAnswer(StrEnum):
     error_409 = "error-409"
 
 
+class CsvFormName(StrEnum):
+    """For which reader a CSV file is written."""
+
+    plain = "plain"
+    comma = "comma"
+    point = "point"
+
+
 class Word(StrEnum):
     """What a person says of a change in doubt."""
 
@@ -160,6 +168,13 @@ AcceptUsedKeys = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
+OutForm = Annotated[
+    CsvFormName | None,
+    typer.Option(
+        help="Of --out in CSV: for programs (plain), or for spreadsheets by their decimal mark. "
+        "Default: as FILE is."
+    ),
+]
 Faults = Annotated[float, typer.Option(min=0, max=0.9, help="Share of requests that fail.")]
 Seed = Annotated[int, typer.Option(help="The same seed repeats a run exactly.")]
 Script = Annotated[

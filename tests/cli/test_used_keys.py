@@ -120,7 +120,7 @@ def test_a_dry_run_says_what_the_ledger_has(mixed, sandbox):
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
 def test_the_outcome_file_tells_them_apart(mixed, sandbox, name):
-    """By a member of its own beside the effect, in the run that asked and in a later one."""
+    """By a member of its own beside the effect; a later run has nothing to add."""
     for _ in range(2):
         mixed(*APPLY, "--out", name, sandbox=sandbox)
     if name.endswith("csv"):
@@ -130,9 +130,9 @@ def test_the_outcome_file_tells_them_apart(mixed, sandbox, name):
     else:
         rows = [json.loads(line) for line in Path(name).read_text().splitlines()]
         marked = [row for row in rows if row["used_elsewhere"] is True]
-    assert len(rows) == 10
+    assert len(rows) == 5
     assert {row["effect"] for row in marked} == {"already_applied"}
-    assert sorted(row["change_key"] for row in marked) == ["#1", "#1", "#2", "#2"]
+    assert sorted(row["change_key"] for row in marked) == ["#1", "#2"]
 
 
 def test_the_first_ten_are_listed(console, sandbox):

@@ -11,6 +11,7 @@ from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.commands.check import asked, examined
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
+from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
 from bonifiq_async.cli.language.phrase import phrase
@@ -34,6 +35,7 @@ class ApplyOptions:
     format: str | None
     form: FormOptions
     out: Path | None
+    out_form: CsvForm | None
     ledger: Path | None
     no_ledger: bool
     same_account: bool
@@ -72,7 +74,7 @@ def apply(options: ApplyOptions) -> int:
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
         confirmed(plan, yes=options.yes, from_stdin=options.from_stdin)
-        ending = send(plan, Settings(options.flow, options.out, ledger), make_client)
+        ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
     return concluded(
         ending,
         as_json=options.as_json,

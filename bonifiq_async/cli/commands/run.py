@@ -32,6 +32,7 @@ from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
 from bonifiq_async.cli.commands.export import told
+from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
 from bonifiq_async.cli.origin import origin
@@ -56,10 +57,14 @@ SETTLED_AT_ONCE = 200
 
 @frozen
 class Settings:
-    """How a file is applied; `settles` says that all of it is in doubt already."""
+    """How a file is applied; `settles` says that all of it is in doubt already.
+
+    `out_form` is that of an outcome file in CSV, None for that of the file.
+    """
 
     flow: FlowControl = field(factory=FlowControl)
     out: Path | None = None
+    out_form: CsvForm | None = None
     ledger: Path | None = None
     settles: bool = False
 
@@ -75,12 +80,16 @@ def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], 
     with contextlib.ExitStack() as stack:
         out = None
         if settings.out is not None:
-            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter)))
+            form = settings.out_form or form_like(plan.source.dialect)
+            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter), form))
             if out.repaired is not None:
                 say(out.repaired)
         shown = stack.enter_context(display(plan))
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            return runner.run(_send(plan, settings, make_client, out, shown))
+            ending = runner.run(_send(plan, settings, make_client, out, shown))
+        if out is not None:
+            out.finish()
+        return ending
 
 
 async def _send(

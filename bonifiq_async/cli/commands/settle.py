@@ -91,7 +91,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
         confirmed(found.plan, yes=options.yes, from_stdin=False)
-        ending = send(found.plan, Settings(flow, options.out, ledger, settles=True), make_client)
+        ending = send(found.plan, Settings(flow, options.out, ledger=ledger, settles=True), make_client)
     code = concluded(
         ending,
         as_json=options.as_json,

@@ -1,17 +1,18 @@
-"""The outcome file: one line an outcome, JSON lines or CSV by ending, appended and never overwritten."""
+"""The outcome file: one line an outcome, JSON lines or CSV by ending; a run that goes on appends to it."""
 
 import contextlib
 import csv
-import io
+import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from errno import ENOENT
 from pathlib import Path
 from typing import Self
 
 import msgspec
+from attrs import evolve
 
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
@@ -19,7 +20,9 @@ from bonifiq_async._model.outcome import Attempt, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
+from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
 from bonifiq_async.cli.files.rows import FORMATS, Format
+from bonifiq_async.cli.files.told_lines import ToldLines, csv_lines, json_lines, told_by
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 OutcomeRecord = Mapping[str, object]
@@ -126,71 +129,111 @@ def kind_of(path: Path) -> Format:
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
-    A run that goes on appends to the file of the run before, which has the same `columns`. Where that ends in
-    half a line, as a crash leaves one, the half is taken out, and `repaired` says so with what it was; the
-    same command tells of that change again. Opening raises `ConfigurationError`.
+    A run that goes on appends to the file of the run before, under its columns and, in CSV, in its form; what
+    stands there already is not told again. Where it ends in half a line, as a crash leaves one, the half is
+    taken out, and `repaired` says so with what it was; the same command tells of that change again. Opening
+    raises `ConfigurationError`.
     """
 
     repaired: str | None = None
 
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        kind = kind_of(path)
-        self._csv = kind == "csv"
+    def __init__(self, path: Path, columns: tuple[str, ...], form: CsvForm = PLAIN) -> None:
+        self._path, self._columns = path, columns
+        self._form = form if kind_of(path) == "csv" else None
+        self._told: ToldLines | None = None
         try:
             found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
             self._file = os.fdopen(found, "ab", buffering=0)
             with contextlib.ExitStack() as unusable:
-                unusable.callback(self._file.close)
+                unusable.callback(self.close)
                 self._size = path.stat().st_size
                 if self._size == 0:
                     make_private(path)
-                    self._append(_head(columns, kind))
+                    self._append(self._head())
                 else:
-                    self._go_on(path, columns, kind)
+                    self._go_on()
                 unusable.pop_all()
         except OSError as error:
             raise ConfigurationError(
                 f"The outcome file {path} cannot be written: {error.strerror}. Nothing was sent."
             ) from None
 
-    def _go_on(self, path: Path, columns: tuple[str, ...], kind: Format) -> None:
-        """Make the file end with a line that is whole."""
-        head, last = _head(columns, kind), _last_line(path)
+    def _head(self) -> bytes:
+        return b"" if self._form is None else self._form.head(self._columns)
+
+    def _go_on(self) -> None:
+        """Make the file end with a line that is whole, and read what stands there."""
+        path, last, head = self._path, _last_line(self._path), self._head()
         begun = self._size < len(head) and head.startswith(last)
-        if not begun and not _begins_with(path, head):
-            raise ConfigurationError(
-                f"The outcome file {path} does not have the columns {','.join(columns)}; name another. "
-                "Nothing was sent."
-            )
-        whole = not begun and _is_whole(last, columns, kind)  # an editor leaves one without its end
-        foreign = len(last) == _LONGEST_LINE or (kind == "jsonl" and not _is_of_an_outcome(last))
+        if self._form is not None and not begun:
+            self._take_form(self._form)
+        whole = not begun and self._is_whole(last)  # an editor leaves one without its end
+        foreign = len(last) == _LONGEST_LINE or (self._form is None and not _is_of_an_outcome(last))
         if last and not whole and foreign:
             raise ConfigurationError(
                 f"The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing "
                 "was sent."
             )
         make_private(path)  # it holds customer data; another file, named by mistake, is left as it is
-        if not last:
-            return
         if whole:
             self._append(b"\n")
-            return
-        self._size -= len(last)
-        os.ftruncate(self._file.fileno(), self._size)
-        if self._size == 0:
-            self._append(head)
-        half = printable(last.decode(errors="backslashreplace"))
-        self.repaired = f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
+        elif last:
+            self._size -= len(last)
+            os.ftruncate(self._file.fileno(), self._size)
+            if self._size == 0:
+                self._append(head)
+            half = printable(last.decode(errors="backslashreplace"))
+            self.repaired = (
+                f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
+            )
+        self._read_told()
+
+    def _take_form(self, form: CsvForm) -> None:
+        """Go on in the form that the file has, and under its columns; an earlier version has fewer."""
+        with self._path.open("rb") as file:
+            found = form_of(file.readline(_LONGEST_LINE), self._columns, _NEEDED)
+            if found is None:
+                raise ConfigurationError(
+                    f"The outcome file {self._path} does not have the columns {','.join(self._columns)}; "
+                    "name another. Nothing was sent."
+                )
+            self._form, self._columns = evolve(found[0], decimal=form.decimal), tuple(found[1])
+            rows = (
+                self._form.cells(line) for line in itertools.islice(file, _LOOKED_AT) if self._is_whole(line)
+            )
+            mark = next(filter(None, map(mark_in, rows)), form.decimal)
+        self._form = evolve(self._form, decimal=mark)
+
+    def _read_told(self) -> None:
+        self._told = ToldLines()
+        with self._path.open("rb") as file:
+            self._told.read(csv_lines(file, self._columns, self._form) if self._form else json_lines(file))
+
+    def _is_whole(self, line: bytes) -> bool:
+        """Say whether a line lacks nothing but its end."""
+        try:
+            if self._form is None:
+                return isinstance(decode(line), dict)
+            return len(self._form.cells(line)) == len(self._columns)
+        except (PayloadError, UnicodeDecodeError, csv.Error):
+            return False
 
     def write(self, *records: OutcomeRecord) -> None:
-        """Append outcomes, all or none of them.
+        """Append outcomes, all or none of them, but for those that stand there already.
 
         Raises `OSError` when the disk does not take them, or the file was deleted: nothing finds them there.
         """
-        lines = (_csv_line(each.values()) if self._csv else json_line(each) for each in records)
+        lines, size = [], self._size
+        for each in records:
+            if self._told is None or self._told.put(told_by(each, size)):
+                lines.append(self._line(each))
+                size += len(lines[-1])
         self._append(b"".join(lines))
         if os.fstat(self._file.fileno()).st_nlink == 0:
             raise FileNotFoundError(ENOENT, "it was deleted")
+
+    def _line(self, values: OutcomeRecord) -> bytes:
+        return json_line(values) if self._form is None else self._form.line(map(values.get, self._columns))
 
     def _append(self, line: bytes) -> None:
         view = memoryview(line)
@@ -202,9 +245,39 @@ class OutcomeFile:
             raise
         self._size += len(line)
 
+    def finish(self) -> None:
+        """Take out of CSV the lines that later ones replace, at the end of a run: each change has one then.
+
+        Until then, and where the disk does not take it, the last line of a change counts. JSON lines keep
+        all: a program may be reading them.
+        """
+        if self._form is None or self._told is None or not self._told.replaced:
+            return
+        path = self._path.resolve()
+        ours = os.fstat(self._file.fileno())
+        if ours.st_size != self._size or not path.exists() or not os.path.samestat(path.stat(), ours):
+            return  # another run appends to it, or it was moved and another may stand there
+        made = path.with_name(f".{path.name}.new")
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.callback(made.unlink, missing_ok=True)
+            out = stack.enter_context(os.fdopen(os.open(made, _ANEW, PRIVATE), "wb"))
+            at, replaced = 0, iter(sorted(self._told.replaced))
+            left_out = next(replaced, None)
+            for line in stack.enter_context(path.open("rb")):
+                if at == left_out:
+                    left_out = next(replaced, None)
+                else:
+                    out.write(line)
+                at += len(line)
+            out.flush()
+            os.fsync(out.fileno())
+            made.replace(path)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._told is not None:
+            self._told.close()
 
     def __enter__(self) -> Self:
         return self
@@ -217,10 +290,11 @@ _BEGINNING = b'{"line":'
 """How each line of JSON begins."""
 _LONGEST_LINE = 1_048_576
 """Bytes of a line at the most, of which each outcome needs far fewer."""
-
-
-def _head(columns: tuple[str, ...], kind: Format) -> bytes:
-    return _csv_line(columns) if kind == "csv" else b""
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_LOOKED_AT = 1_000
+"""Lines by which it is known which decimal mark a file has."""
+_NEEDED = ("line", "change_key", "effect")
+"""Columns without which a file is of no outcomes."""
 
 
 def _last_line(path: Path) -> bytes:
@@ -234,30 +308,3 @@ def _is_of_an_outcome(half: bytes) -> bool:
     """Say whether half a line of JSON can be of an outcome; a lost page of the file is made of zeros."""
     begun = half.rstrip(b"\0")
     return begun.startswith(_BEGINNING) or _BEGINNING.startswith(begun)
-
-
-def _is_whole(line: bytes, columns: tuple[str, ...], kind: Format) -> bool:
-    """Say whether a line lacks nothing but its end."""
-    try:
-        if kind == "jsonl":
-            return isinstance(decode(line), dict)
-        return [len(cells) for cells in csv.reader([line.decode()], strict=True)] == [len(columns)]
-    except (PayloadError, UnicodeDecodeError, csv.Error):
-        return False
-
-
-def _begins_with(path: Path, line: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(line)) == line
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        return printable(value, None)
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _csv_line(cells: Iterable[object]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(map(_cell, cells))
-    return text.getvalue().encode()

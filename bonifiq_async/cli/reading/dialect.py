@@ -52,7 +52,7 @@ class Dialect:
 
     `kind` is csv, xlsx, xls or ods. `decimal` has the mark of each column of amounts. `columns` are those
     that are needed. `notes` say what else a person should know, such as hidden sheets. `plain` says that
-    nothing had to be guessed: the file has the plain form.
+    nothing had to be guessed: the file has the plain form. `bom` says that it begins with the mark of UTF-8.
     """
 
     kind: str
@@ -63,6 +63,7 @@ class Dialect:
     sheet: Fact | None = None
     notes: tuple[str, ...] = ()
     plain: bool = False
+    bom: bool = False
 
     def facts(self) -> Mapping[str, Fact]:
         """Return what is known, by the name under which it is shown, in the order in which it is shown."""

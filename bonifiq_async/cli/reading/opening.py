@@ -3,6 +3,7 @@
 Where that is not the plain form, the file becomes a table.
 """
 
+import codecs
 import contextlib
 import sys
 import zipfile
@@ -164,7 +165,10 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     customers = _customers(islice(text.rows(), 1, SAMPLE), header, columns)
     documents = not numbers_of_their_own(customers)
     notes = tuple(_not_needed(header))
-    facts = Dialect("csv", header.columns, {}, text.encoding, text.delimiter, notes=notes, plain=plain)
+    bom = file.survey.head.startswith(codecs.BOM_UTF8)
+    facts = Dialect(
+        "csv", header.columns, {}, text.encoding, text.delimiter, notes=notes, plain=plain, bom=bom
+    )
     if plain and file.form.decimal != COMMA and _amounts_are_plain(file, text, header):
         proof = PLAIN_FORM if file.form.decimal is None else SAID
         marks = {

@@ -1,0 +1,21 @@
+"""Texts that a spreadsheet would take for formulas: made harmless in CSV, and read back.
+
+What a customer or a provider says may begin like a formula, which a spreadsheet runs when it opens the file
+(OWASP, "CSV Injection"). An apostrophe before it makes it a text. None is lost: where apostrophes stand there
+already, it is one more.
+"""
+
+import re
+
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""The last four are the wide forms of the signs, which spreadsheets in East Asia take for them."""
+
+
+def guarded(text: str) -> str:
+    """Return a text as a cell of CSV that starts no formula."""
+    return f"'{text}" if _FORMULA.match(text) is not None else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text of which `guarded` made a cell."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) is not None else cell
