@@ -9,5 +9,5 @@ rows          CSV or JSON lines, read row by row (the columns are those of each 
 scratch       files for what is read once and kept for as long as the command runs
 spoilt        cells that a spreadsheet has spoilt
 unfit         what is wrong with a file, or with a row as a whole, in words
-told_lines    what stands in an outcome file: the line that counts for each change
+written_lines what stands in an outcome file: the line that counts for each change
 """

@@ -22,7 +22,7 @@ from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
 from bonifiq_async.cli.files.rows import FORMATS, Format
-from bonifiq_async.cli.files.told_lines import ToldLines, csv_lines, json_lines, told_by
+from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, written_line
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 OutcomeRecord = Mapping[str, object]
@@ -130,9 +130,9 @@ class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
     A run that goes on appends to the file of the run before, under its columns and, in CSV, in its form; what
-    stands there already is not told again. Where it ends in half a line, as a crash leaves one, the half is
-    taken out, and `repaired` says so with what it was; the same command tells of that change again. Opening
-    raises `ConfigurationError`.
+    stands there already is not written again. Where it ends in half a line, as a crash leaves one, the half
+    is taken out, and `repaired` says so with what it was; the same command tells of that change again.
+    Opening raises `ConfigurationError`.
     """
 
     repaired: str | None = None
@@ -140,7 +140,7 @@ class OutcomeFile:
     def __init__(self, path: Path, columns: tuple[str, ...], form: CsvForm = PLAIN) -> None:
         self._path, self._columns = path, columns
         self._form = form if kind_of(path) == "csv" else None
-        self._told: ToldLines | None = None
+        self._written: WrittenLines | None = None
         try:
             found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
             self._file = os.fdopen(found, "ab", buffering=0)
@@ -186,7 +186,7 @@ class OutcomeFile:
             self.repaired = (
                 f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
             )
-        self._read_told()
+        self._read_written()
 
     def _take_form(self, form: CsvForm) -> None:
         """Go on in the form that the file has, and under its columns; an earlier version has fewer."""
@@ -204,10 +204,10 @@ class OutcomeFile:
             mark = next(filter(None, map(mark_in, rows)), form.decimal)
         self._form = evolve(self._form, decimal=mark)
 
-    def _read_told(self) -> None:
-        self._told = ToldLines()
+    def _read_written(self) -> None:
+        self._written = WrittenLines()
         with self._path.open("rb") as file:
-            self._told.read(csv_lines(file, self._columns, self._form) if self._form else json_lines(file))
+            self._written.read(csv_lines(file, self._columns, self._form) if self._form else json_lines(file))
 
     def _is_whole(self, line: bytes) -> bool:
         """Say whether a line lacks nothing but its end."""
@@ -225,7 +225,7 @@ class OutcomeFile:
         """
         lines, size = [], self._size
         for each in records:
-            if self._told is None or self._told.put(told_by(each, size)):
+            if self._written is None or self._written.put(written_line(each, size)):
                 lines.append(self._line(each))
                 size += len(lines[-1])
         self._append(b"".join(lines))
@@ -251,7 +251,7 @@ class OutcomeFile:
         Until then, and where the disk does not take it, the last line of a change counts. JSON lines keep
         all: a program may be reading them.
         """
-        if self._form is None or self._told is None or not self._told.replaced:
+        if self._form is None or self._written is None or not self._written.replaced:
             return
         path = self._path.resolve()
         ours = os.fstat(self._file.fileno())
@@ -261,7 +261,7 @@ class OutcomeFile:
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             stack.callback(made.unlink, missing_ok=True)
             out = stack.enter_context(os.fdopen(os.open(made, _ANEW, PRIVATE), "wb"))
-            at, replaced = 0, iter(sorted(self._told.replaced))
+            at, replaced = 0, iter(sorted(self._written.replaced))
             left_out = next(replaced, None)
             for line in stack.enter_context(path.open("rb")):
                 if at == left_out:
@@ -276,8 +276,8 @@ class OutcomeFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-        if self._told is not None:
-            self._told.close()
+        if self._written is not None:
+            self._written.close()
 
     def __enter__(self) -> Self:
         return self

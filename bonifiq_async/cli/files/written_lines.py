@@ -19,7 +19,7 @@ MOST_VALUES = 100
 """Lines that one statement takes: seven values each (SQLite before 3.32 takes 999, its "Limits", 9)."""
 
 
-class ToldLine(NamedTuple):
+class WrittenLine(NamedTuple):
     """What a line of an outcome file says, and of which change: its key and, if it has one, its operation.
 
     `at` is where it begins in the file, `line` that of the file of changes; `repeats` is `line` again where
@@ -46,7 +46,7 @@ class Following(Enum):
 def following(before: tuple[str, bool] | None, now: tuple[str, bool]) -> Following:
     """Return what becomes of a line, by effect and `used_elsewhere` of it and of the line that counts so far.
 
-    What is done and is told so again says nothing new. A line `applied` is never replaced: money moved by it.
+    That something done is done says nothing new. A line `applied` is never replaced: money moved by it.
     """
     if before is None:
         return Following.ADDS
@@ -60,14 +60,14 @@ def _empty() -> sqlite3.Connection:
     database = sqlite3.connect("", isolation_level=None)  # on disk when large, and gone when closed
     database.execute("PRAGMA journal_mode = OFF")
     database.execute(
-        "CREATE TABLE told (key TEXT, operation TEXT, repeats INTEGER, at INTEGER PRIMARY KEY, line INTEGER,"
-        " effect TEXT, elsewhere INTEGER)"
+        "CREATE TABLE written (key TEXT, operation TEXT, repeats INTEGER, at INTEGER PRIMARY KEY,"
+        " line INTEGER, effect TEXT, elsewhere INTEGER)"
     )
     return database
 
 
 @define
-class ToldLines:
+class WrittenLines:
     """The lines of one outcome file, in a temporary database: memory does not grow with the file.
 
     `replaced` has where each line begins that counts no longer, in the order in which that was found.
@@ -76,7 +76,7 @@ class ToldLines:
     replaced: "array[int]" = field(factory=lambda: array("Q"))
     _database: sqlite3.Connection = field(factory=_empty)
 
-    def read(self, lines: Iterable[ToldLine]) -> None:
+    def read(self, lines: Iterable[WrittenLine]) -> None:
         """Take all lines of a file, once and before any other is put."""
         some: list[object] = []
         for line in lines:
@@ -87,15 +87,16 @@ class ToldLines:
         if some:
             self._insert(some)
         # Sorted at the end, which takes a fraction of the time of sorting line by line.
-        self._database.execute("CREATE INDEX by_change ON told (key, operation, repeats, at)")
+        self._database.execute("CREATE INDEX by_change ON written (key, operation, repeats, at)")
         found = self._database.execute(
-            "SELECT told.* FROM (SELECT key, operation, repeats FROM told GROUP BY key, operation, repeats"
-            " HAVING count(*) > 1) AS twice CROSS JOIN told USING (key, operation, repeats)"
+            "SELECT written.* FROM (SELECT key, operation, repeats FROM written"
+            " GROUP BY key, operation, repeats HAVING count(*) > 1) AS twice"
+            " CROSS JOIN written USING (key, operation, repeats)"
             " ORDER BY key, operation, repeats, at"
         )
-        last: ToldLine | None = None
+        last: WrittenLine | None = None
         for row in found:
-            line = ToldLine(*row)
+            line = WrittenLine(*row)
             before = last if last is not None and last[:3] == line[:3] else None
             what = following(None if before is None else _said(before), _said(line))
             if what is Following.REPEATS:
@@ -108,15 +109,15 @@ class ToldLines:
 
     def _insert(self, values: list[object]) -> None:
         rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * (len(values) // 7))
-        self._database.execute(f"INSERT INTO told VALUES {rows}", values)
+        self._database.execute(f"INSERT INTO written VALUES {rows}", values)
 
     def _take_out(self, places: Iterable[int]) -> None:
-        self._database.executemany("DELETE FROM told WHERE at = ?", ((at,) for at in places))
+        self._database.executemany("DELETE FROM written WHERE at = ?", ((at,) for at in places))
 
-    def put(self, line: ToldLine) -> bool:
+    def put(self, line: WrittenLine) -> bool:
         """Take a line that is about to be written, and say whether it is to be."""
         found = self._database.execute(
-            "SELECT at, effect, elsewhere FROM told WHERE key = ? AND operation = ? AND repeats = ?"
+            "SELECT at, effect, elsewhere FROM written WHERE key = ? AND operation = ? AND repeats = ?"
             " ORDER BY at DESC LIMIT 1",
             line[:3],
         ).fetchone()
@@ -131,7 +132,7 @@ class ToldLines:
 
     def in_order(self) -> Iterator[int]:
         """Yield where each line begins that counts, in the order of the file of changes."""
-        for (at,) in self._database.execute("SELECT at FROM told ORDER BY line, at"):
+        for (at,) in self._database.execute("SELECT at FROM written ORDER BY line, at"):
             yield at
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class ToldLines:
         self._database.close()
 
 
-def _said(line: ToldLine) -> tuple[str, bool]:
+def _said(line: WrittenLine) -> tuple[str, bool]:
     return line.effect, bool(line.elsewhere)
 
 
@@ -154,11 +155,11 @@ class _Members(msgspec.Struct):
     repeats: int | None = None
 
 
-def told_by(values: Mapping[str, object], at: int) -> ToldLine:
+def written_line(values: Mapping[str, object], at: int) -> WrittenLine:
     """Return what an outcome says as the line that begins at `at`."""
     line = values["line"]
     assert isinstance(line, int)
-    return ToldLine(
+    return WrittenLine(
         printable(str(values["change_key"]), None),
         str(values.get("operation") or ""),
         line if values.get("repeats") else 0,
@@ -169,7 +170,7 @@ def told_by(values: Mapping[str, object], at: int) -> ToldLine:
     )
 
 
-def json_lines(file: Iterable[bytes]) -> Iterator[ToldLine]:
+def json_lines(file: Iterable[bytes]) -> Iterator[WrittenLine]:
     """Yield what each line of a file of JSON lines says; what is of no outcome says nothing."""
     read, at = msgspec.json.Decoder(_Members).decode, 0
     for raw in file:
@@ -180,11 +181,13 @@ def json_lines(file: Iterable[bytes]) -> Iterator[ToldLine]:
         else:
             key, operation = printable(each.change_key, None), each.operation or ""
             repeats = each.line if each.repeats else 0
-            yield ToldLine(key, operation, repeats, at, each.line, each.effect, each.used_elsewhere is True)
+            yield WrittenLine(
+                key, operation, repeats, at, each.line, each.effect, each.used_elsewhere is True
+            )
         at += len(raw)
 
 
-def csv_lines(file: Iterable[bytes], columns: Sequence[str], form: CsvForm) -> Iterator[ToldLine]:
+def csv_lines(file: Iterable[bytes], columns: Sequence[str], form: CsvForm) -> Iterator[WrittenLine]:
     """Yield what each line of a CSV file says that has these columns, in this form."""
     at = 0
     for number, raw in enumerate(file):
@@ -197,5 +200,5 @@ def csv_lines(file: Iterable[bytes], columns: Sequence[str], form: CsvForm) -> I
             if said["line"].isdecimal():
                 elsewhere = said.get("used_elsewhere", "").lower() == "true"
                 values = {**said, "line": int(said["line"]), "used_elsewhere": elsewhere}
-                yield told_by({**values, "change_key": unguarded(said["change_key"])}, at)
+                yield written_line({**values, "change_key": unguarded(said["change_key"])}, at)
         at += len(raw)
