@@ -100,6 +100,10 @@ TEMPLATES: Mapping[str, Template] = {
     "The file to write, .csv; it must not exist yet.": "O arquivo a gravar, .csv; ainda não pode existir.",
     "One line of JSON on standard output.": "Uma linha de JSON na saída padrão.",
     "Append one outcome a line: .jsonl or .csv.": "Acrescenta um resultado por linha: .jsonl ou .csv.",
+    "Of --out in CSV: for programs (plain), or for spreadsheets by their decimal mark. Default: as FILE is.": (
+        "De --out em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
+        "point: ponto). Padrão: como em FILE."
+    ),
     "The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates nothing, "
     "PROVIDER.ledger in the folder of FILE.": (
         "O registro do que foi enviado. Padrão: FILE.ledger; para um provedor que não reconhece repetições, "
