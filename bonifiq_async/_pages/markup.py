@@ -22,7 +22,7 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1020px;
 h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
 table { border-collapse: collapse; width: 100% }
 th, td { padding: .3rem .5rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
-.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; white-space: nowrap }
+.n { text-align: right; font-variant-numeric: tabular-nums } .n, .whole { white-space: nowrap }
 .holds { color: var(--good) } .fails { color: var(--bad); font-weight: 600 }
 small, .quiet { color: var(--quiet) }
 pre { background: var(--code); padding: .6rem; white-space: pre-wrap; margin: .4rem 0 }
@@ -35,10 +35,10 @@ figure { margin: 0 0 1rem } figcaption span { margin-right: 1rem }
 @media (max-width: 640px) {
   table.folds thead { display: none }
   table.folds tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0 }
-  table.folds td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0;
-    text-align: right; white-space: normal }
-  table.folds td::before { content: attr(data-name); color: var(--quiet); text-align: left; flex: none }
-  table.folds td:not([data-name]) { display: block; text-align: left }
+  table.folds td { display: grid; grid-template-columns: minmax(6.5rem, 25%) 1fr; gap: .7rem; border: 0;
+    padding: .1rem 0; white-space: normal }
+  table.folds td::before { content: attr(data-name); color: var(--quiet); text-align: left }
+  table.folds td:not([data-name]) { display: block }
   table.folds td:empty { display: none }
 }
 @media print {

@@ -1,6 +1,7 @@
 """The console command `bonifiq`. It needs the extra `cli`, and says so when that is missing.
 
 adapter      what the command line has to know of a provider
+afterwards/  what is asked of a ledger afterwards
 app          the commands and their options, declared
 commands/    what each command does
 entry_point  how the command is run: what ends it becomes one sentence and an exit code

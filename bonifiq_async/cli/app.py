@@ -243,12 +243,13 @@ def history(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
     """Say of each change when and by which run it was sent, from which file and line, and what came of it."""
+    from bonifiq_async.cli.afterwards.question import Question
     from bonifiq_async.cli.commands import history as command
 
     shown = "jsonl" if as_json else format_of(format) or "table"
-    question = command.Question(customer, key, reference, since, until, effect or (), run)
+    question = Question(customer, key, reference, since, until, effect or (), run)
     if list_runs:
-        if question != command.Question():
+        if question != Question():
             raise typer.BadParameter("stands alone, with --format or --json", param_hint="--runs")
         command.list_runs(ledger, shown)
         return

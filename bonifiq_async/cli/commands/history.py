@@ -1,17 +1,11 @@
 """`bonifiq history`: every change of a ledger with its times, its answer, its run, file and line."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 
-import typer
-from attrs import frozen
-
-from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.adapter import Grounds, adapter_of
-from bonifiq_async.cli.commands.export import csv_lines, states_of, together
+from bonifiq_async.cli.afterwards.question import Answers, Question
+from bonifiq_async.cli.commands.export import csv_lines, together
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.dialogue import changes as counted
@@ -22,7 +16,7 @@ from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table, width
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, provider_of, runs, short
+from bonifiq_async.ledger.sqlite.reader import Recorded, runs, short
 
 COLUMNS = (
     "first_sent",
@@ -55,26 +49,11 @@ COLUMNS = (
 WHEN, AMOUNT = 25, 14
 """Characters of the first two columns on a screen; the third has the rest."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-@frozen
-class Question:
-    """Which changes are asked for; times as they were typed."""
-
-    customer: str | None = None
-    key: str | None = None
-    reference: str | None = None
-    since: str | None = None
-    until: str | None = None
-    effects: Sequence[str] = ()
-    run: int | None = None
-
 
 def history(ledger: Path, question: Question, format: str) -> None:
     """Print the changes that are asked for, as a `table`, as `csv` or as `jsonl`. Raises `Lost`."""
     with interruptible():
-        found = _Answers(ledger, question)
+        found = Answers(ledger, question)
         if format == "table":
             _show(found)
         elif format == "csv":
@@ -83,7 +62,7 @@ def history(ledger: Path, question: Question, format: str) -> None:
             for some in together(found.each()):
                 give(
                     b"".join(
-                        [json_line(dict(zip(COLUMNS, found.values(each), strict=True))) for each in some]
+                        [json_line(dict(zip(COLUMNS, _values(found, each), strict=True))) for each in some]
                     )
                 )
 
@@ -102,115 +81,45 @@ def list_runs(ledger: Path, format: str) -> None:
     give(b"".join(map(json_line, rows)))
 
 
-class _Answers:
-    """What a ledger answers to a question: read some at a time, so that memory does not grow with it."""
-
-    def __init__(self, ledger: Path, question: Question) -> None:
-        self._ledger = ledger
-        self._question = question
-        self.provider = provider_of(ledger)
-        self.adapter = None if self.provider is None else adapter_of(self.provider)
-        if question.reference is not None and self.adapter is None and self.provider is not None:
-            raise ConfigurationError(
-                phrase(
-                    "What the keys of {provider} are made of is not known here: ask with --key.",
-                    provider=self.provider,
-                )
-            )
-        self._filter = ChangeFilter(
-            frozenset(states_of(question.effects)) if question.effects else frozenset(State),
-            question.customer,
-            question.key,
-            None if question.since is None else moment_of(question.since, "--since"),
-            None if question.until is None else moment_of(question.until, "--until"),
-            question.run,
-        )
-        self._runs = {run.id: run for run in runs(ledger)}
-        if question.run is not None and question.run not in self._runs:
-            raise ConfigurationError(
-                phrase(
-                    "The ledger {ledger} has no run {run}; bonifiq history {ledger} --runs lists them.",
-                    ledger=ledger,
-                    run=question.run,
-                )
-            )
-
-    def each(self) -> Iterator[Recorded]:
-        """Yield the changes, the first sent first."""
-        reference = self._question.reference
-        for change in changes(self._ledger, self._filter):
-            if reference is None or self.grounds(change).reference == reference:
-                yield change
-
-    def grounds(self, change: Recorded) -> Grounds:
-        """Return why a change was made, as far as this program can read it."""
-        return Grounds() if self.adapter is None else self.adapter.recorded_grounds(change)
-
-    def run_of(self, number: int | None) -> Run | None:
-        """Return a run; one that began since this command did is read anew."""
-        if number is not None and number not in self._runs:
-            self._runs = {run.id: run for run in runs(self._ledger)}
-        return None if number is None else self._runs.get(number)
-
-    def values(self, change: Recorded) -> Sequence[object]:
-        """Return what is shown of a change under `COLUMNS`."""
-        grounds, said, run = self.grounds(change), change.said, self.run_of(change.run or change.last_run)
-        made = None if run is None else run.origin
-        return (
-            local_time(change.first_sent),
-            None if change.ended is None else local_time(change.ended),
-            change.state.value.replace(" ", "-"),
-            short(change.operation),
-            change.customer_id,
-            change.value,
-            None if self.adapter is None else self.adapter.unit_of(change),
-            change.key,
-            grounds.reference,
-            grounds.reason,
-            change.attempts,
-            int(said["status"]) if said.get("status", "").isdigit() else None,
-            said.get("code"),
-            said.get("code_name"),
-            change.error or said.get("message"),
-            change.answer,
-            None if run is None else run.id,
-            made and made.command,
-            made and made.user,
-            made and made.host,
-            (made and made.file) or None,
-            (made and made.digest) or None,
-            change.line,
-            change.last_run,
-        )
+def _values(found: Answers, change: Recorded) -> Sequence[object]:
+    """Return what is shown of a change under `COLUMNS`."""
+    grounds, said, run = found.grounds(change), change.said, found.run_of(change.run or change.last_run)
+    made = None if run is None else run.origin
+    return (
+        local_time(change.first_sent),
+        None if change.ended is None else local_time(change.ended),
+        change.state.value.replace(" ", "-"),
+        short(change.operation),
+        change.customer_id,
+        change.value,
+        None if found.adapter is None else found.adapter.unit_of(change),
+        change.key,
+        grounds.reference,
+        grounds.reason,
+        change.attempts,
+        int(said["status"]) if said.get("status", "").isdigit() else None,
+        said.get("code"),
+        said.get("code_name"),
+        change.error or said.get("message"),
+        change.answer,
+        None if run is None else run.id,
+        made and made.command,
+        made and made.user,
+        made and made.host,
+        (made and made.file) or None,
+        (made and made.digest) or None,
+        change.line,
+        change.last_run,
+    )
 
 
-def moment_of(text: str, option: str) -> float:
-    """Return a time that a person typed, in seconds since the epoch; without a zone it is in the local one.
-
-    A day begins at midnight; as the end of a period it belongs to it.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-        if option == "--until" and _DATE.fullmatch(text):
-            at += timedelta(days=1)
-        return at.timestamp()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            phrase(
-                "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be",
-                text=repr(text),
-            ),
-            param_hint=option,
-        ) from None
-
-
-def _give_csv(found: _Answers) -> None:
+def _give_csv(found: Answers) -> None:
     give(csv_lines([COLUMNS]))
     for some in together(found.each()):
-        give(csv_lines(map(found.values, some)))
+        give(csv_lines(_values(found, each) for each in some))
 
 
-def _show(found: _Answers) -> None:
+def _show(found: Answers) -> None:
     counts: Counter[State] = Counter()
     for some in together(found.each()):
         table = Table(show_header=not counts, show_edge=False)
@@ -241,7 +150,7 @@ def _attempts(count: int) -> str:
     return phrase("{count:,} attempt", "{count:,} attempts", count=count)
 
 
-def _lines(found: _Answers, change: Recorded) -> Iterator[str]:
+def _lines(found: Answers, change: Recorded) -> Iterator[str]:
     """Yield what is shown of a change in the last column of the table, line by line."""
     grounds, said = found.grounds(change), change.said
     yield phrase(

@@ -1,0 +1,6 @@
+"""What is asked of a ledger afterwards.
+
+digest     what a report says of changes, counted one by one
+histogram  how often something happened over time, in at most so many steps
+question   which changes are asked for, and their runs
+"""

@@ -1,0 +1,103 @@
+"""A question about a ledger: which changes are asked for, by whatever a person types, and their runs."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import typer
+from attrs import frozen
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.adapter import Grounds, adapter_of
+from bonifiq_async.cli.commands.export import states_of
+from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.runs import Run
+from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, provider_of, runs
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+@frozen
+class Question:
+    """Which changes are asked for; times as they were typed."""
+
+    customer: str | None = None
+    key: str | None = None
+    reference: str | None = None
+    since: str | None = None
+    until: str | None = None
+    effects: Sequence[str] = ()
+    run: int | None = None
+
+
+class Answers:
+    """What a ledger answers to a question: read some at a time, so that memory does not grow with it."""
+
+    def __init__(self, ledger: Path, question: Question) -> None:
+        self._ledger = ledger
+        self._question = question
+        self.provider = provider_of(ledger)
+        self.adapter = None if self.provider is None else adapter_of(self.provider)
+        if question.reference is not None and self.adapter is None and self.provider is not None:
+            raise ConfigurationError(
+                phrase(
+                    "What the keys of {provider} are made of is not known here: ask with --key.",
+                    provider=self.provider,
+                )
+            )
+        self._filter = ChangeFilter(
+            frozenset(states_of(question.effects)) if question.effects else frozenset(State),
+            question.customer,
+            question.key,
+            None if question.since is None else moment_of(question.since, "--since"),
+            None if question.until is None else moment_of(question.until, "--until"),
+            question.run,
+        )
+        self._runs = {run.id: run for run in runs(ledger)}
+        if question.run is not None and question.run not in self._runs:
+            raise ConfigurationError(
+                phrase(
+                    "The ledger {ledger} has no run {run}; bonifiq history {ledger} --runs lists them.",
+                    ledger=ledger,
+                    run=question.run,
+                )
+            )
+
+    def each(self) -> Iterator[Recorded]:
+        """Yield the changes, the first sent first."""
+        reference = self._question.reference
+        for change in changes(self._ledger, self._filter):
+            if reference is None or self.grounds(change).reference == reference:
+                yield change
+
+    def grounds(self, change: Recorded) -> Grounds:
+        """Return why a change was made, as far as this program can read it."""
+        return Grounds() if self.adapter is None else self.adapter.recorded_grounds(change)
+
+    def run_of(self, number: int | None) -> Run | None:
+        """Return a run; one that began since this command did is read anew."""
+        if number is not None and number not in self._runs:
+            self._runs = {run.id: run for run in runs(self._ledger)}
+        return None if number is None else self._runs.get(number)
+
+
+def moment_of(text: str, option: str) -> float:
+    """Return a time that a person typed, in seconds since the epoch; without a zone it is in the local one.
+
+    A day begins at midnight; as the end of a period it belongs to it.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        if option == "--until" and _DATE.fullmatch(text):
+            at += timedelta(days=1)
+        return at.timestamp()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            phrase(
+                "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be",
+                text=repr(text),
+            ),
+            param_hint=option,
+        ) from None
