@@ -27,7 +27,7 @@ _OMITTED = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @frozen
-class CountedSums:
+class SumsWithCounts:
     """So many changes, and what they come to."""
 
     sums: SumsByUnit = field(factory=SumsByUnit)
@@ -58,8 +58,8 @@ class Digest:
     unit_of: Callable[[Recorded], str]
     changes: int = 0
     attempts: int = 0
-    states: dict[State, CountedSums] = field(factory=dict)
-    days: dict[date, dict[State, CountedSums]] = field(factory=dict)
+    states: dict[State, SumsWithCounts] = field(factory=dict)
+    days: dict[date, dict[State, SumsWithCounts]] = field(factory=dict)
     course: Histogram = field(factory=Histogram)
     errors: dict[tuple[State, str | None], ErrorGroup] = field(factory=dict)
     by_hand: dict[tuple[State, str | None], ErrorGroup] = field(factory=dict)
@@ -74,9 +74,9 @@ class Digest:
         unit, state = self.unit_of(change), change.state
         self.changes += 1
         self.attempts += change.attempts
-        self.states.setdefault(state, CountedSums()).put(unit, change)
+        self.states.setdefault(state, SumsWithCounts()).put(unit, change)
         at = datetime.fromtimestamp(change.last_sent).astimezone()
-        self.days.setdefault(at.date(), {}).setdefault(state, CountedSums()).put(unit, change)
+        self.days.setdefault(at.date(), {}).setdefault(state, SumsWithCounts()).put(unit, change)
         kinds = (ENDED, WRONG) if state in FAILED else (ENDED,)
         self.course.put(_on_the_wall(at), *kinds)
         self.first = min(change.first_sent, change.first_sent if self.first is None else self.first)
