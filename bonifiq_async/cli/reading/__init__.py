@@ -5,10 +5,10 @@ cells         what a cell of a spreadsheet is, whatever kind of file it stands i
 dialect       how a file is understood, and what options say of it
 headers       which column is what
 office_parts  XML in the archive of an .xlsx file, read piece by piece
-opening       a file is copied, and its form is found
-other_sheets  .xls and .ods, read in a process of its own
+opening       a file is copied, its form is found, and which sheet is read
 profiles      what options said of a file, kept for the next one
 table         a file of whatever form as a table on disk
 text_file     CSV: its encoding, its delimiter, its rows
+xls_ods       .xls and .ods, read in a process of its own
 xlsx          .xlsx, row by row
 """

@@ -242,13 +242,13 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
         raise ConfigurationError(
             f"{file.name} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out."
         )
-    from bonifiq_async.cli.reading import other_sheets, xlsx  # most files need neither
+    from bonifiq_async.cli.reading import xls_ods, xlsx  # most files need neither
 
     room, _ = stack.enter_context(scratch())
     if kind == "xlsx":
         book: _Workbook = xlsx.opened(stack.enter_context(_archive(file.copy)), room)
     else:
-        book = other_sheets.opened(file.copy, room)
+        book = xls_ods.opened(file.copy, room)
     sheet = _sheet_of(file, book)
     rows = book.rows(sheet.value)
     line, first = next(rows, (1, []))
