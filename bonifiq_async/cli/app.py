@@ -13,6 +13,7 @@ from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
+    ConfirmAbove,
     Decimal,
     Delimiter,
     DryRun,
@@ -166,6 +167,7 @@ def apply(
     give_up_after: GiveUpAfter = 900.0,
     give_up_at_start: GiveUpAtStart = 30.0,
     yes: Yes = False,
+    confirm_above: ConfirmAbove = None,
     dry_run: DryRun = False,
     skip_invalid: SkipInvalid = False,
     accept_used_keys: AcceptUsedKeys = False,
@@ -195,6 +197,7 @@ def apply(
                     give_up_at_start=give_up_at_start,
                 ),
                 yes=yes,
+                confirm_above=confirm_above,
                 dry_run=dry_run,
                 skip_invalid=skip_invalid,
                 accept_used_keys=accept_used_keys,

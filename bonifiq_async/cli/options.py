@@ -157,6 +157,10 @@ GiveUpAtStart = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ConfirmAbove = Annotated[
+    str | None,
+    typer.Option(metavar="AMOUNT", help="Have each sum above it typed before it is sent, also with --yes."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Leave out rows that are not valid.")]
 AcceptUsedKeys = Annotated[

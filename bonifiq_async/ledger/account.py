@@ -17,9 +17,10 @@ def account_text(credential: str, digest: str, base_url: str) -> str:
     return f"{credential}={digest}\n{BASE_URL}={parts.scheme}://{host}{port}{parts.path}"
 
 
-def base_url_in(account: str) -> str:
-    """Return the base URL of an account's text."""
-    return _settings(account).get(BASE_URL, "")
+def settings_in(account: str) -> dict[str, str]:
+    """Return the settings of an account's text, by name; of a text of another form, that as `account`."""
+    lines = (line.partition("=") for line in account.splitlines())
+    return {name: value for name, _, value in lines} if "=" in account else {"account": account}
 
 
 def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
@@ -27,7 +28,7 @@ def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
     begin = f"{ledger} is of another account: it was written"
     if held[0] != asked[0]:
         return f"{begin} for {held[0]}, not for {asked[0]}. Nothing was sent; name another ledger."
-    before, now = _settings(held[1]), _settings(asked[1])
+    before, now = settings_in(held[1]), settings_in(asked[1])
     differing = [name for name in now if before.get(name) != now[name]]
     told = " and ".join(_told(name, before.get(name), now[name]) for name in differing)
     renewed = BASE_URL not in differing and BASE_URL in now
@@ -37,11 +38,6 @@ def another(ledger: str, held: tuple[str, str], asked: tuple[str, str]) -> str:
         + f" If the same account has a new {differing[0]}, `apply --same-account` goes on here."
         * renewed
     )
-
-
-def _settings(text: str) -> dict[str, str]:
-    lines = (line.partition("=") for line in text.splitlines())
-    return {name: value for name, _, value in lines} if "=" in text else {"account": text}
 
 
 def _told(name: str, before: str | None, now: str) -> str:

@@ -189,9 +189,14 @@ def test_a_phrase_is_its_english_and_its_portuguese() -> None:
     assert (one, none) == ("1 change", "0 changes")
     assert (one.within(PORTUGUESE), none.within(PORTUGUESE)) == ("1 lançamento", "0 lançamento")
     many = phrase("{count:,} change", "{count:,} changes", count=12345)
-    within = phrase("Apply {changes}?", changes=many)
-    assert within == "Apply 12,345 changes?"
-    assert within.within(PORTUGUESE) == "Aplicar 12.345 lançamentos?"
+    within = phrase(
+        "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out "
+        "what is not valid with --skip-invalid.",
+        rows=many,
+        file="f",
+    )
+    assert within.startswith("12,345 changes of f cannot")
+    assert within.within(PORTUGUESE).startswith("Não é possível aplicar 12.345 lançamentos de f,")
     assert within.within(ENGLISH) == within
 
 

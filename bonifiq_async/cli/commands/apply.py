@@ -17,7 +17,8 @@ from bonifiq_async.cli.files.outcome_file import kind_of
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
-from bonifiq_async.cli.terminal.dialogue import changes, concluded, confirmed, said_before
+from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
+from bonifiq_async.cli.terminal.dialogue import changes, concluded, said_before
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
@@ -41,6 +42,7 @@ class ApplyOptions:
     same_account: bool
     flow: FlowControl
     yes: bool
+    confirm_above: str | None
     dry_run: bool
     skip_invalid: bool
     accept_used_keys: bool
@@ -60,6 +62,7 @@ def apply(options: ApplyOptions) -> int:
     )
     if options.out is not None:
         kind_of(options.out)  # what is wrong with it is said before a long file is read
+    consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
     ask = no_person if options.yes else asked
@@ -73,7 +76,7 @@ def apply(options: ApplyOptions) -> int:
             return _end_dry_run(plan, ledger, as_json=options.as_json)
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
-        confirmed(plan, yes=options.yes, from_stdin=options.from_stdin)
+        confirmed(plan, Destination(make_client(None).account, ledger), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
     return concluded(
         ending,
@@ -129,7 +132,9 @@ def _record_of(
 def _end_dry_run(plan: Plan, ledger: Path | None, *, as_json: bool) -> int:
     if as_json:
         give(plan_json(plan, known=ledger is not None and ledger.exists()))
-    say(phrase("This was a dry run: nothing was sent."))
+    count = plan.to_send
+    said = phrase("{count:,} change would be sent", "{count:,} changes would be sent", count=count)
+    say(phrase("This was a dry run: nothing was sent. {changes}.", changes=said))
     return 0
 
 

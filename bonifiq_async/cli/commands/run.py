@@ -40,7 +40,7 @@ from bonifiq_async.cli.terminal.advice import setting_to_look_at
 from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding, run_name
 from bonifiq_async.cli.terminal.screen import say
-from bonifiq_async.ledger.account import base_url_in
+from bonifiq_async.ledger.account import BASE_URL, settings_in
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.runs import RunState
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -165,7 +165,7 @@ def _tell_why(error: BonifiQError, ending: RunEnding, client: Client, *, bound: 
         ending.advice = setting_to_look_at(
             error,
             spec_of(ending.adapter.name).environment,
-            base_url_in(client.account[1]),
+            settings_in(client.account[1])[BASE_URL],
             bound=bound and ending.counts[Effect.UNKNOWN] > 0,
         )
 

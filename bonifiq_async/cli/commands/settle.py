@@ -13,7 +13,8 @@ from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
-from bonifiq_async.cli.terminal.dialogue import concluded, confirmed
+from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed
+from bonifiq_async.cli.terminal.dialogue import concluded
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
 from bonifiq_async.cli.terminal.screen import say
@@ -90,7 +91,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
             return Exit.DONE
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
-        confirmed(found.plan, yes=options.yes, from_stdin=False)
+        confirmed(found.plan, Destination(make_client(None).account, ledger), Consent(options.yes))
         ending = send(found.plan, Settings(flow, options.out, ledger=ledger, settles=True), make_client)
     code = concluded(
         ending,

@@ -1,7 +1,8 @@
 """What the operator sees and is asked.
 
 advice    which setting is probably wrong where nothing has ever succeeded
-dialogue  what commands ask, how they are interrupted, how they end
+confirmation  the last question before money moves: what, to whom, which sum
+dialogue  what commands say before and after, how they are interrupted, how they end
 effects   what became of a change: the word of the code, and that of the language
 progress  progress on standard error: lines in place, or a line every few seconds
 progress_text  how far a run is and what holds it up, as text

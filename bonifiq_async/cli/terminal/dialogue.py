@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bonifiq_async.cli.language.phrase import Phrase, phrase
-from bonifiq_async.cli.terminal.screen import agreed, give, say, whatever_is_read
+from bonifiq_async.cli.terminal.screen import give, say, whatever_is_read
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.files.examine import Plan
@@ -42,20 +42,6 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
                 ledger=ledger,
             )
         )
-
-
-def confirmed(plan: "Plan", *, yes: bool, from_stdin: bool) -> None:
-    """Ask whether to go on, unless `yes`; end the command where the operator does not agree."""
-    if yes:
-        return
-    with interruptible():
-        answer = None if from_stdin else agreed(phrase("Apply {changes}?", changes=changes(plan.changes)))
-    if answer is None:
-        say(phrase("There is no terminal to ask at, so nothing was sent. Add --yes to send."))
-        raise typer.Exit(2)
-    if not answer:
-        say(phrase("Nothing was sent."))
-        raise typer.Exit(2)
 
 
 def concluded(

@@ -75,6 +75,14 @@ def agreed(question: str) -> bool | None:
     return typer.confirm(printable(shown(question), None), err=True) if sys.stdin.isatty() else None
 
 
+def typed(question: str) -> str | None:
+    """Ask a person for a text; None where no person can be asked."""
+    if not sys.stdin.isatty():
+        return None
+    text: str = typer.prompt(printable(shown(question), None), default="", show_default=False, err=True)
+    return text
+
+
 @contextlib.contextmanager
 def whatever_is_read(*, to_the_end: bool = True) -> Iterator[None]:
     """Let what is over keep its exit code, though what is printed of it is not taken.

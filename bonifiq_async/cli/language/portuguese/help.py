@@ -120,6 +120,9 @@ TEMPLATES: Mapping[str, Template] = {
     "Seconds without any success after which the run stops.": (
         "Segundos sem nenhum sucesso depois dos quais a execução para."
     ),
+    "Have each sum above it typed before it is sent, also with --yes.": (
+        "Faz digitar cada soma acima deste valor antes de enviar, também com --yes."
+    ),
     "Do not ask.": "Não pergunta.",
     "Say what would be sent; send nothing.": "Diz o que seria enviado; não envia nada.",
     "Leave out rows that are not valid.": "Deixa de fora as linhas inválidas.",

@@ -1,0 +1,153 @@
+"""The last question before money moves: what is sent, to whom, and from which sum on it is typed."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from attrs import frozen
+
+from bonifiq_async._model.money import EXACT, Sums
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.cli.reading.amounts import readings
+from bonifiq_async.cli.terminal.dialogue import changes, interruptible
+from bonifiq_async.cli.terminal.screen import agreed, say, typed
+from bonifiq_async.ledger.account import BASE_URL, settings_in
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.adapter import FileAdapter
+    from bonifiq_async.cli.files.examine import Plan
+
+
+@frozen
+class Destination:
+    """Where changes go: the `account` as a ledger has it, and the ledger if there is one."""
+
+    account: tuple[str, str]
+    ledger: Path | None
+
+
+@frozen
+class Consent:
+    """How a person agrees: with `yes` no question is asked, but each sum `above` an amount is typed.
+
+    `from_stdin` says that the changes came from standard input, where no person can answer.
+    """
+
+    yes: bool
+    from_stdin: bool = False
+    above: Decimal | None = None
+
+
+def threshold(text: str | None, adapter: "FileAdapter") -> Decimal | None:
+    """Return the amount of `--confirm-above`, in either decimal form; None where none was given.
+
+    Raises `BadParameter` for what is none, or two.
+    """
+    if text is None:
+        return None
+    read = set(readings(text, adapter.columns.currency).values())
+    if len(read) != 1 or (amount := read.pop()) < 0:
+        raise typer.BadParameter(
+            phrase("{text} is no single amount such as 10000.00 or 10000,00", text=repr(text)),
+            param_hint="--confirm-above",
+        )
+    return amount
+
+
+def to_send(plan: "Plan") -> Mapping[str, Sums]:
+    """Return what the changes of a plan that are to be sent come to, by unit."""
+    left = {}
+    for unit, all_ in plan.sums.by_unit.items():
+        known = [kind.sums.by_unit.get(unit, Sums()) for kind in (plan.settled, plan.used_elsewhere)]
+        left[unit] = Sums(
+            _less(all_.added, [each.added for each in known]),
+            _less(all_.removed, [each.removed for each in known]),
+        )
+    return left
+
+
+def is_sum(text: str, amount: Decimal, adapter: "FileAdapter") -> bool:
+    """Say whether what a person typed is `amount`, in either decimal form, with its currency or without."""
+    return amount in readings(text, adapter.columns.currency).values()
+
+
+def question(plan: "Plan", to: Destination) -> Phrase:
+    """Return the question: what is sent, and the provider, account, address and ledger, in one line."""
+    provider, account = to.account
+    settings = settings_in(account)
+    where = phrase("no ledger")
+    if to.ledger is not None:
+        where = phrase("ledger {ledger}", ledger=to.ledger)
+    return phrase(
+        "Apply {changes} ({sums}) to {provider}, {account}, at {address}, {ledger}?",
+        changes=changes(plan.to_send),
+        sums=joined(_named(plan)) or phrase("nothing"),
+        provider=provider,
+        account=", ".join(f"{name} {value}" for name, value in settings.items() if name != BASE_URL),
+        address=settings.get(BASE_URL, "-"),
+        ledger=where,
+    )
+
+
+def confirmed(plan: "Plan", to: Destination, consent: Consent) -> None:
+    """Ask whether to go on, and for sums that are above; end the command where a person does not agree."""
+    with interruptible():
+        if not consent.yes:
+            answer = None if consent.from_stdin else agreed(question(plan, to))
+            if answer is None:
+                _end(phrase("There is no terminal to ask at, so nothing was sent. Add --yes to send."))
+            if not answer:
+                _end(phrase("Nothing was sent."))
+        for label, amount in _above(plan, consent.above):
+            _asked_for_sum(plan, label, amount, consent)
+
+
+def _asked_for_sum(plan: "Plan", label: str, amount: Decimal, consent: Consent) -> None:
+    adapter = plan.source.adapter
+    shown = phrase("{amount} {label}", amount=adapter.money(amount), label=label)
+    text = None if consent.from_stdin else typed(phrase("Type the sum to go on, {sum}", sum=shown))
+    if text is None:
+        _end(
+            phrase(
+                "{sum} is above --confirm-above, and there is no terminal to type it at. Nothing was sent.",
+                sum=shown,
+            )
+        )
+    if not is_sum(text, amount, adapter):
+        _end(phrase("That is not the sum. Nothing was sent."))
+
+
+def _end(why: Phrase) -> NoReturn:
+    say(why)
+    raise typer.Exit(2)
+
+
+def _less(amount: Decimal, parts: Iterable[Decimal]) -> Decimal:
+    for part in parts:
+        amount = EXACT.subtract(amount, part)
+    return amount
+
+
+def _above(plan: "Plan", limit: Decimal | None) -> Iterator[tuple[str, Decimal]]:
+    """Yield each sum to be sent that is above a limit, with what it is of."""
+    if limit is not None:
+        yield from (each for each in _sums(plan) if each[1] > limit)
+
+
+def _sums(plan: "Plan") -> Iterator[tuple[str, Decimal]]:
+    """Yield each sum to be sent, with its name: what was added or removed, of which unit."""
+    units = to_send(plan)
+    for unit, sums in sorted(units.items()):
+        for label, amount in zip(plan.source.adapter.sum_labels, (sums.added, sums.removed), strict=True):
+            yield phrase("{label} ({unit})", label=label, unit=unit) if len(units) > 1 else label, amount
+
+
+def _named(plan: "Plan") -> list[Phrase]:
+    adapter = plan.source.adapter
+    return [
+        phrase("{amount} {label}", amount=adapter.money(amount), label=label)
+        for label, amount in _sums(plan)
+        if amount
+    ]

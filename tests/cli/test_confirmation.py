@@ -1,0 +1,184 @@
+"""The last question before money moves, and the sum that is typed."""
+
+import io
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import console as console_module
+import pytest
+import typer
+from console import HEADER, Console, rows
+
+from bonifiq_async._model.money import SumsByUnit
+from bonifiq_async.cli.adapter import adapter_for
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.files.examine import CountedSums, Marks, Plan
+from bonifiq_async.cli.terminal import confirmation
+from bonifiq_async.cli.terminal.confirmation import (
+    Consent,
+    Destination,
+    confirmed,
+    is_sum,
+    question,
+    threshold,
+    to_send,
+)
+from bonifiq_async.ledger.account import account_text
+
+BONIFIQ, RABA7NI = adapter_for("bonifiq"), adapter_for("raba7ni")
+ACCOUNT = ("bonifiq", account_text("API token", "0f3a", "https://example.com"))
+
+
+def summed(*amounts: tuple[str, str]) -> SumsByUnit:
+    """Return sums of amounts, each with its unit."""
+    sums = SumsByUnit()
+    for unit, amount in amounts:
+        sums.put(unit, Decimal(amount))
+    return sums
+
+
+def plan_of(sums: SumsByUnit, settled: SumsByUnit | None = None, adapter=BONIFIQ) -> Plan:
+    """Return a plan of three changes, of which one is settled where that comes to something."""
+    known = CountedSums() if settled is None else CountedSums(1, settled)
+    return Plan(SimpleNamespace(adapter=adapter), 3, 3, sums, 0, 0, known, CountedSums(), Marks())
+
+
+QUESTIONS = {
+    "a ledger": (
+        plan_of(summed(("BRL", "1200.5"), ("BRL", "-3"))),
+        Destination(ACCOUNT, Path("c.ledger")),
+        (
+            "Apply 3 changes (R$ 1,200.50 added, R$ 3.00 removed) to bonifiq, API token 0f3a, at "
+            "https://example.com, ledger c.ledger?"
+        ),
+    ),
+    "what is left": (
+        plan_of(summed(("BRL", "1200"), ("BRL", "50")), summed(("BRL", "50"))),
+        Destination(ACCOUNT, None),
+        "Apply 2 changes (R$ 1,200.00 added) to bonifiq, API token 0f3a, at https://example.com, no ledger?",
+    ),
+    "two units": (
+        plan_of(summed(("card 1", "5"), ("card 2", "-7")), adapter=RABA7NI),
+        Destination(("raba7ni", account_text("app id", "77", "http://127.0.0.1:9/x")), Path("l")),
+        (
+            "Apply 3 changes (5 purchases (card 1), 7 refunds, redemptions (card 2)) to raba7ni, app id 77, "
+            "at http://127.0.0.1:9/x, ledger l?"
+        ),
+    ),
+    "nothing": (
+        plan_of(SumsByUnit()),
+        Destination(("p", "old"), Path("\x1b[31ml")),
+        "Apply 3 changes (nothing) to p, account old, at -, ledger \\x1b[31ml?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plan", "to", "text"), QUESTIONS.values(), ids=QUESTIONS)
+def test_the_question_says_all_in_one_line(plan: Plan, to: Destination, text: str) -> None:
+    assert question(plan, to) == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("1234.50", True),
+        ("1234,5", True),
+        ("1.234,50", True),
+        ("1,234.50", True),
+        (" R$ 1.234,50 ", True),
+        ("1234", False),
+        ("1.234", False),
+        ("-1234.50", False),
+        ("12.345,0", False),
+        ("", False),
+        ("yes", False),
+    ],
+)
+def test_a_sum_is_typed_in_either_form(typed: str, right: bool) -> None:
+    assert is_sum(typed, Decimal("1234.50"), BONIFIQ) is right
+
+
+def test_a_limit_has_one_meaning() -> None:
+    assert threshold(None, BONIFIQ) is None
+    assert {threshold(text, BONIFIQ) for text in ("10000", "10000,00", "R$ 10.000,00")} == {Decimal(10_000)}
+    for text in ("10.000", "-5", "much", ""):
+        with pytest.raises(typer.BadParameter):
+            threshold(text, BONIFIQ)
+
+
+def test_what_is_left_to_send_is_exact() -> None:
+    """What the ledger has as applied, by whichever word, is not asked for again."""
+    plan = plan_of(summed(("BRL", "0.3"), ("BRL", "-1")), summed(("BRL", "0.1")))
+    assert (to_send(plan)["BRL"].added, to_send(plan)["BRL"].removed) == (Decimal("0.2"), Decimal(1))
+
+
+MANY = plan_of(summed(("card 1", "500"), ("card 1", "-90"), ("card 2", "101")), adapter=RABA7NI)
+ANSWERS = {
+    "agreed": (MANY, Consent(False), [True], None),
+    "not agreed": (MANY, Consent(False), [False], 2),
+    "no terminal": (MANY, Consent(False), [None], 2),
+    "standard input": (MANY, Consent(False, from_stdin=True), [], 2),
+    "yes": (MANY, Consent(True), [], None),
+    "each sum above": (MANY, Consent(False, above=Decimal(100)), [True, "500", "101,0"], None),
+    "each sum above, though yes": (MANY, Consent(True, above=Decimal(100)), ["500", "101"], None),
+    "none above": (MANY, Consent(True, above=Decimal(500)), [], None),
+    "a wrong sum": (MANY, Consent(True, above=Decimal(100)), ["500", "110"], 2),
+    "no terminal to type at": (MANY, Consent(True, above=Decimal(100)), [None], 2),
+    "standard input, and yes": (MANY, Consent(True, from_stdin=True, above=Decimal(100)), [], 2),
+}
+
+
+@pytest.mark.parametrize(("plan", "consent", "answers", "code"), ANSWERS.values(), ids=ANSWERS)
+def test_who_agrees_to_what(
+    plan: Plan, consent: Consent, answers: Sequence[object], code: int | None, monkeypatch
+) -> None:
+    """Every answer is asked for, and no more."""
+    left = iter(answers)
+    monkeypatch.setattr(confirmation, "agreed", lambda _: next(left))
+    monkeypatch.setattr(confirmation, "typed", lambda _: next(left))
+    ended = None
+    try:
+        confirmed(plan, Destination(ACCOUNT, None), consent)
+    except typer.Exit as exit_:
+        ended = exit_.exit_code
+    assert (ended, list(left)) == (code, [])
+
+
+class Terminal(io.StringIO):
+    """Standard input at which a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("lines", "code"), [("y\n3,00\n", Exit.DONE), ("y\n4\n", Exit.USAGE), ("n\n", 2)])
+def test_the_command_asks_at_a_terminal(
+    lines: str, code: int, console: Console, sandbox, monkeypatch
+) -> None:
+    """Once the file was read, and before anything is sent."""
+    console.write("changes.csv", *rows(3))
+    server = sandbox()
+    at_terminal = SimpleNamespace(BytesIO=io.BytesIO, TextIOWrapper=lambda _: Terminal(lines))
+    monkeypatch.setattr(console_module, "io", at_terminal)
+    ended = console("apply", "changes.csv", "--confirm-above", "2,99", sandbox=server)
+    assert ended.code == code, ended.err
+    assert "ledger changes.csv.ledger?" in ended.err and server.url in ended.err
+    assert ("Type the sum" in ended.err) == lines.startswith("y")
+    assert server.books.requests == (3 if code is Exit.DONE else 0)
+
+
+def test_a_dry_run_counts_what_the_ledger_has(console: Console, sandbox) -> None:
+    """And what would be sent."""
+    server = sandbox()
+    console.write("changes.csv", *rows(3))
+    assert console("apply", "changes.csv", "--yes", sandbox=server).code == 0
+    console.write("changes.csv", *rows(5))
+    ended = console("apply", "changes.csv", "--dry-run", sandbox=server)
+    assert "3 of them are applied already" in ended.err
+    assert "nothing was sent. 2 changes would be sent." in ended.err
+    console.write("large.csv", HEADER, "c,100,r,o")
+    ended = console("apply", "large.csv", "--yes", "--confirm-above", "99", sandbox=server)
+    assert ended.code == Exit.USAGE and "R$ 100.00 added is above --confirm-above" in ended.err
+    assert server.books.requests == 3
