@@ -1,7 +1,7 @@
 """What the operator sees and is asked.
 
 advice    which setting is probably wrong where nothing has ever succeeded
-confirmation  the last question before money moves: what, to whom, which sum
+confirmation  the last question before money moves: what is sent where, and which sum
 dialogue  what commands say before and after, how they are interrupted, how they end
 effects   what became of a change: the word of the code, and that of the language
 progress  progress on standard error: lines in place, or a line every few seconds

@@ -1,4 +1,4 @@
-"""The last question before money moves: what is sent, to whom, and from which sum on it is typed."""
+"""The last question before money moves: what is sent, and where; from which sum on it is typed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
