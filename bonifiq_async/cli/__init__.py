@@ -1,17 +1,18 @@
 """The console command `bonifiq`. It needs the extra `cli`, and says so when that is missing.
 
-adapter      what the command line has to know of a provider
-afterwards/  what is asked of a ledger afterwards
-app          the commands and their options, declared
-commands/    what each command does
-entry_point  how the command is run: what ends it becomes one sentence and an exit code
-exit_codes   what the exit codes mean, as one table
-files/       files of changes, and the outcome file
-language/    the words of the command in the reader's language
-options      the options that commands share, each declared once
-origin       which user runs a command, where and on which file: what a ledger keeps of a run
-reading/     spreadsheets, and CSV of any encoding, delimiter and decimal mark
-terminal/    what the operator sees and is asked
+adapter       what the command line has to know of a provider
+afterwards/   what is asked of a ledger afterwards
+app           the commands and their options, declared
+commands/     what each command does
+entry_point   how the command is run: what ends it becomes one sentence and an exit code
+examination/  what is said of the rows of a file before anything is sent
+exit_codes    what the exit codes mean, as one table
+files/        files of changes, and the outcome file
+language/     the words of the command in the reader's language
+options       the options that commands share, each declared once
+origin        which user runs a command, where and on which file: what a ledger keeps of a run
+reading/      spreadsheets, and CSV of any encoding, delimiter and decimal mark
+terminal/     what the operator sees and is asked
 """
 
 import importlib.util

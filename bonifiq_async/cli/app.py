@@ -33,6 +33,7 @@ from bonifiq_async.cli.options import (
     NoLedger,
     Out,
     OutForm,
+    ProblemsPath,
     Profile,
     ProviderName,
     SameAccount,
@@ -115,13 +116,17 @@ def check(
     map: Maps = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
+    problems: ProblemsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Validate every row; send nothing."""
     from bonifiq_async.cli.commands import check as command
 
     form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
-    raise typer.Exit(command.check(file, format_of(format), adapter_for(provider), form, as_json=as_json))
+    code = command.check(
+        file, format_of(format), adapter_for(provider), form, listed=problems, as_json=as_json
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -171,6 +176,7 @@ def apply(
     dry_run: DryRun = False,
     skip_invalid: SkipInvalid = False,
     accept_used_keys: AcceptUsedKeys = False,
+    problems: ProblemsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
@@ -201,6 +207,7 @@ def apply(
                 dry_run=dry_run,
                 skip_invalid=skip_invalid,
                 accept_used_keys=accept_used_keys,
+                problems=problems,
                 as_json=as_json,
             )
         )

@@ -170,6 +170,10 @@ AcceptUsedKeys = Annotated[
         help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
     ),
 ]
+ProblemsPath = Annotated[
+    Path | None,
+    typer.Option("--problems", metavar="LIST", help="Write all that is said of rows to this CSV file."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
 OutForm = Annotated[

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.reading.amounts import (
     COMMA,
     POINT,
@@ -113,7 +114,7 @@ def test_a_number_of_a_spreadsheet_has_its_shortest_digits(amount: Decimal) -> N
 )
 def test_what_is_no_amount_has_no_reading(text: str) -> None:
     assert readings(text, SYMBOLS) == {}
-    assert isinstance(read_amount(text, POINT, SYMBOLS), str)
+    assert read_amount(text, POINT, SYMBOLS)[1] is ProblemKind.NO_AMOUNT
 
 
 def test_a_mark_that_was_said_needs_no_proof() -> None:

@@ -81,7 +81,7 @@ def apart(row: Mapping[str, object], field: str, texts: Sequence[str]) -> list[M
 def checked(console, format: str, provider: str, rows: Sequence[Mapping[str, object]]):
     """Check a file of rows; return how that ended, and the lines of the file in which the rows stand."""
     (console.folder / f"f.{format}").write_text(text_of(format, rows), "utf-8")
-    ended = console("check", f"f.{format}", "--provider", provider)
+    ended = console("check", f"f.{format}", "--provider", provider, "--problems", "list.csv")
     return ended, [at + (format == "csv") for at in range(1, len(rows) + 1)]
 
 
@@ -91,11 +91,17 @@ def test_every_spoilt_cell_is_refused_in_one_pass(console, format, provider, row
     """With line, field and reason; what only looks a little like one is taken."""
     ended, lines = checked(console, format, provider, apart(row, field, SPOILT))
     assert ended.code == Exit.USAGE
+    assert (
+        f"{len(SPOILT)} rows: a spreadsheet has spoilt the cell ({field}); first at line {lines[0]}: "
+        in ended.err
+    )
+    with (console.folder / "list.csv").open(encoding="utf-8-sig", newline="") as text:
+        listed = {int(each["line"]): each for each in csv.DictReader(text)}
     for line, text in zip(lines, SPOILT, strict=True):
-        assert f"line {line}: {field} is {text!r}, " in ended.err
-    assert ended.err.count("spreadsheet") == len(SPOILT)
+        assert listed.pop(line)["message"].startswith(f"{field} is {text!r}, ")
+    assert not listed
     ended, _ = checked(console, format, provider, apart(row, field, SANE))
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, "list.csv has all that is said of rows: 0 rows.\n")
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])

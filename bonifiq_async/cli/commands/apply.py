@@ -1,6 +1,6 @@
 """`bonifiq apply`: every change of a file once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
-from bonifiq_async.cli.commands.check import asked, examined
+from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.csv_form import CsvForm
@@ -46,6 +46,7 @@ class ApplyOptions:
     dry_run: bool
     skip_invalid: bool
     accept_used_keys: bool
+    problems: Path | None
     as_json: bool
 
     @property
@@ -57,8 +58,13 @@ class ApplyOptions:
 def apply(options: ApplyOptions) -> int:
     """Apply every row of a file once, and return the exit code."""
     ledger = _ledger_of(options)
-    _refuse_one_file_twice(
-        {"FILE": None if options.from_stdin else Path(options.file), "--out": options.out, "--ledger": ledger}
+    refuse_one_file_twice(
+        {
+            "FILE": None if options.from_stdin else Path(options.file),
+            "--problems": options.problems,
+            "--out": options.out,
+            "--ledger": ledger,
+        }
     )
     if options.out is not None:
         kind_of(options.out)  # what is wrong with it is said before a long file is read
@@ -68,12 +74,17 @@ def apply(options: ApplyOptions) -> int:
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
-        plan = examined(source, skip_invalid=options.skip_invalid, ledger=record)
+        found = examined(source, ledger=record, listed=options.problems)
+        plan = found.plan
+        if options.dry_run and options.as_json:
+            give(plan_json(plan, found.problems, known=ledger is not None and ledger.exists()))
+        if not options.skip_invalid:
+            found.refuse_invalid(skippable=True)
         say(phrase("{file} asks for:", file=source.name))
         say_table(plan_table(plan))
         said_before(plan, ledger)
         if options.dry_run:
-            return _end_dry_run(plan, ledger, as_json=options.as_json)
+            return _end_dry_run(plan)
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
         confirmed(plan, Destination(make_client(None).account, ledger), consent)
@@ -129,25 +140,11 @@ def _record_of(
     return None if ledger is None else LedgerFile(ledger, account)
 
 
-def _end_dry_run(plan: Plan, ledger: Path | None, *, as_json: bool) -> int:
-    if as_json:
-        give(plan_json(plan, known=ledger is not None and ledger.exists()))
+def _end_dry_run(plan: Plan) -> int:
     count = plan.to_send
     said = phrase("{count:,} change would be sent", "{count:,} changes would be sent", count=count)
     say(phrase("This was a dry run: nothing was sent. {changes}.", changes=said))
     return 0
-
-
-def _refuse_one_file_twice(files: Mapping[str, Path | None]) -> None:
-    """Refuse one file for two purposes, by whatever name."""
-    given = [(name, path) for name, path in files.items() if path is not None]
-    for at, (name, path) in enumerate(given):
-        for other, second in given[at + 1 :]:
-            beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
-            same = path.exists() and second.exists() and path.samefile(second)
-            if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
-                same_file = phrase("{one} and {other} are the same file", one=name, other=other)
-                raise typer.BadParameter(same_file, param_hint=other)
 
 
 def _tell_of_doubts(ledger: Path) -> None:

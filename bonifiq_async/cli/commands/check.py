@@ -1,15 +1,17 @@
 """`bonifiq check`: every row is validated, and what is wrong with a row is printed. Nothing is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import typer
-from attrs import evolve
+from attrs import evolve, frozen
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.examination.groups import Problems, listing
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
-from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
@@ -27,14 +29,24 @@ def asked(question: str) -> bool | None:
         return agreed(question)
 
 
-def check(file: str, format: str | None, adapter: FileAdapter, form: FormOptions, *, as_json: bool) -> int:
+def check(
+    file: str,
+    format: str | None,
+    adapter: FileAdapter,
+    form: FormOptions,
+    *,
+    listed: Path | None = None,
+    as_json: bool,
+) -> int:
     """Print what a file asks for, and return the exit code."""
+    refuse_one_file_twice({"FILE": None if file == "-" else Path(file), "--problems": listed})
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
-        plan = examined(source, skip_invalid=True)
+        found = examined(source, listed=listed)
+        plan = found.plan
         with whatever_is_read(to_the_end=False):
             if as_json:
-                give(plan_json(plan, understood=True))
+                give(plan_json(plan, found.problems, understood=True))
             else:
                 show_table(plan_table(plan))
                 refused = phrase("{file} is refused as it is", file=source.name)
@@ -50,11 +62,31 @@ def check(file: str, format: str | None, adapter: FileAdapter, form: FormOptions
     return 2 if plan.problems else 0
 
 
-def examined(source: Source, *, skip_invalid: bool, ledger: LedgerFile | None = None) -> Plan:
-    """Return what a file asks for, telling of each row that is not valid.
+@frozen
+class Examined:
+    """What a file asks for, and what is said of its rows."""
 
-    Ends the command where there is such a row, unless `skip_invalid`.
-    """
+    plan: Plan
+    problems: Problems
+
+    def refuse_invalid(self, *, skippable: bool = False) -> None:
+        """End the command where there is a row that is not valid; the command may take `--skip-invalid`."""
+        if not self.plan.problems:
+            return
+        say(
+            phrase(
+                "{rows} of {file} cannot be applied, so nothing was sent. Correct the file.",
+                rows=rows(self.plan.problems),
+                file=self.plan.source.name,
+            )
+        )
+        if skippable:
+            say(phrase("--skip-invalid leaves out what is not valid."))
+        raise typer.Exit(2)
+
+
+def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path | None = None) -> Examined:
+    """Return what a file asks for, and say what is wrong with its rows; `listed` gets all of it."""
 
     def tell_unknown(line: int, names: Sequence[str]) -> None:
         said = phrase("columns that mean nothing here: {names}", names=joined(map(printable, names)))
@@ -62,20 +94,26 @@ def examined(source: Source, *, skip_invalid: bool, ledger: LedgerFile | None = 
             said = phrase("members that mean nothing here: {names}", names=joined(map(printable, names)))
         say(phrase("{file}, line {line}: {problem}", file=source.name, line=line, problem=said))
 
-    def tell(problem: Problem) -> None:
-        say(joined((source.name, problem.said())))
-
     source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
-    with interruptible():
-        plan = examine(source, tell, ledger)
-    if plan.problems and not skip_invalid:
-        say(
-            phrase(
-                "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out "
-                "what is not valid with --skip-invalid.",
-                rows=rows(plan.problems),
-                file=source.name,
-            )
-        )
-        raise typer.Exit(2)
-    return plan
+    with interruptible(), listing(listed) as problems:
+        try:
+            plan = examine(source, problems.put, ledger)
+        finally:
+            for text in problems.shown():
+                say(joined((source.name, text)))
+    if listed is not None:
+        said = phrase("{list} has all that is said of rows: {rows}.", list=listed, rows=rows(problems.rows))
+        say(said)
+    return Examined(plan, problems)
+
+
+def refuse_one_file_twice(files: Mapping[str, Path | None]) -> None:
+    """Refuse one file for two purposes, by whatever name."""
+    given = [(name, path) for name, path in files.items() if path is not None]
+    for at, (name, path) in enumerate(given):
+        for other, second in given[at + 1 :]:
+            beside = {f"{second}{ending}" for ending in ("", "-wal", "-shm")}
+            same = path.exists() and second.exists() and path.samefile(second)
+            if same or str(path.resolve()) in {str(Path(name).resolve()) for name in beside}:
+                same_file = phrase("{one} and {other} are the same file", one=name, other=other)
+                raise typer.BadParameter(same_file, param_hint=other)

@@ -31,14 +31,15 @@ def convert(file: str, format: str | None, adapter: FileAdapter, form: FormOptio
         )
     with interruptible(), opened(file, format, adapter, form, asked) as source:
         say_understood(source)
-        plan = examined(source, skip_invalid=False)
+        found = examined(source)
+        found.refuse_invalid()
         written = _write(source, to)
     say(
         phrase(
             "{to} has {rows} in the plain form: {changes}. Nothing was sent.",
             to=to,
             rows=rows(written),
-            changes=changes(plan.changes),
+            changes=changes(found.plan.changes),
         )
     )
     return 0

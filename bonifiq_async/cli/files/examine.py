@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
+from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.ledger.sqlite.reader import AppliedChanges, LedgerFile
 
@@ -169,7 +170,8 @@ def _leave_out_conflicts(
     conflicts = 0
     for line, other in found:
         conflicts += 1
-        on_problem(Problem(line, "change_key", f"its key stands for another change in line {other}"))
+        message = f"its key stands for another change in line {other}"
+        on_problem(Problem(line, "change_key", message, ProblemKind.CONFLICT))
         marks.put([line], LEFT_OUT)
     database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE other IS NOT NULL)")
     return conflicts

@@ -15,12 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange, adapter_for
+from bonifiq_async.cli.examination.kinds import ProblemKind, kind_of
 from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
 from bonifiq_async.cli.files.unfit import (
     alternatives,
@@ -58,20 +59,34 @@ So many are held in memory. `keys` takes 199 at the most.
 
 @frozen
 class Problem:
-    """What is wrong with one row, which begins at `line`; `last` is its last line where it spans several."""
+    """What is said of one row, which begins at `line`; `last` is its last line where it spans several.
+
+    `cell` is what stands under `field`, where that is known.
+    """
 
     line: int
     field: str
     message: str
+    kind: ProblemKind
     last: int | None = None
+    cell: object = None
 
     def __str__(self) -> str:
         return self.said()
 
+    @property
+    def place(self) -> Phrase:
+        """Where it stands."""
+        return lines(self.line, self.last or self.line)
+
+    @property
+    def text(self) -> str | None:
+        """The cell as a text, None where none is known."""
+        return None if self.cell is None else str(self.cell)
+
     def said(self) -> Phrase:
         """Return where it stands, and what it is."""
-        where = lines(self.line, self.last or self.line)
-        return phrase("{where}: {problem}", where=where, problem=self.message)
+        return phrase("{where}: {problem}", where=self.place, problem=self.message)
 
 
 def _ignored(line: int, names: Sequence[str]) -> None:
@@ -151,6 +166,7 @@ class Source:
     def _row(self) -> Callable[[int, int, "Cells"], FileChange | Problem]:
         """Return what reads the cells of a row, of which the first and the last line are given."""
         row, columns = self.adapter.read_row, self.adapter.columns
+        names = columns.names
         named = () if self.kept else (*columns.customers, *columns.keys)
         documents = columns.documents if self.documents else ()
         naming = [
@@ -166,10 +182,14 @@ class Source:
             try:
                 if spoilt is None:
                     return row(line, cells)
-                problem = Problem(line, *spoilt)
+                name, message, kind = spoilt
+                cell = cells[names.index(name)]
             except PayloadError as error:
-                problem = Problem(line, error.path, str(error))
-            return evolve(problem, last=last) if last > line else problem
+                name, message, kind, cell = error.path, str(error), ProblemKind.INVALID, None
+                if name in names:
+                    cell = cells[names.index(name)]
+                    kind = kind_of(cell, amount=name in columns.amounts)
+            return Problem(line, name, message, kind, last if last > line else None, cell)
 
         return read
 
@@ -218,9 +238,10 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
                 name = _broken(cells, header, columns.multiline) if last > line else None
                 if name is not None:
                     if wanted(line):
-                        yield line, last, Problem(line, name, broken(name), last)
+                        yield line, last, Problem(line, name, broken(name), ProblemKind.LINE_BREAK, last)
                 elif len(cells) > width and any(cells[width:]):
-                    yield line, last, Problem(line, "row", too_wide(len(cells), width), last)
+                    message = too_wide(len(cells), width)
+                    yield line, last, Problem(line, "row", message, ProblemKind.BROKEN_ROW, last)
                 elif any(cells) and wanted(line):
                     while len(cells) <= width:  # what a short row lacks, and an absent column
                         cells.append("")
@@ -302,7 +323,7 @@ def _json_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
             yield line, line, tuple(map(row.get, names))
 
 
-def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str]:
+def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str, ProblemKind]:
     """Return which field of a line is wrong that is no JSON object with each name once, and what is."""
     twice: list[str] = []
 
@@ -313,10 +334,11 @@ def _no_object(text: bytes, names: Sequence[str]) -> tuple[str, str]:
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(text, object_pairs_hook=note)
     if twice:
-        return twice[0], phrase(
+        message = phrase(
             "{names} stands there twice, and which of the two counts is not known", names=joined(twice)
         )
-    return "row", phrase("not a JSON object")
+        return twice[0], message, ProblemKind.TWICE
+    return "row", phrase("not a JSON object"), ProblemKind.BROKEN_ROW
 
 
 def amount(cell: object, field: str) -> Decimal:

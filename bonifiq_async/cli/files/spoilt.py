@@ -12,6 +12,11 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async.cli.examination.kinds import ProblemKind
+
+Spoilt = tuple[str, str, ProblemKind]
+"""The column of a cell, what is wrong with it, and of which kind that is."""
+
 _KINDS = (
     # Excel's error values in English and in the Portuguese of Brazil, those of its other languages by their
     # form, and LibreOffice's error numbers (Microsoft Support, "ERROR.TYPE function"; LibreOffice Help,
@@ -43,28 +48,32 @@ class Naming:
     documents: bool = False
 
 
-def first_spoilt(columns: Sequence[Naming], cells: Sequence[object]) -> tuple[str, str] | None:
+def first_spoilt(columns: Sequence[Naming], cells: Sequence[object]) -> Spoilt | None:
     """Return the first of the columns whose cell is spoilt, and what is wrong with it; None if none is."""
     for column in columns:
         cell = cells[column.at]
         if not isinstance(cell, str):
             continue
         if column.customers and (found := _unlike_a_customer(column, cell)) is not None:
-            return column.name, found
+            return column.name, *found
         if cell[:1].isalpha() and cell[:1] not in "eE":
             continue  # as most are; the forms are tried on the others
         if (form := _SPOILT.fullmatch(cell.strip())) is not None:
-            return column.name, f"{column.name} is {cell!r:.60}, {_KINDS[(form.lastindex or 1) - 1][1]}"
+            how = _KINDS[(form.lastindex or 1) - 1][1]
+            return column.name, f"{column.name} is {cell!r:.60}, {how}", ProblemKind.SPOILT
     return None
 
 
-def _unlike_a_customer(column: Naming, cell: str) -> str | None:
+def _unlike_a_customer(column: Naming, cell: str) -> tuple[str, ProblemKind] | None:
     if cell.isascii():
-        return lost_zeros(column.name, cell) if column.documents and len(cell) in (10, 13) else None
+        short = column.documents and len(cell) in (10, 13)
+        lost = lost_zeros(column.name, cell) if short else None
+        return None if lost is None else (lost, ProblemKind.LOST_ZEROS)
     for each in cell:
         if unicodedata.category(each) in ("Cf", "Zs", "Zl", "Zp") and each != " ":
             what = f"U+{ord(each):04X} {unicodedata.name(each, '')}".rstrip()
-            return f"{column.name} has an invisible character, {what}: {cell!a}; take it out"
+            said = f"{column.name} has an invisible character, {what}: {cell!a}; take it out"
+            return said, ProblemKind.INVISIBLE
     return None
 
 
@@ -109,7 +118,7 @@ def _checks(document: str) -> bool:
 
 def too_exact(
     names: Sequence[tuple[int, str]], cells: Sequence[object], decimals: int, plain: bool = True
-) -> tuple[str, str] | None:
+) -> Spoilt | None:
     """Return the first of the columns of amounts with more decimals than its unit has, and what to say.
 
     In the `plain` form, which has points, a point that groups thousands may be taken for a decimal mark.
@@ -124,9 +133,10 @@ def too_exact(
                 said = f"{name} is {cell!r:.40}; an amount has {decimals} decimals at the most"
                 if plain and len(rest) == 3 and _GROUPED.fullmatch(cell):
                     said += f". If it is {cell.replace('.', '')}, say so with --decimal ,"
-                return name, said
+                return name, said, ProblemKind.DECIMALS
         elif isinstance(cell, Decimal) and cell != round(cell, decimals):
-            return name, f"{name} is {cell}; an amount has {decimals} decimals at the most"
+            said = f"{name} is {cell}; an amount has {decimals} decimals at the most"
+            return name, said, ProblemKind.DECIMALS
     return None
 
 

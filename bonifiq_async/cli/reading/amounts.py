@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from attrs import define, field, frozen
 
+from bonifiq_async.cli.examination.kinds import ProblemKind
+
 POINT, COMMA = ".", ","
 MARKS = (POINT, COMMA)
 NAMES = {POINT: "a point", COMMA: "a comma"}
@@ -104,16 +106,17 @@ class MarkEvidence:
             self.unclear = Example(line, text)
 
 
-def read_amount(text: str, mark: str, currency: tuple[str, ...]) -> Decimal | str:
-    """Return the amount that `text` is under `mark`; or, as a sentence, why it is none."""
+def read_amount(text: str, mark: str, currency: tuple[str, ...]) -> Decimal | tuple[str, ProblemKind]:
+    """Return the amount that `text` is under `mark`; or, as a sentence and its kind, why it is none."""
     read = readings(text, currency)
     if mark in read:
         return read[mark]
     if read:
-        return f"is {text!r:.40}, but the decimal mark is {NAMES[mark]}, and this amount has another one"
+        said = f"is {text!r:.40}, but the decimal mark is {NAMES[mark]}, and this amount has another one"
+        return said, ProblemKind.DECIMAL_COMMA if mark == POINT else ProblemKind.DECIMAL_POINT
     if any(sign in text for sign in MARKS) and re.fullmatch(r"[\s0-9.,]+", text):
-        return f"is {text!r:.40}, whose digits are grouped as no amount is"
-    return f"is {text!r:.40}, which is no amount such as 10{mark}50"
+        return f"is {text!r:.40}, whose digits are grouped as no amount is", ProblemKind.NO_AMOUNT
+    return f"is {text!r:.40}, which is no amount such as 10{mark}50", ProblemKind.NO_AMOUNT
 
 
 def text_of_number(number: float) -> str | None:

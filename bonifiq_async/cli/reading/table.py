@@ -13,8 +13,9 @@ from typing import IO
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
-from bonifiq_async.cli.files.spoilt import lost_zeros
+from bonifiq_async.cli.files.spoilt import Spoilt, lost_zeros
 from bonifiq_async.cli.files.unfit import broken, too_wide
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
 from bonifiq_async.cli.reading.cells import Bad, Cell
@@ -62,10 +63,11 @@ class TableWriter:
                     if (problem := self._torn(cells, spans=last > line)) is not None:
                         put((line, last, *problem))
                         continue
-                kinds, row = self._texts(cells, used)
-                if isinstance(row, str):
-                    put((line, last, kinds, row))
+                read = self._texts(cells, used)
+                if len(read) == 3:
+                    put((line, last, *read))
                     continue
+                kinds, row = read
                 if not kinds and self._grid and not any(row):
                     continue
                 for at, evidence in amounts:
@@ -77,8 +79,8 @@ class TableWriter:
 
     def _texts(
         self, cells: Sequence[Cell], used: Sequence[tuple[int, int, str]]
-    ) -> tuple[str, list[str] | str]:
-        """Return which cells of a row are numbers, by letters, and its texts; or a column and what is wrong.
+    ) -> tuple[str, list[str]] | Spoilt:
+        """Return which cells of a row are numbers, by letters, and its texts; or what is wrong with one.
 
         `used` are the columns that are needed: their places in the file and among `names`, and their names.
         """
@@ -88,9 +90,10 @@ class TableWriter:
             if isinstance(cell, str):
                 text = cell.strip()
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
-                    return name, broken(name)
+                    return name, broken(name), ProblemKind.LINE_BREAK
                 if len(text) > LONGEST:
-                    return name, f"{name} has {len(text):,} characters, more than a cell of a spreadsheet"
+                    said = f"{name} has {len(text):,} characters, more than a cell of a spreadsheet"
+                    return name, said, ProblemKind.INVALID
                 row[at] = cell if text and name in self._columns.keys else text
             else:
                 read = self._read(name, cell)
@@ -100,32 +103,30 @@ class TableWriter:
                 row[at] = read
         return numbers, row
 
-    def _torn(self, cells: Sequence[Cell], *, spans: bool) -> tuple[str, str] | None:
+    def _torn(self, cells: Sequence[Cell], *, spans: bool) -> Spoilt | None:
         """Return what is wrong with a row of text as a whole: a line break in a cell, or too many cells."""
         names = self._header.names
         for at, cell in enumerate(cells) if spans else ():
             if isinstance(cell, str) and ("\n" in cell or "\r" in cell):
                 name = (names[at] if at < len(names) else "") or f"column {at + 1}"
                 if name not in self._columns.multiline:
-                    return name, broken(name)
+                    return name, broken(name), ProblemKind.LINE_BREAK
         if any(cells[len(names) :]):
-            return "row", too_wide(len(cells), len(names))
+            return "row", too_wide(len(cells), len(names)), ProblemKind.BROKEN_ROW
         return None
 
-    def _read(self, name: str, cell: float | Bad) -> str | tuple[str, str]:
+    def _read(self, name: str, cell: float | Bad) -> str | Spoilt:
         """Return a cell that is no text as one; or its column, and what is wrong with it."""
         if isinstance(cell, Bad):
             shown = f", {cell.text!r:.40}" if cell.text else ""
             wanted = "an amount" if name in self.evidence else "text"
-            return name, f"{name} is {cell.what}{shown}; write it as {wanted}"
+            return name, f"{name} is {cell.what}{shown}; write it as {wanted}", ProblemKind.NO_TEXT
         text = text_of_number(cell)
         if text is None:
-            return name, (
-                f"{name} is a number of which a spreadsheet keeps the first 15 digits alone; "
-                "make its column one of text"
-            )
+            said = f"{name} is a number of which a spreadsheet keeps the first 15 digits alone"
+            return name, f"{said}; make its column one of text", ProblemKind.SPOILT
         if name in self._columns.documents and (lost := lost_zeros(name, text, number=True)) is not None:
-            return name, lost
+            return name, lost, ProblemKind.LOST_ZEROS
         return text
 
 
@@ -148,14 +149,14 @@ class TableFile:
                 if not wanted(line):
                     continue
                 end = int(last)
-                problem = Problem(line, column, kinds, end) if column else None
+                problem = Problem(line, column, kinds, ProblemKind(cells[0]), end) if column else None
                 row: list[str | None] = [cell or None for cell in cells]
                 for at, name, mark in amounts if problem is None else ():
                     cell = row[at]
                     if cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
-                        if isinstance(read, str):
-                            problem = Problem(line, name, f"{name} {read}", end)
+                        if isinstance(read, tuple):
+                            problem = Problem(line, name, f"{name} {read[0]}", read[1], end, cell)
                         else:
                             row[at] = f"{read:f}"
                 yield line, end, problem if problem is not None else tuple(row)

@@ -13,6 +13,7 @@ from bonifiq_async._model.outcome import Change, Effect, Outcome
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.examination.groups import Problems
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.terminal.screen import give
@@ -279,7 +280,7 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
     )
 
 
-def plan_json(plan: Plan, *, known: bool = False, understood: bool = False) -> bytes:
+def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: bool = False) -> bytes:
     """Return a plan as one line of JSON; where a ledger is `known`, with what that has as applied.
 
     With how the file is `understood`, if that is wanted; JSON lines have but one way.
@@ -293,6 +294,7 @@ def plan_json(plan: Plan, *, known: bool = False, understood: bool = False) -> b
             **sums_values(plan.sums),
             "repeats": plan.repeats,
             "problems": plan.problems,
+            "kinds": found.values(),
             **(before if known else {}),
             **({"file": None if dialect is None else dialect.values()} if understood else {}),
         }

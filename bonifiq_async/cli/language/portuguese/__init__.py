@@ -4,19 +4,21 @@ afterwards  what is asked afterwards: history, runs, status, exports
 dialogue    what commands ask and say
 files       what is wrong with files, rows and cells
 help        the help of the commands and their options
+problems    the kinds of what is said of a row, and what to do
 """
 
 from collections.abc import Mapping
 
 from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.language.phrase import Language, Template
-from bonifiq_async.cli.language.portuguese import afterwards, dialogue, files, help
+from bonifiq_async.cli.language.portuguese import afterwards, dialogue, files, help, problems
 
 PARTS: tuple[Mapping[str, Template], ...] = (
     afterwards.TEMPLATES,
     dialogue.TEMPLATES,
     files.TEMPLATES,
     help.TEMPLATES,
+    problems.TEMPLATES,
     *(spec.portuguese.load(dict) for spec in specs() if spec.portuguese is not None),
 )
 

@@ -24,7 +24,9 @@ TEMPLATES: Mapping[str, Template] = {
     "{file} can be applied": "{file} pode ser aplicado",
     "{file} is refused as it is": "{file} é recusado como está",
     "{verdict}: {changes}, {rows} not valid.": "{verdict}: {changes}, {rows} com erro.",
-    "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out what is not valid with --skip-invalid.": "Não é possível aplicar {rows} de {file}, então nada foi enviado. Corrija o arquivo, ou deixe de fora as linhas com erro com --skip-invalid.",
+    "{rows} of {file} cannot be applied, so nothing was sent. Correct the file.": "Não é possível aplicar {rows} de {file}, então nada foi enviado. Corrija o arquivo.",
+    "--skip-invalid leaves out what is not valid.": "--skip-invalid deixa de fora as linhas com erro.",
+    "{list} has all that is said of rows: {rows}.": "{list} tem tudo o que se diz das linhas: {rows}.",
     "{file} asks for:": "{file} pede:",
     "{count:,} of them are applied already, says {ledger}.": (
         "{count:,} deles já está aplicado, diz {ledger}.",
