@@ -190,8 +190,7 @@ def test_a_phrase_is_its_english_and_its_portuguese() -> None:
     assert (one.within(PORTUGUESE), none.within(PORTUGUESE)) == ("1 lançamento", "0 lançamento")
     many = phrase("{count:,} change", "{count:,} changes", count=12345)
     within = phrase(
-        "{rows} of {file} cannot be applied, so nothing was sent. Correct the file, or leave out "
-        "what is not valid with --skip-invalid.",
+        "{rows} of {file} cannot be applied, so nothing was sent. Correct the file.",
         rows=many,
         file="f",
     )
