@@ -175,7 +175,10 @@ ProblemsPath = Annotated[
     typer.Option("--problems", metavar="LIST", help="Write all that is said of rows to this CSV file."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
-Out = Annotated[Path | None, typer.Option(help="Append one outcome a line: .jsonl or .csv.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="One outcome a line: .xlsx, .csv or .jsonl; a run that goes on adds to it."),
+]
 OutForm = Annotated[
     CsvFormName | None,
     typer.Option(

@@ -14,6 +14,7 @@ from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
+from bonifiq_async.cli.files.outcome_sheet import lines_of
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
@@ -58,16 +59,18 @@ class ApplyOptions:
 def apply(options: ApplyOptions) -> int:
     """Apply every row of a file once, and return the exit code."""
     ledger = _ledger_of(options)
+    lines = None if options.out is None else lines_of(options.out)
     refuse_one_file_twice(
         {
             "FILE": None if options.from_stdin else Path(options.file),
             "--problems": options.problems,
             "--out": options.out,
+            f"{lines} of --out": lines if lines != options.out else None,
             "--ledger": ledger,
         }
     )
-    if options.out is not None:
-        kind_of(options.out)  # what is wrong with it is said before a long file is read
+    if lines is not None:
+        kind_of(lines)  # what is wrong with it is said before a long file is read
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
@@ -92,7 +95,7 @@ def apply(options: ApplyOptions) -> int:
     return concluded(
         ending,
         as_json=options.as_json,
-        out=options.out,
+        out=ending.out,
         ledger=ledger,
         accept_used_keys=options.accept_used_keys,
     )

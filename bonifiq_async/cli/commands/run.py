@@ -35,6 +35,8 @@ from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
+from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import setting_to_look_at
 from bonifiq_async.cli.terminal.progress import Display, display
@@ -81,15 +83,46 @@ def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], 
         out = None
         if settings.out is not None:
             form = settings.out_form or form_like(plan.source.dialect)
-            out = stack.enter_context(OutcomeFile(settings.out, columns(plan.source.adapter), form))
+            out = stack.enter_context(OutcomeFile(lines_of(settings.out), columns(plan.source.adapter), form))
             if out.repaired is not None:
                 say(out.repaired)
-        shown = stack.enter_context(display(plan))
-        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        with display(plan) as shown, asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             ending = runner.run(_send(plan, settings, make_client, out, shown))
-        if out is not None:
+        if out is not None and settings.out is not None:
             out.finish()
-        return ending
+            ending.out = settings.out
+            if lines_of(settings.out) != settings.out:
+                _make_sheet(settings.out, ending)
+    return ending
+
+
+def _make_sheet(out: Path, ending: RunEnding) -> None:
+    """Make the spreadsheet of the outcomes of all runs; where that fails, say where they are."""
+    lines = ending.out = lines_of(out)
+    why: object = None
+    try:
+        amounts = ending.adapter.columns.amounts
+        ending.out = write_sheet(lines, out, columns(ending.adapter), amounts)
+    except KeyboardInterrupt:
+        ending.interrupted, why = True, phrase("it was interrupted")
+    except OSError as error:
+        why = error.strerror
+    if why is not None:
+        problem = phrase(
+            "{file} was not made ({why}). The outcomes are in {lines}, and the same command makes it.",
+            file=out,
+            why=why,
+            lines=lines,
+        )
+        ending.stopped = problem if ending.stopped is None else joined((ending.stopped, problem), " ")
+    elif ending.out != out:
+        say(
+            phrase(
+                "The outcomes of all runs are in {file}; {before} is of an earlier run and stays as it was.",
+                file=ending.out,
+                before=out,
+            )
+        )
 
 
 async def _send(

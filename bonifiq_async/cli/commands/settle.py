@@ -96,7 +96,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
     code = concluded(
         ending,
         as_json=options.as_json,
-        out=options.out,
+        out=ending.out,
         ledger=ledger,
         accept_used_keys=options.accept_used_keys,
     )

@@ -122,7 +122,9 @@ def kind_of(path: Path) -> Format:
     """Return what an outcome file is to hold, by its ending. Raises `ConfigurationError` for another one."""
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise ConfigurationError(f"The outcome file {path} must end in .jsonl or .csv. Nothing was sent.")
+        raise ConfigurationError(
+            f"The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent."
+        )
     return kind
 
 

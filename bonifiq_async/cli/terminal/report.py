@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
+from pathlib import Path
 from typing import TypeVar
 
 from attrs import define, field, frozen
@@ -62,6 +63,7 @@ class RunEnding:
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
     changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
+    `out` has the outcomes.
     `stopped` says why it ended early, and `advice` which setting to look at.
     """
 
@@ -78,6 +80,7 @@ class RunEnding:
     refused_credentials: bool = False
     warned: int = 0
     warnings: list[str] = field(factory=list)
+    out: Path | None = None
     examples: dict[Effect, list[str]] = field(factory=dict)
     run: int | None = None
 

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
+    "{file} needs XlsxWriter: pip install 'bonifiq-async[cli]'. Nothing was sent.": "{file} precisa do XlsxWriter: pip install 'bonifiq-async[cli]'. Nada foi enviado.",
+    "it was interrupted": "foi interrompido",
+    "{file} was not made ({why}). The outcomes are in {lines}, and the same command makes it.": "{file} não foi criado ({why}). Os resultados estão em {lines}, e o mesmo comando o cria.",
+    "The outcomes of all runs are in {file}; {before} is of an earlier run and stays as it was.": "Os resultados de todas as execuções estão em {file}; {before} é de uma execução anterior e fica como estava.",
     "{count:,} change": ("{count:,} lançamento", "{count:,} lançamentos"),
     "{count:,} row": ("{count:,} linha", "{count:,} linhas"),
     "Nothing was sent.": "Nada foi enviado.",

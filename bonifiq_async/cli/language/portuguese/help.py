@@ -99,7 +99,9 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "The file to write, .csv; it must not exist yet.": "O arquivo a gravar, .csv; ainda não pode existir.",
     "One line of JSON on standard output.": "Uma linha de JSON na saída padrão.",
-    "Append one outcome a line: .jsonl or .csv.": "Acrescenta um resultado por linha: .jsonl ou .csv.",
+    "One outcome a line: .xlsx, .csv or .jsonl; a run that goes on adds to it.": (
+        "Um resultado por linha: .xlsx, .csv ou .jsonl; uma execução que continua acrescenta a ele."
+    ),
     "Of --out in CSV: for programs (plain), or for spreadsheets by their decimal mark. Default: as FILE is.": (
         "De --out em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
         "point: ponto). Padrão: como em FILE."
