@@ -32,10 +32,12 @@ class BonifiQError(Exception):
     `effect` is what the failure means for the balance. `change_key` is set when a keyed change was
     meant. `attempts` are the requests made, in order. `status`, `request_id`, `code`, `code_name` and
     `error_code` (the number of an older table of errors) come from the last answer, as it has them.
-    `retry_after` is in seconds, where the provider asked for a wait.
+    `retry_after` is in seconds, where the provider asked for a wait. `provider_message` is what the provider
+    says in words, on one line.
     """
 
     default_effect = Effect.NOT_APPLIED
+    provider_message: str | None = None
 
     def __init__(
         self,

@@ -56,6 +56,7 @@ def _fill(error: BonifiQError, delivered: Delivered[T], key: str | None) -> None
     if said is not None:
         error.code, error.code_name, error.error_code = said.code, said.code_name, said.error_code
         error.request_id = error.request_id or said.request_id
+        error.provider_message = _line(said.message) if said.message else None
 
 
 def _refused(subject: str, delivered: Delivered[T]) -> RefusedError:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bonifiq_async.cli.language.phrase import Template
+from bonifiq_async.cli.language.phrase import Template, phrase
 from bonifiq_async.cli.options import AsJson
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import whatever_is_read
@@ -21,6 +21,17 @@ PORTUGUESE: Mapping[str, Template] = {
         "Mostra o que um cliente ainda não recebeu (BonifiQ)."
     ),
     "Take the cashback off a checkout (BonifiQ).": "Tira o cashback de um checkout (BonifiQ).",
+    "R$ {amount}": "R$ {amount}",
+    "customer id": "identificador do cliente",
+    "customer exists": "cliente existe",
+    "cashback balance": "saldo de cashback",
+    "points balance": "saldo de pontos",
+    "name": "nome",
+    "total pending points": "total de pontos pendentes",
+    "total pending cashback": "total de cashback pendente",
+    "pending orders": "pedidos pendentes",
+    "message": "mensagem",
+    "repeated": "repetido",
     "The checkout's current total, such as 99.90.": "O total atual do checkout, como 99.90.",
 }
 
@@ -77,7 +88,24 @@ def _show(values: Mapping[str, object], *, as_json: bool) -> None:
     from bonifiq_async.cli.adapter import adapter_for
     from bonifiq_async.cli.terminal.report import show_values
 
-    show_values(values, adapter_for(PROVIDER.name).money, as_json=as_json)
+    show_values(values, _labels(), adapter_for(PROVIDER.name).money, as_json=as_json)
+
+
+def _labels() -> Mapping[str, str]:
+    """Return how a table calls the values."""
+    return {
+        "customer_id": phrase("customer id"),
+        "customer_exists": phrase("customer exists"),
+        "cashback_balance": phrase("cashback balance"),
+        "points_balance": phrase("points balance"),
+        "name": phrase("name"),
+        "total_pending_points": phrase("total pending points"),
+        "total_pending_cashback": phrase("total pending cashback"),
+        "pending_orders": phrase("pending orders"),
+        "removed": phrase("removed"),
+        "message": phrase("message"),
+        "repeated": phrase("repeated"),
+    }
 
 
 def _call(call: "Callable[[BonifiQClient], Awaitable[T]]") -> T:

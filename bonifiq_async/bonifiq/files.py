@@ -10,13 +10,14 @@ from attrs import frozen
 
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.money import EXACT, spelled
+from bonifiq_async._model.money import EXACT
 from bonifiq_async._policy.change_key import change_key_for, reference_in
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.payloads import CashbackChange
 from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange, Grounds
 from bonifiq_async.cli.files.rows import Cells, amount
+from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class BonifiQFiles(FileAdapter):
         """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""
         with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
             amount = EXACT.add(amount, Decimal("0.00"))
-        return f"R$ {spelled(amount)}"
+        return phrase("R$ {amount}", amount=number(amount))
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
         """Return a sandbox with the same sign-in each time."""

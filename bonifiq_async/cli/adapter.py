@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checka
 from attrs import field, frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
-from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.language.phrase import joined, number, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -197,7 +197,7 @@ class FileAdapter(Protocol):
     columns: ClassVar[Columns]
     change_columns: ClassVar[tuple[str, ...]] = ("customer_id", "value")
     answer_columns: ClassVar[tuple[str, ...]]
-    sum_labels: ClassVar[tuple[str, str]] = ("added", "removed")
+    sum_labels: ClassVar[tuple[str, str]] = (phrase("added"), phrase("removed"))
     evidence: ClassVar[EvidenceReader | None] = None
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
@@ -268,9 +268,7 @@ class FileAdapter(Protocol):
 
     def money(self, amount: Decimal) -> str:
         """Return an amount for a screen, with every digit that it has."""
-        from bonifiq_async._model.money import spelled
-
-        return spelled(amount)
+        return number(amount)
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> LocalSandbox:
         """Return a sandbox that fails as `faults` say, at a port (0: any free one).
@@ -282,7 +280,9 @@ class FileAdapter(Protocol):
 
         spec = spec_of(self.name)
         if duplicates is not None:
-            raise ConfigurationError(f"The sandbox of {spec.title} has no --duplicates: leave it out.")
+            raise ConfigurationError(
+                phrase("The sandbox of {provider} has no --duplicates: leave it out.", provider=spec.title)
+            )
         return cast(_SandboxClass, spec.sandbox.load(type))(faults=faults, port=port)
 
     def connect(self, settings: ClientSettings) -> Client:

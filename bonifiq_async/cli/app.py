@@ -269,7 +269,7 @@ def history(
 @app.command()
 def export(
     ledger: Path,
-    effect: Annotated[list[str], typer.Option(help="Such as unknown or not-applied; may be given again.")],
+    effect: Annotated[list[str], typer.Option(help="Such as unknown or not_applied; may be given again.")],
     format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
 ) -> None:
     """Print the changes of a ledger that have these effects, as a file that can be applied again."""

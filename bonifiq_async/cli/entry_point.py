@@ -52,9 +52,10 @@ def _told(error: Exception) -> int | None:
     """Say what ended the command and return its exit code; None for a bug."""
     from bonifiq_async._model.errors import BonifiQError
     from bonifiq_async.cli.exit_codes import Exit, of_error
+    from bonifiq_async.cli.language.library_errors import said
 
     if isinstance(error, BonifiQError):
-        say(str(error))
+        say(said(error))
         return of_error(error)
     if isinstance(error, Lost):
         if error.by_reader:

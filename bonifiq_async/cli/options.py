@@ -49,7 +49,7 @@ class Word(StrEnum):
     """What a person says of a change in doubt."""
 
     applied = "applied"
-    not_applied = "not-applied"
+    not_applied = "not_applied"
 
 
 class LanguageOption(StrEnum):

@@ -120,7 +120,7 @@ def test_a_question_is_answered_with_the_changes_that_it_asks_for(console, asked
 WRONG = {
     ("--since", "yesterday"): "'yesterday' is no time",
     ("--until", "9999-12-31"): "'9999-12-31' is no time",
-    ("--effect", "done"): "done is none of claimed, in-doubt, applied",
+    ("--effect", "done"): "done is none of claimed, in_doubt, applied",
     ("--run", "2"): "has no run 2",
     ("--runs", "--run", "1"): "stands alone",
 }

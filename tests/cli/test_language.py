@@ -24,15 +24,11 @@ TREES_OF_COMMANDS = {
 }
 SAYING = {"say", "show", "agreed", "ConfigurationError", "BadParameter", "NotRead", "add_row", "add_column"}
 NOT_YET = {
-    "cli.adapter",
     "cli.app",
     "cli.commands.demo",
-    "cli.commands.export",
-    "cli.commands.history",
     "cli.commands.prove",
     "cli.commands.run",
     "cli.commands.sandbox",
-    "cli.commands.status",
     "cli.files.examine",
     "cli.files.outcome_file",
     "cli.options",
@@ -44,9 +40,6 @@ NOT_YET = {
     "cli.reading.profiles",
     "cli.reading.text_file",
     "cli.reading.xlsx",
-    "cli.terminal.progress",
-    "cli.terminal.report",
-    "cli.terminal.understood",
     "raba7ni.files",
 }
 """Modules of which some words are in English alone."""
@@ -71,12 +64,12 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 def phrases() -> Iterator[Said]:
     for name, tree in TREES_OF_COMMANDS.items():
         for function, call in calls(tree):
-            if function != "phrase" or name == "cli.language.phrase":
+            if function not in ("phrase", "rephrased") or name == "cli.language.phrase":
                 continue
-            where = f"{name}:{call.lineno}"
-            assert all(isinstance(each, ast.Constant) for each in call.args), f"{where}: write the text there"
+            where, templates = f"{name}:{call.lineno}", call.args[function == "rephrased" :]
+            assert all(isinstance(each, ast.Constant) for each in templates), f"{where}: write the text there"
             assert all(each.arg for each in call.keywords), f"{where}: name the fields"
-            texts = [str(each.value) for each in call.args if isinstance(each, ast.Constant)]
+            texts = [str(each.value) for each in templates if isinstance(each, ast.Constant)]
             names = frozenset(each.arg or "" for each in call.keywords)
             yield Said(where, texts[0], texts[1] if len(texts) > 1 else None, names)
 

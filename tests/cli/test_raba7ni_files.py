@@ -296,7 +296,7 @@ def test_what_is_in_doubt_is_not_sent_again(console, doubtful):
 
 def test_what_is_settled_by_hand_is_sent_or_not(console, doubtful):
     """As the person said; then the file is done."""
-    for key, word in (("EARN-10-o0", "applied"), ("EARN-10-o1", "not-applied")):
+    for key, word in (("EARN-10-o0", "applied"), ("EARN-10-o1", "not_applied")):
         said = console("settle", "raba7ni.ledger", "--key", key, "--as", word, "--note", "history, ana")
         assert said.code == 0
     ended = console(*COMMAND, "--json", sandbox=doubtful)
@@ -313,7 +313,7 @@ def test_two_doubts_under_one_key_are_settled_one_by_one(console, raba7ni):
     word = ("settle", "raba7ni.ledger", "--key", "k", "--note", "history, ana", "--as")
     both = console(*word, "applied")
     assert (both.code, "--operation earn or refund. Nothing was settled" in both.err) == (Exit.USAGE, True)
-    assert console(*word, "not-applied", "--operation", "refund").code == 0
+    assert console(*word, "not_applied", "--operation", "refund").code == 0
     none = console(*word, "applied", "--operation", "refund")
     assert (none.code, "No refund is in doubt" in none.err) == (Exit.USAGE, True)
     assert console(*word, "applied").code == 0
@@ -454,9 +454,9 @@ def test_the_movements_shown_are_those_of_the_time(left):
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_an_export_can_be_applied_again(console, left, format):
     """With its own ledger: nothing is sent but what was settled as not applied; a redemption is named."""
-    for key, word in (("e", "applied"), ("mail", "not-applied")):
+    for key, word in (("e", "applied"), ("mail", "not_applied")):
         console("settle", "l", "--key", key, "--as", word, "--note", "asked, ana")
-    every = [option for state in State for option in ("--effect", state.value.replace(" ", "-"))]
+    every = [option for state in State for option in ("--effect", state.name.lower())]
     exported = console("export", "l", "--format", format, *every)
     assert "apply this with --ledger l, which knows what was sent" in exported.err
     assert "4711" not in exported.out

@@ -66,7 +66,7 @@ def test_they_are_counted_summed_and_listed_apart(mixed, sandbox):
     """With line, key, customer and amount; and the exit code says that it is not known."""
     ended = mixed(*APPLY, sandbox=sandbox)
     assert ended.code == Exit.UNKNOWN
-    assert lines(ended.out, LABEL, " 2 ", "R$ 20.00", "R$ 4.50")
+    assert lines(ended.out, "used_elsewhere", " 2 ", "R$ 20.00", "R$ 4.50")
     assert lines(ended.out, "applied ", " 3 ", "R$ 9.00")
     assert not lines(ended.out, "already applied")
     assert lines(ended.out, " 3 ", "#1", " b ", "R$ 20.00") and lines(
@@ -90,7 +90,7 @@ def test_every_later_run_says_it_again_without_a_request(mixed, sandbox):
         assert f"2 of them are not sent again: {LABEL}" in ended.err
     assert sandbox.books.requests == requests
     table = mixed(*APPLY, sandbox=sandbox).out
-    assert lines(table, LABEL, " 2 ") and lines(table, " 3 ", "#1", " b ")
+    assert lines(table, "used_elsewhere", " 2 ") and lines(table, " 3 ", "#1", " b ")
 
 
 @pytest.mark.parametrize("run", ["first", "later"])
@@ -100,7 +100,7 @@ def test_who_accepts_them_ends_with_0(mixed, sandbox, run):
         mixed(*APPLY, sandbox=sandbox)
     ended = mixed(*APPLY, "--accept-used-keys", sandbox=sandbox)
     assert ended.code == 0
-    assert lines(ended.out, LABEL, " 2 ") and lines(ended.out, "#1", " b ")
+    assert lines(ended.out, "used_elsewhere", " 2 ") and lines(ended.out, "#1", " b ")
     assert "used before, the provider says" not in ended.err
 
 
@@ -144,7 +144,7 @@ def test_the_first_ten_are_listed(console, sandbox):
         ended = console(*APPLY, "--max-in-flight", "1", sandbox=sandbox)
         assert "and 2 more" in ended.out
         assert len(lines(ended.out, "theirs-")) == 10
-    exported = console("export", LEDGER, "--effect", "used-elsewhere").out.splitlines()
+    exported = console("export", LEDGER, "--effect", "used_elsewhere").out.splitlines()
     assert [row.split(",")[3] for row in exported[1:]] == keys
 
 
@@ -183,8 +183,8 @@ def test_status_tells_them_apart_and_says_what_to_do(mixed, sandbox):
     """They are in no doubt: they were answered."""
     mixed(*APPLY, sandbox=sandbox)
     ended = mixed("status", LEDGER)
-    assert lines(ended.out, "used elsewhere ", " 2 ", "R$ 20.00")
-    assert "export changes.csv.ledger --effect used-elsewhere" in ended.out
+    assert lines(ended.out, "used_elsewhere ", " 2 ", "R$ 20.00")
+    assert "export changes.csv.ledger --effect used_elsewhere" in ended.out
     assert "In doubt" not in ended.out
     found = json.loads(mixed("status", LEDGER, "--json").out, parse_float=Decimal)
     assert found["states"]["used_elsewhere"] == {"changes": 2, **brl(20, Decimal("4.5"))}
@@ -199,7 +199,7 @@ def test_status_tells_them_apart_and_says_what_to_do(mixed, sandbox):
 def test_a_word_that_it_was_not_applied_lets_it_be_asked_for_again(mixed, sandbox):
     """The provider says what it said before."""
     mixed(*APPLY, sandbox=sandbox)
-    assert mixed("settle", LEDGER, "--key", "#1", "--as", "not-applied", "--note", "no").code == 0
+    assert mixed("settle", LEDGER, "--key", "#1", "--as", "not_applied", "--note", "no").code == 0
     requests = sandbox.books.requests
     assert mixed(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
     assert sandbox.books.requests == requests + 1
@@ -217,7 +217,7 @@ def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code
         monkeypatch.setattr(settling, "confirmed", lambda *_, **__: settle(*word))
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", *accept, sandbox=sandbox)
         assert ended.code == code
-        assert lines(ended.out, LABEL, " 1 ") and lines(ended.out, "k1", " a ")
+        assert lines(ended.out, "used_elsewhere", " 1 ") and lines(ended.out, "k1", " a ")
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -229,7 +229,7 @@ def test_a_key_that_an_earlier_version_sent_is_left_to_a_person(console, others)
         assert ended.code == (Exit.UNKNOWN if others else Exit.USAGE)
         assert "Not repeated: k2 : change_key begins or ends with a blank" in ended.err
         assert sandbox.books.requests == old + others
-        word = ("settle", LEDGER, "--key", "k2 ", "--as", "not-applied", "--note", "no movement")
+        word = ("settle", LEDGER, "--key", "k2 ", "--as", "not_applied", "--note", "no movement")
         assert console(*word).code == 0
         assert console("settle", LEDGER, "--all-by-repeating", "--yes", sandbox=sandbox).code == 0
 
@@ -267,7 +267,7 @@ def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch)
     monkeypatch.setattr(delivery, "_explained", lambda ended, _: evolve(ended, used_elsewhere=True))
     ended = console(*command)
     assert ended.code == Exit.BUG
-    assert lines(ended.out, LABEL) and not lines(ended.out, "no other program was there", " 0 ")
+    assert lines(ended.out, "used_elsewhere") and not lines(ended.out, "no other program was there", " 0 ")
 
 
 def test_where_nobody_knows_keys_nothing_is_said_of_them(console):

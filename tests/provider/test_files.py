@@ -19,7 +19,7 @@ from bonifiq_async.sandbox import FaultScript
 CHANGES, AMOUNT = 3, Decimal("12.34")
 LEDGER = "changes.csv.ledger"
 every_side = pytest.mark.parametrize("side", sides(), ids=lambda side: side.name)
-ENDED = ("--effect", "applied", "--effect", "already-applied")
+ENDED = ("--effect", "applied", "--effect", "already_applied")
 
 
 def applying(side: Side, *options: str) -> tuple[str, ...]:

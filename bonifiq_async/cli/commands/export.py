@@ -19,7 +19,8 @@ from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
 from bonifiq_async.cli.files.scratch import scratch
-from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded
@@ -34,7 +35,13 @@ def adapter_in(ledger: Path) -> FileAdapter:
         adapter_for() if provider is None else adapter_of(provider)
     )  # without a provider, there is no change
     if adapter is None:
-        raise ConfigurationError(f"The ledger {ledger} holds changes of {provider}, which is not known here.")
+        raise ConfigurationError(
+            phrase(
+                "The ledger {ledger} holds changes of {provider}, which is not known here.",
+                ledger=ledger,
+                provider=provider,
+            )
+        )
     return adapter
 
 
@@ -44,17 +51,23 @@ def export(ledger: Path, effects: Sequence[str], format: Format) -> None:
     _print(ledger, adapter, states_of(effects), format)
     if adapter.ledger_alone_knows:
         say(
-            f"{adapter.name} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
-            "sent, and with no other."
+            phrase(
+                "{provider} de-duplicates nothing: apply this with --ledger {ledger}, which knows what was "
+                "sent, and with no other.",
+                provider=adapter.name,
+                ledger=ledger,
+            )
         )
 
 
 def states_of(effects: Sequence[str]) -> Collection[State]:
     """Return the states that a person means by these names."""
-    known = {state.value.replace(" ", "-"): state for state in State}
+    known = {state.name.lower(): state for state in State}
     wrong = [name for name in effects if name not in known]
     if wrong:
-        raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(known)}", param_hint="--effect")
+        raise typer.BadParameter(
+            phrase("{name} is none of {names}", name=wrong[0], names=", ".join(known)), param_hint="--effect"
+        )
     states = {known[name] for name in effects}
     if State.UNKNOWN in states:
         states.add(State.IN_DOUBT)  # left by a run that was killed: as unknown as the other
@@ -82,8 +95,11 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
         unlike += sum(map(_unlike, some))
     if unlike:
         say(
-            f"{unlike:,} of them have an empty text or outer blanks, which CSV does not keep: applied from "
-            "it, they are refused as other changes. Use --format jsonl."
+            phrase(
+                "{count:,} of them have an empty text or outer blanks, which CSV does not keep: applied from "
+                "it, they are refused as other changes. Use --format jsonl.",
+                count=unlike,
+            )
         )
 
 
@@ -122,12 +138,13 @@ def _cell(value: object) -> object:
 
 def told(ledger: Path, adapter: FileAdapter) -> str:
     """Return the sentence that says where it is recorded what is sent, and with what."""
-    beside = (
-        ", with all other files beside it"
-        if adapter.ledger_alone_knows and ledger.name == _shared(adapter)
-        else ""
-    )
-    return f"What is sent is recorded in {ledger}{beside}; the same command goes on there."
+    if adapter.ledger_alone_knows and ledger.name == _shared(adapter):
+        return phrase(
+            "What is sent is recorded in {ledger}, with all other files beside it; the same command goes on "
+            "there.",
+            ledger=ledger,
+        )
+    return phrase("What is sent is recorded in {ledger}; the same command goes on there.", ledger=ledger)
 
 
 def _shared(adapter: FileAdapter) -> str:
@@ -146,8 +163,13 @@ def default_ledger(file: str, adapter: FileAdapter) -> Path:
     shared = own.with_name(_shared(adapter))
     if own.exists() and not shared.exists():
         raise ConfigurationError(
-            f"{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "
-            "say which one it is with --ledger."
+            phrase(
+                "{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "
+                "say which one it is with --ledger.",
+                own=own,
+                file=file,
+                shared=shared,
+            )
         )
     return shared
 
@@ -177,7 +199,7 @@ def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
             try:
                 adapter.read_row(0, tuple(map(cells.get, adapter.columns.names)))
             except PayloadError as error:
-                refused.append(f"{printable(change.key)}: {error}")
+                refused.append(joined((printable(change.key), said(error)), ": "))
                 continue
             copy.write(json_line(cells))
             repeatable += 1

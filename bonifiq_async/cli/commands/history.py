@@ -11,7 +11,7 @@ from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.dialogue import changes as counted
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
-from bonifiq_async.cli.terminal.report import run_lines, run_values
+from bonifiq_async.cli.terminal.runs import run_lines, run_values
 from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table, width
 from bonifiq_async.ledger.protocol import State
@@ -88,7 +88,7 @@ def _values(found: Answers, change: Recorded) -> Sequence[object]:
     return (
         local_time(change.first_sent),
         None if change.ended is None else local_time(change.ended),
-        change.state.value.replace(" ", "-"),
+        change.state.name.lower(),
         short(change.operation),
         change.customer_id,
         change.value,

@@ -23,7 +23,6 @@ from bonifiq_async._model.errors import (
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async._model.printable import printable
-from bonifiq_async._policy.failures import WAY_OUT
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._policy.verdict import PROXY_REFUSED
 from bonifiq_async._provider.registry import spec_of
@@ -36,11 +35,13 @@ from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
 from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
+from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import setting_to_look_at
 from bonifiq_async.cli.terminal.progress import Display, display
-from bonifiq_async.cli.terminal.report import RunEnding, run_name
+from bonifiq_async.cli.terminal.report import RunEnding
+from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.ledger.account import BASE_URL, settings_in
 from bonifiq_async.ledger.protocol import Ledger
@@ -159,7 +160,7 @@ async def _send(
                 except (ConfigurationError, LedgerError) as error:
                     if isinstance(error, ConfigurationError) and not batch.summary.seen:
                         raise  # nothing has begun: a setting is wrong, as of a ledger of another account
-                    ending.stopped = str(error)
+                    ending.stopped = said(error)
         for outcome in _cut_off(batch, client, plan.source.adapter):
             out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
@@ -175,10 +176,17 @@ async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, endin
     ending.run, before = begun.id, begun.before
     if before is None or before.state is RunState.ENDED:
         return
-    how = (
-        "was not ended: its process is gone" if before.state is RunState.NOT_ENDED else "may still be at work"
+    how = phrase("may still be at work")
+    if before.state is RunState.NOT_ENDED:
+        how = phrase("was not ended: its process is gone")
+    say(
+        phrase(
+            "{before}, {how}. This is run {run}: it goes on from what is recorded.",
+            before=run_name(before),
+            how=how,
+            run=begun.id,
+        )
     )
-    say(f"{run_name(before)}, {how}. This is run {begun.id}: it goes on from what is recorded.")
 
 
 async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
@@ -188,12 +196,16 @@ async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
 
 def _tell_why(error: BonifiQError, ending: RunEnding, client: Client, *, bound: bool) -> None:
     """Say in `ending` what stopped a run, and which setting to look at where nothing was ever applied."""
-    ending.stopped = str(error)
+    ending.stopped = said(error)
     ending.refused_credentials = isinstance(error, AuthenticationError)
     if ending.refused_credentials:
         proxy = error.status == PROXY_REFUSED
-        why = "a proxy asks for credentials" if proxy else "the provider does not accept the credentials"
-        ending.stopped = f"The run was stopped: {why}. The first refusal: {error}"
+        why = phrase("the provider does not accept the credentials")
+        if proxy:
+            why = phrase("a proxy asks for credentials")
+        ending.stopped = phrase(
+            "The run was stopped: {why}. The first refusal: {error}", why=why, error=said(error)
+        )
     elif not ending.summary.applied and not ending.summary.already_applied:
         ending.advice = setting_to_look_at(
             error,
@@ -219,8 +231,11 @@ def _still_in_doubt(outcome: Outcome[object]) -> Outcome[object]:
         return outcome
     key = outcome.change.change_key
     error = OutcomeUnknownError(
-        f"Change {printable(key)} stays in doubt: it cannot be repeated as it was first sent. Nothing was "
-        "sent now; settle it with --key, --as and --note.",
+        phrase(
+            "Change {key} stays in doubt: it cannot be repeated as it was first sent. Nothing was sent now; "
+            "settle it with --key, --as and --note.",
+            key=printable(key),
+        ),
         change_key=key,
     )
     return evolve(outcome, effect=error.effect, error=error)
@@ -232,19 +247,26 @@ def _cut_off(
     """Yield the outcomes that a run which was left early has not given out, and the changes in flight."""
     yield from batch.unheard
     doubts = set(client.in_doubt())
-    way_out = WAY_OUT[RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED]
+    way_out = way_out_of(RepeatClass.NEVER if adapter.ledger_alone_knows else RepeatClass.KEYED)
     for change in batch.cut_off:
-        name = f"Change {printable(change.change_key)}"
+        key = printable(change.change_key)
         if change.change_key in doubts:
             error: BonifiQError = OutcomeUnknownError(
-                f"{name} may or may not have been applied: the run was stopped while it was in flight. "
-                f"{way_out}",
+                phrase(
+                    "Change {key} may or may not have been applied: the run was stopped while it was in "
+                    "flight. {way_out}",
+                    key=key,
+                    way_out=way_out,
+                ),
                 change_key=change.change_key,
             )
         else:
             error = NotAppliedError(
-                f"{name} was given up: the run was stopped before it was sent, or before its refusal was "
-                "written down. Nothing changed.",
+                phrase(
+                    "Change {key} was given up: the run was stopped before it was sent, or before its "
+                    "refusal was written down. Nothing changed.",
+                    key=key,
+                ),
                 change_key=change.change_key,
             )
         yield Outcome(change, error.effect, None, (), error)
@@ -300,8 +322,8 @@ def _write(
         try:
             out.write(*records)
         except OSError as error:
-            ending.stopped = f"The outcome file takes no more ({error.strerror})."
-            say(f"{ending.stopped} What is in flight ends; its outcomes follow here.")
+            ending.stopped = phrase("The outcome file takes no more ({why}).", why=error.strerror)
+            say(phrase("{stopped} What is in flight ends; its outcomes follow here.", stopped=ending.stopped))
             batch.stop()
             out = None
     if out is None and ending.stopped is not None:
@@ -326,8 +348,12 @@ def _interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> 
         ending.interrupted = True
         batch.stop()
         say(
-            f"Stopping: what is in flight ({batch.in_flight}) ends first, in {TIME.call:.0f} s at the most. "
-            "Interrupt again to stop at once."
+            phrase(
+                "Stopping: what is in flight ({count}) ends first, in {seconds:.0f} s at the most. Interrupt "
+                "again to stop at once.",
+                count=batch.in_flight,
+                seconds=TIME.call,
+            )
         )
 
     signals = () if sys.platform == "win32" else (signal.SIGINT, signal.SIGTERM)  # its loops take no handlers

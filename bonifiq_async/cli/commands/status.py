@@ -14,8 +14,10 @@ from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of
 from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.language.phrase import joined, number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
-from bonifiq_async.cli.terminal.report import moment, run_lines, run_values, standing_table, standing_values
+from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
+from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, show
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.ledger.protocol import State
@@ -62,22 +64,32 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
         made = [run_values(run) for run in last]
         give(json_line({**standing_values(found), "in_doubt": each, "runs": made}))
         return
-    show(f"Provider: {found.provider or 'none yet'}")
+    show(phrase("Provider: {provider}", provider=found.provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
     if last:
-        show("The last runs; bonifiq history --runs has all:", *run_lines(last))
+        show(phrase("The last runs; bonifiq history --runs has all:"), *run_lines(last))
     for place, doubt in enumerate(doubts):
         show(*_lines(doubt, adapter, evidence.get(place)))
     unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)
     if unlisted > 0:
-        show(f"and {unlisted:,} more; bonifiq export {ledger} --effect unknown has them all")
+        show(
+            phrase(
+                "and {count:,} more; bonifiq export {ledger} --effect unknown has them all",
+                count=unlisted,
+                ledger=ledger,
+            )
+        )
     if doubts:
         show(_way_out(ledger, adapter))
     if used := found.counts[State.USED_ELSEWHERE]:
         show(
-            f"{used:,} used elsewhere: their keys were used before, the provider says, and not by what is "
-            f"recorded here. bonifiq export {ledger} --effect used-elsewhere has them; bonifiq settle "
-            f"{ledger} --key KEY --as applied (or not-applied) --note ... takes your word for one"
+            phrase(
+                "{count:,} used_elsewhere: their keys were used before, the provider says, and not by what "
+                "is recorded here. bonifiq export {ledger} --effect used_elsewhere has them; bonifiq settle "
+                "{ledger} --key KEY --as applied (or not_applied) --note ... takes your word for one",
+                count=used,
+                ledger=ledger,
+            )
         )
 
 
@@ -89,8 +101,11 @@ def _operation(change: Recorded) -> str:
 async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Sequence[Recorded]) -> Found:
     if adapter is None or adapter.evidence is None:
         raise ConfigurationError(
-            f"There is nothing to look up for changes of {provider}: "
-            "bonifiq settle LEDGER --all-by-repeating settles them under their keys."
+            phrase(
+                "There is nothing to look up for changes of {provider}: bonifiq settle LEDGER "
+                "--all-by-repeating settles them under their keys.",
+                provider=provider,
+            )
         )
     if not doubts:
         return {}
@@ -98,28 +113,35 @@ async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Seq
         return {place: await adapter.evidence.read(client, doubt) for place, doubt in enumerate(doubts)}
 
 
-_SENT = {State.UNKNOWN: "sent", State.IN_DOUBT: "may have been sent since"}
+_SENT = {State.UNKNOWN: phrase("sent"), State.IN_DOUBT: phrase("may have been sent since")}
 
 
 def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: BalanceEvidence | None) -> Sequence[str]:
-    money = str if adapter is None else adapter.money
+    money = number if adapter is None else adapter.money
     lines = [
-        (
-            f"In doubt: {printable(doubt.key)}: {short(doubt.operation)} {money(doubt.value)} for "
-            f"{printable(doubt.customer_id)}, "
-            f"{_SENT[doubt.state]} {moment(doubt.first_sent)}"
+        phrase(
+            "In doubt: {key}: {operation} {amount} for {customer}, {sent} {time}",
+            key=printable(doubt.key),
+            operation=short(doubt.operation),
+            amount=money(doubt.value),
+            customer=printable(doubt.customer_id),
+            sent=_SENT[doubt.state],
+            time=time_of(doubt.first_sent),
         )
     ]
     if shown is not None:
-        now = "" if shown.balance is None else f"balance now {money(shown.balance)}; "
-        lines.append(f"    {now}{shown.note}")
+        parts = [shown.note]
+        if shown.balance is not None:
+            parts = [phrase("balance now {amount}", amount=money(shown.balance)), shown.note]
+        lines.append(phrase("    {note}", note=joined(parts, "; ")))
         for moved in shown.movements:
-            mark = "  <- this much" if moved.expected else ""
-            lines.append(f"    {moved.at}  {printable(moved.event)}  {money(moved.amount)}{mark}")
+            mark = [phrase("<- this much")] if moved.expected else []
+            cells = [moved.at, printable(moved.event), money(moved.amount), *mark]
+            lines.append(phrase("    {movement}", movement=joined(cells, "  ")))
         if {moved.expected for moved in shown.movements} == {False}:
-            lines.append("    no movement of that amount at that time")
+            lines.append(phrase("    no movement of that amount at that time"))
         if shown.balance is not None and not shown.movements:
-            lines.append("    no movement at that time")
+            lines.append(phrase("    no movement at that time"))
     return lines
 
 
@@ -139,11 +161,13 @@ def _values(doubt: Recorded, shown: BalanceEvidence | None) -> Mapping[str, obje
 
 def _way_out(ledger: Path, adapter: FileAdapter | None) -> str:
     if adapter is not None and not adapter.ledger_alone_knows:
-        return (
-            "To settle them, run the apply that left them again, or bonifiq settle "
-            f"{ledger} --all-by-repeating: both send them again under their keys"
+        return phrase(
+            "To settle them, run the apply that left them again, or bonifiq settle {ledger} "
+            "--all-by-repeating: both send them again under their keys",
+            ledger=ledger,
         )
-    return (
-        "They are not sent again. When you have found out what became of one: bonifiq settle "
-        f"{ledger} --key KEY --as applied (or not-applied) --note ..."
+    return phrase(
+        "They are not sent again. When you have found out what became of one: bonifiq settle {ledger} "
+        "--key KEY --as applied (or not_applied) --note ...",
+        ledger=ledger,
     )

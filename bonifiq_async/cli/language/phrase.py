@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+from bonifiq_async._model.money import has_exponent, spelled
 from bonifiq_async._model.printable import printable
 
 Template = str | tuple[str, str]
@@ -64,9 +65,21 @@ def phrase(template: str, many: str | None = None, /, **fields: object) -> Phras
     return said
 
 
+def rephrased(english: str, template: str, /, **fields: object) -> Phrase:
+    """Return a text that others wrote in English, with a template for other languages."""
+    said = Phrase(english)
+    said.template, said.fields = template, {name: _known(value) for name, value in fields.items()}
+    return said
+
+
 def number(value: int | float | Decimal) -> Phrase:
-    """Return a number with every digit that it has, in groups of three."""
-    return phrase("{value:,f}" if isinstance(value, Decimal) else "{value:,}", value=value)
+    """Return a number with every digit that it has, in groups of three; one beyond all money as it came."""
+    if isinstance(value, Decimal):
+        digits = spelled(value)
+        return (
+            phrase("{digits}", digits=digits) if has_exponent(digits) else phrase("{value:,f}", value=value)
+        )
+    return phrase("{value:,}", value=value)
 
 
 def joined(parts: Iterable[str], separator: str = ", ") -> Phrase:

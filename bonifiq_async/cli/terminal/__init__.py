@@ -7,6 +7,7 @@ effects   what became of a change: the word of the code, and that of the languag
 progress  progress on standard error: lines in place, or a line every few seconds
 progress_text  how far a run is and what holds it up, as text
 report    amounts, the plan, the closing table, balances
+runs      runs of a ledger, each in a line
 screen    the one way to standard output and standard error
 tables    tables, and what changes in place; the one module that uses rich
 understood  how a file is understood, shown before anything is sent

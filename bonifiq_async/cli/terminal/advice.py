@@ -1,38 +1,15 @@
 """Which setting is probably wrong where nothing has ever succeeded, by how the tries failed."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from bonifiq_async._model.errors import BonifiQError, NotAppliedError, RetryAfterTooLong
 from bonifiq_async._provider.spec import Environment
-
-ANOTHER = "Another server than the provider seems to answer: is {base_url} right ({address})?"
-NO_ADDRESS = (
-    "The server does not have the provider's addresses: is {base_url} right, its path too ({address})?"
-)
-BY_STATUS: Mapping[int, str] = {
-    403: "A firewall or a proxy seems to answer: is this machine admitted, are {credentials} right, and is "
-    "{base_url} ({address})?",
-    404: NO_ADDRESS,
-    405: NO_ADDRESS,
-}
-"""What to look at, by the status of all answers; by their hundreds in `BY_HUNDRED`."""
-BY_HUNDRED: Mapping[int, str] = {
-    2: ANOTHER,
-    3: ANOTHER,
-    5: "If the provider works for others, is {base_url} right ({address}), and are {credentials}? If it is "
-    "out, try later; --give-up-at-start SECONDS waits longer for it.",
-}
-NO_ANSWER = (
-    "Is {base_url} right ({address})? This command takes no proxy from the environment. If the provider is "
-    "out, try later; --give-up-at-start SECONDS waits longer for it."
-)
-"""The same where no whole answer came."""
-BOUND = " Once it is corrected, add --same-account: the ledger is bound to it by what is in doubt there."
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
 
 def setting_to_look_at(
     error: BonifiQError, environment: Environment, address: str, *, bound: bool = False
-) -> str | None:
+) -> Phrase | None:
     """Return which setting is to be looked at after a run that `error` stopped before anything succeeded.
 
     `address` is the base URL in force, and `bound` says that a ledger has what was sent there in
@@ -40,11 +17,57 @@ def setting_to_look_at(
     """
     if not isinstance(error, NotAppliedError) or isinstance(error, RetryAfterTooLong):
         return None
-    text: str | None = NO_ANSWER
-    if error.status is not None:
-        text = BY_STATUS.get(error.status, BY_HUNDRED.get(error.status // 100))
-    credentials = " and ".join(environment.credentials)
-    if text is None:
-        return None
-    told = text.format(base_url=environment.base_url, address=address, credentials=credentials)
-    return told + BOUND * bound
+    advice = _advice(error.status, environment, address)
+    if advice is None or not bound:
+        return advice
+    bound_to_it = phrase(
+        "Once it is corrected, add --same-account: the ledger is bound to it by what is in doubt there."
+    )
+    return joined((advice, bound_to_it), " ")
+
+
+def _advice(status: int | None, environment: Environment, address: str) -> Phrase | None:
+    """Return what to look at, by the status of all answers; None for no whole answer."""
+    url = environment.base_url
+    if status is None:
+        return phrase(
+            "Is {url} right ({address})? This command takes no proxy from the environment. If the provider "
+            "is out, try later; --give-up-at-start SECONDS waits longer for it.",
+            url=url,
+            address=address,
+        )
+    if status == 403:
+        return phrase(
+            "A firewall or a proxy seems to answer: is this machine admitted, are {credentials} right, and "
+            "is {url} ({address})?",
+            credentials=_both(environment.credentials),
+            url=url,
+            address=address,
+        )
+    if status in (404, 405):
+        return phrase(
+            "The server does not have the provider's addresses: is {url} right, its path too ({address})?",
+            url=url,
+            address=address,
+        )
+    if status // 100 in (2, 3):
+        return phrase(
+            "Another server than the provider seems to answer: is {url} right ({address})?",
+            url=url,
+            address=address,
+        )
+    if status // 100 == 5:
+        return phrase(
+            "If the provider works for others, is {url} right ({address}), and are {credentials}? If it is "
+            "out, try later; --give-up-at-start SECONDS waits longer for it.",
+            credentials=_both(environment.credentials),
+            url=url,
+            address=address,
+        )
+    return None
+
+
+def _both(names: Sequence[str]) -> Phrase:
+    """Return names as a list whose last two have an `and` between them."""
+    *others, last = names
+    return phrase("{names} and {last}", names=joined(others), last=last) if others else joined(names)

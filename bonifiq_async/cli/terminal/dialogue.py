@@ -36,7 +36,7 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
         say(
             phrase(
                 "{count:,} of them are not sent again: {why}; bonifiq export {ledger} --effect "
-                "used-elsewhere has them.",
+                "used_elsewhere has them.",
                 count=plan.used_elsewhere.changes,
                 why=USED_ELSEWHERE,
                 ledger=ledger,

@@ -19,6 +19,7 @@ _NAMES = {
 }
 
 
-def effect_name(kind: Effect | State) -> Phrase:
-    """Return how an effect, or the state of a change in a ledger, is called."""
-    return _NAMES[kind.name.lower()]
+def effect_name(kind: Effect | State | str) -> Phrase:
+    """Return how an effect, or the state of a change in a ledger, is called, or what a run counts."""
+    name = kind.replace(" ", "_") if isinstance(kind, str) else kind.name.lower()
+    return _NAMES.get(name) or phrase("{name}", name=name)

@@ -1,4 +1,4 @@
-"""How far a run is and what holds it up, as text: pure, from what the run shows of itself."""
+"""How far a run is and what holds it up, as text: made of what the run shows of itself."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ from textwrap import wrap
 from attrs import frozen
 
 from bonifiq_async._model.money import EXACT, Sums
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, FlowState
 from bonifiq_async.cli.files.examine import Plan
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase, shown
+from bonifiq_async.cli.terminal.effects import effect_name
+from bonifiq_async.ledger.protocol import State
 
 BAR, LEAST_BAR = 30, 8
 """Columns of the bar at the most; with fewer than the least, there is none."""
@@ -40,12 +44,15 @@ class Progress:
 
 def screen_lines(now: Progress, width: int) -> list[str]:
     """Return what a terminal of so many columns shows: figures, money, and what holds the run up."""
-    figures = "  ".join([f"{now.ended:,} of {now.plan.changes:,}", *_pace(now)])
+    done = phrase("{done:,} of {total:,}", done=now.ended, total=now.plan.changes)
+    figures = shown(joined([done, *_pace(now)], "  "))
     room = min(BAR, width - len(figures) - 4)
     bar = f"[{_bar(now, room)}]  " if room >= LEAST_BAR else ""
-    money = "; ".join(_money(now) + _failed(now)) or "nothing applied yet"
-    rest = ", ".join([*_repeats(now), flow_text(now.flow)])
-    cause = wrap(printable(hold_up(now.flow) or "", None), width, max_lines=CAUSE_LINES, placeholder="...")
+    money = shown(joined([*_money(now), *_failed(now)] or [phrase("nothing applied yet")], "; "))
+    rest = shown(joined([*_repeats(now), flow_text(now.flow)]))
+    cause = wrap(
+        printable(shown(hold_up(now.flow) or ""), None), width, max_lines=CAUSE_LINES, placeholder="..."
+    )
     return [
         *(_cut(printable(line, None), width) for line in (bar + figures, money)),
         *cause,
@@ -53,52 +60,57 @@ def screen_lines(now: Progress, width: int) -> list[str]:
     ]
 
 
-def log_line(now: Progress) -> str:
+def log_line(now: Progress) -> Phrase:
     """Return the same as one line, for what is no terminal."""
     held_up = hold_up(now.flow)
-    figures = f"{now.ended:,} of {now.plan.changes:,} changes"
-    parts = [", ".join([figures, *_pace(now)]), *([held_up] if held_up else []), *_money(now)]
-    return "; ".join([*parts, ", ".join([*_failed(now), *_repeats(now), flow_text(now.flow)])])
+    figures = phrase("{done:,} of {total:,} changes", done=now.ended, total=now.plan.changes)
+    parts = [joined([figures, *_pace(now)]), *([held_up] if held_up else []), *_money(now)]
+    return joined([*parts, joined([*_failed(now), *_repeats(now), flow_text(now.flow)])], "; ")
 
 
-def hold_up(flow: FlowState | None) -> str | None:
+def hold_up(flow: FlowState | None) -> Phrase | None:
     """Return what holds a run up and its cause: `503 for 40 s: Service Unavailable; next try in 8 s`."""
     if flow is None:
         return None
     lasts = flow.failing if flow.paused is None else flow.paused
     due = max(flow.held, flow.next_try or 0.0)
-    following = f"; next try in {duration(due)}" if due > 0 else "; trying now" if flow.in_flight else ""
+    following = [phrase("trying now")] if flow.in_flight else []
+    if due > 0:
+        following = [phrase("next try in {time}", time=duration(due))]
     if lasts is not None:
-        return _for_long(flow, duration(lasts)) + following
+        return joined([_for_long(flow, duration(lasts)), *following], "; ")
     if flow.held > 0:
-        return f"the provider asks to wait{following}"
-    # Of a provider that answers, some failures are no hold-up.
-    return f"the last try failed: {flow.cause}{following}" if flow.cause and flow.status is None else None
+        return joined([phrase("the provider asks to wait"), *following], "; ")
+    if not flow.cause or flow.status is not None:
+        return None  # of a provider that answers, some failures are no hold-up
+    return joined([phrase("the last try failed: {cause}", cause=flow.cause), *following], "; ")
 
 
-def _for_long(flow: FlowState, lasts: str) -> str:
+def _for_long(flow: FlowState, lasts: str) -> Phrase:
     if flow.cause is None:
-        return f"nothing has succeeded for {lasts}"
+        return phrase("nothing has succeeded for {time}", time=lasts)
     if flow.alike and flow.status is not None:
-        return f"{flow.status} for {lasts}: {flow.cause}"
+        return phrase("{status} for {time}: {cause}", status=flow.status, time=lasts, cause=flow.cause)
     if flow.alike:
-        return f"nothing has succeeded for {lasts}: {flow.cause}"
-    status = "" if flow.status is None else f"{flow.status}: "
-    return f"nothing has succeeded for {lasts}, the last try: {status}{flow.cause}"
+        return phrase("nothing has succeeded for {time}: {cause}", time=lasts, cause=flow.cause)
+    last = flow.cause if flow.status is None else f"{flow.status}: {flow.cause}"
+    return phrase("nothing has succeeded for {time}, the last try: {cause}", time=lasts, cause=last)
 
 
-def flow_text(flow: FlowState | None) -> str:
+def flow_text(flow: FlowState | None) -> Phrase:
     """Return in words what is let through: `12 of 64 in flight, at most 180/s`."""
     if flow is None:
-        return "0 in flight"
-    words = [f"{flow.in_flight} of {flow.limit} in flight"]
+        return phrase("{count} in flight", count=0)
+    words = [phrase("{count} of {limit} in flight", count=flow.in_flight, limit=flow.limit)]
     if flow.in_flight > flow.limit:  # what was sent before the limit fell is not called back
-        words = [f"{flow.in_flight} in flight, which falls to {flow.limit}"]
+        words = [phrase("{count} in flight, which falls to {limit}", count=flow.in_flight, limit=flow.limit)]
     if flow.waiting:
-        words.append(f"{flow.waiting:,} to be sent again")
-    if flow.rate is not None:
-        words.append(f"at most {flow.rate:,.0f}/s" if flow.rate >= 10 else f"at most {flow.rate:.2g}/s")
-    return ", ".join(words)
+        words.append(phrase("{count:,} to be sent again", count=flow.waiting))
+    if flow.rate is not None and flow.rate >= 10:
+        words.append(phrase("at most {rate:,.0f}/s", rate=flow.rate))
+    elif flow.rate is not None:
+        words.append(phrase("at most {rate:.2g}/s", rate=flow.rate))
+    return joined(words)
 
 
 def duration(seconds: float) -> str:
@@ -112,13 +124,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def _pace(now: Progress) -> list[str]:
-    rate = f"{now.rate:,.0f}/s" if now.rate >= 10 or not now.rate else f"{now.rate:.1f}/s"
+def _pace(now: Progress) -> list[Phrase]:
+    exact = phrase("{rate:.1f}/s", rate=now.rate)
+    rate = phrase("{rate:,.0f}/s", rate=now.rate) if now.rate >= 10 or not now.rate else exact
     left = now.plan.changes - now.ended
-    return [rate, *([f"{duration(left / now.rate)} left"] if left and now.rate else [])]
+    return [rate, *([phrase("{time} left", time=duration(left / now.rate))] if left and now.rate else [])]
 
 
-def _money(now: Progress) -> list[str]:
+def _money(now: Progress) -> list[Phrase]:
     """Return what is applied, in this run and before it, by unit."""
     adapter, before = now.plan.source.adapter, now.plan.settled.sums.by_unit
     texts = []
@@ -128,26 +141,36 @@ def _money(now: Progress) -> list[str]:
         earlier = before.get(unit, Sums())
         amounts = (EXACT.add(added, earlier.added), EXACT.add(removed, earlier.removed))
         named = zip(adapter.sum_labels, amounts, strict=True)
-        said = " and ".join(f"{adapter.money(amount)} {label}" for label, amount in named if amount)
-        texts.append(f"{unit}: {said}" if len(units) > 1 else said)
+        said = [
+            phrase("{amount} {label}", amount=adapter.money(amount), label=label)
+            for label, amount in named
+            if amount
+        ]
+        if said:
+            each = (
+                said[0] if len(said) == 1 else phrase("{first} and {second}", first=said[0], second=said[1])
+            )
+            texts.append(joined([unit, each], ": ") if len(units) > 1 else each)
     more = len(units) - SHOWN_UNITS
-    return [text for text in texts if text] + ([f"and {more:,} more"] if more > 0 else [])
+    return texts + ([phrase("and {count:,} more", count=more)] if more > 0 else [])
 
 
-def _failed(now: Progress) -> list[str]:
+def _failed(now: Progress) -> list[Phrase]:
     done = now.done
     kinds = (
-        (done.refused, "refused"),
-        (done.unknown, "unknown"),
-        (done.not_applied, "not applied"),
-        (done.used_elsewhere, "used before"),
+        (done.refused, Effect.REFUSED),
+        (done.unknown, Effect.UNKNOWN),
+        (done.not_applied, Effect.NOT_APPLIED),
+        (done.used_elsewhere, State.USED_ELSEWHERE),
     )
-    return [f"{count:,} {name}" for count, name in kinds if count]
+    return [
+        phrase("{count:,} {state}", count=count, state=effect_name(kind)) for count, kind in kinds if count
+    ]
 
 
-def _repeats(now: Progress) -> Sequence[str]:
+def _repeats(now: Progress) -> Sequence[Phrase]:
     count = now.done.repeats
-    return [f"{count:,} {'retry' if count == 1 else 'retries'}"] if count else []
+    return [phrase("{count:,} retry", "{count:,} retries", count=count)] if count else []
 
 
 def _bar(now: Progress, room: int) -> str:

@@ -16,11 +16,13 @@ from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.examination.groups import Problems
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import json_line, local_time
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
+from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.runs import Run, RunState
 from bonifiq_async.ledger.sqlite.reader import Standing
 
 K = TypeVar("K", Effect, State)
@@ -93,16 +95,17 @@ class RunEnding:
         self.counts[outcome.effect] += 1
         self.sums[outcome.effect].put(unit, outcome.change.value)
         if outcome.error is not None:
-            self._keep(self.examples.setdefault(outcome.effect, []), outcome, str(outcome.error))
+            self._keep(self.examples.setdefault(outcome.effect, []), outcome, said(outcome.error))
         elif outcome.notice is not None and outcome.notice.warns:
             self.warned += 1
-            self._keep(self.warnings, outcome, f"{outcome.change.change_key}: {said_beside(outcome.notice)}")
+            key = outcome.change.change_key
+            self._keep(self.warnings, outcome, joined((key, said_beside(outcome.notice)), ": "))
 
     def _keep(self, shown: list[str], outcome: Outcome[object], text: str) -> None:
         """Keep what is said of a change, as one of the first to show."""
         if len(shown) < SHOWN_ERRORS:
             line = _line(outcome.change)
-            shown.append(f"line {line}: {text}" if line else text)
+            shown.append(phrase("line {line}: {text}", line=line, text=text) if line else text)
 
     def shown(self) -> list[str]:
         """Return errors to show, those in doubt first; refused credentials are shown once, not for each."""
@@ -149,17 +152,17 @@ class Comparison:
 
 def comparison_table(found: Comparison) -> Table:
     """Return the comparison of the books."""
-    table = Table(title="Compared with the provider's books", title_justify="left", show_header=False)
-    for name, number in (
-        ("requests that arrived", found.requests),
-        ("of them failed on purpose", found.faults),
-        ("lost: reported as applied, not in the books", found.lost),
-        ("doubled: in the books twice", found.doubled),
-        ("reported as used elsewhere: no other program was there", found.used_elsewhere),
-        ("reported as not applied, but in the books", found.wrong_effects),
-        ("balances that differ", found.wrong_balances),
+    table = Table(title=phrase("Compared with the provider's books"), title_justify="left", show_header=False)
+    for name, count in (
+        (phrase("requests that arrived"), found.requests),
+        (phrase("of them failed on purpose"), found.faults),
+        (phrase("lost: reported as applied, not in the books"), found.lost),
+        (phrase("doubled: in the books twice"), found.doubled),
+        (phrase("reported as used elsewhere: no other program was there"), found.used_elsewhere),
+        (phrase("reported as not applied, but in the books"), found.wrong_effects),
+        (phrase("balances that differ"), found.wrong_balances),
     ):
-        table.add_row(name, f"{number:,}")
+        table.add_row(name, number(count))
     return table
 
 
@@ -167,16 +170,16 @@ def plan_table(plan: Plan) -> Table:
     """Return what a file asks for."""
     table = Table(show_header=False)
     adapter = plan.source.adapter
-    rows = {"changes": f"{plan.changes:,}", "customers": f"{plan.customers:,}"}
+    table.add_row(phrase("changes"), number(plan.changes))
+    table.add_row(phrase("customers"), number(plan.customers))
     for unit, sums in _of_each_unit(plan.sums):
         for name, amount in zip(adapter.sum_labels, (sums.added, sums.removed), strict=True):
-            rows[f"{name} ({unit})" if unit else name] = adapter.money(amount)
+            label = phrase("{name} ({unit})", name=name, unit=unit) if unit else name
+            table.add_row(label, adapter.money(amount))
     if plan.repeats:
-        rows["rows that repeat another, sent once"] = f"{plan.repeats:,}"
+        table.add_row(phrase("rows that repeat another, sent once"), number(plan.repeats))
     if plan.problems:
-        rows["rows that are not valid"] = f"{plan.problems:,}"
-    for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(phrase("rows that are not valid"), number(plan.problems))
     return table
 
 
@@ -186,25 +189,25 @@ def _of_each_unit(sums: SumsByUnit) -> Sequence[tuple[str, Sums]]:
     return sorted(sums.by_unit.items()) if single is None else [("", single)]
 
 
-Kinds = Sequence[tuple[str, int, SumsByUnit]]
+Kinds = Sequence[tuple[Phrase, int, SumsByUnit]]
 """Names of kinds of changes, each with how many there are, and what they come to."""
 
 
 def _kinds(counts: Mapping[K, int], sums: Mapping[K, SumsByUnit]) -> Kinds:
-    return [(kind.value, count, sums[kind]) for kind, count in counts.items()]
+    return [(effect_name(kind), count, sums[kind]) for kind, count in counts.items()]
 
 
-def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, *, title: str | None = None) -> Table:
+def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str | None = None) -> Table:
     """Return a table of changes and sums: a row for each kind that occurs, and each unit of it."""
     table = Table(title=title, title_justify="left")
-    money = str if adapter is None else adapter.money
+    money = number if adapter is None else adapter.money
     units = {unit for _, count, sums in kinds if count for unit in sums.by_unit}
-    apart = ("unit",) if len(units) > 1 else ()
-    labels = ("added", "removed") if adapter is None else adapter.sum_labels
-    for name in (column, "changes", *apart, *labels):
-        table.add_column(name, justify="left" if name in (column, "unit") else "right")
+    apart = (phrase("unit"),) if len(units) > 1 else ()
+    labels = FileAdapter.sum_labels if adapter is None else adapter.sum_labels
+    for name in (column, phrase("changes"), *apart, *labels):
+        table.add_column(name, justify="left" if name in (column, *apart) else "right")
     for name, count, sums in kinds:
-        head = (name, f"{count:,}")
+        head: tuple[str, str] = (name, number(count))
         for unit, of_unit in sorted(sums.by_unit.items()) if count else ():
             table.add_row(*head, *(unit for _ in apart), money(of_unit.added), money(of_unit.removed))
             head = ("", "")
@@ -213,7 +216,7 @@ def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, *, title: s
 
 def _by_name(kinds: Kinds) -> Mapping[str, object]:
     """Return the same for machines."""
-    return {name.replace(" ", "_"): {"changes": count, **sums_values(sums)} for name, count, sums in kinds}
+    return {str(name): {"changes": count, **sums_values(sums)} for name, count, sums in kinds}
 
 
 def sums_values(sums: SumsByUnit) -> Mapping[str, object]:
@@ -229,40 +232,40 @@ def sums_values(sums: SumsByUnit) -> Mapping[str, object]:
     }
 
 
-USED_ELSEWHERE = "used before, not by this ledger"
+USED_ELSEWHERE = phrase("used before, not by this ledger")
 
 
-def _effects(ending: RunEnding, name: str) -> Kinds:
-    """Return the kinds of a run: its effects, and behind them, under `name`, what was used elsewhere."""
+def _effects(ending: RunEnding) -> Kinds:
+    """Return the kinds of a run: its effects, and behind them what was used elsewhere."""
     used = ending.used_elsewhere
-    apart = [(name, used.count, used.sums)] if ending.adapter.has_keys else []
+    apart = [(effect_name(State.USED_ELSEWHERE), used.count, used.sums)] if ending.adapter.has_keys else []
     return [*_kinds(ending.counts, ending.sums), *apart]
 
 
 def ending_table(ending: RunEnding) -> Table:
     """Return the closing table by effect."""
-    table = _by_kind(ending.adapter, "effect", _effects(ending, USED_ELSEWHERE), title="Changes by effect")
-    for name, number in (
-        ("of them with a warning", ending.warned),
-        ("not tried", ending.not_tried),
-        ("not valid, left out", ending.left_out),
+    table = _by_kind(ending.adapter, phrase("effect"), _effects(ending), phrase("Changes by effect"))
+    for name, count in (
+        (phrase("of them with a warning"), ending.warned),
+        (phrase("not tried"), ending.not_tried),
+        (phrase("not valid, left out"), ending.left_out),
     ):
-        if number:
-            table.add_row(name, f"{number:,}", "", "")
+        if count:
+            table.add_row(name, number(count), "", "")
     return table
 
 
 def used_table(ending: RunEnding) -> Table:
     """Return the first of the changes whose keys were used elsewhere."""
     used = ending.used_elsewhere
-    table = Table(title=USED_ELSEWHERE.capitalize(), title_justify="left")
+    table = Table(title=USED_ELSEWHERE, title_justify="left")
     for name in ("line", "change_key", "customer_id", "value"):
         table.add_column(name, justify="right" if name in ("line", "value") else "left", overflow="fold")
     for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
         names = (change.change_key, change.customer_id)
-        table.add_row(f"{line:,}" if line else "-", *names, ending.adapter.money(change.value))
+        table.add_row(number(line) if line else "-", *names, ending.adapter.money(change.value))
     if used.count > len(used.first):
-        table.add_row("", f"and {used.count - len(used.first):,} more", "", "")
+        table.add_row("", phrase("and {count:,} more", count=used.count - len(used.first)), "", "")
     return table
 
 
@@ -270,7 +273,7 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
     return json_line(
         {
-            "effects": _by_name(_effects(ending, State.USED_ELSEWHERE.value)),
+            "effects": _by_name(_effects(ending)),
             "not_tried": ending.not_tried,
             "left_out": ending.left_out,
             "warned": ending.warned,
@@ -304,21 +307,30 @@ def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: b
     )
 
 
-def show_values(values: Mapping[str, object], money: Callable[[Decimal], str], *, as_json: bool) -> None:
-    """Print named values to standard output, as a table or as a line of JSON. Raises `Lost`."""
+def show_values(
+    values: Mapping[str, object],
+    labels: Mapping[str, str],
+    money: Callable[[Decimal], str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print named values to standard output, as a table or as a line of JSON. Raises `Lost`.
+
+    `labels` are the names that a table has for them.
+    """
     if as_json:
         give(json_line(values))
         return
     table = Table(show_header=False)
     for name, value in values.items():
         shown = money(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
-        table.add_row(name.replace("_", " "), shown)
+        table.add_row(labels.get(name, name.replace("_", " ")), shown)
     show_table(table)
 
 
 def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:
     """Return what a ledger knows, by state."""
-    return _by_kind(adapter, "state", _kinds(found.counts, found.sums))
+    return _by_kind(adapter, phrase("state"), _kinds(found.counts, found.sums))
 
 
 def standing_values(found: Standing) -> Mapping[str, object]:
@@ -336,39 +348,3 @@ def standing_values(found: Standing) -> Mapping[str, object]:
 def moment(seconds: float) -> str:
     """Return a time of the epoch as text, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def run_name(run: Run) -> str:
-    """Return which run it is, in words: `Run 3 (apply march.csv, begun ... by ana on shop)`."""
-    made = run.origin
-    what = f"{made.command} {made.file}".strip()
-    return f"Run {run.id} ({what}, begun {local_time(run.begun, 'seconds')} by {made.user} on {made.host})"
-
-
-def run_lines(runs: Sequence[Run]) -> Sequence[str]:
-    """Return a line for each run: which one it is, and how it ended."""
-    return [f"{run_name(run)}: {_end_of(run)}" for run in runs]
-
-
-def _end_of(run: Run) -> str:
-    if run.ended is None:
-        over = run.state is RunState.NOT_ENDED
-        return "not ended, and its process is gone: it was killed" if over else "under way"
-    counts = ", ".join(f"{count:,} {name}" for name, count in run.counts.items()) or "no change"
-    return f"ended {local_time(run.ended, 'seconds')}: {counts}"
-
-
-def run_values(run: Run) -> Mapping[str, object]:
-    """Return a run for machines."""
-    return {
-        "run": run.id,
-        "state": run.state.value,
-        "command": run.origin.command,
-        "file": run.origin.file or None,
-        "sha256": run.origin.digest or None,
-        "user": run.origin.user,
-        "host": run.origin.host,
-        "begun": local_time(run.begun),
-        "ended": None if run.ended is None else local_time(run.ended),
-        "counts": {name.replace(" ", "_"): count for name, count in run.counts.items()},
-    }

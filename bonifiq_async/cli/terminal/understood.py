@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.files.rows import every
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.tables import Table, say_table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 ROWS = 3
 """Rows that are shown as they were understood."""
 
-_SIGNS = {"\t": "tab"}
+_SIGNS = {"\t": phrase("tab")}
 
 
 def say_understood(source: "Source") -> None:
@@ -24,12 +25,12 @@ def say_understood(source: "Source") -> None:
     dialect = source.dialect
     if dialect is None or dialect.plain:
         return
-    say(f"{source.name} is read as {dialect.kind}:")
+    say(phrase("{file} is read as {kind}:", file=source.name, kind=dialect.kind))
     facts = Table(show_header=False)
     for name, found in dialect.facts().items():
         facts.add_row(name, _SIGNS.get(found.value, found.value), found.proof)
     for column in dialect.columns:
-        facts.add_row(f"column {printable(column.header)}", column.name, column.proof)
+        facts.add_row(phrase("column {name}", name=printable(column.header)), column.name, column.proof)
     say_table(facts)
     if dialect.notes:
         say(*dialect.notes)
@@ -39,8 +40,8 @@ def say_understood(source: "Source") -> None:
 def _rows(source: "Source", dialect: "Dialect") -> Table:
     names = source.adapter.columns.names
     used = [names.index(column.name) for column in dialect.columns]
-    table = Table(title="The first rows, as they were understood", title_justify="left")
-    for name in ("line", *(names[at] for at in used)):
+    table = Table(title=phrase("The first rows, as they were understood"), title_justify="left")
+    for name in (phrase("line"), *(names[at] for at in used)):
         table.add_column(name, overflow="fold")
     good = (row for row in source.cells(every) if isinstance(row[2], tuple))
     for line, _, cells in islice(good, ROWS):

@@ -36,9 +36,9 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} deles já está aplicado, diz {ledger}.",
         "{count:,} deles já estão aplicados, diz {ledger}.",
     ),
-    "{count:,} of them are not sent again: {why}; bonifiq export {ledger} --effect used-elsewhere has them.": (
-        "{count:,} deles não é enviado de novo: {why}; bonifiq export {ledger} --effect used-elsewhere o mostra.",
-        "{count:,} deles não são enviados de novo: {why}; bonifiq export {ledger} --effect used-elsewhere os mostra.",
+    "{count:,} of them are not sent again: {why}; bonifiq export {ledger} --effect used_elsewhere has them.": (
+        "{count:,} deles não é enviado de novo: {why}; bonifiq export {ledger} --effect used_elsewhere o mostra.",
+        "{count:,} deles não são enviados de novo: {why}; bonifiq export {ledger} --effect used_elsewhere os mostra.",
     ),
     "In doubt in {ledger}: {changes}, of which none is sent again; bonifiq settle {ledger} takes your word for each.": "Em dúvida em {ledger}: {changes}; nenhum é enviado de novo. bonifiq settle {ledger} registra a sua palavra sobre cada um.",
     "This was a dry run: nothing was sent. {changes}.": "Foi uma simulação: nada foi enviado. {changes}.",

@@ -135,7 +135,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Ask the provider what helps to decide: the balance now, and the movements of that time.": (
         "Pergunta ao provedor o que ajuda a decidir: o saldo agora, e as movimentações daquele momento."
     ),
-    "Such as unknown or not-applied; may be given again.": "Como unknown ou not-applied; pode ser repetida.",
+    "Such as unknown or not_applied; may be given again.": "Como unknown ou not_applied; pode ser repetida.",
     "The key of the change in doubt.": "A chave do lançamento em dúvida.",
     "What you found out at the provider.": "O que você apurou no provedor.",
     "How you know, and your name.": "Como você sabe, e seu nome.",
