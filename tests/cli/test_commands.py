@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -276,6 +277,7 @@ def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
         assert "The outcome file takes no more" in said
         on_disk = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
         told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert re.search(rf"^{len(told)} outcomes? stands? above, and not in out.jsonl; those", said, re.M)
         reported = {row["change_key"] for row in (*on_disk, *told) if row["effect"] == "applied"}
         assert reported == set(sandbox.books.keys())
         assert 0 < len(on_disk) < 500

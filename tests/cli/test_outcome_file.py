@@ -2,12 +2,16 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from console import Console, process, rows
+from mounts import mounted
 
 from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
 from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
@@ -130,6 +134,45 @@ def test_what_is_written_to_a_file_that_was_deleted_is_not_taken_as_written(
         for _ in range(2):
             with pytest.raises(FileNotFoundError, match="it was deleted"):
                 file.write(_outcome(3))
+
+
+UNTIL_FULL = """
+import sys
+from pathlib import Path
+from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
+from bonifiq_async import Effect, Outcome
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, columns, record
+with OutcomeFile(Path(sys.argv[1]), columns(ADAPTER)) as file:
+    for line in range(1, 200_000):
+        row = CustomerRow("c", 1, "r", f"{line:050}", line=line)
+        try:
+            file.write(record(ADAPTER, row, Outcome(row, Effect.REFUSED, None, ())))
+        except OSError as error:
+            sys.exit(f"{line} {error.strerror}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [1, 60_000])
+def test_a_temporary_folder_that_is_full_is_told_as_a_full_disk(before: int, tmp_path: Path) -> None:
+    """What is known of a file's lines stands there: before anything is sent, and while a run goes on."""
+    small, path = tmp_path / "small", tmp_path / "out.jsonl"
+    small.mkdir()
+    made = [f'{{"line":{line},"change_key":"old {line:050}","effect":"applied"}}\n' for line in range(before)]
+    path.write_text("".join(made))
+    with mounted("-t", "tmpfs", "-o", "size=64k", "none", at=small):
+        ended = subprocess.run(
+            [sys.executable, "-c", UNTIL_FULL, path],
+            env={**os.environ, "SQLITE_TMPDIR": str(small)},
+            capture_output=True,
+            text=True,
+        )
+    said = ended.stderr.splitlines()[-1]
+    assert "the temporary folder does not take what it has: database or disk is full" in said
+    if before > 1:
+        assert said.startswith("bonifiq_async.ConfigurationError: ") and said.endswith("Nothing was sent.")
+    else:
+        assert len(path.read_bytes().splitlines()) == int(said.split()[0])
 
 
 @pytest.mark.slow

@@ -327,6 +327,7 @@ def _write(
             batch.stop()
             out = None
     if out is None and ending.stopped is not None:
+        ending.told_here += len(records)
         for values in records:
             say(json_line(values).decode().rstrip())
     return out

@@ -5,9 +5,10 @@ import csv
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from errno import ENOENT
+from errno import ENOENT, ENOSPC
 from pathlib import Path
 from typing import Self
 
@@ -128,6 +129,15 @@ def kind_of(path: Path) -> Format:
     return kind
 
 
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """Raise `OSError` where the temporary folder does not take what is known of the file's lines."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(ENOSPC, f"the temporary folder does not take what it has: {error}") from None
+
+
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
@@ -207,8 +217,8 @@ class OutcomeFile:
         self._form = evolve(self._form, decimal=mark)
 
     def _read_written(self) -> None:
-        self._written = WrittenLines()
-        with self._path.open("rb") as file:
+        with _room(), self._path.open("rb") as file:
+            self._written = WrittenLines()
             self._written.read(csv_lines(file, self._columns, self._form) if self._form else json_lines(file))
 
     def _is_whole(self, line: bytes) -> bool:
@@ -223,13 +233,15 @@ class OutcomeFile:
     def write(self, *records: OutcomeRecord) -> None:
         """Append outcomes, all or none of them, but for those that stand there already.
 
-        Raises `OSError` when the disk does not take them, or the file was deleted: nothing finds them there.
+        Raises `OSError` when the disk or the temporary folder does not take them, or the file was deleted:
+        nothing finds them there.
         """
         lines, size = [], self._size
-        for each in records:
-            if self._written is None or self._written.put(written_line(each, size)):
-                lines.append(self._line(each))
-                size += len(lines[-1])
+        with _room():
+            for each in records:
+                if self._written is None or self._written.put(written_line(each, size)):
+                    lines.append(self._line(each))
+                    size += len(lines[-1])
         self._append(b"".join(lines))
         if os.fstat(self._file.fileno()).st_nlink == 0:
             raise FileNotFoundError(ENOENT, "it was deleted")

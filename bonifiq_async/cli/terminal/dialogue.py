@@ -111,6 +111,15 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
         say(phrase("and {count:,} more that failed; {where}", count=more, where=where))
     if ending.stopped is not None:
         say(ending.stopped, *([ending.advice] if ending.advice is not None else []))
+    if ending.told_here and out is not None and out.exists():  # it may have been deleted
+        say(
+            phrase(
+                "{count:,} outcome stands above, and not in {out}; those before it are there.",
+                "{count:,} outcomes stand above, and not in {out}; those before them are there.",
+                count=ending.told_here,
+                out=out,
+            )
+        )
     over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []))
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again

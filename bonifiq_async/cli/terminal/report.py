@@ -67,6 +67,7 @@ class RunEnding:
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
     `out` has the outcomes.
     `stopped` says why it ended early, and `advice` which setting to look at.
+    `told_here` outcomes stand on standard error, because no file took them.
     """
 
     adapter: FileAdapter
@@ -79,6 +80,7 @@ class RunEnding:
     interrupted: bool = False
     stopped: str | None = None
     advice: str | None = None
+    told_here: int = 0
     refused_credentials: bool = False
     warned: int = 0
     warnings: list[str] = field(factory=list)

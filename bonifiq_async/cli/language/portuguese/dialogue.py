@@ -70,6 +70,10 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "{keys}, the provider says, and not by what is recorded here: these customers may have got nothing. Give such changes keys of their own, or, where an earlier run made them, add --accept-used-keys{word}.": "{keys}, diz o provedor, e não pelo que está registrado aqui: estes clientes podem não ter recebido nada. Dê a esses lançamentos chaves próprias ou, se uma execução anterior os fez, acrescente --accept-used-keys{word}.",
     "; bonifiq settle {ledger} --key KEY takes your word for one": "; bonifiq settle {ledger} --key KEY registra a sua palavra sobre um deles",
+    "{count:,} outcome stands above, and not in {out}; those before it are there.": (
+        "{count:,} resultado está acima, e não em {out}; os anteriores estão lá.",
+        "{count:,} resultados estão acima, e não em {out}; os anteriores estão lá.",
+    ),
     "--out FILE writes them all": "--out FILE grava todos",
     "all are in {out}": "todos estão em {out}",
     "and {count:,} more with a warning; {where}": "e mais {count:,} com aviso; {where}",
