@@ -21,8 +21,10 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1020px;
   color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
 h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
 table { border-collapse: collapse; width: 100% }
-th, td { padding: .3rem .5rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
-.n { text-align: right; font-variant-numeric: tabular-nums } .n, .whole { white-space: nowrap }
+th, td { padding: .3rem .5rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: break-word }
+.foreign { overflow-wrap: anywhere; min-width: 10rem }
+.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 .holds { color: var(--good) } .fails { color: var(--bad); font-weight: 600 }
 small, .quiet { color: var(--quiet) }
 pre { background: var(--code); padding: .6rem; white-space: pre-wrap; margin: .4rem 0 }

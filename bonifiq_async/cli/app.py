@@ -14,6 +14,7 @@ from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
     ConfirmAbove,
+    CustomerOption,
     Decimal,
     Delimiter,
     DryRun,
@@ -36,13 +37,17 @@ from bonifiq_async.cli.options import (
     ProblemsPath,
     Profile,
     ProviderName,
+    ReportOf,
+    RunNumber,
     SameAccount,
     SaveProfile,
     Script,
     Seed,
     SheetName,
+    Since,
     Size,
     SkipInvalid,
+    Until,
     Word,
     Yes,
     form_of,
@@ -177,6 +182,7 @@ def apply(
     skip_invalid: SkipInvalid = False,
     accept_used_keys: AcceptUsedKeys = False,
     problems: ProblemsPath = None,
+    report: ReportOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
@@ -208,6 +214,7 @@ def apply(
                 skip_invalid=skip_invalid,
                 accept_used_keys=accept_used_keys,
                 problems=problems,
+                report=report,
                 as_json=as_json,
             )
         )
@@ -235,17 +242,13 @@ def status(
 @app.command()
 def history(
     ledger: Path,
-    customer: Annotated[str | None, typer.Option(help="The customer's id.")] = None,
+    customer: CustomerOption = None,
     key: Annotated[str | None, typer.Option(help="The change key.")] = None,
     reference: Annotated[str | None, typer.Option(help="The order or event id of the row.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Ended at 2026-01-31T14:30 or later.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Ended before that; a day alone is in the period.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     effect: Annotated[list[str] | None, typer.Option(help="Such as applied; may be given again.")] = None,
-    run: Annotated[int | None, typer.Option(min=1, help="First sent, or ended, by this run.")] = None,
+    run: RunNumber = None,
     list_runs: Annotated[bool, typer.Option("--runs", help="List the runs instead.")] = False,
     format: Annotated[
         FileFormat | None, typer.Option("--format", help="For programs. Default: a table.")
@@ -264,6 +267,21 @@ def history(
         command.list_runs(ledger, shown)
         return
     command.history(ledger, question, shown)
+
+
+@app.command()
+def report(
+    ledger: Path,
+    html: Annotated[Path, typer.Option(help="The page to write; what is there is replaced.")],
+    run: RunNumber = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Write one page of a run or a period: sums, pictures, errors, what is unknown and how to settle it."""
+    from bonifiq_async.cli.afterwards import report as command
+    from bonifiq_async.cli.afterwards.question import Question
+
+    command.report(ledger, Question(since=since, until=until, run=run), html)
 
 
 @app.command()

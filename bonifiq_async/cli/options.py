@@ -192,3 +192,12 @@ Script = Annotated[
     Path | None,
     typer.Option(help="A fault script, TOML or Python: what each request meets; in place of --faults."),
 ]
+CustomerOption = Annotated[str | None, typer.Option(help="The customer's id.")]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Ended at 2026-01-31T14:30 or later.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Ended before that; a day alone is in the period.")
+]
+RunNumber = Annotated[int | None, typer.Option("--run", min=1, help="First sent, or ended, by this run.")]
+ReportOf = Annotated[
+    Path | None, typer.Option("--report", help="Write a page of this run at its end, as bonifiq report does.")
+]

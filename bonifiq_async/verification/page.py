@@ -49,7 +49,8 @@ def _table(proofs: Sequence[Proof]) -> str:
         verdict = '<td class="holds">holds</td>' if proof.holds else '<td class="fails">fails</td>'
         words = [proof.says, f"{proof.provider}. {proof.finding.note}".rstrip(" ."), *proof.finding.problems]
         said = "".join(f"<br><small>{text(each, None)}</small>" for each in words)
-        rows.append(f"<tr><td><div><b>{text(proof.name)}</b>{said}</div></td>{verdict}{cells}</tr>")
+        claim = f'<td class="foreign"><div><b>{text(proof.name)}</b>{said}</div></td>'
+        rows.append(f"<tr>{claim}{verdict}{cells}</tr>")
     head = f"<thead><tr><th>claim</th><th></th>{heads}</tr></thead>"
     return f'<table class="folds">{head}<tbody>{"".join(rows)}</tbody></table>'
 

@@ -1,11 +1,21 @@
 """The pages in a real browser: they ask for nothing, the console is silent, and they fit."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from browser import Seen, browser, needs_browser
+from recorded import NOON, recorded
 
 from bonifiq_async._pages import markup
+from bonifiq_async.cli.adapter import adapter_for
+from bonifiq_async.cli.afterwards.digest import Digest
+from bonifiq_async.cli.afterwards.report_page import ReportHead, report_page
+from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.runs import Run, RunOrigin, RunState
 from bonifiq_async.verification.finding import Figures, Finding, Proof, Timeline
 from bonifiq_async.verification.page import Head, page
 
@@ -20,7 +30,22 @@ def proven() -> str:
     return page(Head(HOSTILE, 3, 9.0, HOSTILE), [Proof("once", HOSTILE, "BonifiQ", finding)], [timeline])
 
 
-PAGES = {"prove": proven}
+def reported() -> str:
+    """Return a report that has everything that one can have, for a provider that repeats nothing."""
+    digest = Digest(lambda change: HOSTILE)
+    for state in State:
+        said = {"key": f"{HOSTILE}{'k' * 200}", "customer_id": HOSTILE, "error": f"{HOSTILE} {'e' * 300}"}
+        digest.put(recorded(state, value=Decimal("-123456789.01"), **said))
+    for days in range(400):
+        digest.put(recorded(last_sent=NOON + 86_400 * days, error="settled by hand: seen"))
+    origin = RunOrigin("apply", HOSTILE, HOSTILE, f"/{'folder/' * 40}{HOSTILE}.csv", "0" * 64)
+    run = Run(1, origin, NOON, NOON + 60, RunState.ENDED, {"applied": 400, "not tried": 3})
+    title = phrase("Run {run}", run=HOSTILE)
+    head = ReportHead(Path(HOSTILE), title, datetime.now(UTC), adapter_for("raba7ni"))
+    return report_page(head, digest, [run, evolve(run, ended=None, state=RunState.NOT_ENDED)])
+
+
+PAGES = {"prove": proven, "report": reported}
 
 
 @pytest.mark.slow

@@ -5,10 +5,17 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-WIDTHS = (1, 2, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400, 604_800, 2_419_200, 29_030_400)
-"""Seconds of a step: each divides the next, so that steps become longer without their events at hand."""
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+WIDTHS = (
+    *(1, 2, 10, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR),
+    *(DAY, 7 * DAY, 28 * DAY, 336 * DAY, 33_600 * DAY),
+)
+"""Seconds of a step: each divides the next, so that steps become longer without their events at hand.
+
+So many of the longest are all the years that a date can have.
+"""
 STEPS = 120
-"""Steps at the most, unless even the longest are too many."""
+"""Steps at the most."""
 
 
 @define
@@ -24,7 +31,7 @@ class Histogram:
     def put(self, at: float, *kinds: str) -> None:
         """Count an event of some kinds."""
         self._steps.setdefault(int(at // self.width), Counter()).update(kinds)
-        while self.length > STEPS and self.width != WIDTHS[-1]:
+        while self.length > STEPS:
             self._widen()
 
     @property

@@ -1,13 +1,17 @@
 """`bonifiq apply`: every change of a file once."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import typer
 from attrs import frozen
 
+from bonifiq_async._model.errors import BonifiQError
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
+from bonifiq_async.cli.afterwards.question import Question
+from bonifiq_async.cli.afterwards.report import report, writable
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
@@ -20,7 +24,7 @@ from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
 from bonifiq_async.cli.terminal.dialogue import changes, concluded, said_before
-from bonifiq_async.cli.terminal.report import plan_json, plan_table
+from bonifiq_async.cli.terminal.report import RunEnding, plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.cli.terminal.understood import say_understood
@@ -48,6 +52,7 @@ class ApplyOptions:
     skip_invalid: bool
     accept_used_keys: bool
     problems: Path | None
+    report: Path | None
     as_json: bool
 
     @property
@@ -66,9 +71,12 @@ def apply(options: ApplyOptions) -> int:
             "--problems": options.problems,
             "--out": options.out,
             f"{lines} of --out": lines if lines != options.out else None,
+            "--report": options.report,
             "--ledger": ledger,
         }
     )
+    if options.report is not None:
+        _refuse_report(options.report, ledger)
     if lines is not None:
         kind_of(lines)  # what is wrong with it is said before a long file is read
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
@@ -92,13 +100,34 @@ def apply(options: ApplyOptions) -> int:
             _tell_of_doubts(ledger)
         confirmed(plan, Destination(make_client(None).account, ledger), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
-    return concluded(
-        ending,
-        as_json=options.as_json,
-        out=ending.out,
-        ledger=ledger,
-        accept_used_keys=options.accept_used_keys,
-    )
+    with _reported_at_last(options.report, ledger, ending):
+        return concluded(
+            ending,
+            as_json=options.as_json,
+            out=ending.out,
+            ledger=ledger,
+            accept_used_keys=options.accept_used_keys,
+        )
+
+
+def _refuse_report(path: Path, ledger: Path | None) -> None:
+    """Refuse a report that could not be made, before anything is sent."""
+    if ledger is None:
+        raise typer.BadParameter(
+            phrase("needs a ledger, in which the changes are recorded"), param_hint="--report"
+        )
+    writable(path)
+
+
+@contextlib.contextmanager
+def _reported_at_last(path: Path | None, ledger: Path | None, ending: RunEnding) -> Iterator[None]:
+    """Write the page of a run at last; the exit code says how that ended, whatever becomes of the page."""
+    yield
+    if path is not None and ledger is not None:
+        try:
+            report(ledger, Question(run=ending.run), path)
+        except BonifiQError as error:
+            say(str(error))
 
 
 def _ledger_of(options: ApplyOptions) -> Path | None:

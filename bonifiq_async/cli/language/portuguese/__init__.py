@@ -5,6 +5,7 @@ dialogue    what commands ask and say
 files       what is wrong with files, rows and cells
 help        the help of the commands and their options
 problems    the kinds of what is said of a row, and what to do
+report      the page of a run or of a period
 running     what a run shows: the plan, progress, how it ended, errors of the library
 """
 
@@ -12,7 +13,15 @@ from collections.abc import Mapping
 
 from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.language.phrase import Language, Template
-from bonifiq_async.cli.language.portuguese import afterwards, dialogue, files, help, problems, running
+from bonifiq_async.cli.language.portuguese import (
+    afterwards,
+    dialogue,
+    files,
+    help,
+    problems,
+    report,
+    running,
+)
 
 PARTS: tuple[Mapping[str, Template], ...] = (
     afterwards.TEMPLATES,
@@ -20,6 +29,7 @@ PARTS: tuple[Mapping[str, Template], ...] = (
     files.TEMPLATES,
     help.TEMPLATES,
     problems.TEMPLATES,
+    report.TEMPLATES,
     running.TEMPLATES,
     *(spec.portuguese.load(dict) for spec in specs() if spec.portuguese is not None),
 )

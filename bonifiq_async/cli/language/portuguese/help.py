@@ -61,6 +61,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Say what a ledger knows: its provider, changes and sums by state, and what is in doubt.": (
         "Diz o que um registro sabe: o provedor, lançamentos e somas por estado, e o que está em dúvida."
     ),
+    "Write one page of a run or a period: sums, pictures, errors, what is unknown and how to settle it.": "Grava uma página de uma execução ou de um período: somas, gráficos, erros, o que não se sabe e como resolver.",
     "Print the changes of a ledger that have these effects, as a file that can be applied again.": (
         "Mostra os lançamentos de um registro que têm estes efeitos, como um arquivo que pode ser aplicado de "
         "novo."
@@ -171,6 +172,8 @@ TEMPLATES: Mapping[str, Template] = {
     "Ended before that; a day alone is in the period.": "Terminado antes disso; um dia sozinho está no período.",
     "Such as applied; may be given again.": "Como applied; pode ser repetida.",
     "First sent, or ended, by this run.": "Enviado primeiro, ou terminado, por esta execução.",
+    "Write a page of this run at its end, as bonifiq report does.": "Grava no fim uma página desta execução, como faz bonifiq report.",
+    "The page to write; what is there is replaced.": "A página a gravar; o que estiver lá é substituído.",
     "List the runs instead.": "Lista as execuções, em vez dos lançamentos.",
     "For programs. Default: a table.": "Para programas. Padrão: uma tabela.",
     "The same as --format jsonl.": "O mesmo que --format jsonl.",

@@ -1,0 +1,59 @@
+"""`bonifiq report`: one page of a run or of a period."""
+
+from datetime import datetime
+from pathlib import Path
+
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.afterwards.digest import Digest
+from bonifiq_async.cli.afterwards.question import Answers, Question
+from bonifiq_async.cli.afterwards.report_page import ReportHead, report_page
+from bonifiq_async.cli.language.phrase import Phrase, phrase
+from bonifiq_async.cli.terminal.dialogue import interruptible
+from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.sqlite.reader import Recorded, short
+
+
+def report(ledger: Path, question: Question, html: Path) -> None:
+    """Write the page of the changes that are asked for. Raises `ConfigurationError` where it cannot be."""
+    with interruptible():
+        found = Answers(ledger, question)
+        writable(html)
+        digest = Digest(_operation if found.adapter is None else found.adapter.unit_of)
+        for change in found.each():
+            digest.put(change)
+        runs = [run for run in map(found.run_of, sorted(digest.runs)) if run is not None]
+        head = ReportHead(ledger, _title(question, ledger), datetime.now().astimezone(), found.adapter)
+        _put(html, report_page(head, digest, runs), "w")
+    say(phrase("The report is in {file}.", file=html))
+
+
+def writable(path: Path) -> None:
+    """Make a file to write a page into. Raises `ConfigurationError` where that cannot be."""
+    _put(path, "", "a")
+
+
+def _put(path: Path, page: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(page)
+    except OSError as error:
+        raise ConfigurationError(
+            phrase("The page {path} cannot be written: {why}.", path=path, why=error.strerror)
+        ) from None
+
+
+def _title(question: Question, ledger: Path) -> Phrase:
+    if question.run is not None:
+        return phrase("Run {run}", run=str(question.run))
+    if question.since is not None and question.until is not None:
+        return phrase("Changes from {since} to {until}", since=question.since, until=question.until)
+    if question.since is not None:
+        return phrase("Changes since {since}", since=question.since)
+    if question.until is not None:
+        return phrase("Changes until {until}", until=question.until)
+    return phrase("All changes of {ledger}", ledger=ledger.name)
+
+
+def _operation(change: Recorded) -> str:
+    """Keep the sums of operations apart where the units of a provider are not known."""
+    return short(change.operation)
