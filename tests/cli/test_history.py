@@ -230,7 +230,8 @@ def test_an_outcome_says_reason_reference_run_and_times_behind_the_columns_of_be
     with Sandbox() as sandbox:
         console(*APPLY, "--out", "o.csv", sandbox=sandbox)
         head, *lines = csv.reader(Path("o.csv").read_text().splitlines())
-        assert head[-7:] == ["notice", "error", "reason", "reference", "run", "first_sent", "ended"]
+        names = ["notice", "error", "reason", "reference", "run", "first_sent", "ended", "repeats"]
+        assert head[-8:] == names
         for line in lines:
             said = dict(zip(head, line, strict=True))
             assert said["run"] == "1" and said["reference"].startswith("order-")

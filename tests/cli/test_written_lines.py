@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from console import Console, process, rows
+from console import HEADER, Console, process, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bonifiq_async.cli.commands.run import SETTLED_AT_ONCE
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord
 from bonifiq_async.cli.files.written_lines import WrittenLine, WrittenLines
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import recorded
@@ -108,6 +110,60 @@ def test_a_run_that_goes_on_adds_what_is_new(console: Console, name: str) -> Non
         assert console(*options, sandbox=sandbox).code == 0
     assert Path(name).read_bytes() == content
     assert [path.name for path in console.folder.glob(".out*")] == []
+
+
+REPEATED = ("a,1,r,o1", "b,2,r,o2", "a,1.00,r,o1", "c,3,r,o3", "b,2,r,o2", "a,1,r,o1")
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_row_that_repeats_another_is_named_and_has_a_line_of_its_own(console: Console, name: str) -> None:
+    """With the outcome of the first, for which this one did nothing: sums of what is applied stay exact."""
+    console.write("changes.csv", HEADER, *REPEATED)
+    said = "changes.csv, line {}: repeats line {}, and is left out"
+    assert all(said.format(*each) in console("check", "changes.csv").err for each in ((4, 2), (6, 3), (7, 2)))
+    with Sandbox(faults=FaultScript(["", "422"])) as sandbox:
+        options = (*APPLY, "--max-in-flight", "1", "--out", name)
+        assert console(*options, sandbox=sandbox).code == Exit.REFUSED
+        first = lines_of(Path(name))
+        assert console(*options, sandbox=sandbox).code == 0
+        assert (sandbox.books.requests, sandbox.books.balances()) == (4, {"a": 1, "b": 2, "c": 3})
+    assert first == {
+        2: ("applied", None),
+        3: ("refused", None),
+        4: ("already_applied", 2),
+        5: ("applied", None),
+        6: ("refused", 3),
+        7: ("already_applied", 2),
+    }
+    assert lines_of(Path(name)) == first | {3: ("applied", None), 6: ("already_applied", 3)}
+    assert len(told(Path(name))) == (6 if name == "out.csv" else 8)
+
+
+def lines_of(path: Path) -> dict[int, tuple[str, int | None]]:
+    """Return effect and repeated line by line; the last counts."""
+    text = path.read_text().splitlines()
+    found = csv.DictReader(text) if path.suffix == ".csv" else map(json.loads, text)
+    return {
+        int(each["line"]): (each["effect"], int(each["repeats"]) if each["repeats"] else None)
+        for each in found
+    }
+
+
+def test_a_file_of_many_repeats_takes_no_memory_for_each(console: Console, monkeypatch) -> None:
+    """They are written some at a time, also those of one change."""
+    console.write("changes.csv", HEADER, *["a,1,r,o"] * 1000)
+    written, original = [], OutcomeFile.write
+
+    def write(self: OutcomeFile, *records: OutcomeRecord) -> None:
+        written.append(len(records))
+        original(self, *records)
+
+    monkeypatch.setattr(OutcomeFile, "write", write)
+    with Sandbox() as sandbox:
+        ended = console(*APPLY, "--out", "out.jsonl", sandbox=sandbox)
+    assert (ended.code, sum(written), max(written)) == (0, 1000, SETTLED_AT_ONCE)
+    assert "and 989 more that repeat others; --out FILE has them all" in ended.err
+    assert ended.err.count("repeats line 2, and is left out") == 10
 
 
 @pytest.mark.slow

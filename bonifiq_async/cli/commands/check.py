@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.examination.groups import Problems, listing
+from bonifiq_async.cli.examination.repeats import SHOWN
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Source
@@ -101,6 +102,17 @@ def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path |
         finally:
             for text in problems.shown():
                 say(joined((source.name, text)))
+    for line, first in plan.repeated.shown():
+        say(
+            phrase(
+                "{file}, line {line}: repeats line {first}, and is left out",
+                file=source.name,
+                line=line,
+                first=first,
+            )
+        )
+    if (more := len(plan.repeated) - SHOWN) > 0:
+        say(phrase("and {count} more that repeat others; --out FILE has them all", count=more))
     if listed is not None:
         said = phrase("{list} has all that is said of rows: {rows}.", list=listed, rows=rows(problems.rows))
         say(said)

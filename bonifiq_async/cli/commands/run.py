@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -33,7 +33,14 @@ from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileC
 from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, json_line, record
+from bonifiq_async.cli.files.outcome_file import (
+    OutcomeFile,
+    OutcomeRecord,
+    columns,
+    json_line,
+    record,
+    repetition,
+)
 from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
 from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
@@ -133,7 +140,9 @@ async def _send(
     out: OutcomeFile | None,
     shown: Display,
 ) -> RunEnding:
-    ending = RunEnding(plan.source.adapter, planned=plan.changes, left_out=plan.problems)
+    ending = RunEnding(
+        plan.source.adapter, planned=plan.changes, left_out=plan.problems, repeated=plan.repeated
+    )
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
@@ -290,7 +299,9 @@ async def _account_for_settled(
             ]
             for outcome in outcomes:
                 ending.count(outcome)
-            out = _write([_recorded(outcome, ending) for outcome in outcomes], ending, batch, out)
+            out = _write(
+                (each for outcome in outcomes for each in _recorded(outcome, ending)), ending, batch, out
+            )
             await asyncio.sleep(0)  # an interrupt is handled
             if ending.interrupted or ending.stopped is not None:
                 return out
@@ -305,31 +316,39 @@ def _note(
 ) -> OutcomeFile | None:
     """Count an outcome and write it down; return the file to write the next one to."""
     ending.count(outcome)
-    return _write([_recorded(outcome, ending)], ending, batch, out)
+    return _write(_recorded(outcome, ending), ending, batch, out)
 
 
-def _recorded(outcome: Outcome[object], ending: RunEnding) -> OutcomeRecord:
-    return record(ending.adapter, cast(FileChange, outcome.change), outcome, ending.run)
+def _recorded(outcome: Outcome[object], ending: RunEnding) -> Iterator[OutcomeRecord]:
+    """Yield the outcome of a change, and behind it those of the lines that repeat it."""
+    change = cast(FileChange, outcome.change)
+    first = record(ending.adapter, change, outcome, ending.run)
+    yield first
+    if ending.repeated:
+        yield from (repetition(first, line) for line in ending.repeated.of(change.line))
 
 
 def _write(
-    records: Sequence[OutcomeRecord],
+    records: Iterator[OutcomeRecord],
     ending: RunEnding,
     batch: CashbackBatch[FileChange, object],
     out: OutcomeFile | None,
 ) -> OutcomeFile | None:
-    if out is not None:
-        try:
-            out.write(*records)
-        except OSError as error:
-            ending.stopped = phrase("The outcome file takes no more ({why}).", why=error.strerror)
-            say(phrase("{stopped} What is in flight ends; its outcomes follow here.", stopped=ending.stopped))
-            batch.stop()
-            out = None
-    if out is None and ending.stopped is not None:
-        ending.told_here += len(records)
-        for values in records:
-            say(json_line(values).decode().rstrip())
+    if out is None and ending.stopped is None:
+        return None
+    while some := list(itertools.islice(records, SETTLED_AT_ONCE)):  # a million lines may repeat one
+        if out is not None:
+            try:
+                out.write(*some)
+            except OSError as error:
+                ending.stopped = phrase("The outcome file takes no more ({why}).", why=error.strerror)
+                say(phrase("{stopped} What is in flight ends; its outcomes follow here.", stopped=ending.stopped))
+                batch.stop()
+                out = None
+        if out is None and ending.stopped is not None:
+            ending.told_here += len(some)
+            for values in some:
+                say(json_line(values).decode().rstrip())
     return out
 
 

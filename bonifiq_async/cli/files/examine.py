@@ -17,6 +17,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.ledger.sqlite.reader import AppliedChanges, LedgerFile
 
@@ -56,7 +57,7 @@ class Plan:
     """What a file asks for: every change counts once, also those that a ledger has as applied.
 
     Of these, `used_elsewhere` are so by the provider's word alone, and `settled` are all others. Neither are
-    sent, nor the rows left out: conflicts, and repeats of a row.
+    sent, nor the rows left out: conflicts, and rows that repeat another, which are `repeated`.
     """
 
     source: Source
@@ -68,6 +69,7 @@ class Plan:
     settled: CountedSums
     used_elsewhere: CountedSums
     marks: Marks = field(repr=False)
+    repeated: Repeats = field(factory=Repeats, repr=False)
 
     @property
     def to_send(self) -> int:
@@ -110,12 +112,14 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
         with _room_for(source):
             problems = _read(source, database, on_problem)
             problems += _leave_out_conflicts(database, on_problem, marks)
-            repeats = _leave_out_repeats(database, marks)
+            repeated = _leave_out_repeats(database, marks)
             changes, sums, customers = _totals(database)
         settled, elsewhere = CountedSums(), CountedSums()
         if applied is not None:
             settled, elsewhere = _settled(applied, source.adapter, marks)
-        return Plan(source, changes, customers, sums, repeats, problems, settled, elsewhere, marks)
+        return Plan(
+            source, changes, customers, sums, len(repeated), problems, settled, elsewhere, marks, repeated
+        )
 
 
 def _empty_database() -> sqlite3.Connection:
@@ -177,18 +181,18 @@ def _leave_out_conflicts(
     return conflicts
 
 
-def _leave_out_repeats(database: sqlite3.Connection, marks: Marks) -> int:
-    """Leave out each row that repeats an earlier one; return how many there are."""
+def _leave_out_repeats(database: sqlite3.Connection, marks: Marks) -> Repeats:
+    """Leave out each row that repeats an earlier one; return which."""
     database.execute(
-        "CREATE TEMP TABLE again AS SELECT line FROM shared CROSS JOIN seen"
+        "CREATE TEMP TABLE again AS SELECT first, line FROM shared CROSS JOIN seen"
         " ON seen.key = shared.key WHERE line > first"
     )
     database.execute("DELETE FROM seen WHERE line IN (SELECT line FROM again)")
-    repeats = 0
-    for (line,) in database.execute("SELECT line FROM again"):
-        repeats += 1
+    repeated = Repeats()
+    for first, line in database.execute("SELECT first, line FROM again ORDER BY first, line"):
+        repeated.put(first, line)
         marks.put([line], LEFT_OUT)
-    return repeats
+    return repeated
 
 
 def _totals(database: sqlite3.Connection) -> tuple[int, SumsByUnit, int]:

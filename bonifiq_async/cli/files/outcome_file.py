@@ -55,6 +55,7 @@ def columns(adapter: FileAdapter) -> tuple[str, ...]:
         "reason",
         "reference",
         *TOLD,
+        "repeats",
     )
 
 
@@ -88,8 +89,15 @@ def record(
         grounds.reason,
         grounds.reference,
         *_told(outcome.attempts, run),
+        None,
     )
     return dict(zip(columns(adapter), values, strict=True))
+
+
+def repetition(first: OutcomeRecord, line: int) -> OutcomeRecord:
+    """Return the outcome of a line that repeats the `first`: the same, which this one did nothing for."""
+    effect = "already_applied" if first["effect"] == "applied" else first["effect"]
+    return {**first, "line": line, "effect": effect, "attempts": 0, "repeats": first["line"]}
 
 
 def _told(attempts: Sequence[Attempt], run: int | None) -> tuple[object, object, object]:
@@ -239,6 +247,8 @@ class OutcomeFile:
         lines, size = [], self._size
         with _room():
             for each in records:
+                if each.get("repeats") and "repeats" not in self._columns:
+                    continue  # in a file of an earlier version, it would be a second line of the change
                 if self._written is None or self._written.put(written_line(each, size)):
                     lines.append(self._line(each))
                     size += len(lines[-1])

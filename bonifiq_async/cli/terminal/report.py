@@ -15,6 +15,7 @@ from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.examination.groups import Problems
+from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.language.library_errors import said
@@ -65,7 +66,7 @@ class RunEnding:
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
     changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
-    `out` has the outcomes.
+    `out` has the outcomes, also those of the `repeated` lines.
     `stopped` says why it ended early, and `advice` which setting to look at.
     `told_here` outcomes stand on standard error, because no file took them.
     """
@@ -85,6 +86,7 @@ class RunEnding:
     warned: int = 0
     warnings: list[str] = field(factory=list)
     out: Path | None = None
+    repeated: Repeats = field(factory=Repeats)
     examples: dict[Effect, list[str]] = field(factory=dict)
     run: int | None = None
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
+    "{file}, line {line}: repeats line {first}, and is left out": "{file}, linha {line}: repete a linha {first} e fica de fora",
+    "and {count} more that repeat others; --out FILE has them all": "e mais {count} que repetem outras; --out FILE tem todas",
     "{file} needs XlsxWriter: pip install 'bonifiq-async[cli]'. Nothing was sent.": "{file} precisa do XlsxWriter: pip install 'bonifiq-async[cli]'. Nada foi enviado.",
     "it was interrupted": "foi interrompido",
     "{file} was not made ({why}). The outcomes are in {lines}, and the same command makes it.": "{file} não foi criado ({why}). Os resultados estão em {lines}, e o mesmo comando o cria.",
