@@ -166,7 +166,10 @@ def test_a_wrong_credential_stops_the_run_at_once(console, sandbox):
 def test_an_outcome_file_of_another_kind_is_refused(console, sandbox):
     """Before anything is sent."""
     console.write("changes.csv", HEADER, "a,1,r,k")
-    for name, sentence in (("out.txt", "must end in .jsonl or .csv"), ("no/out.csv", "cannot be written")):
+    for name, sentence in (
+        ("out.txt", "must end in .xlsx, .csv or .jsonl"),
+        ("no/out.csv", "cannot be written"),
+    ):
         ended = console("apply", "changes.csv", "--yes", "--out", name, sandbox=sandbox)
         assert ended.code == Exit.USAGE
         assert sentence in ended.err

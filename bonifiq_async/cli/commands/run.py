@@ -342,7 +342,11 @@ def _write(
                 out.write(*some)
             except OSError as error:
                 ending.stopped = phrase("The outcome file takes no more ({why}).", why=error.strerror)
-                say(phrase("{stopped} What is in flight ends; its outcomes follow here.", stopped=ending.stopped))
+                say(
+                    phrase(
+                        "{stopped} What is in flight ends; its outcomes follow here.", stopped=ending.stopped
+                    )
+                )
                 batch.stop()
                 out = None
         if out is None and ending.stopped is not None:
