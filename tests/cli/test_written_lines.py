@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from console import HEADER, Console, process, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bonifiq_async import Effect, Outcome
+from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.commands.run import SETTLED_AT_ONCE
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, record
 from bonifiq_async.cli.files.written_lines import WrittenLine, WrittenLines
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import recorded
@@ -75,6 +78,31 @@ def test_each_change_has_one_line_which_says_what_its_ledger_does(of, chance, re
         if any(said[0] == "applied" for said in of[line.key]):
             assert line.effect == "applied"  # which has the answer
     file.close()
+
+
+def test_a_line_whose_successor_was_not_written_stays(tmp_path: Path, monkeypatch) -> None:
+    """A full disk leaves the file as it was, at the end of the run as well."""
+    path, row = tmp_path / "out.csv", CustomerRow("a", Decimal(1), "r", "k", line=2)
+    said = [
+        record(ADAPTER, row, Outcome(row, effect, None, ())) for effect in (Effect.UNKNOWN, Effect.APPLIED)
+    ]
+    with OutcomeFile(path, columns(ADAPTER)) as file:
+        file.write(said[0])
+    content = path.read_bytes()
+
+    def full(self: OutcomeFile, line: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    for takes, expected in ((False, content), (True, content.replace(b"unknown", b"applied"))):
+        with OutcomeFile(path, columns(ADAPTER)) as file, monkeypatch.context() as patched:
+            if not takes:
+                patched.setattr(OutcomeFile, "_append", full)
+                with pytest.raises(OSError, match="No space"):
+                    file.write(said[1])
+            else:
+                file.write(said[1])
+            file.finish()
+        assert path.read_bytes() == expected
 
 
 def test_what_was_applied_twice_is_told_twice() -> None:

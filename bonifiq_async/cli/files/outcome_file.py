@@ -5,10 +5,9 @@ import csv
 import itertools
 import json
 import os
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from errno import ENOENT, ENOSPC
+from errno import ENOENT
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +22,7 @@ from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
 from bonifiq_async.cli.files.rows import FORMATS, Format
-from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, written_line
+from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 OutcomeRecord = Mapping[str, object]
@@ -137,15 +136,6 @@ def kind_of(path: Path) -> Format:
     return kind
 
 
-@contextlib.contextmanager
-def _room() -> Iterator[None]:
-    """Raise `OSError` where the temporary folder does not take what is known of the file's lines."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise OSError(ENOSPC, f"the temporary folder does not take what it has: {error}") from None
-
-
 class OutcomeFile:
     """Writes whole lines: a write that fails, as on a full disk, leaves the file as it was before it.
 
@@ -161,6 +151,7 @@ class OutcomeFile:
         self._path, self._columns = path, columns
         self._form = form if kind_of(path) == "csv" else None
         self._written: WrittenLines | None = None
+        self._whole = True
         try:
             found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
             self._file = os.fdopen(found, "ab", buffering=0)
@@ -225,7 +216,7 @@ class OutcomeFile:
         self._form = evolve(self._form, decimal=mark)
 
     def _read_written(self) -> None:
-        with _room(), self._path.open("rb") as file:
+        with room(), self._path.open("rb") as file:
             self._written = WrittenLines()
             self._written.read(csv_lines(file, self._columns, self._form) if self._form else json_lines(file))
 
@@ -245,7 +236,8 @@ class OutcomeFile:
         nothing finds them there.
         """
         lines, size = [], self._size
-        with _room():
+        self._whole = False
+        with room():
             for each in records:
                 if each.get("repeats") and "repeats" not in self._columns:
                     continue  # in a file of an earlier version, it would be a second line of the change
@@ -255,6 +247,7 @@ class OutcomeFile:
         self._append(b"".join(lines))
         if os.fstat(self._file.fileno()).st_nlink == 0:
             raise FileNotFoundError(ENOENT, "it was deleted")
+        self._whole = True
 
     def _line(self, values: OutcomeRecord) -> bytes:
         return json_line(values) if self._form is None else self._form.line(map(values.get, self._columns))
@@ -275,7 +268,7 @@ class OutcomeFile:
         Until then, and where the disk does not take it, the last line of a change counts. JSON lines keep
         all: a program may be reading them.
         """
-        if self._form is None or self._written is None or not self._written.replaced:
+        if self._form is None or self._written is None or not (self._whole and self._written.replaced):
             return
         path = self._path.resolve()
         ours = os.fstat(self._file.fileno())

@@ -1,10 +1,12 @@
 """What stands in an outcome file: the line that counts for each change, and the lines that it replaces."""
 
+import contextlib
 import csv
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from errno import ENOSPC
 from typing import NamedTuple
 
 import msgspec
@@ -54,6 +56,15 @@ def following(before: tuple[str, bool] | None, now: tuple[str, bool]) -> Followi
     if was in _DONE and effect == "already_applied" and elsewhere is was_elsewhere:
         return Following.REPEATS
     return Following.ADDS if was == "applied" else Following.REPLACES
+
+
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """Raise `OSError` where the temporary folder does not take what is known of a file's lines."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(ENOSPC, f"the temporary folder does not take what it has: {error}") from None
 
 
 def _empty() -> sqlite3.Connection:
