@@ -91,9 +91,9 @@ def _ledger(name: str, *, raba7ni: bool = False) -> None:
 Screen = Callable[[Console], Ended]
 
 
-def _with_no(number: str, *options: str) -> Screen:
+def _with_no(number: str, *options: str, count: int = 2) -> Screen:
     def run(console: Console) -> Ended:
-        console.write("changes.csv", *rows(2))
+        console.write("changes.csv", *rows(count))
         with provider(lambda _: NOES[number]) as url:
             return console("apply", "changes.csv", "--yes", *options, **environment(url))
 
@@ -153,6 +153,16 @@ SCREENS: dict[str, Screen] = {
     "checkout-remove as json": _one(_says(REMOVED), "checkout-remove", "c", "k", "--json"),
     "checkout-remove with a bad total": _one(_says(REMOVED), "checkout-remove", "c", "k", "--total", HOSTILE),
     **{f"apply, {no}": _with_no(no) for no in NOES if no != "broken"},  # which is asked again for minutes
+    **{
+        f"apply where all is {no}": _with_no(no, "--give-up-at-start", "0.2", count=40)
+        for no in ("broken", "a page", "no address")
+    },
+    "apply where the sum is too large": _file(
+        HEADER, "c,9,r,o", name=f"{NAME}.csv", command=("apply", "--yes", "--confirm-above", "1")
+    ),
+    "apply above what is no amount": _file(
+        HEADER, "c,9,r,o", command=("apply", "--yes", "--confirm-above", HOSTILE)
+    ),
     "apply a warning to a file": _with_no("a warning", "--out", "out.jsonl"),
     "apply as json": _with_no("refused", "--json"),
     "apply a row that is not valid": _file(HEADER, f"c,{HOSTILE!r},r,o", command=("apply", "--yes")),

@@ -35,6 +35,12 @@ APPLY = ("apply", "changes.csv", "--yes")
 CASES = {
     "check": Case(["check", "changes.csv"], lost=Exit.DONE),
     "check a bad file": Case(["check", "bad.csv"], Exit.USAGE, Exit.USAGE),
+    "check as json": Case(["check", "changes.csv", "--json"], lost=Exit.DONE),
+    "convert what is there": Case(["convert", "changes.csv", "--to", "bad.csv"], Exit.USAGE, Exit.USAGE),
+    "history": Case(["history", "ledger"]),
+    "history as JSON lines": Case(["history", "ledger", "--format", "jsonl"]),
+    "history of runs": Case(["history", "ledger", "--runs"]),
+    "status as json": Case(["status", "ledger", "--json"]),
     "apply": Case([*APPLY, "--no-ledger"], lost=Exit.DONE, money=True),
     "apply as json": Case([*APPLY, "--no-ledger", "--json"], lost=Exit.DONE, money=True),
     "apply a bad file": Case(["apply", "bad.csv", "--yes"], Exit.USAGE, Exit.USAGE),
@@ -166,6 +172,33 @@ def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[st
     given = {**os.environ, **env}
     ended = subprocess.run(["bash", "-c", line], cwd=folder, env=given, capture_output=True, timeout=60)
     assert (ended.returncode, ended.stderr, ended.stdout.count(b"\n")) == (Exit.DONE, b"", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("check wrong.csv 2>&1", Exit.USAGE),
+        ("check some.csv", Exit.DONE),
+        ("history some", Exit.DONE),
+        ("history some --format csv", Exit.DONE),
+        ("--help", Exit.DONE),
+    ],
+)
+def test_a_command_whose_reader_takes_a_line_or_none_ends_with_its_own_code(
+    command: str, code: Exit, folder: Path, run: Run, env: dict[str, str]
+) -> None:
+    """Of a real shell; also where the reader takes what is said of each row."""
+    (folder / "wrong.csv").write_text("\n".join([rows(0)[0], *("c,x,r,o" for _ in range(20_000))]), "utf-8")
+    (folder / "some.csv").write_text("\n".join(rows(500)), "utf-8")
+    if not (folder / "some").exists():
+        run("apply", "some.csv", "--yes", "--ledger", "some")
+    for reader in ("head -n 1", "true"):
+        line = f"{sys.executable} -m bonifiq_async {command} | {reader}; exit ${{PIPESTATUS[0]}}"
+        given = {**os.environ, **env}
+        ended = subprocess.run(["bash", "-c", line], cwd=folder, env=given, capture_output=True, timeout=60)
+        assert (ended.returncode, ended.stderr) == (code, b"")
+        assert ended.stdout.count(b"\n") == (reader != "true")
 
 
 @pytest.mark.slow

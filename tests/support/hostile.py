@@ -43,6 +43,7 @@ NOES = {
     "credentials": (401, json.dumps(ENVELOPE).encode()),
     "broken": (500, json.dumps(ENVELOPE).encode()),
     "a page": (200, f"<html>{HOSTILE}".encode()),
+    "no address": (404, f"<html>{HOSTILE}".encode()),
     "a page of a refusal": (409, f"<html>{HOSTILE}".encode()),
     "a wrong member": (200, json.dumps({"HasError": False, "Result": {HOSTILE: 1, "Name": 7}}).encode()),
     "a warning": (200, json.dumps(WARNING).encode()),
