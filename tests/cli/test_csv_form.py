@@ -1,6 +1,7 @@
 """Outcome files in CSV as spreadsheets have them: their form, and texts that start no formula."""
 
 import csv
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -96,6 +97,55 @@ def test_a_file_of_an_earlier_version_goes_on_under_its_columns(console: Console
     first, second = csv.DictReader(Path("out.csv").read_text().splitlines(), strict=True)
     assert (first["change_key"], second["customer_id"], second["effect"]) == ("k", "'=1+1", "applied")
     assert list(second) == before and None not in second.values()
+
+
+STRANGE = ("=1+1", "@x", "+5511", "-a", "'=x", "'y")
+
+
+@pytest.mark.parametrize("name", ["plain.csv", "comma.csv", "point.csv", "plain.xlsx", "plain.jsonl"])
+def test_outcomes_can_be_applied_again_and_are_the_same_changes(console: Console, name: str) -> None:
+    """What stands before a text that would start a formula is no part of the key."""
+    console.write("changes.csv", HEADER, *(f"{text},-1.50,{text},{text}" for text in STRANGE))
+    with Sandbox() as sandbox:
+        form, command = name.partition(".")[0], ("--yes", "--ledger", "ledger", "--json")
+        assert (
+            console("apply", "changes.csv", *command, "--out", name, "--out-form", form, sandbox=sandbox).code
+            == 0
+        )
+        requests = sandbox.books.requests
+        assert requests == len(STRANGE)
+        ended = console("apply", name, *command, sandbox=sandbox)
+        assert (ended.code, sandbox.books.requests) == (0, requests)
+        assert json.loads(ended.out)["effects"]["already_applied"]["changes"] == len(STRANGE)
+
+
+def test_an_export_starts_no_formula_and_can_be_applied_again(console: Console) -> None:
+    lines = [f"{text},1,{text},{text}" for text in STRANGE]
+    console.write("changes.csv", "customer_id,value,reason,change_key", *lines)
+    with Sandbox() as sandbox:
+        command = ("--yes", "--ledger", "ledger", "--json")
+        assert console("apply", "changes.csv", *command, sandbox=sandbox).code == 0
+        exported = console("export", "ledger", "--effect", "applied").out
+        assert not [
+            cell for row in csv.reader(exported.splitlines()) for cell in row if cell[:1] in tuple("=+-@")
+        ]
+        Path("again.csv").write_text(exported)
+        Path("again-2.csv").write_text(exported.replace(",", ";"))
+        for again in ("again.csv", "again-2.csv"):
+            ended = console("apply", again, *command, sandbox=sandbox)
+            assert (ended.code, sandbox.books.requests) == (0, len(STRANGE))
+            assert json.loads(ended.out)["effects"]["already_applied"]["changes"] == len(STRANGE)
+    assert sorted(sandbox.books.keys()) == sorted(STRANGE)
+
+
+def test_an_apostrophe_in_another_file_is_part_of_the_key(console: Console) -> None:
+    """Else a file that was sent by an earlier version would go out again, under other keys."""
+    console.write("changes.csv", "customer_id,value,reason,change_key", "a,1,r,'=x")
+    console.write("more.csv", "customer_id;value;reason;change_key", "a;1,5;r;'-x")
+    with Sandbox() as sandbox:
+        for name in ("changes.csv", "more.csv"):
+            assert console("apply", name, "--yes", sandbox=sandbox).code == 0
+        assert sorted(sandbox.books.keys()) == ["'-x", "'=x"]
 
 
 def test_what_a_provider_says_starts_no_formula(console: Console) -> None:

@@ -16,6 +16,7 @@ from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
+from bonifiq_async.cli.files.formulas import guarded
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
 from bonifiq_async.cli.files.scratch import scratch
@@ -119,7 +120,7 @@ def together(rows: Iterator[T]) -> Iterator[list[T]]:
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
-    """Return rows as lines of CSV."""
+    """Return rows as lines of CSV, in which no text starts a formula."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return text.getvalue().encode()
@@ -133,7 +134,7 @@ def _unlike(row: ExportRow) -> bool:
 def _cell(value: object) -> object:
     if isinstance(value, dict):
         return json_line(value).decode().rstrip()
-    return "" if value is None else value
+    return guarded(value) if isinstance(value, str) else "" if value is None else value
 
 
 def told(ledger: Path, adapter: FileAdapter) -> str:

@@ -6,6 +6,9 @@ already, it is one more.
 """
 
 import re
+from collections.abc import Collection
+
+from bonifiq_async.cli.adapter import TOLD
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """The last four are the wide forms of the signs, which spreadsheets in East Asia take for them."""
@@ -19,3 +22,12 @@ def guarded(text: str) -> str:
 def unguarded(cell: str) -> str:
     """Return the text of which `guarded` made a cell."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) is not None else cell
+
+
+def has_guards(header: Collection[str]) -> bool:
+    """Say whether the texts of a CSV file with this header are guarded, as this command writes them.
+
+    It is known by `first_sent`. In other files an apostrophe is part of a key: without it, that would be
+    another key, and its change would go out again.
+    """
+    return TOLD[1] in header

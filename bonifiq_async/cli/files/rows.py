@@ -22,6 +22,7 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange, adapter_for
 from bonifiq_async.cli.examination.kinds import ProblemKind, kind_of
+from bonifiq_async.cli.files.formulas import has_guards, unguarded
 from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
 from bonifiq_async.cli.files.unfit import (
     alternatives,
@@ -232,6 +233,7 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
             header = _header(source, next(reader, []), reader.line_num)
             width = len(header)
             pick = itemgetter(*(header.index(name) if name in header else width for name in names))
+            guards = has_guards(header)
             line = reader.line_num + 1
             for cells in reader:
                 last = reader.line_num
@@ -247,7 +249,7 @@ def _csv_rows(source: Source, wanted: Wanted) -> Iterator[NumberedRow]:
                         cells.append("")
                     if len(cells) > width + 1:
                         cells[width:] = [""]
-                    given = pick(cells)
+                    given = tuple(map(unguarded, pick(cells))) if guards else pick(cells)
                     row = [cell.strip() or None for cell in given]
                     for at in as_it_stands:
                         if row[at] is not None:

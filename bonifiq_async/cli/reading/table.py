@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from bonifiq_async.cli.adapter import Columns
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.files.formulas import has_guards, unguarded
 from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
 from bonifiq_async.cli.files.spoilt import Spoilt, lost_zeros
 from bonifiq_async.cli.files.unfit import broken, too_wide
@@ -85,9 +86,11 @@ class TableWriter:
         `used` are the columns that are needed: their places in the file and among `names`, and their names.
         """
         numbers, row, width = "", [""] * len(self._columns.names), len(cells)
+        guards = not self._grid and has_guards(self._header.names)
         for place, at, name in used:
             cell = cells[place] if place < width else ""
             if isinstance(cell, str):
+                cell = unguarded(cell) if guards else cell
                 text = cell.strip()
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
                     return name, broken(name), ProblemKind.LINE_BREAK
