@@ -267,7 +267,7 @@ def test_refused_credentials_in_mid_run_hide_no_doubt(console):
 
 
 NO_OUT = {
-    "another ending": ("out.txt", "must end in .jsonl or .csv. Nothing was sent."),
+    "another ending": ("out.txt", "must end in .xlsx, .csv or .jsonl. Nothing was sent."),
     "no folder": ("nowhere/out.csv", "cannot be written: No such file or directory. Nothing was sent."),
 }
 

@@ -220,6 +220,7 @@ def test_a_member_that_means_nothing_is_named_with_what_may_be_meant(console):
     assert ended.err == (
         "f.jsonl, line 2: members that mean nothing here: custmer_reason (did you mean customer_reason?), "
         "Customer ID (did you mean customer_id?), shop\n"
+        "f.jsonl, line 2: repeats line 1, and is left out\n"
     )
 
 
