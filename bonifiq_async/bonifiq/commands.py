@@ -22,6 +22,7 @@ PORTUGUESE: Mapping[str, Template] = {
     ),
     "Take the cashback off a checkout (BonifiQ).": "Tira o cashback de um checkout (BonifiQ).",
     "R$ {amount}": "R$ {amount}",
+    "give exactly one of change_key and reference": "informe change_key ou reference, uma das duas",
     "customer id": "identificador do cliente",
     "customer exists": "cliente existe",
     "cashback balance": "saldo de cashback",

@@ -86,7 +86,7 @@ class BonifiQFiles(FileAdapter):
         key = change_key_for(customer_id, value, reference) if by_reference else change_key
         # An export has both, and they agree.
         if not (by_key or by_reference) or (by_key and key != change_key):
-            raise PayloadError("give exactly one of change_key and reference", path="change_key")
+            raise PayloadError(phrase("give exactly one of change_key and reference"), path="change_key")
         reason = "" if reason is None else reason
         known = reference if by_reference else None
         return CustomerRow(customer_id, value, reason, key, customer_reason, line, known)

@@ -81,7 +81,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        show(f"bonifiq-async {version('bonifiq-async')}")
+        show(joined(("bonifiq-async", version("bonifiq-async")), " "))
         raise typer.Exit
 
 
@@ -263,7 +263,7 @@ def history(
     question = Question(customer, key, reference, since, until, effect or (), run)
     if list_runs:
         if question != Question():
-            raise typer.BadParameter("stands alone, with --format or --json", param_hint="--runs")
+            raise typer.BadParameter(phrase("stands alone, with --format or --json"), param_hint="--runs")
         command.list_runs(ledger, shown)
         return
     command.history(ledger, question, shown)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bonifiq_async._provider.registry import names
+from bonifiq_async.cli.language.phrase import joined, phrase
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.reading.dialect import FormOptions
@@ -82,13 +83,15 @@ def form_of(
     if save_profile is not None:
         from bonifiq_async.cli.terminal.screen import say
 
-        say(f"Saved in {save(found, folder, save_profile)}.")
+        say(phrase("Saved in {path}.", path=save(found, folder, save_profile)))
     return found
 
 
 def _known(provider: str) -> str:
     if provider not in names():
-        raise typer.BadParameter(f"{provider!r} is not one of {', '.join(map(repr, names()))}.")
+        raise typer.BadParameter(
+            phrase("{given} is not one of {names}.", given=repr(provider), names=joined(map(repr, names())))
+        )
     return provider
 
 

@@ -18,7 +18,7 @@ def origin(command: str, file: str = "", content: Path | None = None) -> RunOrig
     if content is not None:
         with content.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    named = os.path.abspath(file) if file and Path(file).exists() else file
+    named = os.path.abspath(file) if file and Path(file).exists() else str(file)
     return RunOrigin(command, _user(), platform.node(), named, digest)
 
 

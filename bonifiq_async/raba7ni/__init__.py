@@ -69,6 +69,37 @@ __all__ = [
     "SignedIn",
 ]
 
+PORTUGUESE: dict[str, str] = {
+    "purchases": "compras",
+    "refunds, redemptions": "devoluções, resgates",
+    "operation is {shown}; write earn or refund": "operation é {shown}; escreva earn ou refund",
+    "operation is 'redeem', which needs the member's sign-in: redeem from a program": (
+        "operation é 'redeem', que precisa do acesso do membro: resgate a partir de um programa"
+    ),
+    "{name} belongs to the operation {operation} alone": "{name} pertence só à operação {operation}",
+    "{field} is {shown}; write a whole number": "{field} é {shown}; escreva um número inteiro",
+    "metadata is no JSON object": "metadata não é um objeto JSON",
+    "the provider shows balance and history by member id, and this is {member}": (
+        "o provedor mostra saldo e histórico pelo id do membro, e este é {member}"
+    ),
+    "{count} movements were read": "{count} movimentações foram lidas",
+    "{count} movements were read, and there may be more": (
+        "{count} movimentações foram lidas, e pode haver mais"
+    ),
+    "it takes {amount} if it took effect": "retira {amount} se teve efeito",
+    "it moves about {amount} ({percentage}%) if it took effect": (
+        "movimenta cerca de {amount} ({percentage}%) se teve efeito"
+    ),
+    "by how much it moves the balance, the card does not say": "o cartão não diz quanto o saldo muda",
+    "by how much it moves the balance, the card's percentage does not tell": (
+        "a porcentagem do cartão não diz quanto o saldo muda"
+    ),
+    "raba7ni knows no keys, so that none is used twice: leave out --duplicates.": (
+        "raba7ni não tem chaves, então nenhuma é usada duas vezes: deixe --duplicates de fora."
+    ),
+}
+"""What the command line says of it alone, in Portuguese; here, because `files` imports the client."""
+
 PROVIDER = ProviderSpec(
     name="raba7ni",
     title="Raba7ni",
@@ -83,6 +114,7 @@ PROVIDER = ProviderSpec(
         "members": "the ids that exist",
         "scopes": "what the key may do",
     },
+    portuguese=ObjectReference(__name__, "PORTUGUESE"),
 )
 """What the registry loads."""
 

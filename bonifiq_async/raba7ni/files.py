@@ -20,7 +20,7 @@ from bonifiq_async._model.errors import (
     RefusedError,
 )
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.money import EXACT, spelled
+from bonifiq_async._model.money import EXACT
 from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.cli.adapter import (
     BalanceEvidence,
@@ -34,6 +34,8 @@ from bonifiq_async.cli.adapter import (
     OfCustomer,
 )
 from bonifiq_async.cli.files.rows import Cells, amount
+from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund, unit_of
@@ -101,22 +103,28 @@ def _said(cell: object) -> object:
 
 def _no_operation(operation: object) -> str:
     if operation == "redeem":
-        return "operation is 'redeem', which needs the member's sign-in: redeem from a program"
-    return f"operation is {'empty' if operation is None else repr(operation)[:40]}; write earn or refund"
+        return phrase("operation is 'redeem', which needs the member's sign-in: redeem from a program")
+    shown = phrase("empty") if operation is None else repr(operation)[:40]
+    return phrase("operation is {shown}; write earn or refund", shown=shown)
 
 
 def _only_for(operation: str, **cells: object) -> None:
     for name, cell in cells.items():
         if cell is not None:
-            raise PayloadError(f"{name} belongs to the operation {operation} alone", path=name)
+            alone = phrase(
+                "{name} belongs to the operation {operation} alone", name=name, operation=operation
+            )
+            raise PayloadError(alone, path=name)
 
 
 def _whole(cell: object, field: str) -> int:
     if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) <= validation.MAX_DIGITS:
         cell = int(cell)
     if type(cell) is not int:
-        shown = "empty" if cell is None else repr(cell)[:40]
-        raise PayloadError(f"{field} is {shown}; write a whole number", path=field)
+        shown = phrase("empty") if cell is None else repr(cell)[:40]
+        raise PayloadError(
+            phrase("{field} is {shown}; write a whole number", field=field, shown=shown), path=field
+        )
     return validation.number(cell, field)
 
 
@@ -128,7 +136,7 @@ def _object(cell: object) -> Mapping[str, object] | None:
         except (PayloadError, UnicodeEncodeError):
             cell = ()
     if cell is not None and not isinstance(cell, dict):
-        raise PayloadError("metadata is no JSON object", path="metadata")
+        raise PayloadError(phrase("metadata is no JSON object"), path="metadata")
     return cell
 
 
@@ -142,11 +150,13 @@ class HistoryReader:
         kind, _, number = member.partition(":")
         if kind != "id":
             return BalanceEvidence(
-                f"the provider shows balance and history by member id, and this is {member}"
+                phrase(
+                    "the provider shows balance and history by member id, and this is {member}", member=member
+                )
             )
         try:
             balance = await cashback.balance(int(card), int(number))
-            said, expected = _expected(doubt, balance)
+            meaning, expected = _expected(doubt, balance)
             movements, read = [], 0
             async for line in cashback.history(int(card), int(number)):
                 read += 1
@@ -159,10 +169,11 @@ class HistoryReader:
         except AuthenticationError:
             raise
         except RefusedError as error:
-            return BalanceEvidence(str(error))
-        note = f"{said}; {read} movements were read"
+            return BalanceEvidence(said(error))
+        counted = phrase("{count} movements were read", count=read)
         if read == MOST_MOVEMENTS:
-            note += ", and there may be more"
+            counted = phrase("{count} movements were read, and there may be more", count=read)
+        note = joined((meaning, counted), "; ")
         return BalanceEvidence(note, balance.cashback_balance, tuple(movements))
 
 
@@ -183,17 +194,25 @@ def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal |
     body = decode(doubt.body)
     deducted = body.get("cashback_to_deduct") if isinstance(body, dict) else None
     if isinstance(deducted, Decimal | int):
-        return f"it takes {spelled(Decimal(deducted))} if it took effect", -Decimal(deducted)
+        return _takes(Decimal(deducted)), -Decimal(deducted)
     if doubt.operation == REDEEM.name:
-        return f"it takes {spelled(abs(doubt.value))} if it took effect", doubt.value
+        return _takes(abs(doubt.value)), doubt.value
     if balance.cashback_percentage is None:
-        return "by how much it moves the balance, the card does not say", None
+        return phrase("by how much it moves the balance, the card does not say"), None
     try:
         share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-        spelt = spelled(canonical(share))
+        moved = phrase(
+            "it moves about {amount} ({percentage}%) if it took effect",
+            amount=number(canonical(share)),
+            percentage=balance.cashback_percentage,
+        )
     except ArithmeticError:
-        return "by how much it moves the balance, the card's percentage does not tell", None
-    return f"it moves about {spelt} ({balance.cashback_percentage}%) if it took effect", share
+        return phrase("by how much it moves the balance, the card's percentage does not tell"), None
+    return moved, share
+
+
+def _takes(amount: Decimal) -> Phrase:
+    return phrase("it takes {amount} if it took effect", amount=number(amount))
 
 
 class Raba7niFiles(FileAdapter):
@@ -212,7 +231,7 @@ class Raba7niFiles(FileAdapter):
     )
     change_columns = ("operation", "card_id", "member", "amount")
     answer_columns = ("transaction_id", "cashback", "new_balance", "member_id")
-    sum_labels = ("purchases", "refunds, redemptions")
+    sum_labels = (phrase("purchases"), phrase("refunds, redemptions"))
     evidence: ClassVar[EvidenceReader | None] = HistoryReader()
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
@@ -314,7 +333,7 @@ class Raba7niFiles(FileAdapter):
 
         if duplicates is not None:
             raise ConfigurationError(
-                "raba7ni knows no keys, so that none is used twice: leave out --duplicates."
+                phrase("raba7ni knows no keys, so that none is used twice: leave out --duplicates.")
             )
         return Raba7niSandbox(faults=faults, credentials=SANDBOX_CREDENTIALS, port=port)
 

@@ -16,6 +16,7 @@ from bonifiq_async.cli.commands.run import PATIENCE, Settings, send
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.rows import Source
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.report import Comparison, RunEnding, comparison_table, ending_table
 from bonifiq_async.cli.terminal.screen import show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
@@ -30,7 +31,14 @@ def demo(changes: int, seed: int, faults: FaultScript) -> int:
     with whatever_is_read(to_the_end=False):
         show_table(ending_table(found.ending))
         show_table(comparison_table(found))
-        show(f"{changes:,} changes, {found.lost} lost, {found.doubled} doubled.")
+        show(
+            phrase(
+                "{count:,} changes, {lost} lost, {doubled} doubled.",
+                count=changes,
+                lost=found.lost,
+                doubled=found.doubled,
+            )
+        )
     if found.ending.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if found.agrees else Exit.BUG

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import Table, show_table
@@ -59,8 +60,8 @@ def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven
             proofs.extend(conducted.proofs)
             timelines.extend([] if conducted.timeline is None else [conducted.timeline])
             for proof in conducted.proofs:
-                say(f"{proof.name}: {'holds' if proof.holds else 'FAILS'}")
-            say(f"{conducted.seconds:.0f} s")
+                say(joined((proof.name, _result(proof)), ": "))
+            say(phrase("{seconds:.0f} s", seconds=conducted.seconds))
     chosen = "".join(f" --only {name}" for name in only)
     command = f"bonifiq prove --scale {scale} --seed {seed}{chosen}"
     proven = Proven(Head(scale, seed, time.monotonic() - began, command), proofs, timelines)
@@ -71,29 +72,46 @@ def run(scale: str, seed: int, only: Sequence[str], html: Path | None) -> Proven
 
 def report(proven: Proven) -> None:
     """Print the table, what is wrong, and how to repeat it. Raises `Lost`."""
-    title = "What is promised, tried against the sandbox"
+    title = phrase("What is promised, tried against the sandbox")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("claim", no_wrap=True)
+    table.add_column(phrase("claim"), no_wrap=True)
     table.add_column("")
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for proof in proven.proofs:
         values = (getattr(proof.finding.figures, name) for name in COLUMNS)
-        cells = ("" if value is None else f"{value:,}" for value in values)
-        table.add_row(proof.name, "holds" if proof.holds else "FAILS", *cells)
+        cells = ("" if value is None else phrase("{value:,}", value=value) for value in values)
+        table.add_row(proof.name, _result(proof), *cells)
     show_table(table)
     for timeline in proven.timelines:
-        kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(timeline.kinds.items()))
-        show(f"{timeline.name}, faults by kind: {kinds}.")
+        kinds = joined(
+            [
+                joined((name, phrase("{count:,}", count=count)), " ")
+                for name, count in sorted(timeline.kinds.items())
+            ]
+        )
+        show(phrase("{name}, faults by kind: {kinds}.", name=timeline.name, kinds=joined(kinds)))
     for proof in proven.proofs:
-        show(f"{proof.name}: {proof.says} ({'; '.join(filter(None, (proof.provider, proof.finding.note)))})")
+        notes = joined(filter(None, (proof.provider, proof.finding.note)), "; ")
+        show(phrase("{name}: {says} ({notes})", name=proof.name, says=proof.says, notes=notes))
         for problem in proof.finding.problems:
-            show(f"  {problem}")
+            show(phrase("  {problem}", problem=problem))
     failed = [proof.name for proof in proven.proofs if not proof.holds]
     head = proven.head
-    show(f"{len(proven.proofs) - len(failed)} of {len(proven.proofs)} claims hold, in {head.seconds:,.0f} s.")
+    show(
+        phrase(
+            "{holding} of {count} claims hold, in {seconds:,.0f} s.",
+            holding=len(proven.proofs) - len(failed),
+            count=len(proven.proofs),
+            seconds=head.seconds,
+        )
+    )
     if failed:
-        show(f"Seed {head.seed} repeats it: {head.command}")
+        show(phrase("Seed {seed} repeats it: {command}", seed=head.seed, command=head.command))
+
+
+def _result(proof: Proof) -> Phrase:
+    return phrase("holds") if proof.holds else phrase("FAILS")
 
 
 def proven_json(proven: Proven) -> bytes:
@@ -148,4 +166,6 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise ConfigurationError(f"The page {path} cannot be written: {error.strerror}.") from None
+        raise ConfigurationError(
+            phrase("The page {path} cannot be written: {why}.", path=path, why=error.strerror)
+        ) from None

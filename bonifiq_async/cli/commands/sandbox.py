@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import say, show
 from bonifiq_async.sandbox import FaultScript
 
@@ -25,12 +26,22 @@ def serve(adapter: FileAdapter, port: int, faults: FaultScript, duplicates: str 
         box.start()
     except OSError as error:
         raise ConfigurationError(
-            f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
+            phrase(
+                "Port {port} cannot be used: {why}. Choose another with --port.",
+                port=port,
+                why=error.strerror,
+            )
         ) from None
     try:
-        show(*[f"export {name}={value}" for name, value in box.environment().items()])
-        say("The sandbox is running; set the lines above in another shell. Ctrl-C ends it.")
+        show(*[joined(("export ", name, "=", value), "") for name, value in box.environment().items()])
+        say(phrase("The sandbox is running; set the lines above in another shell. Ctrl-C ends it."))
         over.wait()
     finally:
         box.stop()
-    say(f"{box.books.requests:,} requests arrived, {box.faults.met.total():,} of them failed on purpose.")
+    say(
+        phrase(
+            "{requests:,} requests arrived, {failed:,} of them failed on purpose.",
+            requests=box.books.requests,
+            failed=box.faults.met.total(),
+        )
+    )

@@ -19,6 +19,7 @@ from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.rows import Problem, Source
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.sqlite.reader import AppliedChanges, LedgerFile
 
 TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE = range(4)
@@ -174,7 +175,7 @@ def _leave_out_conflicts(
     conflicts = 0
     for line, other in found:
         conflicts += 1
-        message = f"its key stands for another change in line {other}"
+        message = phrase("its key stands for another change in line {line}", line=other)
         on_problem(Problem(line, "change_key", message, ProblemKind.CONFLICT))
         marks.put([line], LEFT_OUT)
     database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE other IS NOT NULL)")
@@ -227,6 +228,10 @@ def _room_for(source: Source) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise ConfigurationError(
-            f"{source.name} cannot be checked: the temporary folder does not take it ({error}). "
-            "Nothing was sent; free disk space there."
+            phrase(
+                "{file} cannot be checked: the temporary folder does not take it ({why}). Nothing was sent; "
+                "free disk space there.",
+                file=source.name,
+                why=error,
+            )
         ) from None

@@ -5,6 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from attrs import define, field
 
+from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.language.phrase import Phrase, phrase
+
 MOST = 20
 """Names that are shown at the most: each line of a file may have others."""
 ALIKE = 0.75
@@ -31,7 +34,12 @@ class Misspelt:
 
     def _said(self, name: str) -> str:
         meant = meaning(name, self.known)
-        return name if meant is None else f"{name} (did you mean {meant}?)"
+        return name if meant is None else did_you_mean(name, meant)
+
+
+def did_you_mean(name: str, meant: str) -> Phrase:
+    """Return a name with the one that may be meant."""
+    return phrase("{name} (did you mean {meant}?)", name=printable(name), meant=meant)
 
 
 def meaning(name: str, known: Sequence[str]) -> str | None:

@@ -23,6 +23,7 @@ from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 OutcomeRecord = Mapping[str, object]
@@ -131,7 +132,7 @@ def kind_of(path: Path) -> Format:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ConfigurationError(
-            f"The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent."
+            phrase("The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent.", path=path)
         )
     return kind
 
@@ -166,7 +167,11 @@ class OutcomeFile:
                 unusable.pop_all()
         except OSError as error:
             raise ConfigurationError(
-                f"The outcome file {path} cannot be written: {error.strerror}. Nothing was sent."
+                phrase(
+                    "The outcome file {path} cannot be written: {why}. Nothing was sent.",
+                    path=path,
+                    why=error.strerror,
+                )
             ) from None
 
     def _head(self) -> bytes:
@@ -182,8 +187,11 @@ class OutcomeFile:
         foreign = len(last) == _LONGEST_LINE or (self._form is None and not _is_of_an_outcome(last))
         if last and not whole and foreign:
             raise ConfigurationError(
-                f"The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing "
-                "was sent."
+                phrase(
+                    "The outcome file {path} ends in half a line, which is of no outcome; name another. "
+                    "Nothing was sent.",
+                    path=path,
+                )
             )
         make_private(path)  # it holds customer data; another file, named by mistake, is left as it is
         if whole:
@@ -205,8 +213,12 @@ class OutcomeFile:
             found = form_of(file.readline(_LONGEST_LINE), self._columns, _NEEDED)
             if found is None:
                 raise ConfigurationError(
-                    f"The outcome file {self._path} does not have the columns {','.join(self._columns)}; "
-                    "name another. Nothing was sent."
+                    phrase(
+                        "The outcome file {path} does not have the columns {names}; name another. Nothing "
+                        "was sent.",
+                        path=self._path,
+                        names=joined(self._columns, ","),
+                    )
                 )
             self._form, self._columns = evolve(found[0], decimal=form.decimal), tuple(found[1])
             rows = (

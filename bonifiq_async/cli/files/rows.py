@@ -34,6 +34,7 @@ from bonifiq_async.cli.files.unfit import (
     too_wide,
     twice,
 )
+from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Source:
                 name, message, kind = spoilt
                 cell = cells[names.index(name)]
             except PayloadError as error:
-                name, message, kind, cell = error.path, str(error), ProblemKind.INVALID, None
+                name, message, kind, cell = error.path, said(error), ProblemKind.INVALID, None
                 if name in names:
                     cell = cells[names.index(name)]
                     kind = kind_of(cell, amount=name in columns.amounts)

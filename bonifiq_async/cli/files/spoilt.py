@@ -13,6 +13,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
 Spoilt = tuple[str, str, ProblemKind]
 """The column of a cell, what is wrong with it, and of which kind that is."""
@@ -23,14 +24,14 @@ _KINDS = (
     # "Error Codes in LibreOffice Calc").
     (
         r"#n/[ad]|#div/0!?|#getting_data|#obtendo_dados|#[^\W\d](?:[^\W\d]|[\u0300-\u036f])+[!?]|erro?:5\d\d",
-        "which is how a spreadsheet shows an error; correct its formula",
+        phrase("which is how a spreadsheet shows an error; correct its formula"),
     ),
     # More digits than a column of numbers shows: they are lost when such a file is saved.
     (
         r"[+-]?[0-9]{1,3}(?:[.,][0-9]+)?e[+-][0-9]{2,3}",
-        "a number of which a spreadsheet shows the first digits alone; make its column one of text",
+        phrase("a number of which a spreadsheet shows the first digits alone; make its column one of text"),
     ),
-    (r"#{2,}", "which is how a spreadsheet shows a column that is too narrow; widen it"),
+    (r"#{2,}", phrase("which is how a spreadsheet shows a column that is too narrow; widen it")),
 )
 _SPOILT = re.compile("|".join(f"({form})" for form, _ in _KINDS), re.IGNORECASE)
 
@@ -60,7 +61,8 @@ def first_spoilt(columns: Sequence[Naming], cells: Sequence[object]) -> Spoilt |
             continue  # as most are; the forms are tried on the others
         if (form := _SPOILT.fullmatch(cell.strip())) is not None:
             how = _KINDS[(form.lastindex or 1) - 1][1]
-            return column.name, f"{column.name} is {cell!r:.60}, {how}", ProblemKind.SPOILT
+            said = phrase("{name} is {cell}, {how}", name=column.name, cell=f"{cell!r:.60}", how=how)
+            return column.name, said, ProblemKind.SPOILT
     return None
 
 
@@ -72,7 +74,12 @@ def _unlike_a_customer(column: Naming, cell: str) -> tuple[str, ProblemKind] | N
     for each in cell:
         if unicodedata.category(each) in ("Cf", "Zs", "Zl", "Zp") and each != " ":
             what = f"U+{ord(each):04X} {unicodedata.name(each, '')}".rstrip()
-            said = f"{column.name} has an invisible character, {what}: {cell!a}; take it out"
+            said = phrase(
+                "{name} has an invisible character, {what}: {cell}; take it out",
+                name=column.name,
+                what=what,
+                cell=ascii(cell),
+            )
             return said, ProblemKind.INVISIBLE
     return None
 
@@ -87,9 +94,13 @@ def lost_zeros(name: str, text: str, *, number: bool = False) -> str | None:
     for kind, length, first in (("CPF", 11, 9), ("CNPJ", 14, 12)):
         least = first if number else length - 1
         if least <= len(text) < length and _checks(text.zfill(length)):
-            return (
-                f"{name} is {text}, a {kind} without its first zeros, which a spreadsheet takes from a "
-                f"number; make its column one of text and write {text.zfill(length)}"
+            return phrase(
+                "{name} is {text}, a {kind} without its first zeros, which a spreadsheet takes from a "
+                "number; make its column one of text and write {whole}",
+                name=name,
+                text=text,
+                kind=kind,
+                whole=text.zfill(length),
             )
     return None
 
@@ -130,14 +141,24 @@ def too_exact(
                 continue
             rest = cell.partition(".")[2]
             if len(rest) > decimals and rest.isdigit():
-                said = f"{name} is {cell!r:.40}; an amount has {decimals} decimals at the most"
+                said = _too_exact(name, f"{cell!r:.40}", decimals)
                 if plain and len(rest) == 3 and _GROUPED.fullmatch(cell):
-                    said += f". If it is {cell.replace('.', '')}, say so with --decimal ,"
+                    grouped = cell.replace(".", "")
+                    other = phrase("If it is {amount}, say so with --decimal ,", amount=grouped)
+                    said = joined((said, other), ". ")
                 return name, said, ProblemKind.DECIMALS
         elif isinstance(cell, Decimal) and cell != round(cell, decimals):
-            said = f"{name} is {cell}; an amount has {decimals} decimals at the most"
-            return name, said, ProblemKind.DECIMALS
+            return name, _too_exact(name, str(cell), decimals), ProblemKind.DECIMALS
     return None
+
+
+def _too_exact(name: str, cell: str, decimals: int) -> Phrase:
+    return phrase(
+        "{name} is {cell}; an amount has {decimals} decimals at the most",
+        name=name,
+        cell=cell,
+        decimals=decimals,
+    )
 
 
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")

@@ -56,6 +56,14 @@ def alternatives(names: Sequence[str]) -> Phrase:
     return said
 
 
+def every(names: Sequence[str]) -> Phrase:
+    """Return columns that are meant all together."""
+    said = joined(names[:1])
+    for name in names[1:]:
+        said = phrase("{first} and {second}", first=said, second=name)
+    return said
+
+
 def twice(names: Iterable[str]) -> Phrase:
     """Say that a header has columns twice."""
     return phrase("the header has {names} twice", names=joined(sorted(names)))

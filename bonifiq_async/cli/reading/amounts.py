@@ -11,10 +11,11 @@ from functools import lru_cache
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.language.phrase import Phrase, phrase
 
 POINT, COMMA = ".", ","
 MARKS = (POINT, COMMA)
-NAMES = {POINT: "a point", COMMA: "a comma"}
+NAMES = {POINT: phrase("a point"), COMMA: phrase("a comma")}
 
 _MINUS = "-\u2212"
 _DIGITS = {
@@ -65,7 +66,12 @@ def is_plain(text: str) -> bool:
 
 def unclear(text: str, read: dict[str, Decimal]) -> str:
     """Say what `text` would be under each mark."""
-    return f"{text!r:.40} is {read[COMMA]:f} with a decimal comma, and {read[POINT]:f} with a decimal point"
+    return phrase(
+        "{text} is {comma} with a decimal comma, and {point} with a decimal point",
+        text=f"{text!r:.40}",
+        comma=f"{read[COMMA]:f}",
+        point=f"{read[POINT]:f}",
+    )
 
 
 @frozen
@@ -75,8 +81,9 @@ class Example:
     line: int
     text: str
 
-    def __str__(self) -> str:
-        return f"{self.text!r:.40} in line {self.line}"
+    def said(self) -> Phrase:
+        """Return what it is and where."""
+        return phrase("{text} in line {line}", text=f"{self.text!r:.40}", line=self.line)
 
 
 @define
@@ -112,11 +119,19 @@ def read_amount(text: str, mark: str, currency: tuple[str, ...]) -> Decimal | tu
     if mark in read:
         return read[mark]
     if read:
-        said = f"is {text!r:.40}, but the decimal mark is {NAMES[mark]}, and this amount has another one"
+        said = phrase(
+            "is {text}, but the decimal mark is {mark}, and this amount has another one",
+            text=f"{text!r:.40}",
+            mark=NAMES[mark],
+        )
         return said, ProblemKind.DECIMAL_COMMA if mark == POINT else ProblemKind.DECIMAL_POINT
     if any(sign in text for sign in MARKS) and re.fullmatch(r"[\s0-9.,]+", text):
-        return f"is {text!r:.40}, whose digits are grouped as no amount is", ProblemKind.NO_AMOUNT
-    return f"is {text!r:.40}, which is no amount such as 10{mark}50", ProblemKind.NO_AMOUNT
+        grouped = phrase("is {text}, whose digits are grouped as no amount is", text=f"{text!r:.40}")
+        return grouped, ProblemKind.NO_AMOUNT
+    said = phrase(
+        "is {text}, which is no amount such as {example}", text=f"{text!r:.40}", example=f"10{mark}50"
+    )
+    return said, ProblemKind.NO_AMOUNT
 
 
 def text_of_number(number: float) -> str | None:

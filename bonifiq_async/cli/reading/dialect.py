@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import COMMA, NAMES, POINT, Example, MarkEvidence
 from bonifiq_async.cli.reading.headers import SAID, Column
 
-PLAIN_FORM = "as the plain form has it"
+PLAIN_FORM = phrase("as the plain form has it")
 
 
 @frozen
@@ -67,8 +68,14 @@ class Dialect:
 
     def facts(self) -> Mapping[str, Fact]:
         """Return what is known, by the name under which it is shown, in the order in which it is shown."""
-        known = {"encoding": self.encoding, "delimiter": self.delimiter, "sheet": self.sheet}
-        marks = {f"decimal mark of {name}": found for name, found in self.decimal.items()}
+        known: dict[str, Fact | None] = {
+            phrase("encoding"): self.encoding,
+            phrase("delimiter"): self.delimiter,
+            phrase("sheet"): self.sheet,
+        }
+        marks: dict[str, Fact] = {
+            phrase("decimal mark of {name}", name=name): found for name, found in self.decimal.items()
+        }
         return {name: found for name, found in known.items() if found is not None} | marks
 
     def values(self) -> Mapping[str, object]:
@@ -109,17 +116,22 @@ def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: boo
     proof = evidence.proof
     if len(proof) == 2 and not plain:
         raise ConfigurationError(
-            f"The amounts under {column} have two decimal marks: {proof[COMMA]} has a comma, and "
-            f"{proof[POINT]} has a point. Nothing was sent; say with --decimal which of them counts."
+            phrase(
+                "The amounts under {name} have two decimal marks: {comma} has a comma, and {point} has a "
+                "point. Nothing was sent; say with --decimal which of them counts.",
+                name=column,
+                comma=proof[COMMA].said(),
+                point=proof[POINT].said(),
+            )
         )
     if len(proof) == 1 and (COMMA in proof or not plain):
         ((mark, example),) = proof.items()
-        return Fact(mark, f"{example} can have {NAMES[mark]} alone")
+        return Fact(mark, phrase("{example} can have {mark} alone", example=example.said(), mark=NAMES[mark]))
     if plain:
         return Fact(POINT, PLAIN_FORM)
     if evidence.unclear is not None:
         return Unclear(column, evidence.unclear)
-    return Fact(POINT, "no amount needs one")
+    return Fact(POINT, phrase("no amount needs one"))
 
 
 def form_options(
@@ -130,16 +142,28 @@ def form_options(
     for each in maps:
         header, equals, name = each.rpartition("=")
         if not equals or not header.strip() or not name.strip():
-            raise ConfigurationError(f"--map is {each!r:.60}; write it as 'HEADER=COLUMN'.")
+            raise ConfigurationError(
+                phrase("--map is {given}; write it as 'HEADER=COLUMN'.", given=f"{each!r:.60}")
+            )
         columns[header.strip()] = name.strip()
     marks = {"comma": ",", "point": ".", ",": ",", ".": "."}
     if decimal is not None and decimal not in marks:
-        raise ConfigurationError(f"--decimal is {decimal!r:.20}; write , or . (or comma, or point).")
+        raise ConfigurationError(
+            phrase("--decimal is {given}; write , or . (or comma, or point).", given=f"{decimal!r:.20}")
+        )
     delimiters = {"tab": "\t", "\\t": "\t", **{each: each for each in DELIMITERS}}
     if delimiter is not None and delimiter not in delimiters:
-        raise ConfigurationError(f"--delimiter is {delimiter!r:.20}; write one of , ; | tab.")
+        raise ConfigurationError(
+            phrase("--delimiter is {given}; write one of , ; | tab.", given=f"{delimiter!r:.20}")
+        )
     if encoding is not None and encoding.lower() not in ENCODINGS:
-        raise ConfigurationError(f"--encoding is {encoding!r:.20}; write one of {', '.join(ENCODINGS)}.")
+        raise ConfigurationError(
+            phrase(
+                "--encoding is {given}; write one of {names}.",
+                given=f"{encoding!r:.20}",
+                names=joined(ENCODINGS),
+            )
+        )
     return FormOptions(
         None if encoding is None else encoding.lower(),
         None if delimiter is None else delimiters[delimiter],

@@ -8,12 +8,16 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.files.misspelt import did_you_mean
 from bonifiq_async.cli.files.misspelt import meaning as meant_by
+from bonifiq_async.cli.files.unfit import alternatives, every
+from bonifiq_async.cli.files.unfit import twice as has_twice
+from bonifiq_async.cli.language.phrase import joined, phrase
 
-SAID = "said"
-AS_IT_IS = "its name"
-SPELT = "its name, spelt otherwise"
-USUAL = "a usual name for it"
+SAID = phrase("said")
+AS_IT_IS = phrase("its name")
+SPELT = phrase("its name, spelt otherwise")
+USUAL = phrase("a usual name for it")
 
 
 def folded(name: str) -> str:
@@ -68,11 +72,13 @@ def header_of(cells: Sequence[str], columns: Columns, said: Mapping[str, str]) -
     claimed: set[int] = set()
     for header, name in said.items():
         if name not in columns.names:
-            return f"--map says {name}, which is none of {', '.join(columns.names)}"
+            return phrase(
+                "--map says {name}, which is none of {names}", name=name, names=joined(columns.names)
+            )
         places = [place for place, each in enumerate(names) if folded(each) == folded(header)]
         if not places:
             have = printable(", ".join(filter(None, names)))
-            return f"no column is called {printable(header)}; there are {have}"
+            return phrase("no column is called {name}; there are {names}", name=printable(header), names=have)
         found[name] = [*found.get(name, []), *(Column(each, names[each], name, SAID) for each in places)]
         claimed.update(places)
     usual = {folded(each): name for name, others in columns.usual.items() for each in others}
@@ -91,9 +97,12 @@ def header_of(cells: Sequence[str], columns: Columns, said: Mapping[str, str]) -
     if twice:
         name, each = next(iter(twice.items()))
         if all(column.proof == AS_IT_IS for column in each):
-            return f"the header has {', '.join(sorted(twice))} twice"
-        listed = " and ".join(printable(column.header) for column in each)
-        return f"{listed} may both be {name}: say which with --map 'HEADER={name}'"
+            return has_twice(twice)
+        return phrase(
+            "{headers} may both be {name}: say which with --map 'HEADER={name}'",
+            headers=every([printable(column.header) for column in each]),
+            name=name,
+        )
     return Header(names, tuple(sorted((each[0] for each in found.values()), key=lambda column: column.at)))
 
 
@@ -101,13 +110,13 @@ def missing(header: Header, columns: Columns) -> list[str]:
     """Return which columns a header lacks."""
     names = {column.name for column in header.columns}
     lacks = [name for name in columns.required if name not in names]
-    return lacks + [" or ".join(group) for group in columns.either if not names & set(group)]
+    return lacks + [alternatives(group) for group in columns.either if not names & set(group)]
 
 
 def _hinted(columns: Columns) -> Callable[[str], str]:
     def hinted(name: str) -> str:
         meant = None if name in columns.names else meant_by(name, columns.names)
-        return printable(name) if meant is None else f"{printable(name)} (did you mean {meant}?)"
+        return printable(name) if meant is None else did_you_mean(name, meant)
 
     return hinted
 
@@ -116,11 +125,16 @@ def read_header(cells: Sequence[str], columns: Columns, said: Mapping[str, str],
     """Return what the columns are. Raises `ConfigurationError`, which begins with `where`."""
     header = header_of(cells, columns, said)
     if isinstance(header, str):
-        raise ConfigurationError(f"{where}: {header}. Nothing was sent.")
+        raise ConfigurationError(phrase("{where}: {problem}. Nothing was sent.", where=where, problem=header))
     if lacks := missing(header, columns):
-        have = ", ".join(map(_hinted(columns), filter(None, header.names)))
         raise ConfigurationError(
-            f"{where}: the header lacks {', '.join(lacks)}; it has {have}. "
-            f"Say which column is what with --map 'HEADER={lacks[0].split()[0]}'. Nothing was sent."
+            phrase(
+                "{where}: the header lacks {names}; it has {others}. Say which column is what with --map "
+                "'HEADER={first}'. Nothing was sent.",
+                where=where,
+                names=joined(lacks),
+                others=joined(map(_hinted(columns), filter(None, header.names))),
+                first=lacks[0].split()[0],
+            )
         )
     return header

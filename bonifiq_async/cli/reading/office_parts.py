@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.cells import NotRead
 
 CHUNK = 1 << 16
@@ -35,7 +36,7 @@ def parse_names(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterat
     parser.buffer_text = True
 
     def doctype(*_: object) -> None:
-        raise NotRead("it has a document type, which no spreadsheet has")
+        raise NotRead(phrase("it has a document type, which no spreadsheet has"))
 
     parser.StartDoctypeDeclHandler = doctype
     parser.StartElementHandler = start
@@ -46,13 +47,13 @@ def parse_names(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterat
         while piece := part.read(CHUNK):
             read += len(piece)
             if read > MOST_BYTES:
-                raise NotRead("a part of it is larger than any spreadsheet's")
+                raise NotRead(phrase("a part of it is larger than any spreadsheet's"))
             parser.Parse(piece)
             yield
         parser.Parse(b"", True)
         yield
     except expat.ExpatError as error:
-        raise NotRead(f"a part of it is damaged ({error})") from None
+        raise NotRead(phrase("a part of it is damaged ({why})", why=error)) from None
 
 
 def nothing(*_: object) -> None:
@@ -66,9 +67,9 @@ def open_part(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
         with archive.open(name) as part:
             yield part
     except KeyError:
-        raise NotRead(f"its part {name} is missing") from None
+        raise NotRead(phrase("its part {name} is missing", name=name)) from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        raise NotRead(f"its part {name} is damaged or locked ({error})") from None
+        raise NotRead(phrase("its part {name} is damaged or locked ({why})", name=name, why=error)) from None
 
 
 def elements_of(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[str, str]]]:
@@ -77,5 +78,36 @@ def elements_of(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[
     with open_part(archive, name) as part:
         for _ in parse(part, lambda name, attributes: found.append((name, attributes)), nothing, nothing):
             if len(found) > 1_000_000:
-                raise NotRead(f"its part {name} has no end")
+                raise NotRead(phrase("its part {name} has no end", name=name))
     return found
+
+
+def sheet_kind(head: bytes, copy: IO[bytes]) -> str | None:
+    """Return which kind of spreadsheet a file is, by what is in it; None for a text.
+
+    `head` are its first bytes. Raises `NotRead` for what is neither.
+    """
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return "xls"
+    if not head.startswith(b"PK\x03\x04"):
+        return None
+    with opened_archive(copy) as archive:
+        names = set(archive.namelist())
+        if "xl/workbook.bin" in names:
+            raise NotRead(phrase("it is binary (.xlsb); save it as .xlsx"))
+        if "_rels/.rels" in names:
+            return "xlsx"
+        if "content.xml" in names:
+            return "ods"
+    raise NotRead(phrase("it is an archive of other files"))
+
+
+@contextlib.contextmanager
+def opened_archive(copy: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Give the archive in a file. Raises `NotRead`."""
+    try:
+        archive = zipfile.ZipFile(copy)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise NotRead(phrase("it is damaged ({why})", why=error)) from None
+    with archive:
+        yield archive

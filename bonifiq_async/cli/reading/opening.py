@@ -6,7 +6,6 @@ Where that is not the plain form, the file becomes a table.
 import codecs
 import contextlib
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,10 +19,13 @@ from bonifiq_async.cli.adapter import Columns, FileAdapter
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
 from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
+from bonifiq_async.cli.files.unfit import broken_header, empty, lines
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
 from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Fact, FormOptions, Unclear, mark_of
 from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing, read_header
+from bonifiq_async.cli.reading.office_parts import opened_archive, sheet_kind
 from bonifiq_async.cli.reading.table import RawRow, TableFile, TableWriter
 from bonifiq_async.cli.reading.text_file import CsvText, Survey, text_of
 
@@ -67,7 +69,7 @@ class _File:
 
     @property
     def name(self) -> str:
-        return "standard input" if self.file == "-" else self.file
+        return _name_of(self.file)
 
 
 @contextlib.contextmanager
@@ -83,22 +85,34 @@ def opened(
     known = {**dict.fromkeys(SHEETS, "sheet"), **dict.fromkeys(TEXTS, "csv"), **FORMATS}
     kind = format or known.get(Path(file).suffix.lower())
     if file != "-" and not Path(file).is_file():
-        raise ConfigurationError(f"{file} is not a file that can be read. Nothing was sent.")
+        raise ConfigurationError(
+            phrase("{file} is not a file that can be read. Nothing was sent.", file=file)
+        )
     with contextlib.ExitStack() as stack:
         opening = _copied(file, adapter, form or FormOptions(), ask, stack)
         try:
             source = _source(opening, kind, stack)
         except NotRead as error:
             raise ConfigurationError(
-                f"{opening.name} is no spreadsheet that can be read: {error}. Nothing was sent."
+                phrase(
+                    "{file} is no spreadsheet that can be read: {why}. Nothing was sent.",
+                    file=opening.name,
+                    why=error.args[0],
+                )
             ) from None
         except OSError as error:
             raise _unreadable(opening.name, error) from None
         yield source
 
 
+def _name_of(file: str) -> str:
+    return phrase("standard input") if file == "-" else file
+
+
 def _unreadable(name: str, error: OSError) -> ConfigurationError:
-    return ConfigurationError(f"{name} cannot be read and copied: {error.strerror}. Nothing was sent.")
+    return ConfigurationError(
+        phrase("{file} cannot be read and copied: {why}. Nothing was sent.", file=name, why=error.strerror)
+    )
 
 
 def _copied(
@@ -116,24 +130,32 @@ def _copied(
     except OSError as error:
         with contextlib.suppress(OSError):  # a full disk is form twice: by the copy, and by its end
             stack.close()
-        raise _unreadable("standard input" if file == "-" else file, error) from None
+        raise _unreadable(_name_of(file), error) from None
     return opening
 
 
 def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Source:
-    sheets = _sheet_kind(file)
+    sheets = sheet_kind(file.survey.head, file.copy)
     if sheets is not None:
         return _of_workbook(file, sheets, stack)
     if kind == "sheet":
-        raise NotRead("it is named as one, but it is a text; name it .csv, or save it as .xlsx")
+        raise NotRead(phrase("it is named as one, but it is a text; name it .csv, or save it as .xlsx"))
     if kind is None:
-        raise ConfigurationError(f"Say what {file.file!r} holds: --format csv or --format jsonl.")
+        raise ConfigurationError(
+            phrase("Say what {file} holds: --format csv or --format jsonl.", file=repr(file.file))
+        )
     if kind == "jsonl":
         if options := file.form.options():
-            raise ConfigurationError(f"{file.name} is JSON lines, which need no {options}: leave it out.")
+            raise ConfigurationError(
+                phrase(
+                    "{file} is JSON lines, which need no {options}: leave it out.",
+                    file=file.name,
+                    options=options,
+                )
+            )
         return Source(file.path, file.name, "jsonl", file.adapter, documents=False)
     if file.form.sheet is not None:
-        raise ConfigurationError(f"{file.name} has no sheets: leave out --sheet.")
+        raise ConfigurationError(phrase("{file} has no sheets: leave out --sheet.", file=file.name))
     return _of_text(file, stack)
 
 
@@ -145,18 +167,19 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     text = text_of(file.path, file.name, file.survey, file.form, columns)
     if text is None:
         raise ConfigurationError(
-            f"{file.name}, line {undecodable_line(file.path)}: not UTF-8, as other lines are. Save it as "
-            "UTF-8, or say how it is encoded with --encoding. Nothing was sent."
+            phrase(
+                "{file}, line {line}: not UTF-8, as other lines are. Save it as UTF-8, or say how it is "
+                "encoded with --encoding. Nothing was sent.",
+                file=file.name,
+                line=undecodable_line(file.path),
+            )
         )
     first, last, names = next(text.rows(), (1, 1, []))
     if not names:
-        raise ConfigurationError(f"{file.name} is empty. Nothing was sent.")
-    where = f"{file.name}, line {first}"
+        raise ConfigurationError(empty(file.name))
+    where = joined((file.name, lines(first, first)))
     if last > first:
-        raise ConfigurationError(
-            f"{file.name}, lines {first} to {last}: the header has a line break in a cell. Nothing was sent; "
-            "take it out, or the quotes that make one cell of several lines."
-        )
+        raise ConfigurationError(broken_header(file.name, first, last))
     plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
     header = header_of(names, columns, file.form.columns)
     plain = plain and isinstance(header, Header) and header.plain
@@ -209,52 +232,28 @@ def _customers(
 # Sheets.
 
 
-def _sheet_kind(file: _File) -> str | None:
-    """Return which kind of spreadsheet a file is, by what is in it; None for a text."""
-    if file.survey.head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        return "xls"
-    if not file.survey.head.startswith(b"PK\x03\x04"):
-        return None
-    with _archive(file.copy) as archive:
-        names = set(archive.namelist())
-        if "xl/workbook.bin" in names:
-            raise NotRead("it is binary (.xlsb); save it as .xlsx")
-        if "_rels/.rels" in names:
-            return "xlsx"
-        if "content.xml" in names:
-            return "ods"
-    raise NotRead("it is an archive of other files")
-
-
-@contextlib.contextmanager
-def _archive(copy: IO[bytes]) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(copy)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise NotRead(f"it is damaged ({error})") from None
-    with archive:
-        yield archive
-
-
 def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     form, columns = file.form, file.adapter.columns
     if form.delimiter is not None or form.encoding is not None:
         raise ConfigurationError(
-            f"{file.name} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out."
+            phrase(
+                "{file} is a spreadsheet, which needs neither --delimiter nor --encoding: leave them out.",
+                file=file.name,
+            )
         )
     from bonifiq_async.cli.reading import xls_ods, xlsx  # most files need neither
 
     room, _ = stack.enter_context(scratch())
     if kind == "xlsx":
-        book: _Workbook = xlsx.opened(stack.enter_context(_archive(file.copy)), room)
+        book: _Workbook = xlsx.opened(stack.enter_context(opened_archive(file.copy)), room)
     else:
         book = xls_ods.opened(file.copy, room)
     sheet = _sheet_of(file, book)
     rows = book.rows(sheet.value)
     line, first = next(rows, (1, []))
-    header = read_header(
-        _texts(first), columns, form.columns, f"{file.name}, sheet {printable(sheet.value)}, line {line}"
-    )
+    place = phrase("sheet {name}", name=printable(sheet.value))
+    where = joined((file.name, place, lines(line, line)))
+    header = read_header(_texts(first), columns, form.columns, where)
     numbered: Iterator[RawRow] = ((line, line, cells) for line, cells in rows)
     table, evidence = _tabulated(file, stack, header, numbered, grid=True)
     notes = (*_other_sheets(book, sheet), *book.notes, *_not_needed(header))
@@ -280,16 +279,26 @@ def _texts(cells: Sequence[Cell]) -> list[str]:
 def _sheet_of(file: _File, book: _Workbook) -> Fact:
     """Return the sheet to read: the one that was said, or the only one that may be meant."""
     form, columns, names = file.form, file.adapter.columns, [sheet.name for sheet in book.sheets]
-    listed = ", ".join(map(printable, names))
+    listed = joined(map(printable, names))
     if form.sheet is not None:
         if form.sheet in names:
             return Fact(form.sheet, SAID)
         if form.sheet.isascii() and form.sheet.isdigit() and 0 < int(form.sheet) <= len(names):
             return Fact(names[int(form.sheet) - 1], SAID)
-        raise ConfigurationError(f"{file.name} has no sheet {printable(form.sheet)}; there are {listed}.")
+        raise ConfigurationError(
+            phrase(
+                "{file} has no sheet {name}; there are {names}.",
+                file=file.name,
+                name=printable(form.sheet),
+                names=listed,
+            )
+        )
     seen = [sheet.name for sheet in book.sheets if not sheet.hidden]
     if len(seen) == 1:
-        return Fact(seen[0], "the only sheet" if len(names) == 1 else "the only sheet that is not hidden")
+        hidden = len(names) > 1
+        return Fact(
+            seen[0], phrase("the only sheet that is not hidden") if hidden else phrase("the only sheet")
+        )
     fits = []
     for name in seen:
         _, first = next(book.rows(name), (1, []))
@@ -297,20 +306,29 @@ def _sheet_of(file: _File, book: _Workbook) -> Fact:
         if isinstance(header, Header) and not missing(header, columns):
             fits.append(name)
     if len(fits) == 1:
-        return Fact(fits[0], "the only sheet with the columns that are needed")
+        return Fact(fits[0], phrase("the only sheet with the columns that are needed"))
+    how_many = phrase("several sheets") if fits else phrase("no sheet")
     raise ConfigurationError(
-        f"{file.name} has {'several sheets' if fits else 'no sheet'} with the columns that are needed. Say "
-        f"which sheet to read with --sheet: {listed}. Nothing was sent."
+        phrase(
+            "{file} has {sheets} with the columns that are needed. Say which sheet to read with --sheet: "
+            "{names}. Nothing was sent.",
+            file=file.name,
+            sheets=how_many,
+            names=listed,
+        )
     )
 
 
 def _other_sheets(book: _Workbook, sheet: Fact) -> Iterator[str]:
-    for hidden, words in ((False, "sheets that are not read"), (True, "hidden sheets that are not read")):
+    for hidden in (False, True):
         names = [each.name for each in book.sheets if each.hidden is hidden and each.name != sheet.value]
-        if names:
-            yield f"{words}: {', '.join(map(printable, names))}"
+        listed = joined(map(printable, names))
+        if names and hidden:
+            yield phrase("hidden sheets that are not read: {names}", names=listed)
+        elif names:
+            yield phrase("sheets that are not read: {names}", names=listed)
     if any(each.hidden for each in book.sheets if each.name == sheet.value):
-        yield "the sheet that is read is hidden"
+        yield phrase("the sheet that is read is hidden")
 
 
 # Both.
@@ -318,7 +336,7 @@ def _other_sheets(book: _Workbook, sheet: Fact) -> Iterator[str]:
 
 def _not_needed(header: Header) -> Iterator[str]:
     if names := header.unknown:
-        yield f"columns that are not needed: {', '.join(map(printable, names[:MOST_NAMES]))}"
+        yield phrase("columns that are not needed: {names}", names=joined(map(printable, names[:MOST_NAMES])))
 
 
 def _tabulated(
@@ -349,9 +367,16 @@ def _finished(
 def _asked(file: _File, found: Unclear) -> Fact:
     """Return what a person says of a mark that no row proves. Raises `ConfigurationError` where none can."""
     text = found.example.text
-    said = unclear(text, readings(text, file.adapter.columns.currency))
-    where = f"{file.name}, line {found.example.line}: {found.column} {said}, and no row proves which it is."
-    answer = file.ask(f"{where} Is the decimal mark a comma?")
+    what = phrase(
+        "{file}, line {line}: {name} {readings}, and no row proves which it is.",
+        file=file.name,
+        line=found.example.line,
+        name=found.column,
+        readings=unclear(text, readings(text, file.adapter.columns.currency)),
+    )
+    answer = file.ask(phrase("{what} Is the decimal mark a comma?", what=what))
     if answer is None:
-        raise ConfigurationError(f"{where} Nothing was sent; say it with --decimal , or --decimal .")
+        raise ConfigurationError(
+            phrase("{what} Nothing was sent; say it with --decimal , or --decimal .", what=what)
+        )
     return Fact(COMMA if answer else POINT, SAID)

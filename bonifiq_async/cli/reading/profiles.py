@@ -9,6 +9,7 @@ import msgspec
 from attrs import asdict, evolve
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 
 _NAME = re.compile(r"[\w-]{1,60}")
@@ -17,7 +18,11 @@ _NAME = re.compile(r"[\w-]{1,60}")
 def profile_path(folder: Path, name: str) -> Path:
     """Return where a profile is kept. Raises `ConfigurationError` for a name that is none."""
     if _NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"A profile is called by letters, digits, - and _: {name!r:.60} is no name.")
+        raise ConfigurationError(
+            phrase(
+                "A profile is called by letters, digits, - and _: {name} is no name.", name=f"{name!r:.60}"
+            )
+        )
     return folder / "profiles" / f"{name}.json"
 
 
@@ -27,10 +32,14 @@ def with_profile(form: FormOptions, folder: Path, name: str) -> FormOptions:
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=FormOptions)
     except FileNotFoundError:
-        have = ", ".join(sorted(each.stem for each in path.parent.glob("*.json"))) or "none yet"
-        raise ConfigurationError(f"There is no profile {name}; there are: {have}.") from None
+        have = ", ".join(sorted(each.stem for each in path.parent.glob("*.json"))) or phrase("none yet")
+        raise ConfigurationError(
+            phrase("There is no profile {name}; there are: {names}.", name=name, names=have)
+        ) from None
     except (OSError, msgspec.MsgspecError) as error:
-        raise ConfigurationError(f"The profile {path} cannot be read: {error}.") from None
+        raise ConfigurationError(
+            phrase("The profile {path} cannot be read: {why}.", path=path, why=error)
+        ) from None
     now = {key: value for key, value in asdict(form).items() if value is not None}
     return evolve(kept, **{**now, "columns": {**kept.columns, **form.columns}})
 
@@ -44,5 +53,7 @@ def save(form: FormOptions, folder: Path, name: str) -> Path:
             new.write(msgspec.json.format(msgspec.json.encode(form), indent=2) + b"\n")
         os.replace(new.name, path)
     except OSError as error:
-        raise ConfigurationError(f"The profile {path} cannot be written: {error.strerror}.") from None
+        raise ConfigurationError(
+            phrase("The profile {path} cannot be written: {why}.", path=path, why=error.strerror)
+        ) from None
     return path

@@ -18,6 +18,8 @@ from bonifiq_async.cli.files.formulas import has_guards, unguarded
 from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
 from bonifiq_async.cli.files.spoilt import Spoilt, lost_zeros
 from bonifiq_async.cli.files.unfit import broken, too_wide
+from bonifiq_async.cli.language.packing import packed, unpacked
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
 from bonifiq_async.cli.reading.cells import Bad, Cell
 from bonifiq_async.cli.reading.headers import Header
@@ -29,6 +31,22 @@ LONGEST = 100_000
 """Characters of a cell; Excel's have 32,767 at the most, and csv takes 131,072."""
 _LETTERS = string.ascii_letters
 """By the place of a column: a row has the letters of those whose cells are numbers."""
+
+
+_WHAT = {
+    str(what): what
+    for what in (
+        phrase("true or false"),
+        phrase("an error"),
+        phrase("a date"),
+        phrase("a date or a time"),
+        phrase("a percentage"),
+        phrase("a number that is shown as another text"),
+        phrase("a formula without a value: open and save the file in a spreadsheet"),
+        phrase("of no known kind"),
+    )
+}
+"""What a cell is of which no use is made here: each `Bad.what`."""
 
 
 @define
@@ -62,11 +80,11 @@ class TableWriter:
                     if not any(isinstance(cell, str) and cell.strip() for cell in cells):
                         continue
                     if (problem := self._torn(cells, spans=last > line)) is not None:
-                        put((line, last, *problem))
+                        put((line, last, problem[0], packed(problem[1]), problem[2]))
                         continue
                 read = self._texts(cells, used)
                 if len(read) == 3:
-                    put((line, last, *read))
+                    put((line, last, read[0], packed(read[1]), read[2]))
                     continue
                 kinds, row = read
                 if not kinds and self._grid and not any(row):
@@ -95,7 +113,11 @@ class TableWriter:
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
                     return name, broken(name), ProblemKind.LINE_BREAK
                 if len(text) > LONGEST:
-                    said = f"{name} has {len(text):,} characters, more than a cell of a spreadsheet"
+                    said = phrase(
+                        "{name} has {count:,} characters, more than a cell of a spreadsheet",
+                        name=name,
+                        count=len(text),
+                    )
                     return name, said, ProblemKind.INVALID
                 row[at] = cell if text and name in self._columns.keys else text
             else:
@@ -111,7 +133,7 @@ class TableWriter:
         names = self._header.names
         for at, cell in enumerate(cells) if spans else ():
             if isinstance(cell, str) and ("\n" in cell or "\r" in cell):
-                name = (names[at] if at < len(names) else "") or f"column {at + 1}"
+                name = (names[at] if at < len(names) else "") or phrase("column {number}", number=at + 1)
                 if name not in self._columns.multiline:
                     return name, broken(name), ProblemKind.LINE_BREAK
         if any(cells[len(names) :]):
@@ -121,13 +143,19 @@ class TableWriter:
     def _read(self, name: str, cell: float | Bad) -> str | Spoilt:
         """Return a cell that is no text as one; or its column, and what is wrong with it."""
         if isinstance(cell, Bad):
-            shown = f", {cell.text!r:.40}" if cell.text else ""
-            wanted = "an amount" if name in self.evidence else "text"
-            return name, f"{name} is {cell.what}{shown}; write it as {wanted}", ProblemKind.NO_TEXT
+            what = joined([_WHAT.get(cell.what, cell.what), *([f"{cell.text!r:.40}"] if cell.text else [])])
+            said = phrase("{name} is {what}; write it as text", name=name, what=what)
+            if name in self.evidence:
+                said = phrase("{name} is {what}; write it as an amount", name=name, what=what)
+            return name, said, ProblemKind.NO_TEXT
         text = text_of_number(cell)
         if text is None:
-            said = f"{name} is a number of which a spreadsheet keeps the first 15 digits alone"
-            return name, f"{said}; make its column one of text", ProblemKind.SPOILT
+            said = phrase(
+                "{name} is a number of which a spreadsheet keeps the first 15 digits alone; make its column "
+                "one of text",
+                name=name,
+            )
+            return name, said, ProblemKind.SPOILT
         if name in self._columns.documents and (lost := lost_zeros(name, text, number=True)) is not None:
             return name, lost, ProblemKind.LOST_ZEROS
         return text
@@ -152,14 +180,16 @@ class TableFile:
                 if not wanted(line):
                     continue
                 end = int(last)
-                problem = Problem(line, column, kinds, ProblemKind(cells[0]), end) if column else None
+                problem: Problem | None = None
+                if column:
+                    problem = Problem(line, column, unpacked(kinds), ProblemKind(cells[0]), end)
                 row: list[str | None] = [cell or None for cell in cells]
                 for at, name, mark in amounts if problem is None else ():
                     cell = row[at]
                     if cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, tuple):
-                            problem = Problem(line, name, f"{name} {read[0]}", read[1], end, cell)
+                            problem = Problem(line, name, joined((name, read[0]), " "), read[1], end, cell)
                         else:
                             row[at] = f"{read:f}"
                 yield line, end, problem if problem is not None else tuple(row)

@@ -11,6 +11,8 @@ from attrs import define, field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.files.unfit import not_csv
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import DELIMITERS, Fact, FormOptions
 from bonifiq_async.cli.reading.headers import SAID, header_of, missing
 
@@ -55,13 +57,15 @@ def encoding_of(survey: Survey, form: FormOptions) -> Fact | None:
     if form.encoding is not None:
         return Fact(form.encoding, SAID)
     if survey.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Fact("utf-16", "it begins with the mark of UTF-16")
+        return Fact("utf-16", phrase("it begins with the mark of UTF-16"))
     if survey.utf_8:
         bom = survey.head.startswith(codecs.BOM_UTF8)
-        return Fact("utf-8", "it begins with the mark of UTF-8" if bom else "all of it is UTF-8")
+        return Fact(
+            "utf-8", phrase("it begins with the mark of UTF-8") if bom else phrase("all of it is UTF-8")
+        )
     if survey.multibyte or b"\0" in survey.head:
         return None  # some of it is UTF-8, or it is no text
-    return Fact("windows-1252", "it is not UTF-8, and Excel writes this one in Brazil")
+    return Fact("windows-1252", phrase("it is not UTF-8, and Excel writes this one in Brazil"))
 
 
 @frozen
@@ -93,13 +97,16 @@ class CsvText:
                     yield line, reader.line_num, cells
                     line = reader.line_num + 1
             except csv.Error as error:
-                raise ConfigurationError(
-                    f"{self.name}, line {line}: not CSV ({error}). Nothing was sent."
-                ) from None
+                raise ConfigurationError(not_csv(self.name, line, error)) from None
             except UnicodeError:
                 raise ConfigurationError(
-                    f"{self.name}, line {line} or soon after: not {self.encoding.value}. Say what it is with "
-                    "--encoding. Nothing was sent."
+                    phrase(
+                        "{file}, line {line} or soon after: not {encoding}. Say what it is with --encoding. "
+                        "Nothing was sent.",
+                        file=self.name,
+                        line=line,
+                        encoding=self.encoding.value,
+                    )
                 ) from None
 
 
@@ -114,7 +121,7 @@ def text_of(path: Path, name: str, survey: Survey, form: FormOptions, columns: C
     if form.delimiter is not None:
         delimiter = Fact(form.delimiter, SAID)
     elif first is not None:
-        delimiter = Fact(first[1], "its first line says so")
+        delimiter = Fact(first[1], phrase("its first line says so"))
     else:
         delimiter = _delimiter_of(head, form, columns)
     return CsvText(path, name, encoding, delimiter, first is not None)
@@ -129,9 +136,9 @@ def _delimiter_of(head: str, form: FormOptions, columns: Columns) -> Fact:
         if not isinstance(header, str) and not missing(header, columns):
             fits.append(delimiter)
     if len(fits) == 1:
-        return Fact(fits[0], "by it, the header has the columns that are needed")
+        return Fact(fits[0], phrase("by it, the header has the columns that are needed"))
     widest = max(DELIMITERS, key=lambda each: len(_first_row(head, each)))
-    return Fact(widest, "it separates most in the header")
+    return Fact(widest, phrase("it separates most in the header"))
 
 
 def _first_row(head: str, delimiter: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ from typing import IO
 import msgspec
 from attrs import frozen
 
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
 
 MOST_MEMORY = 2 << 30
@@ -56,9 +57,9 @@ def opened(original: IO[bytes], scratch: IO[bytes]) -> OtherWorkbook:
     )
     if child.returncode == 1:
         said = child.stderr.decode(errors="replace").strip().splitlines()  # a panic says more before
-        raise NotRead(said[-1][:200] if said else "it cannot be read")
+        raise NotRead(said[-1][:200] if said else phrase("it cannot be read"))
     if child.returncode:
-        raise NotRead("it asks for more memory than a spreadsheet needs, or is damaged")
+        raise NotRead(phrase("it asks for more memory than a spreadsheet needs, or is damaged"))
     scratch.seek(0)
     sheets, begin = [], []
     while line := scratch.readline():

@@ -16,6 +16,7 @@ from typing import IO
 import msgspec
 from attrs import define, field, frozen
 
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
 from bonifiq_async.cli.reading.office_parts import elements_of, open_part, parse_names
 
@@ -79,7 +80,7 @@ class SharedTexts:
 
         for _ in parse_names(part, start, end, pieces.append):
             if len(pieces) > MOST_PIECES or len(shown) > MOST_PIECES * 100:
-                raise NotRead("a text in it is longer than any cell's")
+                raise NotRead(phrase("a text in it is longer than any cell's"))
         self._put(page)
 
     def _put(self, page: list[str]) -> None:
@@ -98,7 +99,7 @@ class SharedTexts:
         try:
             return self._cached(page)[at]
         except (IndexError, OverflowError):
-            raise NotRead("a cell names a text that is not there") from None
+            raise NotRead(phrase("a cell names a text that is not there")) from None
 
 
 def _kind_of_format(code: str) -> str | None:
@@ -128,7 +129,7 @@ class XlsxWorkbook:
             reader = _SheetReader(self._styles, self._texts)
             for _ in parse_names(part, reader.start, reader.end, reader.pieces.append):
                 if len(reader.pieces) > MOST_PIECES:
-                    raise NotRead("a text in it is longer than any cell's")
+                    raise NotRead(phrase("a text in it is longer than any cell's"))
                 yield from reader.rows
                 reader.rows.clear()
             self.notes[:] = reader.notes()
@@ -160,11 +161,20 @@ class _SheetReader:
 
     def notes(self) -> list[str]:
         """Return what a person should know of the rows, once they are read."""
-        found = []
+        found = list[str]()
         if self._hidden:
-            found.append(f"rows that are hidden, as by a filter, and are read nevertheless: {self._hidden:,}")
+            found.append(
+                phrase(
+                    "rows that are hidden, as by a filter, and are read nevertheless: {count:,}",
+                    count=self._hidden,
+                )
+            )
         if self._merged:
-            found.append(f"merged cells, of which the first alone has a value: {', '.join(self._merged)}")
+            found.append(
+                phrase(
+                    "merged cells, of which the first alone has a value: {cells}", cells=joined(self._merged)
+                )
+            )
         return found
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -188,7 +198,7 @@ class _SheetReader:
             given = attributes.get("r", "")
             line = int(given) if given.isascii() and given.isdigit() and len(given) < 9 else self._line + 1
             if not self._line < line <= MOST_ROWS:
-                raise NotRead(f"its row {line} stands behind row {self._line}")
+                raise NotRead(phrase("its row {line} stands behind row {other}", line=line, other=self._line))
             self.pieces.clear()
             self._line, self._at, self._row = line, -1, []
             self._hides = attributes.get("hidden") in ("1", "true")
@@ -220,12 +230,17 @@ class _SheetReader:
         letters = self._cell.get("r", "").rstrip("0123456789")
         self._at = at = _number(letters) if letters else self._at + 1
         if at > MOST_COLUMNS:
-            raise NotRead(f"its row {self._line} has more cells than a sheet has columns")
+            raise NotRead(phrase("its row {line} has more cells than a sheet has columns", line=self._line))
         if (cell := self._value()) != "":
             row = self._row
             if len(row) != at:
                 if len(row) > at:
-                    raise NotRead(f"a cell of its row {self._line} stands behind another one of its column")
+                    raise NotRead(
+                        phrase(
+                            "a cell of its row {line} stands behind another one of its column",
+                            line=self._line,
+                        )
+                    )
                 row.extend([""] * (at - len(row)))
             row.append(cell)
 
@@ -241,7 +256,7 @@ class _SheetReader:
             try:
                 return float(text) if bad is None else Bad(bad)
             except ValueError:
-                raise NotRead(f"a number in its row {self._line} is none") from None
+                raise NotRead(phrase("a number in its row {line} is none", line=self._line)) from None
         if kind == "s":
             text = self._texts[_whole(text)]
         elif kind not in ("inlineStr", "str"):
@@ -259,7 +274,7 @@ class _SheetReader:
 def _number(letters: str) -> int:
     """Return the place of a column, counted from 0: A is 0."""
     if len(letters) > 3 or not (letters.isascii() and letters.isupper()):
-        raise NotRead("a cell has no place")
+        raise NotRead(phrase("a cell has no place"))
     at = 0
     for letter in letters:
         at = at * 26 + ord(letter) - 64
@@ -268,7 +283,7 @@ def _number(letters: str) -> int:
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise NotRead("a cell names a text or a style by no number")
+        raise NotRead(phrase("a cell names a text or a style by no number"))
     return int(text)
 
 

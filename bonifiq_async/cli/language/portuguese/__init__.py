@@ -5,6 +5,7 @@ dialogue    what commands ask and say
 files       what is wrong with files, rows and cells
 help        the help of the commands and their options
 problems    the kinds of what is said of a row, and what to do
+reading     how a file is understood, and what is wrong with spreadsheets, headers and amounts
 report      the page of a run or of a period
 running     what a run shows: the plan, progress, how it ended, errors of the library
 """
@@ -19,6 +20,7 @@ from bonifiq_async.cli.language.portuguese import (
     files,
     help,
     problems,
+    reading,
     report,
     running,
 )
@@ -29,6 +31,7 @@ PARTS: tuple[Mapping[str, Template], ...] = (
     files.TEMPLATES,
     help.TEMPLATES,
     problems.TEMPLATES,
+    reading.TEMPLATES,
     report.TEMPLATES,
     running.TEMPLATES,
     *(spec.portuguese.load(dict) for spec in specs() if spec.portuguese is not None),

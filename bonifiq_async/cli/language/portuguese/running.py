@@ -110,4 +110,23 @@ TEMPLATES: Mapping[str, Template] = {
     "If the provider works for others, is {url} right ({address}), and are {credentials}? If it is out, try later; --give-up-at-start SECONDS waits longer for it.": "Se o provedor funciona para outros, {url} está certa ({address}), e {credentials} também? Se está fora do ar, tente mais tarde; --give-up-at-start SECONDS espera mais.",
     "{names} and {last}": "{names} e {last}",
     "The sandbox of {provider} has no --duplicates: leave it out.": "O sandbox de {provider} não tem --duplicates: deixe-a de fora.",
+    # Outcome files.
+    "The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent.": "O arquivo de resultados {path} precisa terminar em .xlsx, .csv ou .jsonl. Nada foi enviado.",
+    "The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing was sent.": "O arquivo de resultados {path} termina em meia linha, que não é de um resultado; escolha outro. Nada foi enviado.",
+    "The outcome file {path} cannot be written: {why}. Nothing was sent.": "Não é possível gravar o arquivo de resultados {path}: {why}. Nada foi enviado.",
+    "The outcome file {path} does not have the columns {names}; name another. Nothing was sent.": "O arquivo de resultados {path} não tem as colunas {names}; escolha outro. Nada foi enviado.",
+    # The demonstration, the sandbox, the promises.
+    "{count:,} changes, {lost} lost, {doubled} doubled.": "{count:,} lançamentos, {lost} perdidos, {doubled} em dobro.",
+    "The sandbox is running; set the lines above in another shell. Ctrl-C ends it.": "O sandbox está no ar; use as linhas acima em outro terminal. Ctrl-C o encerra.",
+    "Port {port} cannot be used: {why}. Choose another with --port.": "A porta {port} não pode ser usada: {why}. Escolha outra com --port.",
+    "{requests:,} requests arrived, {failed:,} of them failed on purpose.": "Chegaram {requests:,} requisições, {failed:,} delas com falha proposital.",
+    "What is promised, tried against the sandbox": "O que se promete, posto à prova contra o sandbox",
+    "claim": "promessa",
+    "holds": "vale",
+    "FAILS": "FALHA",
+    "{seconds:.0f} s": "{seconds:.0f} s",
+    "{name}, faults by kind: {kinds}.": "{name}, falhas por tipo: {kinds}.",
+    "{holding} of {count} claims hold, in {seconds:,.0f} s.": "{holding} de {count} promessas valem, em {seconds:,.0f} s.",
+    "Seed {seed} repeats it: {command}": "A semente {seed} repete: {command}",
+    "stands alone, with --format or --json": "não combina com outras opções, salvo --format ou --json",
 }
