@@ -180,6 +180,11 @@ def test_the_screen_of_a_run(width: int) -> None:
     assert "\n\n".join(texts) + "\n" == expected
 
 
+def test_the_page_of_the_command_shows_a_screen() -> None:
+    page = (SCREENS.parent.parent.parent / "docs" / "command-line.md").read_text("utf-8")
+    assert "\n".join(["```text", *screen_lines(SHOWN["an outage"], 80), "```"]) in page
+
+
 def test_the_lines_of_a_run_elsewhere() -> None:
     """All of it, however long: a log is searched rather than looked at."""
     texts = [f"== {name}\n{log_line(now)}" for name, now in SHOWN.items() if now.flow is not None]
