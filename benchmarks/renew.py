@@ -1,4 +1,4 @@
-"""Measure everything anew, and put the figures where they are shown: both READMEs, and the charts here.
+"""Measure everything anew, and put the figures where they are shown: the README and the charts here.
 
 Takes about a quarter of an hour on a quiet machine. What stands between `<!-- figures: NAME -->` and
 `<!-- end -->` is replaced.
@@ -21,9 +21,7 @@ from method import machine
 from table import Table
 
 HERE = Path(__file__).parent
-PAGES = (HERE / "README.md", HERE.parent / "README.md")
-SHOWN_FIRST = "overhead, in short"
-"""The first table alone."""
+PAGE = HERE / "README.md"
 
 
 @frozen
@@ -81,14 +79,10 @@ PRINTED = ("ledger", "resume", "flow")
 """Benchmarks that are shown as they print themselves."""
 
 
-def sections(name: str, tables: Sequence[Table], options: Sequence[str]) -> dict[str, str]:
-    """Return the text of each section that shows these tables, with the command that made them."""
+def section(name: str, tables: Sequence[Table], options: Sequence[str]) -> str:
+    """Return the text of the section that shows these tables, with the command that made them."""
     command = f"`{' '.join(['python', f'benchmarks/{name}.py', *options])}`"
-    whole = "\n\n".join([command, *(table.text() for table in tables)])
-    if name != "overhead":
-        return {name: whole}
-    notes = list(tables[-1].notes)
-    return {name: whole, SHOWN_FIRST: "\n\n".join([tables[0].text(), *notes, command])}
+    return "\n\n".join([command, *(table.text() for table in tables)])
 
 
 def put(page: str, name: str, text: str) -> str:
@@ -116,16 +110,14 @@ def main() -> None:
     for name in options.names:
         if name in PRINTED:
             own = ["--rows", "10000", "1000000"] if name == "resume" and options.million else []
-            shown = {name: _printed(name, own)}
+            shown = _printed(name, own)
         else:
             own = (sizes if name == "batch" else []) if name in ONE_RUN else runs
             measured = BENCHMARKS[name](own)
             (HERE / f"{name}.svg").write_text(measured.chart, "utf-8")
-            shown = sections(name, measured.tables, own)
-        for section, text in shown.items():
-            for page in PAGES:
-                page.write_text(put(page.read_text("utf-8"), section, text), "utf-8")
-        print(shown[name], flush=True)
+            shown = section(name, measured.tables, own)
+        PAGE.write_text(put(PAGE.read_text("utf-8"), name, shown), "utf-8")
+        print(shown, flush=True)
 
 
 if __name__ == "__main__":

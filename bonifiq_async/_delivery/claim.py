@@ -1,6 +1,6 @@
 """The life of a claim: granted by a ledger, then settled with an outcome, or abandoned.
 
-See docs/single-flight.md.
+See docs/explanation/single-flight.md.
 """
 
 import asyncio

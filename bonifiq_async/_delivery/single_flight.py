@@ -3,7 +3,7 @@
 Within a client, one change in flight twice is one request, whose outcome both calls get, and no other change
 is sent under its key. Beyond it, the ledger says what a key stands for; a change is written there before its
 first byte leaves, and its outcome before any caller gets it. The pattern is that of Go's `singleflight`. See
-docs/single-flight.md.
+docs/explanation/single-flight.md.
 """
 
 import asyncio

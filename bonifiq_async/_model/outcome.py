@@ -1,4 +1,4 @@
-"""What happened to a change, and what each request on its behalf proved. See docs/outcomes.md."""
+"""What happened to a change, and what each request on its behalf proved. See docs/explanation/outcomes.md."""
 
 from __future__ import annotations
 

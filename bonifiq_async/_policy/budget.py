@@ -1,6 +1,6 @@
 """What all calls of a client share (the retry quota and the hold) and what one call may use.
 
-The quota is a token bucket, as in the "standard" retry mode of the AWS SDKs. See docs/retry.md.
+The quota is a token bucket, as in the "standard" retry mode of the AWS SDKs. See docs/explanation/retry.md.
 """
 
 from attrs import define

@@ -4,7 +4,7 @@
 pure function: time and chance are arguments.
 
 The waits are those of "full jitter" (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015). See
-docs/retry.md.
+docs/explanation/retry.md.
 """
 
 from collections.abc import Callable

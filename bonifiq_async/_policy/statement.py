@@ -1,7 +1,7 @@
 """What an answer states, and what that proves under which status.
 
 A provider's reader finds out what a body states (`Statement`); `PROVES` is the table of what follows. Both
-are written out in docs/answers.md, which a test holds against them.
+are written out in docs/explanation/answers.md, which a test holds against them.
 """
 
 from collections.abc import Mapping

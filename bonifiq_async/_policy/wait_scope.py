@@ -6,7 +6,7 @@ provider locks, of a firewall's rule) is refused once more, also as the first, w
 So a request that was asked to wait goes first after the wait. If it is refused again, twice, it goes after
 the others. When these get through, and it does not, the wait is its own and holds no other call.
 
-The source is section 10.2.3 of RFC 9110, which leaves this open. See docs/retry.md.
+The source is section 10.2.3 of RFC 9110, which leaves this open. See docs/explanation/retry.md.
 """
 
 import enum

@@ -3,7 +3,8 @@
 It does what aiohttp's session does for this library's requests and nothing else: no redirects, cookies,
 traces or repeats of its own, and the head is made once for all requests. It uses parts of aiohttp that are
 not documented, and does without others: `parts` says whether all are there and are aiohttp's own. If not, the
-request goes by `by_session`, the public path, which leaves the same kind of evidence. See docs/fast-path.md.
+request goes by `by_session`, the public path, which leaves the same kind of evidence. See
+docs/explanation/fast-path.md.
 """
 
 import asyncio

@@ -4,7 +4,8 @@ Pure: time comes with each sample. A 429 speaks of a rate (RFC 6585, section 4) 
 a timeout and rising latency speak of load (RFC 9110, section 15.6.4) and lower the limit in flight.
 
 An adaptive limit with the multiplicative fall of AIMD (Chiu and Jain, 1989), the doubling start of TCP
-(RFC 5681) and the cubic way back of CUBIC (RFC 9438). See docs/adaptive-limit.md, which has every constant.
+(RFC 5681) and the cubic way back of CUBIC (RFC 9438). See
+docs/explanation/adaptive-limit.md, which has every constant.
 """
 
 from collections import deque

@@ -4,7 +4,7 @@ Pure: given how many of some answers failed, it says whether to send less. A pro
 at any load. A limit that fell for these would fall until the run stands still.
 
 A trial decides, by a sequential likelihood-ratio test (Wald, "Sequential Tests of Statistical Hypotheses",
-1945). See docs/adaptive-limit.md.
+1945). See docs/explanation/adaptive-limit.md.
 """
 
 import math

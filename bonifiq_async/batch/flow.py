@@ -1,6 +1,6 @@
 """How many changes are in flight, how many requests leave in a second, and when a run gives up.
 
-The pace is kept as by the GCRA (ITU-T I.371). See docs/adaptive-limit.md.
+The pace is kept as by the GCRA (ITU-T I.371). See docs/explanation/adaptive-limit.md.
 """
 
 from attrs import field, frozen, validators

@@ -4,7 +4,7 @@ Pure: time comes with each answer. A few changes that fail alone are no outage, 
 the provider may work, and fail for these changes alone. Where nothing has ever succeeded and every try fails
 in one way, a setting is wrong rather than the provider out, and the run need not wait for long.
 
-The rule is that of a circuit breaker (Nygard, "Release It!", 2007). See docs/outage.md.
+The rule is that of a circuit breaker (Nygard, "Release It!", 2007). See docs/explanation/outage.md.
 """
 
 from collections.abc import Iterable

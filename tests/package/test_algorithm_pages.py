@@ -31,22 +31,22 @@ from bonifiq_async.ledger.protocol import (
 from bonifiq_async.ledger.sqlite.schema import TABLES
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-PAGES = {path.name: path.read_text("utf-8") for path in sorted(DOCS.glob("*.md"))}
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in sorted(DOCS.rglob("*.md"))}
 ALGORITHMS = {
-    "_policy.retry": "retry.md",
-    "_policy.budget": "retry.md",
-    "_policy.wait_scope": "retry.md",
-    "_model.outcome": "outcomes.md",
+    "_policy.retry": "explanation/retry.md",
+    "_policy.budget": "explanation/retry.md",
+    "_policy.wait_scope": "explanation/retry.md",
+    "_model.outcome": "explanation/outcomes.md",
     "ledger.sqlite": "ledger.md",
     "ledger.sqlite.owner": "ledger.md",
-    "batch.adaptive_limit": "adaptive-limit.md",
-    "batch.failure_rate": "adaptive-limit.md",
-    "batch.flow": "adaptive-limit.md",
-    "_delivery.single_flight": "single-flight.md",
-    "_delivery.claim": "single-flight.md",
-    "batch.outage": "outage.md",
-    "_transport.fast_path": "fast-path.md",
-    "_policy.statement": "answers.md",
+    "batch.adaptive_limit": "explanation/adaptive-limit.md",
+    "batch.failure_rate": "explanation/adaptive-limit.md",
+    "batch.flow": "explanation/adaptive-limit.md",
+    "_delivery.single_flight": "explanation/single-flight.md",
+    "_delivery.claim": "explanation/single-flight.md",
+    "batch.outage": "explanation/outage.md",
+    "_transport.fast_path": "explanation/fast-path.md",
+    "_policy.statement": "explanation/answers.md",
 }
 """Which page describes what a module decides."""
 
@@ -163,7 +163,7 @@ def test_every_marked_table_is_tested() -> None:
     marks = {
         mark
         for page, text in PAGES.items()
-        if page != "answers.md"
+        if page != "explanation/answers.md"
         for mark in re.findall("<!-- table: (.*) -->", text)
     }
     assert marks == rendered().keys()
@@ -215,12 +215,12 @@ def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
 @pytest.mark.parametrize("kind", [Effect, StopReason, Verdict, State])
 def test_every_value_is_described(kind: type[Effect | StopReason | Verdict | State]) -> None:
     """In a table whose first column has the names."""
-    page = PAGES["ledger.md"] if kind is State else PAGES["outcomes.md"]
+    page = PAGES["ledger.md"] if kind is State else PAGES["explanation/outcomes.md"]
     assert [each.name for each in kind if f"\n| `{each.name}` | " not in page] == []
 
 
 def test_the_versions_that_were_tried_are_named() -> None:
-    assert f"aiohttp {' and '.join(TRIED)}" in PAGES["fast-path.md"]
+    assert f"aiohttp {' and '.join(TRIED)}" in PAGES["explanation/fast-path.md"]
 
 
 @one_test
@@ -233,7 +233,7 @@ def test_the_module_names_its_page(module: str, page: str) -> None:
 
 LINKS = [
     (path, link)
-    for path in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")]
+    for path in [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")]
     for link in re.findall(r"\]\(([^)#:]*(?:#[^)]*)?)\)", path.read_text("utf-8"))
 ]
 

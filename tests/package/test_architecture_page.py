@@ -1,4 +1,4 @@
-"""docs/architecture.md: its drawing and its list of packages, held against the imports as they are."""
+"""docs/explanation/architecture.md: its drawing and its list of packages, held against the imports."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from import_graph import GRAPH, LEVEL, ORDER, PACKAGE, RUNTIME_GRAPH, package_of
 
 import bonifiq_async
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "architecture.md").read_text("utf-8")
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "architecture.md").read_text("utf-8")
 DRAWING = re.findall(r"^```mermaid\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0]
 MOST_FLOORS = 10
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
-SCRIPTS = ["fast", "interpreter", "run"]
+SCRIPTS = ["docs", "fast", "interpreter", "run"]
 WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
 JOBS = yaml.safe_load(WORKFLOW)["jobs"]
 VERSIONS = JOBS["fast"]["strategy"]["matrix"]["python"]

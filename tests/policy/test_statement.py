@@ -1,4 +1,4 @@
-"""What an answer states and what that proves: the tables of docs/answers.md, cell by cell, by the readers."""
+"""What an answer states and what that proves: the tables of docs/explanation/answers.md, cell by cell."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from bonifiq_async.raba7ni.answers import AnswerReader as Raba7niReader
 from bonifiq_async.raba7ni.envelope import Data
 
 Json = Mapping[str, object]
-PAGE = Path(__file__).parent.parent.parent / "docs" / "answers.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "explanation" / "answers.md"
 OF = {
     StatusClass.DONE: 200,
     StatusClass.LATER: 202,

@@ -31,7 +31,7 @@ from bonifiq_async.verification.finding import SHOWN, found
 from bonifiq_async.verification.killing import IN_FLIGHT, Course, Killed, moments
 from bonifiq_async.verification.page import Head, page
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "promises-tried.md").read_text()
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "promises-tried.md").read_text()
 
 # What is broken in every interpreter of a run, and the claims that must fail for it.
 BREAKS = {
