@@ -41,6 +41,20 @@ def reference_in(key: str, customer_id: str, value: Decimal) -> str | None:
         return None
 
 
+def purpose_in(key: str, customer_id: str, value: Decimal) -> str | None:
+    """Return what a derived key has beside customer and amount: `ADD-123`, its kind and its reference.
+
+    It is the same for each amount. None where the key is not that of the customer and the amount.
+    """
+    parts = key.split("-")
+    if len(parts) != 4:
+        return None
+    kind, customer, number, reference = parts
+    if kind != ("REMOVE" if value.is_signed() else "ADD") or customer != _escape(customer_id):
+        return None
+    return f"{kind}-{reference}" if number == canonical_amount(value) else None
+
+
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
     return format(canonical(value), "f").lstrip("-")

@@ -11,7 +11,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
-from bonifiq_async._policy.change_key import change_key_for, reference_in
+from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.payloads import CashbackChange
@@ -71,6 +71,7 @@ class BonifiQFiles(FileAdapter):
         decimals=2,  # of a real; the provider itself takes more
         currency=("R$", "BRL"),
         documents=("customer_id",),
+        words=("reason", "customer_reason"),
         usual=_USUAL,
     )
     answer_columns = ("cashback_balance", "points_balance")
@@ -106,6 +107,18 @@ class BonifiQFiles(FileAdapter):
         reason = body.get("Reason") if isinstance(body, dict) else None
         reference = reference_in(change.key, change.customer_id, change.value)
         return Grounds(reason if isinstance(reason, str) else None, reference)
+
+    def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
+        """Return the reference of a derived key, and whether it adds: another amount has another key."""
+        return purpose_in(key, customer_id, value)
+
+    def row_purpose(self, change: FileChange) -> str | None:
+        """Return the same of a row, whose key need not be proven where it was derived here."""
+        row = cast(CustomerRow, change)
+        if row.reference is None:
+            return purpose_in(row.change_key, row.customer_id, row.value)
+        kind, _, _, reference = row.change_key.split("-")
+        return f"{kind}-{reference}"
 
     def money(self, amount: Decimal) -> str:
         """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""

@@ -150,7 +150,8 @@ class Columns:
     `keys` tell a change from others: their cells are taken as they stand, with the blanks around them, which
     are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks. `amounts`
     have so many `decimals` at the most (None: however many), and may have one of the symbols of `currency`.
-    The cells of `documents` may be a CPF or a CNPJ. `usual` are other names of a column.
+    The cells of `documents` may be a CPF or a CNPJ. Those of `words` move no money. `usual` are other names
+    of a column.
     """
 
     names: tuple[str, ...]
@@ -163,6 +164,7 @@ class Columns:
     decimals: int | None = None
     currency: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     usual: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
@@ -261,6 +263,17 @@ class FileAdapter(Protocol):
     def recorded_grounds(self, change: Recorded) -> Grounds:
         """Return why a recorded change was made."""
         return Grounds()
+
+    def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
+        """Return for what a change of a customer is, whatever its amount: the reference, and the direction.
+
+        None where it has no reference. `body` is that of a recorded change.
+        """
+        return None
+
+    def row_purpose(self, change: FileChange) -> str | None:
+        """Return the same of a change of a file."""
+        return self.purpose(change.change_key, change.customer_id, change.value, b"")
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the unit of a change's value: amounts of two units are never added together."""

@@ -42,6 +42,7 @@ from bonifiq_async.cli.options import (
     SameAccount,
     SaveProfile,
     Script,
+    SecondAmounts,
     Seed,
     SheetName,
     Since,
@@ -121,6 +122,7 @@ def check(
     map: Maps = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
+    allow_second_amount: SecondAmounts = False,
     problems: ProblemsPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +131,13 @@ def check(
 
     form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
     code = command.check(
-        file, format_of(format), adapter_for(provider), form, listed=problems, as_json=as_json
+        file,
+        format_of(format),
+        adapter_for(provider),
+        form,
+        listed=problems,
+        second_amounts=allow_second_amount,
+        as_json=as_json,
     )
     raise typer.Exit(code)
 
@@ -181,6 +189,7 @@ def apply(
     dry_run: DryRun = False,
     skip_invalid: SkipInvalid = False,
     accept_used_keys: AcceptUsedKeys = False,
+    allow_second_amount: SecondAmounts = False,
     problems: ProblemsPath = None,
     report: ReportOf = None,
     as_json: AsJson = False,
@@ -215,6 +224,7 @@ def apply(
                 accept_used_keys=accept_used_keys,
                 problems=problems,
                 report=report,
+                second_amounts=allow_second_amount,
                 as_json=as_json,
             )
         )

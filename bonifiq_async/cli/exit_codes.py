@@ -23,6 +23,7 @@ class Exit(enum.IntEnum):
     REFUSED = 3
     UNKNOWN = 4
     STOPPED = 5
+    OTHER_WORDS = 6
     INTERRUPTED = 130
 
 
@@ -38,10 +39,14 @@ MEANING = {
     Exit.STOPPED: phrase(
         "stopped early, gave some up or could not print its results; the same command goes on"
     ),
+    Exit.OTHER_WORDS: phrase(
+        "every change is applied, some of them before and with other words, such as a reason, than the file "
+        "has now; these stay as they are"
+    ),
     Exit.INTERRUPTED: phrase("interrupted; the same command goes on"),
 }
 
-FIRST = (Exit.INTERRUPTED, Exit.STOPPED, Exit.UNKNOWN, Exit.REFUSED)
+FIRST = (Exit.INTERRUPTED, Exit.STOPPED, Exit.UNKNOWN, Exit.REFUSED, Exit.OTHER_WORDS)
 """Of several, the first of these is the exit code."""
 
 BY_EFFECT = {
@@ -71,15 +76,18 @@ def of_run(
     stopped: bool,
     skipped: bool,
     used_elsewhere: bool = False,
+    reworded: bool = False,
 ) -> Exit:
     """Return the code of a run that saw `effects`.
 
     `skipped` says that invalid rows were left out, `used_elsewhere` that of some changes the provider's word
-    alone says that they are applied, which was not accepted.
+    alone says that they are applied, which was not accepted. `reworded` says that of some the words alone
+    differ from what was applied.
     """
     met = {BY_EFFECT[effect] for effect in effects if effect in BY_EFFECT}
     met |= {Exit.INTERRUPTED} if interrupted else set()
     met |= {Exit.STOPPED} if stopped else set()
     met |= {Exit.REFUSED} if skipped else set()
     met |= {Exit.UNKNOWN} if used_elsewhere else set()
+    met |= {Exit.OTHER_WORDS} if reworded else set()
     return next((code for code in FIRST if code in met), Exit.DONE)

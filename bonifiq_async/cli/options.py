@@ -173,6 +173,13 @@ AcceptUsedKeys = Annotated[
         help="No exit code 4 where a key was used before, not by this ledger: that counts as applied.",
     ),
 ]
+SecondAmounts = Annotated[
+    bool,
+    typer.Option(
+        "--allow-second-amount",
+        help="Pay a customer and reference under another amount, too: both are meant.",
+    ),
+]
 ProblemsPath = Annotated[
     Path | None,
     typer.Option("--problems", metavar="LIST", help="Write all that is said of rows to this CSV file."),

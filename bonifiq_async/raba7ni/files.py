@@ -215,6 +215,10 @@ def _takes(amount: Decimal) -> Phrase:
     return phrase("it takes {amount} if it took effect", amount=number(amount))
 
 
+def _purpose(value: Decimal, reference: str) -> str:
+    return f"{'less' if value.is_signed() else 'more'}-{reference}"
+
+
 class Raba7niFiles(FileAdapter):
     """A row is a purchase that earns cashback, or its refund; nothing is de-duplicated."""
 
@@ -227,6 +231,7 @@ class Raba7niFiles(FileAdapter):
         customers=("email", "phone"),
         multiline=("metadata",),
         amounts=("amount", "cashback_to_deduct"),  # a card has its own currency, some with three decimals
+        words=("member_name", "metadata"),
         usual=_USUAL,
     )
     change_columns = ("operation", "card_id", "member", "amount")
@@ -323,6 +328,17 @@ class Raba7niFiles(FileAdapter):
         body = decode(change.body)
         reference = body.get("reference") if isinstance(body, dict) else None
         return Grounds(reference=reference if isinstance(reference, str) else None)
+
+    def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
+        """Return the reference of a request, and its direction: a key of its own does not tell it."""
+        said = decode(body)
+        reference = said.get("reference") if isinstance(said, dict) else None
+        return _purpose(value, reference) if isinstance(reference, str) else None
+
+    def row_purpose(self, change: FileChange) -> str | None:
+        """Return the same of a row."""
+        reference = cast("EarnRow | RefundRow", change).reference
+        return None if reference is None else _purpose(change.value, reference)
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the card: its currency is the provider's to know, and two cards may differ."""

@@ -29,7 +29,8 @@ from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.protocol import Ledger
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, LedgerFile, rebind, standing
+from bonifiq_async.ledger.sqlite.comparison import LedgerFile
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, rebind, standing
 
 
 @frozen
@@ -53,6 +54,7 @@ class ApplyOptions:
     accept_used_keys: bool
     problems: Path | None
     report: Path | None
+    second_amounts: bool
     as_json: bool
 
     @property
@@ -94,6 +96,7 @@ def apply(options: ApplyOptions) -> int:
         say(phrase("{file} asks for:", file=source.name))
         say_table(plan_table(plan))
         said_before(plan, ledger)
+        found.refuse_second_amounts(allowed=options.second_amounts)
         if options.dry_run:
             return _end_dry_run(plan)
         if ledger is not None and options.adapter.ledger_alone_knows:

@@ -9,11 +9,10 @@ from attrs import evolve, frozen
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.examination.groups import Problems, listing
-from bonifiq_async.cli.examination.repeats import SHOWN
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Source
-from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows
@@ -21,7 +20,7 @@ from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import agreed, give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.cli.terminal.understood import say_understood
-from bonifiq_async.ledger.sqlite.reader import LedgerFile
+from bonifiq_async.ledger.sqlite.comparison import LedgerFile
 
 
 def asked(question: str) -> bool | None:
@@ -37,9 +36,10 @@ def check(
     form: FormOptions,
     *,
     listed: Path | None = None,
+    second_amounts: bool = False,
     as_json: bool,
 ) -> int:
-    """Print what a file asks for, and return the exit code."""
+    """Print what a file asks for, and return the exit code; `second_amounts` says that they are allowed."""
     refuse_one_file_twice({"FILE": None if file == "-" else Path(file), "--problems": listed})
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
@@ -60,6 +60,8 @@ def check(
                         rows=rows(plan.problems),
                     )
                 )
+        if not plan.problems:
+            found.refuse_second_amounts(allowed=second_amounts)
     return 2 if plan.problems else 0
 
 
@@ -85,6 +87,21 @@ class Examined:
             say(phrase("--skip-invalid leaves out what is not valid."))
         raise typer.Exit(2)
 
+    def refuse_second_amounts(self, *, allowed: bool) -> None:
+        """End the command where what is paid already would be paid under another amount, unless `allowed`."""
+        if self.plan.second_amounts and not allowed:
+            say(_not_allowed(self.plan))
+            raise typer.Exit(2)
+
+
+def _not_allowed(plan: Plan) -> Phrase:
+    said = phrase(
+        "{rows} with a second amount for a customer and reference: both would be paid.",
+        rows=rows(plan.second_amounts),
+    )
+    way = phrase("Take out what corrects a former amount, or say --allow-second-amount if both are meant.")
+    return joined((said, way, phrase("Nothing was sent.")), " ")
+
 
 def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path | None = None) -> Examined:
     """Return what a file asks for, and say what is wrong with its rows; `listed` gets all of it."""
@@ -98,21 +115,10 @@ def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path |
     source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
     with interruptible(), listing(listed) as problems:
         try:
-            plan = examine(source, problems.put, ledger)
+            plan = examine(source, problems.put, ledger, problems.put)
         finally:
             for text in problems.shown():
                 say(joined((source.name, text)))
-    for line, first in plan.repeated.shown():
-        say(
-            phrase(
-                "{file}, line {line}: repeats line {first}, and is left out",
-                file=source.name,
-                line=line,
-                first=first,
-            )
-        )
-    if (more := len(plan.repeated) - SHOWN) > 0:
-        say(phrase("and {count} more that repeat others; --out FILE has them all", count=more))
     if listed is not None:
         said = phrase("{list} has all that is said of rows: {rows}.", list=listed, rows=rows(problems.rows))
         say(said)

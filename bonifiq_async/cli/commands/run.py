@@ -143,6 +143,7 @@ async def _send(
     ending = RunEnding(
         plan.source.adapter, planned=plan.changes, left_out=plan.problems, repeated=plan.repeated
     )
+    ending.reworded = plan.reworded
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:

@@ -25,6 +25,10 @@ class ProblemKind(StrEnum):
     LOST_ZEROS = "lost-zeros"
     NO_TEXT = "no-text"
     CONFLICT = "conflict"
+    REPEAT = "repeat"
+    SECOND_AMOUNT = "second-amount"
+    OTHER_WORDS = "other-words"
+    LOOK_ALIKE = "look-alike"
 
 
 @frozen
@@ -76,6 +80,24 @@ MEANINGS: Mapping[ProblemKind, Meaning] = {
     ProblemKind.CONFLICT: Meaning(
         phrase("the key stands for two changes"),
         phrase("Take out the row that is wrong, or give it a key of its own."),
+        named=False,
+    ),
+    ProblemKind.REPEAT: Meaning(
+        phrase("the row repeats another one"), phrase("Nothing is to be done: it is sent once."), named=False
+    ),
+    ProblemKind.SECOND_AMOUNT: Meaning(
+        phrase("a customer and reference has a second amount"),
+        phrase("Take out the rows that correct a former amount: both would be paid."),
+        named=False,
+    ),
+    ProblemKind.OTHER_WORDS: Meaning(
+        phrase("it is applied, with other words"),
+        phrase("Nothing is to be done: the words of what is applied stay as they are."),
+        named=False,
+    ),
+    ProblemKind.LOOK_ALIKE: Meaning(
+        phrase("two ids are probably one customer"),
+        phrase("Nothing is merged: write both in one way, if they are."),
         named=False,
     ),
 }

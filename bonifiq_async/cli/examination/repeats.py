@@ -1,14 +1,10 @@
 """Rows that repeat an earlier one of the same file: their lines, and that of the one that counts."""
 
-import heapq
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from attrs import define, field
-
-SHOWN = 10
-"""Rows that are named on a screen; an outcome file has them all."""
 
 
 @define
@@ -30,7 +26,3 @@ class Repeats:
         """Yield the lines that repeat the `first`."""
         firsts = self._firsts
         yield from self._lines[bisect_left(firsts, first) : bisect_right(firsts, first)]
-
-    def shown(self) -> list[tuple[int, int]]:
-        """Return the first of the lines to show, each with the one that it repeats."""
-        return heapq.nsmallest(SHOWN, zip(self._lines, self._firsts, strict=True))

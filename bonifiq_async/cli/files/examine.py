@@ -16,13 +16,15 @@ from attrs import define, field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
+from bonifiq_async.cli.examination.against_ledger import compared, paid_twice, second_amounts
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.ledger.sqlite.reader import AppliedChanges, LedgerFile
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.comparison import OTHER, AppliedChanges, LedgerFile
 
-TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE = range(4)
+TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE, OTHER_CHANGE = range(5)
 
 
 @define
@@ -57,8 +59,10 @@ class CountedSums:
 class Plan:
     """What a file asks for: every change counts once, also those that a ledger has as applied.
 
-    Of these, `used_elsewhere` are so by the provider's word alone, and `settled` are all others. Neither are
-    sent, nor the rows left out: conflicts, and rows that repeat another, which are `repeated`.
+    Of these, `used_elsewhere` are so by the provider's word alone, and `settled` are all others: `reworded`
+    of them with other words than the file has. Neither are sent, nor the rows left out: conflicts, and rows
+    that repeat another, which are `repeated`. `second_amounts` rows to send pay what is, or may be, paid
+    under another amount, too.
     """
 
     source: Source
@@ -71,6 +75,8 @@ class Plan:
     used_elsewhere: CountedSums
     marks: Marks = field(repr=False)
     repeated: Repeats = field(factory=Repeats, repr=False)
+    reworded: int = 0
+    second_amounts: int = 0
 
     @property
     def to_send(self) -> int:
@@ -96,13 +102,23 @@ class Plan:
         return (row for row in rows if not isinstance(row, Problem))
 
 
-def examine(source: Source, on_problem: Callable[[Problem], None], ledger: LedgerFile | None = None) -> Plan:
-    """Read `source` once, tell `on_problem` of each row that is not valid, and return what it asks for.
+def _silent(problem: Problem) -> None:
+    """Take no note."""
+
+
+def examine(
+    source: Source,
+    on_problem: Callable[[Problem], None],
+    ledger: LedgerFile | None = None,
+    on_notice: Callable[[Problem], None] = _silent,
+) -> Plan:
+    """Read `source`, tell `on_problem` of each row that is not valid, and return what it asks for.
 
     Rows with the same key and the same change count once; rows with the same key and another change
     are all problems. A change that stands in `ledger` as applied is not sent; where another one stands under
-    its key, the claim will say so. Raises `ConfigurationError` for what concerns the whole file
-    or the ledger; a ledger that is not there yet has nothing in it.
+    its key, that is a problem, too, unless it differs in words alone: then it is applied. `on_notice` gets
+    what else is to be known of rows: repeats, other words, second amounts. Raises `ConfigurationError` for
+    what concerns the whole file or the ledger; a ledger that is not there yet has nothing in it.
     """
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(_empty_database()))
@@ -112,14 +128,32 @@ def examine(source: Source, on_problem: Callable[[Problem], None], ledger: Ledge
         marks = Marks()
         with _room_for(source):
             problems = _read(source, database, on_problem)
-            problems += _leave_out_conflicts(database, on_problem, marks)
-            repeated = _leave_out_repeats(database, marks)
+            problems += _leave_out_conflicts(database, source.adapter, on_problem, marks)
+            repeated = _leave_out_repeats(database, on_notice, marks)
+        settled, elsewhere, reworded, seconds = CountedSums(), CountedSums(), 0, 0
+        if applied is not None and _settled(applied, source.adapter, marks, (settled, elsewhere)):
+            compare = _Comparison(applied, source, database, marks, (settled, elsewhere))
+            reworded, conflicts = compare.run(on_problem, on_notice)
+            problems += conflicts
+        with _room_for(source):
             changes, sums, customers = _totals(database)
-        settled, elsewhere = CountedSums(), CountedSums()
-        if applied is not None:
-            settled, elsewhere = _settled(applied, source.adapter, marks)
+            known = applied if changes > settled.changes + elsewhere.changes else None
+            for problem in _second_amounts(database, known, source.adapter, marks.stands(TO_SEND)):
+                seconds += 1
+                on_notice(problem)
         return Plan(
-            source, changes, customers, sums, len(repeated), problems, settled, elsewhere, marks, repeated
+            source,
+            changes,
+            customers,
+            sums,
+            len(repeated),
+            problems,
+            settled,
+            elsewhere,
+            marks,
+            repeated,
+            reworded,
+            seconds,
         )
 
 
@@ -130,7 +164,8 @@ def _empty_database() -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = OFF")
     database.execute(
         "CREATE TABLE seen"
-        " (line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT)"
+        " (line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT,"
+        " purpose TEXT)"
     )
     return database
 
@@ -142,12 +177,20 @@ def _read(source: Source, database: sqlite3.Connection, on_problem: Callable[[Pr
         rows = [row for row in some if not isinstance(row, Problem)]
         digests = [adapter.digest(row) for row in rows]
         cells = [
-            (row.line, row.change_key, digest, adapter.unit_of(row), str(row.value), row.customer_id)
+            (
+                row.line,
+                row.change_key,
+                digest,
+                adapter.unit_of(row),
+                str(row.value),
+                row.customer_id,
+                adapter.row_purpose(row),
+            )
             for row, digest in zip(rows, digests, strict=True)
         ]
         if cells:  # one statement of many rows takes two thirds of the time of many statements
-            # Of 166 at the most: SQLite before 3.32 takes 999 values (its "Limits", 9).
-            places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(cells))
+            # Of 142 at the most: SQLite before 3.32 takes 999 values (its "Limits", 9).
+            places = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(cells))
             database.execute(f"INSERT INTO seen VALUES {places}", list(chain.from_iterable(cells)))
         for row in some:
             if isinstance(row, Problem):
@@ -157,7 +200,7 @@ def _read(source: Source, database: sqlite3.Connection, on_problem: Callable[[Pr
 
 
 def _leave_out_conflicts(
-    database: sqlite3.Connection, on_problem: Callable[[Problem], None], marks: Marks
+    database: sqlite3.Connection, adapter: FileAdapter, on_problem: Callable[[Problem], None], marks: Marks
 ) -> int:
     """Tell of each row whose key stands for two changes; return how many there are."""
     database.execute("CREATE INDEX by_key ON seen (key, digest, line, value)")
@@ -169,20 +212,31 @@ def _leave_out_conflicts(
         " FROM (SELECT key, digest, min(line) AS first FROM seen GROUP BY key HAVING count(*) > 1) early"
     )
     found = database.execute(
-        "SELECT line, CASE seen.digest WHEN shared.digest THEN other ELSE first END"
-        " FROM shared CROSS JOIN seen ON seen.key = shared.key WHERE other IS NOT NULL ORDER BY line"
+        "SELECT odd.*, seen.value FROM (SELECT line,"
+        " CASE seen.digest WHEN shared.digest THEN other ELSE first END AS elsewhere, value"
+        " FROM shared CROSS JOIN seen ON seen.key = shared.key WHERE other IS NOT NULL) AS odd"
+        " CROSS JOIN seen ON seen.line = elsewhere ORDER BY odd.line"
     )
     conflicts = 0
-    for line, other in found:
+    for line, other, value, there in found:
         conflicts += 1
         message = phrase("its key stands for another change in line {line}", line=other)
+        if Decimal(value) != Decimal(there):
+            message = phrase(
+                "{what}: {amount} here, and {other} there",
+                what=message,
+                amount=adapter.money(Decimal(value)),
+                other=adapter.money(Decimal(there)),
+            )
         on_problem(Problem(line, "change_key", message, ProblemKind.CONFLICT))
         marks.put([line], LEFT_OUT)
     database.execute("DELETE FROM seen WHERE key IN (SELECT key FROM shared WHERE other IS NOT NULL)")
     return conflicts
 
 
-def _leave_out_repeats(database: sqlite3.Connection, marks: Marks) -> Repeats:
+def _leave_out_repeats(
+    database: sqlite3.Connection, on_notice: Callable[[Problem], None], marks: Marks
+) -> Repeats:
     """Leave out each row that repeats an earlier one; return which."""
     database.execute(
         "CREATE TEMP TABLE again AS SELECT first, line FROM shared CROSS JOIN seen"
@@ -193,6 +247,8 @@ def _leave_out_repeats(database: sqlite3.Connection, marks: Marks) -> Repeats:
     for first, line in database.execute("SELECT first, line FROM again ORDER BY first, line"):
         repeated.put(first, line)
         marks.put([line], LEFT_OUT)
+        message = phrase("repeats line {first}, and is left out", first=first)
+        on_notice(Problem(line, "row", message, ProblemKind.REPEAT))
     return repeated
 
 
@@ -202,24 +258,94 @@ def _totals(database: sqlite3.Connection) -> tuple[int, SumsByUnit, int]:
     for unit, value, times in database.execute("SELECT unit, value, count(*) FROM seen GROUP BY unit, value"):
         changes += times
         sums.put(unit, Decimal(value), times)
+    database.execute("CREATE INDEX by_customer ON seen (customer, purpose)")
     # Grouped, they are sorted; count(DISTINCT) takes five times as long for a million.
     grouped = "SELECT count(*) FROM (SELECT 1 FROM seen GROUP BY customer)"
     customers: int = database.execute(grouped).fetchone()[0]
     return changes, sums, customers
 
 
-def _settled(applied: AppliedChanges, adapter: FileAdapter, marks: Marks) -> tuple[CountedSums, CountedSums]:
-    """Mark what a ledger has as applied; return what is settled, and what was used elsewhere."""
-    kinds = CountedSums(), CountedSums()
+def _settled(
+    applied: AppliedChanges, adapter: FileAdapter, marks: Marks, kinds: Sequence[CountedSums]
+) -> int:
+    """Mark and count what a ledger has as applied: what is settled, and what was used elsewhere.
+
+    Returns how many rows there are for whose key it may have another change, which are marked, too.
+    """
+    others = 0
     for found in applied.among("seen", ("line", "unit", "value"), tuple(adapter.repeat_classes)):
         some = cast("Sequence[tuple[int, str, str, int]]", found)
-        for elsewhere, mark in enumerate((SETTLED, USED_ELSEWHERE)):
-            if lines := [row[0] for row in some if row[3] == elsewhere]:
+        for kind, mark in enumerate((SETTLED, USED_ELSEWHERE, OTHER_CHANGE)):
+            if lines := [row[0] for row in some if row[3] == kind]:
                 marks.put(lines, mark)
-                kinds[elsewhere].changes += len(lines)
-        for (unit, value, elsewhere), times in Counter(row[1:] for row in some).items():
-            kinds[elsewhere].sums.put(unit, Decimal(value), times)
-    return kinds
+                others += len(lines) if kind == OTHER else 0
+        for (unit, value, kind), times in Counter(row[1:] for row in some if row[3] != OTHER).items():
+            kinds[kind].changes += times
+            kinds[kind].sums.put(unit, Decimal(value), times)
+    return others
+
+
+@frozen
+class _Comparison:
+    """Rows for whose keys a ledger may have another change, compared one by one."""
+
+    applied: AppliedChanges
+    source: Source
+    database: sqlite3.Connection
+    marks: Marks
+    kinds: Sequence[CountedSums]
+
+    def run(
+        self, on_problem: Callable[[Problem], None], on_notice: Callable[[Problem], None]
+    ) -> tuple[int, int]:
+        """Tell in what each row differs; return how many do in words alone, and how many are conflicts.
+
+        The former are settled, the latter are left out: a claim of theirs would be refused.
+        """
+        adapter, counts = self.source.adapter, Counter[ProblemKind]()
+        for row in self.source.rows(self.marks.stands(OTHER_CHANGE)):
+            if isinstance(row, Problem):
+                continue
+            kept = self.applied.under(row.change_key, tuple(adapter.repeat_classes))
+            self.marks.put([row.line], TO_SEND)
+            both = ((each, compared(row, each, adapter)) for each in kept)
+            change, problem = next((found for found in both if found[1] is not None), (None, None))
+            if change is None or problem is None:
+                continue
+            counts[problem.kind] += 1
+            if problem.kind is ProblemKind.CONFLICT:
+                on_problem(problem)
+                self.marks.put([row.line], LEFT_OUT)
+                self.database.execute("DELETE FROM seen WHERE line = ?", (row.line,))
+                continue
+            on_notice(problem)
+            elsewhere = change.state is State.USED_ELSEWHERE
+            self.marks.put([row.line], USED_ELSEWHERE if elsewhere else SETTLED)
+            self.kinds[elsewhere].changes += 1
+            self.kinds[elsewhere].sums.put(adapter.unit_of(row), row.value)
+        return counts[ProblemKind.OTHER_WORDS], counts[ProblemKind.CONFLICT]
+
+
+def _second_amounts(
+    database: sqlite3.Connection,
+    known: AppliedChanges | None,
+    adapter: FileAdapter,
+    to_send: Callable[[int], bool],
+) -> Iterator[Problem]:
+    """Yield each row for whose customer and reference an earlier one, or a ledger, has another change."""
+    found = database.execute(
+        "SELECT seen.customer, seen.line, seen.value, early.line, early.value FROM (SELECT customer, purpose,"
+        " min(line) AS first FROM seen WHERE purpose IS NOT NULL GROUP BY customer, purpose"
+        " HAVING count(*) > 1) AS twice CROSS JOIN seen INDEXED BY by_customer"
+        " ON seen.customer = twice.customer AND seen.purpose = twice.purpose AND seen.line > first"
+        " CROSS JOIN seen AS early ON early.line = first"
+    )
+    for customer, line, value, first, other in found:
+        if to_send(line) or to_send(first):
+            where = phrase("line {line}", line=first)
+            yield paid_twice(line, adapter, (customer, Decimal(value)), (Decimal(other), where))
+    if known is not None:
+        yield from second_amounts(known, adapter, to_send)
 
 
 @contextlib.contextmanager

@@ -30,6 +30,14 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
     if plan.settled.changes:
         count = plan.settled.changes
         say(phrase("{count:,} of them are applied already, says {ledger}.", count=count, ledger=ledger))
+    if plan.reworded:
+        say(
+            phrase(
+                "{count:,} of these has other words in the file than were applied; it stays as it is.",
+                "{count:,} of these have other words in the file than were applied; they stay as they are.",
+                count=plan.reworded,
+            )
+        )
     if plan.used_elsewhere.changes:
         from bonifiq_async.cli.terminal.report import USED_ELSEWHERE
 
@@ -59,6 +67,7 @@ def concluded(
         stopped=ending.stopped is not None,
         skipped=ending.left_out > 0,
         used_elsewhere=used and not accept_used_keys,
+        reworded=ending.reworded > 0,
     )
     if ending.refused_credentials and not ending.interrupted:
         code = Exit.USAGE
@@ -120,7 +129,12 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
                 out=out,
             )
         )
-    over = (Exit.DONE, Exit.REFUSED, *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []))
+    over = (
+        Exit.DONE,
+        Exit.REFUSED,
+        Exit.OTHER_WORDS,
+        *([Exit.UNKNOWN] if ending.adapter.ledger_alone_knows else []),
+    )
     undecided = code is Exit.UNKNOWN and not ending.counts[Effect.UNKNOWN]  # it was answered, and stays so
     if code not in over and not undecided:  # else each was tried, and none of them may be sent again
         say(

@@ -64,7 +64,8 @@ class RunEnding:
     """How a run over changes of `adapter` ended, counted and summed by effect.
 
     What is applied by the provider's word alone counts as `used_elsewhere`, and under no effect. `planned`
-    changes were to be made; `left_out` rows were not valid and were none. `warned` changes were applied with
+    changes were to be made; `left_out` rows were not valid and were none.
+    `reworded` were applied before, with other words than the file has. `warned` changes were applied with
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
     `out` has the outcomes, also those of the `repeated` lines.
     `stopped` says why it ended early, and `advice` which setting to look at.
@@ -78,6 +79,7 @@ class RunEnding:
     summary: BatchSummary = field(factory=BatchSummary)
     planned: int = 0
     left_out: int = 0
+    reworded: int = 0
     interrupted: bool = False
     stopped: str | None = None
     advice: str | None = None
@@ -280,6 +282,7 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
             "effects": _by_name(_effects(ending)),
             "not_tried": ending.not_tried,
             "left_out": ending.left_out,
+            "reworded": ending.reworded,
             "warned": ending.warned,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
@@ -297,6 +300,7 @@ def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: b
     """
     dialect = plan.source.dialect
     before = {"already_applied": plan.settled.changes, "used_elsewhere": plan.used_elsewhere.changes}
+    before["reworded"] = plan.reworded
     return json_line(
         {
             "changes": plan.changes,
@@ -304,6 +308,7 @@ def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: b
             **sums_values(plan.sums),
             "repeats": plan.repeats,
             "problems": plan.problems,
+            "second_amounts": plan.second_amounts,
             "kinds": found.values(),
             **(before if known else {}),
             **({"file": None if dialect is None else dialect.values()} if understood else {}),

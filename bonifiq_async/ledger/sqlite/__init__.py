@@ -1,5 +1,6 @@
 """A durable ledger in one SQLite file: write-ahead claims, fenced outcomes, leases. See docs/ledger.md.
 
+comparison  a ledger beside a table of changes, such as the rows of a file
 connection  a connection to the file: its pragmas, how it is opened and closed, and the errors of that
 header      the one row about the ledger itself: its account, and whether a log belongs to it
 location    the paths of the files, their modes, and which file systems are refused

@@ -14,14 +14,13 @@ from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
-from bonifiq_async.ledger.protocol import DONE, Account, State
+from bonifiq_async.ledger.protocol import Account, State
 from bonifiq_async.ledger.runs import Run, RunOrigin
 from bonifiq_async.ledger.sqlite import run
-from bonifiq_async.ledger.sqlite.connection import LedgerConnection, fault_of, opened, unusable, writing
+from bonifiq_async.ledger.sqlite.connection import LedgerConnection, fault_of, opened, writing
 from bonifiq_async.ledger.sqlite.header import bound, provider_in
-from bonifiq_async.ledger.sqlite.location import FileLocation
 from bonifiq_async.ledger.sqlite.owner import Lease, Sight, heard
-from bonifiq_async.ledger.sqlite.row import COLUMNS, TOGETHER, Entry, every, put, under, vouch
+from bonifiq_async.ledger.sqlite.row import Entry, every, put, under
 
 SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 """States in doubt, which a person may settle."""
@@ -114,7 +113,7 @@ def changes(
         sight = Sight.here(runtime)
         for entry in every(connection):
             if wanted.takes(entry) and (state := _state(connection, sight, entry)) in wanted.states:
-                yield _recorded(entry, state)
+                yield recorded_of(entry, state)
 
 
 def runs(path: Path, *, runtime: Runtime = Runtime()) -> Sequence[Run]:
@@ -134,7 +133,8 @@ def recorded(path: Path, states: Collection[State], *, runtime: Runtime = Runtim
     return changes(path, ChangeFilter(states), runtime=runtime)
 
 
-def _recorded(entry: Entry, state: State) -> Recorded:
+def recorded_of(entry: Entry, state: State) -> Recorded:
+    """Return a change that stands in a state."""
     row = entry.row
     return Recorded(
         entry.key,
@@ -187,80 +187,10 @@ def standing(
         for entry in every(connection):
             state = _state(connection, sight, entry)
             counts[state] += 1
-            sums[state].put(unit_of(_recorded(entry, state)), entry.row.value)
+            sums[state].put(unit_of(recorded_of(entry, state)), entry.row.value)
             if state in SETTLEABLE and oldest is None:
                 oldest = (entry.key, entry.row.first_sent)
     return Standing(counts, sums, oldest, provider)
-
-
-_APPLIED = "applied"
-"""The view of what is applied, as it lies in the file, and of `elsewhere`: 1 where its key was used so."""
-
-
-@frozen
-class AppliedChanges:
-    """What a ledger has as applied, to be compared with a table of `database` (see `LedgerFile.beside`)."""
-
-    database: sqlite3.Connection
-
-    def among(
-        self, table: str, columns: Sequence[str], operations: Collection[str]
-    ) -> Iterator[Sequence[tuple[object, ...]]]:
-        """Yield rows of `table` whose change is applied, some at a time, each as its `columns` and a number.
-
-        The number is 1 where the key was used elsewhere, else 0. The table has the columns `key` and
-        `digest`, and an index `by_key` that begins with them: in its order the ledger is read from front to
-        end. Raises when what is read is not what was written.
-        """
-        found = self.database.execute(
-            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)},"
-            f" {', '.join(f'wanted.{name}' for name in columns)}, elsewhere"
-            f" FROM {table} AS wanted INDEXED BY by_key CROSS JOIN {_APPLIED}"
-            f" ON {_APPLIED}.operation IN ({', '.join('?' * len(operations))})"
-            f" AND {_APPLIED}.key = wanted.key AND {_APPLIED}.digest = wanted.digest",
-            tuple(operations),
-        )
-        while some := found.fetchmany(TOGETHER):
-            vouch(some)
-            yield [row[len(COLUMNS) :] for row in some]
-
-
-@frozen
-class LedgerFile:
-    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint.
-
-    Without one, any account's will do: nothing is sent.
-    """
-
-    path: Path
-    account: Account | None = None
-
-    @contextlib.contextmanager
-    def beside(self, database: sqlite3.Connection) -> Iterator[AppliedChanges]:
-        """Give what is applied, to `database`: a connection opened with `uri`, in no transaction.
-
-        It sees what stands there when it looks, while others write, and writes nothing there itself. Raises
-        `ConfigurationError` for what is no ledger that can be used, is another account's, or turns out to be
-        damaged within.
-        """
-        done = ", ".join(f"'{state.value}'" for state in DONE)
-        with contextlib.closing(opened(self.path)) as connection:
-            try:
-                if self.account is not None:
-                    bound(connection, self.path, self.account)
-                database.execute(
-                    "ATTACH ? AS ledger", (f"{FileLocation.of(self.path).file.as_uri()}?mode=ro",)
-                )
-                database.execute(
-                    f"CREATE TEMP VIEW {_APPLIED} AS SELECT {', '.join(COLUMNS)},"
-                    f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere FROM ledger.change"
-                    f" WHERE state IN ({done})"
-                )
-                yield AppliedChanges(database)
-                database.execute(f"DROP VIEW {_APPLIED}")
-                database.execute("DETACH ledger")
-            except sqlite3.Error as error:
-                raise unusable(self.path, error) from None
 
 
 def rebind(path: Path, account: Account) -> None:

@@ -132,7 +132,7 @@ def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None
     """Return what stands under an operation and key, if anything. Raises `Damaged`."""
     place = (operation, key)
     found = database.execute(f"SELECT {_ALL} FROM change WHERE operation = ? AND key = ?", place).fetchone()
-    return None if found is None else _entry(found)
+    return None if found is None else entry_of(found)
 
 
 def every(database: sqlite3.Connection) -> Iterator[Entry]:
@@ -148,7 +148,7 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
         read = 0
         while some := database.execute(_SOME, (read, read + TOGETHER)).fetchall():
             read += TOGETHER
-            yield from map(_entry, some)
+            yield from map(entry_of, some)
     finally:
         with contextlib.suppress(sqlite3.ProgrammingError):  # it was closed, and the table with it
             database.execute(f"DROP TABLE IF EXISTS {_ORDER}")
@@ -156,7 +156,7 @@ def every(database: sqlite3.Connection) -> Iterator[Entry]:
 
 def under(database: sqlite3.Connection, key: str) -> list[Entry]:
     """Return the changes of every operation under a key. Raises `Damaged`."""
-    return list(map(_entry, database.execute(f"SELECT {_ALL} FROM change WHERE key = ?", (key,))))
+    return list(map(entry_of, database.execute(f"SELECT {_ALL} FROM change WHERE key = ?", (key,))))
 
 
 def fresh(intent: Intent, fence: int, owner: str, lease_until: float, now: float, run: int) -> StoredCells:
@@ -254,7 +254,8 @@ def vouch(found: Iterable[tuple[*StoredCells, int, *tuple[object, ...]]]) -> Non
             raise Damaged(f"what stands under the key {each[1]!r:.60} is not what was written")
 
 
-def _entry(found: tuple[*StoredCells, int]) -> Entry:
+def entry_of(found: tuple[*StoredCells, int]) -> Entry:
+    """Return a change of its cells and its seal. Raises `Damaged`."""
     vouch((found,))
     row = Row(
         digest=found[2],

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
-    "{file}, line {line}: repeats line {first}, and is left out": "{file}, linha {line}: repete a linha {first} e fica de fora",
-    "and {count} more that repeat others; --out FILE has them all": "e mais {count} que repetem outras; --out FILE tem todas",
     "{file} needs XlsxWriter: pip install 'bonifiq-async[cli]'. Nothing was sent.": "{file} precisa do XlsxWriter: pip install 'bonifiq-async[cli]'. Nada foi enviado.",
     "it was interrupted": "foi interrompido",
     "{file} was not made ({why}). The outcomes are in {lines}, and the same command makes it.": "{file} não foi criado ({why}). Os resultados estão em {lines}, e o mesmo comando o cria.",
@@ -31,6 +29,12 @@ TEMPLATES: Mapping[str, Template] = {
     "{file} is refused as it is": "{file} é recusado como está",
     "{verdict}: {changes}, {rows} not valid.": "{verdict}: {changes}, {rows} com erro.",
     "{rows} of {file} cannot be applied, so nothing was sent. Correct the file.": "Não é possível aplicar {rows} de {file}, então nada foi enviado. Corrija o arquivo.",
+    "{rows} with a second amount for a customer and reference: both would be paid.": "{rows} com um segundo valor para um cliente e referência: os dois seriam pagos.",
+    "Take out what corrects a former amount, or say --allow-second-amount if both are meant.": "Tire o que corrige um valor anterior, ou diga --allow-second-amount se quer os dois.",
+    "{count:,} of these has other words in the file than were applied; it stays as it is.": (
+        "{count:,} destes tem no arquivo outras palavras que as aplicadas; fica como está.",
+        "{count:,} destes têm no arquivo outras palavras que as aplicadas; ficam como estão.",
+    ),
     "--skip-invalid leaves out what is not valid.": "--skip-invalid deixa de fora as linhas com erro.",
     "{list} has all that is said of rows: {rows}.": "{list} tem tudo o que se diz das linhas: {rows}.",
     "{file} asks for:": "{file} pede:",

@@ -27,6 +27,10 @@ TEMPLATES: Mapping[str, Template] = {
     "{names} and, if need be, {url}": "{names} e, se preciso, {url}",
     "with {option} {variables}": "com {option} {variables}",
     "Exit codes: {codes}.": "Códigos de saída: {codes}.",
+    "every change is applied, some of them before and with other words, such as a reason, than the file has now; these stay as they are": (
+        "todos os lançamentos estão aplicados, alguns antes e com outras palavras, como um motivo, que as do "
+        "arquivo agora; estes ficam como estão"
+    ),
     "every change is applied, now or before": "todos os lançamentos estão aplicados, agora ou antes",
     "a bug": "um defeito do programa",
     "usage, configuration, credentials or an invalid file": (
@@ -129,6 +133,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Do not ask.": "Não pergunta.",
     "Say what would be sent; send nothing.": "Diz o que seria enviado; não envia nada.",
     "Write all that is said of rows to this CSV file.": "Escreve neste arquivo CSV tudo o que se diz das linhas.",
+    "Pay a customer and reference under another amount, too: both are meant.": "Paga um cliente e referência também com outro valor: os dois são desejados.",
     "Leave out rows that are not valid.": "Deixa de fora as linhas inválidas.",
     "No exit code 4 where a key was used before, not by this ledger: that counts as applied.": (
         "Sem código de saída 4 onde uma chave já tinha sido usada, não por este registro: vale como aplicado."

@@ -1,0 +1,119 @@
+"""A ledger beside a table of changes, such as the rows of a file: which of them it knows."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from bonifiq_async.ledger.protocol import DONE, FREE, Account, State
+from bonifiq_async.ledger.sqlite.connection import opened, unusable
+from bonifiq_async.ledger.sqlite.header import bound
+from bonifiq_async.ledger.sqlite.location import FileLocation
+from bonifiq_async.ledger.sqlite.reader import Recorded, recorded_of
+from bonifiq_async.ledger.sqlite.row import COLUMNS, TOGETHER, entry_of, under, vouch
+
+_APPLIED = "applied"
+"""The view of what is or may be applied, as it lies in the file: is it `done`, and used `elsewhere`?"""
+OTHER = 2
+"""See `AppliedChanges.among`."""
+
+
+@frozen
+class AppliedChanges:
+    """What a ledger has as applied, to be compared with a table of `database` (see `LedgerFile.beside`)."""
+
+    database: sqlite3.Connection
+
+    def among(
+        self, table: str, columns: Sequence[str], operations: Collection[str]
+    ) -> Iterator[Sequence[tuple[object, ...]]]:
+        """Yield rows of `table` whose change is applied, some at a time, each as its `columns` and a number.
+
+        The number is 1 where the key was used elsewhere, `OTHER` where another change may have been applied
+        under the key, else 0. The table has the columns `key` and `digest`, and an index `by_key` that begins
+        with them: in its order the ledger is read from front to end. Raises when what is read is not what was
+        written.
+        """
+        found = self.database.execute(
+            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)},"
+            f" {', '.join(f'wanted.{name}' for name in columns)},"
+            f" CASE WHEN {_APPLIED}.digest = wanted.digest THEN elsewhere ELSE {OTHER} END"
+            f" FROM {table} AS wanted INDEXED BY by_key CROSS JOIN {_APPLIED}"
+            f" ON {_APPLIED}.operation IN ({', '.join('?' * len(operations))})"
+            f" AND {_APPLIED}.key = wanted.key"
+            f" AND (done AND {_APPLIED}.digest = wanted.digest OR {_APPLIED}.digest <> wanted.digest)",
+            tuple(operations),
+        )
+        while some := found.fetchmany(TOGETHER):
+            vouch(some)
+            yield [row[len(COLUMNS) :] for row in some]
+
+    def under(self, key: str, operations: Collection[str]) -> Sequence[Recorded]:
+        """Return what may have been applied under a key, by operations. Raises as `among`."""
+        found = [each for each in under(self.database, key) if each.operation in operations]
+        return [recorded_of(each, each.row.state) for each in found if each.row.state not in FREE]
+
+    def of_one_purpose(
+        self, table: str, columns: Sequence[str], purpose: Callable[[str, str, str, bytes], str | None]
+    ) -> Iterator[Sequence[tuple[Recorded, tuple[object, ...]]]]:
+        """Yield what may have been applied of the same customer and purpose under another key.
+
+        Some at a time, each with the `columns` of the row of `table`, which has a column `purpose` and an
+        index `by_customer` on the customer and that. `purpose` gets key, customer, value and body of a
+        change, and does not raise. Raises as `among`.
+        """
+        self.database.create_function("purpose_of", 4, purpose, deterministic=True)
+        found = self.database.execute(
+            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)},"
+            f" {', '.join(f'wanted.{name}' for name in columns)}"
+            f" FROM {_APPLIED} CROSS JOIN {table} AS wanted INDEXED BY by_customer"
+            f" ON wanted.customer = {_APPLIED}.customer_id AND wanted.key <> {_APPLIED}.key"
+            f" AND wanted.purpose = purpose_of({_APPLIED}.key, {_APPLIED}.customer_id, {_APPLIED}.value,"
+            f" {_APPLIED}.body)"
+        )
+        while some := found.fetchmany(TOGETHER):
+            entries = [entry_of(row[: len(COLUMNS)]) for row in some]
+            yield [
+                (recorded_of(entry, entry.row.state), row[len(COLUMNS) :])
+                for entry, row in zip(entries, some, strict=True)
+            ]
+
+
+@frozen
+class LedgerFile:
+    """The ledger at `path`, which is to be that of `account`: a provider and a fingerprint.
+
+    Without one, any account's will do: nothing is sent.
+    """
+
+    path: Path
+    account: Account | None = None
+
+    @contextlib.contextmanager
+    def beside(self, database: sqlite3.Connection) -> Iterator[AppliedChanges]:
+        """Give what is applied, to `database`: a connection opened with `uri`, in no transaction.
+
+        It sees what stands there when it looks, while others write, and writes nothing there itself. Raises
+        `ConfigurationError` for what is no ledger that can be used, is another account's, or turns out to be
+        damaged within.
+        """
+        done, free = (", ".join(f"'{state.value}'" for state in states) for states in (DONE, FREE))
+        with contextlib.closing(opened(self.path)) as connection:
+            try:
+                if self.account is not None:
+                    bound(connection, self.path, self.account)
+                database.execute(
+                    "ATTACH ? AS ledger", (f"{FileLocation.of(self.path).file.as_uri()}?mode=ro",)
+                )
+                database.execute(
+                    f"CREATE TEMP VIEW {_APPLIED} AS SELECT {', '.join(COLUMNS)},"
+                    f" state = '{State.USED_ELSEWHERE.value}' AS elsewhere, state IN ({done}) AS done"
+                    f" FROM ledger.change WHERE state NOT IN ({free})"
+                )
+                yield AppliedChanges(database)
+                database.execute(f"DROP VIEW {_APPLIED}")
+                database.execute("DETACH ledger")
+            except sqlite3.Error as error:
+                raise unusable(self.path, error) from None

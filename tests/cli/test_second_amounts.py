@@ -1,0 +1,129 @@
+"""What repeats or differs: the same reference or key with another amount, other words, the same row again."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
+
+HEADER = "customer_id,value,reason,reference"
+ALLOWED = "--allow-second-amount"
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox without faults."""
+    with Sandbox() as running:
+        yield running
+
+
+def test_a_correction_is_not_paid_beside_what_it_corrects(console, sandbox):
+    """The trap of derived keys: another amount is another key, and January's ten would become twenty-two."""
+    console.write("january.csv", HEADER, "b,1,r,o0", "ana,10,r,o1")
+    console.write("corrected.csv", HEADER, "ana,12,r,o1")
+    ledger = ("--ledger", "l", "--yes")
+    assert console("apply", "january.csv", *ledger, sandbox=sandbox).code == 0
+    for _ in range(2):
+        ended = console("apply", "corrected.csv", *ledger, sandbox=sandbox)
+        assert ended.code == Exit.USAGE and "Nothing was sent." in ended.err
+        said = "line 2: ana gets R$ 12.00 here, and R$ 10.00 by line 3 of run 1 in the ledger"
+        assert said in ended.err and ALLOWED in ended.err
+    assert sandbox.books.balances()["ana"] == Decimal(10)
+    dry = console("apply", "corrected.csv", "--ledger", "l", "--dry-run", "--json", sandbox=sandbox)
+    told = json.loads(dry.out)
+    assert (dry.code, told["second_amounts"], told["kinds"][0]["kind"]) == (Exit.USAGE, 1, "second-amount")
+    assert console("apply", "corrected.csv", *ledger, ALLOWED, sandbox=sandbox).code == 0
+    assert sandbox.books.balances()["ana"] == Decimal(22)
+    for file in ("january.csv", "corrected.csv"):  # all of it is applied: there is nothing more to allow
+        assert console("apply", file, *ledger, sandbox=sandbox).code == 0
+
+
+def test_two_amounts_in_one_file_are_both_named(console, sandbox):
+    """Of one direction: what is taken back for an order is no correction of it."""
+    file = console.write(
+        "f.csv",
+        HEADER,
+        "ana,10,r,o1",
+        "ana,-3,r,o1",
+        "bia,10,r,o1",
+        "ana,10.0,r,o1",
+        "ana,12,r,o1",
+        "ana,5,r,o2",
+    ).name
+    for command in (("check",), ("apply", "--yes")):
+        ended = console(*command, file, sandbox=sandbox)
+        assert ended.code == Exit.USAGE
+        assert "line 6: ana gets R$ 12.00 here, and R$ 10.00 by line 2" in ended.err
+        assert "1 row with a second amount" in ended.err or "1 rows with a second amount" in ended.err
+    assert sandbox.books.requests == 0
+    assert console("check", file, ALLOWED).code == 0
+    assert console("apply", file, "--yes", ALLOWED, sandbox=sandbox).code == 0
+    assert sandbox.books.balances() == {"ana": Decimal(24), "bia": Decimal(10)}
+
+
+def test_an_exported_key_is_known_by_its_reference(console, sandbox):
+    """A key that was derived, given as it is; one that only looks like it has no reference."""
+    head = "customer_id,value,reason,change_key,reference"
+    file = console.write(
+        "f.csv", head, "a-b,10,r,ADD-a%2Db-10-o1,", "a-b,12,r,,o1", "c,1,r,ADD-d-1-o,", "c,2,r,,o"
+    )
+    ended = console("check", file.name)
+    assert ended.code == Exit.USAGE and "line 3: a-b gets R$ 12.00 here" in ended.err
+    assert "c gets" not in ended.err
+
+
+def test_the_same_key_with_another_amount_is_said_with_both(console, sandbox):
+    """In the file both rows are refused; against the ledger the new one is: a key has one amount."""
+    head = "customer_id,value,reason,change_key"
+    console.write("f.csv", head, "ana,10,r,k1")
+    console.write("g.csv", head, "ana,12,r,k1", "ana,1,r,k2", "ana,2,r,k2")
+    assert console("apply", "f.csv", "--ledger", "l", "--yes", sandbox=sandbox).code == 0
+    said = 'another change, by line 2 of run 1 in the ledger: value: "R$ 10.00", now "R$ 12.00"'
+    for options, code in (((), Exit.USAGE), ((ALLOWED,), Exit.USAGE), (("--skip-invalid",), Exit.REFUSED)):
+        ended = console("apply", "g.csv", "--ledger", "l", "--yes", *options, sandbox=sandbox)
+        assert (ended.code, f"line 2: its key stands for {said}" in ended.err) == (code, True), ended.err
+        assert "another change in line 4: R$ 1.00 here, and R$ 2.00 there" in ended.err
+        assert "same command again" not in ended.err
+    assert sandbox.books.balances() == {"ana": Decimal(10)}
+
+
+def test_a_reference_of_raba7ni_is_known_under_any_key(console):
+    """Its keys are of this side alone, and its references may repeat."""
+    head = "operation,card_id,member_id,amount,reference,key"
+    console.write("f.csv", head, "earn,10,123,50,o1,k1")
+    console.write("g.csv", head, "earn,10,123,60,o1,k2", "refund,10,123,5,o1,k3", "earn,10,124,60,o1,k4")
+    with Raba7niSandbox() as sandbox:
+        command = ("--provider", "raba7ni", "--yes", "--ledger", "l")
+        assert console("apply", "f.csv", *command, sandbox=sandbox).code == 0
+        ended = console("apply", "g.csv", *command, sandbox=sandbox)
+        assert ended.code == Exit.USAGE and "line 2: 10:id:123 gets 60" in ended.err
+        assert "line 3: " not in ended.err and "line 4: " not in ended.err
+        assert console("apply", "g.csv", *command, ALLOWED, sandbox=sandbox).code == 0
+
+
+def test_other_words_are_named_and_count_as_applied(console, sandbox):
+    """The money is the same: nothing is sent, the code says what it is, and another run says the same."""
+    head = f"{HEADER},customer_reason"
+    console.write("f.csv", head, "ana,10,Verao,o1,x", "bia,10,Verao,o2,x", "cid,1,r,o3,x")
+    console.write("g.csv", head, "ana,10.00,Verão,o1,x", "bia,10,Verao,o2,", "cid,1,r,o3,x", "dan,1,r,o4,x")
+    assert console("apply", "f.csv", "--ledger", "l", "--yes", sandbox=sandbox).code == 0
+    for _ in range(2):
+        ended = console("apply", "g.csv", "--ledger", "l", "--yes", "--json", sandbox=sandbox)
+        assert ended.code == Exit.OTHER_WORDS
+        assert 'line 2: reason: "Verao", now "Verão"' in ended.err
+        assert 'line 3: customer_reason: "x", now ""' in ended.err
+        assert json.loads(ended.out)["reworded"] == 2
+    assert sandbox.books.requests == 4
+    dry = console("apply", "g.csv", "--ledger", "l", "--dry-run", "--json", sandbox=sandbox)
+    told = json.loads(dry.out)
+    assert (dry.code, told["reworded"], told["already_applied"]) == (0, 2, 4)
+
+
+def test_repeats_are_named_with_the_row_that_they_repeat(console, sandbox):
+    """And are sent once."""
+    console.write("f.csv", HEADER, "ana,10,r,o1", "bia,1,r,o2", "ana,10.0,r,o1", "ana,10,r,o1")
+    ended = console("check", "f.csv", "--json")
+    assert "line 4: repeats line 2" in ended.err and "line 5: repeats line 2" in ended.err
+    assert (ended.code, json.loads(ended.out)["repeats"]) == (0, 2)
