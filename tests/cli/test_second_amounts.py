@@ -127,3 +127,19 @@ def test_repeats_are_named_with_the_row_that_they_repeat(console, sandbox):
     ended = console("check", "f.csv", "--json")
     assert "line 4: repeats line 2" in ended.err and "line 5: repeats line 2" in ended.err
     assert (ended.code, json.loads(ended.out)["repeats"]) == (0, 2)
+
+
+def test_ids_that_look_alike_are_named_and_not_merged(console, sandbox):
+    """By case, by Unicode form, and by a character that is not seen; an accent makes another customer."""
+    ids = ("ana@x", "José", "Ana@X", "Jose\u0301", "jose", "li\ufe0f", "li", "ﬁ", "fi", "bia")
+    console.write("f.csv", HEADER, *(f"{each},1,r,o{at}" for at, each in enumerate(ids)))
+    ended = console("check", "f.csv", "--json")
+    for said in (
+        "line 4: 'Ana@X' is probably 'ana@x' of line 2: they differ in case",
+        "line 5: 'Jose\\u0301' is probably 'Jos\\xe9' of line 3: they differ in Unicode form",
+        "line 8: 'li' is probably 'li\\ufe0f' of line 7: they differ in characters that are not seen",
+        "line 10: 'fi' is probably '\\ufb01' of line 9: they differ in",
+    ):
+        assert said in ended.err
+    told = json.loads(ended.out)
+    assert (ended.code, told["customers"], told["kinds"][0]["rows"]) == (0, len(ids), 4)

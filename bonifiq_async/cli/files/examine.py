@@ -18,6 +18,7 @@ from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.against_ledger import compared, paid_twice, second_amounts
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.examination.look_alikes import look_alikes
 from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import phrase
@@ -117,7 +118,7 @@ def examine(
     Rows with the same key and the same change count once; rows with the same key and another change
     are all problems. A change that stands in `ledger` as applied is not sent; where another one stands under
     its key, that is a problem, too, unless it differs in words alone: then it is applied. `on_notice` gets
-    what else is to be known of rows: repeats, other words, second amounts. Raises `ConfigurationError` for
+    what else is to be known of rows: repeats, other words, second amounts, ids that look alike. Raises `ConfigurationError` for
     what concerns the whole file or the ledger; a ledger that is not there yet has nothing in it.
     """
     with contextlib.ExitStack() as stack:
@@ -137,6 +138,8 @@ def examine(
             problems += conflicts
         with _room_for(source):
             changes, sums, customers = _totals(database)
+            for problem in () if source.kept else look_alikes(database, "customer"):
+                on_notice(problem)
             known = applied if changes > settled.changes + elsewhere.changes else None
             for problem in _second_amounts(database, known, source.adapter, marks.stands(TO_SEND)):
                 seconds += 1
