@@ -23,11 +23,11 @@ class Effect(Kind):
 
     APPLIED = "applied"
     """This call changed it."""
-    ALREADY_APPLIED = "already applied"
+    ALREADY_APPLIED = "already_applied"
     """An earlier request with the same key changed it; see `Outcome.used_elsewhere`."""
     REFUSED = "refused"
     """The provider said no; nothing changed."""
-    NOT_APPLIED = "not applied"
+    NOT_APPLIED = "not_applied"
     """Given up before the provider could act; nothing changed and it may be tried again."""
     UNKNOWN = "unknown"
     """It may have changed; the key tells which change to ask for or to repeat."""

@@ -46,7 +46,7 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
 What changes a state other than `CLAIMED` is the next claim, or a person's word.
 """
 
-BY_EFFECT: Mapping[Effect, State] = {effect: State(effect.value) for effect in Effect}
+BY_EFFECT: Mapping[Effect, State] = {effect: State[effect.name] for effect in Effect}
 
 FOR_EVER = float("inf")
 """Seconds for which a provider remembers a key that never forgets one."""

@@ -47,7 +47,7 @@ async def test_the_web_service_answers_each_effect(sandbox):
     app = run(SERVICE)["make_app"]()
     async with TestClient(TestServer(app)) as client:
         order = {"id": "1001", "customer": "ana", "cashback": "10.50"}
-        for effect in ("applied", "already applied"):
+        for effect in ("applied", "already_applied"):
             response = await client.post("/order-paid", json=order)
             assert (response.status, await response.json()) == (200, {"effect": effect})
         for fault, status in (("422", 422), ("401", 503), ("html-after", 202), ("429-long", 503)):

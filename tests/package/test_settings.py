@@ -150,7 +150,7 @@ async def test_a_deadline_that_has_passed_ends_the_call_at_once(deadline, sandbo
     server = sandbox()
     async with client_for(server) as client:
         outcome = await client.outcome_of(change(), deadline=deadline)
-    assert (outcome.effect.value, server.books.requests) == ("not applied", 0)
+    assert (outcome.effect.value, server.books.requests) == ("not_applied", 0)
 
 
 NO_LEDGER = ["cashback.ledger", Path("cashback.ledger"), SqliteLedger, MemoryLedger, 5, True, object()]

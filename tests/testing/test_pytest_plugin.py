@@ -161,7 +161,7 @@ def test_pytest_aiohttp(runs: Runs) -> None:
     async def test_service(aiohttp_client, bonifiq_sandbox, bonifiq_client_kwargs):
         client = await aiohttp_client(app_with(bonifiq_client_kwargs))
         response = await client.post("/paid?order=1")
-        assert await response.json() == {"effect": "already applied"}
+        assert await response.json() == {"effect": "already_applied"}
         bonifiq_sandbox.assert_balance("ana", Decimal("10.50"))
     """
     ended = runs(

@@ -246,7 +246,7 @@ _LOOK = phrase(
 
 def _by_word(head: ReportHead, changes: Sequence[Recorded]) -> str:
     """Return the commands that take a person's word on changes."""
-    how = phrase("A command that takes your word on one; where it was not applied, with --as not-applied:")
+    how = phrase("A command that takes your word on one; where it was not applied, with --as not_applied:")
     said_of = ["--as", "applied", "--note", shown(phrase("how you know, and your name"))]
     commands = [
         ["settle", str(head.ledger), "--key", change.key, "--operation", short(change.operation), *said_of]
@@ -280,7 +280,7 @@ def _used_elsewhere(head: ReportHead, digest: Digest) -> str:
         phrase("Keys that were used before: {count:,}", count=count),
         f"<p>{said(how)}</p>",
         table(columns, rows),
-        _more(head, count - len(rows), "used-elsewhere"),
+        _more(head, count - len(rows), "used_elsewhere"),
         _by_word(head, digest.used_elsewhere[:1]),
     )
 

@@ -264,9 +264,10 @@ def ending_table(ending: RunEnding) -> Table:
 def used_table(ending: RunEnding) -> Table:
     """Return the first of the changes whose keys were used elsewhere."""
     used = ending.used_elsewhere
-    table = Table(title=USED_ELSEWHERE, title_justify="left")
-    for name in ("line", "change_key", "customer_id", "value"):
-        table.add_column(name, justify="right" if name in ("line", "value") else "left", overflow="fold")
+    table = Table(title=phrase("Used before, not by this ledger"), title_justify="left")
+    table.add_column(phrase("line"), justify="right", overflow="fold")
+    for name in ("change_key", "customer_id", "value"):
+        table.add_column(name, justify="right" if name == "value" else "left", overflow="fold")
     for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
         names = (change.change_key, change.customer_id)
         table.add_row(number(line) if line else "-", *names, ending.adapter.money(change.value))

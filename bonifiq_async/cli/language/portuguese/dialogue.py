@@ -18,7 +18,7 @@ TEMPLATES: Mapping[str, Template] = {
     # What became of a change: the word of the code stands beside it.
     "applied": "aplicado (applied)",
     "already_applied": "já aplicado antes (already_applied)",
-    "used_elsewhere": "chave já usada por fora (used_elsewhere)",
+    "used_elsewhere": "chave já usada (used_elsewhere)",
     "refused": "recusado (refused)",
     "not_applied": "não aplicado (not_applied)",
     "unknown": "não se sabe se foi aplicado (unknown)",

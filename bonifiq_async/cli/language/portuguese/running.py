@@ -48,6 +48,7 @@ TEMPLATES: Mapping[str, Template] = {
     "of them with a warning": "deles com aviso",
     "not tried": "não tentados",
     "not valid, left out": "com erro, deixados de fora",
+    "Used before, not by this ledger": "Chaves já usadas, não por este registro",
     "used before, not by this ledger": "chave já usada, não por este registro",
     "and {count:,} more": "e mais {count:,}",
     "line {line}: {text}": "linha {line}: {text}",

@@ -1,0 +1,63 @@
+"""What check, apply and status show, as text files: in both languages, at 80 and 120 columns."""
+
+import re
+from pathlib import Path
+
+import pytest
+from console import Console
+
+from bonifiq_async.cli import origin
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+SCREENS = Path(__file__).parent.parent / "data" / "screens"
+CAMPAIGN = (
+    "E-mail do cliente;Valor;Motivo;Pedido;Loja",
+    "ana@exemplo.com.br;R$ 1.234,50;Campanha de verão;1001;Centro",
+    "bia@exemplo.com.br;15,90;Campanha de verão;1002;Centro",
+    "caio@exemplo.com.br;-3,00;Devolução;0996;Centro",
+    "davi@exemplo.com.br;7,00;Campanha de verão;1003;Centro",
+    "eva@exemplo.com.br;25 reais;Campanha de verão;1004;Centro",
+)
+APPLY = ("apply", "campanha.csv", "--map", "E-mail do cliente=customer_id", "--yes", "--skip-invalid")
+
+
+def made_steady(text: str, folder: Path) -> str:
+    """Return what is shown without what differs from run to run: places and times."""
+    text = text.replace(f"{folder}/", "")
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", "2026-11-30 14:05:09 -0300", text)
+    return re.sub(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [+-]\d{4}", "30/11/2026 14:05:09 -0300", text)
+
+
+def shown(console: Console, language: str) -> str:
+    """Check a campaign, apply it, and look at the ledger.
+
+    Another program has used the key of one change; one more is refused, and one stays unknown.
+    """
+    console.folder.joinpath("campanha.csv").write_text("\n".join(CAMPAIGN) + "\n", "utf-8")
+    console.folder.joinpath("other.csv").write_text("\n".join([CAMPAIGN[0], CAMPAIGN[4]]) + "\n", "utf-8")
+    speak = ("--language", language)
+    faults = FaultScript(["slow", "slow", "422", "html-before"])
+    with Sandbox(duplicates="error-400", faults=faults) as sandbox:
+        commands = (
+            ("check", *APPLY[1:4], *speak),
+            (*APPLY, "--max-in-flight", "1", *speak),
+            ("status", "campanha.csv.ledger", *speak),
+        )
+        assert console("apply", "other.csv", *APPLY[2:], "--no-ledger", sandbox=sandbox).code == 0
+        texts = []
+        for command in commands:
+            ended = console(*command, sandbox=sandbox)
+            texts.append(f"$ bonifiq {command[0]} ... exit {ended.code}\n{ended.err}--\n{ended.out}")
+    return made_steady("\n".join(texts), console.folder)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_screens_of_a_campaign(
+    console: Console, monkeypatch: pytest.MonkeyPatch, language: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(origin.getpass, "getuser", lambda: "ana")
+    monkeypatch.setattr(origin.platform, "node", lambda: "loja")
+    expected = SCREENS / f"campaign-{width}.{language}.txt"
+    assert shown(console, language) == expected.read_text("utf-8")
