@@ -4,8 +4,6 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.rows import Problem
@@ -62,9 +60,12 @@ def look_alikes(database: sqlite3.Connection, field: str) -> Iterator[Problem]:
         " FROM spelling WHERE folded IN (SELECT folded FROM spelling GROUP BY folded HAVING count(*) > 1)"
         " ORDER BY folded, line"
     )
-    for _, spellings in groupby(found, itemgetter(0)):
-        _, first, first_line = next(spellings)
-        for _, customer, line in spellings:
+    former = first = ""
+    first_line = 0
+    for form, customer, line in found:
+        if form != former:
+            former, first, first_line = form, customer, line
+        else:
             message = phrase(
                 "{customer} is probably {other} of line {line}: they differ in {what}",
                 customer=ascii(customer),

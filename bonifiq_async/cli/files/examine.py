@@ -118,8 +118,9 @@ def examine(
     Rows with the same key and the same change count once; rows with the same key and another change
     are all problems. A change that stands in `ledger` as applied is not sent; where another one stands under
     its key, that is a problem, too, unless it differs in words alone: then it is applied. `on_notice` gets
-    what else is to be known of rows: repeats, other words, second amounts, ids that look alike. Raises `ConfigurationError` for
-    what concerns the whole file or the ledger; a ledger that is not there yet has nothing in it.
+    what else is to be known of rows: repeats, other words, second amounts, ids that look alike.
+    Raises `ConfigurationError` for what concerns the whole file or the ledger; a ledger that is not there yet
+    has nothing in it.
     """
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(_empty_database()))
