@@ -9,10 +9,10 @@ from attrs import define, field
 
 @define
 class Repeats:
-    """The lines that repeat another, by that one, in sixteen bytes each."""
+    """The lines that repeat another, by that one, in eight bytes each."""
 
-    _firsts: "array[int]" = field(factory=lambda: array("Q"))
-    _lines: "array[int]" = field(factory=lambda: array("Q"))
+    _firsts: "array[int]" = field(factory=lambda: array("I"))
+    _lines: "array[int]" = field(factory=lambda: array("I"))
 
     def put(self, first: int, line: int) -> None:
         """Take a line that repeats the `first`; they come in the order of these."""
