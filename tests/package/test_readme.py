@@ -114,7 +114,7 @@ def test_the_key_that_is_shown_is_the_one_that_is_derived():
     """For the first row of the example file; and every state can be exported by its name."""
     key = change_key_for("ana@example.com", Decimal("10.50"), "order-1001")
     assert f"`{key}`" in PAGES["docs/command-line.md"]
-    assert [state.value for state in State if f"`{state.name.lower()}`" not in PAGES["docs/ledger.md"]] == []
+    assert [state for state in State if f"`{state.name.lower()}`" not in PAGES["docs/ledger.md"]] == []
 
 
 def test_what_raba7ni_left_in_doubt_is_settled_by_hand(capsys, monkeypatch, tmp_path):
