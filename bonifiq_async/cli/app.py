@@ -135,9 +135,7 @@ def check(
         format_of(format),
         adapter_for(provider),
         form,
-        listed=problems,
-        second_amounts=allow_second_amount,
-        as_json=as_json,
+        command.CheckOptions(problems, allow_second_amount, as_json),
     )
     raise typer.Exit(code)
 

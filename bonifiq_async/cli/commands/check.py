@@ -29,24 +29,27 @@ def asked(question: str) -> bool | None:
         return agreed(question)
 
 
+@frozen
+class CheckOptions:
+    """What else `bonifiq check` was given; `second_amounts` says that they are allowed."""
+
+    listed: Path | None
+    second_amounts: bool
+    as_json: bool
+
+
 def check(
-    file: str,
-    format: str | None,
-    adapter: FileAdapter,
-    form: FormOptions,
-    *,
-    listed: Path | None = None,
-    second_amounts: bool = False,
-    as_json: bool,
+    file: str, format: str | None, adapter: FileAdapter, form: FormOptions, options: CheckOptions
 ) -> int:
-    """Print what a file asks for, and return the exit code; `second_amounts` says that they are allowed."""
+    """Print what a file asks for, and return the exit code."""
+    listed = options.listed
     refuse_one_file_twice({"FILE": None if file == "-" else Path(file), "--problems": listed})
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
         found = examined(source, listed=listed)
         plan = found.plan
         with whatever_is_read(to_the_end=False):
-            if as_json:
+            if options.as_json:
                 give(plan_json(plan, found.problems, understood=True))
             else:
                 show_table(plan_table(plan))
@@ -61,7 +64,7 @@ def check(
                     )
                 )
         if not plan.problems:
-            found.refuse_second_amounts(allowed=second_amounts)
+            found.refuse_second_amounts(allowed=options.second_amounts)
     return 2 if plan.problems else 0
 
 
