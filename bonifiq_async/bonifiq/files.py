@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from attrs import frozen
 
@@ -12,16 +13,24 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
-from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
-from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.cli.adapter import Columns, FileAdapter, FileChange, Grounds
+from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
+from bonifiq_async.cli.adapter import (
+    Client,
+    Columns,
+    FileAdapter,
+    FileChange,
+    Grounds,
+)
+from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine, StatementReader
 from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
+    from bonifiq_async.cli.afterwards.statement import Pace
     from bonifiq_async.sandbox import FaultScript, Sandbox
 
 SANDBOX_CREDENTIALS = BasicCredentials("sandbox", "sandbox")
@@ -57,6 +66,63 @@ class CustomerRow(CashbackChange):
     reference: str | None = None
 
 
+_ZERO = Decimal(0)
+
+
+class BonifiQStatements:
+    """Reads the balance, which has the point history beside it, in one answer.
+
+    Whether that history is whole is not documented (schema CustomerPointsResponse). It is where its lines
+    come to the balance; where they do not, what is missing in it may be there all the same.
+    """
+
+    def customer_of(self, change: Recorded) -> str | None:
+        return change.customer_id
+
+    async def read(self, client: Client, customer: str, pace: Pace) -> AccountStatement:
+        await pace()
+        return statement_of(await cast(BonifiQClient, client).customers.points(customer))
+
+    def moved_by(self, change: Recorded, shown: AccountStatement) -> MovedBy:
+        return MovedBy(change.value, _ZERO)
+
+
+def statement_of(points: CustomerPoints) -> AccountStatement:
+    """Return what an answer shows."""
+    if points.customer_exists is False:
+        return AccountStatement(complete=True, note=phrase("the provider does not know this customer"))
+    lines = tuple(
+        StatementLine(
+            line.date_received,
+            line.cashback_amount,
+            line.point_type_description or "",
+            cancelled=bool(line.is_canceled),
+        )
+        for line in points.point_history
+    )
+    balance, live = points.cashback_balance, [line for line in lines if not line.cancelled]
+    complete = balance is not None and balance in (_sum(lines), _sum(live))
+    if complete:
+        return AccountStatement(balance, lines, complete=True)
+    if not lines:
+        return AccountStatement(balance, note=phrase("the provider shows a balance, and no movements"))
+    note = phrase("the movements that the provider shows do not come to the balance: some are not shown")
+    return AccountStatement(balance, lines, note=note)
+
+
+def _sum(lines: Iterable[StatementLine]) -> Decimal | None:
+    """Return what lines come to; None where one has no amount, or no sum is exact."""
+    total = _ZERO
+    try:
+        for line in lines:
+            if line.amount is None:
+                return None
+            total = EXACT.add(total, line.amount)
+    except ArithmeticError:
+        return None
+    return total
+
+
 class BonifiQFiles(FileAdapter):
     """A row adds cashback to a customer or removes it, under a key that the provider counts once."""
 
@@ -76,6 +142,7 @@ class BonifiQFiles(FileAdapter):
     )
     answer_columns = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")
+    statements: ClassVar[StatementReader | None] = BonifiQStatements()
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row, whose key may be derived from a reference."""

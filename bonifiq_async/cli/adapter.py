@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bonifiq_async._policy.retry import RetryPolicy
     from bonifiq_async._transport.connector import PoolLimits
     from bonifiq_async._transport.session import Timeouts
+    from bonifiq_async.cli.afterwards.statement import StatementReader
     from bonifiq_async.cli.files.rows import Cells
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.reader import Recorded
@@ -192,7 +193,7 @@ class FileAdapter(Protocol):
 
     `change_columns` are the columns of an outcome file that describe a change, `answer_columns` those that
     describe its answer. `sum_labels` name what was added and what was removed. `evidence` is None where a
-    repeat decides what became of a change in doubt.
+    repeat decides what became of a change in doubt, `statements` where no movements can be asked for.
     """
 
     name: ClassVar[str]
@@ -201,6 +202,7 @@ class FileAdapter(Protocol):
     answer_columns: ClassVar[tuple[str, ...]]
     sum_labels: ClassVar[tuple[str, str]] = (phrase("added"), phrase("removed"))
     evidence: ClassVar[EvidenceReader | None] = None
+    statements: ClassVar[StatementReader | None] = None
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change that the cells of a line ask for.

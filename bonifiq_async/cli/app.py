@@ -8,13 +8,13 @@ import typer
 
 from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
+from bonifiq_async.cli.afterwards.declared import history, reconcile, report
 from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.options import (
     AcceptUsedKeys,
     AsJson,
     ConfirmAbove,
-    CustomerOption,
     Decimal,
     Delimiter,
     DryRun,
@@ -38,17 +38,14 @@ from bonifiq_async.cli.options import (
     Profile,
     ProviderName,
     ReportOf,
-    RunNumber,
     SameAccount,
     SaveProfile,
     Script,
     SecondAmounts,
     Seed,
     SheetName,
-    Since,
     Size,
     SkipInvalid,
-    Until,
     Word,
     Yes,
     form_of,
@@ -247,49 +244,8 @@ def status(
     command.status(ledger, look=look, as_json=as_json)
 
 
-@app.command()
-def history(
-    ledger: Path,
-    customer: CustomerOption = None,
-    key: Annotated[str | None, typer.Option(help="The change key.")] = None,
-    reference: Annotated[str | None, typer.Option(help="The order or event id of the row.")] = None,
-    since: Since = None,
-    until: Until = None,
-    effect: Annotated[list[str] | None, typer.Option(help="Such as applied; may be given again.")] = None,
-    run: RunNumber = None,
-    list_runs: Annotated[bool, typer.Option("--runs", help="List the runs instead.")] = False,
-    format: Annotated[
-        FileFormat | None, typer.Option("--format", help="For programs. Default: a table.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
-) -> None:
-    """Say of each change when and by which run it was sent, from which file and line, and what came of it."""
-    from bonifiq_async.cli.afterwards.question import Question
-    from bonifiq_async.cli.commands import history as command
-
-    shown = "jsonl" if as_json else format_of(format) or "table"
-    question = Question(customer, key, reference, since, until, effect or (), run)
-    if list_runs:
-        if question != Question():
-            raise typer.BadParameter(phrase("stands alone, with --format or --json"), param_hint="--runs")
-        command.list_runs(ledger, shown)
-        return
-    command.history(ledger, question, shown)
-
-
-@app.command()
-def report(
-    ledger: Path,
-    html: Annotated[Path, typer.Option(help="The page to write; what is there is replaced.")],
-    run: RunNumber = None,
-    since: Since = None,
-    until: Until = None,
-) -> None:
-    """Write one page of a run or a period: sums, pictures, errors, what is unknown and how to settle it."""
-    from bonifiq_async.cli.afterwards import report as command
-    from bonifiq_async.cli.afterwards.question import Question
-
-    command.report(ledger, Question(since=since, until=until, run=run), html)
+for _command in (history, report, reconcile):
+    app.command()(_command)
 
 
 @app.command()

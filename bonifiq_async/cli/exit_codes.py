@@ -24,6 +24,7 @@ class Exit(enum.IntEnum):
     UNKNOWN = 4
     STOPPED = 5
     OTHER_WORDS = 6
+    DIFFERS = 7
     INTERRUPTED = 130
 
 
@@ -43,6 +44,7 @@ MEANING = {
         "every change is applied, some of them before and with other words, such as a reason, than the file "
         "has now; these stay as they are"
     ),
+    Exit.DIFFERS: phrase("reconcile: the ledger and the provider do not agree"),
     Exit.INTERRUPTED: phrase("interrupted; the same command goes on"),
 }
 

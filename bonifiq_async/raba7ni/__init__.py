@@ -6,6 +6,7 @@ cashback    earn, redeem, refund, balance, and the transactions of the history p
 changes     what is earned, redeemed and taken back, each under a key that stays on this side
 client      the client: one application, one pool of connections, one event loop
 envelope    what the envelope says, and the table of what its members state together
+evidence/   what the provider shows of a balance, for the command line (an edge)
 files       the columns of its files of changes, and how the command line reads a row (an edge)
 member      members, the secrets of their sign-in, and what it answers
 members     the member operations of the client

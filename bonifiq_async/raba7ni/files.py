@@ -6,7 +6,6 @@ A row earns or refunds cashback. A redemption needs its member's sign-in, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -14,39 +13,30 @@ from attrs import frozen
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import (
-    AuthenticationError,
     ConfigurationError,
     PayloadError,
-    RefusedError,
 )
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.money import EXACT
-from bonifiq_async._policy.change_key import canonical
 from bonifiq_async.cli.adapter import (
-    BalanceEvidence,
-    Client,
     Columns,
     EvidenceReader,
     FileAdapter,
     FileChange,
     Grounds,
-    Movement,
     OfCustomer,
 )
+from bonifiq_async.cli.afterwards.statement import StatementReader
 from bonifiq_async.cli.files.rows import Cells, amount
-from bonifiq_async.cli.language.library_errors import said
-from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund, unit_of
-from bonifiq_async.raba7ni.client import Raba7niClient, Raba7niCredentials
+from bonifiq_async.raba7ni.client import Raba7niCredentials
+from bonifiq_async.raba7ni.evidence.history import HistoryReader, Raba7niStatements
 from bonifiq_async.raba7ni.member import Member
-from bonifiq_async.raba7ni.operations import REDEEM
 from bonifiq_async.raba7ni.payloads import (
-    CashbackBalance,
     CashbackEarned,
     CashbackRefunded,
-    CashbackTransaction,
 )
 
 if TYPE_CHECKING:
@@ -54,15 +44,6 @@ if TYPE_CHECKING:
 
 SANDBOX_CREDENTIALS = Raba7niCredentials("app_sandbox", "test_sandbox")
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
-
-NEAR = timedelta(minutes=15)
-"""How far the provider's clock may be from this one's for a movement to be of the time of a change."""
-ANYWHERE = timedelta(hours=26)
-"""The same for a time without a zone: two places are never further apart."""
-NEARLY = Decimal("0.01")
-"""By less than this a movement may differ from the share that the card gives: rounding is not documented."""
-MOST_MOVEMENTS = 2_000
-"""Lines of a history that are read for one change."""
 
 _MEMBER = ("member_id", "email", "phone")
 _LABELS = ("reference", "key")
@@ -140,81 +121,6 @@ def _object(cell: object) -> Mapping[str, object] | None:
     return cell
 
 
-class HistoryReader:
-    """Finds what a change may have done in the history of its member's balance."""
-
-    async def read(self, client: Client, doubt: Recorded) -> BalanceEvidence:
-        """Read the balance now, and what moved it at the time in the direction of the change."""
-        cashback = cast(Raba7niClient, client).cashback
-        card, _, member = doubt.customer_id.partition(":")
-        kind, _, number = member.partition(":")
-        if kind != "id":
-            return BalanceEvidence(
-                phrase(
-                    "the provider shows balance and history by member id, and this is {member}", member=member
-                )
-            )
-        try:
-            balance = await cashback.balance(int(card), int(number))
-            meaning, expected = _expected(doubt, balance)
-            movements, read = [], 0
-            async for line in cashback.history(int(card), int(number)):
-                read += 1
-                if line.amount is not None and _may_be(doubt, line):
-                    fits = None if expected is None else abs(line.amount - expected) < NEARLY
-                    what = str(line.event or line.type)
-                    movements.append(Movement(str(line.created_at or "-"), what, line.amount, fits))
-                if read == MOST_MOVEMENTS:
-                    break
-        except AuthenticationError:
-            raise
-        except RefusedError as error:
-            return BalanceEvidence(said(error))
-        counted = phrase("{count} movements were read", count=read)
-        if read == MOST_MOVEMENTS:
-            counted = phrase("{count} movements were read, and there may be more", count=read)
-        note = joined((meaning, counted), "; ")
-        return BalanceEvidence(note, balance.cashback_balance, tuple(movements))
-
-
-def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
-    if line.amount is None or (line.amount > 0) != (doubt.value > 0):
-        return False
-    if line.created_at is None:
-        return True
-    zoned = line.created_at.tzinfo is not None
-    moment = line.created_at if zoned else line.created_at.replace(tzinfo=UTC)
-    first, last = (datetime.fromtimestamp(sent, UTC) for sent in (doubt.first_sent, doubt.last_sent))
-    margin = NEAR if zoned else ANYWHERE
-    return first - margin <= moment <= last + margin
-
-
-def _expected(doubt: Recorded, balance: CashbackBalance) -> tuple[str, Decimal | None]:
-    """Say by how much the balance moves if the change took effect, in words and as an amount."""
-    body = decode(doubt.body)
-    deducted = body.get("cashback_to_deduct") if isinstance(body, dict) else None
-    if isinstance(deducted, Decimal | int):
-        return _takes(Decimal(deducted)), -Decimal(deducted)
-    if doubt.operation == REDEEM.name:
-        return _takes(abs(doubt.value)), doubt.value
-    if balance.cashback_percentage is None:
-        return phrase("by how much it moves the balance, the card does not say"), None
-    try:
-        share = EXACT.multiply(doubt.value, balance.cashback_percentage).scaleb(-2, EXACT)
-        moved = phrase(
-            "it moves about {amount} ({percentage}%) if it took effect",
-            amount=number(canonical(share)),
-            percentage=balance.cashback_percentage,
-        )
-    except ArithmeticError:
-        return phrase("by how much it moves the balance, the card's percentage does not tell"), None
-    return moved, share
-
-
-def _takes(amount: Decimal) -> Phrase:
-    return phrase("it takes {amount} if it took effect", amount=number(amount))
-
-
 def _purpose(value: Decimal, reference: str) -> str:
     return f"{'less' if value.is_signed() else 'more'}-{reference}"
 
@@ -238,6 +144,7 @@ class Raba7niFiles(FileAdapter):
     answer_columns = ("transaction_id", "cashback", "new_balance", "member_id")
     sum_labels = (phrase("purchases"), phrase("refunds, redemptions"))
     evidence: ClassVar[EvidenceReader | None] = HistoryReader()
+    statements: ClassVar[StatementReader | None] = Raba7niStatements()
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         operation, card, given, number, email, phone, reference, key, name, deducted, metadata = map(

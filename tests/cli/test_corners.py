@@ -19,7 +19,8 @@ from bonifiq_async._model.money import spelled
 from bonifiq_async.bonifiq import files as bonifiq_files
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.rows import Source
-from bonifiq_async.raba7ni import files as raba7ni_files
+from bonifiq_async.raba7ni.evidence.history import HistoryReader
+from bonifiq_async.raba7ni.files import ADAPTER
 from bonifiq_async.raba7ni.payloads import CashbackBalance, CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
@@ -218,7 +219,7 @@ AMOUNTS = {
 @pytest.mark.parametrize(("amount", "shown"), AMOUNTS.items())
 async def test_any_amount_of_an_answer_can_be_shown(amount, shown):
     """Neither an error nor a million digits, whatever a provider answers."""
-    assert spelled(Decimal(amount)) == raba7ni_files.ADAPTER.money(Decimal(amount)) == shown
+    assert spelled(Decimal(amount)) == ADAPTER.money(Decimal(amount)) == shown
     assert bonifiq_files.ADAPTER.money(Decimal(amount)).startswith(f"R$ {shown}")
 
     async def balance(*_: int) -> CashbackBalance:
@@ -230,7 +231,7 @@ async def test_any_amount_of_an_answer_can_be_shown(amount, shown):
 
     client = SimpleNamespace(cashback=SimpleNamespace(balance=balance, history=history))
     doubt = SimpleNamespace(customer_id="10:id:1", body=b"{}", operation="", value=Decimal(5))
-    assert len((await raba7ni_files.HistoryReader().read(client, doubt)).note) < 140
+    assert len((await HistoryReader().read(client, doubt)).note) < 140
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from bonifiq_async.cli.language.portuguese import PARTS, PORTUGUESE
 TREES_OF_COMMANDS = {
     name: tree
     for name, tree in TREES.items()
-    if name.split(".")[0] == "cli" or name.split(".")[-1] in ("files", "commands")
+    if name.split(".")[0] == "cli" or {"files", "commands", "evidence"} & set(name.split("."))
 }
 SAYING = {"say", "show", "agreed", "ConfigurationError", "BadParameter", "NotRead", "add_row", "add_column"}
 

@@ -17,7 +17,7 @@ from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, Sql
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import recorded
-from bonifiq_async.raba7ni.files import _may_be
+from bonifiq_async.raba7ni.evidence.history import _may_be
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
 

@@ -71,7 +71,8 @@ async def test_a_fresh_change_walks_down_and_comes_back_once(sandbox) -> None:
 
 MOST_LINES, MOST_PARAMETERS = 50, 6
 LARGER = {
-    "cli/app.py history": "the declaration of a command and its options",
+    "cli/afterwards/declared.py history": "the declaration of a command and its options",
+    "cli/afterwards/declared.py reconcile": "the declaration of a command and its options",
     "cli/app.py apply": "the declaration of a command and its options",
     "cli/app.py check": "the declaration of a command and its options",
     "cli/app.py convert": "the declaration of a command and its options",

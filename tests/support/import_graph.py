@@ -40,7 +40,7 @@ ORDER = [
 ]
 LEVEL = {package: level for level, package in enumerate(ORDER)}
 PROVIDERS = set(PACKAGES_OF_PROVIDERS)
-EDGES = {"files": "files", "commands": "files", "sandbox": "sandbox"}
+EDGES = {"files": "files", "evidence": "files", "commands": "files", "sandbox": "sandbox"}
 """What a provider's folder has for the command line and for the sandbox, and its row: above the library."""
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where a statement has statements; no expression imports."""

@@ -47,7 +47,7 @@ class Answers:
                     provider=self.provider,
                 )
             )
-        self._filter = ChangeFilter(
+        self.wanted = ChangeFilter(
             frozenset(states_of(question.effects)) if question.effects else frozenset(State),
             question.customer,
             question.key,
@@ -68,7 +68,7 @@ class Answers:
     def each(self) -> Iterator[Recorded]:
         """Yield the changes, the first sent first."""
         reference = self._question.reference
-        for change in changes(self._ledger, self._filter):
+        for change in changes(self._ledger, self.wanted):
             if reference is None or self.grounds(change).reference == reference:
                 yield change
 

@@ -92,12 +92,19 @@ class ChangeFilter:
 
     def takes(self, entry: Entry) -> bool:
         """Say whether it asks for a change, whatever state that is in."""
+        return self._takes(entry, entry.row.customer_id)
+
+    def asks_for(self, change: Recorded) -> bool:
+        """Say whether it asks for a change."""
+        return change.state in self.states and self._takes(change, change.customer_id)
+
+    def _takes(self, change: Entry | Recorded, customer_id: str) -> bool:
         return (
-            self.customer_id in (None, entry.row.customer_id)
-            and self.key in (None, entry.key)
-            and (self.since is None or entry.last_sent >= self.since)
-            and (self.until is None or entry.last_sent < self.until)
-            and (self.run is None or self.run in (entry.run, entry.last_run))
+            self.customer_id in (None, customer_id)
+            and self.key in (None, change.key)
+            and (self.since is None or change.last_sent >= self.since)
+            and (self.until is None or change.last_sent < self.until)
+            and (self.run is None or self.run in (change.run, change.last_run))
         )
 
 

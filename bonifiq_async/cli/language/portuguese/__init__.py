@@ -6,6 +6,7 @@ files       what is wrong with files, rows and cells
 help        the help of the commands and their options
 problems    the kinds of what is said of a row, and what to do
 reading     how a file is understood, and what is wrong with spreadsheets, headers and amounts
+reconcile   the ledger against what the provider shows
 report      the page of a run or of a period
 running     what a run shows: the plan, progress, how it ended, errors of the library
 """
@@ -21,6 +22,7 @@ from bonifiq_async.cli.language.portuguese import (
     help,
     problems,
     reading,
+    reconcile,
     report,
     running,
 )
@@ -32,6 +34,7 @@ PARTS: tuple[Mapping[str, Template], ...] = (
     help.TEMPLATES,
     problems.TEMPLATES,
     reading.TEMPLATES,
+    reconcile.TEMPLATES,
     report.TEMPLATES,
     running.TEMPLATES,
     *(spec.portuguese.load(dict) for spec in specs() if spec.portuguese is not None),

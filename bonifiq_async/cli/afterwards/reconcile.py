@@ -1,0 +1,313 @@
+"""`bonifiq reconcile`: the ledger against what the provider shows, by customer; it changes nothing."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from attrs import astuple, frozen
+
+from bonifiq_async._model.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PayloadError,
+    RefusedError,
+)
+from bonifiq_async.batch.flow import Pacer
+from bonifiq_async.cli.adapter import Client, FileAdapter
+from bonifiq_async.cli.afterwards.comparison import NEAR, Agreement, Asked, Compared, compare
+from bonifiq_async.cli.afterwards.progress_file import FoundRow, ProgressFile, progress_file
+from bonifiq_async.cli.afterwards.question import Answers, Question
+from bonifiq_async.cli.afterwards.statement import AccountStatement, StatementReader
+from bonifiq_async.cli.commands.run import client_from_env
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.files.csv_form import PLAIN
+from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.language.help_pages import in_language
+from bonifiq_async.cli.language.phrase import READER, number, phrase
+from bonifiq_async.cli.terminal.dialogue import interruptible
+from bonifiq_async.cli.terminal.effects import effect_name
+from bonifiq_async.cli.terminal.screen import give, say, show
+from bonifiq_async.cli.terminal.tables import Table, show_table
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.comparison import LedgerFile
+from bonifiq_async.ledger.sqlite.location import PRIVATE
+from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, short
+
+AT_ONCE = 8
+"""Customers that are asked about at once."""
+LISTED = 20
+"""What does not agree is shown one by one, as far as it is so many; `--out` has all."""
+UNNAMED = "\x00"
+"""Begins the name of a customer that the provider does not show: no id has it."""
+COLUMNS = (
+    "agreement",
+    "customer_id",
+    "change_key",
+    "operation",
+    "state",
+    "value",
+    "at",
+    "event",
+    "amount",
+    "note",
+)
+"""What is said of a change, or of a movement, in `--out` and `--json`."""
+
+EXIT_BY_AGREEMENT = {
+    Agreement.MISSING: Exit.DIFFERS,
+    Agreement.NOT_OURS: Exit.DIFFERS,
+    Agreement.IN_DOUBT: Exit.UNKNOWN,
+    Agreement.CANNOT_TELL: Exit.UNKNOWN,
+}
+"""The exit code for each; the first that is met counts."""
+
+
+@frozen
+class ReconcileOptions:
+    """What `bonifiq reconcile` was given; `max_rate` is requests a second."""
+
+    ledger: Path
+    question: Question
+    max_rate: float
+    out: Path | None
+    as_json: bool
+
+
+def reconcile(options: ReconcileOptions) -> int:
+    """Compare, print what came of it, and return the exit code. Raises what the provider's client raises."""
+    with interruptible():
+        answers = Answers(options.ledger, options.question)
+        adapter = answers.adapter
+        if adapter is None or adapter.statements is None:
+            raise ConfigurationError(
+                phrase(
+                    "There is nothing to compare changes of {provider} with: it shows no balance.",
+                    provider=answers.provider or "-",
+                )
+            )
+        if options.out is not None and options.out.exists():
+            raise ConfigurationError(
+                phrase("{to} exists already and stays as it is: name another file.", to=options.out)
+            )
+        made = client_from_env(adapter, AT_ONCE)(None)
+        beside = options.ledger.with_name(f"{options.ledger.name}.reconcile")
+        with progress_file(beside, repr((options.question, made.account))) as progress:
+            with LedgerFile(options.ledger, made.account).beside(progress.database):
+                pass  # it is the ledger of this account
+            _take_in(progress, options, answers, adapter.statements)
+            asked = progress.index()
+            say(phrase("{count:,} customer to ask about.", "{count:,} customers to ask about.", count=asked))
+            asyncio.run(_ask(_Asking(progress, made, adapter.statements, answers.wanted), options.max_rate))
+            code = _shown(progress, options, adapter)
+        beside.unlink()
+    return code
+
+
+def _take_in(
+    progress: ProgressFile, options: ReconcileOptions, answers: Answers, reader: StatementReader
+) -> None:
+    """Read the ledger once, into what can be asked by customer."""
+    for change in changes(options.ledger, ChangeFilter()):
+        customer = reader.customer_of(change)
+        progress.put(
+            customer or f"{UNNAMED}{change.customer_id}",
+            _packed(change),
+            wanted=answers.wanted.asks_for(change),
+        )
+
+
+def _packed(change: Recorded) -> bytes:
+    cells = astuple(change)
+    return msgspec.msgpack.encode([each.value if isinstance(each, State) else each for each in cells])
+
+
+def _unpacked(cells: bytes) -> Recorded:
+    key, state, customer, body, error, operation, value, *rest = msgspec.msgpack.decode(cells)
+    return Recorded(key, State(state), customer, body, error, operation, Decimal(value), *rest)
+
+
+@frozen
+class _Asking:
+    """What is compared with what."""
+
+    progress: ProgressFile
+    client: Client
+    reader: StatementReader
+    wanted: ChangeFilter
+
+
+async def _ask(asking: _Asking, max_rate: float) -> None:
+    """Ask about every customer that is left, some at once. An error that is not one customer's ends it."""
+    loop, pacer = asyncio.get_running_loop(), Pacer(max_rate)
+
+    async def pace() -> None:
+        now = loop.time()
+        wait = pacer.wait(now)
+        pacer.took(now + wait, float("inf"))
+        await asyncio.sleep(wait)
+
+    left = asking.progress.customers()
+    async with asking.client:
+        tasks = [asyncio.create_task(_work(asking, left, pace)) for _ in range(AT_ONCE)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _work(
+    asking: _Asking,
+    left: Iterator[tuple[str, Sequence[tuple[bytes, bool]]]],
+    pace: Callable[[], Awaitable[None]],
+) -> None:
+    for customer, packed in left:
+        digest = hashlib.sha256(msgspec.msgpack.encode(packed)).digest()
+        if asking.progress.is_found(customer, digest):
+            continue
+        shown = await _statement(asking, customer, pace)
+        changes = [(_unpacked(cells), wanted) for cells, wanted in packed]
+        asked = [Asked(each, asking.reader.moved_by(each, shown), wanted) for each, wanted in changes]
+        found = compare(asked, shown, _period(asking.wanted, [each for each, wanted in changes if wanted]))
+        asking.progress.found(customer, digest, [_row(customer, each) for each in found])
+
+
+async def _statement(asking: _Asking, customer: str, pace: Callable[[], Awaitable[None]]) -> AccountStatement:
+    """Return what the provider shows of a customer; of one that it refuses, its words."""
+    if customer.startswith(UNNAMED):
+        return AccountStatement(
+            note=phrase("the provider shows no movements under the name that the change has")
+        )
+    try:
+        return await asking.reader.read(asking.client, customer, pace)
+    except AuthenticationError:
+        raise
+    except (RefusedError, PayloadError) as error:
+        return AccountStatement(note=str(error))
+
+
+def _period(wanted: ChangeFilter, asked: Sequence[Recorded]) -> tuple[float, float]:
+    """Return in which time a movement counts that is no change's: the question's, else the changes'."""
+    since = min(each.first_sent for each in asked) - NEAR if wanted.since is None else wanted.since
+    until = max(each.last_sent for each in asked) + NEAR if wanted.until is None else wanted.until
+    return since, until
+
+
+def _row(customer: str, found: Compared) -> FoundRow:
+    change, line = found.change, found.line
+    return (
+        found.agreement.value,
+        customer.removeprefix(UNNAMED) if change is None else change.customer_id,
+        None if change is None else change.key,
+        None if change is None else short(change.operation),
+        None if change is None else change.state.value,
+        None if change is None else change.value,
+        None if line is None or line.at is None else line.at.isoformat(),
+        None if line is None else line.kind or None,
+        None if line is None else line.amount,
+        str(found.note),
+    )
+
+
+def _shown(progress: ProgressFile, options: ReconcileOptions, adapter: FileAdapter) -> int:
+    """Write and print what was found; return the exit code."""
+    counts: Counter[str] = Counter()
+    differing: list[FoundRow] = []
+    with contextlib.ExitStack() as stack:
+        put = None if options.out is None else stack.enter_context(_out(options.out))
+        for row in progress.lines():
+            counts[str(row[0])] += 1
+            if put is not None:
+                put(PLAIN.line(_values(row)))
+            if row[0] != Agreement.AGREES.value and len(differing) < LISTED:
+                differing.append(row)
+    codes = [EXIT_BY_AGREEMENT[each] for each in EXIT_BY_AGREEMENT if counts[each.value]]
+    code = next((each for each in (Exit.DIFFERS, Exit.UNKNOWN) if each in codes), Exit.DONE)
+    if options.as_json:
+        rows = [dict(zip(COLUMNS, _values(row), strict=True)) for row in differing]
+        named = {each.value.replace(" ", "_"): counts[each.value] for each in Agreement}
+        give(json_line({**named, "differing": rows, "exit_code": int(code)}))
+        return code
+    _show(counts, differing, adapter)
+    left = counts.total() - counts[Agreement.AGREES.value] - len(differing)
+    if left > 0:
+        show(phrase("and {count:,} more; --out FILE.csv writes them all", count=left))
+    return code
+
+
+def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdapter) -> None:
+    table = Table()
+    table.add_column(phrase("ledger and provider"))
+    table.add_column(phrase("changes, movements"), justify="right")
+    for each in Agreement:
+        table.add_row(_NAMES[each], number(counts[each.value]))
+    show_table(table)
+    for row in differing:
+        agreement, customer, key, operation, state, value, at, event, amount, note = row
+        what = (
+            phrase(
+                "movement of {amount} at {at} ({event})",
+                event=event or "-",
+                amount=_money(adapter, amount),
+                at=at or "-",
+            )
+            if key is None
+            else phrase(
+                "{operation} {amount}, {state}, key {key}",
+                operation=operation,
+                key=key,
+                amount=_money(adapter, value),
+                state=effect_name(State(state)),
+            )
+        )
+        said = in_language(str(note), READER.get()) or ""
+        show(
+            phrase(
+                "{agreement}: {customer}: {what}: {note}",
+                agreement=_NAMES[Agreement(agreement)],
+                customer=customer,
+                what=what,
+                note=said,
+            )
+        )
+
+
+def _money(adapter: FileAdapter, amount: object) -> str:
+    return adapter.money(Decimal(str(amount)))
+
+
+def _values(row: FoundRow) -> Sequence[object]:
+    """Return what is said under `COLUMNS`, with amounts for the texts as which they were kept."""
+    return [
+        Decimal(str(each)) if name in ("value", "amount") and each is not None else each
+        for name, each in zip(COLUMNS, row, strict=True)
+    ]
+
+
+_NAMES = {
+    Agreement.AGREES: phrase("agrees"),
+    Agreement.MISSING: phrase("missing there"),
+    Agreement.NOT_OURS: phrase("not ours"),
+    Agreement.IN_DOUBT: phrase("in doubt"),
+    Agreement.CANNOT_TELL: phrase("cannot tell"),
+}
+
+
+@contextlib.contextmanager
+def _out(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Give what writes lines to a new file. Raises `ConfigurationError`."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:
+            file.write(PLAIN.head(COLUMNS))
+            yield file.write
+    except OSError as error:
+        raise ConfigurationError(
+            phrase("{to} cannot be written: {why}.", to=path, why=error.strerror)
+        ) from None
