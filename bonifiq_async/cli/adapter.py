@@ -6,17 +6,20 @@ that help is quick.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from attrs import field, frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
+from bonifiq_async.cli.files.unfit import every
 from bonifiq_async.cli.language.phrase import joined, number, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
+    from pathlib import Path
 
     from bonifiq_async._delivery.terms import Terms
     from bonifiq_async._model.operation import Operation, RepeatClass
@@ -305,6 +308,12 @@ class FileAdapter(Protocol):
 
         Raises `ConfigurationError` naming the variables that are missing.
         """
+        from bonifiq_async._model.errors import ConfigurationError
+
+        missing = [name for name in spec_of(self.name).environment.credentials if not os.environ.get(name)]
+        if missing:
+            names = every(missing)
+            raise ConfigurationError(phrase("Set {names} in the environment. Nothing was sent.", names=names))
         client_class = cast(_ClientClass, spec_of(self.name).client.load(type))
         return client_class.from_env(
             retry=settings.retry, timeouts=settings.timeouts, pool=settings.pool, ledger=settings.ledger
@@ -328,6 +337,19 @@ class FileAdapter(Protocol):
 def adapter_of(provider: str) -> FileAdapter | None:
     """Return the adapter of a provider; None where the registry has no provider of that name."""
     return adapter_for(provider) if provider in names() else None
+
+
+def provider_in(ledger: Path) -> str | None:
+    """Return the provider of a ledger; None before its first change.
+
+    Raises `ConfigurationError` where there is no ledger, or it is none.
+    """
+    from bonifiq_async._model.errors import ConfigurationError
+    from bonifiq_async.ledger.sqlite.reader import provider_of
+
+    if not ledger.exists():
+        raise ConfigurationError(phrase("There is no ledger {ledger}.", ledger=ledger))
+    return provider_of(ledger)
 
 
 def adapter_for(provider: str = DEFAULT) -> FileAdapter:

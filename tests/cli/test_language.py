@@ -210,11 +210,3 @@ def test_what_was_mistyped_is_said_in_the_language(console: Console) -> None:
         2,
         True,
     )
-
-
-def test_what_programs_read_has_no_language(console: Console) -> None:
-    console.write("changes.csv", "customer_id;value;reason;reference", "a;1,50;r;o-1")
-    english, portuguese = (
-        console("check", "changes.csv", "--json", "--language", language) for language in ("en", "pt")
-    )
-    assert english.out == portuguese.out

@@ -51,6 +51,31 @@ def shown(console: Console, language: str) -> str:
     return made_steady("\n".join(texts), console.folder)
 
 
+def read_by_programs(console: Console, language: str) -> list[str]:
+    """Return what a program reads of a run that half fails: JSON, outcomes, export, history."""
+    folder = console.folder
+    folder.joinpath("campanha.csv").write_text("\n".join(CAMPAIGN) + "\n", "utf-8")
+    speak, ledger = ("--language", language), f"{language}.ledger"
+    with Sandbox(duplicates="error-400", faults=FaultScript(["slow", "422", "html-before"])) as sandbox:
+        said = [
+            console("check", *APPLY[1:4], "--json", *speak).out,
+            console(
+                *APPLY, "--json", "--out", f"{language}.jsonl", "--ledger", ledger, *speak, sandbox=sandbox
+            ).out,
+        ]
+    said.append(folder.joinpath(f"{language}.jsonl").read_text("utf-8"))
+    said.append(console("export", ledger, "--effect", "unknown", *speak).out)
+    said.append(console("history", ledger, "--json", *speak).out)
+    times = r"\d{4}-\d\d-\d\dT[\d:.+-]+"
+    return [re.sub(r'"elapsed":[\d.]+', "", re.sub(times, "", text)) for text in said]
+
+
+def test_what_programs_read_has_no_language(console: Console) -> None:
+    english, portuguese = (read_by_programs(console, language) for language in ("en", "pt"))
+    assert all(english) and '"effect":"unknown"' in english[2]
+    assert english == portuguese
+
+
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_the_screens_of_a_campaign(

@@ -9,12 +9,12 @@ import typer
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.adapter import Grounds, adapter_of
+from bonifiq_async.cli.adapter import Grounds, adapter_of, provider_in
 from bonifiq_async.cli.commands.export import states_of
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, provider_of, runs
+from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, runs
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -38,7 +38,7 @@ class Answers:
     def __init__(self, ledger: Path, question: Question) -> None:
         self._ledger = ledger
         self._question = question
-        self.provider = provider_of(ledger)
+        self.provider = provider_in(ledger)
         self.adapter = None if self.provider is None else adapter_of(self.provider)
         if question.reference is not None and self.adapter is None and self.provider is not None:
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
+from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of, provider_in
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.formulas import guarded
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
@@ -24,14 +24,14 @@ from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, provider_of, recorded
+from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, recorded
 
 T = TypeVar("T")
 
 
 def adapter_in(ledger: Path) -> FileAdapter:
     """Return the adapter of a ledger's provider. Raises `ConfigurationError` for an unknown provider."""
-    provider = provider_of(ledger)
+    provider = provider_in(ledger)
     adapter = (
         adapter_for() if provider is None else adapter_of(provider)
     )  # without a provider, there is no change

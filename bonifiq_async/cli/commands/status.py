@@ -12,7 +12,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
-from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of
+from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of, provider_in
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.language.phrase import joined, number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
@@ -24,7 +24,6 @@ from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import (
     SETTLEABLE,
     Recorded,
-    provider_of,
     recorded,
     runs,
     short,
@@ -52,7 +51,7 @@ def status(ledger: Path, *, look: bool, as_json: bool) -> None:
 
 
 def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
-    provider = provider_of(ledger)
+    provider = provider_in(ledger)
     adapter = None if provider is None else adapter_of(provider)
     found = standing(ledger, unit_of=_operation if adapter is None else adapter.unit_of)
     listed = LISTED if look or as_json else SHOWN

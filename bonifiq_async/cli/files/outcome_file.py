@@ -202,8 +202,10 @@ class OutcomeFile:
             if self._size == 0:
                 self._append(head)
             half = printable(last.decode(errors="backslashreplace"))
-            self.repaired = (
-                f"The outcome file {path} ended in half a line, as after a crash; taken out: {half}"
+            self.repaired = phrase(
+                "The outcome file {path} ended in half a line, as after a crash; taken out: {half}",
+                path=path,
+                half=half,
             )
         self._read_written()
 

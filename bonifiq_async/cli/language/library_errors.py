@@ -66,6 +66,10 @@ def _of_library(error: BonifiQError, text: str) -> Phrase:
         )
     if isinstance(error, RefusedError):
         return _refused(error, text, subject)
+    if isinstance(error, NotAppliedError) and not error.attempts and error.change_key is None:
+        return rephrased(
+            text, "Stopped before the end; what was not sent may be sent again. ({text})", text=text
+        )
     if isinstance(error, RetryAfterTooLong):
         return rephrased(
             text,
