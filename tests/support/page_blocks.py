@@ -38,8 +38,8 @@ FENCE = re.compile(r'^```(\w+)(?: title="([^"]*)")?\n(.*?)^```$', re.MULTILINE |
 PORT = re.compile(r"127\.0\.0\.1:\d+")
 
 
-SET_UP = ("python3 -m venv ", ". .venv/")
-"""Commands that are the continuous check's part, and that of `test_contributing.py`."""
+SET_UP = re.compile(r"python3 -m venv .*|\. \.venv/bin/activate( && )?")
+"""Commands that are the part of the continuous check and of `test_contributing.py`."""
 
 
 @frozen
@@ -93,8 +93,9 @@ class Reader:
         self._open_until = open_until
         self._code = 0
         monkeypatch.chdir(folder)
-        for example in (ROOT / "docs").glob("*.xlsx"):  # the pages link to them
-            shutil.copy(example, folder)
+        (folder / "docs").mkdir(exist_ok=True)
+        for example in (ROOT / "docs").glob("*.xlsx"):
+            shutil.copy(example, folder / "docs")
         monkeypatch.setenv("COLUMNS", "100")
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.delenv(name, raising=False)
@@ -185,8 +186,8 @@ def commands(block: Block) -> Iterator[tuple[str, str | None]]:
     """Yield the commands of a block, each with what it is shown to print, if that is shown."""
     if block.language == "sh":
         for line in block.code.replace("\\\n", "").splitlines():
-            if line and not line.startswith(("#", *SET_UP)):
-                yield line, None
+            if (command := SET_UP.sub("", line)) and not command.startswith("#"):
+                yield command, None
         return
     for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
         command, _, shown = part.replace("\\\n", "").partition("\n")
