@@ -60,7 +60,16 @@ def read_by_programs(console: Console, language: str) -> list[str]:
         said = [
             console("check", *APPLY[1:4], "--json", *speak).out,
             console(
-                *APPLY, "--json", "--out", f"{language}.jsonl", "--ledger", ledger, *speak, sandbox=sandbox
+                *APPLY,
+                "--max-in-flight",
+                "1",
+                "--json",
+                "--out",
+                f"{language}.jsonl",
+                "--ledger",
+                ledger,
+                *speak,
+                sandbox=sandbox,
             ).out,
         ]
     said.append(folder.joinpath(f"{language}.jsonl").read_text("utf-8"))
