@@ -2,9 +2,11 @@
 
 import csv
 import json
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 from one_test import one_test
 from recorded import NOON, recorded
 
+from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.files import statement_of
 from bonifiq_async.bonifiq.payloads import CustomerPoints, PointDetailItem
 from bonifiq_async.cli.afterwards.comparison import Agreement, Asked, compare
+from bonifiq_async.cli.afterwards.progress_file import progress_file
 from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
@@ -219,6 +223,46 @@ def test_what_is_found_is_said_in_the_language_of_the_reader(applied: tuple[Cons
     ended = console("reconcile", "l", "--language", "pt")
     assert "em dúvida: c3: change_cashback R$ 4,00, " in ended.out
     assert ended.out.rstrip().endswith("há uma movimentação do seu valor na sua hora: parece aplicado")
+
+
+def test_an_interrupted_comparison_goes_on(
+    applied: tuple[Console, Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks again about those alone of which the ledger says something new."""
+    console, server = applied
+    monkeypatch.setattr("bonifiq_async.cli.afterwards.reconcile.AT_ONCE", 1)
+    before, read = server.books.requests, Customers.points
+
+    def interrupted(customers: Customers, customer_id: str) -> object:
+        if server.books.requests == before + 3:
+            raise KeyboardInterrupt
+        return read(customers, customer_id)
+
+    monkeypatch.setattr(Customers, "points", interrupted)
+    assert console("reconcile", "l", "--max-rate", "10000").code == 130
+    assert (console.folder / "l.reconcile").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(Customers, "points", read)
+    word = ("settle", "l", "--key", "ADD-c2-3-o2", "--as", "not_applied", "--note", "seen")
+    assert console(*word).code == 0
+    before = server.books.requests
+    assert found(console) == {"agrees": 5, "in_doubt": 1, "exit_code": 4}
+    assert server.books.requests == before + 4
+    assert not (console.folder / "l.reconcile").exists()
+
+
+def test_requests_leave_at_the_rate_that_is_given(applied: tuple[Console, Sandbox]) -> None:
+    """Six of them, of which the first need not wait."""
+    console, _ = applied
+    begun = time.monotonic()
+    assert console("reconcile", "l", "--max-rate", "10").code == 4
+    assert time.monotonic() - begun >= 5 / 10
+
+
+def test_another_question_begins_anew(tmp_path: Path) -> None:
+    for question, left in (("a", 0), ("a", 1), ("b", 0), ("a", 0)):
+        with progress_file(tmp_path / "p", question) as progress:
+            assert len(list(progress.lines())) == left
+            progress.found("ana", b"d", [("x",)])
 
 
 @one_test
