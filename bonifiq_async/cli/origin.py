@@ -19,7 +19,12 @@ def origin(command: str, file: str = "", content: Path | None = None) -> RunOrig
         with content.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     named = os.path.abspath(file) if file and Path(file).exists() else str(file)
-    return RunOrigin(command, _user(), platform.node(), named, digest)
+    return RunOrigin(command, _text(_user()), _text(platform.node()), _text(named), digest)
+
+
+def _text(name: str) -> str:
+    """Return a name of the system as a text that a database takes: bytes that are no UTF-8, escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _user() -> str:
