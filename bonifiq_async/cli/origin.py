@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import os
 import platform
+import sys
 from pathlib import Path
 
 from bonifiq_async.ledger.runs import RunOrigin
@@ -31,4 +32,6 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):  # a container's user may have a number and no name
+        if sys.platform == "win32":
+            return ""
         return f"user {os.getuid()}"
