@@ -15,6 +15,7 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.reading.dialect import form_options
 from bonifiq_async.cli.reading.opening import opened
+from bonifiq_async.cli.reading.text_file import Survey
 from bonifiq_async.sandbox import Sandbox
 
 
@@ -66,9 +67,10 @@ def test_what_is_said_counts(tmp_path):
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("limit", "most"), [("PAGES", 8), ("MOST_CACHED", 20_000)])
+def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch, limit, most):
     """Neither with its rows nor with the texts that they share; ten times as many take no more."""
-    monkeypatch.setattr("bonifiq_async.cli.reading.xlsx.PAGES", 8)
+    monkeypatch.setattr(f"bonifiq_async.cli.reading.xlsx.{limit}", most)
     peaks = []
     for rows in (2_000, 20_000):
         texts = "".join(f"<si><t>customer {n} of a long name</t></si>" for n in range(rows))
@@ -84,6 +86,44 @@ def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 500_000, peaks
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "content", "said"),
+    [
+        (
+            "office_parts.MOST_SMALL",
+            4_000,
+            xlsx(row(2, number(2, "7")), formats=["0" * 5_000]),
+            "is larger than any spreadsheet's",
+        ),
+        ("xlsx.MOST_IN_ROW", 9, xlsx(row(2, number(2, "7"))), "its row 1 has more text than any row"),
+    ],
+)
+def test_what_stands_in_memory_as_a_whole_has_a_limit(tmp_path, monkeypatch, limit, most, content, said):
+    path = tmp_path / "f.xlsx"
+    path.write_bytes(content)
+    read(path, {})
+    monkeypatch.setattr(f"bonifiq_async.cli.reading.{limit}", most)
+    with pytest.raises(ConfigurationError, match=said):
+        read(path, {})
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """The end of its copy could be half a reference, which makes another key."""
+    path = tmp_path / "f.csv"
+    path.write_bytes(CASES["plain.csv"].content)
+    put = Survey.put
+
+    def written_meanwhile(self, some):
+        if not some:
+            with path.open("ab") as file:
+                file.write(b"1")
+        put(self, some)
+
+    monkeypatch.setattr(Survey, "put", written_meanwhile)
+    with pytest.raises(ConfigurationError, match="changed while it was read"):
+        read(path, {})
 
 
 # The command.
@@ -150,6 +190,8 @@ def test_a_profile_keeps_what_was_said(console, monkeypatch):
     assert console("check", "f.csv", *said).code == 0
     assert console("check", "f.csv", "--profile", "loja").code == 0
     assert "has 2 decimals" in console("check", "f.csv", "--profile", "loja", "--decimal", ".").err
+    others = ("--map", "Motivo=customer_id", "--map", "Quem=reason")
+    assert console("check", "f.csv", "--profile", "loja", *others).code == 0
     assert "no profile other; there are: loja" in console("check", "f.csv", "--profile", "other").err
     assert "is no name" in console("check", "f.csv", "--profile", "../x").err
     kept = next(console.folder.rglob("loja.json"))

@@ -88,8 +88,13 @@ def xlsx(
     prolog: str = "",
     main: str = MAIN,
     prefix: str = "",
+    book: str = "",
+    packed: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
-    """Return an .xlsx file of one sheet, whose XML is given; its cell styles have these number formats."""
+    """Return an .xlsx file of one sheet, whose XML is given; its cell styles have these number formats.
+
+    `book` stands behind the names of the sheets.
+    """
     colon = f"{prefix}:" if prefix else ""
     body = f"<sheetData>{head}{''.join(rows)}</sheetData>{after}"
     if prefix:
@@ -104,7 +109,7 @@ def xlsx(
         "_rels/.rels": f'<Relationships><Relationship Id="a" Type="{REL}/officeDocument" Target="xl/workbook.xml"/>'
         "</Relationships>",
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{REL}"><sheets><sheet name="Plan1" sheetId="1" r:id="s"/>'
-        "</sheets></workbook>",
+        f"</sheets>{book}</workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships><Relationship Id="s" Type="{REL}/worksheet" '
         f'Target="worksheets/sheet1.xml"/><Relationship Id="t" Type="{REL}/styles" Target="styles.xml"/>'
         + (
@@ -120,7 +125,7 @@ def xlsx(
     if shared:
         parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}">{shared}</sst>'
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(made, "w", packed) as archive:
         for part, content in parts.items():
             archive.writestr(part, content)
     return made.getvalue()
@@ -137,6 +142,35 @@ def _zip(**parts: str) -> bytes:
         for name, content in parts.items():
             archive.writestr(name, content)
     return made.getvalue()
+
+
+OFFICE_NAMES = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def _ods(amount: str) -> bytes:
+    """Return an .ods file of a sheet whose one amount is given."""
+
+    def told(value: str) -> str:
+        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+    def line(*cells: str) -> str:
+        return f"<table:table-row>{''.join(cells)}</table:table-row>"
+
+    names = "".join(f' xmlns:{each}="{OFFICE_NAMES}:{each}:1.0"' for each in ("office", "table", "text"))
+    rows = line(*map(told, ("cliente", "valor", "motivo", "pedido"))) + line(
+        told("c2"),
+        f'<table:table-cell office:value-type="float" office:value="{amount}"/>',
+        *map(told, ("r", "o2")),
+    )
+    return _zip(
+        **{
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "META-INF/manifest.xml": "<x/>",
+            "content.xml": f"<office:document-content{names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Plan1">{rows}</table:table></office:spreadsheet></office:body>'
+            "</office:document-content>",
+        }
+    )
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
@@ -157,10 +191,17 @@ TEXTS: Mapping[str, Case] = {
         _text(*ONE_BR) + "bia;1,00;férias;o2\n".encode("cp1252"),
         refused="line 3: not UTF-8, as other lines are",
     ),
+    "mixed-emoji.csv": Case(
+        _text(BR, "ana;1,00;\U0001f600;o1") + "bia;1,00;férias;o2\n".encode("cp1252"),
+        refused="line 3: not UTF-8, as other lines are",
+    ),
     "binary.csv": Case(bytes(range(256)), refused="not UTF-8"),
     "crlf.csv": Case(_text(*ONE_BR, end="\r\n"), ONE),
     "lone-cr.csv": Case(_text(*ONE_BR, end="\r"), ONE),
     "sep.csv": Case(_text("sep=;", *ONE_BR, end="\r\n"), ONE),
+    "sep-not-text.csv": Case(
+        _text("sep=;", *ONE_BR, encoding="cp1252") + b"\x81", refused="not windows-1252"
+    ),
     "sep-bar.csv": Case(_text("SEP=|", *(line.replace(";", "|") for line in ONE_BR)), ONE),
     "quoted.csv": Case(_text('"Cliente";"Valor";"Motivo";"Pedido"', '"josé";"7,50";"verão; sol";"o1"'), ONE),
     "blank-rows.csv": Case(_text(BR + ";;", "josé;7,50;r;o1;;", ";;;;;", "", " ; ;;;;"), ONE),
@@ -187,6 +228,16 @@ TEXTS: Mapping[str, Case] = {
     ),
     "map-to-nothing.csv": Case(
         _text(*ONE_BR), refused="--map says nome, which is none of", told={"maps": ["Motivo=nome"]}
+    ),
+    "map-twice.csv": Case(
+        _text(*ONE_BR),
+        refused="--map says twice what 'Pedido' is",
+        told={"maps": ["Pedido=reference", "Pedido=change_key"]},
+    ),
+    "map-spelt-twice.csv": Case(
+        _text(*ONE_BR),
+        refused="--map says twice what 'PEDIDO' is",
+        told={"maps": ["Pedido=reference", "PEDIDO=change_key"]},
     ),
     "lacks.csv": Case(
         _text("Cliente;Valor;Motivos", "a;1;r"), refused="lacks reason, change_key or reference"
@@ -319,6 +370,10 @@ TEXTS: Mapping[str, Case] = {
         ],
     ),
     "empty.csv": Case(b"", refused="is empty"),
+    "blank.csv": Case(b"\n\n", refused="is empty"),
+    "blank-above.csv": Case(_text("", *ONE_BR), refused="begins with an empty line"),
+    "endless.csv": Case(_text(BR, "a" * (3 << 20)), refused="a line longer than any row"),
+    "endless.jsonl": Case(b'{"customer_id":"' + b"a" * (3 << 20), refused="a line longer than any row"),
     "header-alone.csv": Case(_text(BR), refused="has no changes in it"),
     "text.xlsx": Case(_text(*ONE_BR), refused="it is named as one, but it is a text"),
     "table.xls": Case(b"<html><table><tr><td>Cliente</td></tr></table></html>", refused="it is a text"),
@@ -396,6 +451,35 @@ SHEETS: Mapping[str, Case] = {
             ),
         ],
     ),
+    # As programs write that calculate nothing, such as XlsxWriter and openpyxl.
+    "not-calculated.xlsx": Case(
+        xlsx(
+            row(2, number(2, "7"), reference='<c r="D2"><f>A2</f><v>0</v></c>'),
+            row(3, number(3, "7")),
+            book='<calcPr calcId="124519" fullCalcOnLoad="1"/>',
+        ),
+        [(3, "c3", "7", "ADD-c3-7-o3")],
+        ["line 2: reference is a formula that was not calculated: open and save"],
+    ),
+    "formula-of-nothing.xlsx": Case(
+        xlsx(
+            row(2, number(2, "7")),
+            '<row r="3"><c r="A3" t="str"><f>x</f><v></v></c><c r="B3" t="str"><f>x</f><v/></c></row>',
+        ),
+        _read("7"),
+    ),
+    "empty-values.xlsx": Case(
+        xlsx(row(2, number(2, "7")), '<row r="3"><c r="A3" t="s"><v/></c><c r="B3"><v></v></c></row>'),
+        _read("7"),
+    ),
+    "half-a-character.xlsx": Case(
+        xlsx(row(2, number(2, "7"), text("A2", "a_xD800_b"))),
+        problems=["line 2: customer_id is a text with half a character"],
+    ),
+    "blanks-without-end.xlsx": Case(
+        xlsx(row(2, number(2, "7"), reference=text("D2", "o" + " " * 200_000))),
+        problems=["line 2: reference has 200,001 characters"],
+    ),
     "shared.xlsx": Case(
         xlsx(
             row(2, number(2, "7"), '<c r="A2" t="s"><v>1</v></c>', '<c r="D2" t="s"><v>0</v></c>'),
@@ -438,6 +522,24 @@ SHEETS: Mapping[str, Case] = {
     "longer-text.xlsx": Case(
         xlsx(row(2, text("B2", "7" * 200_000))), problems=["line 2: value has 200,000 characters"]
     ),
+    "long-tag.xlsx": Case(
+        xlsx(f'<row r="2" x="{"a" * 3_000_000}"></row>'),
+        refused="a tag in it is longer than any spreadsheet's",
+    ),
+    "packed.xlsx": Case(
+        xlsx(row(2, number(2, "7")), packed=zipfile.ZIP_BZIP2), refused="is packed as no spreadsheet's is"
+    ),
+    "no-main-part.xlsx": Case(
+        _zip(
+            **{"_rels/.rels": f'<Relationships><Relationship Type="{REL}/officeDocument"/></Relationships>'}
+        ),
+        refused="is missing",
+    ),
+    "number.ods": Case(_ods("7.5"), _read("7.5")),
+    **{
+        f"{each}.ods": Case(_ods(each), problems=["line 2: value is no number; write it as an amount"])
+        for each in ("NaN", "inf", "1e400")
+    },
     "rows-beyond.xlsx": Case(
         xlsx(row(9_999_999, number(9_999_999, "7"))), refused="its row 9999999 stands behind row 1"
     ),

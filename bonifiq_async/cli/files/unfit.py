@@ -48,6 +48,11 @@ def empty(file: str) -> Phrase:
     return phrase("{file} is empty. Nothing was sent.", file=file)
 
 
+def blank_above(file: str) -> Phrase:
+    """Say that a file has an empty line where its header should be."""
+    return phrase("{file} begins with an empty line: take it out. Nothing was sent.", file=file)
+
+
 def alternatives(names: Sequence[str]) -> Phrase:
     """Return columns of which one is enough."""
     said = joined(names[:1])

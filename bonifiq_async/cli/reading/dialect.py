@@ -7,7 +7,7 @@ from attrs import field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import COMMA, NAMES, POINT, Example, MarkEvidence
-from bonifiq_async.cli.reading.headers import SAID, Column
+from bonifiq_async.cli.reading.headers import SAID, Column, folded
 
 PLAIN_FORM = phrase("as the plain form has it")
 
@@ -145,7 +145,12 @@ def form_options(
             raise ConfigurationError(
                 phrase("--map is {given}; write it as 'HEADER=COLUMN'.", given=f"{each!r:.60}")
             )
-        columns[header.strip()] = name.strip()
+        header, name = header.strip(), name.strip()
+        if any(folded(header) == folded(other) and name != columns[other] for other in columns):
+            raise ConfigurationError(
+                phrase("--map says twice what {header} is; leave out one of them.", header=f"{header!r:.60}")
+            )
+        columns[header] = name
     marks = {"comma": ",", "point": ".", ",": ",", ".": "."}
     if decimal is not None and decimal not in marks:
         raise ConfigurationError(

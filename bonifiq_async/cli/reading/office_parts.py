@@ -13,24 +13,36 @@ from bonifiq_async.cli.reading.cells import NotRead
 CHUNK = 1 << 16
 MOST_BYTES = 8 << 30
 """Of one part of a file, unpacked. A sheet of a million rows has about 300 MB."""
+MOST_SMALL = 64 << 20
+"""Of a part that is held in memory, unpacked: the names of sheets, the styles of cells."""
+MOST_TAG = 1 << 20
+"""Bytes of one tag or comment, which the parser holds until its end."""
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How parts may be packed (ECMA-376, part 2, annex B)."""
 
 Start = Callable[[str, Mapping[str, str]], None]
 End = Callable[[str], None]
 OnText = Callable[[str], object]
 
 
-def parse(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
-    """Read XML, stopping after each piece. Names come without the namespace that each of them has."""
+def parse(part: IO[bytes], start: Start, end: End, text: OnText, most: int = MOST_BYTES) -> Iterator[None]:
+    """Read XML of so many bytes at the `most`, stopping after each piece. Names come without namespaces."""
 
     def local(name: str) -> str:
         return name.rpartition(" ")[2]
 
     return parse_names(
-        part, lambda name, attributes: start(local(name), attributes), lambda name: end(local(name)), text
+        part,
+        lambda name, attributes: start(local(name), attributes),
+        lambda name: end(local(name)),
+        text,
+        most,
     )
 
 
-def parse_names(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterator[None]:
+def parse_names(
+    part: IO[bytes], start: Start, end: End, text: OnText, most: int = MOST_BYTES
+) -> Iterator[None]:
     """Read XML, stopping after each piece; a name comes behind its namespace and a blank."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -46,9 +58,11 @@ def parse_names(part: IO[bytes], start: Start, end: End, text: OnText) -> Iterat
     try:
         while piece := part.read(CHUNK):
             read += len(piece)
-            if read > MOST_BYTES:
+            if read > most:
                 raise NotRead(phrase("a part of it is larger than any spreadsheet's"))
             parser.Parse(piece)
+            if read - parser.CurrentByteIndex > MOST_TAG:
+                raise NotRead(phrase("a tag in it is longer than any spreadsheet's"))
             yield
         parser.Parse(b"", True)
         yield
@@ -64,6 +78,8 @@ def nothing(*_: object) -> None:
 def open_part(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
     """Give a part of an archive to read. Raises `NotRead` where it is missing, damaged or locked."""
     try:
+        if archive.getinfo(name).compress_type not in PACKED:
+            raise NotRead(phrase("its part {name} is packed as no spreadsheet's is", name=name))
         with archive.open(name) as part:
             yield part
     except KeyError:
@@ -76,7 +92,10 @@ def elements_of(archive: zipfile.ZipFile, name: str) -> list[tuple[str, Mapping[
     """Return the elements of a small part: names and attributes."""
     found: list[tuple[str, Mapping[str, str]]] = []
     with open_part(archive, name) as part:
-        for _ in parse(part, lambda name, attributes: found.append((name, attributes)), nothing, nothing):
+        read = parse(
+            part, lambda name, attributes: found.append((name, attributes)), nothing, nothing, MOST_SMALL
+        )
+        for _ in read:
             if len(found) > 1_000_000:
                 raise NotRead(phrase("its part {name} has no end", name=name))
     return found

@@ -5,6 +5,7 @@ Where that is not the plain form, the file becomes a table.
 
 import codecs
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -19,7 +20,7 @@ from bonifiq_async.cli.adapter import Columns, FileAdapter
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
 from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
-from bonifiq_async.cli.files.unfit import broken_header, empty, lines
+from bonifiq_async.cli.files.unfit import blank_above, broken_header, empty, lines
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
 from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
@@ -122,16 +123,27 @@ def _copied(
         copy, path = stack.enter_context(scratch())
         opening = _File(copy, path, file, adapter, form, ask)
         with sys.stdin.buffer if file == "-" else open(file, "rb") as original:
+            before = None if file == "-" else _stamp(original)
             while some := original.read(CHUNK):
                 opening.survey.put(some)
                 copy.write(some)
             opening.survey.put(b"")
+            if before is not None and _stamp(original) != before:
+                raise ConfigurationError(
+                    phrase("{file} changed while it was read. Nothing was sent; try again.", file=file)
+                )
         copy.flush()
     except OSError as error:
         with contextlib.suppress(OSError):  # a full disk is form twice: by the copy, and by its end
             stack.close()
         raise _unreadable(_name_of(file), error) from None
     return opening
+
+
+def _stamp(original: IO[bytes]) -> tuple[int, int]:
+    """Return what tells an open file from what it was: its size and the time of its last change."""
+    now = os.fstat(original.fileno())
+    return now.st_size, now.st_mtime_ns
 
 
 def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Source:
@@ -143,6 +155,10 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
     if kind is None:
         raise ConfigurationError(
             phrase("Say what {file} holds: --format csv or --format jsonl.", file=repr(file.file))
+        )
+    if file.survey.endless:
+        raise ConfigurationError(
+            phrase("{file} has a line longer than any row. Nothing was sent.", file=file.name)
         )
     if kind == "jsonl":
         if options := file.form.options():
@@ -176,7 +192,7 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
         )
     first, last, names = next(text.rows(), (1, 1, []))
     if not names:
-        raise ConfigurationError(empty(file.name))
+        raise ConfigurationError((blank_above if file.survey.head.strip() else empty)(file.name))
     where = joined((file.name, lines(first, first)))
     if last > first:
         raise ConfigurationError(broken_header(file.name, first, last))

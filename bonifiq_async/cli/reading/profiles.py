@@ -11,6 +11,7 @@ from attrs import asdict, evolve
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
+from bonifiq_async.cli.reading.headers import folded
 
 _NAME = re.compile(r"[\w-]{1,60}")
 
@@ -41,7 +42,13 @@ def with_profile(form: FormOptions, folder: Path, name: str) -> FormOptions:
             phrase("The profile {path} cannot be read: {why}.", path=path, why=error)
         ) from None
     now = {key: value for key, value in asdict(form).items() if value is not None}
-    return evolve(kept, **{**now, "columns": {**kept.columns, **form.columns}})
+    headers = set(map(folded, form.columns))
+    columns = {
+        header: name
+        for header, name in kept.columns.items()
+        if folded(header) not in headers and name not in form.columns.values()
+    }
+    return evolve(kept, **{**now, "columns": {**columns, **form.columns}})
 
 
 def save(form: FormOptions, folder: Path, name: str) -> Path:

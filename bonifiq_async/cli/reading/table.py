@@ -43,6 +43,9 @@ _WHAT = {
         phrase("a percentage"),
         phrase("a number that is shown as another text"),
         phrase("a formula without a value: open and save the file in a spreadsheet"),
+        phrase("a formula that was not calculated: open and save the file in a spreadsheet"),
+        phrase("a text with half a character"),
+        phrase("no number"),
         phrase("of no known kind"),
     )
 }
@@ -112,11 +115,11 @@ class TableWriter:
                 text = cell.strip()
                 if self._grid and ("\n" in text or "\r" in text) and name not in self._columns.multiline:
                     return name, broken(name), ProblemKind.LINE_BREAK
-                if len(text) > LONGEST:
+                if len(cell) > LONGEST:
                     said = phrase(
                         "{name} has {count:,} characters, more than a cell of a spreadsheet",
                         name=name,
-                        count=len(text),
+                        count=len(cell),
                     )
                     return name, said, ProblemKind.INVALID
                 row[at] = cell if text and name in self._columns.keys else text

@@ -16,10 +16,12 @@ from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import DELIMITERS, Fact, FormOptions
 from bonifiq_async.cli.reading.headers import SAID, header_of, missing
 
+MOST_IN_LINE = 1 << 20
+"""Bytes without the end of a line: each row of a spreadsheet or a program ends long before."""
 HEAD = 1 << 16
 """Bytes of a file from which its delimiter is guessed."""
 
-UTF_8_FORM = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
+UTF_8_FORM = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 UNUSUAL = (b'"', b"$", b"(", b"-,", b"BRL", b"\xc2\xa0", b"\xe2\x88\x92")
 """What stands in a file whose columns are separated by commas where an amount is not digits with a point."""
 _SEP = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
@@ -28,16 +30,21 @@ CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 
 @define
 class Survey:
-    """Reads the bytes of a file as it is copied: is it UTF-8, and may an amount not have the plain form?"""
+    """Reads the bytes of a file as it is copied: is it UTF-8, and may an amount not have the plain form?
+
+    A text with an `endless` line is not read, since a line stands in memory as a whole.
+    """
 
     head: bytes = b""
     utf_8: bool = True
     unusual: bool = False
     multibyte: bool = False
+    endless: bool = False
     _decoder: codecs.IncrementalDecoder = field(factory=lambda: codecs.getincrementaldecoder("utf-8")())
 
     def put(self, some: bytes) -> None:
         """Take note of the next bytes; none at the end."""
+        self.endless = self.endless or (len(some) >= MOST_IN_LINE and not re.search(rb"[\r\n]", some))
         if len(self.head) < HEAD:
             self.head += some[: HEAD - len(self.head)]
         self.unusual = self.unusual or any(sign in some for sign in UNUSUAL)
@@ -89,9 +96,9 @@ class CsvText:
         codec = CODECS.get(self.encoding.value, self.encoding.value)
         line = 1
         with self.path.open(encoding=codec, newline="") as text:
-            if self.skipped:
-                next(text, None)
             try:
+                if self.skipped:
+                    next(text, None)
                 reader = csv.reader(text, delimiter=self.delimiter.value, strict=True)
                 for cells in reader:
                     yield line, reader.line_num, cells

@@ -6,6 +6,7 @@ there is, which ends its process. A formula that shows an error is an empty cell
 
 import contextlib
 import datetime
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def _cell(value: object) -> Cell:
     if isinstance(value, bool):
         return Bad("true or false")
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if math.isfinite(value) else Bad("no number")
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
         return Bad("a date or a time", str(value))
     return str(value)

@@ -23,6 +23,10 @@ from bonifiq_async.cli.reading.office_parts import elements_of, open_part, parse
 PAGE = 64
 """Shared texts that are read together: most sheets ask for them in their order."""
 PAGES = 1024
+MOST_CACHED = 64 << 20
+"""Bytes of shared texts that are held in memory, as many pages as that are."""
+MOST_IN_ROW = 1 << 24
+"""Characters that all cells of a row may have."""
 MOST_PIECES = 1_000
 """Pieces of text, of up to 64 KB each, that one cell may have; Excel's have 32,767 characters."""
 SHOWN_MERGED = 3
@@ -33,8 +37,12 @@ _PERCENT = {9, 10}
 _NO_CODE = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _KINDS = {"b": "true or false", "e": "an error", "d": "a date"}
 
+WITHOUT_VALUE = "a formula without a value: open and save the file in a spreadsheet"
+NOT_CALCULATED = "a formula that was not calculated: open and save the file in a spreadsheet"
+
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 """A character that XML cannot have (22.9.2.19)."""
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @define
@@ -43,10 +51,11 @@ class SharedTexts:
 
     _file: IO[bytes]
     _offsets: "array[int]" = field(factory=lambda: array("Q"))
+    _widest: int = 1
     _cached: Callable[[int], list[str]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._cached = lru_cache(PAGES)(self._page)
+        self._cached = self._page
 
     def read(self, part: IO[bytes]) -> None:
         """Take the texts of a part. What stands there for a reader of Japanese (`rPh`) is not of the text."""
@@ -82,10 +91,11 @@ class SharedTexts:
             if len(pieces) > MOST_PIECES or len(shown) > MOST_PIECES * 100:
                 raise NotRead(phrase("a text in it is longer than any cell's"))
         self._put(page)
+        self._cached = lru_cache(min(PAGES, MOST_CACHED // self._widest))(self._page)
 
     def _put(self, page: list[str]) -> None:
         self._offsets.append(self._file.tell())
-        self._file.write(msgspec.json.encode(page))
+        self._widest = max(self._widest, self._file.write(msgspec.json.encode(page)))
         page.clear()
 
     def _page(self, number: int) -> list[str]:
@@ -121,12 +131,13 @@ class XlsxWorkbook:
     _parts: Mapping[str, str]
     _styles: tuple[str | None, ...]
     _texts: SharedTexts
+    _stale: bool
     notes: list[str] = field(factory=list)
 
     def rows(self, sheet: str) -> Iterator[SheetRow]:
         """Yield the rows of a sheet that have cells, each with its number. Raises `NotRead`."""
         with open_part(self.archive, self._parts[sheet]) as part:
-            reader = _SheetReader(self._styles, self._texts)
+            reader = _SheetReader(self._styles, self._texts, self._stale)
             for _ in parse_names(part, reader.start, reader.end, reader.pieces.append):
                 if len(reader.pieces) > MOST_PIECES:
                     raise NotRead(phrase("a text in it is longer than any cell's"))
@@ -141,11 +152,13 @@ class _SheetReader:
 
     _styles: tuple[str | None, ...]
     _texts: SharedTexts
+    _stale: bool
     rows: list[SheetRow] = field(factory=list)
     pieces: list[str] = field(factory=list)
     _row: list[Cell] = field(factory=list)
     _line: int = 0
     _at: int = -1
+    _size: int = 0
     _cell: Mapping[str, str] = field(factory=dict)
     _text: str | None = None
     _formula: bool = False
@@ -200,7 +213,7 @@ class _SheetReader:
             if not self._line < line <= MOST_ROWS:
                 raise NotRead(phrase("its row {line} stands behind row {other}", line=line, other=self._line))
             self.pieces.clear()
-            self._line, self._at, self._row = line, -1, []
+            self._line, self._at, self._size, self._row = line, -1, 0, []
             self._hides = attributes.get("hidden") in ("1", "true")
         elif name == "mergeCell" and len(self._merged) < SHOWN_MERGED:
             self._merged.append(attributes.get("ref", "")[:40])
@@ -243,12 +256,17 @@ class _SheetReader:
                     )
                 row.extend([""] * (at - len(row)))
             row.append(cell)
+            self._size += len(cell) if isinstance(cell, str) else 0
+            if self._size > MOST_IN_ROW:
+                raise NotRead(
+                    phrase("its row {line} has more text than any row of a spreadsheet", line=self._line)
+                )
 
     def _value(self) -> Cell:
         text, kind = self._text, self._cell.get("t", "n")
-        if self._formula and not text:
-            return Bad("a formula without a value: open and save the file in a spreadsheet")
-        if text is None:
+        if self._formula and (self._stale or (not text and (text is None or kind != "str"))):
+            return Bad(NOT_CALCULATED if self._stale else WITHOUT_VALUE)
+        if not text:
             return ""
         if kind == "n":
             style = self._cell.get("s")
@@ -261,12 +279,13 @@ class _SheetReader:
             text = self._texts[_whole(text)]
         elif kind not in ("inlineStr", "str"):
             return Bad(_KINDS.get(kind, "of no known kind"), text if kind == "e" else "")
-        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+        return _unescaped(text) if "_x" in text else text
 
     def _style(self, number: str) -> str | None:
         if number not in self._known:
-            at = _whole(number)
-            self._known[number] = self._styles[at] if at < len(self._styles) else None
+            if (at := _whole(number)) >= len(self._styles):
+                return None
+            self._known[number] = self._styles[at]
         return self._known[number]
 
 
@@ -281,6 +300,11 @@ def _number(letters: str) -> int:
     return at - 1
 
 
+def _unescaped(text: str) -> Cell:
+    shown = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return Bad("a text with half a character") if _HALF.search(shown) else shown
+
+
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotRead(phrase("a cell names a text or a style by no number"))
@@ -291,7 +315,7 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     """Return the workbook in an archive; its texts are kept in `scratch`. Raises `NotRead`."""
     main = next(
         (
-            _path("", each["Target"])
+            _path("", each.get("Target", ""))
             for _, each in elements_of(archive, "_rels/.rels")
             if each.get("Type", "").endswith("/officeDocument")
         ),
@@ -305,8 +329,10 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     ]
     targets = {each.get("Id", ""): _path(folder, each.get("Target", "")) for each in related}
     by_type = {each.get("Type", "").rpartition("/")[2]: targets[each.get("Id", "")] for each in related}
-    sheets, parts = [], {}
+    sheets, parts, stale = [], {}, False
     for name, each in elements_of(archive, main):
+        # A program that calculates nothing leaves a zero in its formulas, and says so here (18.2.2).
+        stale = stale or (name == "calcPr" and each.get("fullCalcOnLoad") in ("1", "true"))
         if name == "sheet":
             given = next((value for key, value in each.items() if key.endswith(" id")), "")
             part = targets.get(given, "")
@@ -318,7 +344,7 @@ def opened(archive: zipfile.ZipFile, scratch: IO[bytes]) -> XlsxWorkbook:
     if "sharedStrings" in by_type:
         with open_part(archive, by_type["sharedStrings"]) as shared:
             texts.read(shared)
-    return XlsxWorkbook(archive, tuple(sheets), parts, styles, texts)
+    return XlsxWorkbook(archive, tuple(sheets), parts, styles, texts, stale)
 
 
 def _path(folder: str, target: str) -> str:
