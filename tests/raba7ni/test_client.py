@@ -850,8 +850,9 @@ async def test_a_ledger_keeps_of_an_answer_what_names_the_movement(rich, tmp_pat
     with contextlib.closing(opened(tmp_path / "l")) as database:
         kept = {entry.operation.rpartition(".")[2]: entry.answer for entry in every(database)}
     numbers = [each.result.transaction_id for each in (earned, spent, taken)]
+    of = [f"status=200 transaction_id={number}" for number in numbers]
     assert None not in numbers and kept == {
-        "earn": f"status=200 transaction_id={numbers[0]} cashback_earned=2.500 new_balance=102.500 member_id=1",
-        "redeem": f"status=200 transaction_id={numbers[1]} amount_redeemed=5 new_balance=97.500 member_id=1",
-        "refund": f"status=200 transaction_id={numbers[2]} cashback_deducted=0.500 new_balance=97.000 member_id=1",
+        "earn": f"{of[0]} cashback_earned=2.500 new_balance=102.500 member_id=1",
+        "redeem": f"{of[1]} amount_redeemed=5 new_balance=97.500 member_id=1",
+        "refund": f"{of[2]} cashback_deducted=0.500 new_balance=97.000 member_id=1",
     }
