@@ -12,7 +12,7 @@ from office_files import FOLDER
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import adapter_for
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.files.rows import Problem
+from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.reading.dialect import form_options
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.reading.text_file import Survey
@@ -180,6 +180,24 @@ def test_a_file_is_converted_into_the_plain_form_and_never_over_another(console)
     console.write("f.jsonl", '{"customer_id":"a","value":1.50,"reason":"r","reference":"o"}')
     assert console("convert", "f.jsonl", "--to", "j.csv").code == 0
     assert (console.folder / "j.csv").read_text().splitlines()[1] == "a,1.50,r,o"
+
+
+def test_a_conversion_that_is_killed_leaves_no_half_of_a_file(console, monkeypatch):
+    """It would be read, and the reference of its last row could be half of one."""
+    row, sizes = '{"customer_id":"a","value":1.50,"reason":"%s","reference":"o%d"}', set()
+    console.write("f.jsonl", *(row % ("r" * 200, line) for line in range(200)))
+    new = console.folder / "new.csv"
+    cells = Source.cells
+
+    def watched(self, wanted):
+        for each in cells(self, wanted):
+            sizes.add(new.stat().st_size if new.exists() else 0)
+            yield each
+
+    monkeypatch.setattr(Source, "cells", watched)
+    assert console("convert", "f.jsonl", "--to", "new.csv").code == 0
+    assert sizes == {0} and new.stat().st_size > 40_000
+    assert sorted(each.name for each in console.folder.iterdir()) == ["f.jsonl", "new.csv"]
 
 
 def test_a_profile_keeps_what_was_said(console, monkeypatch):

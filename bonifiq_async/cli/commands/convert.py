@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import os
+import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -61,20 +62,23 @@ def _write(source: Source, to: Path) -> int:
     used = sorted({at for _, _, cells in source.cells(every) for at in _filled(cells)})
     written = 0
     try:
-        with open(
-            os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8", newline=""
-        ) as text:
-            try:
+        os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        # Whole before it has the name: the last row of a killed process may have half a reference.
+        part, name = tempfile.mkstemp(dir=to.parent, prefix=to.name, suffix=".part")
+        try:
+            with open(part, "w", encoding="utf-8", newline="") as text:
                 put = csv.writer(text, lineterminator="\n").writerow
                 put([names[at] for at in used])
                 for _, _, cells in source.cells(every):
                     if isinstance(cells, tuple):
                         put([_text(cells[at]) for at in used])
                         written += 1
-            except BaseException:
+            os.replace(name, to)
+        except BaseException:
+            for each in (to, Path(name)):
                 with contextlib.suppress(OSError):
-                    to.unlink()
-                raise
+                    each.unlink()
+            raise
     except FileExistsError:
         raise ConfigurationError(
             phrase("{to} exists already and stays as it is: name another file.", to=to)
