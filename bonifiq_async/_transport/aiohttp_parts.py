@@ -6,9 +6,9 @@ it by, and a test that believes itself without a network would send real money.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
-from itertools import chain
-from operator import attrgetter, call, is_
+from operator import attrgetter
 from pathlib import Path
 from types import FunctionType
 
@@ -70,19 +70,22 @@ class AiohttpParts:
         self._connector = session.connector
         self._kinds = {name: kind for name in NEEDED if (kind := _class(name)) is not None}
         self.missing = self._missing(loop)
-        self._getters: list[Callable[[object], tuple[object, ...]]] = []
-        self._owners: list[type] = []
-        self._ways: list[object] = []
+        self._looks = [
+            (attrgetter(*PASSED_BY[name]), kind) for name, kind in self._kinds.items() if name in PASSED_BY
+        ]
+        # Typed: a wrapper may say that it equals what it wraps, but it is of another type than a function.
+        self._all_own = lru_cache(maxsize=1, typed=True)(_all_own)
         self._sizes = (0, 0)
 
     def foreign(self) -> str | None:
         """Return what is not aiohttp's own now, None when all is. Asked before every request."""
+        ways: list[object] = []
         try:
-            # By identity: a wrapper may say that it equals what it wraps.
-            ways = chain.from_iterable(map(call, self._getters, self._owners))
-            if not all(map(is_, ways, self._ways)):
+            for look, kind in self._looks:
+                ways += look(kind)
+            if not self._all_own(*ways):
                 return self._examine()
-        except AttributeError:
+        except (AttributeError, TypeError):  # one is gone, or has no hash
             return self._examine()
         session = self._session
         sizes = len(vars(session)), len(vars(self._connector))
@@ -94,19 +97,12 @@ class AiohttpParts:
         return self._examine()
 
     def _examine(self) -> str | None:
-        """Do the same thoroughly, and note what is own."""
-        getters: list[Callable[[object], tuple[object, ...]]] = []
-        owners: list[type] = []
-        ways: list[object] = []
+        """Do the same thoroughly."""
         for name, attributes in PASSED_BY.items():
             kind = self._kinds[name]
             for attribute in attributes:
                 if not _is_own(getattr(kind, attribute, None)):
                     return f"aiohttp's {name}.{attribute} is replaced"
-            get = attrgetter(*attributes)
-            getters.append(get)
-            owners.append(kind)
-            ways.extend(get(kind))
         session, connector = self._session, self._connector
         for thing, name in ((session, "client.ClientSession"), (connector, "connector.TCPConnector")):
             for attribute in PASSED_BY[name]:
@@ -119,7 +115,6 @@ class AiohttpParts:
                 return f"the client's session has {attribute}"
         if not session._request_class is aiohttp.ClientRequest is self._kinds["client_reqrep.ClientRequest"]:
             return "aiohttp.ClientRequest is replaced"
-        self._getters, self._owners, self._ways = getters, owners, ways
         self._sizes = (len(vars(session)), len(vars(connector)))
         return None
 
@@ -160,6 +155,10 @@ def _class(name: str) -> type | None:
     except ImportError:
         return None
     return found if isinstance(found, type) else None
+
+
+def _all_own(*ways: object) -> bool:
+    return all(map(_is_own, ways))
 
 
 def _is_own(value: object) -> bool:
