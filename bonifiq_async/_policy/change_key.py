@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.money import has_exponent
 from bonifiq_async._model.values import public
 
 
@@ -57,15 +58,20 @@ def purpose_in(key: str, customer_id: str, value: Decimal) -> str | None:
 
 def canonical_amount(value: Decimal) -> str:
     """Return the one spelling of an amount without its sign: plain digits, no trailing zeros."""
-    return format(canonical(value), "f").lstrip("-")
+    return _digits(value).lstrip("-")
 
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
-    digits = format(value, "f")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
+    digits = _digits(value)
     return value if digits == str(value) else Decimal(digits)
+
+
+def _digits(value: Decimal) -> str:
+    digits = str(value)
+    if has_exponent(digits):
+        digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def _escape(part: str) -> str:

@@ -103,10 +103,12 @@ def digest_of_kept(method: str, path: str, kept: bytes) -> bytes:
 
 
 def _where(operation: Operation[T], path: Mapping[str, str]) -> str:
-    segments = {}
+    where = operation.path
     for name, value in path.items():
-        segments[name] = _segment(value)
-    return operation.path.format_map(segments)
+        where = where.replace(f"{{{name}}}", _segment(value))  # whose own braces are encoded
+    if "{" in where:
+        raise KeyError(where)
+    return where
 
 
 def _queried(operation: Operation[T], query: Mapping[str, str | None]) -> str:
@@ -122,7 +124,9 @@ _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
 
 def _segment(value: str) -> str:
     """Return `value` percent-encoded (RFC 3986, section 2.1); most ids need no more than a table."""
-    return value.translate(_ENCODED) if value.isascii() else quote(value, safe="")
+    if not value.isascii():
+        return quote(value, safe="")
+    return value if value.isalnum() else value.translate(_ENCODED)
 
 
 _GIVE = "give one such as https://host. Nothing was sent."

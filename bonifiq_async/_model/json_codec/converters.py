@@ -229,6 +229,8 @@ def _tuple_hook(
     """Build the reader of an array; one that may be null is empty then."""
     build: Callable[..., Callable[[object, object], object]] = homogenous_tuple_structure_factory
     hook = build(kind, converter)
+    inner = get_args(kind)[0]
+    item_hook = converter.get_structure_hook(inner)
 
     def read(value: object, _: object) -> object:
         if value is None and nullable:
@@ -237,6 +239,8 @@ def _tuple_hook(
             raise _wrong(value, "an array")
         if not value:
             return ()
+        if len(value) < PAUSES and not converter.detailed_validation:
+            return tuple([item_hook(item, inner) for item in value])
         return hook(value if len(value) < PAUSES else _with_pauses(value), kind)
 
     return read
@@ -271,8 +275,8 @@ SHAPES = 64
 """Combinations of the types of an object's members that are remembered."""
 _Hook = tuple[int, Callable[[object, object], object], object]
 """Which member it is, what reads it, and as what."""
-_PLAIN = (str, bool, int, Decimal)
-"""Types of which a value that is decoded needs no more than a look at its type."""
+_PLAIN = (str, bool, int, Decimal, datetime)
+"""Types that have a hook of their own: a value that is of one when it is decoded does not even need that."""
 
 
 def _by_table(
