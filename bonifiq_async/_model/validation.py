@@ -26,6 +26,8 @@ def text(value: object, field: str, *, blank: bool = False) -> str:
 
     Refused: another type, empty or blank (unless `blank`), control characters, and what UTF-8 cannot carry.
     """
+    if type(value) is str and value.isprintable() and (blank or value.strip()):
+        return value  # as nearly every text is
     if not isinstance(value, str):
         raise PayloadError(f"{field} must be a string, not {type(value).__name__}", path=field)
     if not blank and not value.strip():
@@ -42,6 +44,8 @@ def label(value: object, field: str) -> str:
     Cf, Unicode Standard, section 4.5: zero width, byte order mark, direction, soft hyphen). No person sees
     them, and a provider may drop them: two changes would have one key, or one change two.
     """
+    if type(value) is str and value and value.isprintable() and value.strip() == value:
+        return value  # as nearly every label is: what is printable has none of the others
     given = text(value, field)
     if given.strip() != given:
         raise PayloadError(f"{field} begins or ends with a blank", path=field)
