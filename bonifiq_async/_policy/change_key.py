@@ -63,8 +63,7 @@ def canonical_amount(value: Decimal) -> str:
 
 def canonical(value: Decimal) -> Decimal:
     """Return an amount, with its sign, as it is written in that spelling."""
-    digits = _digits(value)
-    return value if digits == str(value) else Decimal(digits)
+    return Decimal(_digits(value))
 
 
 def _digits(value: Decimal) -> str:

@@ -5,7 +5,7 @@ Three questions are put to the members, and `STATES` is the table of what their 
 
 import re
 from collections.abc import Mapping
-from operator import is_
+from operator import is_, itemgetter
 
 from attrs import evolve
 
@@ -43,6 +43,7 @@ _SAID = {
     "HasWarning": False,
     "HasError": False,
 }
+_saying = itemgetter(*_SAID)
 OWN = frozenset({*_SAID, "Result"})
 """The members of an envelope."""
 
@@ -52,7 +53,10 @@ def envelope_of(answer: JsonObject) -> Envelope:
 
     The plain one is recognised by a comparison, in 0.3 us; cattrs takes 1.6 us (CPython 3.11, cattrs 26.2).
     """
-    plain = all(map(is_, map(answer.get, _SAID), _SAID.values()))  # equal is not enough: 0 is no boolean
+    try:
+        plain = all(map(is_, _saying(answer), _SAID.values()))  # equal is not enough: 0 is no boolean
+    except KeyError:  # it leaves members out
+        plain = False
     return PLAIN if plain else structure(answer, Envelope)
 
 
