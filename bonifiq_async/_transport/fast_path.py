@@ -74,7 +74,7 @@ class FastPath:
         self._under_way.set(expire, end)
         try:
             protocol.set_response_params(read_until_eof=True)
-            if protocol.should_close:
+            if not used and protocol.should_close:  # of a kept one, that was asked a moment ago
                 raise UnaskedAnswer("something lies on the connection")
             if not trail.hand_over.may_send():
                 connection.release()
