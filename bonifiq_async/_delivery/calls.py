@@ -90,10 +90,10 @@ class Calls:
                 ledger=terms.ledger,
             )
         except (ChangeKeyConflict, OutcomeUnknownError) as error:
-            return Outcome(change, error.effect, None, error.attempts, error)
+            return Outcome(change, error.effect, None, error.attempts, error, terms.position)
         if isinstance(claimed, Delivered):
             told = cast("Delivered[T]", claimed)
-            return _concluded(change, operation, told, error_of(operation, told, request.key))
+            return _concluded(change, operation, told, error_of(operation, told, request.key), terms.position)
         try:
             delivered = cast("Delivered[T] | None", claimed.ended)
             if delivered is None:
@@ -109,7 +109,7 @@ class Calls:
             raise
         if told is not delivered:  # another process has claimed it meanwhile
             ended = error_of(operation, told, request.key)
-        return _concluded(change, operation, told, ended)
+        return _concluded(change, operation, told, ended, terms.position)
 
 
 ENDED_EARLY = "unknown: %s key=%s: the call ended before its answer. %s"
@@ -140,7 +140,11 @@ def _intent(
 
 
 def _concluded(
-    change: Change, operation: Operation[T], told: Delivered[T], error: BonifiQError | None
+    change: Change,
+    operation: Operation[T],
+    told: Delivered[T],
+    error: BonifiQError | None,
+    position: int | None,
 ) -> Outcome[T]:
     """Return the outcome of a change whose delivery ended as `told`, with its error; log what is in doubt."""
     if told.effect is _UNKNOWN:
@@ -154,9 +158,10 @@ def _concluded(
         None if reading is None else reading.result,
         told.attempts,
         error,
-        reason=told.reason,
-        used_elsewhere=told.used_elsewhere,
-        notice=None if reading is None else reading.notice,
+        position,
+        told.reason,
+        told.used_elsewhere,
+        None if reading is None else reading.notice,
     )
 
 
@@ -166,20 +171,23 @@ def _in_short(operation: Operation[T], delivered: Delivered[T], error: BonifiQEr
     The provider's texts are quoted as in a URL: they may have blanks.
     """
     reading, attempts = delivered.reading, delivered.attempts
-    parts = [f"status={attempts[-1].status}"] if attempts and attempts[-1].status is not None else []
-    if reading is not None and (said := reading.said) is not None:
-        words = said.message if error is None else None  # else they are in the error
-        for name, text in (("code", said.code), ("code_name", said.code_name), ("message", words)):
-            if text:
-                parts.append(f"{name}={quote(printable(text), safe='')}")
-    if reading is not None and reading.result is not None:
-        for name in operation.kept:
-            parts.append(f"{name}={getattr(reading.result, name)!s}")
-    if reading is not None and reading.notice is not None:
-        parts.append(f"notice={said_beside(reading.notice)}")
+    status = attempts[-1].status if attempts else None
+    parts = [] if status is None else [f"status={status}"]
+    if reading is not None:
+        said, result, notice = reading.said, reading.result, reading.notice
+        if said is not None:
+            words = said.message if error is None else None  # else they are in the error
+            for name, text in (("code", said.code), ("code_name", said.code_name), ("message", words)):
+                if text:
+                    parts.append(f"{name}={quote(printable(text), safe='')}")
+        if result is not None:
+            for name in operation.kept:
+                parts.append(f"{name}={getattr(result, name)!s}")
+        if notice is not None:
+            parts.append(f"notice={said_beside(notice)}")
     return Ending(
         State.USED_ELSEWHERE if delivered.used_elsewhere else BY_EFFECT[delivered.effect],
-        len(delivered.attempts),
+        len(attempts),
         " ".join(parts) or None,
         None if error is None else str(error),
     )

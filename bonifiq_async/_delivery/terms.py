@@ -16,12 +16,13 @@ class Terms:
     """On what terms a change is made.
 
     `deadline` is in seconds from now. A batch gives its own `permit`, its place among the batch's
-    requests, and `ledger`, which is asked instead of the client's.
+    requests, `ledger`, which is asked instead of the client's, and the `position` of the change in it.
     """
 
     deadline: float | None = None
     permit: Permit | None = None
     ledger: Ledger | None = None
+    position: int | None = None
 
 
 AS_USUAL = Terms()

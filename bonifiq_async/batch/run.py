@@ -140,19 +140,10 @@ class _Lap(Generic[C, T]):
         """Take in the outcome of one more round, and return that of all."""
         if self.outcome is not None:
             later = _joined(self.outcome, later)
-        # Spelt out, since it is made for every change: `evolve` takes several times as long.
-        self.outcome = Outcome(
-            later.change,
-            later.effect,
-            later.result,
-            later.attempts,
-            later.error,
-            self.position,
-            later.reason,
-            later.used_elsewhere,
-            later.notice,
-        )
-        return self.outcome
+        if later.position != self.position:  # of a client that does not say it
+            later = attrs.evolve(later, position=self.position)
+        self.outcome = later
+        return later
 
 
 class _Run(Generic[C, T]):
@@ -292,7 +283,7 @@ class _Run(Generic[C, T]):
     async def _attempt(self, lap: _Lap[C, T], passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
-            return await self._client.outcome_on(lap.change, Terms(permit=passage, ledger=self._ledger))
+            return await self._client.outcome_on(lap.change, Terms(None, passage, self._ledger, lap.position))
         except asyncio.CancelledError:
             self._cut_off(lap)
             raise
