@@ -9,8 +9,6 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from attrs import define
-
 K = TypeVar("K", bound=Hashable)
 
 
@@ -63,13 +61,16 @@ class Timers(Generic[K]):
 
 
 class TimeLimits(Timers["TimeLimit"]):
-    """Bounds waits, most of which end at once: the timer stays where the last of them is over."""
+    """Bounds waits, most of which end at once: the timer stays where the last of them is over.
 
-    def __init__(self) -> None:
+    `loop` is the one that runs; None where it is not known yet.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(lambda limit: limit.ring())
+        self.loop = loop
 
 
-@define(eq=False)
 class TimeLimit:
     """Cancels what is awaited within when its time is over, and makes a `TimeoutError` of that.
 
@@ -77,11 +78,13 @@ class TimeLimit:
     does, for a fifth of what that costs: it sets and puts off its alarm by itself.
     """
 
-    _limits: TimeLimits
-    _at: float
-    _rang: bool = False
-    _before: int = 0
+    _rang = False
+    _before = 0
     _task: asyncio.Task[object] | None = None
+
+    def __init__(self, limits: TimeLimits, at: float) -> None:
+        self._limits = limits
+        self._at = at
 
     def ring(self) -> None:
         """End the wait."""
@@ -90,11 +93,13 @@ class TimeLimit:
             self._task.cancel()
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._before = 0 if self._task is None else self._task.cancelling()
-        self._limits._due[self] = self._at
-        if self._at < self._limits._rings_at:
-            self._limits._arm(self._at)
+        limits, at = self._limits, self._at
+        task = self._task = asyncio.current_task(limits.loop)
+        if task is not None:
+            self._before = task.cancelling()
+        limits._due[self] = at
+        if at < limits._rings_at:
+            limits._arm(at)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -95,7 +95,8 @@ class _Course(Generic[T]):
                 evidence.detail or None,
             )
         )
-        history.in_doubt = history.in_doubt or leaves_doubt(verdict, status)
+        if verdict is not _ACCEPTED and leaves_doubt(verdict, status):
+            history.in_doubt = True
         history.hand_over = None
         return evidence
 

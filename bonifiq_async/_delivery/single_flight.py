@@ -122,11 +122,12 @@ class SingleFlight:
         except RuntimeError:
             raise no_loop() from None
         record = self._ledger if ledger is None else ledger
-        shared, scoped = self._shared, (min((intent.operation, *intent.rivals)), intent.key)
+        space = min(intent.operation, *intent.rivals) if intent.rivals else intent.operation
+        shared, scoped = self._shared, (space, intent.key)
         if record is not self._latest:
             checked_ledger(record)
         if shared.loop is not loop:
-            shared.loop, shared.limits = loop, TimeLimits()
+            shared.loop, shared.limits = loop, TimeLimits(loop)
         now = loop.time()
         claim = Claim(intent, scoped, record, loop, now + seconds, repeatable, permit, shared, shared.limits)
         while (flight := shared.flights.get(scoped)) is not None:
