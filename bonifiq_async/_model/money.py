@@ -54,7 +54,10 @@ class SumsByUnit:
 
     def put(self, unit: str, value: Decimal, times: int = 1) -> None:
         """Count so many signed changes of `value` in a unit."""
-        self.by_unit.setdefault(unit, Sums()).put(value, times)
+        sums = self.by_unit.get(unit)
+        if sums is None:
+            sums = self.by_unit[unit] = Sums()
+        sums.put(value, times)
 
     def single(self) -> Sums | None:
         """Return the sums where all changes are of one unit, zeros where there are none, else None."""

@@ -163,11 +163,12 @@ class AdaptiveLimit:
                 self._conclude(now)
         if sample.verdict in GOOD:
             self._latency += (sample.elapsed - self._latency) / (16 if self._latency else 1)
-            turns = elapsed / max(1.0, self._latency / DOUBLING)
-            if full:
-                self.limit.rise(turns)
-            if paced:
-                self.pace.rise(turns)
+            if full or paced:
+                turns = elapsed / max(1.0, self._latency / DOUBLING)
+                if full:
+                    self.limit.rise(turns)
+                if paced:
+                    self.pace.rise(turns)
 
     def rest(self, sample: Sample) -> float:
         """Return for how many seconds the place of a request is not used again.

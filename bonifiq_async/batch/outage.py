@@ -101,7 +101,8 @@ class OutageState:
 
     def sent(self, in_flight: int) -> None:
         """Note that so many requests are in flight."""
-        self._most = max(self._most, in_flight)
+        if in_flight > self._most:
+            self._most = in_flight
 
     def succeeded(self, now: float, in_flight: int) -> bool:
         """Take in a good answer, and say whether it ends an outage."""
