@@ -74,6 +74,8 @@ _CLOSE = (
 _SEAL = len(COLUMNS) - 1
 _RUN = _SEAL - len(ADDED)
 _OF_NO_RUN = (0, 0, None)
+_CELLS = {state: (state.value, int(state in DOUBTFUL)) for state in State}
+"""How an end lies in the file: its state, and whether that is in doubt."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -212,7 +214,7 @@ def close(database: sqlite3.Connection, cells: StoredCells, ending: Ending, now:
     """
     attempts = cells[14] + ending.attempts
     ended = (float(now), attempts, ending.answer, ending.error)
-    state = (ending.state.value, int(ending.state in DOUBTFUL))
+    state = _CELLS[ending.state]
     seal = _seal((*cells[:3], *state, *cells[5:13], *ended, *cells[_RUN:]))
     return database.execute(_CLOSE, (*state, *ended, seal, row, cells[1], cells[0], cells[5])).rowcount == 1
 

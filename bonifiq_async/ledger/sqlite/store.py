@@ -42,6 +42,7 @@ from bonifiq_async.ledger.sqlite.owner import Beat, Lease, Sight
 from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find, fresh, put
 from bonifiq_async.ledger.sqlite.writer import Writer
 
+_ENDS = TRANSITIONS[State.CLAIMED]
 TICK: float | None = owner.BEAT
 """Seconds without work after which the thread writes a beat, while there are claims or a run."""
 
@@ -260,7 +261,7 @@ class SqliteLedger:
         return self._sight.left(claim, owner.heard(database, row.owner))
 
     def _end(self, database: LedgerConnection, intent: Intent, fence: int, ending: Ending) -> bool:
-        if ending.state not in TRANSITIONS[State.CLAIMED]:
+        if ending.state not in _ENDS:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         place = (intent.operation, intent.key)
         number, sent, _ = self._live.get(place, (0, None, 0.0))
