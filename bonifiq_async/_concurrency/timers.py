@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from attrs import define
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -71,6 +73,7 @@ class TimeLimits(Timers["TimeLimit"]):
         self.loop = loop
 
 
+@define(eq=False)
 class TimeLimit:
     """Cancels what is awaited within when its time is over, and makes a `TimeoutError` of that.
 
@@ -78,13 +81,11 @@ class TimeLimit:
     does, for a fifth of what that costs: it sets and puts off its alarm by itself.
     """
 
-    _rang = False
-    _before = 0
+    _limits: TimeLimits
+    _at: float
+    _rang: bool = False
+    _before: int = 0
     _task: asyncio.Task[object] | None = None
-
-    def __init__(self, limits: TimeLimits, at: float) -> None:
-        self._limits = limits
-        self._at = at
 
     def ring(self) -> None:
         """End the wait."""

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.money import has_exponent
 from bonifiq_async._model.values import public
 
 
@@ -68,7 +67,7 @@ def canonical(value: Decimal) -> Decimal:
 
 def _digits(value: Decimal) -> str:
     digits = str(value)
-    if has_exponent(digits):
+    if "E" in digits or "e" in digits:  # a small letter in a decimal context of capitals=0
         digits = format(value, "f")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 

@@ -97,7 +97,8 @@ class FastPath:
                 trail.failure = Failure.TOO_LARGE
         finally:
             self._under_way.put_off(expire)
-            connection.close()  # where it was released, there is nothing left to close
+            if connection.protocol is not None:  # it was not released
+                connection.close()
 
     def _learn(self, base_url: str) -> None:
         """Fix what all requests to `base_url` share: the way there, and the head."""
@@ -112,7 +113,8 @@ class FastPath:
         self._base_url = base_url
 
     def _head_of(self, request: PreparedRequest) -> bytes:
-        line = f"{request.method} {_safe(self._prefix + request.path)}".encode()
+        where = self._prefix + request.path
+        line = f"{request.method} {where if where.isprintable() else _safe(where)}".encode()
         more = b"\r\n" if request.body is None else b"Content-Length: %d\r\n\r\n" % len(request.body)
         if request.headers:
             more = b"".join(f"{n}: {_safe(revealed(v))}\r\n".encode() for n, v in request.headers) + more

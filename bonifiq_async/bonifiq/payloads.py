@@ -16,7 +16,7 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import NotNull, NotNullArray
 from bonifiq_async._model.operation import BRL
 from bonifiq_async._model.outcome import Change
-from bonifiq_async._model.values import fixed, public
+from bonifiq_async._model.values import fixed, maker, public
 from bonifiq_async._policy.change_key import canonical, key_of
 
 LONGEST_CUSTOMER_REASON = 255
@@ -110,6 +110,17 @@ class CashbackChange(Change):
         return BRL
 
     @classmethod
+    def _of(
+        cls, customer_id: str, value: Decimal, reason: str, key: str, customer_reason: str | None
+    ) -> "CashbackChange":
+        """Return the same as the class does, of a `value` that is checked already."""
+        if cls is not CashbackChange:
+            return cls(customer_id, value, reason, key, customer_reason)
+        made = _make(customer_id, value, reason, key, _shown(customer_reason))
+        made.__attrs_post_init__()
+        return made
+
+    @classmethod
     def add(
         cls,
         customer_id: str,
@@ -127,7 +138,7 @@ class CashbackChange(Change):
         """
         value = validation.amount(amount, "amount", positive=True)
         key = _key(customer_id, value, change_key, reference)
-        return cls(customer_id, value, reason, key, customer_reason)
+        return cls._of(customer_id, value, reason, key, customer_reason)
 
     @classmethod
     def remove(
@@ -143,7 +154,10 @@ class CashbackChange(Change):
         """Return the change that removes `amount` (above zero); the rest is as in `add`."""
         value = validation.amount(amount, "amount", positive=True).copy_negate()
         key = _key(customer_id, value, change_key, reference)
-        return cls(customer_id, value, reason, key, customer_reason)
+        return cls._of(customer_id, value, reason, key, customer_reason)
+
+
+_make = maker(CashbackChange)
 
 
 def _key(customer_id: str, value: Decimal, change_key: str | None, reference: str | None) -> str:

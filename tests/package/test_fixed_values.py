@@ -5,6 +5,7 @@ import importlib
 import pickle
 import pkgutil
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import get_args, get_type_hints
 
 import attrs
@@ -14,19 +15,23 @@ from one_test import one_test
 import bonifiq_async
 from bonifiq_async import (
     CardReward,
+    CashbackChange,
     CashbackEarned,
     CashbackRefunded,
     CheckoutRemoval,
     CustomerPoints,
+    CustomerPointsToExpire,
     ErrorAnswer,
     MaskedMember,
     Notice,
     Pagination,
+    PayloadError,
     PendingOrder,
     PointDetailItem,
     SignedIn,
 )
 from bonifiq_async._model.evidence import Evidence
+from bonifiq_async._model.json_codec import decode, structure
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.values import fixed
 from bonifiq_async.bonifiq.operations import OPERATIONS
@@ -115,6 +120,48 @@ def test_what_a_provider_answered_is_frozen_and_has_a_hash(kind: type[object]) -
     assert attrs.inspect(kind).is_frozen
     if all(field.default is not attrs.NOTHING for field in attrs.fields(kind)):
         assert {kind(), kind()} == {kind()}
+
+
+def holds_frozen(value: object) -> bool:
+    """Say whether a value refuses to be changed, and one that it is compared with is equal in every way."""
+    name = attrs.fields(type(value))[0].name
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(value, name, None)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        delattr(value, name)
+    again = pickle.loads(pickle.dumps(value))
+    return type(again) is type(value) and again == value == attrs.evolve(value) and hash(again) == hash(value)
+
+
+def test_what_is_read_and_what_is_added_is_frozen_in_use() -> None:
+    """Both are made in a shorter way than by a call of their class."""
+    text = b'{"CustomerExists":true,"InternalId":"i","PointsBalance":1,"CashbackBalance":1.5,"RedeemKey":null'
+    body = (
+        text
+        + b',"PointsToExpire":[{"Points":1,"When":"2027-01-01"}],"PointHistory":[],"Name":"A","Error":null}'
+    )
+    balance = structure(decode(body), CustomerPoints)
+    assert type(balance) is CustomerPoints
+    assert holds_frozen(balance)
+    [expiring] = balance.points_to_expire
+    assert type(expiring) is CustomerPointsToExpire
+    assert holds_frozen(expiring)
+    change = CashbackChange.add("c", Decimal("1.50"), reason="r", change_key="k", customer_reason=" ")
+    assert type(change) is CashbackChange
+    assert holds_frozen(change)
+    assert change == CashbackChange("c", Decimal("1.50"), "r", "k", " ")
+
+
+def test_a_class_that_checks_what_it_is_given_is_asked() -> None:
+    """Also where it is read from JSON."""
+
+    @attrs.frozen
+    class Checked:
+        number: int = attrs.field(validator=attrs.validators.gt(0))
+
+    with pytest.raises(PayloadError):
+        structure({"Number": 0}, Checked)
+    assert structure({"Number": 1}, Checked) == Checked(1)
 
 
 def test_an_answer_that_holds_an_object_has_a_hash() -> None:

@@ -26,7 +26,7 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec.decoding import LEVELS, PAUSES, _first_line, _with_pauses
 from bonifiq_async._model.money import plain
 from bonifiq_async._model.secret import Secret
-from bonifiq_async._model.values import Kind
+from bonifiq_async._model.values import Kind, maker
 
 T = TypeVar("T")
 
@@ -279,9 +279,16 @@ _PLAIN = (str, bool, int, Decimal, datetime)
 """Types that have a hook of their own: a value that is of one when it is decoded does not even need that."""
 
 
+def _takes_all(kind: type[attrs.AttrsInstance]) -> bool:
+    """Say whether a class takes what is read as it is: it neither converts nor checks it."""
+    plain = all(each.converter is None and each.validator is None for each in attrs.fields(kind))
+    return plain and not hasattr(kind, "__attrs_post_init__") and not kind.__dictoffset__
+
+
 def _by_table(
     kind: type[attrs.AttrsInstance], converter: Converter, names: Names
 ) -> Callable[[object, object], object]:
+    make = maker(kind) if _takes_all(kind) else kind
     names_here, wires, fitting = list[str](), list[str](), list[frozenset[object]]()
     hooks: list[_Hook] = []
     for field in attrs.fields(attrs.resolve_types(kind)):
@@ -309,7 +316,7 @@ def _by_table(
             return read_some(value)
         for at, hook, of in misfits(tuple(map(type, found))):
             found[at] = hook(found[at], of)
-        return kind(*found)
+        return make(*found)
 
     @lru_cache(maxsize=SHAPES)
     def misfits(types: tuple[type, ...]) -> list[_Hook]:
