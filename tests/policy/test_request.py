@@ -67,6 +67,15 @@ def test_a_parameter_that_the_operation_does_not_have_is_refused() -> None:
         prepare(evolve(REDEEM, query=("page",)), HOST, {}, query={"sinse": "1", "pages": None, "page": "1"})
 
 
+def test_a_path_has_all_its_parameters_each_in_one_segment() -> None:
+    """One that looks like a parameter, too; none goes out with a name for a value."""
+    operation = evolve(REDEEM, path="/{first}/{second}")
+    path = prepare(operation, HOST, {"first": "{second}/%", "second": "é"}).path
+    assert path == "/%7Bsecond%7D%2F%25/%C3%A9"
+    with pytest.raises(KeyError):
+        prepare(operation, HOST, {"first": "1"})
+
+
 def test_whatever_an_answer_says_is_redacted() -> None:
     said = ErrorAnswer(400, "c-123", "n-123", 7, "m-123", "r-123")
     redactor = Redactor([Secret("123")])
