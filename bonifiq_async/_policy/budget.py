@@ -15,8 +15,6 @@ seconds to an hour. What asks for longer (a day, a typing error, thirty years) i
 said to, which ends; the others ask again when `SOONEST`, or what one of them would wait, is over."""
 SOONEST = 60.0
 """Seconds after which a provider that asks for longer than is believed is asked again, at the soonest."""
-LONGEST_SPREAD = 5.0
-"""Seconds over which the requests that waited for the end of a hold leave, at the most."""
 RETRY_COST = 5
 TIMEOUT_COST = 10
 FIRST_TRY_REFUND = 1
@@ -81,7 +79,7 @@ class Hold:
 
     def spread(self) -> float:
         """Return over how many seconds the release is spread: a tenth of the hold, 0.05 to 5 s."""
-        return min(LONGEST_SPREAD, max(0.05, self.asked / 10))
+        return min(5.0, max(0.05, self.asked / 10))
 
 
 @fixed

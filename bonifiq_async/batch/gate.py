@@ -14,7 +14,7 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.errors import NotAppliedError, RetryAfterTooLong
 from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
-from bonifiq_async._policy.budget import EARLIEST, LONGEST_SPREAD, Hold
+from bonifiq_async._policy.budget import EARLIEST, Hold
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
@@ -268,11 +268,8 @@ class Gate:
 
     def _pace(self, now: float) -> float:
         """Return the requests a second that the provider takes now; after a hold not all leave at once."""
-        pace, held = self._adaptation.pace.value, self._held
-        if now >= held.until + LONGEST_SPREAD:
-            return pace
-        spread = held.spread()
-        return min(pace, self._adaptation.limit.value / spread) if now < held.until + spread else pace
+        pace, spread = self._adaptation.pace.value, self._held.spread()
+        return min(pace, self._adaptation.limit.value / spread) if now < self._held.until + spread else pace
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
