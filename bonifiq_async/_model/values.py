@@ -38,7 +38,7 @@ def maker(kind: type[Made]) -> Callable[..., Made]:
         "__slots__": (),
         "__init__": vars(attrs.make_class(kind.__name__, names))["__init__"],
         "__setattr__": object.__setattr__,
-        "__delattr__": object.__delattr__,  # of the two, CPython has one slot
+        "__delattr__": object.__delattr__,  # CPython keeps both in one place
     }
     unwatched = type(kind.__name__, (kind,), members)
 
