@@ -106,7 +106,7 @@ def rows() -> Iterator[Row]:
             fault, *option, letters, effect, seen, effects = line.split()
             opens = int(option[0].removeprefix("open=")) if option else 0
             verdicts = tuple(LETTERS[letter] for letter in letters)
-            yield Row(fault, opens, verdicts, Effect(effect.replace("-", " ")), int(seen), int(effects))
+            yield Row(fault, opens, verdicts, Effect(effect.replace("-", "_")), int(seen), int(effects))
 
 
 ROWS = list(rows())

@@ -254,7 +254,7 @@ class Row:
             reused,
             {int(wait): action for action, wait in named.items()},
             tuple(LETTERS[letter] for letter in attempts),
-            Effect(effect.replace("-", " ")),
+            Effect(effect.replace("-", "_")),
             int(seen),
             int(effects),
         )

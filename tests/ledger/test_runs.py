@@ -263,6 +263,7 @@ async def test_a_run_that_idles_is_heard_of(tmp_path, monkeypatch):
         await ledger.begin_run(MARCH)
         with closing(sqlite3.connect(tmp_path / "l")) as database:
             beats = set()
-            while len(beats) < 3:
-                beats.add(database.execute("SELECT beat FROM owner").fetchone())
-                await asyncio.sleep(0.005)
+            async with asyncio.timeout(20):
+                while len(beats) < 3:
+                    beats.add(database.execute("SELECT beat FROM owner").fetchone())
+                    await asyncio.sleep(0.005)

@@ -146,11 +146,21 @@ class SqliteLedger:
                 f"Run {self._run} of the ledger {self.path} has not ended. Nothing was sent; open the ledger "
                 "once for each run."
             )
-        begun = await self._opened().submit(
-            lambda database: run.begin(database, origin, self._owner, self._clock(), self._sight)
-        )
-        self._run = begun.id
+        try:
+            return await self._opened().submit(
+                lambda database: self._begin_run(database, origin), lambda _: self._run_over()
+            )
+        except BaseException:
+            self._run_over()
+            raise
+
+    def _begin_run(self, database: LedgerConnection, origin: RunOrigin) -> Begun:
+        begun = run.begin(database, origin, self._owner, self._clock(), self._sight)
+        self._run = begun.id  # in the thread, which asks for it before it rests
         return begun
+
+    def _run_over(self) -> None:
+        self._run = 0
 
     async def end_run(self, counts: Mapping[str, int]) -> None:
         """See `RunLedger.end_run`."""
