@@ -156,19 +156,21 @@ BREAKS = {
     "a few that do not keep to a Retry-After": (
         ("retry-after",),
         """
+        import sys, time
         from bonifiq_async._policy.budget import Hold
         from bonifiq_async._delivery.attempt import Watch
         Watch.may_send = lambda self: True
-        extend, remaining, left = Hold.extend, Hold.remaining, [0]
+        extend, until, left = Hold.extend, Hold.until, [0]
         def heard(self, *given, **more):
             left[0] = 12
             return extend(self, *given, **more)
-        def forgotten(self, now):
-            if left[0] > 0 and 0 < remaining(self, now) < 1.5:  # later than what may have been on its way
-                left[0] -= 1
+        def forgotten(self):
+            end, now = until.__get__(self), time.monotonic()
+            if left[0] > 0 and now < end < now + 1.5:  # later than what may have been on its way
+                left[0] -= sys._getframe(1).f_code.co_name == "_enter"  # a request, and not a look at the hold
                 return 0.0
-            return remaining(self, now)
-        Hold.extend, Hold.remaining = heard, forgotten
+            return end
+        Hold.extend, Hold.until = heard, property(forgotten, until.__set__)
         """,
     ),
     "a Retry-After that is read when the body is there": (
