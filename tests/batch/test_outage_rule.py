@@ -120,3 +120,16 @@ def test_why_a_try_failed_in_words(status: int | None, detail: str, text: str) -
 )
 def test_when_something_is_sent_again(outage: OutageState, held: float, due, left: float | None) -> None:
     assert outage.next_try(0.0, held, due) == left
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ("connection refused", "Nothing has succeeded for 1,200 s (connection refused)"),
+        ("", "Nothing has succeeded for 1,200 s"),
+    ],
+)
+def test_what_is_said_of_it_has_its_cause(detail: str, words: str) -> None:
+    outage = failing(1)
+    outage.cause = FailureCause(None, detail)
+    assert outage.in_words(1200.0) == words

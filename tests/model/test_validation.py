@@ -14,7 +14,16 @@ from yarl import URL
 
 from bonifiq_async import CashbackChange, ConfigurationError, PayloadError, change_key_for
 from bonifiq_async._model.operation import Operation
-from bonifiq_async._model.validation import LONGEST_ID, number, quantity, seconds, shown, total, whole
+from bonifiq_async._model.validation import (
+    LONGEST_ID,
+    label,
+    number,
+    quantity,
+    seconds,
+    shown,
+    total,
+    whole,
+)
 from bonifiq_async._policy.request import checked_base_url, is_loopback, prepare
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
@@ -486,3 +495,8 @@ def test_a_quantity_is_a_whole_number_above_zero(given: object) -> None:
 )
 def test_a_wrong_value_is_shown_in_short(given: object, short: str) -> None:
     assert shown(given) == short
+
+
+def test_a_sign_that_has_a_shape_may_stand_in_a_key() -> None:
+    """One of private use is not printable, and yet no person overlooks it."""
+    assert label("a\ue000b", "change_key") == "a\ue000b"

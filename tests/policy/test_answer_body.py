@@ -13,6 +13,7 @@ from bonifiq_async._policy.answer_body import (
     LONGEST,
     error_body,
     intercepted,
+    is_nowhere,
     json_of,
     members_of,
     said_of,
@@ -270,3 +271,21 @@ def test_who_refused_it(body: bytes) -> None:
     found = {status: intercepted(answer(body, status=status)) for status in (400, 401, 403, 404, 407, 451)}
     page = Refusal.PAGE if body in PAGES.values() else None
     assert found == {400: None, 401: None, 403: page, 404: None, 407: Refusal.PROXY, 451: None}
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_address_that_is_not_there_says_no_more_than_that(status: int) -> None:
+    """A page, no words at all, or what the status is called; a code or other words are a provider's."""
+    page = answer(b"<html>", status=status)
+    plain = answer(b'{"message":"no"}', status=status)
+    assert is_nowhere(page, ErrorAnswer(status, message="Customer 7 is unknown"))
+    for said in (None, ErrorAnswer(status), ErrorAnswer(status, message=" 404: Not Found. ")):
+        assert is_nowhere(plain, said)
+    for said in (
+        ErrorAnswer(status, message="Customer not found"),
+        ErrorAnswer(status, code="E1"),
+        ErrorAnswer(status, code_name="NoCustomer"),
+        ErrorAnswer(status, error_code=0),
+    ):
+        assert not is_nowhere(plain, said)
+    assert not is_nowhere(answer(b"<html>", status=400), None)

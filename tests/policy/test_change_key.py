@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from one_test import one_test
 
 from bonifiq_async import CashbackChange, PayloadError, change_key_for
-from bonifiq_async._policy.change_key import canonical
+from bonifiq_async._policy.change_key import canonical, purpose_in, reference_in
 from bonifiq_async.bonifiq.customers import request_digest
 
 VECTORS = [
@@ -175,3 +175,29 @@ def test_one_amount_has_one_digest_however_it_is_spelt(spellings):
     assert {canonical(each.value) for each in changes} == {changes[0].value}
     other = CashbackChange("ana", Decimal(spellings[0]) * 10, "r", "k")
     assert request_digest(other) != request_digest(changes[0])
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[3])
+def test_the_reference_comes_back_from_the_key(vector):
+    """The one it was made of; none for another customer or amount, and none of a key of another form."""
+    customer, value, reference, key = vector
+    amount = Decimal(value)
+    assert reference_in(key, customer, amount) == reference
+    assert reference_in(key, customer + "x", amount) is None
+    assert reference_in(key, customer, amount * 10) is None
+    assert reference_in(key + "-1", customer, amount) is None
+    assert reference_in(key, customer, Decimal(0)) is None
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[3])
+def test_one_purpose_has_one_name_whatever_the_amount(vector):
+    """It is how a second amount for one reference is found; a sale and its return are two purposes."""
+    customer, value, reference, key = vector
+    amount = Decimal(value)
+    purpose = purpose_in(key, customer, amount)
+    assert purpose is not None
+    assert purpose_in(change_key_for(customer, amount * 10, reference), customer, amount * 10) == purpose
+    assert purpose_in(change_key_for(customer, -amount, reference), customer, -amount) != purpose
+    assert purpose_in(key, customer + "x", amount) is None
+    assert purpose_in(key, customer, amount * 10) is None
+    assert purpose_in(key + "-1", customer, amount) is None

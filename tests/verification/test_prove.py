@@ -167,7 +167,7 @@ BREAKS = {
         def forgotten(self):
             end, now = until.__get__(self), time.monotonic()
             if left[0] > 0 and now < end < now + 1.5:  # later than what may have been on its way
-                left[0] -= sys._getframe(1).f_code.co_name == "_enter"  # a request, and not a look at the hold
+                left[0] -= sys._getframe(1).f_code.co_name == "_enter"  # a request, not a look
                 return 0.0
             return end
         Hold.extend, Hold.until = heard, property(forgotten, until.__set__)
