@@ -500,3 +500,12 @@ def test_a_wrong_value_is_shown_in_short(given: object, short: str) -> None:
 def test_a_sign_that_has_a_shape_may_stand_in_a_key() -> None:
     """One of private use is not printable, and yet no person overlooks it."""
     assert label("a\ue000b", "change_key") == "a\ue000b"
+
+
+def test_a_text_of_another_class_may_stand_in_a_key() -> None:
+    """Such as a member of a StrEnum: it is a text."""
+
+    class Key(str):
+        __slots__ = ()
+
+    assert label(Key("k-1"), "change_key") == "k-1"
