@@ -6,7 +6,7 @@ change_key   the idempotency key of a change, derived from what the change is ab
 failures     the error of a call that did not succeed: its class, and its text (refused, unknown, ...)
 history      what one call has done so far, and how it ended
 request      URL, headers and bytes of a request, fixed once before the first attempt
-retry        `RetryPolicy` (attempts, backoff), and the decision: send again, wait, or stop with which effect
+retry        `RetryPolicy` (attempts, backoff, the longest wait honoured); the decision: again, or stop
 retry_after  the headers that ask for a wait, and for how long: Retry-After and its variants (RFC 9110)
 statement    what a body states, and what that proves under which status: the tables
 verdict      what an attempt proves without its body: by its status or failure (429, 5xx, lost, not sent)
