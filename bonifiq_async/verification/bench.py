@@ -17,12 +17,16 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 from attrs import field, frozen
 
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.ledger.sqlite.row import find
 from bonifiq_async.raba7ni.client import Raba7niCredentials
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
 from bonifiq_async.verification.finding import Figures, Timeline
+
+MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
+"""Effects that say that a change stands in the books of the provider."""
 
 if sys.platform == "win32":
     from multiprocessing.connection import PipeConnection as Connection

@@ -10,14 +10,13 @@ from pathlib import Path
 import msgspec
 from attrs import frozen
 
-from bonifiq_async._model.outcome import Effect
-from bonifiq_async.verification.bench import Bench
+from bonifiq_async.verification.bench import MOVED, Bench
 
 POLL = 0.05
 """Seconds between two looks at a child."""
 IN_FLIGHT = 32
 """Changes that a child has in flight at the most."""
-APPLIED = frozenset({Effect.APPLIED.name.lower(), Effect.ALREADY_APPLIED.name.lower()})
+APPLIED = frozenset(each.value for each in MOVED)
 
 
 @frozen

@@ -10,7 +10,7 @@ from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.outcome import Effect, StopReason
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.bench import MOVED, Bench, Closed, bench
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 from bonifiq_async.verification.other_process import Task, Told, all_sent, changes, read, told
 
@@ -20,7 +20,7 @@ AT_ONCE = 20
 """Changes of a group: as many requests are under way."""
 SHORT, LONG = 1.0, 60.0
 """Seconds of a call of the other process, while the first is at it and when it has gone."""
-MOVED = frozenset({Effect.APPLIED.name, Effect.ALREADY_APPLIED.name})
+MOVED_NAMES = frozenset(each.name for each in MOVED)
 HELD = (Effect.UNKNOWN.name, StopReason.HELD.name)
 
 
@@ -108,7 +108,7 @@ def taken_over(closed: Closed, later: Mapping[str, Told], until: float) -> list[
             problems.append(f"{key} was sent by another while its sender could be at it: {early} more")
         if effects[key] != 1:
             problems.append(f"{key} took effect {effects[key]} times")
-        if last.effect not in MOVED:
+        if last.effect not in MOVED_NAMES:
             problems.append(f"{key} ended as {last.effect} ({last.reason})")
     return problems
 
@@ -124,7 +124,7 @@ def one_sender(record: Record) -> Finding:
             problems += [
                 f"{key} was reported as {each.effect} ({each.reason}) while another was sending it"
                 for key, each in group.meanwhile.items()
-                if each.effect in MOVED
+                if each.effect in MOVED_NAMES
             ]
     figures = record.closed.figures(len(record.closed.effects()))
     note = f"{met:,} calls of another process met a change under way, the clock an hour off"

@@ -11,7 +11,7 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.owner import SILENCE
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.verification.bench import Bench, Closed, bench
-from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED, taken_over
+from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED_NAMES, taken_over
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 from bonifiq_async.verification.other_process import FAILED, Task, Told, all_sent, changes, told
 
@@ -114,7 +114,7 @@ def goes_on(record: Record) -> Finding:
     """Held while its sender may live, reported so in time; later sent once more, and known to be applied."""
     problems = [*_while_held(record.living), *_while_held(record.killed_now)]
     problems += taken_over(record.closed, record.later, record.silent)
-    unknown = sum(each.effect not in MOVED for each in record.later.values())
+    unknown = sum(each.effect not in MOVED_NAMES for each in record.later.values())
     figures = record.closed.figures(len(record.closed.effects()), kills=1, unknown=unknown)
     where = "a namespace of processes" if record.real else "a made-up one, as none may be made here"
     met = [each for each in record.killed_now.values() if (each.effect, each.reason) == HELD]

@@ -7,16 +7,15 @@ from decimal import Decimal
 from attrs import evolve, frozen
 
 from bonifiq_async._model.errors import ChangeKeyConflict
-from bonifiq_async._model.outcome import Effect, Outcome
+from bonifiq_async._model.outcome import Outcome
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.bench import MOVED, Closed, bench
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
 
 CALLERS = 4
 """Calls of each client with one key at once."""
-MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
 
 
 @frozen

@@ -13,7 +13,7 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
-from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.bench import MOVED, Closed, bench
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
 
 AMONG = (*TRANSIENT, "html-before", "html-after", "400", "401", "403", "404", "409", "422")
@@ -23,7 +23,6 @@ AT_ONCE = 32
 RUNS = 2
 
 DENIED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
-MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
 
 
 @frozen
