@@ -188,9 +188,9 @@ class BonifiQFiles(FileAdapter):
         return f"{kind}-{reference}"
 
     def money(self, amount: Decimal) -> str:
-        """Return an amount in reais, with at least its cents: `R$ 1,234.50`."""
+        """Return an amount in reais, with its cents: `R$ 1,234.50`; with all digits that it has beyond them."""
         with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
-            amount = EXACT.add(amount, Decimal("0.00"))
+            amount = EXACT.add(amount.normalize(EXACT), Decimal("0.00"))
         return phrase("R$ {amount}", amount=number(amount))
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:

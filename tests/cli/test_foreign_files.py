@@ -1,6 +1,7 @@
 """Files as people have them: each is read exactly, or refused with its reason, and shown as understood."""
 
 import json
+import re
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from foreign_files import CASES, OFFICE, SAID, Case, number, row, xlsx
 from office_files import FOLDER
+from one_test import one_test
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import adapter_for
@@ -139,7 +141,21 @@ def test_what_was_guessed_is_shown_before_anything_is_sent(console):
     shown = ended.err[: ended.err.index("f.csv asks for:")]
     for words in ("delimiter", "utf-8", "decimal mark of value", "'R$ 7,00' in line 2", "column Cliente"):
         assert words in shown
-    assert "-3.00" in shown and "The first rows, as they were understood" in shown
+    assert "R$ -3.00" in shown and "The first rows, as they were understood" in shown
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("language", "amounts"),
+    [("pt", ("R$ 1.250,00", "R$ 15,90", "R$ -3,00")), ("en", ("R$ 1,250.00", "R$ 15.90", "R$ -3.00"))],
+)
+def test_the_first_rows_have_amounts_with_cents_in_the_readers_form(console, language, amounts):
+    """`1,250` is one real and a quarter for one reader, and a thousand for another."""
+    lines = ("Cliente;Valor;Motivo;Pedido", "a;1.250;r;1", "b;15,9;r;2", "c;-3;r;3")
+    console.write("f.csv", *lines)
+    shown = console("check", "f.csv", "--language", language).err
+    for line, amount in zip((2, 3, 4), amounts, strict=True):
+        assert re.search(rf"{line} +│ .  *│ {re.escape(amount)} +│", shown), shown
 
 
 def test_nothing_is_shown_of_the_plain_form(console):
@@ -225,7 +241,7 @@ def test_a_person_is_asked_what_no_row_proves(console, monkeypatch, answer, code
     (console.folder / "f.csv").write_bytes(CASES["unclear.csv"].content)
     ended = console("check", "f.csv")
     assert ended.code == code
-    assert "'2.000' is 2000 with a decimal comma, and 2.000 with a decimal point" in asked[0]
+    assert "'2.000' is R$ 2,000.00 with a decimal comma, and R$ 2.00 with a decimal point" in asked[0]
     assert ("say it with --decimal , or --decimal ." in ended.err) == (answer is None)
 
 

@@ -264,10 +264,11 @@ TEXTS: Mapping[str, Case] = {
         _br("R$1,234.50", "(R$ 3.00)", "1,000", "7.5"), _read("1234.50", "-3.00", "1000", "7.5")
     ),
     "unclear.csv": Case(
-        _br("2.000", "5"), refused="line 2: value '2.000' is 2000 with a decimal comma, and 2.000 with"
+        _br("2.000", "5"),
+        refused="line 2: value '2.000' is R$ 2,000.00 with a decimal comma, and R$ 2.00 with",
     ),
     "unclear-comma.csv": Case(
-        _br("10", "1,234"), refused="line 3: value '1,234' is 1.234 with a decimal comma, and 1234"
+        _br("10", "1,234"), refused="line 3: value '1,234' is R$ 1.234 with a decimal comma, and R$ 1,234.00"
     ),
     "said-comma.csv": Case(_br("2.000", "5"), _read("2000", "5"), told={"decimal": "comma"}),
     "said-point.csv": Case(
@@ -589,7 +590,7 @@ OFFICES: Mapping[str, Case] = {
     "milhares.xlsx": Case(
         OFFICE, [(2, "ana", "2000", "ADD-ana-2000-o1"), (3, "bia", "1234", "ADD-bia-1234-o2")]
     ),
-    "milhares.csv": Case(OFFICE, refused="value '2.000' is 2000 with a decimal comma"),
+    "milhares.csv": Case(OFFICE, refused="value '2.000' is R$ 2,000.00 with a decimal comma"),
     "errado.xlsx": Case(
         OFFICE,
         [

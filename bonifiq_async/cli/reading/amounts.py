@@ -5,6 +5,7 @@ them, so that other rows, or the operator, must say which it is. Nothing is roun
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -64,13 +65,13 @@ def is_plain(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None
 
 
-def unclear(text: str, read: dict[str, Decimal]) -> str:
-    """Say what `text` would be under each mark."""
+def unclear(text: str, read: dict[str, Decimal], money: Callable[[Decimal], str]) -> str:
+    """Say what `text` would be under each mark; `money` shows an amount."""
     return phrase(
         "{text} is {comma} with a decimal comma, and {point} with a decimal point",
         text=f"{text!r:.40}",
-        comma=f"{read[COMMA]:f}",
-        point=f"{read[POINT]:f}",
+        comma=money(read[COMMA]),
+        point=money(read[POINT]),
     )
 
 

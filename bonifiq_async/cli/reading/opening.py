@@ -388,7 +388,7 @@ def _asked(file: _File, found: Unclear) -> Fact:
         file=file.name,
         line=found.example.line,
         name=found.column,
-        readings=unclear(text, readings(text, file.adapter.columns.currency)),
+        readings=unclear(text, readings(text, file.adapter.columns.currency), file.adapter.money),
     )
     answer = file.ask(phrase("{what} Is the decimal mark a comma?", what=what))
     if answer is None:

@@ -1,13 +1,13 @@
 """How a file is understood, shown before anything is sent."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.files.rows import every
-from bonifiq_async.cli.language.phrase import number, phrase
+from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.tables import Table, say_table
 
@@ -45,21 +45,24 @@ def _rows(source: "Source", dialect: "Dialect") -> Table:
     table = Table(title=phrase("The first rows, as they were understood"), title_justify="left")
     for name in (phrase("line"), *(names[at] for at in used)):
         table.add_column(name, overflow="fold")
+    money = source.adapter.money
     good = (row for row in source.cells(every) if isinstance(row[2], tuple))
     for line, _, cells in islice(good, ROWS):
-        table.add_row(f"{line}", *_texts(cells, used, amounts))
+        table.add_row(f"{line}", *_texts(cells, used, amounts, money))
     return table
 
 
-def _texts(cells: object, used: Sequence[int], amounts: Collection[int]) -> Sequence[str]:
+def _texts(
+    cells: object, used: Sequence[int], amounts: Collection[int], money: Callable[[Decimal], str]
+) -> Sequence[str]:
     if not isinstance(cells, tuple):
         return ()
-    return [_amount(cells[at]) if at in amounts else str(cells[at] or "") for at in used]
+    return [_amount(cells[at], money) if at in amounts else str(cells[at] or "") for at in used]
 
 
-def _amount(cell: object) -> str:
+def _amount(cell: object, money: Callable[[Decimal], str]) -> str:
     """Return an amount as the reader writes it: what the file has for a decimal mark is seen above."""
     try:
-        return number(Decimal(str(cell)))
+        return money(Decimal(str(cell)))
     except InvalidOperation:
         return str(cell or "")
