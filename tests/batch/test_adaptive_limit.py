@@ -1,4 +1,4 @@
-"""How much a run asks for: ceilings that fall and rise, failures for load and others, and both at work."""
+"""How much a run asks for: ceilings that fall and rise, failures caused by load, and a run with both."""
 
 import math
 import pickle
@@ -45,7 +45,7 @@ moves = st.one_of(
 
 @given(st.floats(1.0, 256.0), st.lists(moves, max_size=40))
 def test_a_ceiling_stays_between_its_bounds(value: float, steps: list[tuple]) -> None:
-    """Whatever happens to it; and nothing but a fall and a beginning anew lowers it."""
+    """For any sequence of events; only a fall and a restart lower it."""
     ceiling = Ceiling(value, 1.0, 256.0)
     for name, *args in steps:
         before = ceiling.value
@@ -66,8 +66,8 @@ def test_a_ceiling_that_never_fell_doubles() -> None:
 @pytest.mark.parametrize("step", [0.001, 0.1, 0.5], ids=str)
 @pytest.mark.parametrize("left", [0.5, 0.9], ids=str)
 @pytest.mark.parametrize("recovery", [SOONEST, RECOVERY], ids=str)
-def test_a_ceiling_is_back_at_the_wall_in_time(recovery: float, step: float, left: float) -> None:
-    """Not earlier, by leaps at first, and then beyond it."""
+def test_a_ceiling_is_back_at_the_limit_in_time(recovery: float, step: float, left: float) -> None:
+    """Not earlier; the growth is fast at first, and continues beyond the limit."""
     ceiling = Ceiling(100.0, 1.0, 256.0)
     ceiling.fall(100.0 * left, 100.0, recovery)
     heights = []
@@ -83,8 +83,8 @@ def test_a_ceiling_is_back_at_the_wall_in_time(recovery: float, step: float, lef
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(6, 2), (10, 8), (15, 19), (20, 43), (30, 256)], ids=str)
-def test_no_ceiling_sticks_at_one(seconds: int, least: int) -> None:
-    """However often it fell there: after so many seconds of good answers it is here again."""
+def test_no_ceiling_stays_at_one(seconds: int, least: int) -> None:
+    """However often it fell to one: after so many seconds of good answers it is at this height again."""
     ceiling = Ceiling(1.0, 1.0, 256.0)
     for _ in range(50):
         ceiling.fall(0.0, 1.0)
@@ -126,8 +126,8 @@ MORE = {
 
 
 @pytest.mark.parametrize(("failed", "seen", "share", "more"), MORE.values(), ids=MORE)
-def test_chance_is_no_sign(failed: int, seen: int, share: float, more: bool) -> None:
-    """Up to three standard deviations, and two to spare."""
+def test_failures_by_chance_are_no_sign_of_load(failed: int, seen: int, share: float, more: bool) -> None:
+    """Up to three standard deviations, and two failures more."""
     assert FailureCounts(failed, seen, 1.0, 1.0, 1.0, True).is_more_than(share) is more
 
 
@@ -135,13 +135,13 @@ DEPTHS = {4: 0.95, 10: 0.9, 20: 0.8, 40: 0.6, 50: 0.5, 75: 0.5, 100: 0.5}
 
 
 @pytest.mark.parametrize(("failed", "left"), DEPTHS.items(), ids=str)
-def test_a_first_fall_is_as_deep_as_the_share_of_failures(failed: int, left: float) -> None:
+def test_a_first_fall_is_as_large_as_the_share_of_failures(failed: int, left: float) -> None:
     """A twentieth at least, a half at most."""
     assert FailureRate().judge(reading(failed)) == Fall(pytest.approx(left))
 
 
-def test_a_fall_that_helped_is_all() -> None:
-    """What comes after it, at the same place, begins anew."""
+def test_after_a_fall_that_helped_there_is_no_other() -> None:
+    """A later sign at the same height is judged afresh."""
     share = FailureRate()
     for _ in range(5):
         assert share.judge(reading(20)) == Fall(0.8)
@@ -150,7 +150,7 @@ def test_a_fall_that_helped_is_all() -> None:
 
 
 @pytest.mark.parametrize("failed", [3, 10, 30, 50], ids=str)
-def test_falls_for_nothing_are_undone(failed: int) -> None:
+def test_falls_that_do_not_help_are_undone(failed: int) -> None:
     """When as many fail at any height: first a fall, then a trial, then back, and no sign any more."""
     share = FailureRate()
     assert isinstance(share.judge(reading(failed)), Fall)
@@ -164,7 +164,7 @@ def test_falls_for_nothing_are_undone(failed: int) -> None:
 
 @pytest.mark.parametrize("places", [80, 60, 50, 30, 20], ids=str)
 def test_a_trial_that_helps_shows_load(places: int) -> None:
-    """No height that a smaller provider cannot carry is ever gone back to."""
+    """The ceiling never returns to a height that the smaller provider cannot carry."""
     share, at = FailureRate(), 100.0
     for _ in range(30):
         seen = 400
@@ -187,7 +187,7 @@ def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
 
 
 def test_a_trial_in_which_more_fails_is_over() -> None:
-    """What fails more below than above has nothing to do with what was tried; it is a new sign."""
+    """If more fails at the lower height, the trial is not the cause; it is a new sign."""
     share = FailureRate()
     share.judge(reading(12))
     assert share.judge(reading(12, at=88.0)) == Fall(TRIAL, trial=True)
@@ -195,7 +195,7 @@ def test_a_trial_in_which_more_fails_is_over() -> None:
     assert (share.trial, share.background) == (None, 0.0)
 
 
-def test_what_fails_more_at_the_old_height_was_for_load_after_all() -> None:
+def test_more_failures_at_the_old_height_show_load() -> None:
     """A step between two epochs looked like chance: going back shows that it was none."""
     share = FailureRate()
     share.judge(reading(20))
@@ -205,8 +205,8 @@ def test_what_fails_more_at_the_old_height_was_for_load_after_all() -> None:
     assert share.background == 0.0
 
 
-def test_of_a_provider_that_fails_most_less_is_asked() -> None:
-    """Without a trial, until nothing is left to give."""
+def test_a_provider_that_fails_most_requests_gets_fewer() -> None:
+    """Without a trial, down to the lowest ceiling."""
     share, at = FailureRate(), 256.0
     while at > 1:
         assert share.judge(reading(80, at=at)) == Fall(0.5)
@@ -216,7 +216,7 @@ def test_of_a_provider_that_fails_most_less_is_asked() -> None:
 
 
 def test_with_one_in_flight_nothing_fails_for_load() -> None:
-    """It is learnt as what is always there."""
+    """It is learnt as the usual failure rate."""
     share = FailureRate()
     for _ in range(20):
         assert share.judge(reading(30, at=1.0)) is None
@@ -224,7 +224,7 @@ def test_with_one_in_flight_nothing_fails_for_load() -> None:
     assert share.judge(reading(30, at=2.0)) is None
 
 
-def test_what_is_always_there_is_learnt_where_there_is_little_load() -> None:
+def test_the_usual_failure_rate_is_learnt_under_little_load() -> None:
     """Below what was carried when the ceiling fell, never near it."""
     share = FailureRate()
     share.judge(reading(20))
@@ -238,7 +238,7 @@ def test_what_is_always_there_is_learnt_where_there_is_little_load() -> None:
 
 
 def test_while_a_ceiling_doubles_few_failures_are_no_sign() -> None:
-    """One chance failure must not end it: it meets its limit with a bang."""
+    """One failure by chance must not end the doubling: the limit itself shows as many failures."""
     assert FailureRate().judge(reading(8, met=False)) is None
     assert FailureRate().judge(reading(8, met=True)) is not None
     assert FailureRate().judge(reading(50, met=False)) == Fall(0.5)
@@ -253,7 +253,7 @@ def test_what_fails_while_a_ceiling_doubles_is_not_learnt() -> None:
 
 @pytest.mark.parametrize(("failed", "wonders"), [(0, False), (1, True), (2, True), (3, False)], ids=str)
 def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
-    """More than usual, but not enough for a sign."""
+    """With more failures than usual, but too few for a sign."""
     assert FailureRate().wonders(reading(failed, 10)) is wonders
 
 
@@ -269,7 +269,7 @@ def test_doubt_asks_for_more_answers(failed: int, wonders: bool) -> None:
         max_size=60,
     )
 )
-def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(
+def test_no_sign_halves_more_than_once_and_the_learnt_rate_is_bounded(
     readings: list[FailureCounts],
 ) -> None:
     """Whatever is seen."""
@@ -281,12 +281,12 @@ def test_no_sign_halves_more_than_once_and_nothing_is_learnt_beyond_reason(
         assert 0.0 <= share.background <= MOST
 
 
-# The rate that is taken
+# The rate that the provider accepts
 
 
 @pytest.mark.parametrize("rate", [3, 40, 900], ids=str)
 def test_throughput(rate: int) -> None:
-    """To a few percent, over the last seconds alone."""
+    """Within a few percent, over the last seconds alone."""
     throughput = Throughput()
     for number in range(rate * 3):
         throughput.count(10.0 + number / rate)
@@ -370,8 +370,8 @@ SIGNS = {
 
 @one_test
 @pytest.mark.parametrize(("sample", "times", "falls"), SIGNS.values(), ids=SIGNS)
-def test_what_is_a_sign_and_of_what(sample: Sample, times: int, falls: str | None) -> None:
-    """A 429 lowers the pace, what speaks of load the limit, anything else nothing."""
+def test_which_answer_lowers_which_ceiling(sample: Sample, times: int, falls: str | None) -> None:
+    """A 429 lowers the pace, a sign of load lowers the limit, anything else lowers nothing."""
     adaptation, now = grown()
     seen(adaptation, sample, times, now, full=False)
     fell = {"limit": adaptation.limit.value < 64, "pace": adaptation.pace.value < INFINITE}
@@ -381,7 +381,7 @@ def test_what_is_a_sign_and_of_what(sample: Sample, times: int, falls: str | Non
 @pytest.mark.parametrize("status", [429, 503], ids=str)
 @pytest.mark.parametrize("asked", [None, 1.0], ids=["", "with Retry-After"])
 def test_what_was_sent_before_a_fall_does_not_count(status: int, asked: float | None) -> None:
-    """A hundred noes to what was in flight are one sign."""
+    """A hundred refusals of requests that were in flight are one sign."""
     adaptation, now = grown()
     no = Sample(Verdict.THROTTLED if asked or status == 429 else Verdict.BROKEN, status, 0.05, asked)
     while adaptation.limit.value == 64 and adaptation.pace.value == INFINITE:
@@ -395,8 +395,8 @@ GOING = {"long": (400, 95.0), "as long as the hold": (100, 75.0), "hardly": (30,
 
 
 @pytest.mark.parametrize(("answers", "left"), GOING.values(), ids=GOING)
-def test_the_pace_falls_to_what_is_taken_in_the_long_run(answers: int, left: float) -> None:
-    """Of a hundred a second; what was saved up in a hold counts the more, the shorter it went on after it."""
+def test_the_pace_falls_to_the_rate_accepted_in_the_long_run(answers: int, left: float) -> None:
+    """From a hundred a second; what a hold saved up weighs more, the shorter the time after the hold."""
     adaptation, now = grown()
     no = Sample(Verdict.THROTTLED, 429, 0.0, 1.0)
     now = seen(adaptation, YES, 400, now, full=False)
@@ -417,8 +417,8 @@ def test_the_limit_is_tried_sooner_where_answers_are_many(every: float, recovery
     assert adaptation.limit.recovery == pytest.approx(recovery, rel=0.05)
 
 
-def test_a_first_429_before_anything_was_taken_is_no_measure() -> None:
-    """The pace begins low and doubles: what was never measured is not remembered as a wall."""
+def test_a_first_429_before_any_success_is_no_measure() -> None:
+    """The pace begins low and doubles: what was never measured is not kept as a limit."""
     adaptation = AdaptiveLimit.of(8, 256)
     now = seen(adaptation, Sample(Verdict.THROTTLED, 429, 0.05, 1.0), 8, every=0.001)
     assert adaptation.pace.value < 10
@@ -437,8 +437,8 @@ RESTS = {
 
 
 @pytest.mark.parametrize(("sample", "rest"), RESTS.values(), ids=RESTS)
-def test_the_place_of_a_quick_no_rests(sample: Sample, rest: float) -> None:
-    """For as long as a yes would have taken, so that a no does not come faster than a yes."""
+def test_the_place_of_a_quick_refusal_rests(sample: Sample, rest: float) -> None:
+    """For as long as a success would have taken, so that refusals do not come faster than successes."""
     adaptation, _ = grown()
     assert max(0.0, adaptation.rest(sample)) == pytest.approx(rest)
 
@@ -450,8 +450,8 @@ def test_no_place_rests_long() -> None:
     assert adaptation.rest(Sample(Verdict.BROKEN, 503, 0.0)) == LONGEST_REST
 
 
-def test_after_an_outage_all_begins_anew() -> None:
-    """Few in flight, which double; and what failed in the outage is not taken for what always does."""
+def test_after_an_outage_the_limits_begin_anew() -> None:
+    """Few in flight, which double; failures of the outage do not count as the usual failure rate."""
     adaptation, now = grown()
     now = seen(adaptation, BUSY, 2_000, now)
     assert adaptation.limit.value == 1
@@ -467,8 +467,8 @@ def test_after_an_outage_all_begins_anew() -> None:
     assert adaptation.limit.value < before
 
 
-def test_quick_noes_before_any_yes_can_have_come_tell_nothing() -> None:
-    """A no takes a moment, a yes a second: before that, all answers are noes."""
+def test_quick_refusals_before_a_success_can_have_come_are_no_sign() -> None:
+    """A refusal takes a moment, a success a second: before that, all answers are refusals."""
     adaptation = AdaptiveLimit.of(8, 256)
     now = seen(adaptation, Sample(Verdict.ACCEPTED, 200, 1.0), 50, every=0.1, full=False)
     now = seen(adaptation, Sample(Verdict.THROTTLED, 503, 0.05, 1.0), 1, now, full=False)  # it falls
@@ -509,8 +509,8 @@ def test_whatever_is_seen_the_limits_stay_within_their_bounds(initial: int, most
 
 
 @pytest.mark.parametrize("late", [0.0, 0.01, 0.5], ids=["on time", "a little late", "late"])
-def test_the_pacer_makes_up_for_a_little_and_never_bursts(late: float) -> None:
-    """A hundred a second, asked for in rounds that come late."""
+def test_the_pacer_makes_up_for_a_small_delay_and_never_bursts(late: float) -> None:
+    """A hundred a second, taken in rounds that come late."""
     pacer, now, moments = Pacer(100.0), 50.0, []
     while now < 60.0:
         while pacer.wait(now) == 0:
@@ -537,7 +537,7 @@ def test_the_lower_rate_is_in_force(own, pace, rate, follows) -> None:
     assert (Pacer(own).rate(pace), Pacer(own).follows(pace)) == (rate, follows)
 
 
-# At work
+# Whole runs
 
 
 WORK: dict[str, tuple[Callable[[], Model], float, float]] = {
@@ -557,7 +557,7 @@ WORK: dict[str, tuple[Callable[[], Model], float, float]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "used", "away"), WORK.values(), ids=WORK)
 def test_the_limit_of_a_provider_is_found(model: Callable[[], Model], used: float, away: float) -> None:
-    """After three seconds nearly all is used that it takes, and hardly anything is turned away."""
+    """After three seconds nearly all of its capacity is used, and few requests are refused."""
     simulation = Simulation(model()).run(30)
     assert simulation.used(3, 30) >= used
     assert simulation.turned_away(3, 30) <= away
@@ -574,7 +574,7 @@ STEPS: dict[str, Callable[[], Model]] = {
 @pytest.mark.parametrize("seed", [1, 2, 3], ids=str)
 @pytest.mark.parametrize("model", STEPS.values(), ids=STEPS)
 def test_a_step_is_followed(model: Callable[[], Model], seed: int) -> None:
-    """Half the capacity goes and comes back: ten seconds later the rate is within 15 % of it."""
+    """Half of the capacity is lost and comes back: ten seconds later the rate is within 15 % of it."""
     steps = ((0.0, 1.0), (16.0, 0.5), (32.0, 1.0))
     simulation = Simulation(model(), steps=steps, seed=seed, transit=0.0015).run(48)
     assert simulation.used(3, 48) >= 0.9
@@ -587,7 +587,7 @@ def test_a_step_is_followed(model: Callable[[], Model], seed: int) -> None:
 @pytest.mark.parametrize("status", [503, 429], ids=str)
 @pytest.mark.parametrize(("share", "used"), [(0.005, 0.95), (0.03, 0.95), (0.2, 0.45)], ids="{:.1%}".format)
 def test_what_always_fails_brings_no_run_to_a_standstill(status: int, share: float, used: float) -> None:
-    """A provider that takes anything and fails some of it by chance is asked for all the same."""
+    """A provider that accepts any load and fails some requests by chance still gets all of them."""
     for seed in range(3):
         simulation = Simulation(Seats(1_000), noise=failing(status, share), most=64, seed=seed).run(12)
         assert simulation.used(3, 12) * 1_000 / 64 >= used * (1 - share)
@@ -607,8 +607,8 @@ def test_a_fall_of_capacity_is_not_taken_for_chance(share: float) -> None:
         assert max(simulation.limits[180:]) >= 50  # and up again
 
 
-def test_a_limit_of_one_is_left_again() -> None:
-    """A provider that took one at once for a while takes 64 again."""
+def test_a_limit_of_one_grows_again() -> None:
+    """A provider that accepted one at once for a while accepts 64 again."""
     simulation = Simulation(Seats(64), steps=((0, 1 / 64), (10, 1.0))).run(35)
     assert simulation.limits[95] < 4
     assert max(simulation.limits) >= 60

@@ -29,7 +29,7 @@ def gate_of(width: int, **more: object) -> Gate:
 
 
 async def turns(count: int = 20) -> None:
-    """Let everybody do what needs no time."""
+    """Let every task run as far as it can without time passing."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -76,7 +76,7 @@ async def test_each_begins_in_turn_and_repeats_go_first() -> None:
 
 @virtual
 async def test_a_place_is_released_once_and_acquired_once() -> None:
-    """Both as often as one likes."""
+    """However often either is called."""
     gate = gate_of(2)
     passage = await begun(gate)
     for _ in range(3):
@@ -89,7 +89,7 @@ async def test_a_place_is_released_once_and_acquired_once() -> None:
 
 @pytest.mark.parametrize("order", ["place, time", "time, place"])
 @virtual
-async def test_a_place_that_comes_in_the_moment_of_giving_up_is_not_lost(order: str) -> None:
+async def test_a_place_granted_just_as_the_time_ends_is_not_lost(order: str) -> None:
     """Whether the place or the end of the time comes first: it is held, or it is free."""
     gate, loop = gate_of(1), asyncio.get_running_loop()
     holder, late = await begun(gate), Passage(gate)
@@ -108,8 +108,8 @@ async def test_a_place_that_comes_in_the_moment_of_giving_up_is_not_lost(order: 
 
 @pytest.mark.parametrize("what", ["begins", "repeats"])
 @virtual
-async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_not_lost(what: str) -> None:
-    """Somebody else has it."""
+async def test_a_place_granted_just_as_its_task_is_cancelled_is_not_lost(what: str) -> None:
+    """Another task gets it."""
     gate = gate_of(1)
     holder, cancelled = await begun(gate), Passage(gate)
     waiting = asyncio.create_task(gate.start() if what == "begins" else cancelled.acquire(FOR_EVER))
@@ -128,7 +128,7 @@ async def test_a_place_that_comes_in_the_moment_of_a_cancellation_is_not_lost(wh
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
-def test_under_random_ends_nobody_is_lost(seed: int) -> None:
+def test_under_random_ends_no_task_is_lost(seed: int) -> None:
     """Hundreds begin, repeat, fail, run out of time and are cancelled; the limit goes up and down."""
     chance = random.Random(seed)
     samples = (YES, YES, YES, BUSY, Sample(Verdict.THROTTLED, 429, 0.01, 0.1))
@@ -185,8 +185,8 @@ def test_under_random_ends_nobody_is_lost(seed: int) -> None:
 
 
 @virtual
-async def test_a_thousand_wait_for_few_places_and_some_give_up() -> None:
-    """The limit is kept, and each who did not give up has had his turn."""
+async def test_a_thousand_wait_for_few_places_and_some_time_out() -> None:
+    """The limit is kept, and each task that did not time out has had its turn."""
     gate, chance, widest, served = gate_of(7), random.Random(3), 0, 0
 
     async def live() -> None:
@@ -209,7 +209,7 @@ async def test_a_thousand_wait_for_few_places_and_some_give_up() -> None:
 
 
 @virtual
-async def test_who_gives_up_leaves_no_trace() -> None:
+async def test_a_task_that_times_out_leaves_nothing_behind() -> None:
     """A hold of minutes in which many wait for a second each, again and again."""
     gate = gate_of(4)
     passage = await begun(gate)
@@ -233,11 +233,11 @@ async def test_who_gives_up_leaves_no_trace() -> None:
     await gate.close()
 
 
-# What is going on
+# The state of the gate
 
 
 @virtual
-async def test_the_state_is_told() -> None:
+async def test_the_state_is_reported() -> None:
     """In flight, limit, rate, hold and pause."""
     gate = Gate(FlowControl(64, initial=4, max_rate=50.0), runtime())
     passage = await begun(gate)
@@ -299,7 +299,7 @@ async def test_a_place_is_given_back_while_another_process_sends_the_change() ->
 
 @virtual
 async def test_a_place_is_given_back_while_another_call_sends_the_change() -> None:
-    """And the listener needs none to hear of the end."""
+    """The call that joined needs no place to get the outcome."""
     slow = Provider(takes=10.0)
     client = Client(slow)
     other = asyncio.create_task(client.outcome_of(change("0", customer="c0")))
@@ -340,8 +340,8 @@ async def test_nothing_is_claimed_while_it_waits_to_begin() -> None:
 @pytest.mark.parametrize("code", [429, 503], ids=str)
 @pytest.mark.parametrize("asked", [1.0, 30.0, 90.0, 200.0], ids="{:.0f} s".format)
 @virtual
-async def test_nobody_sends_before_a_hold_is_over(code: int, asked: float) -> None:
-    """Also when that is longer than the deadline of a call, or than one is willing to wait."""
+async def test_no_request_is_sent_before_a_hold_is_over(code: int, asked: float) -> None:
+    """Also when that is longer than the deadline of a call, or than the longest wait allowed."""
     began = now()
     no = status(code, asked)
     provider = Provider(lambda at, key: no if 1.0 < now() - began < 1.02 else GOOD, takes=0.1)
@@ -357,7 +357,7 @@ async def test_nobody_sends_before_a_hold_is_over(code: int, asked: float) -> No
 @pytest.mark.slow
 @virtual
 async def test_the_release_after_a_hold_is_spread() -> None:
-    """Not as many leave in one moment as were in flight before, also of those that begin only now."""
+    """Fewer are sent at once than were in flight before; this holds for changes that begin only now, too."""
     began = now()
     no = status(503, 20.0)
     provider = Provider(lambda at, key: no if 1.0 < now() - began < 1.02 else GOOD, takes=0.1)
@@ -371,8 +371,8 @@ async def test_the_release_after_a_hold_is_spread() -> None:
 
 
 @virtual
-async def test_a_hold_that_another_call_was_told_of_is_waited_out() -> None:
-    """The client knows of it, the gate does not: no change is begun again and again meanwhile."""
+async def test_a_hold_asked_for_in_another_call_is_waited_out() -> None:
+    """The client knows of the hold, the gate does not: no change is begun repeatedly meanwhile."""
     provider = Provider()
     client = Client(provider, call=60.0)
     client.delivery.hold.extend(now(), 200.0, 200.0)
@@ -385,7 +385,7 @@ async def test_a_hold_that_another_call_was_told_of_is_waited_out() -> None:
 
 @virtual
 async def test_a_row_whose_time_runs_out_at_the_gate_is_begun_again() -> None:
-    """A place a minute and two seconds for each: waiting for it is no failure."""
+    """One place a minute, and two seconds for each row: the wait for a place is no failure."""
     provider = Provider(lambda at, key: status(500) if len(at.arrivals) in (0, 2, 4) else GOOD)
     client = Client(provider, call=2.0)
     batch = CashbackBatch(client, flow=wide(4, max_rate=1 / 60), runtime=runtime())
@@ -427,7 +427,7 @@ async def test_no_second_has_more_than_the_rate(rate: float) -> None:
 
 
 @virtual
-async def test_the_next_is_let_in_when_its_time_has_come_and_not_later() -> None:
+async def test_the_next_is_admitted_when_its_time_has_come_and_not_later() -> None:
     """A waker that sleeps for one reason is woken for another."""
     gate = Gate(FlowControl(2, initial=2, max_rate=10.0), runtime())
     for _ in range(40):
@@ -453,7 +453,7 @@ async def test_the_next_is_let_in_when_its_time_has_come_and_not_later() -> None
 
 @pytest.mark.parametrize("asked", [20.0, 100.0], ids="{:.0f} s".format)
 @virtual
-async def test_stop_in_a_hold_lets_nobody_begin(asked: float) -> None:
+async def test_after_a_stop_in_a_hold_no_change_begins(asked: float) -> None:
     """What was in flight ends when the hold does, within its deadline; nothing else is sent."""
     began = now()
     provider = Provider(lambda at, key: status(503, asked) if 1.0 < now() - began < 1.005 else GOOD)
@@ -476,11 +476,11 @@ async def test_stop_in_a_hold_with_nothing_in_flight_ends_at_once() -> None:
     outcomes = await all_of(batch, many(100))
     assert now() < began + 5.1
     assert {outcome.effect for outcome in outcomes} == {Effect.NOT_APPLIED}
-    assert len(outcomes) == 1  # it was told to wait too long, and the gate with it
+    assert len(outcomes) == 1  # it was asked to wait too long, and the gate with it
 
 
 @virtual
-async def test_stop_in_a_hold_gives_what_was_sent_a_trial_after_it() -> None:
+async def test_after_a_stop_in_a_hold_what_was_sent_is_tried_once_more() -> None:
     """Though nothing has succeeded before: the provider itself named the time."""
     began = now()
     provider = Provider(lambda *_: status(503, 20.0) if now() - began < 10.0 else GOOD)

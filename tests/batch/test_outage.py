@@ -1,4 +1,4 @@
-"""A provider that is out, in virtual time: probes, giving up, going on, and no row lost or told twice."""
+"""An outage, in virtual time: probes, giving up, going on, and no row lost or reported twice."""
 
 import asyncio
 import re
@@ -58,7 +58,7 @@ def out(answer: Evidence, since: float, until: float, **settings: float) -> Prov
 
 
 def assert_whole(outcomes: list[Outcome], provider: Provider, count: int) -> None:
-    """Each of `count` changes was told once, has one effect, and its attempts are those on the wire."""
+    """Each of `count` changes was reported once, has one effect, and its attempts are those on the wire."""
     assert sorted(outcome.position for outcome in outcomes) == list(range(count))
     assert {outcome.effect for outcome in outcomes} <= DONE
     assert provider.applied == {str(number): 1 for number in range(count)}
@@ -97,7 +97,7 @@ def test_what_is_an_outage(changes: int, times: int, in_flight: int, after: floa
     assert (outage.probe_at is not None) is begins
 
 
-def test_a_success_ends_it_and_begins_the_count_anew() -> None:
+def test_a_success_ends_it_and_restarts_the_count() -> None:
     """Whatever it is."""
     outage = OutageState(0.0)
     for _ in range(3):
@@ -109,8 +109,8 @@ def test_a_success_ends_it_and_begins_the_count_anew() -> None:
     assert (outage.probe_at, outage.lasts(40.0), outage.good_at) == (None, 0.0, 30.0)
 
 
-def test_it_is_counted_from_when_the_first_that_failed_was_begun() -> None:
-    """But not from before the last success, and not from when nothing was asked for."""
+def test_it_is_counted_from_the_start_of_the_first_failed_request() -> None:
+    """But not from before the last success, and not from a time without requests."""
     outage = OutageState(100.0)
     assert outage.lasts(500.0) == 0.0
     outage.failed("a", 520.0, probe=False, elapsed=20.0)
@@ -156,7 +156,7 @@ async def test_one_probe_at_a_time_at_growing_intervals() -> None:
 
 @pytest.mark.slow
 @virtual
-async def test_a_probe_that_gets_no_answer_holds_the_next_until_it_ends() -> None:
+async def test_a_probe_without_an_answer_delays_the_next_until_it_ends() -> None:
     """Silence for twenty seconds each: one at a time all the same."""
     began, widest = now(), 0
 
@@ -181,7 +181,7 @@ GOOD_ANSWERS = {"a yes": GOOD, "a refusal": status(404), "a wrong credential": s
 @pytest.mark.parametrize("answer", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
 @virtual
 async def test_whatever_shows_a_provider_at_work_ends_the_outage(answer: Evidence) -> None:
-    """A no is an answer, too; a run of refused credentials is stopped by these and not by the outage."""
+    """A refusal is an answer, too; refused credentials stop a run by themselves, not as an outage."""
     began = now()
     provider = Provider(lambda *_: DOWN if now() - began < 10.0 else answer)
     batch = batch_over(provider, wide(8, give_up_after=60.0))
@@ -193,8 +193,8 @@ async def test_whatever_shows_a_provider_at_work_ends_the_outage(answer: Evidenc
 
 
 @virtual
-async def test_a_probe_that_comes_to_nothing_makes_room_for_the_next() -> None:
-    """It is given back without an answer, as when the change turns out to be applied already."""
+async def test_a_probe_that_sends_nothing_is_followed_by_the_next() -> None:
+    """Its place is given back without an answer, as when the change turns out to be applied already."""
     gate = Gate(FlowControl(64, initial=64), runtime())
     passages = [await gate.start() for _ in range(CHANGES)]
     for number in range(2 * OUTAGE):
@@ -226,7 +226,7 @@ async def test_a_probe_that_comes_to_nothing_makes_room_for_the_next() -> None:
 
 @virtual
 async def test_what_left_before_the_outage_is_no_probe() -> None:
-    """When it ends, it makes no room for a second one."""
+    """Its end does not start a second probe."""
     gate = Gate(FlowControl(64, initial=64), runtime())
     old, *failing = [await gate.start() for _ in range(CHANGES + 1)]
     for number in range(20):
@@ -271,7 +271,7 @@ async def test_a_late_good_answer_ends_the_outage_and_forgets_the_probe() -> Non
 
 
 OUTAGES = {
-    "nobody listens": (DOWN, 0.02),
+    "connection refused": (DOWN, 0.02),
     "silence": (SILENT, 0.02),
     "500": (status(500), 0.02),
     "503": (status(503), 0.02),
@@ -303,7 +303,7 @@ async def test_no_row_is_lost_to_an_outage(answer: Evidence, takes: float, call:
 
 @pytest.mark.slow
 @virtual
-async def test_an_outage_at_the_end_of_a_run_is_one_too() -> None:
+async def test_an_outage_at_the_end_of_a_run_counts_as_one() -> None:
     """When few are left of the many that were in flight."""
     provider = Provider(lambda at, _: DOWN if len(at.applied) >= 1_580 and now() < over else GOOD)
     over = now() + 200.0
@@ -314,7 +314,7 @@ async def test_an_outage_at_the_end_of_a_run_is_one_too() -> None:
 
 @virtual
 async def test_what_took_effect_in_the_outage_is_found_applied() -> None:
-    """Answers are lost after the effect: the repeats, rounds later, are told so."""
+    """Answers are lost after the effect: the repeats, rounds later, report that."""
     began = now()
 
     def answers(at: Provider, key: str) -> Evidence:
@@ -350,12 +350,12 @@ async def test_order_per_customer_is_kept_over_rounds() -> None:
 
 @virtual
 async def test_rows_are_not_lost_to_one_outage_after_another() -> None:
-    """A provider that comes and goes, each time for longer than a call may take."""
+    """A provider with one outage after another, each longer than a call may take."""
     began = now()
     provider = Provider(lambda *_: GOOD if (now() - began) % 60.0 < 2.0 else DOWN)
     outcomes = await all_of(batch_over(provider, wide(8), call=20.0), many(300))
     lost = [outcome for outcome in outcomes if outcome.effect not in DONE]
-    assert len(lost) <= 300 // 50  # a row overtaken so often is told so, as `ROUNDS` says
+    assert len(lost) <= 300 // 50  # a row overtaken so often is reported as such, as `ROUNDS` says
     assert len(provider.applied) == 300 - len(lost)
     assert all(len(outcome.attempts) >= ROUNDS for outcome in lost)
 
@@ -386,8 +386,8 @@ async def test_memory_does_not_grow_in_an_outage() -> None:
 @pytest.mark.parametrize("width", [1, 2, 8])
 @pytest.mark.parametrize("poison", [(5,), (5, 6), (0, 1, 2)], ids=str)
 @virtual
-async def test_a_poison_row_ends_and_keeps_no_other(poison: tuple[int, ...], width: int) -> None:
-    """It fails however often it is tried: the others are applied, and it is told unknown, within minutes."""
+async def test_a_row_that_always_fails_ends_and_delays_no_other(poison: tuple[int, ...], width: int) -> None:
+    """The others are applied, and it is reported as unknown, within minutes."""
     began, bad = now(), {str(number) for number in poison}
     provider = Provider(lambda _, key: status(500) if key in bad else GOOD)
     policy = RetryPolicy(max_attempts=12, cap=15.0)
@@ -401,8 +401,8 @@ async def test_a_poison_row_ends_and_keeps_no_other(poison: tuple[int, ...], wid
 
 
 @virtual
-async def test_one_change_that_fails_alone_pauses_nobody() -> None:
-    """With one in flight it is put behind the others, once, and then told."""
+async def test_one_change_that_fails_alone_pauses_no_other() -> None:
+    """With one in flight it is put behind the others, once, and then reported."""
     provider = Provider(lambda _, key: status(500) if key == "5" else GOOD)
     batch = batch_over(provider, wide(1), policy=RetryPolicy(max_attempts=12))
     order = [outcome.change.change_key async for outcome in batch.run(many(12))]
@@ -412,7 +412,7 @@ async def test_one_change_that_fails_alone_pauses_nobody() -> None:
 
 @virtual
 async def test_the_last_rows_are_not_tried_for_ever() -> None:
-    """When all others are done and three fail, nobody can tell whether the provider is out: they end."""
+    """When all others are done and three fail, an outage cannot be recognised: they end."""
     began = now()
     provider = Provider(lambda _, key: status(500) if int(key) >= 17 else GOOD)
     batch = batch_over(provider, wide(4))
@@ -434,7 +434,7 @@ async def test_as_long_as_nothing_has_succeeded_the_run_goes_on_until_it_gives_u
 
 
 NEVER = {
-    "nobody listens": DOWN,
+    "connection refused": DOWN,
     "503": status(503),
     "a redirect": status(301),
     "a page": Evidence(sent=True, requests=1, status=200, body=b"<html>"),
@@ -481,7 +481,7 @@ async def test_the_rule_of_the_start_is_for_the_start_alone(answers, at_start: f
 
 @virtual
 async def test_an_address_that_is_found_is_no_failure_of_the_run() -> None:
-    """After the first success, and where a 404 has the provider's own words, each row has its own no."""
+    """After the first success, and where a 404 has the provider's own text, each row is refused by itself."""
     own = evolve(status(404), body=b'{"message":"no such customer"}')
     for first, answer in ((GOOD, status(404)), (own, own)):
         provider = Provider(lambda _, key, first=first, answer=answer: first if key == "0" else answer)
@@ -493,7 +493,7 @@ async def test_an_address_that_is_found_is_no_failure_of_the_run() -> None:
 
 @virtual
 async def test_a_row_without_an_attempt_is_not_begun_again() -> None:
-    """It has no time for one: that is no outage, and would never end."""
+    """It has no time left for one: that is no outage, and the row would never end."""
     provider = Provider(takes=10.0, capacity=1)
     client = Client(provider, call=5.0)
     other = asyncio.create_task(client.outcome_of(change("other")))
@@ -530,7 +530,7 @@ SPARED = {
 )
 @virtual
 async def test_what_is_begun_again(reason, attempts, overtaken, paused, late, first, last) -> None:
-    """What failed for the provider's condition; a few times when that is not plain."""
+    """What failed because of the provider's condition; a few times only where that is uncertain."""
     gate = Gate(FlowControl(64, initial=64), runtime())
     *failing, passage = [await gate.start() for _ in range(CHANGES + 1)]
     gate.saw(Sample(Verdict.ACCEPTED, 200, 0.01), failing[0])
@@ -557,8 +557,8 @@ async def test_what_is_begun_again(reason, attempts, overtaken, paused, late, fi
 
 @pytest.mark.slow
 @virtual
-async def test_it_is_given_up_in_time_and_all_are_accounted_for() -> None:
-    """Who was in flight is told, who was not is not; the same run later applies the rest."""
+async def test_the_run_gives_up_in_time_and_reports_every_change() -> None:
+    """Changes in flight are reported, others are not; the same run later applies the rest."""
     began = now()
     provider = out(DOWN, 1.0, 500.0)
     client = Client(provider, call=60.0)
@@ -584,9 +584,9 @@ async def test_it_is_given_up_in_time_and_all_are_accounted_for() -> None:
     assert provider.applied == {str(number): 1 for number in range(2_000)}
 
 
-@pytest.mark.parametrize("answer", [SILENT, DOWN], ids=["silence", "nobody listens"])
+@pytest.mark.parametrize("answer", [SILENT, DOWN], ids=["silence", "connection refused"])
 @virtual
-async def test_what_is_in_doubt_stays_so_when_the_run_gives_up(answer: Evidence) -> None:
+async def test_what_is_in_doubt_stays_in_doubt_when_the_run_gives_up(answer: Evidence) -> None:
     """A request that was sent and never answered is unknown, in whatever round that was."""
     began = now()
     provider = Provider(lambda *_: SILENT if now() - began < 30.0 else answer)
@@ -600,8 +600,8 @@ async def test_what_is_in_doubt_stays_so_when_the_run_gives_up(answer: Evidence)
 
 
 @virtual
-async def test_a_wait_longer_than_one_is_willing_to_stops_at_once() -> None:
-    """What was in flight ends as it does; nothing else begins."""
+async def test_a_wait_longer_than_the_allowed_one_stops_the_run_at_once() -> None:
+    """What was in flight ends with its own outcome; nothing else begins."""
     began = now()
     asks = status(429, 901.0)
     provider = Provider(lambda *_: asks if 1.0 < now() - began < 1.01 else GOOD)
@@ -616,7 +616,7 @@ async def test_a_wait_longer_than_one_is_willing_to_stops_at_once() -> None:
 
 
 @virtual
-async def test_waits_one_after_another_with_no_success_are_given_up() -> None:
+async def test_a_run_gives_up_after_many_waits_without_a_success() -> None:
     """Each is short enough, all together are not."""
     provider = Provider(lambda *_: status(503, 200.0))
     batch = batch_over(provider, wide(3, give_up_after=500.0))
@@ -640,7 +640,7 @@ async def test_outages_are_not_added_up() -> None:
 
 
 @virtual
-async def test_time_in_which_nothing_was_asked_for_is_no_outage() -> None:
+async def test_time_without_requests_is_no_outage() -> None:
     """An hour without work, and then a minute of failures: the run goes on."""
     began = now()
 
@@ -664,12 +664,10 @@ PATIENT = RetryPolicy(max_attempts=12, cap=15.0)
 
 @pytest.mark.parametrize("good", [0, 3], ids="after {} that succeeded".format)
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 30])
-@pytest.mark.parametrize("answer", [DOWN, status(500), SILENT], ids=["nobody listens", "500", "silence"])
+@pytest.mark.parametrize("answer", [DOWN, status(500), SILENT], ids=["connection refused", "500", "silence"])
 @virtual
-async def test_however_few_rows_there_are_it_is_given_up_in_time(
-    answer: Evidence, count: int, good: int
-) -> None:
-    """Counted from the last success or the beginning; a request that is under way then ends first."""
+async def test_with_few_rows_too_the_run_gives_up_in_time(answer: Evidence, count: int, good: int) -> None:
+    """Counted from the last success or the beginning; a request that is in flight then ends first."""
 
     async def source() -> AsyncIterator[CashbackChange]:
         for each in many(good + count):
@@ -694,7 +692,7 @@ async def test_however_few_rows_there_are_it_is_given_up_in_time(
 
 @pytest.mark.parametrize("width", [1, 2, 3])
 @virtual
-async def test_one_change_whose_time_is_over_gives_no_run_up_before_others_were_tried(width: int) -> None:
+async def test_one_change_without_time_left_ends_no_run_before_others_were_tried(width: int) -> None:
     """It fails for longer than the run waits, while it keeps the only place: the others are applied."""
     bad = {"0", "7", "8"}
     provider = Provider(lambda _, key: status(500) if key in bad else GOOD)
@@ -719,7 +717,7 @@ async def test_in_an_outage_one_trial_of_a_few_others_is_enough(width: int) -> N
 
 @virtual
 async def test_one_change_that_failed_while_others_succeeded_ends_alone_when_its_time_is_over() -> None:
-    """It stops no run, and what comes behind it of the same customer is still done."""
+    """It stops no run, and later changes of the same customer are still applied."""
     provider = Provider(lambda _, key: status(500) if key == "0" else GOOD)
     batch = batch_over(provider, wide(2, give_up_after=10.0), policy=PATIENT, call=180.0)
     outcomes = await all_of(batch, many(20, customers=10))
@@ -756,7 +754,7 @@ async def test_time_between_rows_that_failed_is_no_outage() -> None:
 
 @virtual
 async def test_what_is_known_as_applied_counts_as_a_success() -> None:
-    """A run that goes on may have much of it behind it, and asks for nothing meanwhile."""
+    """A resumed run may meet many of these first, and sends nothing meanwhile."""
     gate = Gate(FlowControl(give_up_after=100.0), runtime())
     bad = await gate.start()
     for _ in range(5):
@@ -770,14 +768,14 @@ async def test_what_is_known_as_applied_counts_as_a_success() -> None:
     assert gate.bars(bad) is StopReason.OUTAGE
 
 
-# Stopping and leaving
+# Stopping, and leaving the iteration
 
 
 @pytest.mark.parametrize("after", [0.5, 12.0, 100.0], ids="{:.0f} s".format)
 @pytest.mark.parametrize("count", [1, 3])
 @virtual
-async def test_a_stopped_run_does_not_go_on_with_what_was_never_sent(count: int, after: float) -> None:
-    """Nobody listens: it is told so as soon as its waiting ends, which is cut short."""
+async def test_a_stopped_run_sends_no_change_that_was_never_sent(count: int, after: float) -> None:
+    """The connection is refused: the change is reported as soon as its wait, which is cut short, ends."""
     began = now()
     provider = out(DOWN, -1.0, FOR_EVER)
     batch = batch_over(provider, FlowControl(), policy=PATIENT, call=180.0)
@@ -794,10 +792,10 @@ async def test_a_stopped_run_does_not_go_on_with_what_was_never_sent(count: int,
 
 @pytest.mark.parametrize(("after", "ends"), [(0.5, A_WHILE), (12.0, 12.0), (100.0, 100.0)], ids=str)
 @virtual
-async def test_a_stopped_run_waits_no_longer_for_what_was_sent_than_something_succeeds(
+async def test_a_stopped_run_waits_for_what_was_sent_only_while_others_succeed(
     after: float, ends: float
 ) -> None:
-    """It has a few seconds from the last success on, and is in doubt then."""
+    """It has a few seconds from the last success on; after that it is in doubt."""
     began = now()
     provider = Provider(lambda _, key: status(500))
     batch = batch_over(provider, FlowControl(), policy=PATIENT, call=180.0)
@@ -833,7 +831,7 @@ async def test_a_stopped_run_settles_what_is_in_doubt_while_something_succeeds()
 @pytest.mark.parametrize("back_off", [0.01, 8.0], ids="back-off of {:.2f} s".format)
 @virtual
 async def test_stop_in_an_outage_ends_soon(back_off: float) -> None:
-    """What waits for the provider is given up, and not tried again when its back-off ends."""
+    """A change that waits for the provider ends, and is not tried again after its back-off."""
     began = now()
     provider = out(DOWN, 1.0, FOR_EVER)
     policy = RetryPolicy(max_attempts=1_000, base=back_off, cap=back_off)
@@ -852,7 +850,7 @@ async def test_stop_in_an_outage_ends_soon(back_off: float) -> None:
 
 @virtual
 async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
-    """Nobody waits for a provider that is out, once one has been asked to stop."""
+    """No change waits for the end of an outage after the run was asked to stop."""
     began = now()
     provider = out(status(500), 4.0, FOR_EVER)
     policy = RetryPolicy(max_attempts=1_000, base=0.5, cap=0.5)
@@ -868,22 +866,22 @@ async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
 @pytest.mark.parametrize("after", [1.2, 10.0, 100.0, 170.0], ids="{:.0f} s".format)
 @virtual
 async def test_leaving_in_an_outage_leaves_nothing_behind(after: float) -> None:
-    """No task, no place; who had a round that nobody heard of is unheard, who was at it is cut off."""
+    """No task, no place; rows with an unreported round are so reported, rows in flight are cut off."""
     provider = out(SILENT, 1.0, FOR_EVER)
     client = Client(provider, call=60.0)
     batch = CashbackBatch(client, flow=wide(8), runtime=runtime())
-    told = []
+    reported = []
 
     async def take() -> None:
         async with aclosing(batch.run(many(5_000))) as outcomes:
             async for outcome in outcomes:
-                told.append(outcome)
+                reported.append(outcome)
 
     taking = asyncio.create_task(take())
     await asyncio.sleep(after)
     taking.cancel()
     await asyncio.wait([taking])
-    keys = [outcome.change.change_key for outcome in (*told, *batch.unheard)]
+    keys = [outcome.change.change_key for outcome in (*reported, *batch.unheard)]
     keys += [each.change_key for each in batch.cut_off]
     assert len(keys) == len(set(keys))
     sent = {key for _, key in provider.arrivals}
@@ -895,8 +893,8 @@ async def test_leaving_in_an_outage_leaves_nothing_behind(after: float) -> None:
 
 
 @virtual
-async def test_a_fault_in_a_later_round_does_not_tell_a_row_twice() -> None:
-    """The ledger is lost in an outage: rows that had ended a round are told once, as cut off."""
+async def test_a_fault_in_a_later_round_does_not_report_a_row_twice() -> None:
+    """The ledger is lost in an outage: rows that had ended a round are reported once, as cut off."""
 
     class Failing(MemoryLedger):
         async def claim(self, intent: Intent, **more: float) -> Ruling:
@@ -908,15 +906,15 @@ async def test_a_fault_in_a_later_round_does_not_tell_a_row_twice() -> None:
     provider = out(SILENT, -1.0, FOR_EVER)
     client = Client(provider, call=30.0, ledger=Failing())
     batch = CashbackBatch(client, flow=wide(8), runtime=runtime())
-    told = []
+    reported = []
 
     async def take() -> None:
         async for outcome in batch.run(many(8)):
-            told.append(outcome)
+            reported.append(outcome)
 
     with pytest.raises(LedgerError):
         await take()
-    keys = [outcome.change.change_key for outcome in (*told, *batch.unheard)]
+    keys = [outcome.change.change_key for outcome in (*reported, *batch.unheard)]
     keys += [each.change_key for each in batch.cut_off]
     assert len(keys) == len(set(keys))
     assert {key for _, key in provider.arrivals} <= set(keys)

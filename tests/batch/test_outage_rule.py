@@ -1,4 +1,4 @@
-"""When a run takes its provider for out, and when it asks again: the rule alone, time being an argument."""
+"""When a run sees an outage, and when it asks again: the rule alone, with time as an argument."""
 
 import pytest
 
@@ -40,10 +40,10 @@ def failing(times: int, *, changes: int = CHANGES, at: float = 0.0, in_flight: i
 )
 def test_what_is_an_outage(outage: OutageState, out: bool) -> None:
     assert (outage.probe_at is not None) is out
-    assert outage.lasts(200.0) == 200.0 - outage.since  # also where few fail, for want of others
+    assert outage.lasts(200.0) == 200.0 - outage.since  # also where few fail because there are no others
 
 
-def test_probes_alone_put_the_next_off_and_ever_further() -> None:
+def test_only_probes_delay_the_next_probe_and_each_delay_is_longer() -> None:
     outage, waits = failing(OUTAGE), []
     for _ in range(10):
         at = outage.probe_at
@@ -79,7 +79,7 @@ AT_START = {
 
 
 @pytest.mark.parametrize(("causes", "at", "over"), AT_START.values(), ids=AT_START)
-def test_a_run_that_never_began_well_waits_for_a_short_while(causes, at: float, over: bool) -> None:
+def test_a_run_without_any_success_waits_for_a_short_while(causes, at: float, over: bool) -> None:
     for good in (False, True):
         outage = OutageState(0.0)
         if good:

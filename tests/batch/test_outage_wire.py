@@ -1,4 +1,4 @@
-"""A provider that is out, over real sockets and on the command line: a run pauses, gives up, goes on."""
+"""An outage, over real sockets and on the command line: a run pauses, gives up, goes on."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def effects(server: Sandbox, count: int) -> Counter[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["replay", "error-409"])
 async def test_an_outage_in_the_middle_of_a_run(mode: str, sandbox) -> None:
-    """Every connection breaks and none is taken until the run has noticed: each change has one effect."""
+    """Every connection breaks and none is accepted until the run has noticed: each change has one effect."""
     server = sandbox(duplicates=mode)
     async with client_for(server) as client:
         batch = CashbackBatch(client, flow=wide(32))
@@ -59,21 +59,21 @@ async def test_an_outage_in_the_middle_of_a_run(mode: str, sandbox) -> None:
 
 
 async def test_a_credential_that_is_withdrawn_in_the_middle_of_a_run(sandbox) -> None:
-    """The run stops within what is in flight, and what was applied is told so."""
+    """The run sends no more than what is in flight, and what was applied is reported as applied."""
     server = sandbox(faults=FaultScript([""] * 50, rate=1.0, among=["401"]))
     async with client_for(server) as client:
         batch = CashbackBatch(client, flow=wide(8))
         async with asyncio.timeout(10):
             outcomes = await all_of(batch, many(2_000))
     assert isinstance(batch.stopped_by, AuthenticationError)
-    told = Counter(outcome.effect for outcome in outcomes)
-    assert told[Effect.APPLIED] == len(server.books.balances()) == 50
-    assert set(told) == {Effect.APPLIED, Effect.REFUSED}
-    assert told[Effect.REFUSED] <= 24
+    reported = Counter(outcome.effect for outcome in outcomes)
+    assert reported[Effect.APPLIED] == len(server.books.balances()) == 50
+    assert set(reported) == {Effect.APPLIED, Effect.REFUSED}
+    assert reported[Effect.REFUSED] <= 24
 
 
-async def test_a_batch_records_in_the_ledger_that_it_brings(sandbox, tmp_path: Path) -> None:
-    """And not in the client's own, of which it asks nothing either."""
+async def test_a_batch_records_in_the_ledger_given_to_it(sandbox, tmp_path: Path) -> None:
+    """And not in the client's own, which it does not read either."""
     server = sandbox(duplicates="error-409")
     path = tmp_path / "batch.ledger"
     async with client_for(server) as client:
@@ -121,10 +121,10 @@ def test_a_provider_that_is_down_stops_the_command_which_goes_on_later(count, co
     why = r"\(connection refused at 127\.0\.0\.1:\d+\)"
     assert re.search(rf"Nothing has succeeded for \d s {why}, so the run was stopped\.", ended.err)
     assert "bonifiq apply changes.csv --yes --give-up-after 1 --json" in ended.err
-    told = json.loads(ended.out)
-    assert told["not_tried"] + told["effects"]["not_applied"]["changes"] == count
-    assert told["elapsed"] < 10.0
-    assert told["effects"]["unknown"]["changes"] == 0
+    reported = json.loads(ended.out)
+    assert reported["not_tried"] + reported["effects"]["not_applied"]["changes"] == count
+    assert reported["elapsed"] < 10.0
+    assert reported["effects"]["unknown"]["changes"] == 0
     server.accept_connections()
     assert console(*command, sandbox=server).code == 0
     assert effects(server, count) == {1: count}
@@ -141,14 +141,14 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_is_down(sandbox, tmp_pat
     while "1 to be sent again" not in (line := running.stderr.readline()):
         assert line
     running.send_signal(signal.SIGINT)
-    told, said = running.communicate(timeout=10)
+    reported, said = running.communicate(timeout=10)
     assert running.returncode == Exit.INTERRUPTED, said
-    assert json.loads(told)["effects"]["not_applied"]["changes"] == 1
+    assert json.loads(reported)["effects"]["not_applied"]["changes"] == 1
 
 
 @pytest.mark.slow
-def test_an_outage_in_the_middle_stops_the_command_which_goes_on_later(sandbox, tmp_path):
-    """Of a real process: nothing is lost or doubled over both runs, whatever the first was doing."""
+def test_an_outage_in_the_middle_stops_the_command_and_it_goes_on_later(sandbox, tmp_path):
+    """In a real process: nothing is lost or doubled over both runs, whatever the first was doing."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(1_500)))
     command = ("apply", "changes.csv", "--yes", "--give-up-after", "0.5", "--max-in-flight", "16")
     server = sandbox(duplicates="error-409")
@@ -166,7 +166,7 @@ def test_an_outage_in_the_middle_stops_the_command_which_goes_on_later(sandbox, 
     assert effects(server, 1_500) == {1: 1_500}
 
 
-def test_a_wait_longer_than_one_gives_up_after_stops_the_command(console, sandbox):
+def test_a_wait_longer_than_give_up_after_stops_the_command(console, sandbox):
     """At once, with the provider's own figure."""
     console.write("changes.csv", *rows(30))
     server = sandbox(faults=FaultScript([""] * 5 + ["429-long"]))

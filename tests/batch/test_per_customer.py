@@ -1,4 +1,4 @@
-"""Order per customer, without a run: who may start, and that nothing is kept of a lane that is empty."""
+"""Order per customer, without a run: which change may start, and that an empty lane is forgotten."""
 
 import pickle
 from collections import deque
@@ -26,8 +26,10 @@ def test_each_customers_changes_start_in_their_order_and_one_at_a_time(customers
         if first:
             running[customer] = number
             started.append((customer, number))
-    assert sorted(started, key=lambda each: each[1]) == [(who, at) for at, who in enumerate(customers)]
+    assert sorted(started, key=lambda each: each[1]) == [
+        (customer, at) for at, customer in enumerate(customers)
+    ]
     for name in "ABC":
-        numbers = [number for who, number in started if who == name]
+        numbers = [number for customer, number in started if customer == name]
         assert numbers == sorted(numbers)
     assert pickle.dumps(lanes) == pickle.dumps(Lanes())

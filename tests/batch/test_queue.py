@@ -1,4 +1,4 @@
-"""What a run's tasks wait for: nothing is lost, whoever gives up, and nobody sleeps beside what is there."""
+"""The queue of a run's tasks: no item is lost when a task gives up, and no task waits while there is one."""
 
 import asyncio
 
@@ -22,8 +22,8 @@ STEPS = st.lists(
 
 @given(STEPS)
 @example([("take", 2), ("turn", 1), ("put", 1), ("cancel", 0)])
-def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
-    """Some take, some give up, in the very turn in which they are served as well."""
+def test_a_queue_loses_nothing_and_keeps_the_order(steps) -> None:
+    """Some tasks take, some give up, also in the turn of the loop in which they are served."""
 
     @virtual
     async def run() -> None:
@@ -47,7 +47,7 @@ def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
                     await asyncio.sleep(0)
         await asyncio.sleep(1)
         wait = [task for task in takers if not task.done()]
-        assert not (wait and line), "somebody waits beside what is there"
+        assert not (wait and line), "a task waits although there is an item"
         rest = [line.first() for _ in range(len(line))]
         assert taken + rest == list(range(put))
         for task in wait:
@@ -58,13 +58,13 @@ def test_a_line_loses_nothing_and_keeps_the_order(steps) -> None:
 
 
 @virtual
-async def test_room_is_waited_for_and_counted() -> None:
-    room = Limiter(2)
-    assert room.take() and room.take() and not room.take()
-    waiting = asyncio.create_task(room.acquire(None))
+async def test_free_space_is_waited_for_and_counted() -> None:
+    limiter = Limiter(2)
+    assert limiter.take() and limiter.take() and not limiter.take()
+    waiting = asyncio.create_task(limiter.acquire(None))
     await asyncio.sleep(1)
     assert not waiting.done()
-    room.release()
-    room.release()
+    limiter.release()
+    limiter.release()
     await waiting
-    assert room.take() and not room.take()
+    assert limiter.take() and not limiter.take()

@@ -40,7 +40,7 @@ Ends = Callable[[CashbackChange], Outcome[None]]
 
 
 def applied(body: CashbackChange) -> Outcome[None]:
-    """Return the outcome of a change that went well."""
+    """Return the outcome of an applied change."""
     return Outcome(body, Effect.APPLIED, None, ())
 
 
@@ -136,7 +136,7 @@ async def test_a_caller_who_takes_nothing_stops_the_reading(source: type[Source]
         assert len(provider.started) <= reads.read <= 1 + (READ_AHEAD + 2) * 4
 
 
-async def test_changes_of_one_busy_customer_keep_no_other_from_being_read() -> None:
+async def test_changes_of_one_busy_customer_do_not_stop_the_reading_of_others() -> None:
     width = 4
     busy = [change(f"busy-{number}", customer="busy") for number in range(width * READ_AHEAD - 1)]
     provider = Provider()
@@ -204,7 +204,7 @@ async def test_a_row_that_fails_disturbs_no_other(sandbox) -> None:
 
 @sources
 @pytest.mark.parametrize("before", [0, 1, 30])
-async def test_a_source_that_raises_is_heard_after_what_is_in_flight(
+async def test_a_fault_of_the_source_is_raised_after_what_is_in_flight(
     source: type[Source], before: int, clock: Clock
 ) -> None:
     provider = Provider(wait=lambda: clock.sleep(1.0))
@@ -221,7 +221,7 @@ async def test_a_source_that_raises_is_heard_after_what_is_in_flight(
 
 
 @pytest.mark.parametrize("pause", range(5), ids=lambda pause: f"the caller takes {pause} turns")
-async def test_the_fault_of_a_source_is_heard_whatever_the_order_of_events(pause: int) -> None:
+async def test_the_fault_of_a_source_is_raised_in_any_order_of_events(pause: int) -> None:
     async def turns(count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(0)
@@ -232,24 +232,24 @@ async def test_the_fault_of_a_source_is_heard_whatever_the_order_of_events(pause
         await turns(before_the_fault)
         raise ZeroDivisionError("row")
 
-    async def heard(count: int, takes: int, before_the_fault: int) -> list[str]:
+    async def delivered(count: int, takes: int, before_the_fault: int) -> list[str]:
         batch = CashbackBatch(Provider(wait=lambda: turns(takes)), flow=wide(2))
-        told = []
+        got = []
         try:
             async for outcome in batch.run(source(count, before_the_fault)):
-                told.append(outcome.change.change_key)
+                got.append(outcome.change.change_key)
                 await turns(pause)
         except ZeroDivisionError as fault:
-            told.append(str(fault))
-        return told
+            got.append(str(fault))
+        return got
 
     async with asyncio.timeout(10):
         for count in range(4):
             for takes in range(6):
                 for before_the_fault in range(10):
-                    told = await heard(count, takes, before_the_fault)
-                    assert sorted(told) == [*map(str, range(count)), "row"], (count, takes, before_the_fault)
-                    assert told[-1] == "row"
+                    got = await delivered(count, takes, before_the_fault)
+                    assert sorted(got) == [*map(str, range(count)), "row"], (count, takes, before_the_fault)
+                    assert got[-1] == "row"
 
 
 async def test_a_client_that_cannot_send_is_raised_and_nothing_else_begins(sandbox) -> None:
@@ -292,7 +292,7 @@ async def test_stop_lets_what_is_in_flight_end(taken: int, clock: Clock) -> None
                 begun = len(provider.started)
                 batch.stop()
                 batch.stop()
-    assert sorted(keys) == sorted(provider.started)  # whatever began is told
+    assert sorted(keys) == sorted(provider.started)  # every change that began is reported
     assert len(provider.started) <= begun + 8
     assert batch.summary.seen == len(keys) < 100
 
@@ -367,7 +367,7 @@ async def test_a_refused_credential_stops_the_run_within_what_is_in_flight(statu
     assert {outcome.effect for outcome in outcomes} == {Effect.REFUSED}
 
 
-async def test_a_wrong_credential_moves_nothing(sandbox) -> None:
+async def test_a_wrong_credential_changes_no_balance(sandbox) -> None:
     server = sandbox(credentials=BasicCredentials("token", "right"))
     server.credentials = BasicCredentials("token", "wrong")
     async with client_for(server) as client:
@@ -392,7 +392,7 @@ async def test_left_early_leaves_no_task_and_no_running_change() -> None:
 
 @pytest.mark.parametrize("times", [1, 2, 3, 8])
 async def test_cancelled_again_while_it_ends_it_still_says_what_was_in_flight(times: int) -> None:
-    """However often: the tasks end, nothing is forgotten, the cancellation is heard, and it may run again."""
+    """However often: the tasks end, nothing is forgotten, the cancellation is raised, it may run again."""
     batch = CashbackBatch(Provider(wait=asyncio.Event().wait), flow=wide(8))
     running = asyncio.create_task(all_of(batch, many(100)))
     while batch.in_flight < 8:
@@ -408,7 +408,7 @@ async def test_cancelled_again_while_it_ends_it_still_says_what_was_in_flight(ti
     assert await all_of(batch, []) == []
 
 
-async def test_a_client_that_makes_a_fault_of_its_cancellation_hangs_nothing() -> None:
+async def test_a_client_that_turns_its_cancellation_into_a_fault_blocks_nothing() -> None:
     """As when the ledger is lost in that moment."""
 
     class Strange(Provider):
@@ -445,7 +445,7 @@ async def test_the_rate_is_kept(rate: float, takes: float, clock: Clock) -> None
     assert max(gaps) == pytest.approx(1 / rate)
 
 
-async def test_time_not_used_is_not_made_up_by_a_burst(clock: Clock) -> None:
+async def test_unused_time_is_not_made_up_by_a_burst(clock: Clock) -> None:
     moments: list[float] = []
 
     async def wait() -> None:
@@ -521,7 +521,7 @@ async def test_a_summary_adds_no_two_units_together() -> None:
 
 
 class Light:
-    """A change that is quickly made."""
+    """A stand-in for a change that is cheap to create."""
 
     __slots__ = ("change_key", "customer_id")
     value, unit = Decimal(1), ""
@@ -555,7 +555,7 @@ async def test_memory_does_not_grow_with_the_number_of_changes() -> None:
     assert large < small + 100_000  # half a byte a change
 
 
-async def test_an_item_that_is_no_change_is_heard_of_and_hangs_nothing() -> None:
+async def test_an_item_that_is_no_change_is_raised_and_blocks_nothing() -> None:
     provider = Provider()
     batch = CashbackBatch(provider)
     async with asyncio.timeout(2):
@@ -564,7 +564,7 @@ async def test_an_item_that_is_no_change_is_heard_of_and_hangs_nothing() -> None
     assert batch.summary.applied == 1
 
 
-async def test_a_client_that_cancels_itself_hangs_nothing() -> None:
+async def test_a_client_that_cancels_itself_blocks_nothing() -> None:
     class Strange(Provider):
         async def outcome_on(self, body, terms):
             raise asyncio.CancelledError
