@@ -1,4 +1,4 @@
-"""Whose changes a ledger holds: which setting differs is said, and a wrong one ties it to nothing."""
+"""The account of a ledger: a differing setting is named, and a wrong one binds the ledger to nothing."""
 
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ HERE = account_text("API token", "12ab", "https://api.example")
     ],
 )
 def test_a_base_url_is_compared_by_what_it_means(url, same):
-    """Scheme, host, port and path: another one is another place, whatever the credentials are."""
+    """By scheme, host, port and path: where one differs, it is another provider, whatever the token is."""
     assert (account_text("API token", "12ab", url) == HERE) is same
 
 
@@ -56,12 +56,12 @@ def test_a_base_url_is_compared_by_what_it_means(url, same):
     ],
 )
 def test_what_differs_is_named(asked, sentence):
-    """And that another ledger sends everything again."""
+    """The message also says that another ledger sends everything again."""
     assert sentence in another("L", ("p", HERE), asked)
 
 
-def test_accounts_without_settings_differ_as_such():
-    """A ledger may be bound by who has no settings to name."""
+def test_accounts_without_settings_are_compared_as_a_whole():
+    """A caller without named settings may bind a ledger."""
     assert "with another account. Nothing was sent; correct the account" in another(
         "L", ("p", "a"), ("p", "b")
     )
@@ -77,7 +77,7 @@ def test_the_text_holds_no_credential():
 
 @pytest.mark.parametrize("stands", ["applied", "in doubt"])
 async def test_what_is_applied_or_in_doubt_keeps_a_ledger_to_its_account(stands, sandbox, tmp_path):
-    """The same token against another host would find it applied that never reached that host."""
+    """With the same token, a change that never reached another host would count as applied there."""
     server, other = sandbox(faults=FaultScript(["close-after"] * (stands == "in doubt"))), sandbox()
     settings = {"retry": fast(max_attempts=1)}
     async with (
@@ -94,8 +94,8 @@ async def test_what_is_applied_or_in_doubt_keeps_a_ledger_to_its_account(stands,
     assert other.books.requests == 0
 
 
-async def test_an_account_under_which_nothing_changed_gives_way(sandbox, tmp_path):
-    """A wrong token on the first run is mended, and the same ledger goes on; then it keeps to that."""
+async def test_an_account_under_which_nothing_changed_is_replaced(sandbox, tmp_path):
+    """A wrong token of the first run is corrected, and the ledger goes on; then it keeps the account."""
     server = sandbox()
     wrong = BasicCredentials("wrong", "wrong")
     for credentials, effect in ((wrong, Effect.REFUSED), (server.credentials, Effect.APPLIED)):
@@ -112,8 +112,8 @@ async def test_an_account_under_which_nothing_changed_gives_way(sandbox, tmp_pat
             await client.outcome_of(change())
 
 
-async def test_an_account_does_not_give_way_under_its_clients(sandbox, tmp_path):
-    """Who is bound may send in the next moment."""
+async def test_an_account_in_use_is_not_replaced(sandbox, tmp_path):
+    """A client that is bound may send in the next moment."""
     server = sandbox()
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         await ledger.bind(*client.account)
@@ -121,7 +121,7 @@ async def test_an_account_does_not_give_way_under_its_clients(sandbox, tmp_path)
             await ledger.bind("bonifiq", "another")
 
 
-async def test_a_refusal_of_one_provider_keeps_out_the_other(sandbox, tmp_path):
+async def test_a_ledger_of_one_provider_refuses_the_other(sandbox, tmp_path):
     """Its rows would not be understood."""
     refusing = sandbox(faults=FaultScript(["422"]))
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(refusing, ledger=ledger) as client:
@@ -136,7 +136,7 @@ async def test_a_refusal_of_one_provider_keeps_out_the_other(sandbox, tmp_path):
             )
 
 
-def test_the_command_goes_on_when_a_wrong_token_is_mended(console, sandbox):
+def test_the_command_goes_on_when_a_wrong_token_is_corrected(console, sandbox):
     """And says which setting differs once something is applied."""
     server = sandbox()
     console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
@@ -153,7 +153,7 @@ def test_the_command_goes_on_when_a_wrong_token_is_mended(console, sandbox):
 
 
 def test_a_ledger_goes_on_with_a_new_token_of_the_same_account(console, sandbox):
-    """On a person's word, once; but never with another provider, and a ledger that is none is not made."""
+    """When a person says so, once; never with another provider, and no ledger is made where there is none."""
     server = sandbox()
     console.write("changes.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
     command = ("apply", "changes.csv", "--yes")

@@ -73,8 +73,8 @@ async def test_doubt_is_kept_until_it_is_answered(ledger, state):
     assert isinstance(await ledger.claim(other, lease=60, repeatable=True), Conflict)
 
 
-async def test_an_outcome_lands_once_and_only_under_its_fence(ledger):
-    """A late one is told that it did not."""
+async def test_an_outcome_is_written_once_and_only_with_its_fence(ledger):
+    """A late caller learns that its outcome was not written."""
     first = await claimed(ledger)
     assert isinstance(await ledger.claim(INTENT, lease=60, repeatable=True), Held)  # it is being sent
     ledger.leave(INTENT, first.fence, Ending(State.IN_DOUBT))
@@ -98,7 +98,7 @@ async def test_a_late_end_does_not_free_the_claim_of_the_next(ledger):
     assert await ledger.end(INTENT, third.fence, Ending(State.APPLIED))
 
 
-async def test_a_ledger_is_of_one_account(ledger):
+async def test_a_ledger_has_one_account(ledger):
     """Another one is refused before anything is claimed."""
     await ledger.bind(*ACCOUNT)
     await ledger.bind(*ACCOUNT)
@@ -107,7 +107,7 @@ async def test_a_ledger_is_of_one_account(ledger):
 
 
 async def test_a_claim_says_for_which_account_it_is(ledger):
-    """Whoever has bound the ledger before: a claim for another account is refused, and claims nothing."""
+    """Whichever account the ledger has: a claim for another account is refused, and claims nothing."""
     await ledger.bind(*ACCOUNT)
     with pytest.raises(ConfigurationError, match="another account"):
         await ledger.claim(evolve(INTENT, account=OTHERS), lease=60, repeatable=True)
@@ -115,15 +115,15 @@ async def test_a_claim_says_for_which_account_it_is(ledger):
 
 
 async def test_the_first_claim_binds_a_ledger(ledger):
-    """What is claimed without a word on whose it is, is its account's all the same."""
+    """A claim that names no account belongs to the account of the ledger."""
     await claimed(ledger)
     with pytest.raises(ConfigurationError, match="another account"):
         await ledger.bind(*OTHERS)
     await ledger.bind(*ACCOUNT)
 
 
-async def test_an_account_that_gave_way_claims_nothing(lasting):
-    """Where all was refused, another account takes the ledger over; what that applies is its own."""
+async def test_an_account_that_was_replaced_claims_nothing(lasting):
+    """Where every change was refused, another account may take over the ledger; then it alone claims."""
     async with lasting() as one, lasting() as two:
         await one.bind(*ACCOUNT)
         refused = await claimed(one)
@@ -136,8 +136,8 @@ async def test_an_account_that_gave_way_claims_nothing(lasting):
                 await one.claim(asked, lease=60, repeatable=True)
 
 
-async def test_two_clients_of_different_accounts_never_hear_of_each_others_changes(lasting, sandbox):
-    """The first was refused for its token; it must not be told that what the second applied was its own."""
+async def test_two_clients_of_different_accounts_never_share_an_outcome(lasting, sandbox):
+    """The first was refused for its token; it must not get the outcome of the second as its own."""
     server = sandbox()
     wrong = BasicCredentials("wrong", "wrong")
     async with (
@@ -155,8 +155,8 @@ async def test_two_clients_of_different_accounts_never_hear_of_each_others_chang
 
 
 @pytest.mark.parametrize("step", [3600.0, -3600.0], ids="{:+.0f} s".format)
-async def test_no_clock_that_people_set_frees_what_is_being_sent(ledger_of, step, sandbox):
-    """Two clients of a process share a ledger, and the clock is set while a change of one is on its way."""
+async def test_a_change_of_the_wall_clock_frees_no_claim(ledger_of, step, sandbox):
+    """Two clients of a process share a ledger, and the clock is set while one sends a change."""
     wall, server = [1_700_000_000.0], sandbox(faults=FaultScript(["slow"]))
     async with (
         ledger_of(clock=lambda: wall[0]) as ledger,
@@ -200,8 +200,8 @@ def test_a_retention_may_be_for_ever(ledger_of, right):
     ledger_of(key_retention=right)
 
 
-async def test_nothing_is_claimed_for_a_caller_that_has_gone(ledger):
-    """And what it would have been granted is free again at once."""
+async def test_nothing_is_claimed_for_a_cancelled_caller(ledger):
+    """And its change is free again at once."""
     claiming = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=True))
     await asyncio.sleep(0)
     claiming.cancel()
@@ -213,8 +213,8 @@ async def test_nothing_is_claimed_for_a_caller_that_has_gone(ledger):
 
 
 @pytest.mark.parametrize("deadline", [0, -1.0, -float("inf"), 1e-300], ids=repr)
-async def test_a_call_without_any_time_is_told_what_is_known_and_sends_nothing(deadline, ledger_of, sandbox):
-    """As with what is left of a deadline of its own: no ledger is blamed for that, and no doubt denied."""
+async def test_a_call_without_time_gets_what_is_known_and_sends_nothing(deadline, ledger_of, sandbox):
+    """As where its deadline has passed: the error does not name the ledger, and a doubt stays a doubt."""
     server = sandbox(faults=FaultScript(["", "html-before", "422"]))
     async with ledger_of() as ledger, client_for(server, ledger=ledger) as client:
         for key in ("applied", "doubtful", "refused"):
@@ -246,7 +246,7 @@ async def test_an_end_that_is_no_end_is_refused(ledger):
 
 
 async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger_of, sandbox):
-    """A call has time left, and the next would be applied a second time: it ends, and says unknown."""
+    """The call has time left, but a repeat could be applied a second time: it ends as unknown."""
     server, now = sandbox(faults=FaultScript(["500-after"] * 1000)), [0.0]
     async with (
         ledger_of(key_retention=0.3, clock=lambda: now[0]) as ledger,
@@ -260,8 +260,8 @@ async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger
         assert (await client.outcome_of(change())).reason is StopReason.UNSETTLED
 
 
-async def test_its_identity_is_that_of_its_record(ledger, lasting):
-    """Two that keep one file are one record; two in memory never are."""
+async def test_ledgers_of_one_file_have_one_identity(ledger, lasting):
+    """Two objects on one file have the same identity; two ledgers in memory never have."""
     assert ledger.identity == ledger.identity and hash(ledger.identity) == hash(ledger.identity)
     assert ledger.identity != MemoryLedger().identity
     assert lasting().identity == lasting().identity

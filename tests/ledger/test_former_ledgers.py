@@ -44,7 +44,7 @@ def asked(provider: str, state: State, place: int) -> Intent:
 
 
 def expected(provider: str, state: State) -> tuple[type[object], bool | None]:
-    """Return what is ruled of a change, and whether it may have been applied where it may be sent."""
+    """Return the ruling on a change, and whether it may have been applied where it may be sent."""
     if state in DONE:
         return Settled, None
     if state in FREE:
@@ -55,7 +55,7 @@ def expected(provider: str, state: State) -> tuple[type[object], bool | None]:
 async def test_each_state_is_what_it_was(former):
     path, states, provider = former
     counts = {state: count for state, count in standing(path).counts.items() if count}
-    claimed = {State.IN_DOUBT: 2}  # that of a sender that is gone is in doubt
+    claimed = {State.IN_DOUBT: 2}  # a claim whose sender is gone is in doubt
     assert counts == {state: 1 for state in states if state is not State.CLAIMED} | claimed
     assert {each.key for each in recorded(path, set(State))} == {f"key {s.value}" for s in states}
     async with SqliteLedger(path) as ledger:
@@ -76,7 +76,7 @@ async def test_each_state_is_what_it_was(former):
 
 
 async def test_its_changes_go_on_in_runs(former):
-    """What was in doubt keeps that no run is known which sent it first; nothing else is rewritten."""
+    """A change in doubt still has no known first run; nothing else is rewritten."""
     path, states, provider = former
     async with SqliteLedger(path) as ledger:
         await ledger.begin_run(RunOrigin("apply", "ana", "shop"))

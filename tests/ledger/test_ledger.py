@@ -52,7 +52,7 @@ def row(state: State, **more: object) -> Row:
 
 RULINGS = {
     "never seen": (None, INTENT, 50, Granted(1, False)),
-    "claimed by another, who is at it": (row(State.CLAIMED), INTENT, 50, Held("them", 50.0)),
+    "claimed by another, which is sending it": (row(State.CLAIMED), INTENT, 50, Held("them", 50.0)),
     "claimed by another, whose lease is over": (row(State.CLAIMED), INTENT, 101, Granted(4, True)),
     "claimed by this very process": (row(State.CLAIMED, owner="me"), INTENT, 50, Granted(4, True)),
     "in doubt": (row(State.IN_DOUBT), INTENT, 50, Granted(4, True)),
@@ -73,13 +73,13 @@ RULINGS = {
 @one_test
 @pytest.mark.parametrize(("stands", "intent", "now", "ruling"), RULINGS.values(), ids=RULINGS)
 def test_rulings(stands, intent, now, ruling):
-    """What a ledger answers, by what stands in it."""
+    """What a ledger answers, by the row that it has."""
     assert rule(stands, intent, now=now, owner="me", repeatable=True, retention=float("inf")) == ruling
 
 
 @pytest.mark.parametrize("state", [State.IN_DOUBT, State.UNKNOWN, State.CLAIMED])
 def test_what_is_in_doubt_is_not_sent_again_where_that_could_double_it(state):
-    """Neither a write that nobody de-duplicates, nor one whose key the provider has forgotten."""
+    """Neither a write that the provider does not de-duplicate, nor one whose key it has forgotten."""
     stands = row(state, lease_until=0.0)
     never = rule(stands, INTENT, now=50, owner="me", repeatable=False, retention=1000)
     late = rule(stands, INTENT, now=1001, owner="me", repeatable=True, retention=1000)
@@ -105,10 +105,10 @@ def test_a_grant_says_for_how_long_the_provider_remembers_the_key(stands, now, r
     assert granted.seconds == seconds
 
 
-def test_transitions_name_every_state_and_money_never_goes_back():
-    """From a state in which the balance has changed nothing leads anywhere.
+def test_transitions_name_every_state_and_an_applied_change_stays_applied():
+    """No transition leaves a state in which the balance has changed.
 
-    Where only the provider's word says so, a person may know better; no claim does.
+    Where only the provider says so, a person may correct it; no claim does.
     """
     assert set(TRANSITIONS) == {None, *State}
     assert all(TRANSITIONS[state] == frozenset() for state in DONE - {State.USED_ELSEWHERE})
@@ -124,7 +124,7 @@ async def claimed(ledger, intent=INTENT, lease=60) -> Granted:
 
 
 async def test_a_memory_forgets_the_oldest_of_what_may_be_repeated_alone():
-    """Two applied and two in doubt of that; the other kind stays whatever comes after it."""
+    """Two applied and two in doubt of that kind; the other kind is kept whatever comes after it."""
     ledger = MemoryLedger(capacity=2)
     lasting = evolve(INTENT, operation="never")
     granted = await ledger.claim(lasting, lease=60, repeatable=False)
@@ -139,7 +139,7 @@ async def test_a_memory_forgets_the_oldest_of_what_may_be_repeated_alone():
     assert isinstance(await ledger.claim(lasting, lease=60, repeatable=False), Unsettled)
 
 
-async def test_who_slept_past_the_lease_cannot_write_over_the_other(tmp_path):
+async def test_a_process_paused_past_its_lease_cannot_overwrite_the_other(tmp_path):
     """Two processes on one file: one sends at a time, and the fence keeps the late outcome out."""
     now = [1000.0]
     one, two = (
@@ -172,7 +172,7 @@ async def test_a_claim_given_up_before_it_was_answered_is_free_again(tmp_path):
 
 
 async def test_a_claim_given_up_just_as_it_is_answered_is_free_again(tmp_path, monkeypatch):
-    """The answer was there, and nobody acted on it."""
+    """The answer was there, and the caller did not act on it."""
     original = Writer.submit
 
     def submit(self, *work, **more):
@@ -341,7 +341,7 @@ async def test_what_another_holds_is_unknown_never_denied(tmp_path, sandbox):
 
 
 async def test_a_file_that_was_replaced_is_noticed(tmp_path):
-    """Its outcomes would go where nobody finds them."""
+    """Its outcomes would go into a file that no later run opens."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
         (tmp_path / "l").rename(tmp_path / "moved")
@@ -354,7 +354,7 @@ async def test_a_file_that_was_replaced_is_noticed(tmp_path):
 
 
 def test_a_clock_set_back_does_not_lengthen_the_providers_memory():
-    """When nobody knows how long ago it was sent, it is not sent again."""
+    """When it is unknown how long ago it was sent, it is not sent again."""
     later = row(State.UNKNOWN, first_sent=2000.0)
     assert isinstance(rule(later, INTENT, now=50, owner="me", repeatable=True, retention=1000), Unsettled)
     assert isinstance(

@@ -1,4 +1,4 @@
-"""Runs that die at a named point, stop, meet each other, or lose their disk: each change has one effect.
+"""Runs killed at a named point, stop, meet each other, or lose their disk: each change has one effect.
 
 Runs that are killed at random moments are in `bonifiq_async/verification/experiments/killed_runs.py`, which
 `tests/verification/test_prove.py` drives at the smallest size.
@@ -95,7 +95,7 @@ POINTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_named_crash_points(point, tmp_path):
-    """The process dies there; the next one ends with exactly one effect, and knows it."""
+    """The process is killed there; the next one ends with exactly one effect, and knows it."""
     arrived, effect = POINTS[point]
     with Sandbox(duplicates="error-409") as server:
         await dies(point, server, tmp_path)
@@ -138,7 +138,7 @@ asyncio.run(main())
 """
 NAPS = {
     "after its answer": ("before the end", [], "APPLIED ()"),
-    "and is told late that it was used": ("before the send", [], "ALREADY_APPLIED ()"),
+    "and learns late that it was used": ("before the send", [], "ALREADY_APPLIED ()"),
     "and is refused late": ("before the send", ["", "400"], "UNKNOWN ('key',)"),
     "and is throttled late": ("before the send", ["", "429"], "UNKNOWN ('key',)"),
 }
@@ -152,8 +152,8 @@ def stopped(child: "subprocess.Popen[str]") -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("point", "faults", "says"), NAPS.values(), ids=NAPS)
-async def test_who_was_stopped_past_its_lease_cannot_write_over_the_next(point, faults, says, tmp_path):
-    """A real process, stopped midway: another takes over, and the first says no more than it knows."""
+async def test_a_process_stopped_past_its_lease_cannot_overwrite_the_next(point, faults, says, tmp_path):
+    """A real process, stopped midway: another takes over, and the first reports only what it knows."""
     with Sandbox(duplicates="error-409", faults=FaultScript(faults)) as server:
         child = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", SLEEPER, point],
@@ -207,11 +207,11 @@ BOUND = WITHOUT_ROOTS_RIGHTS if os.geteuid() == 0 else ""
 
 
 def nothing(disk: Path) -> None:
-    """The disk is bad enough, or good again, by itself."""
+    """Nothing needs to be done to the disk."""
 
 
 def moved(disk: Path) -> None:
-    """The folder goes away, as a disk that is unmounted."""
+    """Move the folder away, as when a disk is unmounted."""
     disk.rename(disk.with_name("away"))
 
 
@@ -228,7 +228,7 @@ def allowed(disk: Path) -> None:
 
 
 def unwritable(disk: Path) -> None:
-    """Open files take nothing more, as on a file system that goes read-only after a fault."""
+    """Let open files accept no more, as on a file system that becomes read-only after a fault."""
     subprocess.run(["chattr", "+i", disk / "ledger-wal"], check=True)
 
 
@@ -240,7 +240,7 @@ LOSSES = {
     "it is full": (FULL, nothing, nothing, "disk I/O error|full"),
     "its folder is gone": ("", moved, moved_back, "No such file"),
     "its folder is forbidden": (BOUND, forbidden, allowed, "Permission denied"),
-    "it takes no more writes": ("", unwritable, writable, "disk I/O error|readonly"),
+    "it accepts no more writes": ("", unwritable, writable, "disk I/O error|readonly"),
 }
 
 
@@ -259,7 +259,7 @@ def disk(tmp_path) -> Iterator[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("prelude", "act", "undo", "why"), LOSSES.values(), ids=LOSSES)
 def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, why, tmp_path, disk):
-    """Exit code 5 in the middle; what was done is known to the next run, which ends with one effect each."""
+    """Exit code 5 in the middle; the next run knows what was done, and each change ends with one effect."""
     if act is unwritable and not immutable(disk):
         pytest.skip("the file system has no immutable files, or they are not for this user to make")
     plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
@@ -292,7 +292,7 @@ def immutable(folder: Path) -> bool:
 
 
 @pytest.mark.slow
-def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, disk):
+def test_a_real_disk_that_is_full_stops_the_run_until_there_is_space(tmp_path, disk):
     """A file system of 200 KB."""
     with mounted("-t", "tmpfs", "-o", "size=200k", "none", at=disk):
         plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
@@ -307,8 +307,8 @@ def test_a_real_disk_that_is_full_stops_the_run_until_there_is_room(tmp_path, di
 
 
 @pytest.mark.slow
-def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
-    """Its files are open; the next run finds all in them, its log included."""
+def test_a_folder_that_becomes_read_only_does_not_stop_a_run(tmp_path, disk):
+    """Its files are open; the next run finds everything in them, the log included."""
     plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
     with Sandbox(duplicates="error-400", faults=At(100, lambda: disk.chmod(0o500))) as sandbox:
         for _ in range(2):
@@ -320,7 +320,7 @@ def test_a_folder_that_becomes_read_only_does_not_hurt_a_run(tmp_path, disk):
 
 @pytest.mark.slow
 def test_a_ledger_deleted_under_a_run_costs_requests_and_no_money(tmp_path, disk):
-    """Without the file its log is not believed; with neither, all goes out again under the same keys.
+    """Without the file its log is not trusted; with neither, all is sent again under the same keys.
 
     Then only the provider's word says that some were applied, and a person's that this is meant.
     """
@@ -332,7 +332,7 @@ def test_a_ledger_deleted_under_a_run_costs_requests_and_no_money(tmp_path, disk
         assert "empty, but its log ledger-wal is not" in said and sandbox.books.requests == sent
         for file in disk.iterdir():
             file.unlink()
-        ended(process(sandbox, tmp_path, *command), Exit.UNKNOWN)  # nothing tells its own keys from others'
+        ended(process(sandbox, tmp_path, *command), Exit.UNKNOWN)  # nothing distinguishes its own keys
         ended(process(sandbox, tmp_path, *command, "--accept-used-keys"))
         plan.is_done(sandbox.books)
     plan.is_known(disk / "ledger")

@@ -1,4 +1,4 @@
-"""A ledger whose files were damaged says so, or shows fewer changes; it never says what nobody wrote."""
+"""A ledger whose files were damaged says so, or shows fewer changes; it never shows what was not written."""
 
 import asyncio
 import random
@@ -108,19 +108,19 @@ def _intent(client: BonifiQClient, one: CashbackChange) -> Intent:
 
 def _copy(path: Path, folder: Path) -> Path:
     folder.mkdir()
-    for file in (path, path.with_name("ledger-wal")):  # the log's index (-shm) is made anew by who opens
+    for file in (path, path.with_name("ledger-wal")):  # opening it makes the log's index (-shm) anew
         if file.exists():
             shutil.copy(file, folder)
     return folder
 
 
 def cut(content: bytes, chance: random.Random) -> bytes:
-    """As a copy that was broken off, or a file system that lost the end."""
+    """Cut the end off, as a copy that broke off, or a file system that lost it."""
     return content[: chance.randrange(len(content))]
 
 
 def flip(content: bytes, chance: random.Random) -> bytes:
-    """As a disk that forgets: up to eight bytes anywhere become others."""
+    """Change up to eight bytes anywhere, as a failing disk does."""
     turned = bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 8))):
         turned[chance.randrange(len(turned))] ^= chance.randrange(1, 256)
@@ -128,7 +128,7 @@ def flip(content: bytes, chance: random.Random) -> bytes:
 
 
 def flip_early(content: bytes, chance: random.Random) -> bytes:
-    """The same where the tables are described."""
+    """Change bytes where the tables are described."""
     return flip(content[:4096], chance) + content[4096:]
 
 
@@ -173,18 +173,18 @@ DAMAGES = {
     "the file is cut, and all changes are in the log": (cut, "young", "ledger", 50, "refused"),
     "the log is cut": (cut, "old", "ledger-wal", 125, "less"),
     "the log is cut, and all is in it": (cut, "young", "ledger-wal", 125, "less"),
-    "bytes of the file are others": (flip, "closed", "ledger", 100, "refused"),
-    "bytes of its first page are others": (flip_early, "closed", "ledger", 50, "refused"),
-    "bytes of the file are others, and some is in the log": (flip, "old", "ledger", 50, "refused"),
-    "bytes of the log are others": (flip, "old", "ledger-wal", 25, "less"),
-    "bytes of the log are others, and all is in it": (flip, "young", "ledger-wal", 25, "less"),
+    "bytes of the file are changed": (flip, "closed", "ledger", 100, "refused"),
+    "bytes of its first page are changed": (flip_early, "closed", "ledger", 50, "refused"),
+    "bytes of the file are changed, and some is in the log": (flip, "old", "ledger", 50, "refused"),
+    "bytes of the log are changed": (flip, "old", "ledger-wal", 25, "less"),
+    "bytes of the log are changed, and all is in it": (flip, "young", "ledger-wal", 25, "less"),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("damage", "state", "file", "times", "seen"), DAMAGES.values(), ids=DAMAGES)
 def test_what_a_damaged_ledger_still_says_was_written(damage, state, file, times, seen, written, tmp_path):
-    """It is refused in one sentence, or lacks the latest; each row that it shows stood there once."""
+    """It is refused in one sentence, or lacks the latest rows; each row that it shows was written once."""
     chance, found = random.Random(f"{damage.__name__} {state} {file}"), Counter[str]()
     original = getattr(written, state)
     before = entries(_copy(original / "ledger", tmp_path / "whole") / "ledger")
@@ -197,7 +197,7 @@ def test_what_a_damaged_ledger_still_says_was_written(damage, state, file, times
 
 
 def test_a_cut_log_shows_older_rows_and_fewer(written, tmp_path):
-    """The shorter the log, the less is known, down to what lies in the file; without any, it is refused."""
+    """The shorter the log, the less is known, down to what the file has; without a log, it is refused."""
     folder = _copy(written.old / "ledger", tmp_path / "cut")
     log = (folder / "ledger-wal").read_bytes()
     known = []
@@ -220,7 +220,7 @@ def _when_leases_are_over() -> float:
 @pytest.mark.parametrize("state", ["young", "old"])
 @pytest.mark.parametrize(("damage", "file"), [(cut, "ledger-wal"), (flip, "ledger-wal"), (flip, "ledger")])
 async def test_a_run_on_a_damaged_ledger_applies_nothing_twice(damage, file, state, written, tmp_path):
-    """What is forgotten goes out under its old key, which the provider knows; what is damaged does not go."""
+    """A lost row is sent under its old key, which the provider knows; a damaged one is not sent."""
     chance, books = random.Random(f"{damage.__name__} {state} {file}"), written.server.books
     for number in range(3):
         folder = _copy(getattr(written, state) / "ledger", tmp_path / str(number))
@@ -254,14 +254,14 @@ async def damaged(tmp_path) -> AsyncIterator[tuple[Sandbox, Path]]:
         yield server, path
 
 
-async def test_an_amount_that_nobody_wrote_is_neither_told_nor_sent(damaged):
-    """The other change goes on; this one stops before the send, and keeps its doubt for who asks."""
+async def test_a_damaged_amount_is_neither_shown_nor_sent(damaged):
+    """The other change goes on; this one stops before the send, and stays in doubt for later calls."""
     server, path = damaged
     for ask in (standing, lambda path: list(recorded(path, set(State)))):
         with pytest.raises(LedgerError, match="under the key 'bad' is not what was written"):
             ask(path)
     with pytest.raises(LedgerError, match="is damaged"):
-        settle(path, "bad", PersonsWord(State.NOT_APPLIED, "who knows"))
+        settle(path, "bad", PersonsWord(State.NOT_APPLIED, "a guess"))
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change("good", "10.25"))).effect is Effect.APPLIED
         with pytest.raises(
@@ -272,7 +272,7 @@ async def test_an_amount_that_nobody_wrote_is_neither_told_nor_sent(damaged):
     assert server.books.effects("bad") == ()
 
 
-def test_changes_that_vanish_from_a_page_are_missed(written, tmp_path):
+def test_changes_that_vanish_from_a_page_are_noticed(written, tmp_path):
     """One byte, the count of a page, hides a change or a hundred; all that is left is as it was written."""
     content, path, pages = (written.closed / "ledger").read_bytes(), tmp_path / "ledger", 0
     for start in range(4096, len(content), 4096):
@@ -286,8 +286,8 @@ def test_changes_that_vanish_from_a_page_are_missed(written, tmp_path):
     assert pages > 20
 
 
-def test_a_key_that_is_spoilt_in_the_index_alone_is_missed(written, tmp_path):
-    """By it a change is found: it would be taken for one that was never seen, and sent again."""
+def test_a_key_that_is_spoilt_in_the_index_alone_is_noticed(written, tmp_path):
+    """A change is found by the index: it would count as never seen, and be sent again."""
     content, path, spoilt = (written.closed / "ledger").read_bytes(), tmp_path / "ledger", 0
     for number in range(0, len(CHANGES), 25):
         key = f"key-{number}".encode()
@@ -299,13 +299,13 @@ def test_a_key_that_is_spoilt_in_the_index_alone_is_missed(written, tmp_path):
     assert spoilt >= len(CHANGES) / 25
 
 
-async def test_pages_spoilt_under_a_running_ledger_are_told_as_damage(damaged):
-    """Not as a full disk; and nothing of the group that met them is taken as written."""
+async def test_pages_spoilt_under_an_open_ledger_are_reported_as_damage(damaged):
+    """Not as a full disk; and no job of that commit counts as written."""
     server, path = damaged
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         await client.outcome_of(change("good", "10.25"))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("UPDATE change SET fence = fence + 1")  # its memory is stale
+            other.execute("UPDATE change SET fence = fence + 1")  # its cache is stale
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         content = path.read_bytes()
         path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
@@ -317,7 +317,7 @@ async def test_pages_spoilt_under_a_running_ledger_are_told_as_damage(damaged):
 
 
 def test_an_emptied_file_is_refused_while_its_log_is_there(written, tmp_path):
-    """SQLite would take it for a new one, and delete the log."""
+    """SQLite would treat it as a new one, and delete the log."""
     folder = _copy(written.young / "ledger", tmp_path / "emptied")
     for empty in (lambda: (folder / "ledger").write_bytes(b""), (folder / "ledger").unlink):
         empty()
@@ -329,7 +329,7 @@ def test_an_emptied_file_is_refused_while_its_log_is_there(written, tmp_path):
 
 
 def test_tables_that_are_not_those_of_the_format_are_refused(tmp_path):
-    """A column of another type would change amounts on their way in."""
+    """A column of another type would change amounts as they are written."""
     opened(tmp_path / "ledger").close()
     content = (tmp_path / "ledger").read_bytes()
     (tmp_path / "ledger").write_bytes(content.replace(b"value TEXT", b"value REAL"))

@@ -1,4 +1,4 @@
-"""A ledger that fails for a while: what its callers are told, and what is left of it afterwards."""
+"""A ledger that fails for a while: the errors of its callers, and its state afterwards."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class Failing:
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Failing]:
-    """The connection that was opened last."""
+    """Make each new connection one that can fail; return the last one."""
     made: list[Failing] = []
     original = store.opened
 
@@ -56,8 +56,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Failing]:
 FULL = sqlite3.OperationalError("database or disk is full")
 
 
-async def test_an_error_says_not_applied_only_of_what_was_surely_never_sent(failing, tmp_path, sandbox):
-    """What an earlier run may have applied is unknown; what the file does not know was not sent."""
+async def test_an_error_says_not_applied_only_where_nothing_was_ever_sent(failing, tmp_path, sandbox):
+    """What an earlier run may have applied is unknown; what the file does not have was not sent."""
     server = sandbox(faults=FaultScript(["close-after"]))
     async with SqliteLedger(tmp_path / "l") as ledger:
         async with client_for(server, ledger=ledger, retry=fast(max_attempts=1)) as client:
@@ -95,7 +95,7 @@ async def test_a_doubt_under_another_ledger_makes_an_error_unknown(failing, tmp_
 
 
 async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, sandbox):
-    """It is not the one in which the change would stand."""
+    """It is not the file in which the change would be recorded."""
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(sandbox(), ledger=ledger) as client:
         await client.outcome_of(change("a"))
         (tmp_path / "l").rename(tmp_path / "moved")
@@ -106,7 +106,7 @@ async def test_a_file_that_was_replaced_says_nothing_of_what_was_sent(tmp_path, 
 
 @pytest.mark.parametrize("former", ["new", "in doubt"])
 async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing, tmp_path, sandbox):
-    """Once there is room again, the next change goes out, and of the other nothing was held meanwhile."""
+    """Once there is space again, the next change is sent, and the other was not held meanwhile."""
     server, path = sandbox(faults=FaultScript(["close-before"] * (former == "in doubt"))), tmp_path / "l"
     async with (
         SqliteLedger(path) as ledger,
@@ -121,13 +121,13 @@ async def test_a_claim_that_is_not_on_disk_leaves_nothing_behind(former, failing
                 await client.outcome_of(change(key))
         failing().error = None
         assert (await client.outcome_of(change("second"))).effect is Effect.APPLIED
-    assert by_hand(path, "SELECT name FROM owner") == [], "who leaves with a claim stays known"
+    assert by_hand(path, "SELECT name FROM owner") == [], "an owner that leaves a claim stays known"
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change())).effect is Effect.APPLIED
 
 
 async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tmp_path):
-    """Who asks for it meanwhile is told of an error; the one who sends it holds it as before."""
+    """Another call that asks for it gets an error; the sending call holds it as before."""
     intent = Intent("operation", "key", b"digest", "ana", Decimal(1), "/path", b"{}", ("p", "a"))
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(intent, lease=60, repeatable=True)
@@ -140,8 +140,8 @@ async def test_a_failed_commit_does_not_free_what_another_call_holds(failing, tm
 
 
 @pytest.mark.parametrize("words", ["BEGIN", "INSERT INTO change", "COMMIT"])
-async def test_want_of_memory_is_an_error_of_its_callers_alone(words, failing, tmp_path, sandbox):
-    """SQLite says MemoryError, which is no error of its own; the thread goes on."""
+async def test_lack_of_memory_is_an_error_of_its_callers_alone(words, failing, tmp_path, sandbox):
+    """SQLite raises MemoryError, which is no sqlite3.Error; the thread goes on."""
     server = sandbox()
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         await client.outcome_of(change("first"))
@@ -153,9 +153,9 @@ async def test_want_of_memory_is_an_error_of_its_callers_alone(words, failing, t
         assert (await client.outcome_of(change())).effect is Effect.APPLIED
 
 
-async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path):
-    """All that it was asked fails, and the next call opens the file anew."""
-    loop, wrong = asyncio.get_running_loop(), chain([TypeError("no way to tell")], repeat(mock.DEFAULT))
+async def test_a_thread_that_fails_leaves_no_caller_waiting(failing, tmp_path):
+    """All its jobs fail, and the next call opens the file anew."""
+    loop, wrong = asyncio.get_running_loop(), chain([TypeError("no way to report")], repeat(mock.DEFAULT))
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
         former, tells = failing(), mock.Mock(wraps=loop.call_soon_threadsafe, side_effect=wrong)
@@ -163,7 +163,7 @@ async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path)
             asked = asyncio.gather(*(ledger.bind("p", "a") for _ in range(3)), return_exceptions=True)
             ended = await asyncio.wait_for(asked, 30)
         assert [type(each) for each in ended] == [LedgerError] * 3
-        assert all("no way to tell" in str(each) for each in ended) and len(set(map(id, ended))) == 3
+        assert all("no way to report" in str(each) for each in ended) and len(set(map(id, ended))) == 3
         await ledger.bind("p", "a")
         assert failing() is not former
 
@@ -173,7 +173,7 @@ async def test_a_thread_that_goes_wrong_leaves_nobody_waiting(failing, tmp_path)
     [pytest.param(True, id="bound"), pytest.param(False, id="not bound", marks=pytest.mark.slow)],
 )
 async def test_a_locked_file_does_not_hold_a_call_past_its_deadline(bound, tmp_path, sandbox):
-    """And what comes of its claim in the end is given back: nobody waits for that lease."""
+    """And a claim that is granted later is given back: no call waits for that lease."""
     server = sandbox()
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         if bound:

@@ -28,7 +28,7 @@ def intent(key: str) -> Intent:
 
 
 def becomes(path: Path, state: State) -> None:
-    """Wait until the ledger's thread has written that, though no loop runs and nobody closes the ledger."""
+    """Wait until the ledger's thread has written that, though no loop runs and the ledger is not closed."""
     latest = time.monotonic() + 30
     while (found := [one.state for one in recorded(path, set(State))]) != [state]:
         assert time.monotonic() < latest, found
@@ -37,9 +37,9 @@ def becomes(path: Path, state: State) -> None:
 
 @pytest.mark.parametrize("closes", [False, True])
 def test_a_claim_is_given_back_though_the_loop_ends_at_once(tmp_path, closes, monkeypatch) -> None:
-    """The call waits for its place and is cancelled, as SIGTERM does; nobody closes the ledger.
+    """The call waits for its place and is cancelled, as SIGTERM does; the ledger is not closed.
 
-    The thread rests by then, writing a beat now and then: it must be called, and not only happen to look.
+    The thread rests by then, and writes a beat now and then: it must be woken, not find the job by chance.
     """
     monkeypatch.setattr(store, "TICK", 0.01)
     path, beats, loop = tmp_path / "ledger", threading.Event(), asyncio.new_event_loop()
@@ -93,7 +93,7 @@ def test_an_outcome_is_written_though_its_caller_is_cancelled_and_the_loop_ends(
     loop.close()
 
 
-async def test_nothing_stays_of_a_claim_that_was_answered(tmp_path) -> None:
+async def test_an_answered_claim_leaves_nothing_in_memory(tmp_path) -> None:
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         await ledger.bind("p", "a")
         before = set(map(id, alive(asyncio.TimerHandle)))
@@ -113,7 +113,7 @@ def test_each_loop_has_its_own_time_limits_and_is_forgotten_when_closed(tmp_path
         loops = []
         for number in range(3):
             loop = asyncio.new_event_loop()
-            loop.set_exception_handler(lambda *_: None)  # a task is pending when it goes
+            loop.set_exception_handler(lambda *_: None)  # a task is pending when it is closed
             claim = ledger.claim(intent(f"k{number}"), lease=60, repeatable=True, within=WITHIN)
             loop.tried = loop.create_task(claim)
             loop.run_until_complete(asyncio.sleep(0.01))
@@ -124,7 +124,7 @@ def test_each_loop_has_its_own_time_limits_and_is_forgotten_when_closed(tmp_path
         with pytest.raises(LedgerError, match="in the time of the call"):
             asyncio.run(ledger.claim(intent("k"), lease=60, repeatable=True, within=WITHIN))
         other.execute("ROLLBACK")
-    asyncio.run(ledger.bind("p", "a"))  # the thread has let go of all that
+    asyncio.run(ledger.bind("p", "a"))  # the thread has released all that
     asyncio.run(ledger.claim(intent("last"), lease=60, repeatable=True))
     asyncio.run(ledger.aclose())
     gc.collect()

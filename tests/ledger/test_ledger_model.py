@@ -1,4 +1,4 @@
-"""Both ledgers against a model of who holds what: two owners, crashes, leases, a person's word.
+"""Both ledgers against a model of which owner holds which change: two owners, crashes, leases, settlements.
 
 Hypothesis draws the steps. More of them are one command:
 `EXAMPLES=2000 python -m pytest tests/test_ledger_model.py`.
@@ -72,7 +72,7 @@ def intent(key: str, number: int) -> Intent:
 
 @frozen
 class Claim:
-    """What an owner was granted; `life` tells the owner from the one that comes after its crash."""
+    """What an owner was granted; `life` distinguishes the owner from the one that follows its crash."""
 
     owner: int
     life: int
@@ -97,7 +97,7 @@ class Known:
     written: int = 0
 
     def granted(self, claim: Claim, now: float) -> None:
-        """Somebody may be sending it from now on."""
+        """An owner may be sending it from now on."""
         self.first_sent = self.first_sent if self.number else now
         self.number = self.written = claim.intent.digest[0]
         self.claim, self.fence = claim, claim.fence
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
         self.runner.close()
 
     def held(self, known: Known, asks: int | None = None) -> bool:
-        """Say whether it is being sent in this moment, as far as the owner that `asks` can tell."""
+        """Say whether it is being sent in this moment, as far as the owner that `asks` can know."""
         return known.claim is not None and known.claim.until > self.now
 
     def seconds(self, claim: Claim, asks: int) -> float:
@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
             assert known.number in (0, number), "granted another change under a key in doubt"
             assert ruling.in_doubt == (known.number != 0), "forgot a doubt, or made one up"
             assert ruling.fence > known.fence, "gave out a fence twice"
-            assert known.number == 0 or (repeatable and not late), "repeated what nobody de-duplicates"
+            assert known.number == 0 or (repeatable and not late), "repeated what is not de-duplicated"
         elif isinstance(ruling, Settled):
             assert known.applied and known.number == number
             assert ruling.used_elsewhere == (known.ended is State.USED_ELSEWHERE)
@@ -201,9 +201,9 @@ class Machine(RuleBasedStateMachine):
         self.ends(claim, state, soon)
 
     def ends(self, claim: Claim, state: State, soon: bool) -> None:
-        """Tell the ledger an end: only that of the latest sending counts, and only once.
+        """Report an end to the ledger: only that of the latest sending counts, and only once.
 
-        But that a change is applied counts against a word that it is not.
+        But that a change is applied counts against a person's statement that it is not.
         """
         if claim.life != self.life[claim.owner]:
             return  # its owner has crashed, and says nothing more
@@ -328,7 +328,7 @@ class SqliteMachine(Machine):
         return min(left, self.beat_of(claim) + SILENCE - self.now)
 
     def beat_of(self, claim: Claim) -> float:
-        """Return when the owner of a claim was heard of last."""
+        """Return the last time at which the owner of a claim showed that it runs."""
         return self.beats[claim.owner] if self.lives(claim) else self.last[claim.owner, claim.life]
 
     @rule(owner=OWNERS, seen=st.booleans(), closes=st.booleans())
@@ -360,7 +360,7 @@ class SqliteMachine(Machine):
         self.ledgers = [self.opened(0), self.opened(1)]
 
     def bury(self, owner: int, seen: bool) -> None:
-        """An owner says nothing more; `seen` if the system tells the others."""
+        """An owner ends without a word; `seen` if the system shows that to the others."""
         if seen:
             self.gone.add(self.names[owner])
             self.seen.add((owner, self.life[owner]))
@@ -370,7 +370,7 @@ class SqliteMachine(Machine):
 
     @rule(owner=OWNERS, key=KEYS, number=CHANGES)
     def ask_and_leave(self, owner: int, key: str, number: int) -> None:
-        """The caller goes before it has heard: what it would have been granted is given back unsent."""
+        """The caller is cancelled before it has the answer: a claim granted to it is given back unsent."""
         self.acts(owner)
         known = self.known[key]
         late = self.now - known.first_sent > RETENTION
@@ -400,7 +400,7 @@ class SqliteMachine(Machine):
     def say(self, key: str, state: State, shown: bool) -> None:
         """A person settles what is in doubt or was used elsewhere, and nothing else.
 
-        `shown` if it can be seen who runs.
+        `shown` if the system shows which processes run.
         """
         claim, self.shown = self.known[key].claim, shown
         runs = shown and claim is not None and self.lives(claim)
@@ -416,7 +416,7 @@ class SqliteMachine(Machine):
 
     @rule()
     def look(self) -> None:
-        """What a look tells is what is true."""
+        """What a look into the ledger shows is what is true."""
         states = {key: self.stands(key) for key in self.known}
         found = standing(self.path, runtime=self.runtime)
         assert +Counter(found.counts) == Counter(state for state in states.values() if state is not None)

@@ -1,4 +1,4 @@
-"""Nothing that was not written is believed, by whichever way it is read; and no reader makes the log grow."""
+"""What was not written is refused, however it is read; and no reader makes the log grow."""
 
 import os
 import sqlite3
@@ -44,8 +44,8 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("statement", BY_HAND.values(), ids=BY_HAND)
-def test_what_was_changed_by_hand_is_neither_told_nor_sent(statement, console, sandbox):
-    """A row that was applied, or left in doubt, and says something else now: each command says damaged."""
+def test_what_was_changed_by_hand_is_neither_shown_nor_sent(statement, console, sandbox):
+    """A row that was applied, or in doubt, and has another content now: each command reports damage."""
     server = sandbox(
         duplicates="error-409", faults=FaultScript(["html-before"] * (" 'applied'" in statement))
     )
@@ -74,7 +74,7 @@ READS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-async def test_every_look_asks_the_seal(read, tmp_path):
+async def test_every_read_checks_the_seal(read, tmp_path):
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
         await ledger.end(INTENT, granted.fence, Ending(State.UNKNOWN, 1))
@@ -83,8 +83,8 @@ async def test_every_look_asks_the_seal(read, tmp_path):
         read(tmp_path / "l")
 
 
-async def test_a_claim_that_was_changed_while_it_was_sent_is_told_when_it_is_read(tmp_path):
-    """Its end is written over it from what was claimed, and reads nothing: what is not part of it stays."""
+async def test_a_claim_that_was_changed_while_it_was_sent_is_reported_when_it_is_read(tmp_path):
+    """Its end is written from what was claimed, without a read: another changed column stays."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
         altered(tmp_path / "l", "UPDATE change SET value = '99'")
@@ -97,15 +97,15 @@ async def test_a_claim_that_was_changed_while_it_was_sent_is_told_when_it_is_rea
 
 ACCOUNTS = {
     "it is another's": "UPDATE book SET fingerprint = 'another'",
-    "it is nobody's": "UPDATE book SET provider = NULL, fingerprint = NULL",
+    "it has no owner": "UPDATE book SET provider = NULL, fingerprint = NULL",
     "it has gone": "DELETE FROM book",
     "it has no log": "UPDATE book SET logged = 1 - logged",
 }
 
 
 @pytest.mark.parametrize("statement", ACCOUNTS.values(), ids=ACCOUNTS)
-async def test_whose_ledger_it_is_has_a_seal_too(statement, tmp_path):
-    """Else what one account has applied would be another's with a word; at work it is told as well."""
+async def test_the_account_of_a_ledger_has_a_seal_too(statement, tmp_path):
+    """Else one edit would give the changes of one account to another; an open ledger reports it as well."""
     path = tmp_path / "l"
     async with SqliteLedger(path) as ledger:
         await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -117,7 +117,7 @@ async def test_whose_ledger_it_is_has_a_seal_too(statement, tmp_path):
             ask(path)
 
 
-def test_a_row_is_told_as_damaged_before_anything_is_sent(console, sandbox):
+def test_a_damaged_row_is_reported_before_anything_is_sent(console, sandbox):
     """One of many that are applied: the run is refused as a whole, with the row's key."""
     server = sandbox()
     console.write("changes.csv", *rows(250))
@@ -137,8 +137,8 @@ async def write(ledger: SqliteLedger, count: int, begin: int = 0) -> None:
 
 
 @pytest.mark.slow
-async def test_a_look_that_is_left_off_does_not_make_the_log_grow(tmp_path):
-    """As `export | less` that stands open: it reads some at a time, between what others write."""
+async def test_an_unfinished_read_does_not_make_the_log_grow(tmp_path):
+    """As `export | less` that stays open: it reads some at a time, between the writes of others."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         await write(ledger, 20)
         found = recorded(tmp_path / "l", set(State))
@@ -152,8 +152,8 @@ async def test_a_look_that_is_left_off_does_not_make_the_log_grow(tmp_path):
         assert [one.key for one in found] == [f"k{number}" for number in range(1, 20)]
 
 
-async def test_a_look_gives_what_was_there_in_order_each_as_it_stands(tmp_path):
-    """What is sent meanwhile is not in it; what ends meanwhile is as it ended."""
+async def test_a_read_gives_the_rows_of_its_start_in_order_each_as_it_is_now(tmp_path):
+    """A change sent meanwhile is not in it; one that ends meanwhile has its end."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         count = TOGETHER + 10
         for number in range(count):

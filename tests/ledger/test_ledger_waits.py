@@ -1,4 +1,4 @@
-"""Waits for a ledger that another program holds: none outlasts the call, and no outcome is lost by it."""
+"""Waits for a ledger that another program locks: none outlasts the call, and no outcome is lost."""
 
 import asyncio
 import gc
@@ -96,8 +96,8 @@ async def test_a_call_comes_back_by_its_deadline_and_its_outcome_is_written_late
     assert standing(path).counts[State.APPLIED] == 2
 
 
-async def test_an_outcome_waits_longer_for_the_file_than_anybody(tmp_path, monkeypatch, caplog):
-    """While what only asks is given up after a while, what must be written down stays in the queue."""
+async def test_an_outcome_waits_longer_for_the_file_than_a_question(tmp_path, monkeypatch, caplog):
+    """A question to the ledger ends after a while; what must be written stays in the queue."""
     monkeypatch.setattr(writer, "PATIENCE", 0.2)
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -115,8 +115,8 @@ async def test_an_outcome_waits_longer_for_the_file_than_anybody(tmp_path, monke
     assert "lost" not in caplog.text
 
 
-async def test_what_nobody_waits_for_any_more_is_not_done_when_the_file_is_free(tmp_path):
-    """Nor does it pile up while another program holds the file."""
+async def test_a_job_without_a_waiting_caller_is_not_done_when_the_file_is_free(tmp_path):
+    """Nor do such jobs accumulate while another program holds the file."""
     asked: list[weakref.ref[Intent]] = []
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
@@ -140,7 +140,7 @@ async def test_what_nobody_waits_for_any_more_is_not_done_when_the_file_is_free(
 async def test_closing_a_ledger_that_another_program_holds_ends_and_says_what_is_lost(
     tmp_path, monkeypatch, caplog
 ):
-    """The outcome of a call whose caller has gone: the change stays claimed, and is in doubt later."""
+    """The outcome of a cancelled call: the change stays claimed, and is in doubt later."""
     monkeypatch.setattr(writer, "PATIENCE", 0.3)
     ledger = SqliteLedger(tmp_path / "l")
     granted = await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -157,7 +157,7 @@ async def test_closing_a_ledger_that_another_program_holds_ends_and_says_what_is
     assert one.state in (State.CLAIMED, State.IN_DOUBT)
 
 
-async def test_opening_a_ledger_ends_with_who_opens_it(tmp_path):
+async def test_opening_a_ledger_ends_when_its_task_is_cancelled(tmp_path):
     """As in `asyncio.timeout`: neither the wait for the file nor the check of its pages goes on."""
     connection.opened(tmp_path / "l").close()
     with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
@@ -208,7 +208,7 @@ class Deaf(MemoryLedger):
     ],
 )
 async def test_no_ledger_holds_a_call_past_its_deadline(effect, request):
-    """Whichever it is: what it has not taken is unknown. A call that used all its time gets a second more."""
+    """An outcome that no ledger has accepted is unknown. A call that used all its time gets a second more."""
     ledger = Deaf()
     if effect == "in doubt under another ledger":
         server = request.getfixturevalue("raba7ni")(faults=FaultScript(["close-after"]))
@@ -232,7 +232,7 @@ async def _is_bounded(client, one, ledger: Deaf) -> None:
     await asyncio.gather(*ledger.writing)
 
 
-async def test_a_time_limit_is_told_from_a_cancellation():
+async def test_a_time_limit_is_distinguished_from_a_cancellation():
     """Also when both come, or the wait ends as its time does."""
     limits, loop, before = TimeLimits(), asyncio.get_running_loop(), set(map(id, alive(TimeLimit)))
 

@@ -1,4 +1,4 @@
-"""Where a ledger lies: what about its files keeps it from being surely the one that was written."""
+"""The location of a ledger: when its files are not surely the ones that were written."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ def moved(path: Path, *endings: str) -> Path:
     "count", [1, 40, pytest.param(3000, marks=pytest.mark.slow)], ids="{} changes".format
 )
 async def test_a_ledger_that_was_moved_without_its_log_is_refused(count, tmp_path):
-    """Whether none of what was written has come into the file yet, or most; with its log it is whole."""
+    """Whether none or most of what was written is in the file; with its log it is whole."""
     path = moved(killed(tmp_path / "l", count))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="its log l-wal was last seen, and the log is missing"):
@@ -72,7 +72,7 @@ async def test_a_ledger_that_was_copied_while_in_use_is_whole_only_with_its_log(
 
 
 async def test_a_ledger_that_another_process_has_closed_meanwhile_says_again_that_it_has_a_log(tmp_path):
-    """Each that closes it says that it has none: the next that writes knows better."""
+    """Each process that closes it records that it has none; the next that writes corrects that."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.claim(INTENT, lease=60, repeatable=True)
         async with SqliteLedger(tmp_path / "l") as other:
@@ -83,8 +83,8 @@ async def test_a_ledger_that_another_process_has_closed_meanwhile_says_again_tha
         opened(tmp_path / "alone")
 
 
-def test_nothing_that_a_person_did_not_see_is_believed_without_the_log(console, sandbox, tmp_path):
-    """The command says what to do; a person's word, once, is the way on where another program closed it."""
+def test_a_file_without_its_log_is_trusted_only_after_a_person_confirms_it(console, sandbox, tmp_path):
+    """The command says what to do; where another program closed it, a person confirms it once."""
     path = killed(console.folder / "l", 3)
     with closing(
         sqlite3.connect(path)
@@ -100,7 +100,7 @@ def test_nothing_that_a_person_did_not_see_is_believed_without_the_log(console, 
     assert standing(path).counts[State.APPLIED] == 3
 
 
-def test_a_word_on_a_whole_ledger_changes_nothing(tmp_path):
+def test_confirming_a_whole_ledger_changes_nothing(tmp_path):
     opened(tmp_path / "l").close()
     accept_without_log(tmp_path / "l")
     opened(tmp_path / "l").close()
@@ -109,7 +109,7 @@ def test_a_word_on_a_whole_ledger_changes_nothing(tmp_path):
 
 
 def test_only_the_head_of_a_database_is_no_new_ledger(tmp_path):
-    """What the former format left of a ledger whose log was lost: it was taken for an empty one."""
+    """What the former format left of a ledger whose log was lost: it was treated as an empty one."""
     path = tmp_path / "l"
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA journal_mode=WAL")
@@ -144,7 +144,7 @@ async def test_a_hard_link_is_refused_by_either_name(tmp_path):
     (tmp_path / "second").unlink()
     async with SqliteLedger(tmp_path / "l") as ledger:
         await ledger.bind("p", "a")
-        os.link(tmp_path / "l", tmp_path / "backup")  # as a backup by links makes it: nobody opens that one
+        os.link(tmp_path / "l", tmp_path / "backup")  # as a backup by links makes it; it is never opened
         assert isinstance(
             await ledger.claim(evolve(INTENT, account=("p", "a")), lease=60, repeatable=True), Granted
         )
@@ -194,7 +194,7 @@ def earns(count: int) -> list[Earn]:
 
 
 async def test_an_earn_goes_out_once_though_its_ledger_was_mounted_into_two_containers(raba7ni, tmp_path):
-    """Where nobody de-duplicates, a second ledger is a second earn."""
+    """Where the provider does not de-duplicate, a second ledger is a second earn."""
     server, path = raba7ni(), tmp_path / "one" / "l"
     path.parent.mkdir()
     (tmp_path / "two").mkdir()
@@ -220,10 +220,10 @@ KINDS = """\
 32 22 0:42 / /mnt/disk rw - fuseblk /dev/sdb1 rw
 33 22 0:43 / /run rw - tmpfs - rw
 """
-TOLD = {22: "ext4", 30: "nfs4", 31: "fuse.sshfs", 32: "fuseblk", 33: "tmpfs", 34: "", None: ""}
+READ_AS = {22: "ext4", 30: "nfs4", 31: "fuse.sshfs", 32: "fuseblk", 33: "tmpfs", 34: "", None: ""}
 
 
-@pytest.mark.parametrize(("number", "kind"), TOLD.items())
+@pytest.mark.parametrize(("number", "kind"), READ_AS.items())
 def test_the_kind_of_a_mount_is_read_whatever_it_is_called(number, kind, tmp_path):
     """A blank in a name is written \\040, and optional fields stand before the type."""
     (tmp_path / "mountinfo").write_text(KINDS)
@@ -264,8 +264,8 @@ def test_the_mount_is_found_under_a_name_with_blanks(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("act", "why"), AWAY.values(), ids=AWAY)
-async def test_what_is_written_to_a_file_without_a_name_is_told_to_nobody(act, why, tmp_path, sandbox):
-    """It would be gone with the process: neither is sent what is claimed there, nor told what came of it."""
+async def test_what_is_written_to_a_deleted_file_does_not_count_as_written(act, why, tmp_path, sandbox):
+    """It would be lost with the process: a change claimed there is not sent, and its outcome is an error."""
     server = sandbox()
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change("first"))).effect is Effect.APPLIED
@@ -279,8 +279,8 @@ async def test_what_is_written_to_a_file_without_a_name_is_told_to_nobody(act, w
     assert server.books.requests == 1
 
 
-async def test_files_that_go_while_a_commit_is_written_are_noticed_before_it_is_told(tmp_path, sandbox):
-    """Between the look before it and its end."""
+async def test_files_deleted_during_a_commit_are_noticed_before_it_is_confirmed(tmp_path, sandbox):
+    """They go between the check before the commit and its end."""
     server, goes = sandbox(), []
 
     def clock() -> float:
@@ -298,7 +298,7 @@ async def test_files_that_go_while_a_commit_is_written_are_noticed_before_it_is_
 
 
 async def test_a_log_that_was_deleted_under_a_ledger_is_brought_in_when_it_is_closed(tmp_path):
-    """The process that has it open has all of it; what it would say else is that the log is missing."""
+    """The process that has it open has all of it; otherwise it would report that the log is missing."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
         await ledger.end(INTENT, granted.fence, Ending(State.APPLIED, 1))
@@ -318,7 +318,7 @@ connection.close()
 
 @pytest.mark.parametrize("again", ["a look", "a second ledger", "a third that is closed"])
 async def test_a_ledger_that_is_opened_twice_in_a_process_keeps_its_locks(again, tmp_path):
-    """Closing any descriptor of a file lets go of all locks of its process: then another deletes the log."""
+    """Closing any descriptor of a file releases all locks of its process: then another deletes the log."""
     path = tmp_path / "l"
     async with SqliteLedger(path) as ledger, AsyncExitStack() as stack:
         await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -356,8 +356,8 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_refused(tmp_path, monkeypat
         SqliteLedger("l")
 
 
-def test_a_place_for_everything_that_can_be_opened(tmp_path):
-    """What is no file on a disk is refused in a sentence, and not waited for."""
+def test_only_a_file_on_a_disk_is_opened(tmp_path):
+    """What is no file on a disk is refused in one sentence, without a wait."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigurationError, match="Is not a file on a disk"):
         opened(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""What the tests mount is gone with them, also when they are killed."""
+"""What the tests mount disappears with their process, also when it is killed."""
 
 import subprocess
 import sys

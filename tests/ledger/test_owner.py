@@ -1,4 +1,4 @@
-"""Who holds a claim, and whether it still does: what is seen, what is heard, and what no clock decides."""
+"""The owner of a claim, and whether it still holds it: by its process, by its beats, and by no wall clock."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ SEEN = {
     "it is not there": (named(), None, ProcessLookupError(), False),
     "it is hidden, and another user's": (named(), None, PermissionError(), None),
     "it is hidden": (named(), None, None, None),
-    "it is another container's": (named(world=ELSEWHERE), line(), None, None),
+    "it is in another container": (named(world=ELSEWHERE), line(), None, None),
     "it is another boot's": (named(world=ANOTHER_BOOT), line(), None, None),
     "its start was not to be seen": (named(started="-"), line(), None, None),
     "where it is was not to be seen": (named(world=UNKNOWN), line(), None, None),
@@ -79,7 +79,7 @@ SEEN = {
 
 @pytest.mark.parametrize(("name", "stat", "kill", "runs"), SEEN.values(), ids=SEEN)
 def test_what_is_seen_of_an_owner(name, stat, kill, runs, tmp_path):
-    """Gone is only what surely is: what is hidden, stopped or elsewhere may live."""
+    """Only a process that has surely ended is gone: one that is hidden, stopped or elsewhere may run."""
     assert sight(tmp_path, stat, kill).runs(name) is runs
 
 
@@ -124,10 +124,10 @@ LEFT = {
     ),
     "it is stopped": (named(), line("T"), LATER, FRESH, MADE, 1.0),
     "it is stopped for long": (named(), line("T"), LATER, STALE, MADE, 0.0),
-    "another boot's, heard of just now": (named(world=ANOTHER_BOOT), None, OVER, FRESH, MADE, 1.0),
+    "another boot's, with a recent beat": (named(world=ANOTHER_BOOT), None, OVER, FRESH, MADE, 1.0),
     "another boot's, silent": (named(world=ANOTHER_BOOT), None, LATER, STALE, MADE, 0.0),
     "another boot's, which has left": (named(world=ANOTHER_BOOT), None, LATER, None, MADE, 0.0),
-    "another boot's, of a time to come": (named(world=ANOTHER_BOOT), None, LATER, AHEAD, MADE, 0.0),
+    "another boot's, of a future time": (named(world=ANOTHER_BOOT), None, LATER, AHEAD, MADE, 0.0),
     "a former version's": (FORMER_ELSEWHERE, None, WALL + 60, None, MADE, 60.0),
     "a former version's, over": (FORMER_ELSEWHERE, None, WALL, None, MADE, 0.0),
     "a former version's, which runs": (FORMER, RUNS, WALL + 60, None, MADE, 60.0),
@@ -139,15 +139,15 @@ LEFT = {
         MADE,
         AGAIN,
     ),
-    "a former version's, of a time to come": (FORMER_ELSEWHERE, None, WALL + 9e9, None, WALL + 9e9, 0.0),
-    "no system tells, and it beats": (named(world=UNKNOWN), None, WALL + 60, FRESH, MADE, 1.0),
-    "no system tells, and it is silent": (named(world=UNKNOWN), None, WALL + 60, STALE, MADE, 0.0),
+    "a former version's, of a future time": (FORMER_ELSEWHERE, None, WALL + 9e9, None, WALL + 9e9, 0.0),
+    "the system shows nothing, and it beats": (named(world=UNKNOWN), None, WALL + 60, FRESH, MADE, 1.0),
+    "the system shows nothing, and it is silent": (named(world=UNKNOWN), None, WALL + 60, STALE, MADE, 0.0),
 }
 
 
 @pytest.mark.parametrize(("name", "stat", "until_when", "beat", "made", "left"), LEFT.values(), ids=LEFT)
 def test_for_how_long_a_claim_holds(name, stat, until_when, beat, made, left, tmp_path):
-    """That its owner lives outranks the clock that people set; its own lease is on one that nobody sets."""
+    """A running owner outranks the wall clock; its own lease is on the monotonic clock."""
     assert sight(tmp_path, stat, ProcessLookupError()).left(Lease(name, until_when, made), beat) == left
 
 
@@ -156,10 +156,10 @@ OVER_OR_NOT = {
     "it is gone": (named(), GONE, FRESH, True),
     "not seen, and beats": (named(world=ELSEWHERE), None, FRESH, False),
     "not seen, and silent": (named(world=ELSEWHERE), None, STALE, True),
-    "another boot's, heard of": (named(world=ANOTHER_BOOT), None, FRESH, False),
+    "another boot's, with a beat": (named(world=ANOTHER_BOOT), None, FRESH, False),
     "another boot's, silent": (named(world=ANOTHER_BOOT), None, STALE, True),
-    "of a time to come": (named(world=ANOTHER_BOOT), None, AHEAD, True),
-    "no process's": ("somebody", None, FRESH, False),
+    "of a future time": (named(world=ANOTHER_BOOT), None, AHEAD, True),
+    "no process's": ("a name of no known form", None, FRESH, False),
 }
 
 
@@ -168,7 +168,7 @@ def test_an_owner_is_forgotten_only_when_nothing_of_it_can_hold(name, stat, beat
     assert sight(tmp_path, stat, ProcessLookupError()).is_over(name, beat) is over
 
 
-def test_a_process_sees_itself_whatever_its_host_is_called(monkeypatch):
+def test_a_process_recognises_itself_whatever_its_host_name_is(monkeypatch):
     """A host may be renamed while it runs, and containers of one boot have names of their own."""
     here = Sight.here(Runtime())
     me = here.me()
@@ -179,8 +179,8 @@ def test_a_process_sees_itself_whatever_its_host_is_called(monkeypatch):
     assert len({here.me() for _ in range(3)}) == 3
 
 
-def test_a_system_without_proc_tells_nothing(tmp_path):
-    """Names are made all the same, and leases counted by the clock that there is."""
+def test_a_system_without_proc_shows_nothing(tmp_path):
+    """Owners still have names, and leases use the clock that there is."""
     blind = Sight.here(Runtime(monotonic=lambda: MONO, wall=lambda: WALL), tmp_path)
     assert blind.world == UNKNOWN
     assert blind.me().startswith(f"process {os.getpid()} on ") and "[-/-/- - " in blind.me()
@@ -214,7 +214,7 @@ class Clock:
 @pytest.mark.parametrize("step", [3600.0, -3600.0, 10 * 365 * 86_400.0], ids="{:+.0f} s".format)
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
 async def test_a_clock_that_steps_frees_no_claim(step, seen, tmp_path, request):
-    """Two senders under one key at once is what came of it."""
+    """Otherwise two senders use one key at once."""
     if not seen:
         request.getfixturevalue("unseen")
     clock = Clock()
@@ -227,7 +227,7 @@ async def test_a_clock_that_steps_frees_no_claim(step, seen, tmp_path, request):
 
 
 async def test_an_owner_that_is_not_seen_is_believed_for_a_while_and_no_longer(unseen, tmp_path):
-    """Killed in one container and run again in another: some seconds, not as long as its call might take."""
+    """Killed in one container and started in another: for some seconds, not for the longest call."""
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as killed, clock.ledger(tmp_path / "l") as again:
         await killed.claim(INTENT, lease=210, repeatable=True)
@@ -239,7 +239,7 @@ async def test_an_owner_that_is_not_seen_is_believed_for_a_while_and_no_longer(u
 
 
 async def test_an_owner_at_work_beats_without_a_transaction_of_its_own(unseen, tmp_path):
-    """What it writes anyhow says that it is there, every few seconds."""
+    """Its ordinary writes carry its beat, every few seconds."""
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as busy, clock.ledger(tmp_path / "l") as other:
         await busy.claim(INTENT, lease=600, repeatable=True)
@@ -269,8 +269,8 @@ async def test_an_idle_owner_beats_as_long_as_it_holds_a_claim(unseen, tmp_path,
         assert commits(idle.path) == before
 
 
-async def test_who_leaves_holds_nothing_and_is_forgotten(unseen, tmp_path):
-    """Closed while a claim was open, it may still be at it; else nobody waits for it."""
+async def test_an_owner_that_closes_holds_nothing_and_is_forgotten(unseen, tmp_path):
+    """Closed with an open claim, it may still send; otherwise no call waits for it."""
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as ledger:
         await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -286,8 +286,8 @@ async def test_who_leaves_holds_nothing_and_is_forgotten(unseen, tmp_path):
         assert before and after not in before
 
 
-async def test_a_beat_that_nobody_wrote_is_told_as_damage(unseen, tmp_path):
-    """It would free what a living owner holds."""
+async def test_a_beat_that_was_not_written_is_reported_as_damage(unseen, tmp_path):
+    """It would free what a running owner holds."""
     clock = Clock()
     async with clock.ledger(tmp_path / "l") as one, clock.ledger(tmp_path / "l") as two:
         await one.claim(INTENT, lease=60, repeatable=True)
@@ -309,7 +309,7 @@ print(Sight.here(Runtime()).runs(sys.argv[1]))
 
 
 def test_a_process_that_proc_hides_is_not_gone(tmp_path):
-    """`hidepid=2` hides what other users run: that it is not to be seen does not say that it has ended."""
+    """`hidepid=2` hides what other users run: a process that is not visible may still run."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root may mount")
     me = Sight.here(Runtime()).me()
@@ -339,7 +339,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-async def test_two_containers_at_work_on_one_ledger_send_each_change_once(tmp_path):
+async def test_two_containers_on_one_ledger_send_each_change_once(tmp_path):
     """Neither sees the other; both wait, as they would for a process of their own."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root may make a namespace of processes")

@@ -1,4 +1,4 @@
-"""Files with customers' data are their owner's alone: made so, closed to others, or refused."""
+"""Only their owner reads files with customers' data: they are made so, closed to others, or refused."""
 
 import os
 import re
@@ -149,12 +149,12 @@ CHMODS = {
 }
 
 
-@pytest.mark.parametrize(("chmod", "mend"), CHMODS.values(), ids=CHMODS)
-def test_a_file_system_that_keeps_no_modes_is_refused_with_what_mends_it(chmod, mend, tmp_path, monkeypatch):
-    """No `chmod` by anybody would; and nobody may believe that the file is closed."""
+@pytest.mark.parametrize(("chmod", "remedy"), CHMODS.values(), ids=CHMODS)
+def test_a_file_system_that_keeps_no_modes_is_refused_with_what_to_do(chmod, remedy, tmp_path, monkeypatch):
+    """No `chmod` corrects it, and the error must not suggest that the file is closed to others."""
     opened(tmp_path / "l").close()
     (tmp_path / "l").chmod(0o644)
     monkeypatch.setattr(os, "chmod", chmod)
-    with pytest.raises(ConfigurationError, match=f"l has mode 0644, .* Nothing was sent; .*{mend}"):
+    with pytest.raises(ConfigurationError, match=f"l has mode 0644, .* Nothing was sent; .*{remedy}"):
         opened(tmp_path / "l")
     assert mode(tmp_path / "l") == 0o644

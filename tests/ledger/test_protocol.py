@@ -1,4 +1,4 @@
-"""What a ledger answers to who wants to send a change: the rule alone, without a ledger."""
+"""What a ledger answers to a caller that wants to send a change: the rule alone, without a ledger."""
 
 from decimal import Decimal
 
@@ -32,7 +32,7 @@ def ruled(row: Row | None, *, repeatable: bool = True, retention: float = FOREVE
     return rule(row, INTENT, now=NOW, owner=MINE, repeatable=repeatable, retention=retention)
 
 
-def test_what_never_was_there_is_sent() -> None:
+def test_a_change_without_a_row_is_sent() -> None:
     assert ruled(None) == FIRST
 
 
@@ -53,14 +53,14 @@ def test_what_is_applied_is_settled(state: State) -> None:
     assert ruled(evolve(ROW, state=state)) == Settled(used_elsewhere=state is State.USED_ELSEWHERE)
 
 
-def test_who_sends_it_is_waited_for() -> None:
+def test_a_sender_that_runs_is_waited_for() -> None:
     assert ruled(evolve(ROW, owner="other")) == Held("other", 60.0)
 
 
 @pytest.mark.parametrize(
     "row",
     [ROW, evolve(ROW, owner="other", lease_until=NOW), evolve(ROW, state=State.UNKNOWN, owner="other")],
-    ids=["my own", "of one who is gone", "that ended"],
+    ids=["my own", "of an owner that is gone", "that ended"],
 )
 def test_a_doubt_is_sent_again_where_a_repeat_does_no_harm(row: Row) -> None:
     assert ruled(row) == Granted(4, True)
@@ -96,7 +96,7 @@ def test_a_key_that_the_provider_may_have_forgotten_is_not_repeated(
 
 @pytest.mark.parametrize("state", State)
 def test_a_rival_operation_has_the_key_unless_it_is_free(state: State) -> None:
-    """Whatever came of it there, and whoever claims it: the key stands for that change."""
+    """Whatever its outcome, and whichever process claims it: the key stands for that change."""
     row = evolve(ROW, state=state, customer_id="BIA", value=Decimal(7))
     assert rival(row) == (None if state in FREE else Conflict("BIA", Decimal(7)))
     assert rival(None) is None

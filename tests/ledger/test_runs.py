@@ -63,7 +63,7 @@ async def test_a_change_is_of_the_run_that_sent_it_first_and_of_the_one_that_end
     assert [each.id for each in runs(tmp_path / "l")] == list(range(by.count("run"), 0, -1))
 
 
-async def test_a_run_says_who_ran_what_and_what_came_of_it(tmp_path):
+async def test_a_run_has_its_user_its_file_and_its_result(tmp_path):
     now = [1_700_000_000.0]
     async with SqliteLedger(tmp_path / "l", clock=lambda: now[0]) as ledger:
         assert isinstance(ledger, RunLedger)
@@ -98,7 +98,7 @@ async def test_a_ledger_in_memory_keeps_no_runs():
 
 
 async def test_a_clock_that_stands_still_keeps_the_order(tmp_path):
-    """Runs and changes are told apart by their numbers, and no change has ended before it was sent."""
+    """Runs and changes are distinguished by their numbers, and no change has ended before it was sent."""
     async with SqliteLedger(tmp_path / "l", clock=lambda: 5.0) as ledger:
         for number in (1, 2):
             assert (await ledger.begin_run(MARCH)).id == number
@@ -132,8 +132,8 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-async def test_a_run_that_was_killed_is_told_to_the_next_of_the_same_file(tmp_path):
-    """And to no other; when that has ended, no more."""
+async def test_a_killed_run_is_reported_to_the_next_of_the_same_file(tmp_path):
+    """And to no other run; not any more once that one has ended."""
     path = tmp_path / "l"
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert ended.returncode == -signal.SIGKILL
@@ -180,7 +180,7 @@ def test_two_processes_write_runs_at_once(tmp_path):
         assert [run.counts for run in found if run.origin.user == name] == [{"applied": n} for n in range(50)]
 
 
-async def test_a_persons_word_is_a_run_of_its_own(tmp_path):
+async def test_a_settlement_by_a_person_is_a_run_of_its_own(tmp_path):
     path = tmp_path / "l"
     async with SqliteLedger(path, clock=lambda: 5.0) as ledger:
         await ledger.begin_run(MARCH)
@@ -191,7 +191,7 @@ async def test_a_persons_word_is_a_run_of_its_own(tmp_path):
     assert (word.id, word.origin.user, word.state, word.counts) == (2, "bia", RunState.ENDED, {"applied": 1})
     assert (run.id, seen(path)) == (1, (1, 7, 2))
     [change] = changes(path)
-    assert change.first_sent == 5.0 and change.ended == word.ended  # when the word was given
+    assert change.first_sent == 5.0 and change.ended == word.ended  # when the person settled it
 
 
 BY_HAND = {
@@ -205,7 +205,7 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("statement", BY_HAND.values(), ids=BY_HAND)
-async def test_what_was_changed_by_hand_is_not_told(statement, tmp_path):
+async def test_what_was_changed_by_hand_is_not_shown(statement, tmp_path):
     path = tmp_path / "l"
     async with SqliteLedger(path) as ledger:
         await ledger.begin_run(MARCH)
@@ -255,8 +255,8 @@ def test_what_is_no_file_has_no_runs(tmp_path):
         runs(tmp_path / "l")
 
 
-async def test_a_run_that_idles_is_heard_of(tmp_path, monkeypatch):
-    """In an outage nothing is claimed; in another container the run would else look as if it were over."""
+async def test_a_run_that_idles_shows_that_it_runs(tmp_path, monkeypatch):
+    """In an outage nothing is claimed; without a beat, another container would see the run as ended."""
     monkeypatch.setattr("bonifiq_async.ledger.sqlite.store.TICK", 0.01)
     monkeypatch.setattr("bonifiq_async.ledger.sqlite.owner.BEAT", 0.0)
     async with SqliteLedger(tmp_path / "l") as ledger:

@@ -1,4 +1,4 @@
-"""A ledger that the former format was written in goes on, and is of today's format then."""
+"""A ledger of the former format opens, goes on, and then has today's format."""
 
 import sqlite3
 import zipfile
@@ -21,7 +21,7 @@ FORMER = Path(__file__).parent.parent / "data" / "ledger_format_1.zip"
 
 @pytest.mark.parametrize("left", ["closed", "killed"])
 async def test_a_ledger_of_the_former_format_goes_on(left, tmp_path):
-    """With what was written, and what was claimed when its process was killed; it is of this format then."""
+    """With its outcomes, and with what was claimed when its process was killed; then it has this format."""
     with zipfile.ZipFile(FORMER) as archive:
         archive.extractall(tmp_path)
     path = tmp_path / left / "ledger"
@@ -44,7 +44,7 @@ async def test_a_ledger_of_the_former_format_goes_on(left, tmp_path):
 
 
 def test_a_former_ledger_whose_account_is_gone_is_damaged(tmp_path):
-    """Whose changes they are cannot be told then."""
+    """The account of its changes is unknown then."""
     with zipfile.ZipFile(FORMER) as archive:
         archive.extractall(tmp_path)
     path = tmp_path / "closed" / "ledger"

@@ -1,4 +1,4 @@
-"""A person's word and a sender that still runs: neither undoes what the other knows."""
+"""A settlement by a person and a sender that still runs: neither undoes what the other knows."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from bonifiq_async.sandbox import FaultScript
 KEY = change().change_key
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
 SLEPT = 1000.0
-"""Seconds by which the time of a claim is over, though its sender is still at it: its loop was held up."""
+"""Seconds by which a lease is over while its sender still runs, because its loop was blocked."""
 
 
 def behind() -> float:
@@ -52,8 +52,8 @@ WORDS = {
 
 @pytest.mark.parametrize("act", [act for act, _ in AWAY.values()], ids=AWAY)
 @pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
-async def test_a_word_that_nothing_will_find_is_not_taken(word, act, tmp_path, monkeypatch):
-    """The file or its log goes while the word is written: it would be gone with the process."""
+async def test_a_settlement_that_would_be_lost_is_refused(word, act, tmp_path, monkeypatch):
+    """The file or its log is deleted during the write: it would be lost with the process."""
     path = tmp_path / "l"
     async with SqliteLedger(path) as ledger:
         granted = await ledger.claim(INTENT, lease=60, repeatable=True)
@@ -73,8 +73,8 @@ async def test_a_word_that_nothing_will_find_is_not_taken(word, act, tmp_path, m
 @pytest.mark.parametrize(
     "fault", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")]
 )
-def test_a_ledger_that_goes_while_it_is_opened_is_told_in_a_sentence(fault, tmp_path, monkeypatch):
-    """Between its making and the first look at its files."""
+def test_a_ledger_deleted_while_it_is_opened_is_reported_in_one_sentence(fault, tmp_path, monkeypatch):
+    """Between its creation and the first check of its files."""
 
     def gone(_):
         raise fault
@@ -84,10 +84,10 @@ def test_a_ledger_that_goes_while_it_is_opened_is_told_in_a_sentence(fault, tmp_
         opened(tmp_path / "l")
 
 
-async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
+async def test_an_applied_change_counts_against_a_settlement_as_not_applied(
     sandbox, tmp_path, monkeypatch, caplog
 ):
-    """From another machine nobody sees who runs: the sender's answer stands, and is not sent again."""
+    """Another machine cannot see that the sender runs: the sender's answer counts, with no repeat."""
     monkeypatch.setattr(Sight, "runs", lambda *_: None)
     server, path = sandbox(faults=FaultScript(["slow"])), tmp_path / "l"
     async with SqliteLedger(path, monotonic=behind) as ledger, client_for(server, ledger=ledger) as client:
@@ -105,10 +105,8 @@ async def test_that_it_is_applied_counts_against_a_word_that_it_is_not(
     assert server.books.requests == 1
 
 
-async def test_what_is_applied_late_is_not_written_into_a_ledger_that_is_anothers_now(
-    tmp_path, monkeypatch, caplog
-):
-    """A person had said that it was not, and the ledger went over to another account: that is logged."""
+async def test_a_late_success_is_not_written_into_a_ledger_of_another_account(tmp_path, monkeypatch, caplog):
+    """A person had settled it as not applied, and another account took over the ledger: that is logged."""
     monkeypatch.setattr(Sight, "runs", lambda *_: None)
     path = tmp_path / "l"
     intent = Intent("operation", KEY, b"d", "ana", Decimal(1), "/path", b"{}", ("bonifiq", "one"))
@@ -139,8 +137,8 @@ async def test_a_call_without_end_holds_its_change_for_a_day_at_the_most(tmp_pat
         await asyncio.wait([call])
 
 
-async def test_status_does_not_say_sent_of_what_was_only_claimed(tmp_path, sandbox, capsys):
-    """A killed run may have gone between the two; of what was sent and not answered it is known."""
+async def test_status_does_not_show_a_claim_as_sent(tmp_path, sandbox, capsys):
+    """A run may be killed between the two; a request that was sent and not answered is shown as sent."""
     server, path = sandbox(faults=FaultScript(["html-before"])), tmp_path / "l"
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         name = "bonifiq.customer.change_cashback"

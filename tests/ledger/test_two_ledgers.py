@@ -26,7 +26,7 @@ KEY = change().change_key
 
 
 def earn(reference: str = "o1") -> Earn:
-    """A write that nobody de-duplicates."""
+    """Return a write that the provider does not de-duplicate."""
     return Earn(card_id=10, member=Member.by_id(123), purchase_amount=Decimal(20), reference=reference)
 
 
@@ -55,7 +55,7 @@ async def test_a_refusal_under_another_ledger_does_not_deny_what_was_lost(sandbo
 
 
 async def test_what_a_ledger_has_forgotten_its_client_has_not(sandbox):
-    """A ledger in memory has room for so many; what may be applied is not sent again as if it were new."""
+    """A ledger in memory keeps only so many; what may be applied is not sent again as if it were new."""
     server = sandbox(faults=FaultScript(["html-after", "html-after", "400"]))
     async with client_for(server, ledger=MemoryLedger(capacity=1)) as client:
         for key in ("o1", "o2", "o1"):
@@ -64,8 +64,8 @@ async def test_what_a_ledger_has_forgotten_its_client_has_not(sandbox):
 
 
 @pytest.mark.parametrize("where", ["the first", "the second"])
-async def test_a_persons_word_in_either_ledger_ends_the_doubt(where, raba7ni, tmp_path):
-    """Also when the file was opened again since, and asked under either."""
+async def test_a_settlement_in_either_ledger_ends_the_doubt(where, raba7ni, tmp_path):
+    """Also when the file was opened again since, and the change is sent under either ledger."""
     server = raba7ni(faults=FaultScript(["close-before"]))
     paths = {"the first": tmp_path / "1", "the second": tmp_path / "2"}
     async with raba7ni_client_for(server) as client:
@@ -80,7 +80,7 @@ async def test_a_persons_word_in_either_ledger_ends_the_doubt(where, raba7ni, tm
 
 
 async def test_another_change_under_a_key_in_doubt_is_refused_under_any_ledger(sandbox, tmp_path):
-    """The key is taken; the ledger that was asked keeps nothing of it."""
+    """The key is used; the ledger of the refused call keeps nothing of it."""
     server = sandbox(faults=FaultScript(["close-after"]))
     async with (
         SqliteLedger(tmp_path / "l") as ledger,
@@ -94,8 +94,8 @@ async def test_another_change_under_a_key_in_doubt_is_refused_under_any_ledger(s
     assert standing(tmp_path / "l").counts[State.NOT_APPLIED] == 1
 
 
-async def test_a_flight_under_another_ledger_is_written_down_in_ones_own(raba7ni, tmp_path):
-    """What a batch is told stands in the ledger that it was given, and goes out once."""
+async def test_a_joined_call_of_another_ledger_is_written_into_its_own_ledger(raba7ni, tmp_path):
+    """The outcome of a batch is in the ledger that was given to it, and the change is sent once."""
     server = raba7ni(faults=FaultScript(["slow"]))
     async with SqliteLedger(tmp_path / "l") as ledger, raba7ni_client_for(server) as client:
         first = asyncio.create_task(client.outcome_of(earn()))
@@ -107,8 +107,8 @@ async def test_a_flight_under_another_ledger_is_written_down_in_ones_own(raba7ni
     assert (entry.state, server.books.requests) == (State.APPLIED, 1)
 
 
-async def test_a_doubt_in_ones_own_ledger_outlives_a_refusal_under_another(sandbox, tmp_path):
-    """Joining a call that was refused says nothing of what an earlier run had lost."""
+async def test_a_doubt_in_its_own_ledger_outlives_a_refusal_under_another(sandbox, tmp_path):
+    """A refusal of the joined call proves nothing about a request that an earlier run had lost."""
     server = sandbox(faults=FaultScript(["close-after", "400"]), duplicates="error-409")
     async with SqliteLedger(tmp_path / "l") as ledger:
         async with client_for(server, retry=fast(max_attempts=1), ledger=ledger) as client:

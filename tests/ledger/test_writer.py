@@ -1,4 +1,4 @@
-"""The ledger's thread by itself: what shares a commit, and what a fault in one job does to the others."""
+"""The ledger's thread alone: which jobs share a commit, and how a fault in one affects the others."""
 
 import asyncio
 import sqlite3
@@ -36,16 +36,16 @@ def writes(database: LedgerConnection) -> None:
     database.execute(WRITES)
 
 
-async def test_work_of_a_few_turns_shares_a_commit_and_no_more_are_waited_for(writer, path) -> None:
-    """The loop stands still while it is looked whether the thread was called."""
+async def test_jobs_of_a_few_turns_of_the_loop_share_a_commit(writer, path) -> None:
+    """The loop is blocked while the test checks whether the thread was woken."""
     begun, before = threading.Event(), commits(path)
     first = writer.submit(lambda database: (writes(database), begun.set()))
     for _ in range(TURNS):
         await asyncio.sleep(0)
-    assert not begun.wait(0.05), "the thread is not called yet"
+    assert not begun.wait(0.05), "the thread is not woken yet"
     second = writer.submit(lambda database: database.execute("DELETE FROM owner"))
     await asyncio.sleep(0)
-    assert begun.wait(SOON), "the thread was called"
+    assert begun.wait(SOON), "the thread was woken"
     await asyncio.gather(first, second)
     assert commits(path) == before + 1
 
@@ -55,7 +55,7 @@ FAULTS = [KeyError("x"), RuntimeError("x"), OverflowError("x"), sqlite3.Integrit
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 async def test_a_fault_in_a_job_ends_neither_the_thread_nor_its_neighbours(fault, writer, path) -> None:
-    """Whatever it is, each caller hears of its own."""
+    """Whatever the fault, each caller gets that of its own job."""
 
     def fails(_: LedgerConnection) -> None:
         raise fault
@@ -69,14 +69,14 @@ async def test_a_fault_in_a_job_ends_neither_the_thread_nor_its_neighbours(fault
 
 UNDONE = {
     "pages that make no sense": ("SELECT 1", sqlite3.DatabaseError("disk image is malformed"), "is damaged"),
-    "want of room": ("ROLLBACK", sqlite3.IntegrityError("x"), "cannot be written"),
-    "want of memory": ("ROLLBACK", MemoryError(), "MemoryError"),
+    "lack of space": ("ROLLBACK", sqlite3.IntegrityError("x"), "cannot be written"),
+    "lack of memory": ("ROLLBACK", MemoryError(), "MemoryError"),
 }
 
 
 @pytest.mark.parametrize(("does", "error", "why"), UNDONE.values(), ids=UNDONE)
 async def test_a_group_that_is_undone_is_not_half_written(does, error, why, writer, path) -> None:
-    """SQLite rolls back by itself for want of memory or room: all are told, and nothing is kept."""
+    """SQLite itself rolls back for lack of memory or space: every job fails, and nothing is kept."""
 
     def fails(database: LedgerConnection) -> None:
         database.execute(does)
@@ -89,8 +89,8 @@ async def test_a_group_that_is_undone_is_not_half_written(does, error, why, writ
     assert by_hand(path, "SELECT count(*) FROM owner") == [(0,)]
 
 
-async def test_what_is_asked_of_a_writer_that_has_ended_is_answered(writer) -> None:
-    """A thread may close the ledger between two steps of another: that one is told, and waits for nothing."""
+async def test_a_job_given_to_a_closed_writer_fails_at_once(writer) -> None:
+    """A thread may close the ledger between two steps of another: the other gets an error without a wait."""
     await asyncio.to_thread(writer.stop)
     with pytest.raises(LedgerError, match="was closed while it was asked"):
         await asyncio.wait_for(writer.submit(lambda _: None), SOON)
