@@ -188,7 +188,7 @@ class BonifiQFiles(FileAdapter):
         return f"{kind}-{reference}"
 
     def money(self, amount: Decimal) -> str:
-        """Return an amount in reais, with its cents: `R$ 1,234.50`; with all digits that it has beyond them."""
+        """Return an amount in reais, with its cents and all digits beyond them: `R$ 1,234.50`."""
         with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
             amount = EXACT.add(amount.normalize(EXACT), Decimal("0.00"))
         return phrase("R$ {amount}", amount=number(amount))

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.ledger.sqlite.location import PRIVATE
+from bonifiq_async.ledger.sqlite.location import make_private
 
 FoundRow = tuple[object, ...]
 
@@ -80,8 +81,8 @@ class ProgressFile:
 def progress_file(path: Path, question: str) -> Iterator[ProgressFile]:
     """Open the file of a question, begun anew where another one was asked. Raises `ConfigurationError`."""
     try:
-        path.touch(PRIVATE)
-        os.chmod(path, PRIVATE)
+        os.close(private(path, os.O_WRONLY | os.O_CREAT))
+        make_private(path)
         with contextlib.closing(sqlite3.connect(path.resolve().as_uri(), uri=True, timeout=0)) as database:
             database.execute("PRAGMA main.locking_mode = EXCLUSIVE")
             for table in _TABLES:

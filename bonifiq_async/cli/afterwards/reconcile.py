@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from decimal import Decimal
@@ -28,6 +27,7 @@ from bonifiq_async.cli.commands.run import client_from_env
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.csv_form import PLAIN
 from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.language.help_pages import in_language
 from bonifiq_async.cli.language.phrase import READER, number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
@@ -36,7 +36,6 @@ from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.comparison import LedgerFile
-from bonifiq_async.ledger.sqlite.location import PRIVATE
 from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, short
 
 AT_ONCE = 8
@@ -304,7 +303,7 @@ _NAMES = {
 def _out(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Give what writes lines to a new file. Raises `ConfigurationError`."""
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:
+        with open(path, "xb", opener=private) as file:
             file.write(PLAIN.head(COLUMNS))
             yield file.write
     except OSError as error:

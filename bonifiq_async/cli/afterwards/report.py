@@ -7,9 +7,11 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.afterwards.digest import Digest
 from bonifiq_async.cli.afterwards.question import Answers, Question
 from bonifiq_async.cli.afterwards.report_page import ReportHead, report_page
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.sqlite.location import make_private
 from bonifiq_async.ledger.sqlite.reader import Recorded, short
 
 
@@ -34,7 +36,8 @@ def writable(path: Path) -> None:
 
 def _put(path: Path, page: str, mode: str) -> None:
     try:
-        with path.open(mode, encoding="utf-8") as file:
+        with open(path, mode, encoding="utf-8", opener=private) as file:
+            make_private(path)
             file.write(page)
     except OSError as error:
         raise ConfigurationError(

@@ -14,6 +14,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.check import asked, examined
 from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.files.rows import Source, every
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
@@ -21,7 +22,6 @@ from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.cli.terminal.understood import say_understood
-from bonifiq_async.ledger.sqlite.location import PRIVATE
 
 
 def convert(file: str, format: str | None, adapter: FileAdapter, form: FormOptions, to: Path) -> int:
@@ -62,11 +62,11 @@ def _write(source: Source, to: Path) -> int:
     used = sorted({at for _, _, cells in source.cells(every) for at in _filled(cells)})
     written = 0
     try:
-        os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        os.close(private(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         # Whole before it has the name: the last row of a killed process may have half a reference.
         part, name = tempfile.mkstemp(dir=to.parent, prefix=to.name, suffix=".part")
         try:
-            with open(part, "w", encoding="utf-8", newline="") as text:
+            with os.fdopen(part, "w", encoding="utf-8", newline="") as text:
                 put = csv.writer(text, lineterminator="\n").writerow
                 put([names[at] for at in used])
                 for _, _, cells in source.cells(every):

@@ -18,8 +18,8 @@ from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.formulas import guarded
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
+from bonifiq_async.cli.files.private_files import scratch
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
-from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import give, say

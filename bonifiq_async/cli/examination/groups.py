@@ -12,9 +12,10 @@ from attrs import define, field
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.examination.kinds import MEANINGS, ProblemKind
 from bonifiq_async.cli.files.formulas import guarded
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, phrase
-from bonifiq_async.ledger.sqlite.location import PRIVATE
+from bonifiq_async.ledger.sqlite.location import make_private
 
 FIRST = 3
 """Rows of a kind that are kept to be shown."""
@@ -129,12 +130,13 @@ def listing(path: Path | None) -> Iterator[Problems]:
         return
     with contextlib.ExitStack() as stack:
         with _taken(path):
-            number = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
-            text = stack.enter_context(open(number, "r+", encoding="utf-8-sig", newline=""))
+            number = private(path, os.O_RDWR | os.O_CREAT)
+            text = stack.enter_context(os.fdopen(number, "r+", encoding="utf-8-sig", newline=""))
         head = ",".join(COLUMNS) + "\n"
         with _taken(path):
             if text.read(len(head)) not in ("", head):
                 raise _no_list(path)
+            make_private(path)
             text.seek(0)
             text.truncate()
             text.write(head)

@@ -21,10 +21,11 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
 from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
+from bonifiq_async.ledger.sqlite.location import make_private
 
 OutcomeRecord = Mapping[str, object]
 
@@ -154,7 +155,7 @@ class OutcomeFile:
         self._written: WrittenLines | None = None
         self._whole = True
         try:
-            found = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
+            found = private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             self._file = os.fdopen(found, "ab", buffering=0)
             with contextlib.ExitStack() as unusable:
                 unusable.callback(self.close)
@@ -291,7 +292,7 @@ class OutcomeFile:
         made = path.with_name(f".{path.name}.new")
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             stack.callback(made.unlink, missing_ok=True)
-            out = stack.enter_context(os.fdopen(os.open(made, _ANEW, PRIVATE), "wb"))
+            out = stack.enter_context(open(made, "wb", opener=private))
             at, replaced = 0, iter(sorted(self._written.replaced))
             left_out = next(replaced, None)
             for line in stack.enter_context(path.open("rb")):
@@ -321,7 +322,6 @@ _BEGINNING = b'{"line":'
 """How each line of JSON begins."""
 _LONGEST_LINE = 1_048_576
 """Bytes of a line at the most, of which each outcome needs far fewer."""
-_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _LOOKED_AT = 1_000
 """Lines by which it is known which decimal mark a file has."""
 _NEEDED = ("line", "change_key", "effect")

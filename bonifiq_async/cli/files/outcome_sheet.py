@@ -16,9 +16,9 @@ from typing import IO, Protocol, cast
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.files.written_lines import WrittenLines, json_lines, room
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.ledger.sqlite.location import PRIVATE
 
 ENDING = ".xlsx"
 MOST_ROWS = 1_000_000
@@ -81,7 +81,7 @@ def write_sheet(lines: Path, out: Path, columns: Sequence[str], amounts: Collect
     folder.mkdir(0o700)
     try:
         made = folder / "book"
-        with os.fdopen(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE), "w+b") as file:
+        with open(made, "x+b", opener=private) as file:
             with room(), lines.open("rb") as source, contextlib.closing(WrittenLines()) as written:
                 written.read(json_lines(source))
                 _write(file, folder, columns, amounts, _records(source, written.in_order()))

@@ -17,8 +17,8 @@ from attrs import evolve, field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import Columns, FileAdapter
+from bonifiq_async.cli.files.private_files import scratch
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
-from bonifiq_async.cli.files.scratch import scratch
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
 from bonifiq_async.cli.files.unfit import blank_above, broken_header, empty, lines
 from bonifiq_async.cli.language.phrase import joined, phrase
