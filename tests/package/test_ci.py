@@ -3,15 +3,17 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from on_this_machine import skip_without
 
 ROOT = Path(__file__).parent.parent.parent
-SCRIPTS = ["docs", "fast", "interpreter", "run"]
+SCRIPTS = ["docs", "fast", "interpreter", "programs", "run"]
 WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
 JOBS = yaml.safe_load(WORKFLOW)["jobs"]
 VERSIONS = JOBS["fast"]["strategy"]["matrix"]["python"]
@@ -77,3 +79,42 @@ def names_of(node: ast.Import | ast.ImportFrom) -> set[str]:
 def test_a_version_that_is_not_installed_has_no_interpreter() -> None:
     asked = [str(ROOT / ".ci" / "interpreter"), "3.99"]
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.parametrize(("said", "ends"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_a_test_that_misses_a_program_fails_in_the_whole_check(
+    monkeypatch: pytest.MonkeyPatch, said: str, ends: type[BaseException]
+) -> None:
+    monkeypatch.setenv("WHOLE_CHECK", said)
+    skip_without("/usr/bin/chromium", "no Chromium is installed here")
+    with pytest.raises(ends, match="no Chromium is installed here"):
+        skip_without(None, "no Chromium is installed here")
+
+
+def test_the_whole_check_leaves_nothing_out_silently() -> None:
+    """It installs what is missing first, and then each skip is told with its reason."""
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    order = [
+        script.index(each)
+        for each in ("export WHOLE_CHECK=", "ADDOPTS=-rs", "\n.ci/programs\n", 'tests "$main"')
+    ]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("user", "there", "installs"), [("0", False, True), ("1000", False, False), ("0", True, False)]
+)
+def test_a_missing_browser_is_installed_where_that_may_be(
+    tmp_path: Path, user: str, there: bool, installs: bool
+) -> None:
+    programs = {"id": f"echo {user}", "apt-get": f'echo "$@" >> {tmp_path}/asked'}
+    programs |= {"chromium": "true"} if there else {}
+    for name, does in programs.items():
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{does}\n")
+        path.chmod(0o755)
+    bash = str(shutil.which("bash"))
+    subprocess.run([bash, str(ROOT / ".ci" / "programs")], env={"PATH": str(tmp_path)}, check=True)
+    asked = tmp_path / "asked"
+    expected = ["update -qq", "install -qq --no-install-recommends chromium"] if installs else []
+    assert (asked.read_text().splitlines() if asked.exists() else []) == expected

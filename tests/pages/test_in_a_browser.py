@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from browser import Seen, browser, needs_browser
+from browser import Seen, browser
 from recorded import NOON, recorded
 
 from bonifiq_async._pages import markup
@@ -49,7 +49,6 @@ PAGES = {"prove": proven, "report": reported}
 
 
 @pytest.mark.slow
-@needs_browser
 async def test_a_page_is_quiet_and_fits(tmp_path: Path) -> None:
     async with browser(tmp_path) as tab:
         for name, made in PAGES.items():
@@ -68,7 +67,6 @@ async def test_a_page_is_quiet_and_fits(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@needs_browser
 async def test_what_a_page_must_not_do_is_seen(tmp_path: Path) -> None:
     """And its own policy forbids it: the console says so."""
     path = tmp_path / "page.html"

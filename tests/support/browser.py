@@ -13,12 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
-import pytest
 from attrs import field, frozen
+from on_this_machine import skip_without
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 
 
 @frozen
@@ -90,7 +88,8 @@ class Tab:
 
 @contextlib.asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Tab]:
-    """Start a browser whose files are in `folder`, and give its one page."""
+    """Start a browser whose files are in `folder`, and give its one page; without one, skip the test."""
+    skip_without(CHROMIUM, "no Chromium is installed here")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
     process = await asyncio.create_subprocess_exec(
         str(CHROMIUM),
