@@ -7,10 +7,13 @@ nothing was sent. aiohttp's own pool never has to queue, because no more are adm
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bonifiq_async._model.outcome import StopReason, Verdict
 from bonifiq_async._model.values import fixed
+
+if TYPE_CHECKING:
+    from bonifiq_async._policy.rate_limit import Allowance
 
 
 class Limiter:
@@ -74,7 +77,8 @@ class Sample:
     `elapsed` are seconds; `asked` those that all requests are still asked to wait. `alone` says that it
     was asked to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it
     was the other side's certificate, which no repeat makes better; `nowhere` that the server does not have
-    the address, and knows no more of it.
+    the address, and knows no more of it. `allowances` are what its head says of limits, in the order in which
+    they bind; a good answer has them, too.
     """
 
     verdict: Verdict
@@ -86,6 +90,7 @@ class Sample:
     cause: str = ""
     untrusted: bool = False
     nowhere: bool = False
+    allowances: "tuple[Allowance, ...]" = ()
 
 
 class Permit(Protocol):

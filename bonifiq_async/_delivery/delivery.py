@@ -25,6 +25,7 @@ from bonifiq_async._policy.answer_body import intercepted, is_nowhere
 from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
 from bonifiq_async._policy.failures import KEPT_ANSWER
 from bonifiq_async._policy.history import Delivered, History
+from bonifiq_async._policy.rate_limit import allowances
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._policy.retry import ACCEPTED, Again, RetryPolicy, Situation, Stop, decide
 from bonifiq_async._policy.retry_after import in_words
@@ -318,6 +319,7 @@ def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, course: _Course[
         evidence.detail,
         failure is not None and failure is Failure.UNTRUSTED,
         verdict is _REFUSED and is_nowhere(evidence, None if reading is None else reading.said),
+        allowances(evidence.headers, now=course.wall),
     )
 
 

@@ -5,6 +5,7 @@ budget       the deadline, the wait that all calls share, and the quota of repea
 change_key   the idempotency key of a change, derived from what the change is about
 failures     the error of a call that did not succeed: its class, and its text (refused, unknown, ...)
 history      what one call has done so far, and how it ended
+rate_limit/  what the head of an answer says of limits: `RateLimit`, `X-RateLimit-*` and their variants
 request      URL, headers and bytes of a request, fixed once before the first attempt
 retry        `RetryPolicy` (attempts, backoff, the longest wait honoured); the decision: again, or stop
 retry_after  the headers that ask for a wait, and for how long: Retry-After and its variants (RFC 9110)

@@ -65,10 +65,12 @@ def retry_after(
     seconds since the epoch; so is a number that can only be a moment, in seconds or milliseconds since the
     epoch. A moment in the past is no wait at all; one of more than `LONGEST` seconds is cut.
     """
-    answered = _epoch(date) if date is not None else None
+    answered = epoch_of(date) if date is not None else None
     reference = now if answered is None else answered
-    waits = [_number(text, 1000, reference) for text in _split(milliseconds) if _SECONDS.fullmatch(text)]
-    waits += [wait for text in _split(values) if (wait := _wait(text, reference)) is not None]
+    waits = [
+        _number(text, 1000, reference) for text in single_values(milliseconds) if _SECONDS.fullmatch(text)
+    ]
+    waits += [wait for text in single_values(values) if (wait := _wait(text, reference)) is not None]
     return max(waits, key=lambda wait: wait.seconds, default=None)
 
 
@@ -84,7 +86,7 @@ def in_words(seconds: float, now: float) -> str:
 def _wait(text: str, reference: float) -> AskedWait | None:
     if _SECONDS.fullmatch(text):
         return _number(text, 1, reference)
-    at = _epoch(text)
+    at = epoch_of(text)
     return None if at is None else AskedWait(min(max(0.0, at - reference), LONGEST))
 
 
@@ -97,7 +99,7 @@ def _number(text: str, unit: int, reference: float) -> AskedWait:
     return AskedWait(min(number, LONGEST))
 
 
-def _split(values: Iterable[str]) -> Iterable[str]:
+def single_values(values: Iterable[str]) -> Iterable[str]:
     """Undo what proxies do to repeated headers: join them with commas, which dates have in them, too."""
     for value in values:
         weekday = ""
@@ -109,7 +111,7 @@ def _split(values: Iterable[str]) -> Iterable[str]:
                 weekday = ""
 
 
-def _epoch(value: str) -> float | None:
+def epoch_of(value: str) -> float | None:
     """Read an HTTP date in any of its three forms (RFC 9110, section 5.6.7), in seconds since the epoch."""
     if not any(char.isalpha() for char in value):
         return None

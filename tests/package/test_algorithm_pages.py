@@ -13,6 +13,7 @@ from one_test import one_test
 
 from bonifiq_async import Effect, StopReason, Verdict
 from bonifiq_async._model.operation import RepeatClass
+from bonifiq_async._policy.rate_limit.allowance import READ
 from bonifiq_async._policy.retry import ACTIONS
 from bonifiq_async._policy.verdict import CONTRIBUTION
 from bonifiq_async._transport.aiohttp_parts import NEEDED, PASSED_BY, TRIED
@@ -36,6 +37,7 @@ ALGORITHMS = {
     "_policy.retry": "explanation/retry.md",
     "_policy.budget": "explanation/retry.md",
     "_policy.wait_scope": "explanation/retry.md",
+    "_policy.rate_limit.allowance": "explanation/rate-limit-headers.md",
     "_model.outcome": "explanation/outcomes.md",
     "ledger.sqlite": "ledger.md",
     "ledger.sqlite.owner": "ledger.md",
@@ -138,6 +140,13 @@ def rendered() -> dict[str, str]:
         ),
         "transitions": f"```mermaid\n{transitions()}\n```",
         "columns": table(("table", "columns"), ((f"`{name}`", columns(sql)) for name, sql in TABLES.items())),
+        "rate limits": table(
+            ("part", "headers"),
+            (
+                (part, ", ".join(f"`{name}`" for name, (_, its) in READ.items() if its == part))
+                for part in dict.fromkeys(part for _, part in READ.values())
+            ),
+        ),
         "needed": table(
             ("class of aiohttp", "parts that the fast path uses"),
             (
