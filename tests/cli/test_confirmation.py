@@ -54,6 +54,11 @@ QUESTIONS = {
             "https://example.com, ledger c.ledger?"
         ),
     ),
+    "a new ledger": (
+        plan_of(SumsByUnit()),
+        Destination(ACCOUNT, Path("c.ledger"), new=True),
+        "Apply 3 changes (nothing) to bonifiq, API token 0f3a, at https://example.com, new ledger c.ledger?",
+    ),
     "what is left": (
         plan_of(summed(("BRL", "1200"), ("BRL", "50")), summed(("BRL", "50"))),
         Destination(ACCOUNT, None),

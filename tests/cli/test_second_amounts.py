@@ -40,6 +40,20 @@ def test_a_correction_is_not_paid_beside_what_it_corrects(console, sandbox):
         assert console("apply", file, *ledger, sandbox=sandbox).code == 0
 
 
+def test_a_new_ledger_is_said_to_know_no_earlier_payment(console, sandbox):
+    """A correction has another name, and so another ledger."""
+    console.write("january.csv", HEADER, "ana,10,r,o1")
+    console.write("corrected.csv", HEADER, "ana,12,r,o1")
+    assert "is new" not in console("apply", "january.csv", "--yes", sandbox=sandbox).err
+    told = "corrected.csv.ledger is new: this file is compared with no earlier payment"
+    for more in (("--dry-run",), ()):  # without --yes nothing is sent
+        ended = console("apply", "corrected.csv", *more, sandbox=sandbox).err
+        assert told in ended and "--ledger: january.csv.ledger." in ended
+    advised = console("apply", "corrected.csv", "--ledger", "january.csv.ledger", "--yes", sandbox=sandbox)
+    assert (advised.code, "is new" in advised.err) == (Exit.USAGE, False)
+    assert sandbox.books.balances()["ana"] == Decimal(10)
+
+
 def test_two_amounts_in_one_file_are_both_named(console, sandbox):
     """Of one direction: what is taken back for an order is no correction of it."""
     file = console.write(

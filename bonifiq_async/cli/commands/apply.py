@@ -19,7 +19,7 @@ from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import kind_of
 from bonifiq_async.cli.files.outcome_sheet import lines_of
-from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
@@ -31,6 +31,9 @@ from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.sqlite.comparison import LedgerFile
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, rebind, standing
+
+SHOWN_LEDGERS = 3
+"""Ledgers that are named beside a new one."""
 
 
 @frozen
@@ -96,12 +99,15 @@ def apply(options: ApplyOptions) -> int:
         say(phrase("{file} asks for:", file=source.name))
         say_table(plan_table(plan))
         said_before(plan, ledger)
+        new = ledger is not None and not ledger.exists()
+        if ledger is not None and new:
+            _tell_of_other_ledgers(ledger)
         found.refuse_second_amounts(allowed=options.second_amounts)
         if options.dry_run:
             return _end_dry_run(plan)
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
-        confirmed(plan, Destination(make_client(None).account, ledger), consent)
+        confirmed(plan, Destination(make_client(None).account, ledger, new), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
     with _reported_at_last(options.report, ledger, ending):
         return concluded(
@@ -180,6 +186,20 @@ def _end_dry_run(plan: Plan) -> int:
     said = phrase("{count:,} change would be sent", "{count:,} changes would be sent", count=count)
     say(phrase("This was a dry run: nothing was sent. {changes}.", changes=said))
     return 0
+
+
+def _tell_of_other_ledgers(ledger: Path) -> None:
+    """Say that a new ledger knows no earlier payment, and which ledgers beside it may, the newest first."""
+    others = sorted(ledger.parent.glob("*.ledger"), key=lambda each: each.stat().st_mtime, reverse=True)
+    if others:
+        say(
+            phrase(
+                "{ledger} is new: this file is compared with no earlier payment. If it corrects a file that "
+                "was applied, name the ledger of that one with --ledger: {others}.",
+                ledger=ledger,
+                others=joined(map(str, others[:SHOWN_LEDGERS])),
+            )
+        )
 
 
 def _tell_of_doubts(ledger: Path) -> None:

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @frozen
 class Destination:
-    """Where changes go: the `account` as a ledger has it, and the ledger if there is one."""
+    """Where changes go: the `account` as a ledger has it, and the ledger if there is one.
+
+    A `new` ledger knows no earlier payment.
+    """
 
     account: tuple[str, str]
     ledger: Path | None
+    new: bool = False
 
 
 @frozen
@@ -80,6 +84,8 @@ def question(plan: "Plan", to: Destination) -> Phrase:
     where = phrase("no ledger")
     if to.ledger is not None:
         where = phrase("ledger {ledger}", ledger=to.ledger)
+        if to.new:
+            where = phrase("new ledger {ledger}", ledger=to.ledger)
     return phrase(
         "Apply {changes} ({sums}) to {provider}, {account}, at {address}, {ledger}?",
         changes=changes(plan.to_send),

@@ -56,6 +56,8 @@ TEMPLATES: Mapping[str, Template] = {
     "nothing": "nada",
     "no ledger": "sem registro",
     "ledger {ledger}": "registro {ledger}",
+    "new ledger {ledger}": "registro novo {ledger}",
+    "{ledger} is new: this file is compared with no earlier payment. If it corrects a file that was applied, name the ledger of that one with --ledger: {others}.": "{ledger} é novo: este arquivo não é comparado com nenhum pagamento anterior. Se ele corrige um arquivo já aplicado, informe o registro daquele com --ledger: {others}.",
     "{text} is no single amount such as 10000.00 or 10000,00": "{text} não é um valor único como 10000.00 ou 10000,00",
     "Type the sum to go on, {sum}": "Digite a soma para continuar, {sum}",
     "{sum} is above --confirm-above, and there is no terminal to type it at. Nothing was sent.": "{sum} passa de --confirm-above, e não há terminal para digitar a soma. Nada foi enviado.",
