@@ -7,6 +7,7 @@ fixtures. Nothing else of the package is imported before a test asks for it.
 
 from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
 
 import pytest
@@ -48,12 +49,15 @@ _STARTED = pytest.StashKey["list[AnySandbox]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register markers and fixtures: now, as a `conftest.py` may have added a provider to the registry."""
+    fixtures = ModuleType("fixtures of the providers")  # pytest takes no object that cannot be hashed
     for spec in registry.specs():
+        vars(fixtures).update(_fixtures(spec.name))
         words = "; ".join(f"{option}: {what}" for option, what in spec.sandbox_options.items())
         config.addinivalue_line(
             "markers", f"{spec.name}(...): settings of the fixture {spec.name}_sandbox. {words}."
         )
+    config.pluginmanager.register(fixtures)
     config.addinivalue_line(
         "markers", "mocked_aiohttp(...): what the fixture of this name gives to aioresponses, as passthrough."
     )
@@ -124,10 +128,6 @@ def _fixtures(provider: str) -> "Iterator[tuple[str, Callable[..., object]]]":
         function.__doc__ = what
         name = f"{provider}_{function.__name__}"
         yield name, pytest.fixture(name=name)(function)
-
-
-for _provider in registry.names():
-    globals().update(_fixtures(_provider))
 
 
 @pytest.fixture

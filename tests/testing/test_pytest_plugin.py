@@ -9,6 +9,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from sides import Side, sides
+
+from bonifiq_async import Effect
 
 pytest_plugins = ["pytester"]
 
@@ -483,3 +486,18 @@ def test_markers_and_fixtures_are_listed(runs: Runs) -> None:
         *(f"{side}_{what}" for side in ("bonifiq", "raba7ni") for what in named),
     ):
         assert name in fixtures
+
+
+@pytest.mark.parametrize("side", sides(), ids=lambda side: side.name)
+async def test_every_provider_of_the_registry_has_its_fixtures(
+    side: Side, request: pytest.FixtureRequest
+) -> None:
+    """Also one that a `conftest.py` has added."""
+    named = ("sandbox", "client_kwargs", "environment")
+    server, kwargs, environment = (request.getfixturevalue(f"{side.name}_{name}") for name in named)
+    client = side.spec.client.load(type)
+    for reference, made in (("1", client(**kwargs)), ("2", client.from_env())):
+        async with made:
+            outcome = await made.outcome_of(side.change(reference))
+        assert (outcome.effect, side.effects(server, reference)) == (Effect.APPLIED, 1)
+    assert environment == server.environment()
