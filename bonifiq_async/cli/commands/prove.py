@@ -90,7 +90,7 @@ def report(proven: Proven) -> None:
                 for name, count in sorted(timeline.kinds.items())
             ]
         )
-        show(phrase("{name}, faults by kind: {kinds}.", name=timeline.name, kinds=joined(kinds)))
+        show(phrase("{name}, faults by kind: {kinds}.", name=timeline.name, kinds=kinds))
     for proof in proven.proofs:
         notes = joined(filter(None, (proof.provider, proof.finding.note)), "; ")
         show(phrase("{name}: {says} ({notes})", name=proof.name, says=proof.says, notes=notes))
