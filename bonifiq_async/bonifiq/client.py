@@ -96,6 +96,7 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
     SPEC: ClassVar[ProviderSpec] = PROVIDER
     BASE_URL: ClassVar[str] = BASE_URL
     ACCOUNT: ClassVar[str] = "API token"
+    CREDENTIALS: ClassVar[type[BasicCredentials]] = BasicCredentials
     customers: Customers
     checkout: Checkout
 
@@ -136,7 +137,7 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
 
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
-        return cls(BasicCredentials(*cls._from_env(options)), **options)
+        return cls(cls.CREDENTIALS(*cls._from_env(options)), **options)
 
     async def outcome_on(self, change: CashbackChange, terms: Terms) -> Outcome[CustomerPoints]:
         """Do the same on the terms of a batch: see `ChangeClient`."""

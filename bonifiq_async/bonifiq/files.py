@@ -13,6 +13,7 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
+from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
@@ -158,6 +159,12 @@ class BonifiQFiles(FileAdapter):
         reason = "" if reason is None else reason
         known = reference if by_reference else None
         return CustomerRow(customer_id, value, reason, key, customer_reason, line, known)
+
+    def trial_row(self, customer: int, amount: Decimal, key: str) -> TrialRow:
+        """Return a row that adds cashback."""
+        name = f"customer-{customer}"
+        cells = {"customer_id": name, "value": amount, "reason": "trial", "change_key": key}
+        return TrialRow(cells, name, amount)
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checka
 from attrs import field, frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
+from bonifiq_async._provider.trial import TrialFiles
 from bonifiq_async.cli.files.unfit import every
 from bonifiq_async.cli.language.phrase import joined, number, phrase
 
@@ -191,7 +192,7 @@ class _ClientClass(Protocol):
 
 
 @runtime_checkable
-class FileAdapter(Protocol):
+class FileAdapter(TrialFiles, Protocol):
     """What differs between the providers' files of changes, outcomes and exports.
 
     `change_columns` are the columns of an outcome file that describe a change, `answer_columns` those that

@@ -75,6 +75,7 @@ class Raba7niClient(Connection[CashbackWrite, CashbackAnswer]):
     SPEC: ClassVar[ProviderSpec] = PROVIDER
     BASE_URL: ClassVar[str] = BASE_URL
     ACCOUNT: ClassVar[str] = "app id"
+    CREDENTIALS: ClassVar[type[Raba7niCredentials]] = Raba7niCredentials
     cashback: Cashback
     cards: Cards
     members: Members
@@ -117,7 +118,7 @@ class Raba7niClient(Connection[CashbackWrite, CashbackAnswer]):
 
         The arguments are those of the class. Raises `ConfigurationError` naming what is missing or empty.
         """
-        return cls(Raba7niCredentials(*cls._from_env(options)), **options)
+        return cls(cls.CREDENTIALS(*cls._from_env(options)), **options)
 
     async def outcome_on(self, change: CashbackWrite, terms: Terms) -> Outcome[CashbackAnswer]:
         """Do the same on the terms of a batch: see `ChangeClient`."""

@@ -17,6 +17,8 @@ from bonifiq_async._model.errors import (
     PayloadError,
 )
 from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.money import EXACT
+from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.cli.adapter import (
     Columns,
     EvidenceReader,
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 SANDBOX_CREDENTIALS = Raba7niCredentials("app_sandbox", "test_sandbox")
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
+
+SANDBOX_SHARE = Decimal("0.05")
+"""What the sandbox's card 10 gives for a purchase."""
 
 _MEMBER = ("member_id", "email", "phone")
 _LABELS = ("reference", "key")
@@ -185,6 +190,12 @@ class Raba7niFiles(FileAdapter):
             metadata=_object(metadata),
             line=line,
         )
+
+    def trial_row(self, customer: int, amount: Decimal, key: str) -> TrialRow:
+        """Return a purchase, of which the sandbox's card gives a share."""
+        cells = {"operation": "earn", "card_id": 10, "member_id": customer, "amount": amount}
+        labels = {"reference": key, "key": key}
+        return TrialRow({**cells, **labels}, str(customer), EXACT.multiply(amount, SANDBOX_SHARE))
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""

@@ -3,14 +3,14 @@
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 from bonifiq_async.sandbox.document import MONEY
-from bonifiq_async.sandbox.protocol import Request, RequestIdentity
+from bonifiq_async.sandbox.protocol import Booked, Request, RequestIdentity
 from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report
 from bonifiq_async.sandbox.server import Server
 
@@ -51,7 +51,7 @@ class KeyedBooks(Generic[M]):
         self._balances = dict(opened)
         self._effects: dict[str, list[M]] = {}
         self._of: dict[str, list[M]] = {}
-        self._history: list[M] = []
+        self._history: list[tuple[str, M]] = []
         self._keys_seen: Counter[str] = Counter()
         self._answered: set[str] = set()
         self.requests = 0
@@ -73,6 +73,10 @@ class KeyedBooks(Generic[M]):
 
     def history(self) -> tuple[M, ...]:
         """Return all that took effect, oldest first."""
+        return tuple(moved for _, moved in self.history_by_key())
+
+    def history_by_key(self) -> tuple[tuple[str, M], ...]:
+        """Return the same, each with its key."""
         with self._lock:
             return tuple(self._history)
 
@@ -115,7 +119,7 @@ class KeyedBooks(Generic[M]):
             self._balances[moved.customer_id] = MONEY.add(self.balance(moved.customer_id), moved.value)
             self._effects.setdefault(key, []).append(moved)
             self._of.setdefault(moved.customer_id, []).append(moved)
-            self._history.append(moved)
+            self._history.append((key, moved))
             return moved
 
 
@@ -143,6 +147,14 @@ class KeyedSandbox(Server, Generic[M]):
     """A sandbox whose `books` are by key."""
 
     books: KeyedBooks[M]
+
+    def booked(self) -> Sequence[Booked]:
+        """See `Server.booked`."""
+        return [Booked(moved.customer_id, moved.value, key) for key, moved in self.books.history_by_key()]
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """See `Server.balances`."""
+        return self.books.balances()
 
     def assert_applied_once(self, key: str) -> None:
         """Raise `AssertionError` unless exactly one change took effect under `key`."""

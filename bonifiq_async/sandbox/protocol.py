@@ -2,8 +2,9 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import field, frozen
 
@@ -53,6 +54,14 @@ class RequestIdentity:
     key: str | None = None
     customer: str | None = None
     shown: str | None = None
+
+
+class Booked(NamedTuple):
+    """A movement of money that stands in a sandbox's books, with its signed value."""
+
+    customer: str
+    value: Decimal
+    key: str
 
 
 @frozen

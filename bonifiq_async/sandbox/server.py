@@ -6,7 +6,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import ClassVar, Self, cast
 
@@ -19,7 +20,7 @@ from bonifiq_async._model.secret import MASK
 from bonifiq_async._provider.spec import ProviderSpec
 from bonifiq_async.sandbox.faults import Act, Fault
 from bonifiq_async.sandbox.journal import Journal, JournalEntry, name_of
-from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Route, Speaks
+from bonifiq_async.sandbox.protocol import Booked, Reply, Request, RequestIdentity, Route, Speaks
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 from bonifiq_async.sandbox.script import FaultScript
 
@@ -66,6 +67,14 @@ class Server:
         named = self.SPEC.environment
         texts = zip(named.credentials, astuple(self.credentials, recurse=False), strict=True)
         return MaskedEnvironment({named.base_url: self.url, **dict(texts)})
+
+    def booked(self) -> Sequence[Booked]:
+        """Return all that took effect, oldest first."""
+        raise NotImplementedError
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """Return every balance, by the customer that `booked` names."""
+        raise NotImplementedError
 
     def start(self) -> Self:
         """Listen, and serve in a thread until `stop`."""

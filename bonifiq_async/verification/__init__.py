@@ -4,6 +4,7 @@ bench                a sandbox in a process of its own, which writes down all th
 claims               the list of claims, and how they are tried one after another
 experiments/         the experiments
 finding              a claim, its result, and an experiment for several claims
+keyed_provider       the provider with which all is tried in which no provider differs
 killing              children that are killed and started again until they end by themselves
 other_process        another process on the same ledger, by a clock of its own
 other_process_child  the child process that does its tasks

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from attrs import field, frozen
 
-from bonifiq_async._model.outcome import Effect
-from bonifiq_async.bonifiq.client import BasicCredentials
-from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async._model.outcome import Change, Effect
+from bonifiq_async._provider.connection import Connection as Client
+from bonifiq_async._provider.connection import SignsIn
+from bonifiq_async._provider.spec import ProviderSpec
 from bonifiq_async.ledger.sqlite.row import find
-from bonifiq_async.raba7ni.client import Raba7niCredentials
-from bonifiq_async.sandbox import Arrival, FaultScript, Meeting, Raba7niSandbox, Sandbox
+from bonifiq_async.sandbox import Arrival, FaultScript, Meeting
+from bonifiq_async.sandbox.protocol import Booked
+from bonifiq_async.sandbox.server import Server
 from bonifiq_async.verification.finding import Figures, Timeline
 
 MOVED = frozenset({Effect.APPLIED, Effect.ALREADY_APPLIED})
@@ -33,9 +35,8 @@ if sys.platform == "win32":
 else:
     from multiprocessing.connection import Connection
 
-T = TypeVar("T")
-
-BenchProvider = Literal["bonifiq", "raba7ni"]
+C = TypeVar("C", bound=SignsIn)
+NO_OPTIONS: Mapping[str, object] = {}
 TOLD = 3.0
 """Seconds between two lines that say how far it is."""
 BINS = 120
@@ -65,10 +66,10 @@ def digest_of(body: bytes) -> bytes:
 
 @frozen
 class Closed:
-    """All that the provider knows: what arrived, and what took effect, in order: customer, value and key."""
+    """All that the provider knows: what arrived, and what took effect, in order."""
 
     seen: Sequence[Seen]
-    history: Sequence[tuple[str, Decimal, str]]
+    history: Sequence[Booked]
     balances: Mapping[str, Decimal]
     faults: Mapping[str, int]
 
@@ -105,29 +106,24 @@ class Closed:
 
 
 @frozen
-class Bench:
-    """A provider that runs. Requests are counted by group: the customer's name up to its first hyphen."""
+class Bench(Generic[C]):
+    """A provider that runs. Requests are counted by group: the customer's name up to its first hyphen.
+
+    `variables` are those of the environment with which a client comes to it.
+    """
 
     url: str
-    basic: BasicCredentials
-    raba7ni: Raba7niCredentials
+    credentials: C
+    variables: Mapping[str, str] = field(repr=False)
     _line: Connection = field(repr=False)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a child that is a client of this provider."""
-        return {
-            **os.environ,
-            "BONIFIQ_BASE_URL": self.url,
-            "BONIFIQ_API_TOKEN": self.basic.token,
-            "BONIFIQ_API_KEY": self.basic.key,
-            "RABA7NI_BASE_URL": self.url,
-            "RABA7NI_APP_ID": self.raba7ni.app_id,
-            "RABA7NI_API_KEY": self.raba7ni.api_key,
-        }
+        return {**os.environ, **self.variables}
 
     def secrets(self) -> tuple[str, ...]:
         """Return what must appear nowhere."""
-        return (self.basic.token, self.basic.key, self.basic.header().split()[-1], self.raba7ni.api_key)
+        return tuple(secret.reveal() for secret in self.credentials.secrets())
 
     def arrived(self, group: str | None = None) -> int:
         """Return how many requests have arrived: of a group, or all."""
@@ -153,24 +149,30 @@ class Bench:
 
 
 @contextmanager
-def bench(kind: BenchProvider, script: str, *, ledgers: Path | None = None) -> Iterator[Bench]:
-    """Serve as `kind` does, failing as `script` (TOML) says, for as long as the block lasts.
+def bench(
+    provider: ProviderSpec,
+    credentials: Callable[..., C],
+    script: str,
+    *,
+    ledgers: Path | None = None,
+    options: Mapping[str, object] = NO_OPTIONS,
+) -> Iterator[Bench[C]]:
+    """Serve as `provider` does, failing as `script` (TOML) says, for as long as the block lasts.
 
-    With `ledgers`, a folder, it looks at every arrival whether its key is in the ledger `GROUP.csv.ledger`.
+    `credentials` is the class of its credentials, `options` what else its sandbox is given. With `ledgers`, a
+    folder, it looks at every arrival whether its key is in the ledger `GROUP.csv.ledger`.
     """
     spawn = multiprocessing.get_context("spawn")
-    basic = BasicCredentials(secrets.token_hex(12), secrets.token_hex(12))
-    signed = Raba7niCredentials(f"app_{secrets.token_hex(4)}", f"test_{secrets.token_hex(12)}")
+    texts = [secrets.token_hex(12) for _ in provider.environment.credentials]
     here, there = spawn.Pipe()
     process = spawn.Process(
-        target=_provide,
-        args=(there, kind, script, ledgers, (basic.token, basic.key), (signed.app_id, signed.api_key)),
-        daemon=True,
+        target=_provide, args=(there, provider, texts, script, ledgers, options), daemon=True
     )
     process.start()
     there.close()
     try:
-        yield Bench(cast(str, here.recv()), basic, signed, here)
+        url, variables = cast("tuple[str, Mapping[str, str]]", here.recv())
+        yield Bench(url, credentials(*texts), variables, here)
     finally:
         here.close()
         process.join(10)
@@ -179,15 +181,20 @@ def bench(kind: BenchProvider, script: str, *, ledgers: Path | None = None) -> I
         process.close()
 
 
+def credentials_of(provider: ProviderSpec) -> Callable[..., SignsIn]:
+    """Return the class of a provider's credentials."""
+    return cast("type[Client[Change, object]]", provider.client.load(type)).CREDENTIALS
+
+
 class _Witness(FaultScript):
     """A script that writes down what it is asked, and looks into the clients' ledgers meanwhile."""
 
-    def watch(self, ledgers: Path | None) -> None:
-        """Begin."""
+    def watch(self, ledgers: Path | None, operations: Sequence[str]) -> None:
+        """Begin; a ledger has a change under one of these operations."""
         self.seen: list[Seen] = []
         self.arrived: Counter[str] = Counter()
         self.killed: set[str] = set()
-        self._ledgers = ledgers
+        self._ledgers, self._operations = ledgers, operations
         self._open: dict[str, sqlite3.Connection] = {}
 
     def meet(self, arrival: Arrival) -> Meeting:
@@ -217,61 +224,42 @@ class _Witness(FaultScript):
                 return False
             self._open[group] = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         try:
-            return find(self._open[group], CHANGE_CASHBACK.name, key) is not None
+            return any(find(self._open[group], name, key) is not None for name in self._operations)
         except sqlite3.OperationalError:
             return False  # a ledger without its tables has no claim in it
 
 
 def _provide(
     line: Connection,
-    kind: BenchProvider,
+    provider: ProviderSpec,
+    texts: Sequence[str],
     script: str,
     ledgers: Path | None,
-    basic: tuple[str, str],
-    signed: tuple[str, str],
+    options: Mapping[str, object],
 ) -> None:
     """Run the provider until the line says so, or ends."""
     witness = _Witness.from_toml(script)
-    witness.watch(ledgers)
-    server: Sandbox | Raba7niSandbox
-    if kind == "bonifiq":
-        server = Sandbox(duplicates="error-400", faults=witness, credentials=BasicCredentials(*basic))
-    else:
-        server = Raba7niSandbox(faults=witness, credentials=Raba7niCredentials(*signed))
+    witness.watch(ledgers, [each.name for each in provider.operations.load(tuple) if each.unit is not None])
+    sandbox = cast("Callable[..., Server]", provider.sandbox.load_class(Server))
+    server = sandbox(faults=witness, credentials=credentials_of(provider)(*texts), **options)
     try:
         with server:
-            line.send(server.url)
+            line.send((server.url, dict(server.environment())))
             while (question := line.recv())[0] != "close":
                 if question[0] == "arrived":
                     line.send(dict(witness.arrived))
                 elif question[0] == "effects":
-                    line.send(dict(Counter(key for _, _, key in _history(server))))
+                    line.send(dict(Counter(moved.key for moved in server.booked())))
                 else:
                     witness.killed.add(question[1])
                     line.send(None)
     except (EOFError, KeyboardInterrupt):
         return
-    line.send(Closed(witness.seen, _history(server), _balances(server), dict(witness.met)))
-
-
-def _history(server: Sandbox | Raba7niSandbox) -> list[tuple[str, Decimal, str]]:
-    if isinstance(server, Sandbox):
-        return [(each.customer_id, each.value, each.key) for each in server.books.history()]
-    return [
-        (str(moved.member_id), moved.amount, moved.reference or "")
-        for operation, reference in server.books.references()
-        for moved in server.books.effects(operation, reference)
-    ]
-
-
-def _balances(server: Sandbox | Raba7niSandbox) -> dict[str, Decimal]:
-    if isinstance(server, Sandbox):
-        return server.books.balances()
-    return {str(member): balance for (_, member), balance in server.books.balances().items()}
+    line.send(Closed(witness.seen, server.booked(), dict(server.balances()), dict(witness.met)))
 
 
 @contextmanager
-def counting(bench: Bench, tell: Callable[[str], None]) -> Iterator[None]:
+def counting(bench: Bench[C], tell: Callable[[str], None]) -> Iterator[None]:
     """Tell every few seconds how many requests have arrived, for as long as the block lasts."""
 
     async def count() -> None:

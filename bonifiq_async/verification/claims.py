@@ -15,26 +15,16 @@ from bonifiq_async.verification.experiments.containers import CONTAINERS
 from bonifiq_async.verification.experiments.doubled_answers import DOUBLED
 from bonifiq_async.verification.experiments.early_waits import HOLDS
 from bonifiq_async.verification.experiments.killed_runs import KILLED
-from bonifiq_async.verification.experiments.no_deduplication import NEVER
 from bonifiq_async.verification.experiments.one_key import KEYS
+from bonifiq_async.verification.experiments.other_providers import with_others
 from bonifiq_async.verification.experiments.told_effects import DOUBT
 from bonifiq_async.verification.experiments.used_keys import SHARED
 from bonifiq_async.verification.experiments.waits_and_deadlines import limits
 from bonifiq_async.verification.finding import Conducted, Experiment, Lab
 from bonifiq_async.verification.scale import Scale
 
-EXPERIMENTS: tuple[Experiment, ...] = (
-    KILLED,
-    DOUBT,
-    *limits(),
-    HOLDS,
-    KEYS,
-    CLOCKS,
-    CONTAINERS,
-    SHARED,
-    DOUBLED,
-    MEMORY,
-    NEVER,
+EXPERIMENTS: tuple[Experiment, ...] = with_others(
+    (KILLED, DOUBT, *limits(), HOLDS, KEYS, CLOCKS, CONTAINERS, SHARED, DOUBLED, MEMORY)
 )
 """All that is tried; each bears the claims that it names."""
 NAMES = tuple(claim for each in EXPERIMENTS for claim in each.claims)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from attrs import frozen
 
-from bonifiq_async.verification.bench import MOVED, Bench
+from bonifiq_async.verification.bench import MOVED, Bench, C
 
 POLL = 0.05
 """Seconds between two looks at a child."""
@@ -74,7 +74,7 @@ def moments(chance: random.Random, requests: int, kills: int) -> list[int]:
 
 
 async def to_the_end(
-    bench: Bench,
+    bench: Bench[C],
     command: Sequence[str],
     log: Path,
     kills: Sequence[int],

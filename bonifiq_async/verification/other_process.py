@@ -17,7 +17,7 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange
 from bonifiq_async.ledger.sqlite.owner import Sight
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import Bench
+from bonifiq_async.verification.keyed_provider import KeyedBench
 
 CHILD = "bonifiq_async.verification.other_process_child"
 FAILED = "FAILED"
@@ -103,7 +103,7 @@ class Task:
                 return await told(client, changes(self.group, self.count), self.deadline)
 
 
-async def all_sent(provider: Bench, group: str, count: int, ended: Callable[[], bool]) -> None:
+async def all_sent(provider: KeyedBench, group: str, count: int, ended: Callable[[], bool]) -> None:
     """Return when so many requests of a group have arrived, or their sender has ended."""
     while True:
         await asyncio.sleep(POLL)

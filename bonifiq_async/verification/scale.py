@@ -9,8 +9,8 @@ from attrs import frozen
 class Scale:
     """Sizes of the experiments.
 
-    `changes` in `files`, of which `at_once` are applied at once, with so many `kills` in all; `earnings`
-    and `earning_kills` are the same of the provider that knows no keys. `doubtful` changes end in every
+    `changes` in `files`, of which `at_once` are applied at once, with so many `kills` in all; `others`
+    and `other_kills` are the same of each other provider. `doubtful` changes end in every
     way; `holds` are Retry-Afters met, and half as many rounds are made of waits that are honoured early;
     `hasty` calls have a deadline that they cannot keep; `keys` are used many times at once; memory is
     compared between `few` and `many` changes.
@@ -20,8 +20,8 @@ class Scale:
     files: int
     at_once: int
     kills: int
-    earnings: int
-    earning_kills: int
+    others: int
+    other_kills: int
     doubtful: int
     holds: int
     hasty: int

@@ -1,5 +1,6 @@
 """The registry: one line a provider, loaded when it is asked for, and checked."""
 
+import ast
 import subprocess
 import sys
 import types
@@ -67,16 +68,36 @@ def test_a_place_is_checked_when_it_is_loaded() -> None:
     assert ObjectReference(registry.__name__, "ProviderSpec").load_class(tuple) is ProviderSpec
 
 
-def test_no_other_list_names_every_provider() -> None:
-    """A file that names all of them has a list of its own, which the next provider would have to enter."""
+PUBLIC_NAMES = {"__init__.py", "sandbox/__init__.py"}
+"""Tables of the public names, which say for each where it is defined: a new provider need not be in them."""
+
+
+def test_no_list_elsewhere_names_a_provider() -> None:
+    """No text outside its folder has its name, its title, its settings or a module of it."""
     package = Path(bonifiq_async.__file__).parent
-    ours = [name for name, place in registry.PROVIDERS.items() if place.startswith(package.name)]
-    named = {
-        path.relative_to(package).as_posix()
-        for path in package.rglob("*.py")
-        if all(f'"{name}' in path.read_text("utf-8") for name in ours)
-    }
-    assert named - OTHERS == {"_provider/registry.py"}
+    ours = [spec for spec in registry.specs() if registry.PROVIDERS[spec.name].startswith(package.name)]
+    folders = tuple(f"{registry.PROVIDERS[spec.name].rpartition('.')[2]}/" for spec in ours)
+    naming = {name for spec in ours for name in (spec.name, spec.title, *settings_of(spec))}
+    places = tuple(f"{start}{spec.name}." for spec in ours for start in ("", f"{package.name}."))
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        where = path.relative_to(package).as_posix()
+        if not where.startswith(folders):
+            for text in texts_in(path):
+                if text in naming or f"{text}.".startswith(places):
+                    found.setdefault(where, text)
+    assert found.pop("_provider/registry.py") and found.keys() == PUBLIC_NAMES
+
+
+def settings_of(spec: ProviderSpec) -> tuple[str, ...]:
+    return (spec.environment.base_url, *spec.environment.credentials)
+
+
+def texts_in(path: Path) -> list[str]:
+    constants = (
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+    )
+    return [node.value for node in constants if isinstance(node.value, str)]
 
 
 def test_what_is_no_file_adapter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,11 +108,3 @@ def test_what_is_no_file_adapter_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TypeError, match=f"the files of {name} have no file adapter"):
         adapter_for(name)
     assert adapter_of("unheard-of") is None
-
-
-OTHERS = {
-    "__init__.py",  # the public names, which are an explicit table
-    "sandbox/__init__.py",  # likewise
-    "verification/bench.py",  # one experiment is about a provider that de-duplicates nothing
-    "verification/experiments/no_deduplication.py",  # this one
-}

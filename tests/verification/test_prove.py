@@ -21,12 +21,13 @@ from attrs import evolve
 from one_test import one_test
 
 from bonifiq_async import CashbackChange
+from bonifiq_async.cli.commands.prove import Proven, report
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import Recorded
 from bonifiq_async.verification import NAMES, SCALES, Figures, Finding, Proof, Timeline
 from bonifiq_async.verification.bench import Closed, Seen, digest_of
-from bonifiq_async.verification.experiments import killed_runs, no_deduplication
+from bonifiq_async.verification.experiments import killed_runs, other_providers
 from bonifiq_async.verification.finding import SHOWN, found
 from bonifiq_async.verification.killing import IN_FLIGHT, Course, Killed, moments
 from bonifiq_async.verification.page import Head, page
@@ -120,10 +121,11 @@ BREAKS = {
         """,
     ),
     "credentials in the output": (
-        ("secrets", "raba7ni-secrets"),
+        ("secrets", "raba7ni-secrets", "miles-secrets"),
         """
         import os, sys
-        print(os.environ.get("BONIFIQ_API_KEY"), os.environ.get("RABA7NI_API_KEY"), file=sys.stderr)
+        names = ("BONIFIQ_API_KEY", "RABA7NI_API_KEY", "MILES_SIGNING_KEY")
+        print(*map(os.environ.get, names), file=sys.stderr)
         """,
     ),
     "a doubt that is forgotten": (
@@ -239,7 +241,7 @@ BREAKS = {
         """,
     ),
     "a success that is told as a doubt": (
-        ("never-twice",),
+        ("never-twice", "miles-never-twice"),
         """
         from bonifiq_async._delivery import delivery
         from bonifiq_async._model.outcome import Effect, StopReason
@@ -279,11 +281,19 @@ BREAKS = {
 }
 
 
+THIRD = """
+from bonifiq_async._provider import registry
+registry.PROVIDERS["miles"] = "third_provider"
+"""
+"""The line in the registry that lets the provider made up for the tests have its claims."""
+
+
 def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
     """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
-    (folder / "sitecustomize.py").write_text(textwrap.dedent(prelude))
+    (folder / "sitecustomize.py").write_text(THIRD + textwrap.dedent(prelude))
     (folder / "temporary").mkdir(exist_ok=True)  # where a run that had to be killed leaves what it has made
-    paths = [str(folder), str(Path(__file__).parent.parent.parent), os.environ.get("PYTHONPATH", "")]
+    tests = Path(__file__).parent.parent
+    paths = [str(folder), str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, "-m", "bonifiq_async", "prove", "--scale", "tiny", "--json", *args],
         cwd=folder,
@@ -523,14 +533,14 @@ def test_an_earning_that_moved_and_was_denied_is_wrong():
     """Also where it moved once alone."""
     closed = Closed([arrival("o-1", fault="500-after")], [("7", Decimal(1), "o-1")], {}, {})
     stand = {"o-1": State.UNKNOWN}
-    told = no_deduplication.Record(
+    told = other_providers.Record(
         {"o-1": ("7", Decimal(1))}, Course((), 0, {"o-1": "refused"}), closed, stand, (), ()
     )
-    assert no_deduplication.never_twice(told).figures.wrong == 1
+    assert other_providers.never_twice(told).figures.wrong == 1
     unknown = evolve(told, course=Course((), 4, {"o-1": "unknown"}))
-    assert no_deduplication.never_twice(unknown).problems == ()
+    assert other_providers.never_twice(unknown).problems == ()
     for meant in ({"o-1": ("7", Decimal(2))}, {"o-1": ("8", Decimal(1))}):
-        assert no_deduplication.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
+        assert other_providers.never_twice(evolve(unknown, meant=meant)).figures.wrong == 1
 
 
 STANDS = {
@@ -552,7 +562,7 @@ def test_an_earning_stands_in_the_ledger_as_it_happened_or_in_doubt(moved, state
     closed = Closed([arrival(key, fault="500-after") for key in meant], history, {}, {})
     stand = {"o-2": State.APPLIED} | ({} if state is None else {"o-1": state})
     course = Course((), 4, dict.fromkeys(meant, "unknown"))
-    found = no_deduplication.never_twice(no_deduplication.Record(meant, course, closed, stand, (), ()))
+    found = other_providers.never_twice(other_providers.Record(meant, course, closed, stand, (), ()))
     assert (found.problems == ()) is right
 
 
@@ -563,21 +573,21 @@ def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
     meant = dict.fromkeys(keys, ("7", Decimal(1)))
     course = Course((Killed(1.0, {}),), 4, dict.fromkeys(keys, "unknown"))
     stand = dict.fromkeys(keys, State.UNKNOWN)
-    record = no_deduplication.Record(meant, course, closed, stand, (), ())
-    assert no_deduplication.never_twice(record).figures.wrong == 1
+    record = other_providers.Record(meant, course, closed, stand, (), ())
+    assert other_providers.never_twice(record).figures.wrong == 1
     told = {**course.told, keys[0]: "applied"}
-    assert no_deduplication.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
+    assert other_providers.never_twice(evolve(record, course=evolve(course, told=told))).problems == ()
 
 
 def test_no_credential_is_found_where_nothing_was_searched():
     """Then the claim does not hold either."""
-    record = no_deduplication.Record(
-        {}, Course((), 0, {}), Closed([], [], {}, {}), {}, (no_deduplication.LEDGER, no_deduplication.OUT), ()
+    record = other_providers.Record(
+        {}, Course((), 0, {}), Closed([], [], {}, {}), {}, (other_providers.LEDGER, other_providers.OUT), ()
     )
-    assert no_deduplication.secret(record).problems == ()
-    assert no_deduplication.secret(evolve(record, leaks=(no_deduplication.OUT,))).figures.wrong == 1
-    for searched in ((), (no_deduplication.LEDGER,)):
-        assert no_deduplication.secret(evolve(record, searched=searched)).problems != ()
+    assert other_providers.secret(record).problems == ()
+    assert other_providers.secret(evolve(record, leaks=(other_providers.OUT,))).figures.wrong == 1
+    for searched in ((), (other_providers.LEDGER,)):
+        assert other_providers.secret(evolve(record, searched=searched)).problems != ()
 
 
 class Reader(HTMLParser):
@@ -615,6 +625,12 @@ def test_the_page_needs_nothing_from_outside():
     for words in ("0 of 1 claims hold", "1,234", "<b>k1</b> & more", "close-after 7", "12 a second"):
         assert words in reader.text
     assert reader.tags["b"] == 1
+
+
+def test_the_screen_has_the_faults_by_their_kind(capsys):
+    timeline = Timeline("killed", 0.5, (4,), (1,), (), {"close-after": 7, "429": 1200})
+    report(Proven(Head("tiny", 3, 9.0, "bonifiq prove"), [], [timeline]))
+    assert "killed, faults by kind: 429 1,200, close-after 7." in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -693,7 +709,8 @@ def environment_of(process: Path) -> str:
 
 
 def test_the_page_names_every_claim():
-    """In the table of a real run."""
+    """In the table of a real run, but for those of the provider made up for the tests."""
     blocks = re.findall(r"^```text\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (shown,) = (text for text in blocks if "claim-first" in text)
-    assert re.findall(r"^([a-z0-9-]+) +holds", shown, re.MULTILINE) == list(NAMES)
+    ours = [name for name in NAMES if not name.startswith("miles-")]
+    assert re.findall(r"^([a-z0-9-]+) +holds", shown, re.MULTILINE) == ours

@@ -94,10 +94,13 @@ class Wallets:
 
     def history(self, card_id: int, member_id: int) -> tuple[Moved, ...]:
         """Return the movements of a member on a card, oldest first."""
+        place = (card_id, member_id)
+        return tuple(moved for moved in self.moved() if (moved.card_id, moved.member_id) == place)
+
+    def moved(self) -> tuple[Moved, ...]:
+        """Return every movement, oldest first."""
         with self._lock:
-            return tuple(
-                moved for moved in self._moved if (moved.card_id, moved.member_id) == (card_id, member_id)
-            )
+            return tuple(self._moved)
 
     def arrived(self, operation: str | None, reference: str | None) -> None:
         """Count a request; `operation` is None for what moves nothing."""

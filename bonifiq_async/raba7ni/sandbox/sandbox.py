@@ -1,7 +1,8 @@
 """Raba7ni's sandbox, as users start it."""
 
 import secrets
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from bonifiq_async._model.errors import ConfigurationError
@@ -12,6 +13,8 @@ from bonifiq_async.raba7ni.sandbox.books import KnownCards, Wallets
 from bonifiq_async.raba7ni.sandbox.endpoints import Raba7ni
 from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox.capacity import Retention
+from bonifiq_async.sandbox.document import MONEY
+from bonifiq_async.sandbox.protocol import Booked
 from bonifiq_async.sandbox.report import BalanceReport, Under, holds, once, report, several
 from bonifiq_async.sandbox.script import FaultScript
 from bonifiq_async.sandbox.server import Server
@@ -51,6 +54,19 @@ class Raba7niSandbox(Server):
         self.credentials = credentials or Raba7niCredentials("app_sandbox", f"test_{secrets.token_hex(8)}")
         provider = Raba7ni(self.books, self.credentials, frozenset(allowed))
         super().__init__(provider, faults=faults, port=port)
+
+    def booked(self) -> Sequence[Booked]:
+        """See `Server.booked`; the customer is the member, the key the reference."""
+        return [
+            Booked(str(moved.member_id), moved.amount, moved.reference or "") for moved in self.books.moved()
+        ]
+
+    def balances(self) -> Mapping[str, Decimal]:
+        """See `Server.balances`: over all cards."""
+        totals = defaultdict[str, Decimal](Decimal)
+        for (_, member), balance in self.books.balances().items():
+            totals[str(member)] = MONEY.add(totals[str(member)], balance)
+        return totals
 
     def sign_in(self, member_id: int) -> MemberToken:
         """Return a token of a member, as a right one-time code yields it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bonifiq_async.verification.bench import Bench, bench
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, KeyedBench, keyed_bench
 
 MARGIN = 24 * 2**20
 """Bytes by which two runs may differ at any length: the ledger's cache of pages (16 MB), and chance."""
@@ -33,13 +33,13 @@ class Record:
 async def run(lab: Lab) -> Record:
     """Apply a short and a long file in children, and watch the resident memory of each."""
     few, many = lab.scale.few, lab.scale.many
-    with bench("bonifiq", "") as provider:
+    with keyed_bench("") as provider:
         first, one = await _peak(lab, provider, "few", few)
         second, two = await _peak(lab, provider, "many", many)
         return Record(few, many, (first, second), (one, two), provider.arrived())
 
 
-async def _peak(lab: Lab, provider: Bench, name: str, count: int) -> tuple[int, int]:
+async def _peak(lab: Lab, provider: KeyedBench, name: str, count: int) -> tuple[int, int]:
     with (lab.folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("customer_id", "value", "reason", "change_key"))
@@ -98,6 +98,6 @@ def bounded(record: Record) -> Finding:
 
 
 MEMORY: Experiment = experiment(
-    "memory", "BonifiQ", run, {"memory": ("memory does not grow with the number of changes", bounded)}
+    "memory", TITLE, run, {"memory": ("memory does not grow with the number of changes", bounded)}
 )
 """A short and a long run."""

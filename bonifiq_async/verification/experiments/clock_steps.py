@@ -10,8 +10,9 @@ from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.outcome import Effect, StopReason
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import MOVED, Bench, Closed, bench
+from bonifiq_async.verification.bench import MOVED, Closed
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, KeyedBench, keyed_bench
 from bonifiq_async.verification.other_process import Task, Told, all_sent, changes, read, told
 
 STEPS: Mapping[str, float] = {"forward": 3_600.0, "back": -3_600.0}
@@ -50,7 +51,7 @@ async def step(lab: Lab) -> Record:
     The provider is silent until the first has gone.
     """
     silent = [number + 1 for number in range(AT_ONCE * len(STEPS))]
-    with bench("bonifiq", f'[[fault]]\nfault = "silence-after"\nrequests = {silent}\n') as provider:
+    with keyed_bench(f'[[fault]]\nfault = "silence-after"\nrequests = {silent}\n') as provider:
         under_way = asyncio.Barrier(len(STEPS))
         async with asyncio.TaskGroup() as together:
             groups = [together.create_task(_group(lab, provider, name, under_way)) for name in STEPS]
@@ -58,12 +59,12 @@ async def step(lab: Lab) -> Record:
         return Record(tuple(group.result() for group in groups), provider.close())
 
 
-async def _group(lab: Lab, provider: Bench, name: str, under_way: asyncio.Barrier) -> Stepped:
+async def _group(lab: Lab, provider: KeyedBench, name: str, under_way: asyncio.Barrier) -> Stepped:
     off, path = [0.0], lab.folder / f"{name}.ledger"
     runtime = Runtime(wall=lambda: time.time() + off[0])
     async with (
         SqliteLedger(path, clock=runtime.wall) as ledger,
-        BonifiQClient(provider.basic, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
+        BonifiQClient(provider.credentials, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
     ):
         at_it = asyncio.create_task(told(client, changes(name, AT_ONCE), LONG))
         await all_sent(provider, name, AT_ONCE, at_it.done)
@@ -75,13 +76,13 @@ async def _group(lab: Lab, provider: Bench, name: str, under_way: asyncio.Barrie
         await asyncio.wait([at_it])
     async with (
         SqliteLedger(path, clock=runtime.wall) as ledger,
-        BonifiQClient(provider.basic, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
+        BonifiQClient(provider.credentials, base_url=provider.url, ledger=ledger, runtime=runtime) as client,
     ):
         after = await told(client, changes(name, AT_ONCE), LONG)
     return Stepped(meanwhile, left, after)
 
 
-async def _other(lab: Lab, provider: Bench, task: Task) -> Mapping[str, Told]:
+async def _other(lab: Lab, provider: KeyedBench, task: Task) -> Mapping[str, Told]:
     child = await asyncio.create_subprocess_exec(
         *task.command(),
         cwd=lab.folder,
@@ -133,7 +134,7 @@ def one_sender(record: Record) -> Finding:
 
 CLOCKS: Experiment = experiment(
     "clocks",
-    "BonifiQ",
+    TITLE,
     step,
     {"clock-steps": ("a clock that is set gives no change a second sender", one_sender)},
 )

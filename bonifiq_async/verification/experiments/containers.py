@@ -10,9 +10,10 @@ from attrs import frozen
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.ledger.sqlite.owner import SILENCE
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.bench import Closed
 from bonifiq_async.verification.experiments.clock_steps import HELD, MOVED_NAMES, taken_over
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, KeyedBench, keyed_bench
 from bonifiq_async.verification.other_process import FAILED, Task, Told, all_sent, changes, told
 
 _SPACE = ("--pid", "--fork", "--kill-child", "--mount-proc")
@@ -55,7 +56,7 @@ async def run(lab: Lab) -> Record:
     way, path, skipped = await _way(), lab.folder / "l.ledger", [0.0]
     meant = changes(GROUP, AT_ONCE)
     silent = [number + 1 for number in range(AT_ONCE)]
-    with bench("bonifiq", f'[[fault]]\nfault = "silence-after"\nrequests = {silent}\n') as provider:
+    with keyed_bench(f'[[fault]]\nfault = "silence-after"\nrequests = {silent}\n') as provider:
         first = await _contained(lab, provider, way, Task(path, GROUP, AT_ONCE, AT_IT, elsewhere=not way))
         try:
             await all_sent(provider, GROUP, AT_ONCE, lambda: first.returncode is not None)
@@ -66,7 +67,7 @@ async def run(lab: Lab) -> Record:
             )
             async with (
                 ledger,
-                BonifiQClient(provider.basic, base_url=provider.url, ledger=ledger) as client,
+                BonifiQClient(provider.credentials, base_url=provider.url, ledger=ledger) as client,
             ):
                 living = await told(client, meant, PATIENCE)
                 await _kill(first)
@@ -91,7 +92,9 @@ async def _way() -> Sequence[str]:
     return ()
 
 
-async def _contained(lab: Lab, provider: Bench, way: Sequence[str], task: Task) -> asyncio.subprocess.Process:
+async def _contained(
+    lab: Lab, provider: KeyedBench, way: Sequence[str], task: Task
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *way,
         *task.command(),
@@ -136,7 +139,7 @@ def _while_held(calls: Mapping[str, Told]) -> Iterable[str]:
 
 CONTAINERS: Experiment = experiment(
     "containers",
-    "BonifiQ",
+    TITLE,
     run,
     {
         "containers": (

@@ -13,8 +13,9 @@ from attrs import frozen
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.bench import Closed
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 
 REFUSED = "no"
 """Keys of changes that the provider refuses begin so."""
@@ -90,10 +91,10 @@ async def double(lab: Lab) -> Doubled:
     """After each change that is accepted, its answer comes again; then follows one that is refused."""
     outcomes = list[Outcome[CustomerPoints]]()
     with (
-        bench("bonifiq", f'[[fault]]\nfault = "400"\nkey = "{REFUSED}-*"\n') as provider,
+        keyed_bench(f'[[fault]]\nfault = "400"\nkey = "{REFUSED}-*"\n') as provider,
         _doubler(provider.url) as way,
     ):
-        async with BonifiQClient(provider.basic, base_url=way.url) as client:
+        async with BonifiQClient(provider.credentials, base_url=way.url) as client:
             for number in range(lab.scale.keys):
                 for kind in ("yes", REFUSED):
                     change = CashbackChange(f"c-{kind}", Decimal(1), "doubled", f"{kind}-{number}")
@@ -127,7 +128,7 @@ def own_answer(record: Doubled) -> Finding:
 
 DOUBLED: Experiment = experiment(
     "doubled",
-    "BonifiQ",
+    TITLE,
     double,
     {"own-answer": ("an answer that is doubled counts for its own change alone", own_answer)},
 )

@@ -15,8 +15,9 @@ from bonifiq_async._model.outcome import Effect
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange
-from bonifiq_async.verification.bench import Bench, Closed, bench
+from bonifiq_async.verification.bench import Closed
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, KeyedBench, keyed_bench
 
 ASKED = 2
 """Seconds that the first call of a round is asked to wait."""
@@ -155,7 +156,7 @@ async def hear(lab: Lab) -> Record:
     rounds = list[Round]()
     script = f'[[fault]]\nfault = "429-seconds"\nkey = "{FIRST}-*"\nretry_after = {ASKED}\n'
     fronts = dict[int, _Front]()
-    with bench("bonifiq", script) as provider, _slow(fronts):
+    with keyed_bench(script) as provider, _slow(fronts):
         for turn in range(max(1, lab.scale.holds // 2)):
             async with asyncio.TaskGroup() as together:
                 tasks = [
@@ -173,7 +174,7 @@ Make = Callable[[str], Coroutine[None, None, None]]
 
 
 async def _round(
-    provider: Bench,
+    provider: KeyedBench,
     fronts: dict[int, _Front],
     act: Callable[[_Front, Make, str, tuple[str, ...]], Awaitable[tuple[float, bool]]],
     what: str,
@@ -189,7 +190,7 @@ async def _round(
         if session is not None:
             await stack.enter_async_context(session)
         url = f"http://127.0.0.1:{port}"
-        made = BonifiQClient(provider.basic, base_url=url, retry=ONCE, session=session)
+        made = BonifiQClient(provider.credentials, base_url=url, retry=ONCE, session=session)
         client = await stack.enter_async_context(made)
 
         async def make(key: str) -> None:
@@ -201,7 +202,7 @@ async def _round(
 
 
 @asynccontextmanager
-async def _fronted(provider: Bench, fronts: dict[int, _Front]) -> AsyncIterator[int]:
+async def _fronted(provider: KeyedBench, fronts: dict[int, _Front]) -> AsyncIterator[int]:
     """Put a front before the provider, and give its port."""
     front = _Front(urlsplit(provider.url).port or 0)
     server = await asyncio.start_server(front.pass_on, "127.0.0.1", 0)
@@ -279,7 +280,7 @@ def kept(record: Record, what: str) -> Finding:
 
 HOLDS: Experiment = experiment(
     "holds",
-    "BonifiQ",
+    TITLE,
     hear,
     {
         "hold-at-head": (

@@ -13,7 +13,7 @@ from bonifiq_async._model.money import EXACT
 from bonifiq_async.bonifiq.payloads import CashbackChange
 from bonifiq_async.ledger.protocol import DONE, State
 from bonifiq_async.ledger.sqlite.reader import Recorded, recorded
-from bonifiq_async.verification.bench import Closed, bench, counting, digest_of
+from bonifiq_async.verification.bench import Closed, counting, digest_of
 from bonifiq_async.verification.finding import (
     Experiment,
     Figures,
@@ -23,6 +23,7 @@ from bonifiq_async.verification.finding import (
     experiment,
     found,
 )
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 from bonifiq_async.verification.killing import (
     APPLIED,
     IN_FLIGHT,
@@ -88,7 +89,7 @@ async def run(lab: Lab) -> Record:
     files = {f"f{at}": _made_up(lab, f"f{at}", size.changes // size.files) for at in range(size.files)}
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\n"
     places, early = asyncio.Semaphore(size.at_once), list[str]()
-    with bench("bonifiq", script, ledgers=lab.folder) as provider:
+    with keyed_bench(script, ledgers=lab.folder) as provider:
 
         async def applied(group: str, kills: int) -> Course:
             async with places:
@@ -266,7 +267,7 @@ def _timeline(record: Record) -> Timeline:
 
 KILLED: Experiment = experiment(
     "killed",
-    "BonifiQ",
+    TITLE,
     run,
     {
         "once": ("a change takes effect once, whatever fails and whatever is killed", once),

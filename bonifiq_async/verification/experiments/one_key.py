@@ -11,8 +11,9 @@ from bonifiq_async._model.outcome import Outcome
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
-from bonifiq_async.verification.bench import MOVED, Closed, bench
+from bonifiq_async.verification.bench import MOVED, Closed
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 
 CALLERS = 4
 """Calls of each client with one key at once."""
@@ -30,13 +31,13 @@ class Record:
 async def run(lab: Lab) -> Record:
     """Two clients on one ledger make the same change at once, and another one under its key after it."""
     same, other = list[Outcome[CustomerPoints]](), list[Outcome[CustomerPoints]]()
-    with bench("bonifiq", "[latency]\nseconds = 0.01\n") as provider:
+    with keyed_bench("[latency]\nseconds = 0.01\n") as provider:
         path = lab.folder / "keys.ledger"
         async with (
             SqliteLedger(path) as one,
             SqliteLedger(path) as two,
-            BonifiQClient(provider.basic, base_url=provider.url, ledger=one) as first,
-            BonifiQClient(provider.basic, base_url=provider.url, ledger=two) as second,
+            BonifiQClient(provider.credentials, base_url=provider.url, ledger=one) as first,
+            BonifiQClient(provider.credentials, base_url=provider.url, ledger=two) as second,
         ):
 
             async def contend(number: int) -> None:
@@ -72,6 +73,6 @@ def one_change(record: Record) -> Finding:
 
 
 KEYS: Experiment = experiment(
-    "keys", "BonifiQ", run, {"one-key": ("one key is one change, however many ask at once", one_change)}
+    "keys", TITLE, run, {"one-key": ("one key is one change, however many ask at once", one_change)}
 )
 """Keys that are used many times at once."""

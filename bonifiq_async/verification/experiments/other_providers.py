@@ -1,19 +1,24 @@
-"""Raba7ni under faults and kills: the provider does not de-duplicate, and still nothing moves twice."""
+"""The other providers of the registry under faults and kills: with keys or without, nothing moves twice."""
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from attrs import frozen
 
-from bonifiq_async._model.money import EXACT
+from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Effect
+from bonifiq_async._provider import registry
+from bonifiq_async._provider.spec import ProviderSpec
+from bonifiq_async._provider.trial import TrialFiles
 from bonifiq_async.ledger.protocol import DONE, State
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, recorded
 from bonifiq_async.sandbox.faults import TRANSIENT
-from bonifiq_async.verification.bench import Closed, bench, counting
+from bonifiq_async.verification.bench import Closed, bench, counting, credentials_of
 from bonifiq_async.verification.finding import (
+    Claims,
     Experiment,
     Figures,
     Finding,
@@ -22,6 +27,7 @@ from bonifiq_async.verification.finding import (
     experiment,
     found,
 )
+from bonifiq_async.verification.keyed_provider import TITLE
 from bonifiq_async.verification.killing import (
     APPLIED,
     IN_FLIGHT,
@@ -34,11 +40,9 @@ from bonifiq_async.verification.killing import (
 )
 from bonifiq_async.verification.scale import FAULT_RATE
 
-NAME = "earned"
+NAME = "changes"
 LEDGER, OUT = f"{NAME}.csv.ledger", f"{NAME}.jsonl"
-MEMBERS = 200
-SHARE = Decimal("0.05")
-"""What the sandbox's card gives for a purchase."""
+CUSTOMERS = 200
 UNKNOWN = Effect.UNKNOWN.name.lower()
 ENDS = (0, 4)
 """Exit codes of a run that has come to its end: all is applied, or some is not known."""
@@ -46,7 +50,7 @@ ENDS = (0, 4)
 
 @frozen
 class Record:
-    """What was meant (member and share by key), how it came to its end, and what the provider saw.
+    """What was meant (customer and movement by key), how it came to its end, and what the provider saw.
 
     `stand` is how each stands in the ledger at last. Of the files that were `searched` for credentials,
     `leaks` have one.
@@ -73,15 +77,15 @@ class Record:
         )
 
 
-async def run(lab: Lab) -> Record:
-    """Apply a file of purchases in a child that is killed at random moments and run again."""
+async def run(lab: Lab, spec: ProviderSpec) -> Record:
+    """Apply a file of changes of a provider in a child that is killed at random moments and run again."""
     size, path = lab.scale, lab.folder / NAME
     names = ", ".join(f'"{name}"' for name in (*TRANSIENT, "html-before", "html-after"))
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\namong = [{names}]\n"
-    meant = _made_up(lab, size.earnings)
-    with bench("raba7ni", script) as provider:
-        when = moments(lab.chance("earning kills"), size.earnings, size.earning_kills)
-        command, out = apply(NAME, "--provider", "raba7ni"), lab.folder / OUT
+    meant = _made_up(lab, spec, size.others)
+    with bench(spec, credentials_of(spec), script) as provider:
+        when = moments(lab.chance(f"{spec.name} kills"), size.others, size.other_kills)
+        command, out = apply(NAME, "--provider", spec.name), lab.folder / OUT
         with counting(provider, lab.tell):
             course = await to_the_end(provider, command, path, when, lambda: told_in(out))
         held, _ = searched(lab.folder, provider.secrets())
@@ -91,27 +95,30 @@ async def run(lab: Lab) -> Record:
     return Record(meant, course, closed, stand, tuple(held), leaks)
 
 
-def _made_up(lab: Lab, count: int) -> dict[str, tuple[str, Decimal]]:
-    """Write a file of purchases, each with a reference of its own; return member and share by key."""
-    meant = dict[str, tuple[str, Decimal]]()
+def _made_up(lab: Lab, spec: ProviderSpec, count: int) -> dict[str, tuple[str, Decimal]]:
+    """Write a file of changes, each under a key of its own; return customer and movement by key."""
+    files: object = spec.files.load(object)
+    if not isinstance(files, TrialFiles):
+        raise TypeError(f"the files of {spec.name} make no rows up")
+    rows = {
+        f"order-{number}": files.trial_row(number % CUSTOMERS + 1, Decimal(number + 1), f"order-{number}")
+        for number in range(count)
+    }
     with (lab.folder / f"{NAME}.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("operation", "card_id", "member_id", "amount", "reference", "key"))
-        for number in range(count):
-            key, member, amount = f"order-{number}", str(number % MEMBERS + 1), Decimal(number + 1)
-            writer.writerow(("earn", 10, member, amount, key, key))
-            meant[key] = (member, EXACT.multiply(amount, SHARE))
-    return meant
+        writer = csv.DictWriter(file, next(iter(rows.values())).cells)
+        writer.writeheader()
+        writer.writerows(row.cells for row in rows.values())
+    return {key: (row.customer, row.moves) for key, row in rows.items()}
 
 
 def never_twice(record: Record) -> Finding:
-    """Each earning took effect once at the most, as it was meant; what is reported is what happened."""
+    """Each change took effect once at the most, as it was meant; what is reported is what happened."""
     effects = record.closed.effects()
     problems = [f"{key} took effect {count} times" for key, count in effects.items() if count > 1]
     problems += [
-        f"{key} moved {amount} for member {member}, which was not in the file"
-        for member, amount, key in record.closed.history
-        if record.meant.get(key) != (member, amount)
+        f"{key} moved {amount} for {customer}, which was not in the file"
+        for customer, amount, key in record.closed.history
+        if record.meant.get(key) != (customer, amount)
     ]
     problems += _needless(record)
     for key, effect in record.course.told.items():
@@ -130,7 +137,7 @@ def never_twice(record: Record) -> Finding:
 
 
 def _needless(record: Record) -> list[str]:
-    """Name the doubts of well answered earnings beyond those that a kill can have met in flight."""
+    """Name the doubts of well answered changes beyond those that a kill can have met in flight."""
     answered = {each.key for each in record.closed.seen if each.key and not each.fault}
     doubts = sum(record.course.told.get(key) not in APPLIED for key in answered)
     excused = IN_FLIGHT * len(record.course.kills)
@@ -160,24 +167,33 @@ def secret(record: Record) -> Finding:
     return found(record.figures(), problems, met=record.searched, note=note)
 
 
-def _timeline(record: Record) -> Timeline:
-    return record.closed.timeline(
-        "Earnings, killed and run again", [kill.moment for kill in record.course.kills]
-    )
+def _timeline(spec: ProviderSpec, record: Record) -> Timeline:
+    name = f"A file of {spec.title}, killed and run again"
+    return record.closed.timeline(name, [kill.moment for kill in record.course.kills])
 
 
-NEVER: Experiment = experiment(
-    "never",
-    "Raba7ni",
-    run,
-    {
-        "never-twice": (
-            "an earning takes effect once at the most, as meant and reported; the provider knows no keys",
-            never_twice,
-        ),
-        "no-blind-repeat": ("what may have left is not sent again, by no process", no_blind_repeat),
-        "raba7ni-secrets": ("no credential is in a ledger or an output", secret),
-    },
-    _timeline,
-)
-"""Earnings under faults and kills."""
+CLAIMS: Claims[Record] = {
+    "never-twice": ("a change takes effect once at the most, as meant and reported", never_twice),
+    "no-blind-repeat": ("what may have left is not sent again, by no process", no_blind_repeat),
+    "secrets": ("no credential is in a ledger or an output", secret),
+}
+
+
+def of_provider(spec: ProviderSpec, taken: Collection[str]) -> Experiment:
+    """Return the experiment with a provider; names that are `taken` have the provider's before them."""
+    keyed = any(each.repeat is RepeatClass.KEYED for each in spec.operations.load(tuple))
+    named = {
+        f"{spec.name}-{name}" if name in taken else name: claim
+        for name, claim in CLAIMS.items()
+        if not (keyed and name == "no-blind-repeat")  # a key makes a repeat safe
+    }
+    return experiment(spec.name, spec.title, partial(run, spec=spec), named, partial(_timeline, spec))
+
+
+def with_others(tried: Sequence[Experiment]) -> tuple[Experiment, ...]:
+    """Return what is `tried` with one provider, and an experiment for each other of the registry."""
+    every = [*tried]
+    for spec in registry.specs():
+        if spec.title != TITLE:
+            every.append(of_provider(spec, [claim for each in every for claim in each.claims]))
+    return tuple(every)

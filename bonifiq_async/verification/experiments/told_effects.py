@@ -13,8 +13,9 @@ from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
-from bonifiq_async.verification.bench import MOVED, Closed, bench
+from bonifiq_async.verification.bench import MOVED, Closed
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 
 AMONG = (*TRANSIENT, "html-before", "html-after", "400", "401", "403", "404", "409", "422")
 RATE = 0.6
@@ -51,13 +52,13 @@ async def run(lab: Lab) -> Record:
         for number in range(lab.scale.doubtful)
     ]
     runs = []
-    with bench("bonifiq", script) as provider:
+    with keyed_bench(script) as provider:
         for _ in range(RUNS):
             places = asyncio.Semaphore(AT_ONCE)
             async with (
                 SqliteLedger(lab.folder / "doubt.ledger") as ledger,
                 BonifiQClient(
-                    provider.basic, base_url=provider.url, retry=IMPATIENT, ledger=ledger
+                    provider.credentials, base_url=provider.url, retry=IMPATIENT, ledger=ledger
                 ) as client,
             ):
 
@@ -108,7 +109,7 @@ def counts(record: Record) -> Finding:
 
 DOUBT: Experiment = experiment(
     "doubt",
-    "BonifiQ",
+    TITLE,
     run,
     {
         "worst-effect": ("what may have changed is reported as unknown until it is known, over runs", worst),

@@ -14,8 +14,9 @@ from bonifiq_async.ledger.memory import MemoryLedger
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 from bonifiq_async.sandbox.faults import TRANSIENT
-from bonifiq_async.verification.bench import Closed, Seen, bench
+from bonifiq_async.verification.bench import Closed, Seen
 from bonifiq_async.verification.finding import Experiment, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 from bonifiq_async.verification.scale import FAULT_RATE
 
 PATIENT = RetryPolicy(max_attempts=12, base=0.005, cap=0.05, quota=1_000_000)
@@ -41,14 +42,14 @@ async def share(lab: Lab) -> Shared:
     names = ", ".join(f'"{name}"' for name in TRANSIENT if name.endswith("-after"))
     script = f"rate = {FAULT_RATE}\nseed = {lab.seed}\namong = [{names}]\n"
     runs = list[Mapping[str, Outcome[CustomerPoints]]]()
-    with bench("bonifiq", script) as provider:
+    with keyed_bench(script) as provider:
 
         async def made(
             owner: str, names: Sequence[str], ledger: Ledger
         ) -> Mapping[str, Outcome[CustomerPoints]]:
             changes = [CashbackChange(f"{owner}-{name}", Decimal(1), "key", name) for name in names]
             async with BonifiQClient(
-                provider.basic, base_url=provider.url, retry=PATIENT, ledger=ledger
+                provider.credentials, base_url=provider.url, retry=PATIENT, ledger=ledger
             ) as client:
                 batch = CashbackBatch(client, flow=FlowControl(max_in_flight=20))
                 return {each.change.change_key: each async for each in batch.run(changes)}
@@ -84,7 +85,7 @@ def told_apart(record: Shared) -> Finding:
 
 SHARED: Experiment = experiment(
     "shared",
-    "BonifiQ",
+    TITLE,
     share,
     {"used-keys": ("a key that another program has used is reported as such, and no other is", told_apart)},
 )

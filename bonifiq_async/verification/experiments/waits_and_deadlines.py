@@ -12,8 +12,9 @@ from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.bonifiq.client import BonifiQClient
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
-from bonifiq_async.verification.bench import Closed, bench
+from bonifiq_async.verification.bench import Closed
 from bonifiq_async.verification.finding import Experiment, Figures, Finding, Lab, experiment, found
+from bonifiq_async.verification.keyed_provider import TITLE, keyed_bench
 
 BETWEEN = 60
 """Requests between two that are asked to wait."""
@@ -62,9 +63,9 @@ async def hold(lab: Lab) -> WaitsRecord:
         for number in range(BETWEEN * (holds + 1))
     ]
     told: dict[str, Sequence[Attempt]] = {}
-    with bench("bonifiq", script) as provider:
+    with keyed_bench(script) as provider:
         async with BonifiQClient(
-            provider.basic, base_url=provider.url, pool=PoolLimits(connections=IN_FLIGHT)
+            provider.credentials, base_url=provider.url, pool=PoolLimits(connections=IN_FLIGHT)
         ) as client:
             batch: CashbackBatch[CashbackChange, CustomerPoints] = CashbackBatch(
                 client, flow=FlowControl(max_in_flight=IN_FLIGHT)
@@ -126,11 +127,11 @@ async def haste(lab: Lab) -> Hasty:
     )
     calls: dict[str, tuple[float, float]] = {}
     left, at_once = list(range(lab.scale.hasty)), 100
-    with bench("bonifiq", script) as provider:
+    with keyed_bench(script) as provider:
         while left:
             # A wait of a day holds the whole client: each round has a new one.
             turn, left = left[:at_once], left[at_once:]
-            async with BonifiQClient(provider.basic, base_url=provider.url) as client:
+            async with BonifiQClient(provider.credentials, base_url=provider.url) as client:
 
                 async def call(number: int) -> None:
                     began = time.monotonic()
@@ -168,7 +169,7 @@ def limits() -> Sequence[Experiment]:
     return (
         experiment(
             "hold",
-            "BonifiQ",
+            TITLE,
             hold,
             {
                 "retry-after": (
@@ -179,7 +180,7 @@ def limits() -> Sequence[Experiment]:
         ),
         experiment(
             "haste",
-            "BonifiQ",
+            TITLE,
             haste,
             {"deadline": ("one deadline covers queue, attempts, waits and answers", in_time)},
         ),
