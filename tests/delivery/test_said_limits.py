@@ -1,6 +1,7 @@
 """What an answer says of limits comes to the batch's limiter: of each answer, on both ways."""
 
 import asyncio
+import time
 
 from conftest import CHANGED, change, fast, http, read_request
 
@@ -12,6 +13,12 @@ from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 SAID = (
     http(b"", 'RateLimit: "default";r=0;t=1', status="429 Too Many Requests"),
     http(CHANGED, "X-RateLimit-Limit: 100", "X-RateLimit-Remaining: 99", "X-RateLimit-Reset: 60"),
+    http(
+        CHANGED,
+        "X-RateLimit-Limit: 100",
+        "X-RateLimit-Remaining: 98",
+        f"X-RateLimit-Reset: {time.time() + 600:.0f}",
+    ),
     http(CHANGED),
 )
 """What the provider answers, one after the other."""
@@ -35,8 +42,10 @@ async def test_the_limiter_gets_what_each_answer_says(way, raw_server, monkeypat
         BasicCredentials("u", "p"), base_url=await raw_server(answer), retry=fast()
     ) as client:
         batch = CashbackBatch(client, flow=FlowControl(initial=1, max_in_flight=1))
-        outcomes = [each async for each in batch.run([change("1", customer="A"), change("2", customer="B")])]
-    assert [len(each.attempts) for each in outcomes] == [2, 1]
+        outcomes = [each async for each in batch.run([change(name, customer=name) for name in "ABC"])]
+    assert [len(each.attempts) for each in outcomes] == [2, 1, 1]
+    [by_moment] = samples.pop(2).allowances
+    assert 0 < (by_moment.reset or 0) <= 601
     assert [(each.status, each.allowances) for each in samples] == [
         (429, (Allowance(None, 0, 1),)),
         (200, (Allowance(100, 99, 60),)),

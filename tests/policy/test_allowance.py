@@ -40,6 +40,7 @@ def x(
     return [(name, value) for name, value in said.items() if value is not None]
 
 
+POLICY = '"default";q=100;w=60'
 A_MINUTE = ("RateLimit-Policy", "100;w=60")
 HALF = Allowance(100, 50, 30)
 AT_ANY_TIME = Allowance(100, 50)
@@ -63,6 +64,7 @@ LEFT = {
     "twice the same": ([*x(), *x()], HALF),
     "joined by a proxy": (x(limit="100, 100", remaining="50,50", reset="30, 30"), HALF),
     "twice, and they differ": ([*x(), ("x-ratelimit-remaining", "49")], Allowance(100, None, 30)),
+    "twice, and one is no number": (x(remaining="50, x"), Allowance(100, None, 30)),
     "limits that differ": (x(limit="100, 50"), Allowance(None, 50, 30)),
     "moments of two roundings": ([*x(), ("x-ratelimit-reset", "31")], Allowance(100, 50, 31)),
     "moments that differ": ([*x(), ("x-ratelimit-reset", "32")], AT_ANY_TIME),
@@ -80,9 +82,11 @@ LEFT = {
     "now": (x(reset="0"), AT_ANY_TIME),
     "a year and a day": (x(reset=f"{FARTHEST + 1:.0f}"), AT_ANY_TIME),
     "a year and a day from now": (x(reset=f"{NOW + FARTHEST + 1:.0f}"), AT_ANY_TIME),
-    "too long to be read": (x(remaining="0" * LONGEST_TEXT + "1"), Allowance(100, None, 30)),
+    "too long to be read": (x(remaining="50" + "," * LONGEST_TEXT), Allowance(100, None, 30)),
     "after its window": ([*x(reset="62"), A_MINUTE], Allowance(100, 50, None, 60)),
     "at the end of its window": ([*x(reset="61"), A_MINUTE], Allowance(100, 50, 61, 60)),
+    "a policy that has a name": ([*x(), ("RateLimit-Policy", POLICY)], Allowance(100, 50, 30, 60)),
+    "a policy of bytes": ([*x(), ("RateLimit-Policy", f'{POLICY};qu="content-bytes"')], HALF),
     "a window of nothing": (x(limit="100, 100;w=0"), HALF),
     "a window that is no number": (x(limit="100, 100;w=x"), HALF),
     "nothing left": (x(remaining="0"), Allowance(100, 0, 30)),
@@ -108,12 +112,12 @@ def test_what_is_believed(headers: list[tuple[str, str]], believed: Allowance | 
     assert read(*headers) == (() if believed == () else (believed,))
 
 
-POLICY = '"default";q=100;w=60'
 NAMED = {
     "with its policy": (('"default";r=50;t=30',), POLICY, [Allowance(100, 50, 30, 60)]),
     "a name without quotes": (("default;r=50;t=30",), POLICY, [Allowance(100, 50, 30, 60)]),
     "a name with signs in it": (('"a,b;c=d\\"";r=5;t=3',), '"a,b;c=d\\"";q=9;w=6', [Allowance(9, 5, 3, 6)]),
     "a policy alone": ((), POLICY, [Allowance(100, None, None, 60)]),
+    "a policy that cannot be read": (("default;r=50;t=30",), "default;q=-1;w=60", [Allowance(None, 50, 30)]),
     "a policy without a window": (('"default";r=50',), '"default";q=100', [Allowance(100, 50)]),
     "a state alone": (('"default";r=50;t=30',), "", [Allowance(None, 50, 30)]),
     "two states": (
@@ -124,6 +128,7 @@ NAMED = {
     "in two headers": (('"a";r=5;t=3', '"b";r=1;t=3'), "", [Allowance(None, 1, 3), Allowance(None, 5, 3)]),
     "twice the same": (('"a";r=5;t=3', '"a";r=5;t=3'), "", [Allowance(None, 5, 3)]),
     "twice, and they differ": (('"a";r=5;t=3', '"a";r=6;t=3'), "", []),
+    "two that say the same": (('"a";r=5;t=3', '"b";r=5;t=3'), "", [Allowance(None, 5, 3)]),
     "two partitions": (
         ('"a";r=5;t=3;pk=:eA==:, "a";r=6;t=3;pk=:eQ==:',),
         "",

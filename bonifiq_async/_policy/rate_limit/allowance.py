@@ -39,6 +39,8 @@ READ: Mapping[str, tuple[str, str]] = {
     "x-shopify-shop-api-call-limit": ("shopify", "used/limit"),
 }
 """The headers that are read: of each, what it belongs to, and which part of that it says."""
+NUMBERS = (*ROLES, "used/limit")
+"""The parts that say one number each."""
 REQUESTS = ("request", "requests")
 """The units of a quota of requests; others count bytes, or what is in flight at once."""
 
@@ -118,36 +120,46 @@ def allowances(headers: Headers, *, now: float) -> tuple[Allowance, ...]:
     states: list[_State] = []
     policies: list[_Policy] = []
     for group, parts in said.items():
-        states += [*_by_name(parts.get("state", ()), reference), _by_header(group, parts, reference)]
-        policies += _policies([*parts.get("policy", ()), *parts.get("limit", ())])
+        if "state" in parts:
+            states += _by_name(parts["state"], reference)
+        if any(part in parts for part in NUMBERS):
+            states.append(_by_header(group, parts, reference))
+        for part in ("policy", "limit"):
+            if part in parts:
+                policies += _policies(parts[part])
     found = [each for each in _joined(states, policies) if each is not None]
+    return tuple(found) if len(found) < 2 else tuple(sorted(_distinct(found), key=lambda each: each.pace))
+
+
+def _distinct(found: Sequence[Allowance]) -> list[Allowance]:
+    """Return those that say something that no other says."""
     distinct: list[Allowance] = []
     for each in found:
-        if not any(each.says_no_more_than(other) for other in (*distinct, *found) if each != other):
-            distinct += [] if each in distinct else [each]
-    return tuple(sorted(distinct, key=lambda each: each.pace))
+        if each not in distinct and not any(
+            each.says_no_more_than(other) for other in found if each != other
+        ):
+            distinct.append(each)
+    return distinct
 
 
 def _joined(states: Sequence[_State], policies: Sequence[_Policy]) -> Iterator[Allowance | None]:
-    """Yield each state together with its policy, then the policies of which no state is said."""
-    left = list(policies)
+    """Yield each state together with its policy, then each policy."""
     for state in states:
         own = [each for each in policies if _is_of(each, state)]
         if not all(each.counted for each in own):
             continue
         policy = own[0] if own and all(each == own[0] for each in own) else _Policy()
-        left = [each for each in left if each != policy]
         limit = policy.limit if state.limit is None else state.limit
         window = policy.window if state.window is None else state.window
         yield _believed(limit, state.remaining, state.reset, window)
-    for each in left:
+    for each in policies:
         yield _believed(each.limit, None, None, each.window) if each.counted else None
 
 
 def _is_of(policy: _Policy, state: _State) -> bool:
     if state.name is not None:
         return policy.name == state.name
-    return policy.name is None and policy.limit is not None and policy.limit == state.limit
+    return policy.counted and policy.limit == state.limit
 
 
 def _believed(
@@ -206,12 +218,11 @@ def _by_name(values: Iterable[str], reference: float) -> Iterator[_State]:
 def _policies(values: Iterable[str]) -> Iterator[_Policy]:
     """Read `"default";q=100;w=60`, and the form before it: `100;w=60`."""
     for item, more in members(values):
-        limit = number(item)
-        if limit is not None and _window(more):
-            yield _Policy(None, limit, number(_window(more)))
-        elif limit is None and "q" in more:
-            counted = more.get("qu", "requests") in REQUESTS
-            yield _Policy(item, number(more["q"]), number(_window(more)), counted)
+        limit, window = number(item), _window(more)
+        if limit is not None and window is not None:
+            yield _Policy(None, limit, number(window))
+        elif (quota := number(more.get("q"))) is not None:
+            yield _Policy(item, quota, number(window), more.get("qu", "requests") in REQUESTS)
 
 
 def _window(more: Mapping[str, str]) -> str | None:

@@ -15,7 +15,7 @@ FARTHEST = 366 * 86_400.0
 MOST_MEMBERS = 16
 """Members of a list that are read."""
 
-_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _MEMBER = re.compile(rf'(?:{_QUOTED}|[^",])+')
 _PART = re.compile(rf'(?:{_QUOTED}|[^";])+')
@@ -28,8 +28,11 @@ def members(values: Iterable[str]) -> list[tuple[str, Mapping[str, str]]]:
 
     As in `100;w=60`, without the quotes around either. What is quoted stays whole.
     """
+    whole = ",".join(values)
+    if _NUMBER.fullmatch(whole):  # as most are
+        return [(whole, {})]
     found: list[tuple[str, Mapping[str, str]]] = []
-    for text in _MEMBER.findall(",".join(values))[:MOST_MEMBERS]:
+    for text in _MEMBER.findall(whole)[:MOST_MEMBERS]:
         item, *more = [part.strip() for part in _PART.findall(text)] or [""]
         pairs = [part.partition("=") for part in more]
         found.append((item.strip('"'), {key.strip(): value.strip(' "') for key, _, value in pairs}))
@@ -62,12 +65,12 @@ def until(text: str, reference: float) -> float | None:
     if seconds < FIRST_MOMENT:
         return seconds
     ends = (seconds / scale - reference for scale in _SCALES)
-    return next((end for end in ends if 0 < end <= FARTHEST), None)
+    return next((end for end in ends if end <= FARTHEST), None)
 
 
 def _date(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return epoch_of(_OFFSET.sub("", text))
