@@ -1,4 +1,4 @@
-"""Which setting a run asks for that stopped before anything succeeded."""
+"""The setting to correct that a run names when it stopped before any success."""
 
 import re
 
@@ -37,7 +37,7 @@ def test_the_setting_that_is_probably_wrong(error, words: str | None) -> None:
     assert advice is None if words is None else re.match(words, advice)
 
 
-def test_a_ledger_that_has_doubts_of_the_wrong_address_is_told_of() -> None:
+def test_a_ledger_with_doubts_of_the_wrong_address_is_named() -> None:
     advice = setting_to_look_at(NotAppliedError("no", status=502), NAMES, "http://h", bound=True)
     assert "--same-account" in advice
 
@@ -51,10 +51,10 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("answer", "words"), WRONG.values(), ids=WRONG)
-def test_a_wrong_address_stops_the_command_which_goes_on_at_the_right_one(
+def test_a_wrong_address_stops_the_command_and_the_right_one_lets_it_go_on(
     answer: bytes, words: str, console: Console, sandbox
 ) -> None:
-    """Most rows were not sent; those that were left nothing behind, and all are applied once."""
+    """Most rows were not sent; those that were sent changed nothing, and all are applied once."""
     console.write("changes.csv", *rows(100))
     command = ("apply", "changes.csv", "--yes", "--give-up-at-start", "1", "--max-in-flight", "8")
     right = sandbox()

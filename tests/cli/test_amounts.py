@@ -59,7 +59,7 @@ def shown(draw: st.DrawFn) -> tuple[str, str, Decimal]:
 @example(("1.234,50", COMMA, Decimal("1234.50")))
 @example(("1,234", POINT, Decimal(1234)))
 def test_an_amount_is_what_is_shown_or_nothing(case: tuple[str, str, Decimal]) -> None:
-    """Under the mark of its locale it is exact; where another mark has a reading too, that is no proof."""
+    """With the mark of its locale it is exact; where the other mark has a reading too, nothing is proved."""
     text, mark, amount = case
     read = readings(text, SYMBOLS)
     assert read[mark] == amount
@@ -72,7 +72,7 @@ def test_an_amount_is_what_is_shown_or_nothing(case: tuple[str, str, Decimal]) -
 def test_a_column_is_read_as_it_was_shown_or_refused(
     cases: list[tuple[str, str, Decimal]], plain: bool
 ) -> None:
-    """Every cell of one locale: the mark that is found is that of the locale, or it changes nothing."""
+    """Every cell of one locale: the mark that is found is that of the locale, or makes no difference."""
     mark = cases[0][1]
     evidence = MarkEvidence(SYMBOLS)
     column = [(text, amount) for text, each, amount in cases if each == mark]
@@ -94,7 +94,7 @@ def test_a_column_is_read_as_it_was_shown_or_refused(
 
 @given(st.text("0123456789.,-+()R$ \u00a0", max_size=12))
 def test_no_text_has_a_reading_of_other_digits(text: str) -> None:
-    """Whatever stands there, a reading has its digits and no others, in their order."""
+    """Whatever the text is, a reading has its digits and no others, in their order."""
     for mark, amount in readings(text, SYMBOLS).items():
         whole = "".join(each for each in text if each.isdigit())
         assert f"{abs(amount):f}".replace(".", "").lstrip("0") == whole.lstrip("0"), mark
@@ -117,5 +117,5 @@ def test_what_is_no_amount_has_no_reading(text: str) -> None:
     assert read_amount(text, POINT, SYMBOLS)[1] is ProblemKind.NO_AMOUNT
 
 
-def test_a_mark_that_was_said_needs_no_proof() -> None:
+def test_a_mark_given_as_an_option_needs_no_proof() -> None:
     assert mark_of("value", MarkEvidence(), ",", plain=False) == Fact(",", "said")

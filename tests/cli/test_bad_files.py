@@ -106,8 +106,8 @@ def test_a_bad_json_line_is_named(console, sandbox, row):
     assert sandbox.books.requests == 0
 
 
-def test_a_key_said_twice_counts_once_and_a_torn_key_counts_not_at_all(console, sandbox):
-    """Same key and same change: collapsed and said. Same key, other change: both rows refused."""
+def test_a_repeated_key_counts_once_and_a_conflicting_key_not_at_all(console, sandbox):
+    """Same key and same change: sent once, and reported. Same key, other change: both rows refused."""
     file = console.write(
         "changes.csv", HEADER, "a,1.0,r,once", "b,2,r,torn", "a,1.00,r,once", "b,3,r,torn", "b,2,r,torn"
     ).name
@@ -193,7 +193,7 @@ def test_what_is_sent_is_what_was_checked(console, sandbox, monkeypatch):
 
 
 def test_the_file_of_changes_is_never_the_outcome_file(console, sandbox):
-    """By another name neither."""
+    """Not even under another name."""
     file = console.write("changes.csv", HEADER, "a,1,r,k")
     (console.folder / "link.csv").hardlink_to(file)
     for name in ("changes.csv", "link.csv"):
@@ -203,7 +203,7 @@ def test_the_file_of_changes_is_never_the_outcome_file(console, sandbox):
 
 
 def test_a_column_that_means_nothing_is_named(console):
-    """It may be a misspelt one."""
+    """Its name may be misspelt."""
     console.write("changes.csv", f"{HEADER},customer_reson", "a,1,r,k,thanks")
     ended = console("check", "changes.csv")
     assert ended.code == 0

@@ -30,7 +30,7 @@ def sandbox():
 
 
 def test_apply_twice_moves_money_once(console, sandbox):
-    """The second run finds every change done, and both account for every row on standard output."""
+    """The second run finds every change applied, and both report every row on standard output."""
     console.write("changes.csv", *rows(200))
     first = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
     second = console("apply", "changes.csv", "--yes", "--json", "--out", "out.jsonl", sandbox=sandbox)
@@ -64,8 +64,8 @@ def test_what_is_about_to_be_sent_is_shown_and_a_dry_run_sends_nothing(console, 
     assert sandbox.books.requests == 0
 
 
-def test_without_a_terminal_nothing_is_sent_unasked(console, sandbox):
-    """It says which option sends."""
+def test_without_a_terminal_and_without_yes_nothing_is_sent(console, sandbox):
+    """The message names the option that sends."""
     console.write("changes.csv", *rows(1))
     ended = console("apply", "changes.csv", sandbox=sandbox)
     assert ended.code == Exit.USAGE
@@ -84,7 +84,7 @@ EXITS = {
 
 @pytest.mark.parametrize(("faults", "code"), EXITS.values(), ids=EXITS)
 def test_exit_codes(console, faults, code):
-    """As the documented table says; what is left is shown with its line."""
+    """As in the documented table; what is not settled is shown with its line."""
     console.write("changes.csv", *rows(3))
     with Sandbox(faults=FaultScript(faults)) as sandbox:
         ended = console("apply", "changes.csv", "--yes", "--max-in-flight", "1", sandbox=sandbox)
@@ -109,7 +109,7 @@ def test_of_several_exit_codes_the_first_documented_wins():
 
 
 def test_the_page_has_the_table_of_exit_codes():
-    """Word for word, so that neither drifts."""
+    """Word for word, so that the two stay equal."""
     page = (Path(__file__).parent.parent.parent / "docs" / "command-line.md").read_text()
     for code, meaning in MEANING.items():
         assert f"| {code.value} | {meaning}" in page
@@ -128,7 +128,7 @@ def test_single_calls(console, sandbox):
 
 
 def test_a_run_is_recorded_beside_its_file(console, sandbox):
-    """Said, private, shown by status, and of one account."""
+    """The ledger is named, private, shown by status, and has one account."""
     console.write("changes.csv", *rows(20))
     assert "changes.csv.ledger" in console("apply", "changes.csv", "--yes", sandbox=sandbox).err
     told = json.loads(console("status", "changes.csv.ledger", "--json").out)
@@ -143,13 +143,13 @@ def test_a_run_is_recorded_beside_its_file(console, sandbox):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", [0, 100, 600])
-def test_no_room_for_a_copy_of_the_file_is_said_in_one_sentence(tmp_path, room, monkeypatch):
-    """Before anything is sent. Where coverage is measured, the child has no room for that either."""
+@pytest.mark.parametrize("size", [0, 100, 600])
+def test_a_full_disk_for_the_copy_of_the_file_is_one_sentence(tmp_path, size, monkeypatch):
+    """Before anything is sent. Where coverage is measured, its file in the child does not fit either."""
     for name in [name for name in os.environ if name.startswith("COV")]:
         monkeypatch.delenv(name)
     (tmp_path / "changes.csv").write_text("\n".join(rows(200)))
-    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
     with Sandbox() as sandbox:
         running = process(sandbox, tmp_path, "apply", "changes.csv", "--yes", prelude=limit)
         _, said = running.communicate(timeout=60)
@@ -158,7 +158,7 @@ def test_no_room_for_a_copy_of_the_file_is_said_in_one_sentence(tmp_path, room, 
         assert sandbox.books.requests == 0
 
 
-def test_check_tells_valid_from_invalid(console):
+def test_check_distinguishes_valid_from_invalid(console):
     """Without credentials, since it sends nothing."""
     console.write("good.csv", *rows(3))
     console.write("bad.csv", HEADER, "a,x,r,1")
@@ -221,7 +221,7 @@ def test_a_change_cut_off_in_flight_is_unknown_never_not_tried(tmp_path):
 
 
 async def test_after_the_second_interrupt_no_other_counts(capsys):
-    """The first stops the batch, the second cancels; a third disturbs nothing that is told after that."""
+    """The first stops the batch, the second cancels; a third disturbs nothing that is reported after that."""
     told: list[str] = []
     batch = CashbackBatch(None)
     batch.stop = lambda: told.append("stop")
@@ -242,14 +242,14 @@ async def test_after_the_second_interrupt_no_other_counts(capsys):
     for number in (*numbers, signal.SIGINT):
         signal.raise_signal(number)
         for _ in range(5):
-            await asyncio.sleep(0)  # the loop hears of a signal through a socket
+            await asyncio.sleep(0)  # the loop learns of a signal through a socket
     go_on.set()
     assert await applying == (True, True)
     assert (told, applying.cancelling()) == (["stop", "cancelled"], 1)
 
 
 @pytest.mark.slow
-def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
+def test_a_reader_that_closes_its_end_does_not_end_a_run(tmp_path):
     """Standard error closed in the middle: every change is still applied and written down."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(100)))
     with Sandbox(faults=FaultScript(["400"] * 20)) as sandbox:
@@ -266,7 +266,7 @@ def test_a_reader_who_goes_does_not_end_a_run(tmp_path):
 
 @pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
-    """The file keeps whole lines; what it could not take is on standard error; the run can go on."""
+    """The file keeps whole lines; what it could not hold is on standard error; the run can go on."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(500)))
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
     command = ("apply", "changes.csv", "--yes", "--no-ledger", "--max-in-flight", "4", "--out", "out.jsonl")
@@ -356,7 +356,7 @@ def test_what_is_in_doubt_can_be_exported_applied_again_or_settled_by_hand(conso
         ]
         word = ("--as", "applied", "--note", "seen in the panel, ana")
         assert console("settle", "changes.csv.ledger", "--key", "ADD-c0-1-o0", *word).code == 0
-        for key in ("ADD-c0-1-o0", "ADD-c2-1-o2", "nobody's"):
+        for key in ("ADD-c0-1-o0", "ADD-c2-1-o2", "unknown"):
             refused = console("settle", "changes.csv.ledger", "--key", key, *word)
             assert (refused.code, "Nothing was settled" in refused.err) == (Exit.USAGE, True)
         console.write(

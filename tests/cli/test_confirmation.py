@@ -81,7 +81,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize(("plan", "to", "text"), QUESTIONS.values(), ids=QUESTIONS)
-def test_the_question_says_all_in_one_line(plan: Plan, to: Destination, text: str) -> None:
+def test_the_question_has_everything_in_one_line(plan: Plan, to: Destination, text: str) -> None:
     assert question(plan, to) == text
 
 
@@ -136,10 +136,10 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("plan", "consent", "answers", "code"), ANSWERS.values(), ids=ANSWERS)
-def test_who_agrees_to_what(
+def test_which_answers_agree(
     plan: Plan, consent: Consent, answers: Sequence[object], code: int | None, monkeypatch
 ) -> None:
-    """Every answer is asked for, and no more."""
+    """Each question is asked once, and no other."""
     left = iter(answers)
     monkeypatch.setattr(confirmation, "agreed", lambda _: next(left))
     monkeypatch.setattr(confirmation, "typed", lambda _: next(left))

@@ -1,4 +1,4 @@
-"""The console command in corners: what is settled from a ledger, what it says when it cannot go on."""
+"""Rare cases of the console command: settling from a ledger, and its messages when it cannot go on."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def sandbox():
 
 
 def _in_doubt(path: Path, sandbox: Sandbox, **texts: str) -> None:
-    """Leave a change in doubt in a ledger, as a program does that gives what no CSV file can."""
+    """Leave a change in doubt in a ledger, as a program does with texts that no CSV file can have."""
 
     async def leave() -> None:
         async with SqliteLedger(path) as ledger, client_for(sandbox, ledger=ledger) as client:
@@ -94,8 +94,8 @@ URLS = {
 
 @pytest.mark.parametrize("name", ["BONIFIQ_BASE_URL", "RABA7NI_BASE_URL"])
 @pytest.mark.parametrize(("url", "said"), URLS.items())
-def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, said):
-    """One that is set and empty, above all: it would be the provider's real address."""
+def test_a_base_url_that_must_be_a_mistake_is_refused_by_name(console, name, url, said):
+    """Above all one that is set but empty: the provider's real address would be used instead."""
     provider, _, _ = name.partition("_")
     given = {
         name: url,
@@ -114,14 +114,14 @@ def test_a_base_url_that_cannot_be_meant_is_refused_by_name(console, name, url, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
-@pytest.mark.parametrize("nobody", ["reader gone", "full"])
+@pytest.mark.parametrize("closed", ["reader gone", "full"])
 @pytest.mark.parametrize(("faults", "code"), [([], 0), (["400"], Exit.REFUSED)], ids=["applied", "refused"])
-def test_a_run_keeps_its_exit_code_when_nobody_takes_its_words(tmp_path, options, nobody, faults, code):
+def test_a_run_keeps_its_exit_code_when_its_output_cannot_be_written(tmp_path, options, closed, faults, code):
     """Nothing of it is "a bug" (1), and nothing is left to fail at the end of the process (120)."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(3)))
     reading, writing = os.pipe()
     os.close(reading)
-    out = os.open("/dev/full", os.O_WRONLY) if nobody == "full" else writing
+    out = os.open("/dev/full", os.O_WRONLY) if closed == "full" else writing
     with Sandbox(faults=FaultScript(faults)) as sandbox:
         ended = subprocess.run(
             [sys.executable, "-m", "bonifiq_async", "apply", "changes.csv", "--yes", *options],
@@ -139,14 +139,14 @@ def test_a_run_keeps_its_exit_code_when_nobody_takes_its_words(tmp_path, options
 
 
 def test_a_ledger_and_none_at_once_is_refused(console, sandbox):
-    """Neither of the two is guessed to be meant."""
+    """The command does not guess which of the two is meant."""
     console.write("changes.csv", *rows(1))
     ended = console("apply", "changes.csv", "--yes", "--no-ledger", "--ledger", "l", sandbox=sandbox)
     assert (ended.code, sandbox.books.requests, Path("l").exists()) == (Exit.USAGE, 0, False)
 
 
-def test_standard_input_keeps_a_record_or_is_told_to_keep_none(console, sandbox):
-    """Silently without one, a run that is cut off could not be gone on with."""
+def test_standard_input_needs_a_ledger_or_the_option_for_none(console, sandbox):
+    """Without a ledger an interrupted run could not be resumed; the user must choose that."""
     text = "\n".join(rows(2)).encode()
     command = ("apply", "-", "--format", "csv", "--yes")
     ended = console(*command, sandbox=sandbox, stdin=text)
@@ -155,12 +155,12 @@ def test_standard_input_keeps_a_record_or_is_told_to_keep_none(console, sandbox)
     assert console(*command, "--dry-run", sandbox=sandbox, stdin=text).code == 0
     assert console(*command, "--ledger", "l", sandbox=sandbox, stdin=text).code == 0
     assert Path("l").exists()
-    accepted = (*command, "--no-ledger", "--accept-used-keys")  # that run cannot know of the one before
+    accepted = (*command, "--no-ledger", "--accept-used-keys")  # that run cannot know of the earlier one
     assert console(*accepted, sandbox=sandbox, stdin=text).code == 0
 
 
-def test_rows_that_are_left_out_are_named_where_they_cost_the_exit_code(console, sandbox):
-    """Nothing was refused: what was left out is what 3 stands for."""
+def test_rows_that_are_left_out_are_named_where_they_decide_the_exit_code(console, sandbox):
+    """No row was refused: the exit code 3 stands for the rows that were left out."""
     console.write("changes.csv", *rows(2), "c,x,r,o9", "c,,r,o10")
     command = ("apply", "changes.csv", "--yes", "--skip-invalid")
     ended = console(*command, sandbox=sandbox)
@@ -175,7 +175,7 @@ def test_rows_that_are_left_out_are_named_where_they_cost_the_exit_code(console,
     ids=["all tried", "given up"],
 )
 def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code, again):
-    """Where each row was tried and nobody de-duplicates, a second run has nothing to do."""
+    """Where each row was tried and the provider does not de-duplicate, a second run has nothing to do."""
     console.write(
         "changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a", "earn,10,5,8,b"
     )
@@ -191,14 +191,14 @@ def test_the_same_command_is_offered_only_where_it_goes_on(console, faults, code
     "more", ["", "customer_id,value,reason,reference"], ids=["none known", "beside the known"]
 )
 def test_a_header_reaches_the_terminal_without_control_characters(console, more):
-    """Whoever made the file does not steer the terminal of who reads it."""
+    """The author of a file cannot control the terminal of its reader."""
     console.write("esc.csv", f"a\x1b[31mred\x07,b\x9b2J,{more}", "1,2,c,1,r,o")
     told = console("check", "esc.csv")
     assert r"a\x1b[31mred\x07" in told.err and r"b\x9b2J" in told.err
     assert [char for char in told.err + told.out if not char.isprintable() and char != "\n"] == []
 
 
-def test_a_new_outcome_file_is_for_its_owner_alone(console, sandbox):
+def test_a_new_outcome_file_is_readable_for_its_owner_alone(console, sandbox):
     """As the ledger is."""
     console.write("changes.csv", *rows(2))
     assert console("apply", "changes.csv", "--yes", "--out", "new.jsonl", sandbox=sandbox).code == 0
@@ -236,7 +236,7 @@ async def test_any_amount_of_an_answer_can_be_shown(amount, shown):
 
 @pytest.mark.slow
 async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
-    """By the command, as a reader gets it."""
+    """By the command, in the form in which the client returns it."""
 
     async def serve(reader, writer):
         await read_request(reader)
@@ -257,7 +257,7 @@ async def test_a_balance_beyond_all_money_is_shown(raw_server, tmp_path):
 
 
 def test_refused_credentials_in_mid_run_hide_no_doubt(console):
-    """What is unknown is told as ever; the refusal is told once, and of which change it speaks."""
+    """Unknown changes are reported as always; the refusal is reported once, with its change."""
     console.write("changes.csv", *rows(6))
     with Sandbox(faults=FaultScript(["html-after", "html-after", "401"])) as sandbox:
         ended = console("apply", "changes.csv", "--yes", "--max-in-flight", "1", sandbox=sandbox)
@@ -301,7 +301,7 @@ def test_a_file_that_fails_at_its_second_reading_does_not_say_that_nothing_was_s
 
 
 def test_a_dry_run_says_that_nothing_was_sent(console):
-    """And one is one."""
+    """And one row is written in the singular."""
     console.write("changes.csv", *rows(1))
     assert "nothing was sent" in console("apply", "changes.csv", "--dry-run").err
     assert "1 change, 0 rows not valid" in console("check", "changes.csv").out
@@ -324,8 +324,8 @@ def test_status_shows_ten_doubts_and_counts_the_rest(console):
     assert len(json.loads(console("status", "changes.csv.ledger", "--json").out)["in_doubt"]) == 15
 
 
-def test_what_will_not_go_out_again_is_said_beforehand(console):
-    """Before anybody is asked, and only where there is something."""
+def test_what_will_not_be_sent_again_is_said_beforehand(console):
+    """Before the question is asked, and only where there is such a change."""
     console.write("changes.csv", "operation,card_id,amount,member_id,reference", "earn,10,25,7,a")
     command = ("apply", "changes.csv", "--provider", "raba7ni", "--yes")
     with Raba7niSandbox(faults=FaultScript(["502-after"])) as raba7ni:

@@ -60,7 +60,7 @@ FORMS = {
 
 @pytest.mark.parametrize(("content", "form"), FORMS.values(), ids=FORMS)
 def test_the_outcomes_have_the_form_of_the_file(console: Console, content: bytes, form: CsvForm) -> None:
-    """Or the one that is said; a run that goes on keeps to the form that is there."""
+    """Or the form given as an option; a resumed run keeps the form of the existing file."""
     name = "changes.jsonl" if content.startswith(b"{") else "changes.csv"
     Path(name).write_bytes(content)
     with Sandbox() as sandbox:
@@ -79,7 +79,7 @@ def test_the_outcomes_have_the_form_of_the_file(console: Console, content: bytes
 
 
 @pytest.mark.parametrize(("option", "form"), NAMED.items())
-def test_a_form_may_be_said(console: Console, option: str, form: CsvForm) -> None:
+def test_a_form_may_be_an_option(console: Console, option: str, form: CsvForm) -> None:
     console.write("changes.csv", HEADER, "a,1.50,r,o")
     with Sandbox() as sandbox:
         assert console("apply", "changes.csv", *APPLY, "--out-form", option, sandbox=sandbox).code == 0
@@ -104,7 +104,7 @@ STRANGE = ("=1+1", "@x", "+5511", "-a", "'=x", "'y")
 
 @pytest.mark.parametrize("name", ["plain.csv", "comma.csv", "point.csv", "plain.xlsx", "plain.jsonl"])
 def test_outcomes_can_be_applied_again_and_are_the_same_changes(console: Console, name: str) -> None:
-    """What stands before a text that would start a formula is no part of the key."""
+    """The apostrophe before a text that would start a formula is no part of the key."""
     console.write("changes.csv", HEADER, *(f"{text},-1.50,{text},{text}" for text in STRANGE))
     with Sandbox() as sandbox:
         form, command = name.partition(".")[0], ("--yes", "--ledger", "ledger", "--json")
@@ -148,7 +148,7 @@ def test_an_apostrophe_in_another_file_is_part_of_the_key(console: Console) -> N
         assert sorted(sandbox.books.keys()) == ["'-x", "'=x"]
 
 
-def test_what_a_provider_says_starts_no_formula(console: Console) -> None:
+def test_a_text_of_the_provider_starts_no_formula(console: Console) -> None:
     console.write("changes.csv", HEADER, "@a,-1.50,+r,-o")
     message = "=HYPERLINK(1)"
     with Sandbox(faults=FaultScript(["422"])) as sandbox:

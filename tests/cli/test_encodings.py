@@ -1,4 +1,4 @@
-"""Terminals that lack a character, and file names that are not UTF-8: every file is what it is."""
+"""Terminals that lack a character, and file names that are not UTF-8: every file keeps its bytes."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 ROWS = (HEADER, "josé,1,verão,o1", "中文,2,r,o2", "👍,3,r,o3")
 ENCODINGS = {
     "ascii": {"PYTHONIOENCODING": "ascii:strict"},
-    "the C locale of old": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "the C locale of former systems": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "Windows in Europe": {"PYTHONIOENCODING": "cp1252"},
     "UTF-16": {"PYTHONIOENCODING": "utf-16"},
 }
@@ -27,7 +27,7 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 @pytest.fixture
 def sandbox():
-    """A provider in whose eyes one of three is in doubt."""
+    """A sandbox that loses the answer of one change in three."""
     with Sandbox(faults=FaultScript(["html-after"]), customers=["josé", "中文", "👍", "ana"]) as running:
         yield running
 
@@ -54,7 +54,7 @@ def run(tmp_path: Path, sandbox: Sandbox) -> Run:
 def test_a_screen_shows_what_it_can_and_a_file_is_utf_8(
     env: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
-    """Whatever is said of the terminal."""
+    """Whatever encoding the terminal has."""
     (tmp_path / "changes.csv").write_text("\n".join(ROWS), "utf-8")
     applied = run("apply", "changes.csv", "--yes", "--out", "out.csv", "--max-in-flight", "1", **env)
     assert applied.returncode == Exit.UNKNOWN, applied.stderr
@@ -83,12 +83,12 @@ def test_a_screen_shows_what_it_can_and_a_file_is_utf_8(
 
 
 NAME = b"caf\xe9"
-"""In Latin-1; in UTF-8 it says nothing."""
+"""A name in Latin-1, which is not valid UTF-8."""
 
 
 @pytest.mark.slow
 def test_a_file_may_have_a_name_that_is_not_utf_8(run: Run, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Wherever a file is named, and in what is told of it."""
+    """As any argument, and in every message that names it."""
     folder = os.fsencode(tmp_path)
     with open(os.path.join(folder, NAME + b".csv"), "w", encoding="utf-8") as file:
         file.write("\n".join(ROWS))

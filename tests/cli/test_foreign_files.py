@@ -1,4 +1,4 @@
-"""Files as people have them: each is read exactly, or refused with its reason, and shown as understood."""
+"""Files as users have them: each is read exactly, or refused with its reason, and shown as understood."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def test_every_file_is_read_exactly_or_refused(tmp_path, part):
         check(name, CASES[name], tmp_path)
 
 
-def test_what_is_said_counts(tmp_path):
+def test_options_take_precedence(tmp_path):
     for name, (said, rows) in SAID.items():
         check(name, Case(OFFICE, rows, told=said), tmp_path)
 
@@ -102,7 +102,7 @@ def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch, limit, most):
         ("xlsx.MOST_IN_ROW", 9, xlsx(row(2, number(2, "7"))), "its row 1 has more text than any row"),
     ],
 )
-def test_what_stands_in_memory_as_a_whole_has_a_limit(tmp_path, monkeypatch, limit, most, content, said):
+def test_what_is_held_in_memory_as_a_whole_has_a_limit(tmp_path, monkeypatch, limit, most, content, said):
     path = tmp_path / "f.xlsx"
     path.write_bytes(content)
     read(path, {})
@@ -132,7 +132,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_was_guessed_is_shown_before_anything_is_sent(console):
-    """Delimiter, encoding, mark and columns, each with its proof, and three rows as they were understood."""
+    """Delimiter, encoding, mark and columns, each with its evidence, and three rows as understood."""
     (console.folder / "f.csv").write_bytes(CASES["amounts.csv"].content)
     with Sandbox() as sandbox:
         ended = console("apply", "f.csv", "--yes", sandbox=sandbox)
@@ -198,8 +198,8 @@ def test_a_file_is_converted_into_the_plain_form_and_never_over_another(console)
     assert (console.folder / "j.csv").read_text().splitlines()[1] == "a,1.50,r,o"
 
 
-def test_a_conversion_that_is_killed_leaves_no_half_of_a_file(console, monkeypatch):
-    """It would be read, and the reference of its last row could be half of one."""
+def test_a_conversion_that_is_killed_leaves_no_partial_file(console, monkeypatch):
+    """It would be read, and the reference of its last row could be cut."""
     row, sizes = '{"customer_id":"a","value":1.50,"reason":"%s","reference":"o%d"}', set()
     console.write("f.jsonl", *(row % ("r" * 200, line) for line in range(200)))
     new = console.folder / "new.csv"
@@ -216,8 +216,8 @@ def test_a_conversion_that_is_killed_leaves_no_half_of_a_file(console, monkeypat
     assert sorted(each.name for each in console.folder.iterdir()) == ["f.jsonl", "new.csv"]
 
 
-def test_a_profile_keeps_what_was_said(console, monkeypatch):
-    """What is said now counts before it."""
+def test_a_profile_keeps_the_options(console, monkeypatch):
+    """An option of this call takes precedence."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(console.folder))
     (console.folder / "f.csv").write_bytes(CASES["unclear.csv"].content.replace(b"Cliente", b"Quem"))
     said = ("--decimal", ",", "--map", "quem=customer_id", "--save-profile", "loja")
@@ -255,7 +255,7 @@ def test_a_person_is_asked_what_no_row_proves(console, monkeypatch, answer, code
         ("--sheet", "9", "has no sheet 9; there are Campanha"),
     ],
 )
-def test_an_option_that_says_nothing_is_named(console, option, value, said):
+def test_an_option_without_effect_is_named(console, option, value, said):
     ended = console("check", str(FOLDER / "campanha.xlsx"), option, value)
     assert (ended.code, said in ended.err) == (Exit.USAGE, True), ended.err
 

@@ -1,4 +1,4 @@
-"""No command shows what a provider, a file, its name, a ledger or an environment says raw."""
+"""No command shows a text of a provider, a file, its name, a ledger or an environment unescaped."""
 
 import asyncio
 import json
@@ -129,7 +129,7 @@ def _of_ledger(
 
 
 def _of_strangers(*command: str) -> Screen:
-    """What a ledger says of its account is whatever the program that wrote it says, seal and all."""
+    """Another program may write any account into a ledger, with a valid seal."""
 
     def run(console: Console) -> Ended:
         _ledger("l")
@@ -152,7 +152,7 @@ SCREENS: dict[str, Screen] = {
     "checkout-remove": _one(_says(REMOVED), "checkout-remove", "c", f"k{HIDING}"),
     "checkout-remove as json": _one(_says(REMOVED), "checkout-remove", "c", "k", "--json"),
     "checkout-remove with a bad total": _one(_says(REMOVED), "checkout-remove", "c", "k", "--total", HOSTILE),
-    **{f"apply, {no}": _with_no(no) for no in NOES if no != "broken"},  # which is asked again for minutes
+    **{f"apply, {no}": _with_no(no) for no in NOES if no != "broken"},  # which is retried for minutes
     **{
         f"apply where all is {no}": _with_no(no, "--give-up-at-start", "0.2", count=40)
         for no in ("broken", "a page", "no address")
@@ -227,7 +227,7 @@ def _script(console: Console, text: str) -> Ended:
 
 @pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS.keys())
 def test_no_command_shows_it(screen: Screen, console: Console) -> None:
-    """Neither on standard output nor on standard error; and nothing foreign makes a line of its own."""
+    """Neither on standard output nor on standard error; and no foreign text starts a line of its own."""
     ended = screen(console)
     assert raw(ended.out + ended.err) == []
     assert not [line for line in (ended.out + ended.err).splitlines() if line.startswith("DONE")]
@@ -236,7 +236,7 @@ def test_no_command_shows_it(screen: Screen, console: Console) -> None:
 
 
 def test_an_outcome_file_holds_no_raw_text(console: Console) -> None:
-    """A cell is a screen, too."""
+    """A cell is shown to a person, too."""
     row = {"customer_id": "ANA", "value": 1, "reason": f"r{HIDING}", "change_key": "k-1"}
     console.write("changes.jsonl", json.dumps(row))
     with provider(lambda _: NOES["refused"]) as url:
@@ -248,7 +248,7 @@ def test_an_outcome_file_holds_no_raw_text(console: Console) -> None:
 
 @pytest.mark.slow
 def test_an_export_is_exact_in_a_pipe_and_harmless_on_a_terminal(console: Console) -> None:
-    """It is a file to apply again; on a terminal it is a text."""
+    """In a pipe it is a file to apply again; on a terminal it is a text to read."""
     _ledger("l")
     command = [sys.executable, "-m", "bonifiq_async", "export", "l", "--effect", "unknown"]
     piped = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout.decode()

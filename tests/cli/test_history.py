@@ -40,13 +40,13 @@ def asked(console):
 
 
 def told(console: Console, *options: str) -> list[dict[str, object]]:
-    """Return what `history` says to programs."""
+    """Return the JSON of `history`."""
     ended = console("history", LEDGER, "--json", *options)
     assert ended.code == 0
     return [json.loads(line, parse_float=Decimal) for line in ended.out.splitlines()]
 
 
-def test_each_change_is_told_with_its_run_file_and_line(console, asked):
+def test_each_change_is_listed_with_its_run_file_and_line(console, asked):
     began = time.time()
     refused, unknown, applied = told(console)
     assert list(refused) == list(COLUMNS)
@@ -74,8 +74,8 @@ def test_each_change_is_told_with_its_run_file_and_line(console, asked):
     assert str(applied["answer"]).startswith("status=200 cashback_balance=")
 
 
-def test_a_change_that_a_later_run_ended_is_of_both(console, asked):
-    """The run that sent it first, with its line, and the one that ended it; a refused one is sent anew."""
+def test_a_change_that_a_later_run_ended_belongs_to_both_runs(console, asked):
+    """The run that sent it first, with its line, and the one that ended it; a refused change is sent anew."""
     console.write("changes.csv", FILE[0], FILE[2], FILE[1], FILE[3])
     assert console(*APPLY, sandbox=asked).code == 0
     of = {each["reference"]: (each["run"], each["line"], each["last_run"]) for each in told(console)}
@@ -140,7 +140,7 @@ def test_csv_has_the_same_columns(console, asked):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_screen(width, console, asked):
-    """In one table, however many changes are read at a time; and nothing in it is cut off."""
+    """In one table, however many changes are read at a time; and nothing in it is cut."""
     console.write("more.csv", *rows(250))
     with Sandbox() as sandbox:
         console("apply", "more.csv", "--yes", sandbox=sandbox)
@@ -167,7 +167,7 @@ def test_times_are_in_the_zone_of_the_reader(console, asked, monkeypatch):
         time.tzset()
 
 
-def test_a_word_is_told_with_the_person_that_gave_it(console, asked):
+def test_a_settlement_is_listed_with_the_person_that_made_it(console, asked):
     key = "REMOVE-bia@example.com-3-order%2D2"
     console("settle", LEDGER, "--key", key, "--as", "applied", "--note", "seen by Eva")
     [change] = told(console, "--key", key)
@@ -198,8 +198,8 @@ def test_what_is_exported_can_be_applied_again(console, asked):
 
 BOTH = {
     "that agree": ("ADD-a-1-o%2D1,o-1", 0),
-    "of which the key is another's": ("ADD-a-2-o%2D1,o-1", Exit.USAGE),
-    "of which the key is none that is derived": ("K,o-1", Exit.USAGE),
+    "with the key of another row": ("ADD-a-2-o%2D1,o-1", Exit.USAGE),
+    "with a key that is not derived": ("K,o-1", Exit.USAGE),
 }
 
 
@@ -225,7 +225,7 @@ def test_a_reference_is_read_from_the_key_that_it_makes(reference):
     assert reference_in("ORDER-7", "ana-a", value) is None
 
 
-def test_an_outcome_says_reason_reference_run_and_times_behind_the_columns_of_before(console):
+def test_an_outcome_has_the_new_columns_after_the_former_ones(console):
     console.write("changes.csv", *FILE[:2], "bia@example.com,1,late,order-9")
     with Sandbox() as sandbox:
         console(*APPLY, "--out", "o.csv", sandbox=sandbox)
@@ -242,7 +242,7 @@ def test_an_outcome_says_reason_reference_run_and_times_behind_the_columns_of_be
         assert (said["effect"], said["run"], said["first_sent"]) == ("already_applied", "", "")
 
 
-def test_a_file_of_raba7ni_is_told_too(console):
+def test_a_file_of_raba7ni_is_listed_too(console):
     console.write("c.csv", "operation,card_id,member_id,amount,reference", "earn,10,123,50.000,ORDER-1")
     with Raba7niSandbox() as sandbox:
         options = ("--yes", "--provider", "raba7ni", "--ledger", LEDGER, "--out", "o.jsonl")
@@ -254,7 +254,7 @@ def test_a_file_of_raba7ni_is_told_too(console):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_is_told_by_status_and_by_the_next_run(console):
+def test_a_killed_run_is_reported_by_status_and_by_the_next_run(console):
     """It has a beginning and no end; the next run of the same file says so and goes on."""
     console.write("changes.csv", *rows(2000))
     with Sandbox(faults=FaultScript(["slow"] * 20)) as sandbox:

@@ -1,4 +1,4 @@
-"""The command's words: each has its Portuguese with the same fields, and none passes the catalogue by."""
+"""The texts of the command: each has its Portuguese with the same fields, and none bypasses the catalogue."""
 
 import ast
 import re
@@ -61,7 +61,7 @@ PHRASES = list(phrases())
 
 
 def helps() -> Iterator[str]:
-    """Yield what is declared as help, but the two texts that are phrases."""
+    """Yield the declared help texts, except the two that are phrases."""
     group = typer.main.get_command(app)
     commands = getattr(group, "commands").values()  # noqa: B009
     for each in (group, *commands):
@@ -93,7 +93,7 @@ def test_every_text_has_its_portuguese() -> None:
     assert {text: where for text, where in wanted().items() if text not in PORTUGUESE.templates} == {}
 
 
-def test_no_portuguese_is_left_over() -> None:
+def test_no_portuguese_is_unused() -> None:
     known = {each.template for each in PHRASES} | set(helps())
     assert [text for text in PORTUGUESE.templates if text not in known] == []
     assert sum(map(len, PARTS)) == len(PORTUGUESE.templates), "some text stands in two parts"
@@ -117,7 +117,7 @@ def test_the_fields_are_the_same() -> None:
 
 
 def literals(node: ast.expr) -> Iterator[str]:
-    """Yield what stands as a text in an argument itself, and not inside another call."""
+    """Yield the literal texts of an argument itself, not those inside another call."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -128,7 +128,7 @@ def literals(node: ast.expr) -> Iterator[str]:
                 yield from literals(each)
 
 
-def test_nothing_is_said_past_the_catalogue() -> None:
+def test_no_text_bypasses_the_catalogue() -> None:
     found = set()
     for name, tree in TREES_OF_COMMANDS.items():
         for function, call in calls(tree):
@@ -179,7 +179,7 @@ def test_numbers_have_the_marks_of_the_language() -> None:
     assert [number(each).within(PORTUGUESE) for each in (1234567, 1234.5)] == ["1.234.567", "1.234,5"]
 
 
-def test_what_others_wrote_cannot_be_a_template() -> None:
+def test_a_foreign_text_cannot_be_a_template() -> None:
     said = phrase("Interrupted.")
     hostile = phrase("{part}", part="{0.__class__}\x1b[31m")
     assert (said.within(PORTUGUESE), hostile.within(PORTUGUESE)) == (

@@ -1,4 +1,4 @@
-"""The outcome file: what a run that crashed has left of it, and how the next one goes on."""
+"""The outcome file: what a crashed run leaves, and how the next run goes on with it."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 
 
 def _outcome(line: int) -> OutcomeRecord:
-    """Return a row whose texts need quotes, escapes and more than a byte a letter."""
+    """Return a row whose texts need quotes, escapes and more than one byte for a letter."""
     row = CustomerRow(f'josé, "{line}"', Decimal("1.50"), "r", f"k{line}", line=line)
     return record(ADAPTER, row, Outcome(row, Effect.REFUSED, None, (), RefusedError('não, "não"')))
 
@@ -46,23 +46,23 @@ def _read(path: Path) -> list[Mapping[str, object]]:
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_a_file_that_was_cut_anywhere_goes_on_with_whole_lines(ending: str, tmp_path: Path) -> None:
-    """At each byte, within a letter, too: what was whole is kept, and what was taken out is told."""
+    """At each byte, within a letter, too: whole lines are kept, and what was removed is reported."""
     whole = tmp_path / f"whole.{ending}"
     assert _write(whole, 1, 2, 3) is None
     data = whole.read_bytes()
     for size in range(len(data) + 1):
         path = tmp_path / f"cut.{ending}"
         path.write_bytes(data[:size])
-        mended = _write(path, 9)
+        removed = _write(path, 9)
         *ended, half = data[:size].split(b"\n")
         kept = [1, 2, 3][: max(0, len(ended) - (ending == "csv"))]
         whole_row = data[size : size + 1] == b"\n" or (ending == "csv" and _last_cell(half))
         lacks_its_end = half != b"" and whole_row and bool(ended or ending == "jsonl")
         kept += [len(kept) + 1] * lacks_its_end
         assert [row["line"] for row in _read(path)] == [*kept, 9], size
-        assert (mended is not None) == (half != b"" and not lacks_its_end), size
-        if mended is not None:
-            assert half.decode(errors="backslashreplace") in mended and mended.isprintable()
+        assert (removed is not None) == (half != b"" and not lacks_its_end), size
+        if removed is not None:
+            assert half.decode(errors="backslashreplace") in removed and removed.isprintable()
 
 
 def _last_cell(half: bytes) -> bool:
@@ -82,7 +82,7 @@ def _last_cell(half: bytes) -> bool:
         ("a.jsonl", b"{"),
     ],
 )
-def test_what_a_machine_that_stopped_leaves_is_taken_out(name: str, content: bytes, tmp_path: Path) -> None:
+def test_what_a_machine_failure_leaves_is_removed(name: str, content: bytes, tmp_path: Path) -> None:
     """Pages of zeros, and half a letter."""
     (tmp_path / name).write_bytes(content)
     assert _write(tmp_path / name, 9) is not None
@@ -99,16 +99,16 @@ def test_what_a_machine_that_stopped_leaves_is_taken_out(name: str, content: byt
         ("a.csv", b"line,name"),
     ],
 )
-def test_what_is_not_of_an_outcome_is_left_alone(name: str, content: bytes, tmp_path: Path) -> None:
-    """It is somebody's, and said before anything is sent."""
+def test_a_file_that_is_no_outcome_file_is_not_changed(name: str, content: bytes, tmp_path: Path) -> None:
+    """It is another file of the user; the error comes before anything is sent."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"name another\. Nothing was sent\.$"):
         _write(tmp_path / name)
     assert (tmp_path / name).read_bytes() == content
 
 
-def test_a_run_that_goes_on_tells_what_it_takes_out(console: Console) -> None:
-    """And of that change again."""
+def test_a_resumed_run_reports_what_it_removes(console: Console) -> None:
+    """And reports that change again."""
     console.write("changes.csv", *rows(3))
     with Sandbox() as sandbox:
         assert console("apply", "changes.csv", "--yes", "--out", "out.jsonl", sandbox=sandbox).code == 0
@@ -121,10 +121,8 @@ def test_a_run_that_goes_on_tells_what_it_takes_out(console: Console) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
-def test_what_is_written_to_a_file_that_was_deleted_is_not_taken_as_written(
-    ending: str, tmp_path: Path
-) -> None:
-    """It would be gone with the process; one that was only renamed is still there."""
+def test_what_is_written_to_a_deleted_file_does_not_count_as_written(ending: str, tmp_path: Path) -> None:
+    """It would be lost with the process; a file that was only renamed is still there."""
     path = tmp_path / f"out.{ending}"
     with OutcomeFile(path, columns(ADAPTER)) as file:
         file.write(_outcome(1))
@@ -154,8 +152,8 @@ with OutcomeFile(Path(sys.argv[1]), columns(ADAPTER)) as file:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("before", [1, 60_000])
-def test_a_temporary_folder_that_is_full_is_told_as_a_full_disk(before: int, tmp_path: Path) -> None:
-    """What is known of a file's lines stands there: before anything is sent, and while a run goes on."""
+def test_a_full_temporary_folder_is_reported_as_a_full_disk(before: int, tmp_path: Path) -> None:
+    """It holds the index of a file's lines: before anything is sent, and during a run."""
     small, path = tmp_path / "small", tmp_path / "out.jsonl"
     small.mkdir()
     made = [f'{{"line":{line},"change_key":"old {line:050}","effect":"applied"}}\n' for line in range(before)]
@@ -176,10 +174,10 @@ def test_a_temporary_folder_that_is_full_is_told_as_a_full_disk(before: int, tmp
 
 
 @pytest.mark.slow
-def test_a_run_whose_outcome_file_is_deleted_stops_and_tells_of_every_change_when_it_goes_on(
+def test_a_run_whose_outcome_file_is_deleted_stops_and_reports_every_change_when_resumed(
     tmp_path: Path,
 ) -> None:
-    """What it could not write is on standard error; the next run writes down what was applied before."""
+    """What it could not write is on standard error; the next run writes what was applied before."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(100)))
     out = tmp_path / "out.jsonl"
     command = ("apply", "changes.csv", "--yes", "--max-in-flight", "1", "--out", "out.jsonl")

@@ -45,7 +45,7 @@ def cells(path: Path, row: int) -> dict[str, tuple[str, str]]:
     return {letters: (kind or "number", text or value) for letters, kind, text, value in found}
 
 
-def test_a_sheet_has_amounts_as_numbers_and_all_else_as_texts(console: Console) -> None:
+def test_a_sheet_has_amounts_as_numbers_and_the_rest_as_texts(console: Console) -> None:
     """In the order of the file, whatever the order of the outcomes; and nothing in it is a formula."""
     console.write("changes.csv", HEADER, "00123,-1234.50,=1+1,007", "@x,7,r,-1", "c,12345678901234567.89,r,3")
     with Sandbox(faults=FaultScript(["500-after"])) as sandbox:
@@ -82,7 +82,7 @@ def test_an_amount_is_exact(tmp_path_factory, value: Decimal) -> None:
 
 
 def test_each_run_makes_a_whole_sheet_of_its_own(console: Console) -> None:
-    """A line a change, in which the last outcome counts; what is there stays as it was."""
+    """One line for each change, with its last outcome; an existing sheet stays as it was."""
     console.write("changes.csv", *rows(3))
     with Sandbox(faults=FaultScript(["422", "html-before"])) as sandbox:
         assert console(*APPLY, "--max-in-flight", "1", sandbox=sandbox).code == Exit.UNKNOWN
@@ -127,7 +127,7 @@ def test_long_files_have_several_sheets_and_long_texts_are_cut(tmp_path: Path, m
     assert str(found[0]["error"]).endswith("x...") and len(str(found[0]["error"])) == outcome_sheet.LONGEST
 
 
-def test_a_disk_that_is_full_at_the_end_is_told_with_where_the_outcomes_are(
+def test_a_full_disk_at_the_end_is_reported_with_the_place_of_the_outcomes(
     console: Console, monkeypatch
 ) -> None:
     console.write("changes.csv", *rows(3))
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_at_the_end_is_told_with_where_the_outcomes_are(
     assert len(read("out.xlsx")) == 3
 
 
-def test_its_lines_are_no_other_file(console: Console) -> None:
+def test_its_lines_go_to_no_other_named_file(console: Console) -> None:
     line = '{"customer_id":"a","value":1,"reason":"r","reference":"o"}\n'
     console.write("out.xlsx.jsonl", line)
     ended = console("apply", "out.xlsx.jsonl", "--yes", "--out", "out.xlsx")
@@ -180,7 +180,7 @@ POINTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "name", "calls"), POINTS.values(), ids=POINTS)
 def test_a_kill_loses_no_outcome(console: Console, module: str, name: str, calls: int) -> None:
-    """The same command makes the sheet, of all changes, and leaves nothing else behind."""
+    """The same command makes the sheet, with all changes, and leaves no other file."""
     console.write("changes.csv", *rows(10))
     with Sandbox() as sandbox:
         prelude = KILLED.format(module=module, name=name, calls=calls)

@@ -1,4 +1,4 @@
-"""What is wrong with many rows: by kind, with the first place and what to do; and all of it in a file."""
+"""The problems of many rows: by kind, with the first place and what to do; and the full list in a file."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def listed(console, name="list.csv"):
         return list(csv.DictReader(text))
 
 
-def test_a_kind_is_said_once_with_its_first_place_and_what_to_do(console):
+def test_a_kind_is_shown_once_with_its_first_place_and_what_to_do(console):
     """However many rows have it; a second kind has a line of its own."""
     console.write("f.csv", HEADER, "a,1.50,r,o1", "b,2.00,,o2", *COMMAS)
     ended = console("check", "f.csv", "--decimal", ".", "--problems", "list.csv")
@@ -36,8 +36,8 @@ def test_a_kind_is_said_once_with_its_first_place_and_what_to_do(console):
     assert (rows[1]["column"], rows[1]["cell"]) == ("value", "15,9")
 
 
-def test_few_rows_are_said_one_by_one(console):
-    """And a kind of them by itself only where it has several."""
+def test_few_rows_are_shown_one_by_one(console):
+    """And a kind has a line of its own only where several rows have it."""
     console.write("f.csv", HEADER, "a,1.50,r,o1", "b,x,r,o2", "c,,r,o3", "d,y,r,o4")
     err = console("check", "f.csv").err
     for said in (
@@ -51,7 +51,7 @@ def test_few_rows_are_said_one_by_one(console):
 
 
 def test_the_kinds_are_there_as_data(console):
-    """In `check --json`, and in that of a dry run, which a row that is not valid does not take away."""
+    """In the JSON of `check` and of a dry run, which has them also when a row is not valid."""
     console.write("f.csv", HEADER, "a,1.50,r,o1", "b,0,r,o2")
     with Sandbox() as sandbox:
         for command in (("check",), ("apply", "--dry-run")):
@@ -66,7 +66,7 @@ def test_the_kinds_are_there_as_data(console):
 
 
 def test_a_list_replaces_a_former_one_and_no_other_file(console):
-    """Nor is a cell of it a formula, and no other user reads it."""
+    """No cell of it is a formula, and no other user can read it."""
     console.write("f.csv", HEADER, "=1+1,x,r,o1", "b,2,r,=o2")
     console.write("g.csv", HEADER, "a,=x,r,o1")
     for file in ("f.csv", "g.csv"):
@@ -93,5 +93,5 @@ def test_a_line_of_json_has_a_kind_too(console, row):
 
 
 def test_each_kind_has_a_meaning():
-    """What is wrong, and what to do."""
+    """It says what is wrong, and what to do."""
     assert set(MEANINGS) == set(ProblemKind)

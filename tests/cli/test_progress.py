@@ -1,4 +1,4 @@
-"""What is shown of a run while it goes on, and while nothing does."""
+"""The display of a run: while rows end, and while nothing happens."""
 
 import asyncio
 import re
@@ -46,12 +46,12 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("flow", "text"), TEXTS.values(), ids=TEXTS)
-def test_what_is_let_through_in_words(flow: FlowState | None, text: str) -> None:
+def test_what_is_admitted_in_words(flow: FlowState | None, text: str) -> None:
     assert flow_text(flow) == text
 
 
 def held_up(active: int = 0, held: float = 0.0, paused: float | None = None, **more: object) -> FlowState:
-    """Return the state of a run that something holds up."""
+    """Return the state of a run that is delayed."""
     return FlowState(active, 8, None, held, paused, **more)
 
 
@@ -65,7 +65,7 @@ HOLD_UPS = {
         held_up(2, held=90.0),
         "the provider asks to wait; next try in 1 min 30 s",
     ),
-    "an answer for long": (
+    "the same answer for long": (
         held_up(paused=39.6, cause="Service Unavailable", status=503, alike=True, next_try=7.2),
         "503 for 40 s: Service Unavailable; next try in 8 s",
     ),
@@ -77,7 +77,7 @@ HOLD_UPS = {
         held_up(1, paused=40.0, cause=REFUSED, alike=True),
         f"nothing has succeeded for 40 s: {REFUSED}; trying now",
     ),
-    "one thing and another": (
+    "two different failures": (
         held_up(failing=40.0, cause="Bad Gateway", status=502, next_try=8.0),
         "nothing has succeeded for 40 s, the last try: 502: Bad Gateway; next try in 8 s",
     ),
@@ -91,7 +91,7 @@ HOLD_UPS = {
 
 
 @pytest.mark.parametrize(("flow", "text"), HOLD_UPS.values(), ids=HOLD_UPS)
-def test_what_holds_a_run_up_in_words(flow: FlowState | None, text: str | None) -> None:
+def test_what_delays_a_run_in_words(flow: FlowState | None, text: str | None) -> None:
     assert hold_up(flow) == text
 
 
@@ -173,7 +173,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_of_a_run(width: int) -> None:
-    """What is in the file was looked at by a person."""
+    """A person has checked the screens in the files."""
     texts = ["\n".join([f"== {name}", *screen_lines(now, width)]) for name, now in SHOWN.items()]
     assert all(len(line) <= width for text in texts for line in text.split("\n"))
     expected = (SCREENS / f"progress-{width}.txt").read_text("utf-8")
@@ -185,8 +185,8 @@ def test_the_page_of_the_command_shows_a_screen() -> None:
     assert "\n".join(["```text", *screen_lines(SHOWN["an outage"], 80), "```"]) in page
 
 
-def test_the_lines_of_a_run_elsewhere() -> None:
-    """All of it, however long: a log is searched rather than looked at."""
+def test_the_lines_of_a_run_without_a_terminal() -> None:
+    """In full length: a log is searched rather than looked at."""
     texts = [f"== {name}\n{log_line(now)}" for name, now in SHOWN.items() if now.flow is not None]
     hostile = [text for text in texts if "hostile" in text]
     assert printable(HOSTILE) in hostile[0]
@@ -221,7 +221,7 @@ class Seen:
     ids=["outage", "hold"],
 )
 @virtual
-async def test_the_display_goes_on_while_nothing_ends(answer, said: str) -> None:
+async def test_the_display_is_updated_while_nothing_ends(answer, said: str) -> None:
     """For minutes, five times a second."""
     began, seen = now(), Seen()
     provider = Provider(lambda *_: answer if 1.0 < now() - began < 1.0 + sick else GOOD)
@@ -277,8 +277,8 @@ async def test_the_end_is_shown() -> None:
     assert [done for _, done, _ in seen.shown] == [20]
 
 
-def test_without_a_terminal_a_line_is_said_every_few_seconds(monkeypatch, capsys) -> None:
-    """With what is let through, and the retries."""
+def test_without_a_terminal_a_line_is_written_every_few_seconds(monkeypatch, capsys) -> None:
+    """With what is admitted, and the retries."""
     times = iter([0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 6.0, 7.0, 7.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
     with display(plan_of(100)) as shown:
@@ -288,8 +288,8 @@ def test_without_a_terminal_a_line_is_said_every_few_seconds(monkeypatch, capsys
     assert re.fullmatch(r"60 of 100 changes, 10/s, 4 s left; 5 retries, 3 of 8 in flight", line)
 
 
-def test_what_holds_a_run_up_reaches_no_screen_raw(monkeypatch, capsys) -> None:
-    """Whoever said it."""
+def test_the_reason_of_a_delay_reaches_no_screen_unescaped(monkeypatch, capsys) -> None:
+    """Whether it comes from the provider or from the system."""
     times = iter([0.0, 0.0, 6.0, 6.0, 6.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
     with display(plan_of(3)) as shown:

@@ -1,4 +1,4 @@
-"""The console command for a provider that de-duplicates nothing: what it sends once, and what it tells."""
+"""The console command for a provider that de-duplicates nothing: what it sends once, and its messages."""
 
 import asyncio
 import csv
@@ -92,7 +92,7 @@ def test_a_file_moves_balances_once(console, sandbox):
 
 
 def test_json_lines_carry_metadata(console, sandbox):
-    """An object of them, exact; in CSV it is the object's text."""
+    """As an object, exact; in CSV as the text of the object."""
     console.write(
         "c.jsonl",
         '{"operation":"earn","card_id":10,"member_id":5,"amount":1.005,"key":"a","metadata":{"n":0.10}}',
@@ -165,7 +165,7 @@ def test_a_header_that_lacks_a_column_is_named(console, header, sentence):
 
 
 def test_one_key_is_one_change(console, sandbox):
-    """A reference may be earned and refunded; a key of two changes is refused, a row said twice is one."""
+    """A reference may be earned and refunded; a key of two changes is refused, a repeated row counts once."""
     console.write(
         "changes.csv",
         HEADER,
@@ -185,7 +185,7 @@ def test_one_key_is_one_change(console, sandbox):
 
 
 def test_amounts_are_shown_without_a_currency(console):
-    """With every digit, and called what they are."""
+    """With every digit, and with the name of their kind."""
     console.write("changes.csv", HEADER, "earn,10,1,,,1234.505,a,,,", "refund,10,1,,,0.5,b,,,")
     ended = console(*COMMAND, "--dry-run")
     assert ended.code == 0
@@ -196,7 +196,7 @@ def test_amounts_are_shown_without_a_currency(console):
 
 @pytest.mark.parametrize("options", [("changes.csv", "--no-ledger"), ("-", "--format", "csv")], ids=str)
 def test_without_a_ledger_nothing_is_sent(console, sandbox, options):
-    """A second run would not know what the first has sent."""
+    """A second run could not know what the first has sent."""
     lines = earns(2)
     console.write("changes.csv", *lines)
     ended = console(
@@ -220,18 +220,18 @@ def test_one_ledger_serves_the_files_of_a_folder(console, sandbox):
     assert sandbox.books.requests == 4
 
 
-def test_a_ledger_of_the_file_alone_is_not_passed_over(console, sandbox):
-    """Whoever had one would have all of it sent again."""
+def test_an_existing_ledger_of_the_file_alone_is_not_ignored(console, sandbox):
+    """Otherwise its whole file would be sent again."""
     console.write("changes.csv", *earns(1))
     assert console(*COMMAND, "--ledger", "changes.csv.ledger", sandbox=sandbox).code == 0
     ended = console(*COMMAND, sandbox=sandbox)
     assert (ended.code, "say which one it is with --ledger" in ended.err) == (Exit.USAGE, True)
-    assert console(*COMMAND, "--ledger", "raba7ni.ledger", sandbox=sandbox).code == 0  # it was said
+    assert console(*COMMAND, "--ledger", "raba7ni.ledger", sandbox=sandbox).code == 0  # the option names it
     assert sandbox.books.requests == 2 and Path("raba7ni.ledger").exists()
 
 
 def test_missing_settings_are_named_before_the_file_is_read(console, monkeypatch):
-    """Those of the provider that was named."""
+    """The settings of the provider that was named."""
     for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     console.write("changes.csv", "nonsense")
@@ -274,7 +274,7 @@ def doubtful(console, raba7ni):
 
 
 def test_what_is_in_doubt_is_not_sent_again(console, doubtful):
-    """Nobody is told to repeat it, not even by the command; what is new in the file goes on under it."""
+    """No message says to repeat it, not even the command's; new rows of the file are sent all the same."""
     first = doubtful.first
     assert "run the same command again" not in first.err
     for told in (first.err, Path("out.csv").read_text()):
@@ -295,7 +295,7 @@ def test_what_is_in_doubt_is_not_sent_again(console, doubtful):
 
 
 def test_what_is_settled_by_hand_is_sent_or_not(console, doubtful):
-    """As the person said; then the file is done."""
+    """As the person said; after that the file is complete."""
     for key, word in (("EARN-10-o0", "applied"), ("EARN-10-o1", "not_applied")):
         said = console("settle", "raba7ni.ledger", "--key", key, "--as", word, "--note", "history, ana")
         assert said.code == 0
@@ -305,7 +305,7 @@ def test_what_is_settled_by_hand_is_sent_or_not(console, doubtful):
 
 
 def test_two_doubts_under_one_key_are_settled_one_by_one(console, raba7ni):
-    """The operation tells which."""
+    """The operation says which of them is meant."""
     server = raba7ni(faults=FaultScript(["close-after"] * 2))
     for row in ("earn,10,1,,,100,,k,,", "refund,10,1,,,100,,k,,1"):
         console.write("changes.csv", HEADER, row)
@@ -330,7 +330,7 @@ def test_nothing_is_settled_by_repeating(console, doubtful):
 
 
 def test_status_names_the_provider_and_lists_what_is_in_doubt(console, doubtful):
-    """With key, amount, member and time; for machines, too."""
+    """With key, amount, member and time; in JSON, too."""
     shown = console("status", "raba7ni.ledger").out
     assert "Provider: raba7ni" in shown and "R$" not in shown
     assert "In doubt: EARN-10-o0: earn 20.000 for 10:id:1, sent 20" in shown
@@ -346,7 +346,7 @@ def test_status_names_the_provider_and_lists_what_is_in_doubt(console, doubtful)
 
 
 def test_a_look_shows_balance_and_movements_of_what_is_in_doubt(console, doubtful):
-    """What took effect has a movement of the expected amount at the time, what did not has none."""
+    """A change that took effect has a movement of the expected amount at its time, another has none."""
     books = doubtful.books
     books.move("redeem", None, 10, 2, Decimal(-1))  # the other direction: not the earn
     shown = console("status", "raba7ni.ledger", "--look", sandbox=doubtful).out
@@ -432,8 +432,8 @@ def test_a_look_needs_credentials_and_a_provider_that_shows_something(console, l
         assert "In doubt: ADD-a-1.5-o: change_cashback R$ 1.50 for a" in shown
 
 
-def test_the_movements_shown_are_those_of_the_time(left):
-    """In the direction of the change; a time without a zone may be anywhere."""
+def test_the_movements_shown_are_those_near_the_time_of_the_change(left):
+    """In the direction of the change; a time without a zone may be in any zone."""
     (doubt,) = [change for change in recorded(Path("l"), {State.UNKNOWN}) if change.key == "e"]
     sent = datetime.fromtimestamp(doubt.first_sent, UTC)
 
@@ -493,7 +493,7 @@ def test_what_is_applied_is_neither_sent_nor_claimed(console, sandbox, monkeypat
 
 @pytest.mark.slow
 def test_a_run_cut_off_in_flight_says_not_to_repeat(raba7ni, tmp_path):
-    """Interrupted twice while the provider is silent: the outcome file has what was in flight, as unknown."""
+    """Interrupted twice while the provider is silent: the outcome file has what was in flight as unknown."""
     server = raba7ni(faults=FaultScript(["silence-after"] * 40))
     (tmp_path / "changes.csv").write_text("\n".join(earns(40)))
     running = process(server, tmp_path, *COMMAND, "--max-in-flight", "4", "--out", "out.jsonl")

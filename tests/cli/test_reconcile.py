@@ -1,4 +1,4 @@
-"""`bonifiq reconcile`: a ledger against the books of both providers, with differences made on purpose."""
+"""`bonifiq reconcile`: a ledger compared with the books of both providers, with deliberate differences."""
 
 import csv
 import json
@@ -91,14 +91,14 @@ def test_what_is_in_doubt_has_what_the_movements_suggest() -> None:
         (evolve(line(), at=(AT + timedelta(hours=27)).replace(tzinfo=None)), False),
     ],
 )
-def test_amount_and_time_tell_whose_a_movement_is(there: StatementLine, agrees: bool) -> None:
+def test_amount_and_time_decide_to_which_change_it_belongs(there: StatementLine, agrees: bool) -> None:
     assert (said([asked()], there)[0] == "agrees") is agrees
     early = said([asked(State.ALREADY_APPLIED)], evolve(there, at=AT - timedelta(days=9)))
     assert (early[0] == "agrees") is (there.amount == 1 and not there.cancelled), "an earlier request made it"
 
 
-def test_one_movement_is_one_changes() -> None:
-    """That of what the ledger has as applied, before what is in doubt, before what it has as not applied."""
+def test_one_movement_belongs_to_one_change() -> None:
+    """To an applied change first, then to one in doubt, then to one that the ledger has as not applied."""
     changes = [asked(State.REFUSED), asked(State.UNKNOWN), asked(State.APPLIED)]
     assert said(changes, line()) == ["agrees", "in doubt", "agrees"]
     assert said(changes, line(), line()) == ["agrees", "in doubt", "agrees"]
@@ -106,7 +106,7 @@ def test_one_movement_is_one_changes() -> None:
     assert said(changes, line(), line(), line(), line())[3:] == ["not ours"]
 
 
-def test_a_change_gives_way_to_one_that_has_no_other_movement() -> None:
+def test_a_movement_goes_to_the_change_that_has_no_other() -> None:
     """The first may have both movements, the second one of them alone."""
     first = asked(first_sent=NOON, last_sent=NOON + 3600)
     second = asked(first_sent=NOON, last_sent=NOON)
@@ -115,8 +115,8 @@ def test_a_change_gives_way_to_one_that_has_no_other_movement() -> None:
 
 
 @given(st.lists(st.integers(0, 8), max_size=7), st.lists(st.integers(0, 8), max_size=7))
-def test_as_many_as_can_be_have_a_movement(changes: list[int], lines: list[int]) -> None:
-    """Against the greedy way, which is the best one for moments on a line."""
+def test_as_many_changes_as_possible_have_a_movement(changes: list[int], lines: list[int]) -> None:
+    """Compared with the greedy algorithm, which is optimal for moments on a line."""
     sent = [asked(first_sent=NOON + 1200 * at, last_sent=NOON + 1200 * at) for at in changes]
     found = said(sent, *(line(minutes=20 * at) for at in lines)).count("agrees")
     best, left = 0, sorted(lines)
@@ -128,12 +128,12 @@ def test_as_many_as_can_be_have_a_movement(changes: list[int], lines: list[int])
     assert found == best
 
 
-def test_what_is_not_asked_about_explains_movements_all_the_same() -> None:
+def test_changes_outside_the_question_explain_movements_too() -> None:
     assert said([evolve(asked(), wanted=False)], line()) == []
     assert said([evolve(asked(), wanted=False)]) == []
 
 
-def test_movements_of_another_time_are_not_spoken_of() -> None:
+def test_movements_of_another_time_are_not_listed() -> None:
     found = compare([], AccountStatement(None, (line(), line(minutes=60))), (NOON, NOON + 60))
     assert [each.line for each in found] == [line()]
 
@@ -148,7 +148,7 @@ def test_movements_of_another_time_are_not_spoken_of() -> None:
         (CustomerPoints(point_history=()), False),
     ],
 )
-def test_a_history_is_whole_where_it_comes_to_the_balance(points: CustomerPoints, complete: bool) -> None:
+def test_a_history_is_complete_where_its_sum_is_the_balance(points: CustomerPoints, complete: bool) -> None:
     assert statement_of(points).complete is complete
     items = (
         PointDetailItem(cashback_amount=Decimal("1.5")),
@@ -178,8 +178,8 @@ def found(console: Console, *args: str) -> dict[str, int]:
     return {name: values[name] for name in values if isinstance(values[name], int) and values[name]}
 
 
-def test_books_that_agree_but_for_what_is_in_doubt(applied: tuple[Console, Sandbox]) -> None:
-    """Nothing is written anywhere, and all is asked about once."""
+def test_books_that_agree_except_for_what_is_in_doubt(applied: tuple[Console, Sandbox]) -> None:
+    """Nothing is written, and each customer is read once."""
     console, server = applied
     before, ledger = server.books.balances(), (console.folder / "l").read_bytes()
     requests = server.books.requests
@@ -191,7 +191,7 @@ def test_books_that_agree_but_for_what_is_in_doubt(applied: tuple[Console, Sandb
 
 
 def test_differences_are_found(applied: tuple[Console, Sandbox]) -> None:
-    """The provider has lost one change, and has a movement of another program: as after its restore."""
+    """The provider has lost one change, as after a restore, and has a movement of another program."""
     console, server = applied
     server.stop()
     other = Sandbox(credentials=server.credentials, port=server.port, customers={"c5": 9, "c4": 0})
@@ -218,7 +218,7 @@ def test_differences_are_found(applied: tuple[Console, Sandbox]) -> None:
     assert "the provider shows a balance, and no movements" in ended.out
 
 
-def test_what_is_found_is_said_in_the_language_of_the_reader(applied: tuple[Console, Sandbox]) -> None:
+def test_the_findings_are_in_the_language_of_the_reader(applied: tuple[Console, Sandbox]) -> None:
     console, _ = applied
     ended = console("reconcile", "l", "--language", "pt")
     assert "em dúvida: c3: change_cashback R$ 4,00, " in ended.out
@@ -228,7 +228,7 @@ def test_what_is_found_is_said_in_the_language_of_the_reader(applied: tuple[Cons
 def test_an_interrupted_comparison_goes_on(
     applied: tuple[Console, Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks again about those alone of which the ledger says something new."""
+    """It reads again only the customers of which the ledger has something new."""
     console, server = applied
     monkeypatch.setattr("bonifiq_async.cli.afterwards.reconcile.AT_ONCE", 1)
     before, read = server.books.requests, Customers.points
@@ -250,7 +250,7 @@ def test_an_interrupted_comparison_goes_on(
     assert not (console.folder / "l.reconcile").exists()
 
 
-def test_requests_leave_at_the_rate_that_is_given(applied: tuple[Console, Sandbox]) -> None:
+def test_requests_are_sent_at_the_given_rate(applied: tuple[Console, Sandbox]) -> None:
     """Six of them, of which the first need not wait."""
     console, _ = applied
     begun = time.monotonic()
@@ -258,7 +258,7 @@ def test_requests_leave_at_the_rate_that_is_given(applied: tuple[Console, Sandbo
     assert time.monotonic() - begun >= 5 / 10
 
 
-def test_another_question_begins_anew(tmp_path: Path) -> None:
+def test_a_comparison_with_other_options_begins_anew(tmp_path: Path) -> None:
     for question, left in (("a", 0), ("a", 1), ("b", 0), ("a", 0)):
         with progress_file(tmp_path / "p", question) as progress:
             assert len(list(progress.lines())) == left
@@ -300,7 +300,7 @@ def test_an_outage_stops_it(applied: tuple[Console, Sandbox]) -> None:
 def test_members_are_compared_by_their_history(
     console: Console, raba7ni: Callable[..., Raba7niSandbox]
 ) -> None:
-    """An answer's own amount tells, rounded or not; an e-mail is looked for under the id of its answer."""
+    """The amount of the answer counts, rounded or not; an e-mail is looked up under the id in its answer."""
     server = raba7ni(
         cards={10: Decimal("3.333")}, faults=FaultScript(["", "", "close-after", "close-before"])
     )

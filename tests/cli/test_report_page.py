@@ -22,7 +22,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 class Words(HTMLParser):
-    """Collects what a page says, and its tags."""
+    """Collects the texts of a page, and its tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def test_steps_divide_each_other() -> None:
     assert [wide % narrow for narrow, wide in itertools.pairwise(WIDTHS)] == [0] * (len(WIDTHS) - 1)
 
 
-def test_steps_are_as_narrow_as_can_be() -> None:
+def test_steps_are_as_narrow_as_possible() -> None:
     found = Histogram()
     for at in (100.0, 101.5, 100.0 + STEPS - 1):
         found.put(at, ENDED)
@@ -190,10 +190,10 @@ def test_a_period_is_reported(applied: Console, asked: tuple[str, ...], said: st
     assert said in words(applied.folder / "period.html")
 
 
-def test_what_is_not_repeated_is_settled_by_a_word(
+def test_what_is_not_repeated_is_settled_by_a_person(
     console: Console, raba7ni: Callable[..., Raba7niSandbox]
 ) -> None:
-    """Each change has its command, and a ledger's name stands in it as a shell takes it."""
+    """Each change has its command, in which the name of the ledger is quoted for a shell."""
     server = raba7ni(faults=FaultScript(["close-after"]))
     console.write("f.csv", "operation,card_id,amount,member_id,reference", "earn,10,50,123,o 1")
     args = ("apply", "f.csv", "--provider", "raba7ni", "--yes", "--ledger", "my ledger")
@@ -226,7 +226,7 @@ def test_a_report_that_cannot_be_made_is_refused_before_anything_is_sent(
     assert (ended.code, said in ended.err, server.books.requests) == (2, True, 0), ended.err
 
 
-def test_there_is_no_report_of_what_is_not_there(applied: Console) -> None:
+def test_there_is_no_report_without_a_ledger_run_or_time(applied: Console) -> None:
     (applied.folder / "r.html").unlink()
     for args, said in (
         (("gone",), "There is no ledger gone"),

@@ -85,7 +85,7 @@ def test_what_is_applied_is_neither_sent_nor_claimed(console, sandbox, claimed):
 
 
 def test_only_what_is_applied_is_settled(console, claimed):
-    """Refused and unknown rows go the ordinary way again."""
+    """Refused and unknown rows are sent again as usual."""
     console.write("changes.csv", *rows(6))
     with Sandbox(duplicates="error-400", faults=FaultScript(["400", "html-after"])) as sandbox:
         first = console(*COMMAND, "--max-in-flight", "1", sandbox=sandbox)
@@ -98,8 +98,8 @@ def test_only_what_is_applied_is_settled(console, claimed):
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
-def test_a_settled_row_has_the_line_that_its_claim_would_give_it(console, sandbox, monkeypatch, name):
-    """With the look into the ledger and without it, the outcome file holds the same lines."""
+def test_a_settled_row_has_the_same_line_as_a_claimed_one(console, sandbox, monkeypatch, name):
+    """With the read of the ledger and without it, the outcome file has the same lines."""
     console.write("changes.csv", *rows(450))
     console(*COMMAND, sandbox=sandbox)
     console(*COMMAND, "--out", f"looked-{name}", sandbox=sandbox)
@@ -125,8 +125,8 @@ def test_another_change_under_an_applied_key_is_a_conflict(console, sandbox, cla
     assert (written["one"]["effect"], written["one"]["value"]) == ("already_applied", "10.00")
 
 
-def test_what_is_applied_between_the_look_and_the_claim_is_not_sent(console, sandbox, monkeypatch, claimed):
-    """The claim decides, whatever the look saw."""
+def test_what_is_applied_between_the_read_and_the_claim_is_not_sent(console, sandbox, monkeypatch, claimed):
+    """The claim decides, whatever was read before."""
     console.write("changes.csv", *rows(1))
     console(*COMMAND, sandbox=sandbox)
     _set_states("not applied")
@@ -163,7 +163,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("env", "damage", "sentence"), UNUSABLE.values(), ids=UNUSABLE)
-def test_a_ledger_that_is_of_no_use_stops_the_run_before_anything(console, sandbox, env, damage, sentence):
+def test_an_unusable_ledger_stops_the_run_before_anything_is_sent(console, sandbox, env, damage, sentence):
     """Before the plan is shown, and before an outcome file is made."""
     console.write("changes.csv", *rows(200))
     console(*COMMAND, sandbox=sandbox)
@@ -175,7 +175,7 @@ def test_a_ledger_that_is_of_no_use_stops_the_run_before_anything(console, sandb
     assert sandbox.books.requests == 200
 
 
-def test_a_look_makes_no_ledger(console, sandbox):
+def test_a_read_makes_no_ledger(console, sandbox):
     """Neither a file that is refused nor a dry run leaves one behind."""
     console.write("changes.csv", HEADER, "a,x,r,k")
     assert console(*COMMAND, sandbox=sandbox).code == Exit.USAGE
@@ -185,7 +185,7 @@ def test_a_look_makes_no_ledger(console, sandbox):
 
 
 def test_rows_left_out_are_not_settled(console, sandbox):
-    """A key said twice counts once, a torn one not at all, also when the ledger knows them."""
+    """A repeated key counts once, a conflicting one not at all, also when the ledger knows them."""
     console.write("changes.csv", HEADER, "a,1,r,once", "b,2,r,torn")
     console(*COMMAND, sandbox=sandbox)
     console.write("changes.csv", HEADER, "a,1,r,once", "b,2,r,torn", "a,1.0,r,once", "b,3,r,torn", "c,4,r,k")
@@ -195,8 +195,8 @@ def test_rows_left_out_are_not_settled(console, sandbox):
 
 
 @pytest.mark.slow
-def test_an_interrupt_while_settled_rows_are_written_down_is_heard(console, sandbox, monkeypatch):
-    """What is counted is what was written; the rest was not tried."""
+def test_an_interrupt_while_settled_rows_are_written_takes_effect(console, sandbox, monkeypatch):
+    """Only what was written is counted; the rest was not tried."""
     console.write("changes.csv", *rows(1000))
     console(*COMMAND, sandbox=sandbox)
     original, signals = OutcomeFile.write, [signal.SIGINT]
@@ -215,8 +215,8 @@ def test_an_interrupt_while_settled_rows_are_written_down_is_heard(console, sand
     assert 0 < written < 1000
 
 
-def test_a_full_disk_while_settled_rows_are_written_down_stops_the_run(console, sandbox, monkeypatch):
-    """As it does later; nothing is sent that could not be written down."""
+def test_a_full_disk_while_settled_rows_are_written_stops_the_run(console, sandbox, monkeypatch):
+    """As a full disk does later; nothing is sent whose outcome could not be written."""
     console.write("changes.csv", *rows(300))
     console(*COMMAND, sandbox=sandbox)
     console.write("changes.csv", *rows(301))
@@ -231,7 +231,7 @@ def test_a_full_disk_while_settled_rows_are_written_down_stops_the_run(console, 
 
 
 async def test_the_digest_needs_no_client(sandbox):
-    """It is that of the request which a client sends, wherever that is sent to."""
+    """It is the digest of the request that a client sends, for any address."""
     change = CashbackChange("José/1-ç", Decimal("1E+2"), "r", "k", "thank you")
     for base_url in (sandbox.url, f"{sandbox.url}/prefix"):
         async with client_for(sandbox, base_url=base_url) as client:
@@ -253,27 +253,27 @@ READINGS = {
 
 @pytest.mark.parametrize(("kind", "lines"), READINGS.items(), ids=READINGS)
 def test_only_the_lines_wanted_are_read(tmp_path, kind, lines):
-    """Lines are counted as they stand in the file, over which a cell may spread; none may be left."""
+    """Lines are those of the file, and a cell may have several; none of the wanted may be missing."""
     (tmp_path / "f").write_text("\n".join(lines))
     source = Source(tmp_path / "f", "f", kind)
     assert [row.line for row in source.rows(lambda line: line > 2)] == [4, 6] if kind == "csv" else [3, 4, 5]
     assert list(source.rows(lambda line: False)) == []
 
 
-SAID_BEFORE = "c1,0.50,r,k1"
+REPEATED = "c1,0.50,r,k1"
 FIFTHS = {
     "settled": lambda number: f"c{number},{number % 3}.25,r,k{number}",
-    "left": lambda number: SAID_BEFORE if number == 1 else f"c{number},-{number % 3}.50,r,k{number}",
+    "left": lambda number: REPEATED if number == 1 else f"c{number},-{number % 3}.50,r,k{number}",
     "not valid": lambda number: f"c{number},nothing,r,k{number}",
-    "said before": lambda number: SAID_BEFORE,
-    "at odds": lambda number: f"c{number},{number}.00,r,torn{number % 2}",
+    "repeated": lambda number: REPEATED,
+    "conflicting": lambda number: f"c{number},{number}.00,r,torn{number % 2}",
 }
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 50])
 def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
-    """Wherever a part ends; the rows are of one sort after the other."""
+    """Wherever a part ends; the file has rows of one kind after the other."""
     fifths = {name: range(start, count, 5) for start, name in enumerate(FIFTHS)}
     lines = [line(number) for number, line in zip(range(count), itertools.cycle(FIFTHS.values()))]
     path, ledger, first = tmp_path / "changes", tmp_path / "ledger", 2 if kind == "csv" else 1
@@ -285,11 +285,11 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     problems: list[Problem] = []
     account = LedgerFile(ledger, ("provider", "account"))
     plan = examining.examine(Source(path, "changes", kind), problems.append, account)
-    wrong = sorted((*fifths["not valid"], *fifths["at odds"]))
+    wrong = sorted((*fifths["not valid"], *fifths["conflicting"]))
     assert sorted(problem.line - first for problem in problems) == wrong
     odd = [problem.line - first for problem in problems if problem.field == "change_key"]
-    assert odd == list(fifths["at odds"])
-    assert (plan.problems, plan.repeats) == (len(wrong), len(fifths["said before"]))
+    assert odd == list(fifths["conflicting"])
+    assert (plan.problems, plan.repeats) == (len(wrong), len(fifths["repeated"]))
     assert [row.line - first for row in plan.read_settled()] == list(fifths["settled"])
     assert [row.line - first for row in plan.read()] == list(fifths["left"])
     assert plan.settled.changes == len(fifths["settled"])
@@ -301,15 +301,15 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
 
 
 def test_a_part_of_the_file_may_have_nothing_that_is_valid(tmp_path):
-    """What follows it is read all the same."""
+    """The part after it is read as well."""
     path, told = tmp_path / "changes.csv", []
     path.write_text("\n".join([HEADER, *(f"c,nothing,r,k{n}" for n in range(TOGETHER)), "c,1,r,k"]))
     plan = examining.examine(Source(path, "changes.csv", "csv"), told.append)
     assert (len(told), plan.problems, plan.changes) == (TOGETHER, TOGETHER, 1)
 
 
-def test_what_stands_before_a_broken_line_is_told(tmp_path):
-    """What is wrong with it, before the file as a whole is refused."""
+def test_problems_before_a_broken_line_are_reported(tmp_path):
+    """They are reported before the file as a whole is refused."""
     path, told = tmp_path / "changes.csv", []
     path.write_text("\n".join([HEADER, "c,nothing,r,k", '"a"b,5,r,k']))
     with pytest.raises(ConfigurationError, match="line 3: not CSV"):
@@ -318,7 +318,7 @@ def test_what_stands_before_a_broken_line_is_told(tmp_path):
 
 
 def test_the_sums_of_a_plan_are_exact(tmp_path):
-    """To the last of 28 digits, where no float tells two amounts apart."""
+    """To the last of 28 digits, where no float distinguishes two amounts."""
     path, large = tmp_path / "changes.csv", Decimal(10**27)
     path.write_text(
         "\n".join([HEADER, f"c,{large},r,a", f"c,{large},r,b", f"c,{large + 1},r,c", "c,-0.1,r,d"])
@@ -328,7 +328,7 @@ def test_the_sums_of_a_plan_are_exact(tmp_path):
 
 
 def test_a_part_of_a_file_fits_into_one_statement_of_any_sqlite(tmp_path, monkeypatch):
-    """Before 3.32 it takes 999 values."""
+    """Before version 3.32, SQLite accepts 999 values."""
     path = tmp_path / "changes.csv"
     path.write_text("\n".join(rows(TOGETHER)))
     limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
@@ -337,7 +337,7 @@ def test_a_part_of_a_file_fits_into_one_statement_of_any_sqlite(tmp_path, monkey
     assert (plan.problems, plan.repeats, plan.changes) == (0, 0, TOGETHER)
 
 
-def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
+def test_each_conflicting_row_names_the_first_line_of_another(tmp_path):
     """Also where three changes share a key, one of them twice."""
     path, told = tmp_path / "changes.csv", []
     path.write_text("\n".join([HEADER, "a,1,r,k", "a,1,r,k", "b,1,r,k", "c,1,r,k", "d,1,r,other"]))
@@ -347,9 +347,9 @@ def test_each_row_at_odds_is_told_the_first_line_of_another(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", ["c{},1,r,promo", "c,1,r,promo"], ids=["at odds", "said before"])
-def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_path, monkeypatch, line):
-    """As a column that is constant by mistake; counted in hundreds of SQLite's instructions."""
+@pytest.mark.parametrize("line", ["c{},1,r,promo", "c,1,r,promo"], ids=["conflicting", "repeated"])
+def test_one_key_for_all_rows_takes_linear_time(tmp_path, monkeypatch, line):
+    """As with a column that is constant by mistake; counted in hundreds of SQLite's instructions."""
 
     def steps(count: int) -> int:
         path, taken = tmp_path / "changes.csv", itertools.count()
@@ -367,7 +367,7 @@ def test_one_key_for_all_rows_takes_no_longer_for_each_the_more_there_are(tmp_pa
 
 
 def test_a_row_to_send_is_read_when_it_is_asked_for(tmp_path):
-    """The loop has others to serve: what is settled may lie between a row and the next."""
+    """The loop has other tasks: many settled rows may be between one row and the next."""
     asked, path = [], tmp_path / "changes.csv"
     path.write_text("\n".join(rows(5)))
     found = Source(path, "changes.csv", "csv").rows(lambda line: asked.append(line) or line != 3)
@@ -376,7 +376,7 @@ def test_a_row_to_send_is_read_when_it_is_asked_for(tmp_path):
 
 @pytest.mark.slow
 def test_examining_takes_no_memory_for_a_row(tmp_path):
-    """Ten times the rows, half of them said before and the rest settled: the peak stays where it was."""
+    """Ten times the rows, half of them repeated and the rest settled: the peak stays the same."""
 
     def peak(count: int) -> int:
         path, ledger = tmp_path / "changes.csv", tmp_path / f"{count}.ledger"
@@ -393,7 +393,7 @@ def test_examining_takes_no_memory_for_a_row(tmp_path):
             tracemalloc.stop()
 
     small, large = peak(2000), peak(20_000)
-    # Bytes a row: not even a pointer to it; and for each that repeats another, the two lines.
+    # Bytes for each row: less than a pointer; and for each repeated row, the two lines.
     assert large - small < 18_000 * 4 + 9_000 * 9
 
 

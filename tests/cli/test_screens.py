@@ -22,7 +22,7 @@ APPLY = ("apply", "campanha.csv", "--map", "E-mail do cliente=customer_id", "--y
 
 
 def made_steady(text: str, folder: Path) -> str:
-    """Return what is shown without what differs from run to run: places and times."""
+    """Return the screen without what differs from run to run: paths and times."""
     text = text.replace(f"{folder}/", "")
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", "2026-11-30 14:05:09 -0300", text)
     return re.sub(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [+-]\d{4}", "30/11/2026 14:05:09 -0300", text)

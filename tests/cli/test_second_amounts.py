@@ -1,4 +1,4 @@
-"""What repeats or differs: the same reference or key with another amount, other words, the same row again."""
+"""Repeats and differences: the same reference or key with another amount or text, and the same row again."""
 
 import json
 from decimal import Decimal
@@ -19,8 +19,8 @@ def sandbox():
         yield running
 
 
-def test_a_correction_is_not_paid_beside_what_it_corrects(console, sandbox):
-    """The trap of derived keys: another amount is another key, and January's ten would become twenty-two."""
+def test_a_correction_is_not_paid_in_addition_to_what_it_corrects(console, sandbox):
+    """With derived keys another amount is another key: ten would become twenty-two."""
     console.write("january.csv", HEADER, "b,1,r,o0", "ana,10,r,o1")
     console.write("corrected.csv", HEADER, "ana,12,r,o1")
     ledger = ("--ledger", "l", "--yes")
@@ -36,7 +36,7 @@ def test_a_correction_is_not_paid_beside_what_it_corrects(console, sandbox):
     assert (dry.code, told["second_amounts"], told["kinds"][0]["kind"]) == (Exit.USAGE, 1, "second-amount")
     assert console("apply", "corrected.csv", *ledger, ALLOWED, sandbox=sandbox).code == 0
     assert sandbox.books.balances()["ana"] == Decimal(22)
-    for file in ("january.csv", "corrected.csv"):  # all of it is applied: there is nothing more to allow
+    for file in ("january.csv", "corrected.csv"):  # all of it is applied: no row needs the option
         assert console("apply", file, *ledger, sandbox=sandbox).code == 0
 
 
@@ -55,7 +55,7 @@ def test_a_new_ledger_is_said_to_know_no_earlier_payment(console, sandbox):
 
 
 def test_two_amounts_in_one_file_are_both_named(console, sandbox):
-    """Of one direction: what is taken back for an order is no correction of it."""
+    """Only in one direction: a removal for an order is no correction of it."""
     file = console.write(
         "f.csv",
         HEADER,
@@ -88,7 +88,7 @@ def test_an_exported_key_is_known_by_its_reference(console, sandbox):
     assert "c gets" not in ended.err
 
 
-def test_the_same_key_with_another_amount_is_said_with_both(console, sandbox):
+def test_the_same_key_with_another_amount_is_shown_with_both(console, sandbox):
     """In the file both rows are refused; against the ledger the new one is: a key has one amount."""
     head = "customer_id,value,reason,change_key"
     console.write("f.csv", head, "ana,10,r,k1")
@@ -104,7 +104,7 @@ def test_the_same_key_with_another_amount_is_said_with_both(console, sandbox):
 
 
 def test_a_reference_of_raba7ni_is_known_under_any_key(console):
-    """Its keys are of this side alone, and its references may repeat."""
+    """Its keys exist in the client alone, and its references may repeat."""
     head = "operation,card_id,member_id,amount,reference,key"
     console.write("f.csv", head, "earn,10,123,50,o1,k1")
     console.write("g.csv", head, "earn,10,123,60,o1,k2", "refund,10,123,5,o1,k3", "earn,10,124,60,o1,k4")
@@ -117,8 +117,8 @@ def test_a_reference_of_raba7ni_is_known_under_any_key(console):
         assert console("apply", "g.csv", *command, ALLOWED, sandbox=sandbox).code == 0
 
 
-def test_other_words_are_named_and_count_as_applied(console, sandbox):
-    """The money is the same: nothing is sent, the code says what it is, and another run says the same."""
+def test_another_reason_is_named_and_counts_as_applied(console, sandbox):
+    """The money is the same: nothing is sent, the exit code is that of success, and another run agrees."""
     head = f"{HEADER},customer_reason"
     console.write("f.csv", head, "ana,10,Verao,o1,x", "bia,10,Verao,o2,x", "cid,1,r,o3,x")
     console.write("g.csv", head, "ana,10.00,Verão,o1,x", "bia,10,Verao,o2,", "cid,1,r,o3,x", "dan,1,r,o4,x")
@@ -136,7 +136,7 @@ def test_other_words_are_named_and_count_as_applied(console, sandbox):
 
 
 def test_repeats_are_named_with_the_row_that_they_repeat(console, sandbox):
-    """And are sent once."""
+    """And the change is sent once."""
     console.write("f.csv", HEADER, "ana,10,r,o1", "bia,1,r,o2", "ana,10.0,r,o1", "ana,10,r,o1")
     ended = console("check", "f.csv", "--json")
     assert "line 4: repeats line 2" in ended.err and "line 5: repeats line 2" in ended.err
@@ -144,7 +144,7 @@ def test_repeats_are_named_with_the_row_that_they_repeat(console, sandbox):
 
 
 def test_ids_that_look_alike_are_named_and_not_merged(console, sandbox):
-    """By case, by Unicode form, and by a character that is not seen; an accent makes another customer."""
+    """They differ in case, Unicode form or an invisible character; an accent makes another customer."""
     ids = ("ana@x", "José", "Ana@X", "Jose\u0301", "jose", "li\ufe0f", "li", "ﬁ", "fi", "bia")
     console.write("f.csv", HEADER, *(f"{each},1,r,o{at}" for at, each in enumerate(ids)))
     ended = console("check", "f.csv", "--json")

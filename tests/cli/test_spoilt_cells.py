@@ -1,4 +1,4 @@
-"""A file's door: what a spreadsheet, a program or two stray quotes have spoilt is refused, with its place."""
+"""Validation of files: what a spreadsheet, a program or a stray quote has spoilt is refused."""
 
 import csv
 import io
@@ -58,7 +58,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, object], str]] = {
     "raba7ni email": ("raba7ni", {**RABA7NI, "member_id": None}, "email"),
     "raba7ni phone": ("raba7ni", {**RABA7NI, "member_id": None}, "phone"),
 }
-"""A good row, and a field of it that tells changes or customers apart."""
+"""A good row, and a field of it that distinguishes changes or customers."""
 
 
 def text_of(format: str, rows: Sequence[Mapping[str, object]]) -> str:
@@ -88,7 +88,7 @@ def checked(console, format: str, provider: str, rows: Sequence[Mapping[str, obj
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 @pytest.mark.parametrize(("provider", "row", "field"), ROWS.values(), ids=ROWS)
 def test_every_spoilt_cell_is_refused_in_one_pass(console, format, provider, row, field):
-    """With line, field and reason; what only looks a little like one is taken."""
+    """With line, field and reason; a cell that only looks similar is accepted."""
     ended, lines = checked(console, format, provider, apart(row, field, SPOILT))
     assert ended.code == Exit.USAGE
     assert (
@@ -108,7 +108,7 @@ def test_every_spoilt_cell_is_refused_in_one_pass(console, format, provider, row
 @pytest.mark.parametrize("blank", [" k", "k ", "k\u00a0", "\u3000k", "k\t"], ids=ascii)
 @pytest.mark.parametrize("case", [each for each in ROWS if "key" in each or "reference" in each])
 def test_a_key_with_a_blank_at_an_end_is_refused(console, format, blank, case):
-    """Also in CSV, where the blanks around other cells do not count: it may be the key of another month."""
+    """Also in CSV, where the blanks around other cells do not count: it may be the key of another change."""
     provider, row, field = ROWS[case]
     ended, [line] = checked(console, format, provider, [{**row, field: blank}])
     assert ended.code == Exit.USAGE
@@ -121,7 +121,7 @@ def test_a_key_with_a_blank_at_an_end_is_refused(console, format, blank, case):
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 @pytest.mark.parametrize("case", [each for each in ROWS if each != "customer_id"])
 def test_a_character_that_is_not_seen_is_refused(console, format, case):
-    """With its name, by which it can be looked for."""
+    """With its code point, by which a user can search for it."""
     provider, row, field = ROWS[case]
     ended, [line] = checked(console, format, provider, [{**row, field: "k\u200bz"}])
     assert ended.code == Exit.USAGE
@@ -129,14 +129,14 @@ def test_a_character_that_is_not_seen_is_refused(console, format, case):
 
 
 def test_blanks_around_other_cells_of_csv_do_not_count(console):
-    """As ever; and a key of blanks alone is none."""
+    """As before; and a key of blanks alone is no key."""
     header = " customer_id , value , reason ,reference, change_key "
     console.write("f.csv", header, " ana , 1 , r ,o, ", "bia,2,r,,k2")
     assert console("check", "f.csv").code == 0
 
 
 def test_nothing_is_sent_of_a_file_that_has_one(console):
-    """The good row beside it neither, unless the bad one is left out by request."""
+    """Not even the good row, unless the bad one is left out by request."""
     with Sandbox() as sandbox:
         console.write("f.csv", "customer_id,value,reason,reference", "ana,1,r,#N/A", "bia,2,r,o2")
         assert console("apply", "f.csv", "--yes", sandbox=sandbox).code == Exit.USAGE
@@ -179,7 +179,7 @@ TWICE = {
 
 @pytest.mark.parametrize(("row", "names"), TWICE.values(), ids=TWICE)
 def test_a_member_that_stands_twice_is_refused(console, row, names):
-    """As a doubled column is: which of two counts, no one can tell."""
+    """As a doubled column is: which of the two counts is unknown."""
     console.write("f.jsonl", json.dumps(BONIFIQ), row)
     ended = console("check", "f.jsonl")
     assert ended.code == Exit.USAGE
@@ -196,7 +196,7 @@ def test_a_member_that_stands_twice_is_refused(console, row, names):
     ],
     ids=["in texts", "an object in a text", "in an object within", "one that means nothing"],
 )
-def test_what_only_looks_doubled_is_taken(console, row):
+def test_what_only_looks_doubled_is_accepted(console, row):
     console.write("f.jsonl", row)
     assert console("check", "f.jsonl").code == 0
 
@@ -212,7 +212,7 @@ def test_the_other_providers_members_likewise(console, row):
 
 
 def test_a_member_that_means_nothing_is_named_with_what_may_be_meant(console):
-    """Once, in the line where it comes first; as a column is."""
+    """Once, with the line where it comes first; as for a column."""
     row = {**BONIFIQ, "custmer_reason": "x", "Customer ID": "y", "shop": 1}
     console.write("f.jsonl", json.dumps(BONIFIQ), json.dumps(row), json.dumps({**row, "change_key": "k2"}))
     ended = console("check", "f.jsonl")
@@ -240,15 +240,15 @@ def test_a_misspelt_column_that_is_needed_is_named_beside_what_is_missing(consol
     assert "it has custmer_id (did you mean customer_id?), value" in ended.err
 
 
-def test_names_without_end_are_told_to_an_end(console):
+def test_the_list_of_unknown_names_is_limited(console):
     """Each line may have another one."""
     console.write("f.jsonl", *(json.dumps({**BONIFIQ, "change_key": f"k{n}", f"x{n}": 1}) for n in range(99)))
     ended = console("check", "f.jsonl")
     assert (ended.code, ended.err.count("mean nothing")) == (0, MOST)
 
 
-def test_a_run_tells_of_them_before_it_asks(console):
-    """Nothing is told twice, though the file is read twice."""
+def test_a_run_names_them_before_it_asks(console):
+    """Nothing is reported twice, though the file is read twice."""
     console.write("f.jsonl", json.dumps({**BONIFIQ, "custmer_reason": "x"}))
     with Sandbox() as sandbox:
         ended = console("apply", "f.jsonl", "--yes", sandbox=sandbox)
@@ -270,7 +270,7 @@ HEADER = "customer_id,value,reason,reference,notes"
 
 
 def test_two_stray_quotes_do_not_swallow_rows(console):
-    """Neither in a column without meaning: the row is refused with its first and last line."""
+    """Not even in an unknown column: the row is refused with its first and last line."""
     with Sandbox() as sandbox:
         console.write("f.csv", HEADER, 'a,1,r,o1,"see', "b,2,r,o2,", "c,3,r,o3,", 'd,4,r,o4,"', "e,5,r,o5,")
         ended = console("apply", "f.csv", "--yes", sandbox=sandbox)
@@ -292,8 +292,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("row", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_line_break_is_told_by_column_and_lines(console, row, said):
-    """The rows behind it keep the lines at which they stand."""
+def test_a_line_break_is_reported_with_column_and_lines(console, row, said):
+    """The later rows keep their line numbers."""
     (console.folder / "f.csv").write_bytes(f"{HEADER}\n{row}\nz,x,r,o9,\n".encode())
     ended = console("check", "f.csv")
     assert ended.code == Exit.USAGE
@@ -313,7 +313,7 @@ def test_a_header_of_several_lines_is_refused(console):
 
 
 def test_metadata_may_stand_over_several_lines(console):
-    """JSON has line breaks by nature; what is not JSON is refused."""
+    """JSON may have line breaks; what is not JSON is refused."""
     header = "operation,card_id,member_id,amount,reference,metadata"
     console.write("f.csv", header, 'earn,10,1,5,o1,"{""a"":', ' 1}"', "earn,10,2,6,o2,")
     with Raba7niSandbox() as sandbox:

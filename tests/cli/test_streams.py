@@ -20,9 +20,9 @@ from bonifiq_async.sandbox import Sandbox
 
 @frozen
 class Case:
-    """A command, its exit code, and that where its results are not taken: of work, that of the work.
+    """A command, its exit code, and its exit code when its results cannot be written (work keeps its own).
 
-    `money` may have moved: then a reader who leaves before the end is told of, too.
+    Where `money` may have moved, a reader that closes its end early is reported, too.
     """
 
     arguments: Sequence[str]
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with files of changes."""
     made = tmp_path_factory.mktemp("streams")
     (made / "changes.csv").write_text("\n".join(rows(3)), "utf-8")
-    (made / "refused.csv").write_text("\n".join([rows(0)[0], "nobody,1,r,o"]), "utf-8")
+    (made / "refused.csv").write_text("\n".join([rows(0)[0], "absent,1,r,o"]), "utf-8")
     (made / "bad.csv").write_text("\n".join([rows(0)[0], "c,x,r,o"]), "utf-8")
     return made
 
@@ -99,15 +99,15 @@ def run(folder: Path, env: dict[str, str]) -> Iterator[Run]:
 
 
 def bug(ended: Ended) -> bool:
-    """Say whether something was shown that no user should see."""
+    """Say whether an internal error was shown."""
     told = ended.out + ended.err
     return any(sign in told for sign in ("Traceback", "Exception ignored", "Errno", "lost sys."))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_command_ends_as_documented_whatever_takes_its_words(case: Case, run: Run) -> None:
-    """And says one sentence more at the most; a reader who has had enough is told nothing."""
+def test_a_command_ends_as_documented_wherever_its_output_goes(case: Case, run: Run) -> None:
+    """With one sentence more at the most; with none when the reader closes its end."""
     ever = run(*case.arguments)
     assert (ever.code, bug(ever)) == (case.code, False), ever.err
     lost_code = case.lost if ever.out else case.code
@@ -134,7 +134,7 @@ SHELL = {
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["status ledger", "export ledger --effect applied", "sandbox --port 0"])
 @pytest.mark.parametrize("line", SHELL.values(), ids=SHELL.keys())
-def test_a_shell_makes_the_same_of_it(
+def test_the_same_holds_in_a_shell(
     line: str, command: str, run: Run, folder: Path, env: dict[str, str]
 ) -> None:
     """A real process from its first instruction to its last."""
@@ -163,10 +163,10 @@ def test_standard_input_that_is_closed_is_a_file_that_cannot_be_read(run: Run) -
 
 @pytest.mark.slow
 def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[str, str]) -> None:
-    """Quietly, as other commands do, and at once."""
+    """Without a message, as other commands do, and at once."""
     (folder / "many.csv").write_text("\n".join(f"{row},{'x' * 500}" for row in rows(400)), "utf-8")
     many = ["apply", "many.csv", "--yes", "--ledger", "many"]
-    assert run(*many).code == Exit.REFUSED  # three of ten customers are there
+    assert run(*many).code == Exit.REFUSED  # three of ten customers exist
     export = [sys.executable, "-m", "bonifiq_async", "export", "many", "--effect", "refused"]
     line = f"{shlex.join(export)} | head -n 1; exit ${{PIPESTATUS[0]}}"
     given = {**os.environ, **env}
@@ -188,7 +188,7 @@ def test_a_long_export_ends_with_its_reader(folder: Path, run: Run, env: dict[st
 def test_a_command_whose_reader_takes_a_line_or_none_ends_with_its_own_code(
     command: str, code: Exit, folder: Path, run: Run, env: dict[str, str]
 ) -> None:
-    """Of a real shell; also where the reader takes what is said of each row."""
+    """In a real shell; also where the reader gets the messages on each row."""
     (folder / "wrong.csv").write_text("\n".join([rows(0)[0], *("c,x,r,o" for _ in range(20_000))]), "utf-8")
     (folder / "some.csv").write_text("\n".join(rows(500)), "utf-8")
     if not (folder / "some").exists():
@@ -203,7 +203,7 @@ def test_a_command_whose_reader_takes_a_line_or_none_ends_with_its_own_code(
 
 @pytest.mark.slow
 def test_a_terminal_that_goes_away_does_not_end_a_run(folder: Path) -> None:
-    """Its bar is drawn by a thread of its own; the run is told by its outcome file and its exit code."""
+    """A thread draws the bar; the outcome file and the exit code report the run."""
     (folder / "long.csv").write_text("\n".join(rows(200)), "utf-8")
     ours, theirs = os.openpty()
     with Sandbox() as sandbox, open(os.devnull, "rb") as nothing:

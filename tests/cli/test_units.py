@@ -43,7 +43,7 @@ def test_a_plan_keeps_them_apart(two_cards):
 
 
 def test_a_run_and_its_ledger_keep_them_apart(two_cards, raba7ni):
-    """In the closing table and the table of the ledger, and for machines; also what is settled already."""
+    """In the closing table, the table of the ledger and the JSON; also what is settled already."""
     sandbox = raba7ni(cards={10: 5, 11: 5})
     shown = two_cards(*APPLY, "--yes", sandbox=sandbox)
     assert shown.code == 0
@@ -60,7 +60,7 @@ def test_a_run_and_its_ledger_keep_them_apart(two_cards, raba7ni):
 
 
 def test_changes_of_one_unit_have_one_pair_of_sums(two_cards, raba7ni):
-    """As before there were units; a table names none then."""
+    """As before units existed; then a table names no unit."""
     two_cards.write("changes.csv", HEADER, *ROWS[:2])
     ended = two_cards(*APPLY, "--dry-run", "--json")
     plan = read(ended)

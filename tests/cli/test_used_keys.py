@@ -1,4 +1,4 @@
-"""Keys that were used before, not by this ledger: the command lists them apart, and does not end with 0."""
+"""Keys that were used before, not by this ledger: the command lists them, and does not end with 0."""
 
 import asyncio
 import csv
@@ -45,7 +45,7 @@ def stranger(sandbox: Sandbox, *keys: str) -> None:
 
 @pytest.fixture
 def mixed(console: Console, sandbox: Sandbox) -> Console:
-    """A file of five rows, two of them under keys that a stranger has used."""
+    """A file of five rows, two of them under keys that another program has used."""
     stranger(sandbox, "#1", "#2")
     console.write("changes.csv", HEADER, "a,1,r,k1", "b,20,r,#1", "c,3,r,k2", "d,-4.50,r,#2", "e,5,r,k3")
     return console
@@ -62,7 +62,7 @@ def lines(text: str, *words: str) -> list[str]:
     return [line for line in text.splitlines() if all(word in line for word in words)]
 
 
-def test_they_are_counted_summed_and_listed_apart(mixed, sandbox):
+def test_they_are_counted_summed_and_listed_separately(mixed, sandbox):
     """With line, key, customer and amount; and the exit code says that it is not known."""
     ended = mixed(*APPLY, sandbox=sandbox)
     assert ended.code == Exit.UNKNOWN
@@ -73,12 +73,12 @@ def test_they_are_counted_summed_and_listed_apart(mixed, sandbox):
         ended.out, " 5 ", "#2", " d ", "R$ -4.50"
     )
     assert "2 keys were used before" in ended.err and "--accept-used-keys" in ended.err
-    assert "run the same command again" not in ended.err  # it would be told the same
+    assert "run the same command again" not in ended.err  # it would get the same answer
     assert sandbox.books.balance("b") == sandbox.books.balance("d") == 0
 
 
-def test_every_later_run_says_it_again_without_a_request(mixed, sandbox):
-    """Beforehand and at the end, until a person has said what they are."""
+def test_every_later_run_reports_them_without_a_request(mixed, sandbox):
+    """Beforehand and at the end, until a person settles them."""
     mixed(*APPLY, sandbox=sandbox)
     requests = sandbox.books.requests
     for _ in range(2):
@@ -94,8 +94,8 @@ def test_every_later_run_says_it_again_without_a_request(mixed, sandbox):
 
 
 @pytest.mark.parametrize("run", ["first", "later"])
-def test_who_accepts_them_ends_with_0(mixed, sandbox, run):
-    """They are listed all the same."""
+def test_the_option_that_accepts_them_ends_with_0(mixed, sandbox, run):
+    """They are still listed."""
     if run == "later":
         mixed(*APPLY, sandbox=sandbox)
     ended = mixed(*APPLY, "--accept-used-keys", sandbox=sandbox)
@@ -104,7 +104,7 @@ def test_who_accepts_them_ends_with_0(mixed, sandbox, run):
     assert "used before, the provider says" not in ended.err
 
 
-def test_a_dry_run_says_what_the_ledger_has(mixed, sandbox):
+def test_a_dry_run_shows_what_the_ledger_has(mixed, sandbox):
     """Without credentials, a request, or a ledger being made; in --json where there is a ledger."""
     plain = ("apply", "changes.csv", "--dry-run", "--json")
     assert "used_elsewhere" not in json.loads(mixed(*plain).out)
@@ -119,8 +119,8 @@ def test_a_dry_run_says_what_the_ledger_has(mixed, sandbox):
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
-def test_the_outcome_file_tells_them_apart(mixed, sandbox, name):
-    """By a member of its own beside the effect; a later run has nothing to add."""
+def test_the_outcome_file_marks_them(mixed, sandbox, name):
+    """By a separate member beside the effect; a later run adds nothing."""
     for _ in range(2):
         mixed(*APPLY, "--out", name, sandbox=sandbox)
     if name.endswith("csv"):
@@ -148,7 +148,7 @@ def test_the_first_ten_are_listed(console, sandbox):
     assert [row.split(",")[3] for row in exported[1:]] == keys
 
 
-def test_they_are_listed_by_line_whichever_ended_first(console):
+def test_they_are_listed_by_line_in_any_order_of_answers(console):
     """The first is answered last."""
     rule = Rule("slow", key="theirs-1", customer="a")
     with Sandbox(duplicates="error-400", faults=FaultScript(rules=[rule])) as sandbox:
@@ -160,8 +160,8 @@ def test_they_are_listed_by_line_whichever_ended_first(console):
     assert [line.split()[1] for line in lines(ended.out, "theirs-")] == ["2", "3"]
 
 
-def test_without_a_ledger_a_second_run_does_not_pretend_to_know(console, sandbox):
-    """What another run of the same file did looks like what a stranger did."""
+def test_without_a_ledger_a_second_run_reports_them_as_used_before(console, sandbox):
+    """A change of another run of the same file looks like one of another program."""
     console.write("changes.csv", HEADER, "a,1,r,k1")
     command = (*APPLY, "--no-ledger")
     assert console(*command, sandbox=sandbox).code == 0
@@ -171,16 +171,16 @@ def test_without_a_ledger_a_second_run_does_not_pretend_to_know(console, sandbox
 
 
 def test_of_several_codes_the_first_documented_wins(console):
-    """4 before 3; what may be tried again is said, too."""
+    """4 before 3; what may be tried again is shown, too."""
     with Sandbox(duplicates="error-400", customers=["zoe", "a"]) as sandbox:
         stranger(sandbox, "#1")
-        console.write("changes.csv", HEADER, "a,1,r,#1", "nobody,1,r,k1")
+        console.write("changes.csv", HEADER, "a,1,r,#1", "absent,1,r,k1")
         assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
         assert console(*APPLY, "--accept-used-keys", sandbox=sandbox).code == Exit.REFUSED
 
 
-def test_status_tells_them_apart_and_says_what_to_do(mixed, sandbox):
-    """They are in no doubt: they were answered."""
+def test_status_lists_them_separately_and_says_what_to_do(mixed, sandbox):
+    """They are not in doubt: they were answered."""
     mixed(*APPLY, sandbox=sandbox)
     ended = mixed("status", LEDGER)
     assert lines(ended.out, "used_elsewhere ", " 2 ", "R$ 20.00")
@@ -196,8 +196,8 @@ def test_status_tells_them_apart_and_says_what_to_do(mixed, sandbox):
     assert mixed(*APPLY, sandbox=sandbox).code == 0
 
 
-def test_a_word_that_it_was_not_applied_lets_it_be_asked_for_again(mixed, sandbox):
-    """The provider says what it said before."""
+def test_a_settlement_as_not_applied_lets_it_be_sent_again(mixed, sandbox):
+    """The provider gives the same answer as before."""
     mixed(*APPLY, sandbox=sandbox)
     assert mixed("settle", LEDGER, "--key", "#1", "--as", "not_applied", "--note", "no").code == 0
     requests = sandbox.books.requests
@@ -208,7 +208,7 @@ def test_a_word_that_it_was_not_applied_lets_it_be_asked_for_again(mixed, sandbo
 
 @pytest.mark.parametrize(("accept", "code"), [((), Exit.UNKNOWN), (("--accept-used-keys",), 0)])
 def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code):
-    """A person says that it was not applied while the command asks, and a stranger has used the key."""
+    """A person settles it as not applied during the command, and another program has used the key."""
     with Sandbox(duplicates="error-400", faults=FaultScript(["html-before"])) as sandbox:
         console.write("changes.csv", HEADER, "a,1,r,k1")
         assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
@@ -222,7 +222,7 @@ def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_key_that_an_earlier_version_sent_is_left_to_a_person(console, others):
-    """It is not taken today; what is in doubt beside it is repeated, and the exit code says what is left."""
+    """Such a key is refused today; other changes in doubt are repeated, the exit code shows what is left."""
     with Sandbox(duplicates="error-400", faults=FaultScript(["html-before"] * 2)) as sandbox:
         old = asyncio.run(_left_in_doubt(sandbox, console.folder / LEDGER, *["k1"] * others))
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", sandbox=sandbox)
@@ -235,7 +235,7 @@ def test_a_key_that_an_earlier_version_sent_is_left_to_a_person(console, others)
 
 
 def test_a_spoilt_key_in_doubt_is_repeated_as_it_was_sent(console):
-    """What is in a ledger has left: the rules for files say nothing of it."""
+    """A change in a ledger was already sent: the rules for files do not apply to it."""
     with Sandbox(duplicates="error-400", faults=FaultScript(["html-after"])) as sandbox:
 
         async def leave() -> None:
@@ -260,8 +260,8 @@ async def _left_in_doubt(sandbox: Sandbox, path: Path, *keys: str) -> int:
 
 
 @pytest.mark.slow
-def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch):
-    """Its provider knows no other program; without a lost request it knows no used key either."""
+def test_a_demonstration_that_reports_them_has_failed(console, monkeypatch):
+    """Its provider has no other program; without a lost request it has no used key either."""
     command = ("demo", "--changes", "60", "--faults", "0.5")
     assert console(*command).code == 0
     monkeypatch.setattr(delivery, "_explained", lambda ended, _: evolve(ended, used_elsewhere=True))
@@ -270,8 +270,8 @@ def test_a_demonstration_in_which_they_are_told_has_failed(console, monkeypatch)
     assert lines(ended.out, "used_elsewhere") and not lines(ended.out, "no other program was there", " 0 ")
 
 
-def test_where_nobody_knows_keys_nothing_is_said_of_them(console):
-    """Neither in the outcome file nor in what machines read."""
+def test_a_provider_without_keys_has_no_used_keys(console):
+    """Neither in the outcome file nor in the JSON."""
     header = "operation,card_id,member_id,amount,reference"
     console.write("changes.csv", header, "earn,10,1,5,o1")
     command = (*APPLY, "--provider", "raba7ni", "--json", "--out", "out.jsonl")

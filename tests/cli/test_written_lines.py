@@ -1,4 +1,4 @@
-"""What a run that goes on writes down: the pure rule, and files against ledgers over kills."""
+"""The lines that a resumed run writes: the pure rule, and files compared with ledgers after kills."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ from bonifiq_async.ledger.sqlite.reader import recorded
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 APPLY = ("apply", "changes.csv", "--yes")
-SAID = {  # how a ledger's state is told
+SAID = {  # how a ledger's state is reported
     State.APPLIED: {"applied", "already_applied"},
     State.ALREADY_APPLIED: {"already_applied"},
     State.USED_ELSEWHERE: {"already_applied"},
@@ -41,7 +41,7 @@ def told(path: Path) -> list[tuple[str, str]]:
 
 
 # Of one change with one ledger: sent with some end that is not yet applied, as often as may be; then applied,
-# or used elsewhere; then told again by each run. A person may take back what was used elsewhere.
+# or used elsewhere; then reported again by each run. A person may settle what was used elsewhere otherwise.
 OPEN = st.lists(st.sampled_from([("unknown", False), ("refused", False), ("not_applied", False)]), max_size=3)
 ELSEWHERE = st.lists(st.just(("already_applied", True)), max_size=2)
 AGAIN = st.lists(st.just(("already_applied", False)), max_size=3)
@@ -50,14 +50,14 @@ DONE = st.sampled_from([[], [("applied", False)], [("already_applied", False)]])
 
 @st.composite
 def lives(draw) -> list[tuple[str, bool]]:
-    """What runs with one ledger tell of a change, in order."""
+    """What runs with one ledger report of a change, in order."""
     done = draw(DONE)
     return [*draw(OPEN), *draw(ELSEWHERE), *draw(OPEN), *done, *(draw(AGAIN) if done else [])]
 
 
 @given(st.dictionaries(st.text("ab-=", min_size=1), lives(), max_size=4), st.randoms(), st.integers(0, 30))
 def test_each_change_has_one_line_which_says_what_its_ledger_does(of, chance, read_first) -> None:
-    """Whichever lines stand there when a run begins, and in whatever order those of other changes come."""
+    """Whichever lines exist when a run begins, and in any order of the lines of other changes."""
     queue = [key for key, life in of.items() for _ in life]
     chance.shuffle(queue)
     rest = {key: iter(life) for key, life in of.items()}
@@ -80,7 +80,7 @@ def test_each_change_has_one_line_which_says_what_its_ledger_does(of, chance, re
     file.close()
 
 
-def test_a_line_whose_successor_was_not_written_stays(tmp_path: Path, monkeypatch) -> None:
+def test_a_line_stays_until_its_replacement_is_written(tmp_path: Path, monkeypatch) -> None:
     """A full disk leaves the file as it was, at the end of the run as well."""
     path, row = tmp_path / "out.csv", CustomerRow("a", Decimal(1), "r", "k", line=2)
     said = [
@@ -105,8 +105,8 @@ def test_a_line_whose_successor_was_not_written_stays(tmp_path: Path, monkeypatc
         assert path.read_bytes() == expected
 
 
-def test_what_was_applied_twice_is_told_twice() -> None:
-    """As by two ledgers, at a provider that does not de-duplicate: money moved by both lines."""
+def test_what_was_applied_twice_has_two_lines() -> None:
+    """As with two ledgers and a provider that does not de-duplicate: both lines moved money."""
     file = WrittenLines()
     file.read(
         [
@@ -121,7 +121,7 @@ def test_what_was_applied_twice_is_told_twice() -> None:
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_a_run_that_goes_on_adds_what_is_new(console: Console, name: str) -> None:
+def test_a_resumed_run_adds_what_is_new(console: Console, name: str) -> None:
     """An outcome that was unknown and is settled has one line in CSV; in JSON lines, its last line counts."""
     console.write("changes.csv", *rows(4))
     with Sandbox(faults=FaultScript(["422", "html-before"])) as sandbox:
@@ -145,7 +145,7 @@ REPEATED = ("a,1,r,o1", "b,2,r,o2", "a,1.00,r,o1", "c,3,r,o3", "b,2,r,o2", "a,1,
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_a_row_that_repeats_another_is_named_and_has_a_line_of_its_own(console: Console, name: str) -> None:
-    """With the outcome of the first, for which this one did nothing: sums of what is applied stay exact."""
+    """With the outcome of the first, and marked as a repeat: the sums of what is applied stay exact."""
     console.write("changes.csv", HEADER, *REPEATED)
     said = "changes.csv, line {}: repeats line {}, and is left out"
     assert all(said.format(*each) in console("check", "changes.csv").err for each in ((4, 2), (6, 3), (7, 2)))
@@ -178,7 +178,7 @@ def lines_of(path: Path) -> dict[int, tuple[str, int | None]]:
 
 
 def test_a_file_of_many_repeats_takes_no_memory_for_each(console: Console, monkeypatch) -> None:
-    """They are written some at a time, also those of one change."""
+    """They are written in parts, also those of one change."""
     console.write("changes.csv", HEADER, *["a,1,r,o"] * 1000)
     written, original = [], OutcomeFile.write
 

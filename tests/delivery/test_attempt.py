@@ -1,4 +1,4 @@
-"""What a delivery watches an attempt through: whether it may leave, and what the head of its answer asks."""
+"""The watch of a delivery over an attempt: whether it may be sent, and what the head of its answer asks."""
 
 import pytest
 from attrs import define, field
@@ -15,7 +15,7 @@ NOW = 1_000.0
 
 @define
 class Place:
-    """A place in a batch that notes what it is told to wait."""
+    """A place in a batch that records the waits reported to it."""
 
     told: list[float] = field(factory=list)
 
@@ -50,7 +50,7 @@ def test_what_may_leave(held: float, ends: float, may: bool, clock: Clock) -> No
 
 
 def test_a_head_that_asks_holds_all_from_when_it_came(clock: Clock) -> None:
-    """Its call has so much less to wait when the body is there."""
+    """When the body arrives, its call has that much less to wait."""
     waits, place = waits_of(clock), Place()
     watch = watch_over(waits, permit=place)
     watch.head(500, (("Retry-After", "30"),))
@@ -65,8 +65,8 @@ def test_a_head_that_asks_for_nothing_holds_none(clock: Clock) -> None:
     assert (waits.hold.until, place.told, watch.asked, watch.left(NOW)) == (float("-inf"), [], None, None)
 
 
-def told_alone(waits: Waits, place: Place, clock: Clock) -> Watch:
-    """Return the watch of a request that is told to wait for itself alone."""
+def held_alone(waits: Waits, place: Place, clock: Clock) -> Watch:
+    """Return the watch of a request that is asked to wait alone."""
     for number in range(FIRSTS + 2):
         watch = watch_over(waits, permit=place)
         watch.first = 0 < number <= FIRSTS
@@ -79,13 +79,13 @@ def told_alone(waits: Waits, place: Place, clock: Clock) -> Watch:
 
 def test_one_that_is_asked_alone_holds_no_other(clock: Clock) -> None:
     waits, place = waits_of(clock), Place()
-    watch = told_alone(waits, place, clock)
+    watch = held_alone(waits, place, clock)
     assert (watch.alone, watch.left(clock.now)) == (True, 30.0)
     assert (waits.hold.until, place.told) == (NOW + 30, [30.0] * (FIRSTS + 1))
 
 
 def test_by_how_much_a_wait_is_lengthened(clock: Clock) -> None:
-    """What was told last goes first, what was told in vain last; others, and short waits, by chance."""
+    """The last request asked to wait goes first, one asked in vain goes last; others go at random."""
     waits = waits_of(clock)
 
     def drawn(key: str, asked: float | None) -> float:
@@ -98,7 +98,7 @@ def test_by_how_much_a_wait_is_lengthened(clock: Clock) -> None:
     assert drawn("b", WORTH_A_TURN) == 0.0
     assert drawn("c", WORTH_A_TURN / 2) == 0.5
     assert watch_over(waits, key="b").chance(lambda: 0.5)() == 0.5
-    assert told_alone(waits_of(clock), Place(), clock).chance(lambda: 0.5)() == 1.0
+    assert held_alone(waits_of(clock), Place(), clock).chance(lambda: 0.5)() == 1.0
 
 
 def test_which_attempt_is_the_first_after_a_hold(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""A call cancelled at any moment leaves no permit, no task, and no change of which nobody knows."""
+"""A call cancelled at any moment leaves no permit, no task, and no change that is unrecorded."""
 
 import asyncio
 from contextlib import aclosing
@@ -33,7 +33,7 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "as it goes on"])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "in the next turn"])
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 async def test_cancelled_at_every_await_point(script: list[str], late: bool, sandbox) -> None:
     doubts = []
@@ -58,7 +58,7 @@ async def test_cancelled_at_every_await_point(script: list[str], late: bool, san
             repeat = await client.customers.change_cashback(CHANGE)
             assert repeat.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
             assert client.in_doubt() == ()
-        server.stop()  # nothing arrives any more
+        server.stop()  # no more requests arrive
         assert len(server.books.effects(KEY)) == 1
         assert server.books.balance("ANA") == 10
         before = server.books.requests_for(KEY) - sum(attempt.requests for attempt in repeat.attempts)
@@ -71,8 +71,8 @@ async def test_cancelled_at_every_await_point(script: list[str], late: bool, san
             assert outcome.effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
             break
     else:
-        pytest.fail("the call never came to its end")
-    assert doubts[0] == () and (KEY,) in doubts  # both halves of the rule were met
+        pytest.fail("the call never ended")
+    assert doubts[0] == () and (KEY,) in doubts  # both cases of the rule occurred
 
 
 def _may_have_been_acted_on(script: list[str], arrived: int) -> bool:
@@ -81,7 +81,7 @@ def _may_have_been_acted_on(script: list[str], arrived: int) -> bool:
     return any(fault != "429" for fault in met)
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "as it goes on"])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "in the next turn"])
 async def test_a_read_cancelled_at_every_await_point_leaves_nothing(late: bool, sandbox) -> None:
     server = sandbox(faults=FaultScript(rate=0.3, seed=1, among=["500-before", "half-body-after", "429"]))
     async with client_for(server, pool=PoolLimits(connections=1), runtime=Clock().runtime()) as client:
@@ -97,7 +97,7 @@ async def test_a_read_cancelled_at_every_await_point_leaves_nothing(late: bool, 
             if not call.reached:
                 break
         else:
-            pytest.fail("the call never came to its end")
+            pytest.fail("the call never ended")
         assert at > 2
         assert (await client.customers.points("ANA")).customer_exists
     assert client.in_doubt() == ()

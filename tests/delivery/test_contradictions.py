@@ -1,4 +1,4 @@
-"""Answers that contradict themselves, and refusals in any form, over the wire: what is told of them."""
+"""Answers that contradict themselves, and refusals in any form, over the wire: the outcomes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,9 +29,9 @@ WARNING = b'"HasError":false,"Severity":1,"HasWarning":true'
 async def told(
     raw_server: Serve, body: bytes, *headers: str, status: str = "200 OK", most: int = 6
 ) -> Outcome[object]:
-    """Return what becomes of a BonifiQ change that is answered so, whatever it was, with nothing repeated.
+    """Return the outcome of a BonifiQ change that gets this answer, without a repeat.
 
-    `most` are the attempts that there could be.
+    `most` is the limit of attempts.
     """
     asked = []
 
@@ -91,18 +91,18 @@ LIMITS = {
         b'{"HasError":true,"ErrorMessage":"A request with this ChangeKey is still being processed"}',
         b'{"HasError":true,"ErrorMessage":"ChangeKey already used. The change was reversed"}',
     ],
-    ids=["a result", "a warning with a result", "a result and words", "still worked on", "an open key"],
+    ids=["a result", "a warning with a result", "a result and words", "still processed", "an open key"],
 )
-async def test_a_limit_that_tells_of_work_leaves_a_doubt(
+async def test_a_limit_with_a_result_leaves_a_doubt(
     body: bytes, status: str, headers: tuple[str, ...], raw_server: Serve
 ) -> None:
-    """A limit says that the request was not acted on; a body that tells of what was done contradicts it."""
+    """A limit means that the request was not processed; a body that reports a result contradicts it."""
     outcome = await told(raw_server, body, *headers, status=status, most=1)
     assert outcome.effect is Effect.UNKNOWN
 
 
 @pytest.mark.parametrize(("status", "headers"), LIMITS.values(), ids=LIMITS.keys())
-async def test_a_key_that_was_used_is_heard_beside_a_limit(
+async def test_a_used_key_counts_beside_a_limit(
     status: str, headers: tuple[str, ...], raw_server: Serve
 ) -> None:
     body = b'{"HasError":true,"ErrorMessage":"ChangeKey already used"}'
@@ -120,7 +120,7 @@ async def test_a_limit_alone_leaves_no_doubt(
 
 
 @pytest.mark.parametrize("result", [b"null", b"{}"])
-async def test_what_is_said_to_be_completed_is_applied_without_a_balance(
+async def test_a_change_reported_as_completed_is_applied_without_a_balance(
     result: bytes, raw_server: Serve
 ) -> None:
     outcome = await told(raw_server, b'{%s,"Result":%s}' % (FLAGS, result))
@@ -133,14 +133,14 @@ FORMS = {
     "a message": (b'{"message":"%s"}', "application/json"),
     "errors": (b'{"errors":{"ChangeKey":["%s"]}}', "application/json"),
     "a plain text": (b"%s", "text/plain"),
-    "a mark of byte order": (b'\xef\xbb\xbf{"HasError":true,"ErrorMessage":"%s"}', "application/json"),
+    "a byte order mark": (b'\xef\xbb\xbf{"HasError":true,"ErrorMessage":"%s"}', "application/json"),
     "a page": (b"<html><title>%s</title></html>", "text/html"),
 }
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "409 Conflict", "422 No", "500 No"])
 @pytest.mark.parametrize(("form", "kind"), FORMS.values(), ids=FORMS.keys())
-async def test_a_used_key_is_heard_in_any_form(
+async def test_a_used_key_is_recognised_in_any_form(
     form: bytes, kind: str, status: str, raw_server: Serve
 ) -> None:
     outcome = await told(raw_server, form % USED.encode(), f"Content-Type: {kind}", status=status)
@@ -148,10 +148,10 @@ async def test_a_used_key_is_heard_in_any_form(
 
 
 REFUSED, UNKNOWN = Effect.REFUSED, Effect.UNKNOWN
-NOS = {
+REFUSALS = {
     "problem details": (FORMS["problem details"], {"400 No": REFUSED, "404 No": REFUSED}),
     "a message": (FORMS["a message"], {"400 No": REFUSED, "404 No": REFUSED}),
-    "a mark of byte order": (FORMS["a mark of byte order"], {"400 No": REFUSED, "413 No": REFUSED}),
+    "a byte order mark": (FORMS["a byte order mark"], {"400 No": REFUSED, "413 No": REFUSED}),
     "a plain text": (FORMS["a plain text"], {"400 No": UNKNOWN, "404 No": REFUSED, "451 No": REFUSED}),
     "a page": (FORMS["a page"], {"409 No": UNKNOWN, "405 No": REFUSED, "407 No": REFUSED}),
 }
@@ -159,12 +159,12 @@ NOS = {
 
 @pytest.mark.parametrize(
     ("form", "status", "effect"),
-    [(form, status, effect) for form, effects in NOS.values() for status, effect in effects.items()],
+    [(form, status, effect) for form, effects in REFUSALS.values() for status, effect in effects.items()],
 )
-async def test_a_no_in_another_form_shows_its_words(
+async def test_a_refusal_in_another_form_shows_its_text(
     form: tuple[bytes, str], status: str, effect: Effect, raw_server: Serve
 ) -> None:
-    """And proves that nothing changed where it is the provider's, or where the status excludes acting."""
+    """It proves that nothing changed where it is the provider's, or where the status excludes a change."""
     body, kind = form
     outcome = await told(raw_server, body % b"The budget is spent", f"Content-Type: {kind}", status=status)
     assert outcome.effect is effect
@@ -185,7 +185,7 @@ OTHERS = {
     "a message and 400": (b'{"message":"no"}', "400 No", REFUSED),
     "problem details and 422": (b'\xef\xbb\xbf{"title":"No","detail":"no"}', "422 No", REFUSED),
     "a success and 202": (b'{"success":true,"data":{"transaction_id":1}}', "202 Accepted", UNKNOWN),
-    "a no beside a result": (b'{"success":false,"data":{"transaction_id":1}}', "200 OK", UNKNOWN),
+    "a refusal beside a result": (b'{"success":false,"data":{"transaction_id":1}}', "200 OK", UNKNOWN),
 }
 
 
@@ -193,7 +193,7 @@ OTHERS = {
 async def test_the_other_provider_is_read_by_the_same_table(
     body: bytes, status: str, effect: Effect, raw_server: Serve
 ) -> None:
-    """Its writes are never repeated, so that what is told of them is final."""
+    """Its writes are never repeated, so that their outcome is final."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
@@ -210,7 +210,7 @@ async def test_the_other_provider_is_read_by_the_same_table(
 @pytest.mark.parametrize("more", ["", "Retry-After: 3600\r\n"], ids=["413", "413 that asks to wait"])
 @pytest.mark.parametrize("provider", ["bonifiq", "raba7ni"])
 async def test_a_413_that_breaks_off_is_unknown(provider: str, more: str, raw_server: Serve) -> None:
-    """Of its body nothing is known: what is missing may say that the change was made."""
+    """The rest of its body is unknown: it may say that the change was made."""
     body = b'{"success":true,"data":{"transaction_id":1}}' if provider == "raba7ni" else b"{%s}" % FLAGS
     head = f"HTTP/1.1 413 Content Too Large\r\n{more}Content-Length: {len(body) + 5}\r\n\r\n"
 

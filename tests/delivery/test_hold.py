@@ -33,12 +33,12 @@ async def test_one_retry_after_holds_every_call(capacity: int, clock: Clock) -> 
 
     early = [moment for moment in wire.arrivals if moment == begun]
     after = [moment for moment in wire.arrivals if moment > begun]
-    assert len(early) == min(capacity, 60)  # those that had left when the answer came
+    assert len(early) == min(capacity, 60)  # those that were sent before the answer came
     assert len(early) + len(after) == 61
     assert min(after) >= begun + 30
     assert max(after) <= begun + 30 + 3 + 0.01
     if capacity < 60:
-        assert len(set(after)) > 50  # not all in one moment
+        assert len(set(after)) > 50  # not all at once
         assert max(after) - min(after) > 1.5
 
 
@@ -91,13 +91,13 @@ async def test_every_form_of_the_header_holds(headers, status: int, clock: Clock
 STATUSES = [300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 408, 409, 410, 413, 422, 425, 429, 451]
 STATUSES += [500, 501, 502, 503, 504, 520, 599]
 AGAIN = {408, 413, 425, 429, *range(500, 600)}
-"""What a call that may be repeated is sent again after; the others end with it."""
+"""The statuses after which a repeatable call is sent again; other calls end with them."""
 EARN = Operation("earn", "POST", "/earn", RepeatClass.NEVER, True, CustomerPoints)
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=str)
 @pytest.mark.parametrize("operation", [operations.CHANGE_CASHBACK, EARN], ids=["keyed", "never repeated"])
-async def test_a_wait_is_kept_by_all_whatever_the_status(operation, status: int, clock: Clock) -> None:
+async def test_every_call_keeps_a_wait_whatever_the_status(operation, status: int, clock: Clock) -> None:
     wire = Wire(clock, lambda number: asks(30, status) if number == 1 else answered(body=CHANGED))
     calls, begun = calls_over(wire, clock, fast()), clock.now
     repeated = status in AGAIN and operation is operations.CHANGE_CASHBACK
@@ -120,8 +120,8 @@ async def test_a_wait_is_kept_by_all_whatever_the_status(operation, status: int,
         assert first.effect is not Effect.NOT_APPLIED
 
 
-async def test_what_is_too_large_now_was_not_acted_on(clock: Clock) -> None:
-    """RFC 9110, 15.5.14: with a Retry-After it passes. What is never sent again was refused all the same."""
+async def test_a_413_that_asks_to_wait_was_not_processed(clock: Clock) -> None:
+    """RFC 9110, 15.5.14: with a Retry-After it is temporary. A call that is never repeated is refused."""
     wire = Wire(clock, lambda number: asks(30, 413))
     calls = calls_over(wire, clock, fast(max_attempts=3))
     effects = []
@@ -157,7 +157,7 @@ async def test_a_wait_that_is_too_long_ends_every_call_at_once(
     calls, begun = calls_over(wire, clock), clock.now
     results = await asyncio.gather(*(points(calls, deadline) for _ in range(10)))
     late = await points(calls, deadline)
-    assert clock.now == begun  # nobody waited
+    assert clock.now == begun  # no call waited
     assert len(wire.arrivals) == min(capacity, 10)
     refused = [result for result in [*results, late] if isinstance(result, RetryAfterTooLong)]
     assert len(refused) == (11 if capacity == 1 else 2)
@@ -174,11 +174,11 @@ NEVER_MEANT = {
 }
 
 
-@pytest.mark.parametrize(("asked", "told", "words"), NEVER_MEANT.values(), ids=NEVER_MEANT.keys())
-async def test_a_wait_that_nobody_can_mean_silences_no_client(
-    asked: int, told: float, words: str, clock: Clock
+@pytest.mark.parametrize(("asked", "expected", "words"), NEVER_MEANT.values(), ids=NEVER_MEANT.keys())
+async def test_a_wait_that_must_be_a_mistake_stops_no_client(
+    asked: int, expected: float, words: str, clock: Clock
 ) -> None:
-    """The call it was said to ends with it; the others ask again after what a call waits at the most."""
+    """The call that got it ends; the others try again after the longest wait of a call."""
     wire = Wire(clock, lambda number: asks(asked) if number == 1 else answered())
     calls, begun = calls_over(wire, clock), clock.now
     first = await points(calls)
@@ -186,7 +186,7 @@ async def test_a_wait_that_nobody_can_mean_silences_no_client(
     assert clock.now == begun
     for error in (first, hasty):
         assert isinstance(error, RetryAfterTooLong)
-        assert error.retry_after == told
+        assert error.retry_after == expected
         assert words in str(error)
     assert not isinstance(await points(calls), Exception)
     assert begun + 120 <= wire.arrivals[1] <= begun + 126
@@ -195,10 +195,10 @@ async def test_a_wait_that_nobody_can_mean_silences_no_client(
 
 
 @pytest.mark.parametrize("scale", [1, 1_000], ids=["seconds", "milliseconds"])
-async def test_a_moment_in_place_of_seconds_is_waited_for_and_told(
+async def test_a_moment_in_place_of_seconds_is_waited_for_and_reported(
     scale: int, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Three seconds ahead, as a number since the epoch: no wait of decades."""
+    """Three seconds ahead, as seconds since the epoch: no wait of decades."""
     moment = int(EPOCH + clock.now + 3) * scale
     wire = Wire(clock, lambda number: asks(moment) if number == 1 else answered())
     calls, begun = calls_over(wire, clock), clock.now
@@ -225,7 +225,7 @@ async def test_a_wait_that_fits_the_deadline_is_not_lengthened_beyond_it(chance:
 
 
 class Connecting(Wire):
-    """Each request takes `connects` seconds to connect, and asks then whether it may leave."""
+    """Each request takes `connects` seconds to connect, and then asks whether it may be sent."""
 
     connects = 3.0
 
@@ -237,7 +237,7 @@ class Connecting(Wire):
 
 
 async def test_what_is_connected_when_its_time_is_over_is_not_sent(clock: Clock) -> None:
-    """It is no attempt, and costs nothing."""
+    """It is no attempt, and takes nothing from the quota."""
     wire = Connecting(clock, lambda number: answered())
     calls = calls_over(wire, clock)
     error = await points(calls, wire.connects)
@@ -249,15 +249,15 @@ async def test_what_is_connected_when_its_time_is_over_is_not_sent(clock: Clock)
 
 
 async def test_what_is_held_while_it_connects_waits_the_hold_out(clock: Clock) -> None:
-    """Its one attempt waited for the connection that it gave back, and for the hold."""
+    """Its one attempt waited for the hold after it gave its connection back."""
     wire = Connecting(clock, lambda number: answered())
     calls, begun = calls_over(wire, clock, fast(max_attempts=1)), clock.now
     made = asyncio.create_task(calls.value(operations.POINTS, REQUEST, AnswerReader().read))
     await clock.sleep(1.0)
     calls.delivery.hold.extend(clock.now, 30.0, 30.0)
-    _, [told] = await made
+    _, [attempt] = await made
     assert begun + 31 <= wire.arrivals[0]
-    assert told.waited == pytest.approx(wire.arrivals[0] - begun)
+    assert attempt.waited == pytest.approx(wire.arrivals[0] - begun)
     assert calls.delivery.limiter.active == 0
 
 
@@ -271,7 +271,7 @@ async def test_a_change_held_too_long_after_a_doubtful_attempt_is_unknown(clock:
     assert outcome.error.retry_after == 86_400
 
 
-async def test_quota_keeps_a_sick_provider_from_a_multiple_of_its_load(sandbox) -> None:
+async def test_the_quota_of_repeats_limits_the_load_of_a_failing_provider(sandbox) -> None:
     server = sandbox(faults=FaultScript(rate=1.0, among=["500-before"]))
     async with client_for(server, retry=fast(max_attempts=6)) as client:
         changes = [change(f"change-{number}") for number in range(1_000)]
@@ -299,7 +299,7 @@ async def test_what_a_repeat_costs(answer: Answer, requests: int, clock: Clock) 
     assert len(wire.arrivals) == requests
 
 
-async def test_a_success_gives_back(clock: Clock) -> None:
+async def test_a_success_gives_quota_back(clock: Clock) -> None:
     sick = True
     wire = Wire(clock, lambda number: answered(500) if sick else answered(body=POINTS))
     calls = calls_over(wire, clock, fast(quota=20))
@@ -310,7 +310,7 @@ async def test_a_success_gives_back(clock: Clock) -> None:
     sick = False
     for _ in range(7):
         await points(calls)
-    assert quota.left == 7  # one for each first try that went well
+    assert quota.left == 7  # one for each first try that succeeded
 
     sick = True
     wire.arrivals.clear()
@@ -320,10 +320,10 @@ async def test_a_success_gives_back(clock: Clock) -> None:
     sick = False
     for _ in range(100):
         await points(calls)
-    assert quota.left == 20  # never above what it began with
+    assert quota.left == 20  # never above the initial quota
 
 
-async def test_a_repeat_that_helps_costs_nothing_in_the_end(clock: Clock) -> None:
+async def test_a_repeat_that_succeeds_costs_nothing_in_the_end(clock: Clock) -> None:
     wire = Wire(clock, lambda number: answered(500) if number % 2 else answered())
     calls = calls_over(wire, clock, fast(quota=5))
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""What a client has in doubt: which doubt is the stronger, and which of them a grant ends."""
+"""What a client has in doubt: which doubt is stronger, and which doubts a grant ends."""
 
 import pytest
 
@@ -13,8 +13,8 @@ OUTLIVES = {
     "sent under this ledger, which has it as not applied since": (Why.SENT, "here", CLEARED, False),
     "sent under another ledger": (Why.SENT, "there", FRESH, True),
     "sent under another ledger, and not applied in this one": (Why.SENT, "there", CLEARED, True),
-    "held by somebody under this ledger": (Why.HELD, "here", FRESH, False),
-    "held by somebody under another ledger": (Why.HELD, "there", FRESH, True),
+    "held by another call under this ledger": (Why.HELD, "here", FRESH, False),
+    "held by another call under another ledger": (Why.HELD, "there", FRESH, True),
     "its claim failed": (Why.UNREAD, "there", FRESH, False),
 }
 
@@ -38,7 +38,7 @@ def test_the_stronger_doubt_stays_with_its_digest(first: Why, second: Why) -> No
 
 
 def test_the_oldest_are_forgotten_first() -> None:
-    """What is put in doubt again is the youngest."""
+    """A change put in doubt again is the newest."""
     doubts = Doubts(2)
     for key in ("a", "b", "a", "c"):
         doubts.note(("change", key), Why.SENT, DIGEST, "here")

@@ -28,7 +28,7 @@ def miles(served: Callable[..., Server]) -> Callable[..., Server]:
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
 async def test_a_used_key(miles: Callable[..., Server], kind: str, tmp_path: Path) -> None:
-    """A grant's key does not say that a spending is applied already."""
+    """The used key of a grant does not make a spending applied already."""
     server = miles()
     ledger = MemoryLedger() if kind == "memory" else SqliteLedger(tmp_path / "l")
     async with ledger, SIDE.client(server, ledger=ledger) as client:
@@ -40,7 +40,7 @@ async def test_a_used_key(miles: Callable[..., Server], kind: str, tmp_path: Pat
 
 
 async def test_a_key_in_flight(miles: Callable[..., Server]) -> None:
-    """Nor where the other is asked for under another ledger, which knows nothing of the first."""
+    """Nor under another ledger, which does not have the first change."""
     server = miles(faults=FaultScript(["silence-before"]))
     async with SIDE.client(server) as client:
         granting = asyncio.create_task(client.outcome_of(GRANT))

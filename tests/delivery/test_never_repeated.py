@@ -1,4 +1,4 @@
-"""A write that nobody de-duplicates: what follows from every fault on a real socket, and from every crash."""
+"""A write that is not de-duplicated: the outcome of every fault on a real socket, and of every crash."""
 
 import asyncio
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ TABLE = """
     # fault               attempts  effect       seen  effects
     ok                    A         applied      1     1
     slow                  A         applied      1     1
-    # after the request was handed over: one request, and nobody knows
+    # after the request was handed over: one request, and its effect is unknown
     close-unread          L         unknown      0     0
     close-before          L         unknown      1     0
     close-after           L         unknown      1     1
@@ -76,7 +76,7 @@ TABLE = """
     404                   R         refused      1     0
     409                   R         refused      1     0
     422                   R         refused      1     0
-    # before it was handed over: the door is shut, and opens at the n-th wait; then the fault, if any
+    # before it was handed over: the port is closed, and opens at the n-th wait; then the fault, if any
     ok          open=1    NA        applied      1     1
     ok          open=5    NNNNNA    applied      1     1
     ok          open=9    NNNNNN    not-applied  0     0
@@ -89,7 +89,7 @@ TABLE = """
 
 @attrs.frozen
 class Row:
-    """One line of the table. `opens` is the wait at which the door opens, 0 where it was never shut."""
+    """One line of the table. `opens` is the wait at which the port opens, 0 where it was never closed."""
 
     fault: str
     opens: int
@@ -189,10 +189,10 @@ async def test_what_waited_in_the_queue_to_the_end_was_not_sent(raba7ni) -> None
     assert server.books.requests_for("earn", "2") == 0
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "as it goes on"])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "in the next turn"])
 @pytest.mark.parametrize("fault", ["", "close-after", "half-body-after", "500-before"], ids=str)
 async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -> None:
-    """What took effect is in doubt and is not sent again; what is not in doubt was not acted on."""
+    """What took effect is in doubt and is not sent again; what is not in doubt was not applied."""
     doubts = []
     for at in range(100):
         server = raba7ni(faults=FaultScript([fault]))
@@ -209,7 +209,7 @@ async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -
             doubt, arrived = client.in_doubt(), server.books.requests
             repeat = await earned(client)
             assert asyncio.all_tasks() == {asyncio.current_task()}
-        server.stop()  # nothing arrives any more
+        server.stop()  # no more requests arrive
         effects = len(server.books.effects("earn", "r"))
         assert effects <= 1
         if outcome is None and arrived:
@@ -217,18 +217,18 @@ async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -
         if doubt:
             assert (repeat.effect, repeat.attempts) == (Effect.UNKNOWN, ())
         elif outcome is None:
-            # It never left; the fault of the script is met by the repeat instead.
+            # It was never sent; the repeat meets the fault of the script instead.
             assert len(repeat.attempts) == 1
         doubts.append(doubt)
         if not call.reached:
             assert outcome.effect is (Effect.UNKNOWN if fault else Effect.APPLIED)
             break
     else:
-        pytest.fail("the call never came to its end")
-    assert doubts[0] == () and ("EARN-10-r",) in doubts  # both halves of the rule were met
+        pytest.fail("the call never ended")
+    assert doubts[0] == () and ("EARN-10-r",) in doubts  # both cases of the rule occurred
 
 
-# Over processes.
+# Several processes.
 
 POINTS = {
     "before claim": (0, Effect.APPLIED),
@@ -249,7 +249,7 @@ async def earned(client: Raba7niClient, reference: str = "r") -> Outcome:
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
-    """The process dies there; the next one sends it again only if it provably never left."""
+    """The process is killed there; the next one sends it again only if it was provably never sent."""
     (arrived, effect), server = POINTS[point], raba7ni()
     await dies(point, server, tmp_path)
     assert server.books.requests == arrived
@@ -271,10 +271,10 @@ async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
     assert len(server.books.effects("earn", "r")) == 1
 
 
-# What a ledger keeps.
+# The contents of a ledger.
 
 
-async def test_a_pin_can_not_be_found_by_trying(raba7ni, tmp_path) -> None:
+async def test_a_pin_cannot_be_found_by_trying_all(raba7ni, tmp_path) -> None:
     """The same redemption under another PIN or a newer token is the same change, also in the file."""
     server = raba7ni(faults=FaultScript(["close-after", "close-before"]))
     server.books.move("gift", None, 10, 123, Decimal(100))
@@ -295,8 +295,8 @@ async def test_a_pin_can_not_be_found_by_trying(raba7ni, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("fault", "again"), [("", Effect.ALREADY_APPLIED), ("close-after", Effect.UNKNOWN)])
-async def test_a_full_memory_takes_no_more_and_forgets_nothing(fault: str, again: Effect, raba7ni) -> None:
-    """What it forgot would be sent twice; what was refused makes room."""
+async def test_a_full_memory_refuses_and_forgets_nothing(fault: str, again: Effect, raba7ni) -> None:
+    """A forgotten change would be sent twice; a refused one frees its place."""
     server = raba7ni(faults=FaultScript(["422", fault, fault]))
     earns = [
         Earn(card_id=10, member=ANA, purchase_amount=Decimal(100), reference=name)

@@ -1,4 +1,4 @@
-"""What an accepted answer says beside its result: in the outcome, the ledger, the file and on the screen."""
+"""The notice of an accepted answer beside its result: in the outcome, the ledger, the file, on the screen."""
 
 import asyncio
 import csv
@@ -87,7 +87,7 @@ async def test_the_outcome_has_it(body: bytes, notice: Notice | None, raw_server
         assert (again.effect, again.notice) == (Effect.APPLIED, notice)
 
 
-async def test_two_listeners_hear_the_same(raw_server: Serve) -> None:
+async def test_two_joined_calls_get_the_same(raw_server: Serve) -> None:
     async with client_at(await raw_server(serving(WARNED))) as client:
         both = await asyncio.gather(*(client.outcome_of(change()) for _ in range(2)))
     assert [outcome.notice for outcome in both] == [NOTICE, NOTICE]
@@ -100,7 +100,7 @@ async def test_an_answer_from_memory_has_none(raw_server: Serve) -> None:
     assert (again.effect, again.notice) == (Effect.ALREADY_APPLIED, None)
 
 
-async def test_a_secret_in_it_is_redacted_out(raw_server: Serve) -> None:
+async def test_a_secret_in_it_is_redacted(raw_server: Serve) -> None:
     body = WARNED.replace(PART.encode(), b"4.00 of 10.00 by secret-words")
     async with client_at(await raw_server(serving(body))) as client:
         outcome = await client.outcome_of(change())
@@ -108,7 +108,7 @@ async def test_a_secret_in_it_is_redacted_out(raw_server: Serve) -> None:
 
 
 async def test_the_ledger_has_it(tmp_path: Path, raw_server: Serve) -> None:
-    """Behind the values that it keeps of the answer, and also where there are none."""
+    """After the values that it keeps of the answer, and also where there are none."""
     path = tmp_path / "ledger"
     null = b'{"Code":"00","CodeName":"Done","Severity":0,"HasError":false,"Result":null}'
     server = serving(WARNED, null, PLAIN)
@@ -125,7 +125,7 @@ async def test_the_ledger_has_it(tmp_path: Path, raw_server: Serve) -> None:
 
 
 class Provider(ThreadingHTTPServer):
-    """A provider beside the test: it gives these answers, one after the other."""
+    """A provider in a thread of its own: it gives these answers, one after the other."""
 
     def __init__(self, *bodies: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -159,12 +159,12 @@ class _Answers(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_the_outcome_file_and_the_screen_have_it(kind: str, tmp_path: Path, console: Console) -> None:
-    """A warning in words, by line and key; the mere name of a success stands in the file alone."""
+    """A warning with its text, by line and key; the mere name of a success is in the file alone."""
     rows = (f"{customer},10,paid,{customer}-1" for customer in ("ana", "bia", "ceu"))
     console.write("changes.csv", "customer_id,value,reason,change_key", *rows)
     out = tmp_path / f"out.{kind}"
@@ -189,8 +189,8 @@ def test_the_outcome_file_and_the_screen_have_it(kind: str, tmp_path: Path, cons
     ]
 
 
-def test_a_run_counts_its_warnings_for_machines(console: Console) -> None:
-    """And shows the first ten of them."""
+def test_a_run_counts_its_warnings_in_json(console: Console) -> None:
+    """And the screen shows the first ten of them."""
     rows = (f"c{number},10,paid,k{number}" for number in range(12))
     console.write("changes.csv", "customer_id,value,reason,change_key", *rows)
     with Provider(*[WARNED] * 12) as provider:

@@ -1,4 +1,4 @@
-"""What follows from every fault, for every class of operation, on a real socket: a table."""
+"""The outcome of every fault, for every class of operation, on a real socket: a table."""
 
 import asyncio
 from collections.abc import Iterator
@@ -114,7 +114,7 @@ KEYED_ROWS = """
     500-after,429-long                          BT        unknown          2     1
     503-seconds,429-long                        TT        unknown          2     0
     close-unread,html-before                    LU        unknown          1     0
-    # the door is shut before the first request (0) or at the n-th wait, and opened at a later one
+    # the port is closed before the first request (0) or at the n-th wait, and opened at a later one
     ok                     shut=0,open=1        NA        applied          1     1
     ok                     shut=0,open=3        NNNA      applied          1     1
     ok                     shut=0               NNNNNN    not-applied      0     0
@@ -156,7 +156,7 @@ DIRECT_READ_ROWS = """
 """
 
 SESSION_READ_ROWS = """
-    # a read that lost its connection before the answer's head is put on the wire again by aiohttp's session
+    # aiohttp's session itself repeats a read that lost its connection before the answer's head
     close-before                                A         applied          2     0
     close-after                                 A         applied          2     0
     reset-after                                 A         applied          2     0
@@ -224,14 +224,14 @@ TABLES = {
 
 @attrs.frozen
 class Row:
-    """One line of a table. `seen` is how many requests the server read, `door` what happens at which wait."""
+    """One line of a table. `seen` is how many requests the server read, `port` what happens at which wait."""
 
     id: str
     operation: Operation[object]
     faults: tuple[str, ...]
     mode: str
     reused: str
-    door: dict[int, str]
+    port: dict[int, str]
     verdicts: tuple[Verdict, ...]
     effect: Effect
     seen: int
@@ -271,14 +271,14 @@ ROWS = list(_rows())
 
 
 class Rig:
-    """The rooms between a request and its outcome, without a provider's client around them."""
+    """The layers between a request and its outcome, without a provider's client around them."""
 
     def __init__(self, sandbox: Sandbox, row: Row) -> None:
         timeouts = Timeouts(
             connect=5.0, attempt=0.3 if any("silence" in fault for fault in row.faults) else 10.0
         )
         doors = {"shut": sandbox.refuse_connections, "open": sandbox.accept_connections}
-        clock = Clock(on_sleep=lambda wait: doors[row.door[wait]]() if wait in row.door else None)
+        clock = Clock(on_sleep=lambda wait: doors[row.port[wait]]() if wait in row.port else None)
         self.session = SessionManager(
             {"Authorization": Secret(sandbox.credentials.header())}, timeouts=timeouts, pool=PoolLimits()
         )
@@ -322,7 +322,7 @@ async def test_row(row: Row, way: str, sandbox) -> None:
     server = sandbox(duplicates=row.mode, reused_key=reused, faults=FaultScript(row.faults))
     server.books.put_checkout("ANA", "CART", Decimal(5))
     rig = Rig(server, row)
-    if row.door.get(0) == "shut":
+    if row.port.get(0) == "shut":
         server.refuse_connections()
     try:
         effect, attempts, error = await rig.call(row.operation)
@@ -368,8 +368,8 @@ async def test_a_used_key_that_is_reported_as_a_server_error(first: str, raw_ser
     assert bodies == [bodies[0]] * 2
 
 
-async def test_the_words_of_the_last_failure_are_in_the_error(sandbox) -> None:
-    """Where it is certain that nothing changed, and where it is not."""
+async def test_the_text_of_the_last_failure_is_in_the_error(sandbox) -> None:
+    """Both where it is certain that nothing changed, and where it is not."""
     for fault, effect in (("429", Effect.NOT_APPLIED), ("500-before", Effect.UNKNOWN)):
         server = sandbox(faults=FaultScript([fault]))
         async with client_for(server, retry=fast(max_attempts=1)) as client:

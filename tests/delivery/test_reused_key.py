@@ -1,6 +1,6 @@
-"""A key that comes again with another change, however the provider meets it: money moves once, for the first.
+"""A key used again with another change, however the provider answers it: money moves once, for the first.
 
-How a provider meets it is not documented, so that each way is tried: the first answer again, an error as
+How a provider answers it is not documented, so that each way is tried: the first answer again, an error as
 for the same change, an error that speaks of another.
 """
 
@@ -23,11 +23,11 @@ OTHERS = {
     "another customer reason": evolve(FIRST, customer_reason="Thank you"),
 }
 WAYS = {
-    # duplicates, reused_key, fault: what another client, without the first one's ledger, is told
-    ("replay", None, ""): Effect.APPLIED,  # the answer is that of a change that went well: no client can tell
+    # duplicates, reused_key, fault: what another client, without the first one's ledger, gets
+    ("replay", None, ""): Effect.APPLIED,  # the answer is that of an applied change: no client can know
     ("replay", "replay", ""): Effect.APPLIED,
     ("error-400", "replay", ""): Effect.APPLIED,
-    ("error-200", None, ""): Effect.ALREADY_APPLIED,  # on the provider's word alone
+    ("error-200", None, ""): Effect.ALREADY_APPLIED,  # by the provider's answer alone
     ("error-400", None, ""): Effect.ALREADY_APPLIED,
     ("error-409", None, ""): Effect.ALREADY_APPLIED,
     ("replay", "error-200", ""): Effect.REFUSED,
@@ -41,16 +41,16 @@ WAYS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-@pytest.mark.parametrize(("way", "told"), WAYS.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("way", "expected"), WAYS.items(), ids=lambda value: str(value))
 async def test_another_client_under_a_used_key(
-    way: tuple[str, str | None, str], told: Effect, other: object, sandbox: Callable[..., Sandbox]
+    way: tuple[str, str | None, str], expected: Effect, other: object, sandbox: Callable[..., Sandbox]
 ) -> None:
     duplicates, reused, fault = way
     server = sandbox(duplicates=duplicates, reused_key=reused, faults=FaultScript(["", fault]))
     async with client_for(server) as first, client_for(server) as second:
         assert (await first.outcome_of(FIRST)).effect is Effect.APPLIED
         outcome = await second.outcome_of(other)
-    assert outcome.effect is told
+    assert outcome.effect is expected
     assert [effected.customer_id for effected in server.books.effects("k")] == ["ANA"]
     assert server.books.balances() == {"ANA": 10}
 
@@ -61,7 +61,7 @@ async def test_another_client_under_a_used_key(
 async def test_a_ledger_refuses_another_change_unsent(
     shared: bool, reused: str | None, other: object, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """Whatever the provider would say of it."""
+    """Whatever the provider would answer."""
     server = sandbox(reused_key=reused)
     async with MemoryLedger() as ledger, client_for(server, ledger=ledger) as first:
         assert (await first.outcome_of(FIRST)).effect is Effect.APPLIED
@@ -76,7 +76,7 @@ async def test_a_ledger_refuses_another_change_unsent(
 async def test_the_same_change_of_another_client(
     duplicates: str, reused: str | None, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """It is the same however its amount is spelt, and is answered as a used key is."""
+    """It is the same in any spelling of its amount, and gets the answer for a used key."""
     server = sandbox(duplicates=duplicates, reused_key=reused)
     async with client_for(server) as first, client_for(server) as second:
         await first.outcome_of(FIRST)

@@ -45,12 +45,12 @@ async def test_same_key_twice_at_once_is_one_request_with_two_outcomes(sandbox) 
     assert all(outcome.result.cashback_balance == Decimal(10) for outcome in outcomes)
     assert all(len(outcome.attempts) == 1 for outcome in outcomes)
     given = [id(outcome.attempts[0]) for outcome in outcomes]
-    assert len(set(given)) == 20  # what one of them does to its own, no other sees
+    assert len(set(given)) == 20  # no other caller sees what one does to its own
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        outcomes[0].result.cashback_balance = Decimal(0)  # which is everybody's
+        outcomes[0].result.cashback_balance = Decimal(0)  # which all of them share
 
 
-async def test_listeners_of_a_failing_call_hear_of_its_failure(sandbox) -> None:
+async def test_joined_calls_get_the_failure_of_the_sending_call(sandbox) -> None:
     server = sandbox(faults=FaultScript(["422"]))
     async with client_for(server) as client:
         outcomes = await asyncio.gather(*(client.outcome_of(CHANGE) for _ in range(5)))
@@ -96,7 +96,7 @@ async def test_an_applied_change_is_answered_from_memory(mode, sandbox) -> None:
     assert server.books.requests == len(first.attempts) == 2
 
 
-async def test_a_listener_carries_on_when_the_leader_is_cancelled(sandbox) -> None:
+async def test_a_joined_call_goes_on_when_the_leader_is_cancelled(sandbox) -> None:
     server = sandbox(faults=FaultScript(["silence-after"]), duplicates="error-409")
     async with client_for(server) as client:
         leader = asyncio.create_task(client.customers.change_cashback(CHANGE))
@@ -111,14 +111,14 @@ async def test_a_listener_carries_on_when_the_leader_is_cancelled(sandbox) -> No
     assert len(server.books.effects(KEY)) == 1
 
 
-async def test_a_cancelled_listener_disturbs_neither_leader_nor_the_others(sandbox) -> None:
+async def test_a_cancelled_joined_call_affects_neither_leader_nor_the_others(sandbox) -> None:
     server = sandbox(faults=FaultScript(["slow"]))
     async with client_for(server) as client:
         calls = [asyncio.create_task(client.customers.change_cashback(CHANGE)) for _ in range(4)]
         await until(lambda: server.books.requests == 1)
         calls[2].cancel()
         await asyncio.wait([calls[2]])
-        assert client.in_doubt() == (KEY,)  # what the listener leaves, until the leader is answered
+        assert client.in_doubt() == (KEY,)  # what the joined call leaves, until the leader is answered
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert client.in_doubt() == ()
     assert isinstance(outcomes.pop(2), asyncio.CancelledError)
@@ -126,8 +126,8 @@ async def test_a_cancelled_listener_disturbs_neither_leader_nor_the_others(sandb
     assert server.books.requests == 1
 
 
-async def test_a_listener_cancelled_just_as_it_hears_leaves_no_doubt() -> None:
-    """The other call has said how it ended, and says it no second time."""
+async def test_a_joined_call_cancelled_as_the_outcome_comes_leaves_no_doubt() -> None:
+    """The other call has reported its end, and does not report it a second time."""
     claims, landed = claims_of(), asyncio.Event()
 
     async def deliver(history: History, seconds: float) -> Delivered[None]:
@@ -144,7 +144,7 @@ async def test_a_listener_cancelled_just_as_it_hears_leaves_no_doubt() -> None:
     assert listener.cancelled() and claims.in_doubt() == ()
 
 
-async def test_a_listener_whose_time_is_over_is_told_so(sandbox) -> None:
+async def test_a_joined_call_whose_time_is_over_ends_as_unknown(sandbox) -> None:
     server = sandbox(faults=FaultScript(["silence-before"]))
     async with client_for(server) as client:
         leader = asyncio.create_task(client.customers.change_cashback(CHANGE))
@@ -222,9 +222,9 @@ def _ends_with(effect: Effect, calls: list[bool]) -> Callable[[History], object]
 
 
 @pytest.mark.parametrize(
-    ("effect", "told_again"), [(Effect.APPLIED, False), (Effect.UNKNOWN, True)], ids=["applied", "in doubt"]
+    ("effect", "sent_again"), [(Effect.APPLIED, False), (Effect.UNKNOWN, True)], ids=["applied", "in doubt"]
 )
-async def test_memory_is_bounded_and_the_oldest_goes_first(effect: Effect, told_again: bool) -> None:
+async def test_memory_is_bounded_and_the_oldest_goes_first(effect: Effect, sent_again: bool) -> None:
     claims, calls = claims_of(10), []
     for number in range(500):
         await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
@@ -234,7 +234,7 @@ async def test_memory_is_bounded_and_the_oldest_goes_first(effect: Effect, told_
     calls.clear()
     for number in (490, 499):  # remembered
         await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
-    assert calls == [True, True] if told_again else calls == []
+    assert calls == [True, True] if sent_again else calls == []
     calls.clear()
     for number in (0, 489):  # forgotten
         await once(claims, _request(number), _ends_with(effect, calls), seconds=1)
@@ -250,7 +250,7 @@ async def test_nothing_is_kept_of_a_flight_that_has_ended() -> None:
     assert claims.under_way == 0 and claims.in_doubt() == ()
 
 
-async def test_each_listener_in_turn_becomes_the_leader() -> None:
+async def test_each_joined_call_in_turn_becomes_the_leader() -> None:
     claims, sending = claims_of(), []
     gate = asyncio.Event()
 
@@ -285,7 +285,7 @@ async def test_the_same_amount_in_another_spelling_is_the_same_change(sandbox) -
     assert server.books.requests == 1
 
 
-async def test_a_listener_goes_on_when_the_leader_ran_out_of_its_own_time(sandbox) -> None:
+async def test_a_joined_call_goes_on_when_the_time_of_the_leader_ends(sandbox) -> None:
     server = sandbox(faults=FaultScript(["silence-after"]), duplicates="error-400")
     async with client_for(server) as client:
         hasty = asyncio.create_task(client.outcome_of(change(), deadline=0.2))
@@ -297,8 +297,8 @@ async def test_a_listener_goes_on_when_the_leader_ran_out_of_its_own_time(sandbo
 
 
 @pytest.mark.parametrize("reason", [StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED], ids=str)
-async def test_a_listener_goes_on_where_the_leader_was_kept_from_it(reason: StopReason) -> None:
-    """By its own time, or the end of its batch: that is not the listener's."""
+async def test_a_joined_call_goes_on_where_the_leader_could_not_send(reason: StopReason) -> None:
+    """Its own deadline or the end of its batch stopped the leader, not the joined call."""
     claims, request, go = claims_of(), _request(1), asyncio.Event()
 
     async def leads(history: History, seconds: float) -> Delivered[None]:
@@ -338,8 +338,8 @@ async def test_the_time_spent_listening_is_part_of_the_deadline() -> None:
     assert seconds == pytest.approx(begun + 5 - at, abs=0.05)
 
 
-async def test_a_ledger_has_a_while_to_open_however_short_the_call() -> None:
-    """To open it is no part of every call."""
+async def test_a_ledger_has_time_to_open_however_short_the_call() -> None:
+    """The time to open it does not count in the call."""
 
     class Slow(MemoryLedger):
         async def bind(self, provider: str, account: str) -> None:
@@ -369,10 +369,10 @@ async def test_a_ledger_has_a_while_to_open_however_short_the_call() -> None:
 async def test_a_claim_outlives_its_call_by_half_a_minute_and_holds_for_a_day_at_the_most(
     seconds: float, lease: float, within: float
 ) -> None:
-    """A call without a deadline would hold its change for ever; one without time has what a ledger needs."""
+    """A call without a deadline must not hold its change for ever; one without time gets a lease, too."""
     asked = []
 
-    class Heard(MemoryLedger):
+    class Recording(MemoryLedger):
         async def claim(self, intent: Intent, *, lease: float, repeatable: bool, within: float) -> Ruling:
             asked.append((lease, within))
             return await super().claim(intent, lease=lease, repeatable=repeatable, within=within)
@@ -380,13 +380,13 @@ async def test_a_claim_outlives_its_call_by_half_a_minute_and_holds_for_a_day_at
     async def deliver(history: History, seconds: float) -> Delivered[None]:
         return Delivered(Effect.APPLIED, StopReason.ANSWERED)
 
-    claims = SingleFlight(Heard(), "provider", "account", asyncio.sleep)
+    claims = SingleFlight(Recording(), "provider", "account", asyncio.sleep)
     await once(claims, _request(1), deliver, seconds=seconds)
     assert asked == [pytest.approx((lease, within), abs=0.4)]
 
 
 async def test_a_fault_after_the_answer_leaves_a_doubt_and_no_flight(sandbox, monkeypatch) -> None:
-    """What was accepted is not said to be untouched because the library then fails by itself."""
+    """An accepted change is not reported as not applied because of a later fault of the library."""
     server, ledger = sandbox(faults=FaultScript(["slow", "422"])), MemoryLedger()
     async with client_for(server, ledger=ledger) as client, client_for(server, ledger=ledger) as another:
         with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""A key that the provider says was used, and that nothing here is known to have sent: told apart."""
+"""A key that the provider reports as used, without a known request of this client: reported separately."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ Serve = Callable[..., Awaitable[str]]
 
 @pytest.fixture(params=["memory", "sqlite"])
 def ledger_of(request, tmp_path):
-    """Both kinds of ledger, in turn: each call makes one that knows what the one before knew."""
+    """Both kinds of ledger, in turn: each call makes one with the content of the one before."""
     shared = MemoryLedger()
     return (lambda: shared) if request.param == "memory" else partial(SqliteLedger, tmp_path / "ledger")
 
@@ -56,8 +56,8 @@ async def used_by_another(server: Sandbox, key: str = KEY, customer: str = "BIA"
 
 
 @pytest.mark.parametrize("mode", ["error-200", "error-400", "error-409"])
-async def test_a_key_that_another_client_used_is_told_apart(mode, ledger_of, sandbox) -> None:
-    """The balance of this customer has not moved; the same is said by every later call, without a request."""
+async def test_a_key_that_another_client_used_is_reported_separately(mode, ledger_of, sandbox) -> None:
+    """The balance of this customer has not changed; every later call reports the same, without a request."""
     server = sandbox(duplicates=mode)
     await used_by_another(server)
     requests = server.books.requests
@@ -86,7 +86,7 @@ async def serving(raw_server: Serve, *answers: str) -> str:
 
 
 async def asked(url: str, ledger=None, attempts: int = 5) -> Outcome[object]:
-    """Return what becomes of the change there, for a client that has just begun."""
+    """Return the outcome of the change there, for a new client."""
     settings = {"base_url": url, "retry": fast(max_attempts=attempts), "ledger": ledger}
     async with BonifiQClient(BasicCredentials("token", "secret"), **settings) as client:
         return await client.outcome_of(change())
@@ -103,7 +103,7 @@ WITHIN = {
 
 
 @pytest.mark.parametrize(("answers", "elsewhere"), WITHIN.values(), ids=WITHIN)
-async def test_within_a_call_each_request_that_left_explains_a_used_key(
+async def test_within_a_call_each_request_that_was_sent_explains_a_used_key(
     answers: tuple[str, ...], elsewhere: bool, raw_server
 ) -> None:
     outcome = await asked(await serving(raw_server, *answers))
@@ -123,7 +123,7 @@ BEFORE = {
 async def test_an_earlier_call_explains_a_used_key_where_it_may_have_changed_something(
     answer: str, elsewhere: bool, ledger_of, raw_server
 ) -> None:
-    """What was surely refused, or given up before the provider acted, has not used the key."""
+    """A change that was surely refused, or ended before the provider acted, has not used the key."""
     url = await serving(raw_server, answer, "used")
     async with ledger_of() as ledger:
         first = await asked(url, ledger, attempts=1)
@@ -133,7 +133,7 @@ async def test_an_earlier_call_explains_a_used_key_where_it_may_have_changed_som
 
 
 async def test_a_connection_that_was_never_made_explains_nothing(sandbox, ledger_of) -> None:
-    """A run in an outage leaves rows that no request has left for."""
+    """A run in an outage leaves rows for which no request was sent."""
     server = sandbox(duplicates="error-400")
     async with ledger_of() as ledger, client_for(server, ledger=ledger) as client:
         server.stop()
@@ -143,8 +143,8 @@ async def test_a_connection_that_was_never_made_explains_nothing(sandbox, ledger
         assert (await client.outcome_of(change())).used_elsewhere
 
 
-async def test_who_listens_hears_the_same(sandbox) -> None:
-    """Two callers of one request."""
+async def test_a_joined_call_gets_the_same(sandbox) -> None:
+    """Two callers share one request."""
     server = sandbox(duplicates="error-400", faults=FaultScript(["slow"] * 9))
     await used_by_another(server)
     async with client_for(server) as client:
@@ -152,8 +152,8 @@ async def test_who_listens_hears_the_same(sandbox) -> None:
     assert [outcome.used_elsewhere for outcome in both] == [True, True]
 
 
-async def test_a_ledger_that_knows_of_a_request_adopts_no_strangers(sandbox, tmp_path) -> None:
-    """The call that is joined was asked under a ledger that knew nothing of it."""
+async def test_a_ledger_that_has_a_request_does_not_take_over_used_elsewhere(sandbox, tmp_path) -> None:
+    """The call that is joined has a ledger without that request."""
     server = sandbox(duplicates="error-400", faults=FaultScript(["close-after", "slow"]))
     async with SqliteLedger(tmp_path / "l") as ledger:
         async with client_for(server, retry=fast(max_attempts=1), ledger=ledger) as client:
@@ -166,16 +166,16 @@ async def test_a_ledger_that_knows_of_a_request_adopts_no_strangers(sandbox, tmp
     assert standing(tmp_path / "l").counts[State.ALREADY_APPLIED] == 1
 
 
-async def test_a_batch_tells_it_in_outcome_and_summary(sandbox) -> None:
-    """By effect they count as applied already; of these, so many by the provider's word alone."""
+async def test_a_batch_reports_it_in_outcome_and_summary(sandbox) -> None:
+    """By effect they count as applied already; the summary says how many by the provider's answer alone."""
     server = sandbox(duplicates="error-400", faults=FaultScript(["close-after"]))
     async with client_for(server, retry=fast(max_attempts=1)) as client:
         await client.outcome_of(change("own"))
         await used_by_another(server, "strange")
         batch = CashbackBatch(client)
         outcomes = [each async for each in batch.run([change("own"), change("strange"), change("new")])]
-    told = {each.change.change_key: (each.effect, each.used_elsewhere) for each in outcomes}
-    assert told == {
+    ends = {each.change.change_key: (each.effect, each.used_elsewhere) for each in outcomes}
+    assert ends == {
         "own": (Effect.ALREADY_APPLIED, False),
         "strange": (Effect.ALREADY_APPLIED, True),
         "new": (Effect.APPLIED, False),
@@ -205,7 +205,7 @@ async def test_another_change_under_it_is_a_conflict(sandbox, ledger_of) -> None
         assert isinstance(outcome.error, ChangeKeyConflict)
 
 
-async def told_elsewhere(server: Sandbox, path) -> None:
+async def left_used_elsewhere(server: Sandbox, path) -> None:
     """Leave a ledger with one change whose key another client used."""
     await used_by_another(server)
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
@@ -219,10 +219,10 @@ async def told_elsewhere(server: Sandbox, path) -> None:
         (State.NOT_APPLIED, State.NOT_APPLIED, (Effect.ALREADY_APPLIED, True, 1)),
     ],
 )
-async def test_a_person_says_whose_it_was(word, stands, again, sandbox, tmp_path) -> None:
-    """Confirmed, it is applied already. Denied, it may be asked for again, and the provider says the same."""
+async def test_a_person_confirms_or_denies_it(word, stands, again, sandbox, tmp_path) -> None:
+    """Confirmed, it is applied already. Denied, it may be sent again, and the provider answers the same."""
     server = sandbox(duplicates="error-400")
-    await told_elsewhere(server, tmp_path / "l")
+    await left_used_elsewhere(server, tmp_path / "l")
     [entry] = recorded(tmp_path / "l", State)
     assert entry.state is State.USED_ELSEWHERE
     settle(tmp_path / "l", KEY, PersonsWord(word, "seen at the provider"))
@@ -235,8 +235,8 @@ async def test_a_person_says_whose_it_was(word, stands, again, sandbox, tmp_path
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_word_is_taken_where_the_ledger_does_not_know(state: State) -> None:
-    """Of each word, what becomes of a change is a transition that there is."""
+def test_a_settlement_is_accepted_where_the_ledger_does_not_know(state: State) -> None:
+    """The result of each settlement is a transition of the table."""
     taken = state in (State.IN_DOUBT, State.UNKNOWN, State.USED_ELSEWHERE)
     assert (state in WORDS) is taken
     assert set(WORDS.get(state, {}).values()) <= TRANSITIONS[state]
@@ -244,15 +244,15 @@ def test_a_word_is_taken_where_the_ledger_does_not_know(state: State) -> None:
         assert set(WORDS[state]) == {State.APPLIED, State.NOT_APPLIED}
 
 
-async def test_what_was_confirmed_takes_no_second_word(sandbox, tmp_path) -> None:
-    await told_elsewhere(sandbox(duplicates="error-400"), tmp_path / "l")
+async def test_a_confirmed_change_cannot_be_settled_again(sandbox, tmp_path) -> None:
+    await left_used_elsewhere(sandbox(duplicates="error-400"), tmp_path / "l")
     settle(tmp_path / "l", KEY, PersonsWord(State.APPLIED, "seen"))
     with pytest.raises(ConfigurationError, match="Nothing was settled"):
         settle(tmp_path / "l", KEY, PersonsWord(State.NOT_APPLIED, "guessed"))
 
 
-async def test_a_memory_forgets_it_as_what_else_is_applied(sandbox) -> None:
-    """It stands among the applied, which are bounded; what is forgotten is asked for again."""
+async def test_a_memory_forgets_it_like_other_applied_changes(sandbox) -> None:
+    """It counts among the applied, which are bounded; a forgotten change is sent again."""
     server = sandbox(duplicates="error-400")
     await used_by_another(server)
     ledger = MemoryLedger(capacity=1)

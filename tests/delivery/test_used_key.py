@@ -1,4 +1,4 @@
-"""A key that is in use or of which the end is open, over the wire: asked again, and never a success."""
+"""A key in use, or with an open end, over the wire: sent again, and never a success."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Serve = Callable[..., Awaitable[str]]
 
 
 async def outcome_after(raw_server: Serve, *answers: bytes):
-    """Return what becomes of a change that meets `answers`, the last one for ever, and the keys in doubt."""
+    """Return the outcome of a change that gets `answers`, the last one for ever, and the keys in doubt."""
     left = list(answers)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,14 +38,14 @@ async def outcome_after(raw_server: Serve, *answers: bytes):
 
 
 @pytest.mark.parametrize("before", [(), (LOST,)], ids=["at once", "after a lost request"])
-async def test_a_key_that_is_worked_on_is_asked_again(before: tuple[bytes, ...], raw_server) -> None:
+async def test_a_key_that_is_processed_is_sent_again(before: tuple[bytes, ...], raw_server) -> None:
     outcome, doubts = await outcome_after(raw_server, *before, IN_PROGRESS, CHANGED)
     assert (outcome.effect, doubts) == (Effect.APPLIED, ())
     assert outcome.attempts[-2].verdict is Verdict.BROKEN
 
 
 @pytest.mark.parametrize("before", [(), (LOST,)], ids=["at once", "after a lost request"])
-async def test_a_key_that_is_worked_on_to_the_end_is_in_doubt(before: tuple[bytes, ...], raw_server) -> None:
+async def test_a_key_that_is_processed_to_the_end_is_in_doubt(before: tuple[bytes, ...], raw_server) -> None:
     outcome, doubts = await outcome_after(raw_server, *before, IN_PROGRESS)
     assert (outcome.effect, outcome.reason) == (Effect.UNKNOWN, StopReason.ATTEMPTS_SPENT)
     assert doubts == (outcome.change.change_key,)

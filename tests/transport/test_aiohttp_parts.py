@@ -1,4 +1,4 @@
-"""The fast path leans on parts of aiohttp: where one is missing, the public way is taken and told once."""
+"""The fast path uses parts of aiohttp: where one is missing, the public path is used and logged once."""
 
 import asyncio
 import logging
@@ -24,34 +24,34 @@ BODIES = {"POST": b"{}", "GET": None}
 
 @pytest.fixture
 def server():
-    """A provider that always says yes."""
+    """A provider that accepts everything."""
     with TalkingServer(answers(CHANGED)) as server:
         yield server
 
 
 def manager() -> SessionManager:
-    """Return a session of our own."""
+    """Return a session that the client owns."""
     return SessionManager({}, timeouts=Timeouts(connect=2.0), pool=PoolLimits())
 
 
 async def attempt(session: SessionManager, server: TalkingServer, method: str = "POST") -> Evidence:
-    """Send a request once."""
+    """Make one attempt of a request."""
     request = PreparedRequest(method, server.url, "/", BODIES[method])
     return await session.attempt(request, 5.0, HandOver())
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log says of the fast path."""
+    """Return the log messages about the fast path."""
     return [text for text in caplog.messages if "fast path" in text]
 
 
 def test_the_versions_are_exact() -> None:
-    """A beginning would let in a release that was not tried."""
+    """A prefix would admit a release that was not tried."""
     assert all(version.count(".") == 2 and not version.endswith(".") for version in aiohttp_parts.TRIED)
     assert aiohttp.__version__ in aiohttp_parts.TRIED
 
 
-NEITHER = {
+NOT_SURE = {
     "a version that was not tried": ("TRIED", ("3.14.", "3.14"), "not tried with aiohttp"),
     "an attribute that is gone": (
         "NEEDED",
@@ -63,9 +63,9 @@ NEITHER = {
 }
 
 
-@pytest.mark.parametrize(("name", "value", "why"), NEITHER.values(), ids=NEITHER)
+@pytest.mark.parametrize(("name", "value", "why"), NOT_SURE.values(), ids=NOT_SURE)
 async def test_what_is_not_sure_is_not_used(name, value, why, server, monkeypatch, caplog) -> None:
-    """Each request goes all the same; the log says so once."""
+    """Each request is still sent; the log says so once."""
     caplog.set_level(logging.INFO, "bonifiq_async")
     monkeypatch.setattr(aiohttp_parts, name, value)
     session = manager()
@@ -79,14 +79,16 @@ async def test_what_is_not_sure_is_not_used(name, value, why, server, monkeypatc
 
 
 GONE = {
-    "how a connection's time is over": ("client_proto", "ResponseHandler", "_on_read_timeout"),
-    "how many answers wait": ("streams", "DataQueue", "__len__"),
+    "the time limit of a connection": ("client_proto", "ResponseHandler", "_on_read_timeout"),
+    "the number of waiting answers": ("streams", "DataQueue", "__len__"),
 }
 
 
 @pytest.mark.parametrize(("module", "owner", "name"), GONE.values(), ids=GONE)
-async def test_a_part_that_aiohttp_can_do_without_may_go(module, owner, name, server, monkeypatch) -> None:
-    """The session does not need it, and neither does the look at a connection before it is used."""
+async def test_a_part_that_aiohttp_does_not_need_may_be_missing(
+    module, owner, name, server, monkeypatch
+) -> None:
+    """The session does not need it, nor does the check of a connection before its use."""
     monkeypatch.delattr(getattr(getattr(aiohttp, module), owner), name)
     session = manager()
     for method in (*BODIES, *BODIES):
@@ -96,8 +98,10 @@ async def test_a_part_that_aiohttp_can_do_without_may_go(module, owner, name, se
     assert [line for line, _ in server.reached] == [0] * 4
 
 
-async def test_a_break_before_the_request_left_changes_to_the_public_way(server, monkeypatch, caplog) -> None:
-    """In the same attempt, and for good: what no list has foreseen is no "not applied" either."""
+async def test_a_fault_before_the_request_was_sent_changes_to_the_public_path(
+    server, monkeypatch, caplog
+) -> None:
+    """In the same attempt, and permanently: an unforeseen fault does not end as "not applied" either."""
     caplog.set_level(logging.INFO, "bonifiq_async")
 
     async def broken(self: KeptConnector, key: object) -> None:
@@ -113,8 +117,8 @@ async def test_a_break_before_the_request_left_changes_to_the_public_way(server,
     assert "AttributeError _conns" in why_not
 
 
-async def test_a_break_after_the_request_left_is_a_loss_and_the_last(server, monkeypatch) -> None:
-    """It may have been applied; the next attempt goes by the public way."""
+async def test_a_fault_after_the_request_was_sent_loses_one_answer_and_no_other(server, monkeypatch) -> None:
+    """It may have been applied; the next attempt uses the public path."""
 
     async def broken(*_: object) -> None:
         raise AttributeError("no such part", name="readany")
@@ -131,7 +135,7 @@ async def test_a_break_after_the_request_left_is_a_loss_and_the_last(server, mon
 
 
 async def ways(tried: tuple[str, ...], server: TalkingServer, monkeypatch) -> Counter[str]:
-    """Return the ways of aiohttp's classes that a request on a kept connection takes."""
+    """Return the methods of aiohttp's classes that a request on a kept connection calls."""
     monkeypatch.setattr(aiohttp_parts, "TRIED", tried)
     taken: Counter[str] = Counter()
     home = aiohttp.__path__[0]
@@ -153,7 +157,7 @@ async def ways(tried: tuple[str, ...], server: TalkingServer, monkeypatch) -> Co
 
 
 def bases(names: dict[str, tuple[str, ...]]) -> set[str]:
-    """Return the same ways under the classes that define them: `BaseConnector.connect`."""
+    """Return the same methods under the classes that define them: `BaseConnector.connect`."""
     found = set()
     for path, attributes in names.items():
         module, _, name = path.partition(".")
@@ -164,8 +168,8 @@ def bases(names: dict[str, tuple[str, ...]]) -> set[str]:
     return found
 
 
-async def test_every_way_that_is_passed_by_is_compared(server, monkeypatch) -> None:
-    """As a profile of both ways shows; what the fast path itself calls need not be."""
+async def test_every_method_that_is_bypassed_is_compared(server, monkeypatch) -> None:
+    """As a profile of both paths shows; what the fast path itself calls need not be compared."""
     fast = await ways(aiohttp_parts.TRIED, server, monkeypatch)
     public = await ways((), server, monkeypatch)
     kinds = {name.partition(".")[2] for name in PASSED_BY} | {"BaseConnector", "BaseProtocol"}
@@ -178,8 +182,8 @@ async def test_every_way_that_is_passed_by_is_compared(server, monkeypatch) -> N
 
 
 @pytest.mark.parametrize("path", PASSED_BY)
-async def test_each_of_them_is_missed(path: str, server, monkeypatch) -> None:
-    """One that is replaced while a session is in use takes the fast path away, and gives it back."""
+async def test_a_replacement_of_each_of_them_is_noticed(path: str, server, monkeypatch) -> None:
+    """A replacement during the use of a session turns the fast path off; its end turns it on again."""
     session = manager()
     await attempt(session, server)
     parts = AiohttpParts(session.ready(), asyncio.get_running_loop())

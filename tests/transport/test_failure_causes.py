@@ -1,4 +1,4 @@
-"""Why there was no whole answer, in plain words: at once, in the error and in the line that shows a run."""
+"""Why there was no whole answer, in plain words: at once, in the error and in the progress line of a run."""
 
 import asyncio
 import ssl
@@ -38,7 +38,7 @@ BODIES = {"POST": b"{}", "GET": None}
 
 
 def old(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return how a server speaks that has stayed at TLS 1.0."""
+    """Return the TLS context of a server that has TLS 1.0 alone."""
     made = speaking(certificate)
     made.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
@@ -47,7 +47,7 @@ def old(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 def unlike(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return how a server speaks that has no cipher in common with a client of today."""
+    """Return the TLS context of a server without a cipher in common with the client."""
     made = speaking(certificate)
     made.maximum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers("CAMELLIA128-SHA:@SECLEVEL=0")
@@ -59,7 +59,7 @@ UNTRUSTED: dict[str, tuple[Callable[[trustme.CA], ssl.SSLContext], str]] = {
         lambda ca: speaking(ca.issue_cert("localhost", not_before=NOW - 9 * DAY, not_after=NOW - DAY)),
         "its certificate has expired",
     ),
-    "a certificate of tomorrow": (
+    "a certificate not yet valid": (
         lambda ca: speaking(ca.issue_cert("localhost", not_before=NOW + DAY, not_after=NOW + 9 * DAY)),
         "its certificate is not valid yet: is this machine's clock right?",
     ),
@@ -84,7 +84,7 @@ def of(server: TalkingServer, method: str = "POST") -> PreparedRequest:
 
 
 async def attempt(server: TalkingServer, method: str, scheme: str | None = None) -> Evidence:
-    """Send a request once."""
+    """Make one attempt of a request."""
     session = SessionManager({}, timeouts=Timeouts(connect=5.0), pool=PoolLimits())
     url = server.url if scheme is None else f"{scheme}:{server.url.partition(':')[2]}"
     try:
@@ -94,15 +94,15 @@ async def attempt(server: TalkingServer, method: str, scheme: str | None = None)
 
 
 def where(server: TalkingServer) -> str:
-    """Return how a server is named."""
+    """Return the name of a server in an error."""
     return server.url.partition("//")[2]
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("method", BODIES)
 @pytest.mark.parametrize(("made", "words"), UNTRUSTED.values(), ids=UNTRUSTED)
-async def test_a_certificate_that_is_not_to_be_trusted(made, words, method, authority, monkeypatch) -> None:
-    """Nothing is sent to the server that has it."""
+async def test_a_certificate_that_cannot_be_trusted(made, words, method, authority, monkeypatch) -> None:
+    """Nothing is sent to its server."""
     trust(authority, monkeypatch)
     with TalkingServer(answers(CHANGED), context=made(authority)) as server:
         evidence = await attempt(server, method)
@@ -127,7 +127,7 @@ def alert(number: int) -> bytes:
     return bytes([21, 3, 3, 0, 2, 2, number])
 
 
-SPOKEN_TO_TLS = {
+ANSWERS_TO_TLS = {
     "plain HTTP": (
         http(b"", status="400 Bad Request"),
         "it does not speak TLS there: is it plain http, or another port?",
@@ -144,17 +144,17 @@ SPOKEN_TO_TLS = {
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("method", BODIES)
-@pytest.mark.parametrize(("data", "words"), SPOKEN_TO_TLS.values(), ids=SPOKEN_TO_TLS)
+@pytest.mark.parametrize(("data", "words"), ANSWERS_TO_TLS.values(), ids=ANSWERS_TO_TLS)
 async def test_what_is_no_handshake(data: bytes, words: str, method: str) -> None:
     with TalkingServer(answers(CHANGED), greeting=data, reads=0) as server:
-        server.stop()  # closes once it has spoken
+        server.stop()  # closes after its answer
         evidence = await attempt(server, method, "https")
         assert (evidence.sent, evidence.failure) == (False, Failure.CONNECT)
         assert evidence.detail == f"{where(server)}: {words}"
 
 
 async def test_http_to_a_port_of_tls(way: str, authority) -> None:
-    """It answers with an alert, or closes; the request has left."""
+    """It answers with an alert, or closes; the request was sent."""
     with TalkingServer(answers(CHANGED), context=speaking(authority.issue_cert("localhost"))) as server:
         evidence = await attempt(server, "POST", "http")
         assert (evidence.sent, evidence.status) == (True, None)
@@ -219,7 +219,7 @@ LOST |= {name: (*row, Failure.DISCONNECTED) for name, row in BROKEN.items()}
 @pytest.mark.parametrize("method", BODIES)
 @pytest.mark.parametrize(("data", "words", "failure"), LOST.values(), ids=LOST)
 async def test_an_answer_that_breaks_the_rules(data, words, failure, method) -> None:
-    """The words are our own: an answer may repeat what it was given."""
+    """The text is the library's: an answer may repeat a secret of the request."""
     with TalkingServer(lambda _: data, reads=1) as server:
         server.stop()
         evidence = await attempt(server, method)
@@ -228,7 +228,7 @@ async def test_an_answer_that_breaks_the_rules(data, words, failure, method) -> 
 
 @pytest.mark.usefixtures("way")
 async def test_what_cannot_be_reached(deaf_url: str) -> None:
-    """A port where nothing listens, a name that is not known, and no answer to the first packet."""
+    """A port without a server, an unknown name, and no answer to the first packet."""
     with TalkingServer(answers(CHANGED)) as server:
         pass
     limits = Timeouts(connect=0.05)
@@ -243,7 +243,7 @@ async def test_what_cannot_be_reached(deaf_url: str) -> None:
         assert (evidence.sent, evidence.detail) == (False, words)
 
 
-# --- where the words are told ---
+# --- where the cause is shown ---
 
 
 def client_of(server: TalkingServer, **settings: object) -> BonifiQClient:
@@ -274,7 +274,7 @@ async def test_a_loss_says_why(caplog) -> None:
                 await client.customers.change_cashback(change())
     assert [attempt.cause for attempt in caught.value.attempts] == [words] * 2
     assert [attempt.verdict for attempt in caught.value.attempts] == [Verdict.LOST] * 2
-    assert any(words in said for said in caplog.messages)  # of what ends unknown
+    assert any(words in said for said in caplog.messages)  # of a change that ends as unknown
 
 
 async def test_an_answer_has_no_cause() -> None:
@@ -286,7 +286,7 @@ async def test_an_answer_has_no_cause() -> None:
 
 @pytest.mark.parametrize("rows", [1, 40])
 async def test_a_certificate_stops_a_run_at_once(rows: int, authority, monkeypatch) -> None:
-    """A person has to mend it, which a quarter of an hour of probes does not. Nothing was sent."""
+    """A person must correct it; a quarter of an hour of probes does not. Nothing was sent."""
     trust(authority, monkeypatch)
     made, words = UNTRUSTED["an expired certificate"]
     with TalkingServer(answers(CHANGED), context=made(authority)) as server:
@@ -301,7 +301,7 @@ async def test_a_certificate_stops_a_run_at_once(rows: int, authority, monkeypat
 
 
 async def test_the_progress_line_says_why_nothing_succeeds() -> None:
-    """At once, and no longer than it is true."""
+    """At once, and only as long as it is true."""
     good = asyncio.Event()
     data, words = MALFORMED["200 headers"]
     seen = []
@@ -332,7 +332,7 @@ COMMANDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_the_console_says_so_and_ends(command, code, console, authority, monkeypatch) -> None:
-    """Within seconds, with what goes on when it is mended."""
+    """Within seconds, with the command to run once it is corrected."""
     trust(authority, monkeypatch)
     console.write("changes.csv", *rows(5))
     made, words = UNTRUSTED["another name"]

@@ -1,4 +1,4 @@
-"""The straight way of a request says and does what aiohttp's session says and does."""
+"""The fast path of a request writes and does the same as aiohttp's session."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ HEADERS = {"Authorization": "Basic dG9rZW4=", "X-App-Id": "app-é", "User-Agent"
 
 
 def manager() -> SessionManager:
-    """Return a session of our own."""
+    """Return a session that the client owns."""
     headers = {name: Secret.kept(value) for name, value in HEADERS.items()}
     return SessionManager(headers, timeouts=Timeouts(connect=2.0), pool=PoolLimits(connections=2))
 
@@ -38,32 +38,32 @@ def write(url: str, body: bytes | None = b"{}", *headers: tuple[str, Secret]) ->
 
 
 async def attempt(session: SessionManager, request: PreparedRequest, seconds: float = 5.0) -> Evidence:
-    """Send `request` once."""
+    """Make one attempt of `request`."""
     return await session.attempt(request, seconds, HandOver())
 
 
 @pytest.fixture
 async def passes(monkeypatch) -> Callable[[float], None]:
-    """Stop the clock of the loop, but for the seconds that are said to pass."""
+    """Stop the clock of the loop; only the given seconds pass."""
     loop, now = asyncio.get_running_loop(), [asyncio.get_running_loop().time()]
     monkeypatch.setattr(loop, "time", lambda: now[0])
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
 async def turns() -> None:
-    """Let the loop do what is due."""
+    """Let the loop run what is due."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def test_no_time_limit_stays_of_a_request_that_has_ended(passes, raw_server) -> None:
-    """Its connection is kept, and is the next request's."""
-    heard: list[list[bytes]] = []
+async def test_a_request_that_has_ended_leaves_no_time_limit(passes, raw_server) -> None:
+    """Its connection is kept, and the next request uses it."""
+    received: list[list[bytes]] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append([])
+        received.append([])
         while True:
-            heard[-1].append(await read_request(reader))
+            received[-1].append(await read_request(reader))
             writer.write(http(CHANGED))
 
     session = SessionManager({}, timeouts=Timeouts(), pool=PoolLimits(keepalive=60.0))
@@ -73,7 +73,7 @@ async def test_no_time_limit_stays_of_a_request_that_has_ended(passes, raw_serve
         passes(6.0)
         await turns()
     await session.aclose()
-    assert [len(each) for each in heard] == [2]
+    assert [len(each) for each in received] == [2]
 
 
 @pytest.mark.parametrize("seconds", [4.999, 5.0], ids=str)
@@ -92,14 +92,14 @@ async def test_a_request_has_the_time_it_was_given_and_no_more(seconds: float, p
 
 @pytest.mark.parametrize("prefix", ["", "/prefix", "/pre%20fix/x"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> None:
-    """Request line, headers and body, to any base URL and with any text that the door lets in."""
-    heard: list[tuple[bytes, list[bytes], bytes]] = []
+async def test_both_paths_write_the_same(prefix: str, host: str, monkeypatch) -> None:
+    """Request line, headers and body, to any base URL and with any text that validation accepts."""
+    received: list[tuple[bytes, list[bytes], bytes]] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, body = await read_request(reader)
         line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-        heard.append((line, sorted(fields), body))
+        received.append((line, sorted(fields), body))
         writer.write(http(CHANGED, "Connection: close"))
         writer.close()
 
@@ -122,8 +122,8 @@ async def test_both_ways_say_the_same(prefix: str, host: str, monkeypatch) -> No
         await session.aclose()
     server.close()
     await server.wait_closed()
-    assert heard[:3] == heard[3:]
-    assert heard[0][0] == f"POST {prefix}/a%2Fb?c=d%20e HTTP/1.1".encode()
+    assert received[:3] == received[3:]
+    assert received[0][0] == f"POST {prefix}/a%2Fb?c=d%20e HTTP/1.1".encode()
 
 
 def _speaks_ipv6() -> bool:
@@ -136,19 +136,19 @@ def _speaks_ipv6() -> bool:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "a\x1bb", "a\x7fb"], ids=repr)
-async def test_a_header_that_is_two_is_not_sent(text: str, raw_server) -> None:
-    """What the door does not see, as a secret that was made by other means, does not reach the wire."""
-    heard: list[object] = []
+async def test_a_value_that_would_make_two_headers_is_not_sent(text: str, raw_server) -> None:
+    """What validation does not see, as a secret made by other means, does not reach the wire."""
+    received: list[object] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await read_request(reader))
+        received.append(await read_request(reader))
         writer.write(http(CHANGED))
 
     session, secret = manager(), Secret.kept(text)
     evidence = await attempt(session, write(await raw_server(listen), b"{}", ("X-Member-Token", secret)))
     await session.aclose()
     assert (evidence.sent, evidence.requests, evidence.failure) == (False, 0, Failure.LOCAL)
-    assert not heard
+    assert not received
     assert text not in repr(evidence)
 
 
@@ -156,7 +156,7 @@ async def test_a_header_that_is_two_is_not_sent(text: str, raw_server) -> None:
 @pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize("status", [200, 413])
 async def test_an_answer_to_half_a_request_proves_nothing(status: int, raw_server) -> None:
-    """The server cannot have read the change, and what follows on the line would be the rest of it."""
+    """The server cannot have read the change, and the next bytes on the connection would be its rest."""
     over = asyncio.Event()
 
     async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -172,8 +172,8 @@ async def test_an_answer_to_half_a_request_proves_nothing(status: int, raw_serve
     assert (evidence.sent, evidence.status, evidence.failure) == (True, None, Failure.DISCONNECTED)
 
 
-async def test_whoever_traces_the_session_sees_the_request(sandbox, monkeypatch) -> None:
-    """Instrumentation adds its trace to every new session: it is not passed by."""
+async def test_a_trace_of_the_session_sees_the_request(sandbox, monkeypatch) -> None:
+    """Instrumentation adds its trace to every new session: it is not bypassed."""
     seen: list[str] = []
     trace = aiohttp.TraceConfig()
 
@@ -194,7 +194,7 @@ async def test_whoever_traces_the_session_sees_the_request(sandbox, monkeypatch)
 
 @pytest.mark.usefixtures("way")
 async def test_a_session_closed_while_it_connects_has_sent_nothing(deaf_url: str) -> None:
-    """The connection never was: nothing was sent, and nobody waits for it."""
+    """There was no connection: nothing was sent, and no task waits for it."""
     session = manager()
     attempted = asyncio.create_task(attempt(session, write(deaf_url)))
     await asyncio.sleep(0.02)
@@ -206,7 +206,7 @@ async def test_a_session_closed_while_it_connects_has_sent_nothing(deaf_url: str
 
 @pytest.mark.usefixtures("way")
 async def test_a_session_closed_in_the_middle_of_an_answer(raw_server) -> None:
-    """What had come is no whole answer."""
+    """What arrived is no whole answer."""
     begun = asyncio.Event()
 
     async def halts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -226,7 +226,7 @@ async def test_a_session_closed_in_the_middle_of_an_answer(raw_server) -> None:
 
 
 class Yielding(HandOver):
-    """May send as often as it is told."""
+    """Allows a send as often as it was given."""
 
     def __init__(self, *may: bool) -> None:
         self._may = iter(may)
@@ -239,34 +239,36 @@ class Yielding(HandOver):
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("body", [None, b"{}"], ids=["a read", "a write"])
-async def test_what_may_not_leave_gives_its_connection_back(body: bytes | None, raw_server) -> None:
-    """Of a new connection and of a kept one: nothing is written, and the next request goes over it."""
-    heard: list[object] = []
+async def test_a_request_that_may_not_be_sent_gives_its_connection_back(
+    body: bytes | None, raw_server
+) -> None:
+    """A new connection and a kept one: nothing is written, and the next request uses it."""
+    received: list[object] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            heard.append((id(writer), (await read_request(reader))[1]))
+            received.append((id(writer), (await read_request(reader))[1]))
             writer.write(http(CHANGED))
 
     session, url = manager(), await raw_server(listen)
     for count in (0, 1):
         evidence = await session.attempt(write(url, body), 5.0, Yielding(False))
         assert (evidence.sent, evidence.requests, evidence.status) == (False, 0, None)
-        assert len(heard) == count
+        assert len(received) == count
         assert (await attempt(session, write(url, body))).status == 200
     await session.aclose()
-    assert len({connection for connection, _ in heard}) == 1
+    assert len({connection for connection, _ in received}) == 1
 
 
-async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monkeypatch) -> None:
-    """Its kept connection breaks, and a hold has come meanwhile."""
+async def test_a_read_that_aiohttp_may_not_repeat_is_sent_once(raw_server, monkeypatch) -> None:
+    """Its kept connection breaks, and a hold has begun meanwhile."""
     monkeypatch.setattr(aiohttp_parts, "TRIED", ())
-    heard: list[object] = []
+    received: list[object] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await read_request(reader))
+        received.append(await read_request(reader))
         writer.write(http(CHANGED))
-        heard.append(await read_request(reader))
+        received.append(await read_request(reader))
         writer.close()
 
     session, url = manager(), await raw_server(listen)
@@ -274,7 +276,7 @@ async def test_a_read_that_aiohttp_may_not_repeat_has_left_once(raw_server, monk
     evidence = await session.attempt(write(url, None), 5.0, Yielding(True, False))
     await session.aclose()
     assert (evidence.sent, evidence.requests, evidence.failure) == (True, 1, Failure.DISCONNECTED)
-    assert len(heard) == 2
+    assert len(received) == 2
 
 
 TLS_TALK = """
@@ -312,7 +314,7 @@ asyncio.run(main())
 
 @pytest.mark.slow
 def test_a_certificate_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
-    """One for `localhost` is good for `localhost`, kept alive, and for no other name."""
+    """One for `localhost` is valid for `localhost`, on a kept connection, and for no other name."""
     certificate(tmp_path)
     said = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(TLS_TALK)],

@@ -1,4 +1,4 @@
-"""No request leaves inside a hold: over real sockets, judged by when each first byte came to the server."""
+"""No request is sent within a hold: over real sockets, by the time at which each first byte arrived."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ kinds = pytest.mark.parametrize("kind", ["change", "read", "batch"])
 
 
 async def calls(side: Side, client: Client, kind: str, count: int) -> list[object]:
-    """Make so many calls at once; return outcomes, answers and errors."""
+    """Make `count` calls at once; return outcomes, answers and errors."""
     if kind == "batch":
         flow = FlowControl(max_in_flight=count, initial=count)
         rows = [side.change(f"order-{number}", customer=number + 1) for number in range(count)]
@@ -40,25 +40,25 @@ async def calls(side: Side, client: Client, kind: str, count: int) -> list[objec
 
 
 def is_held(client: Client) -> bool:
-    """Say whether the client was told to wait."""
+    """Say whether the provider has asked the client to wait."""
     return delivery_of(client).hold.until > float("-inf")
 
 
-def none_within_the_hold(witness: Witness, heard: Heard) -> None:
-    """Check that of the requests after the first none came before the hold was over."""
-    early = [arrival - heard.at for arrival in witness.arrivals[1:] if arrival < heard.at + ASKED]
+def none_within_the_hold(witness: Witness, received: Heard) -> None:
+    """Check that none of the requests after the first arrived before the hold was over."""
+    early = [arrival - received.at for arrival in witness.arrivals[1:] if arrival < received.at + ASKED]
     assert not early, f"{len(early)} of {len(witness.arrivals)} came {early} s after the head of the answer"
 
 
-def all_went_well(side: Side, results: list[object], *, told: int) -> None:
-    """Check that each call took one request; of the one that was told to wait nothing is known, or two."""
+def all_went_well(side: Side, results: list[object], *, asked: int) -> None:
+    """Check that each call took one request; the one asked to wait is unknown, or took two."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     assert not [result for result in results if isinstance(result, BaseException)]
     effects = [outcome.effect for outcome in outcomes]
-    unknown = told if outcomes and not side.repeats else 0
+    unknown = asked if outcomes and not side.repeats else 0
     assert effects.count(Effect.APPLIED) == len(effects) - unknown
     attempts = sorted(len(outcome.attempts) for outcome in outcomes)
-    assert attempts == sorted([1] * (len(outcomes) - told) + [1 + side.repeats] * (told if outcomes else 0))
+    assert attempts == sorted([1] * (len(outcomes) - asked) + [1 + side.repeats] * (asked if outcomes else 0))
 
 
 @pytest.mark.slow
@@ -66,14 +66,14 @@ def all_went_well(side: Side, results: list[object], *, told: int) -> None:
 @every_side
 @kinds
 async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) -> None:
-    """The body dribbles; whatever begins meanwhile waits."""
-    heard, over = Heard(), asyncio.Event()
+    """The body comes slowly; calls that begin meanwhile wait."""
+    received, over = Heard(), asyncio.Event()
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
         if number:
             yield good(head)
             return
-        heard.now()
+        received.now()
         yield HOLD[:-2]
         await over.wait()
         yield HOLD[-2:]
@@ -89,9 +89,9 @@ async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) 
         await asyncio.sleep(ASKED / 4)
         over.set()
         results = [*await first, *await others]
-    all_went_well(side, results, told=0)
+    all_went_well(side, results, asked=0)
     assert len(witness.arrivals) == 42
-    none_within_the_hold(witness, heard)
+    none_within_the_hold(witness, received)
 
 
 BRIEF = 0.3
@@ -100,12 +100,12 @@ BRIEF = 0.3
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("status", [302, 403, 408, 409, 413, 425, 500, 502, 504], ids=str)
 async def test_a_wait_is_kept_by_all_whatever_the_status(status: int) -> None:
-    """Read from the head by both ways of a request."""
-    heard = Heard()
+    """Both paths of a request read it from the head."""
+    received = Heard()
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
         if number == 0:
-            heard.now()
+            received.now()
             yield http(b"{}", f"Retry-After: {BRIEF}", "retry-after-ms: 10", status=f"{status} No")
         else:
             yield good(head)
@@ -119,17 +119,17 @@ async def test_a_wait_is_kept_by_all_whatever_the_status(status: int) -> None:
         await until(functools.partial(is_held, client), 2.0)
         await asyncio.gather(first, calls(BONIFIQ, client, "change", 5))
     assert len(witness.arrivals) in (6, 7)
-    assert min(witness.arrivals[1:]) >= heard.at + BRIEF
+    assert min(witness.arrivals[1:]) >= received.at + BRIEF
 
 
 @define
 class Handshakes:
-    """TLS handshakes of which the first ends when `count` have begun, and the others when it was answered."""
+    """TLS handshakes: the first ends when `count` have begun, the others when it was answered."""
 
     count: int
     begun: int = 0
     all_begun: asyncio.Event = field(factory=asyncio.Event)
-    told: asyncio.Event = field(factory=asyncio.Event)
+    asked: asyncio.Event = field(factory=asyncio.Event)
 
     async def lets(self, number: int) -> None:
         """Return when the handshake of a connection may go on."""
@@ -137,16 +137,16 @@ class Handshakes:
         if self.begun == self.count:
             self.all_begun.set()
         if number < self.count:
-            await (self.told if number else self.all_begun).wait()
+            await (self.asked if number else self.all_begun).wait()
 
 
 @contextlib.asynccontextmanager
-async def slow(handshakes: Handshakes, folder: Path, heard: Heard) -> AsyncIterator[tuple[str, Witness]]:
-    """Serve TLS with such handshakes; the first request is told to wait."""
+async def slow(handshakes: Handshakes, folder: Path, received: Heard) -> AsyncIterator[tuple[str, Witness]]:
+    """Serve TLS with such handshakes; the first request is asked to wait."""
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
         if number == 0:
-            heard.now()
+            received.now()
         yield good(head) if number else HOLD
 
     witness = Witness(answer)
@@ -172,18 +172,18 @@ def trust(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
     side: Side, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight calls connect; one is told to wait before the others have: they wait, and lose nothing."""
-    heard, handshakes = Heard(), Handshakes(8)
-    async with slow(handshakes, tmp_path, heard) as (url, witness):
+    """Eight calls connect; one is asked to wait before the others are ready: they wait, and lose nothing."""
+    received, handshakes = Heard(), Handshakes(8)
+    async with slow(handshakes, tmp_path, received) as (url, witness):
         trust(tmp_path, monkeypatch)
         async with side.client(at(url, side)) as client:
             made = asyncio.create_task(calls(side, client, kind, 8))
             await until(functools.partial(is_held, client))
-            handshakes.told.set()
+            handshakes.asked.set()
             results = await made
-    all_went_well(side, results, told=1)
+    all_went_well(side, results, asked=1)
     assert len(witness.arrivals) == 8 + (side.repeats or kind == "read")
-    none_within_the_hold(witness, heard)
+    none_within_the_hold(witness, received)
     assert witness.connections == 8  # none was closed for it
 
 
@@ -191,9 +191,9 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
 @every_side
 @kinds
 async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind: str, tmp_path: Path) -> None:
-    """Its connections go back to it."""
-    heard, handshakes = Heard(), Handshakes(8)
-    async with slow(handshakes, tmp_path, heard) as (url, witness):
+    """It gets its connections back."""
+    received, handshakes = Heard(), Handshakes(8)
+    async with slow(handshakes, tmp_path, received) as (url, witness):
         connector = aiohttp.TCPConnector(ssl=trusting(tmp_path))
         async with (
             aiohttp.ClientSession(connector=connector) as borrowed,
@@ -201,11 +201,11 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
         ):
             made = asyncio.create_task(calls(side, client, kind, 8))
             await until(functools.partial(is_held, client))
-            handshakes.told.set()
+            handshakes.asked.set()
             results = await made
-    all_went_well(side, results, told=1)
+    all_went_well(side, results, asked=1)
     assert len(witness.arrivals) == 8 + (side.repeats or kind == "read")
-    none_within_the_hold(witness, heard)
+    none_within_the_hold(witness, received)
     assert witness.connections == 8
 
 
@@ -215,9 +215,9 @@ async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind:
 async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
     side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was sent, and no attempt is told."""
-    heard, handshakes = Heard(), Handshakes(6)
-    async with slow(handshakes, tmp_path, heard) as (url, witness):
+    """Nothing was sent, and no attempt is reported."""
+    received, handshakes = Heard(), Handshakes(6)
+    async with slow(handshakes, tmp_path, received) as (url, witness):
         trust(tmp_path, monkeypatch)
         limits = Timeouts(connect=5.0, attempt=5.0, call=5.0)
         async with side.client(at(url, side), timeouts=limits, retry=fast(max_retry_after=0.5)) as client:
@@ -225,7 +225,7 @@ async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
             await until(lambda: handshakes.begun == 1)
             made = asyncio.create_task(calls(side, client, "change", 5))
             await until(functools.partial(is_held, client))
-            handshakes.told.set()
+            handshakes.asked.set()
             results = [*await first, *await made]
     assert len(witness.arrivals) == 1
     assert isinstance(results[0], RetryAfterTooLong)

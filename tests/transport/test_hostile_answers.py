@@ -1,4 +1,4 @@
-"""Answers that no honest server gives: a typed error with the right effect, in bounded memory and time."""
+"""Malformed and hostile answers: a typed error with the right effect, in bounded memory and time."""
 
 import asyncio
 import contextlib
@@ -50,9 +50,9 @@ def to(url: str) -> BonifiQClient:
 
 
 class Hostile:
-    """A server that gives a first answer, `parts` one after the other, and honest ones afterwards.
+    """A server that gives a first answer, `parts` one after the other, and correct ones afterwards.
 
-    With `early` it does not read the request first. `bodies` are what it was asked.
+    With `early` it does not read the request first. `bodies` are the requests that it got.
     """
 
     def __init__(self, parts: Iterator[bytes] | AsyncIterator[bytes] | bytes, *, early: bool = False) -> None:
@@ -101,8 +101,8 @@ async def outcome(server: Hostile, raw_server: Callable) -> Ended:
             ended = Ended(applied.effect, applied.attempts)
         except BonifiQError as error:
             ended = Ended(error.effect, error.attempts)
-        assert time.perf_counter() - begun < PROMPT + 5  # a busy machine has its own hangs
-        with contextlib.suppress(BonifiQError):  # its connection may have been the spoilt one
+        assert time.perf_counter() - begun < PROMPT + 5  # a busy machine may pause
+        with contextlib.suppress(BonifiQError):  # its connection may have been the damaged one
             assert (await client.customers.points("ANA")).cashback_balance == 77
         assert (await client.customers.points("ANA")).cashback_balance == 77
         assert (client.in_doubt() == ()) is (ended.effect is not Effect.UNKNOWN)
@@ -149,10 +149,10 @@ FRAMED: dict[str, tuple[bytes, Effect]] = {
     "100 and then 200": (b"HTTP/1.1 100 Continue\r\n\r\n" + answer(CHANGED), APPLIED),
     "100 alone": (b"HTTP/1.1 100 Continue\r\n\r\n", UNKNOWN),
     "two answers at once": (answer(CHANGED) * 2, APPLIED),
-    "a yes and then a no": (answer(CHANGED) + answer(NO, status="400 Bad Request"), APPLIED),
-    "a yes and half an answer": (answer(CHANGED) + b"HTTP/1.1 200 OK\r\nContent-Le", APPLIED),
-    "a yes and something else": (answer(CHANGED) + b"\0\0\0\0", UNKNOWN),
-    "a no and something else": (answer(NO, status="400 Bad Request") + b"}}}}", UNKNOWN),
+    "a success and then a refusal": (answer(CHANGED) + answer(NO, status="400 Bad Request"), APPLIED),
+    "a success and half an answer": (answer(CHANGED) + b"HTTP/1.1 200 OK\r\nContent-Le", APPLIED),
+    "a success and other bytes": (answer(CHANGED) + b"\0\0\0\0", UNKNOWN),
+    "a refusal and other bytes": (answer(NO, status="400 Bad Request") + b"}}}}", UNKNOWN),
     "status 0": (answer(CHANGED, status="000 OK"), UNKNOWN),
     "status 99": (answer(CHANGED, status="099 OK"), UNKNOWN),
     "status 600": (answer(CHANGED, status="600 OK"), UNKNOWN),
@@ -168,7 +168,7 @@ FRAMED: dict[str, tuple[bytes, Effect]] = {
     "a header in bytes": (answer(CHANGED, "X-A: \xff\xfe"), APPLIED),
     "a header without a colon": (answer(CHANGED, "nothing"), UNKNOWN),
     "a header with a null": (answer(CHANGED, "X-A: a\0b"), UNKNOWN),
-    "a code nobody asked for": (answer(CHANGED, "Content-Encoding: br"), UNKNOWN),
+    "an unrequested encoding": (answer(CHANGED, "Content-Encoding: br"), UNKNOWN),
     "an unknown code": (answer(CHANGED, "Content-Encoding: rot13"), APPLIED),
     "no gzip": (answer(CHANGED, "Content-Encoding: gzip"), UNKNOWN),
     "gzip, cut": (answer(zlib.compress(CHANGED, wbits=31)[:60], "Content-Encoding: gzip"), UNKNOWN),
@@ -190,7 +190,7 @@ async def test_framing(raw: bytes, effect: Effect, raw_server) -> None:
 
 
 async def test_an_answer_before_the_request_was_read_is_none(raw_server, monkeypatch) -> None:
-    """It was on the line before the change left: nothing was sent there, and nothing is claimed of it."""
+    """It arrived before the change was sent: nothing was sent there, and no effect is reported from it."""
     greeted = asyncio.Event()
 
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ async def test_an_answer_before_the_request_was_read_is_none(raw_server, monkeyp
     assert [(each.verdict, each.sent) for each in result.attempts] == [(Verdict.NOT_SENT, False)]
 
 
-# --- more than one may hold, longer than one may wait ---
+# --- more than memory may hold, longer than a call may wait ---
 
 
 def _bomb(wbits: int, size: int) -> Iterator[bytes]:
@@ -222,7 +222,7 @@ def _bomb(wbits: int, size: int) -> Iterator[bytes]:
     packer = zlib.compressobj(9, wbits=wbits)
     yield packer.compress(b" " * MEGABYTE) + packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(b" " * MEGABYTE) + packer.flush(zlib.Z_FULL_FLUSH)
-    yield from repeat(block, size // MEGABYTE - 1)  # a full flush forgets: each block stands for itself
+    yield from repeat(block, size // MEGABYTE - 1)  # after a full flush each block is independent
 
 
 def _encoded(wbits: int, name: str, *, size: int = 1024 * MEGABYTE) -> Iterator[bytes]:
@@ -285,7 +285,7 @@ async def _dripping(whole: bytes) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("at", [0, 100], ids=["in the head", "in the body"])
 async def test_a_dripping_answer_ends_with_the_attempt(at: int, raw_server) -> None:
-    """Each byte comes in time, and all of them do not."""
+    """Each byte comes in time, but the whole answer does not."""
 
     async def drips() -> AsyncIterator[bytes]:
         yield answer(CHANGED)[:at]
@@ -296,7 +296,7 @@ async def test_a_dripping_answer_ends_with_the_attempt(at: int, raw_server) -> N
     assert (result.effect, result.attempts[0].verdict) == (Effect.UNKNOWN, Verdict.LOST)
 
 
-# --- damage on the way ---
+# --- damage in transit ---
 
 
 def _read_by_another(raw: bytes) -> tuple[int, dict[str, object]] | None:
@@ -321,7 +321,7 @@ FLIPPED = {"a yes": answer(CHANGED), "a no": answer(NO, status="400 Bad Request"
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", FLIPPED.values(), ids=FLIPPED.keys())
 async def test_a_bit_that_was_flipped_proves_nothing_new(whole: bytes, raw_server) -> None:
-    """Each, one at a time: a yes stays one only where another reader sees it; a no never becomes one."""
+    """Bit by bit: a success stays one only where another reader sees it; a refusal never becomes one."""
     effects, raw = set(), b""
 
     async def damaged(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -349,7 +349,7 @@ async def test_a_bit_that_was_flipped_proves_nothing_new(whole: bytes, raw_serve
 
 @pytest.mark.slow
 async def test_an_answer_cut_at_every_byte_is_unknown(raw_server) -> None:
-    """A yes that did not come whole is none; a no that did not, neither."""
+    """An incomplete success is none, and an incomplete refusal is none."""
     raw = b""
 
     async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -369,7 +369,7 @@ async def test_an_answer_cut_at_every_byte_is_unknown(raw_server) -> None:
     [FRAMED[name] for name in ("chunked", "two lengths", "204 with a body", "two answers at once", "101")],
 )
 async def test_a_write_without_a_key_is_sent_once(raw: bytes, effect: Effect, raw_server) -> None:
-    """The other provider's: applied only where it is proven, and never again by itself."""
+    """The other provider's: applied only where it is proven, and never repeated."""
     yes = b'{"success":true,"data":{"transaction_id":1,"new_balance":10}}'
     swapped = raw.replace(CHUNKS, b"%x\r\n%s\r\n0\r\n\r\n" % (len(yes), yes)).replace(CHANGED, yes)
     swapped = swapped.replace(LENGTH, f"Content-Length: {len(yes)}\r\n".encode())
@@ -382,10 +382,8 @@ async def test_a_write_without_a_key_is_sent_once(raw: bytes, effect: Effect, ra
 
 
 @pytest.mark.parametrize(("status", "requests"), [("409 No", 1), ("500 No", 2)])
-async def test_a_rule_that_cannot_bear_an_answer_leaves_a_doubt(
-    status: str, requests: int, raw_server
-) -> None:
-    """The request has left: whatever reading its answer raises, the change is in doubt and says so."""
+async def test_a_rule_that_fails_on_an_answer_leaves_a_doubt(status: str, requests: int, raw_server) -> None:
+    """The request was sent: whatever the reading of its answer raises, the change is in doubt and says so."""
     asked = 0
 
     async def no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

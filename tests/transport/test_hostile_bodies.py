@@ -1,4 +1,4 @@
-"""Bodies that no honest server sends: read without a guess, an exception, or a pile of memory."""
+"""Malformed and hostile bodies: read without a guess, an exception, or much memory."""
 
 import copy
 import json
@@ -112,7 +112,7 @@ MARK = "\N{PILE OF POO}"
 
 
 def read(operation: Operation[object], body: bytes, status: int = 200) -> Reading[object]:
-    """Read `body` as the operation's own reader does."""
+    """Read `body` by the operation's own reader."""
     evidence = Evidence(sent=True, requests=1, status=status, body=body)
     if operation.name.startswith("raba7ni"):
         return Raba7niReader().read(operation, evidence)
@@ -198,14 +198,14 @@ TWICE: list[tuple[Operation[object], bytes]] = [
 
 @one_test
 @pytest.mark.parametrize(("operation", "body"), TWICE)
-def test_a_deciding_member_that_is_there_twice_decides_nothing(
+def test_a_deciding_member_that_occurs_twice_decides_nothing(
     operation: Operation[object], body: bytes
 ) -> None:
-    """Which of two counts is nobody's to say: neither the first nor the last."""
+    """Which of the two counts is unknown: neither the first nor the last."""
     assert read(operation, body).verdict is Verdict.UNREADABLE
 
 
-def test_the_name_of_a_deciding_member_may_come_again_elsewhere() -> None:
+def test_the_name_of_a_deciding_member_may_occur_elsewhere() -> None:
     """In another object, or as a text, it is no contradiction."""
     body = (
         b'{"HasError":false,"Severity":0,"Code":null,"CodeName":"Code",'
@@ -224,10 +224,8 @@ DEEP = {
 
 @pytest.mark.parametrize("deep", DEEP.values(), ids=DEEP.keys())
 @pytest.mark.parametrize("levels", [2, LEVELS, LEVELS + 1, 900])
-def test_what_is_kept_as_it_comes_can_be_printed_and_copied(
-    levels: int, deep: Callable[[int], bytes]
-) -> None:
-    """Deeper than that it is unreadable: who prints it would run into the interpreter's limit."""
+def test_a_member_without_a_type_can_be_printed_and_copied(levels: int, deep: Callable[[int], bytes]) -> None:
+    """A deeper value is refused: printing it would exceed the interpreter's recursion limit."""
     reading = read(raba7ni.REFUND, b'{"success":true,"data":{"balance_warning":%s}}' % deep(levels))
     if levels > LEVELS:
         assert reading.verdict is Verdict.UNREADABLE and "levels" in reading.problem
@@ -236,8 +234,8 @@ def test_what_is_kept_as_it_comes_can_be_printed_and_copied(
     assert "balance_warning" in repr(reading.result)
 
 
-def test_a_deep_sign_in_names_what_can_be_reached() -> None:
-    """The token is not lost to what stands beside it."""
+def test_a_deep_sign_in_still_has_its_token() -> None:
+    """A deep member beside it does not hide the token."""
     body = b'{"success":true,"token":"t","data":%s}' % DEEP["objects"](900).replace(b"1", b'"x"')
     signed_in = SignedIn(Secret.kept(body.decode()))
     assert signed_in.names() == ("token",) and signed_in.token("token").reveal() == "t"
@@ -262,8 +260,8 @@ COSTLY: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", COSTLY.values(), ids=COSTLY.keys())
-def test_a_body_that_costs_more_than_it_weighs(make: Callable[[], bytes]) -> None:
-    """Within the limit of an answer, and within some tens of megabytes and a second."""
+def test_a_small_body_that_needs_much_memory(make: Callable[[], bytes]) -> None:
+    """It is read within the limit of an answer, some tens of megabytes and a second."""
     body = make()
     assert len(body) <= ANSWER_LIMIT
     begun = time.process_time()
@@ -279,7 +277,7 @@ def test_a_body_that_costs_more_than_it_weighs(make: Callable[[], bytes]) -> Non
 
 
 def test_values_are_counted_only_in_a_large_answer() -> None:
-    """As many as are allowed are read; one more is not."""
+    """The allowed number is read; one more is refused."""
     padding = b" " * LARGE
     assert len(decode(padding + b"[" + b"0," * (MOST_VALUES - 1) + b"0]")) == MOST_VALUES  # type: ignore[arg-type]
     with pytest.raises(PayloadError, match="more values than are read"):
@@ -307,8 +305,8 @@ def decoded(body: bytes) -> object:
 
 
 @given(value=_json, indent=st.none() | st.just(2))
-def test_what_is_decoded_in_pieces_is_what_is_decoded_at_once(value: object, indent: int | None) -> None:
-    """A large answer is taken apart, level by level; here every answer of more than three bytes is."""
+def test_decoding_in_parts_gives_the_same_as_decoding_at_once(value: object, indent: int | None) -> None:
+    """A large answer is decoded level by level; here every answer of more than three bytes is."""
     body = b" " + json.dumps(value, indent=indent).encode() + b"\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "LARGE", 0)
@@ -329,7 +327,7 @@ def test_a_large_body_that_is_not_json(body: bytes, monkeypatch) -> None:
 
 @given(answer=_json, status=st.integers(200, 499))
 def test_any_json_is_read(answer: object, status: int) -> None:
-    """Whatever it is: a verdict, and no success where a failure is named."""
+    """It gives a verdict, and no success where a failure is named."""
     body = json.dumps(answer).encode()
     for operation, _ in CASES.values():
         reading = read(operation, body, status)

@@ -1,4 +1,4 @@
-"""Mocks and instruments of aiohttp: under none does a request pass by it, to the network."""
+"""Mocks and instruments of aiohttp: no request bypasses them to the network."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ class Call:
 
 
 async def write(client: BonifiQClient) -> object:
-    """Make a change that was never made before."""
+    """Make a new change."""
     write.made += 1
     return await client.customers.change_cashback(change(str(write.made)))
 
@@ -66,22 +66,22 @@ calls = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.verb)
 
 
 class Barred(Exception):
-    """What a guard raises."""
+    """The error that a guard raises."""
 
 
 async def barred(*_: object, **__: object) -> None:
-    """Stand where a way of aiohttp was."""
+    """Replace a method of aiohttp by one that raises."""
     raise Barred
 
 
 def guard(wrapped: object, instance: object, args: tuple, kwargs: dict) -> None:
-    """Stand around a way of aiohttp, as wrapt has it: the wrapper looks like what it wraps."""
+    """Wrap a method of aiohttp with wrapt: the wrapper looks like what it wraps."""
     raise Barred
 
 
 @contextlib.contextmanager
 def wrapped(owner: type, name: str, wrapper: Callable[..., object]) -> Iterator[None]:
-    """Wrap a way of aiohttp as instruments do."""
+    """Wrap a method of aiohttp as instruments do."""
     original = vars(owner)[name]
     setattr(owner, name, wrapt.FunctionWrapper(original, wrapper))
     try:
@@ -102,7 +102,7 @@ def in_its_place(_client: BonifiQClient, _call: Call) -> contextlib.AbstractCont
 
 
 Tool = Callable[[BonifiQClient, Call], contextlib.AbstractContextManager]
-"""Begins to mock; the client has made its session already, or has not."""
+"""Starts a mock; the client may have made its session already."""
 
 
 def method(owner: type, name: str, **settings: object) -> Tool:
@@ -111,7 +111,7 @@ def method(owner: type, name: str, **settings: object) -> Tool:
 
 
 def session_of(client: BonifiQClient) -> aiohttp.ClientSession:
-    """Return the session that a client has made, or makes now."""
+    """Return the session of a client, which makes one if it has none."""
     [manager] = [part for part in parts(client) if isinstance(part, SessionManager)]
     return manager.ready()
 
@@ -154,7 +154,7 @@ TOOLS: dict[str, Tool] = {
     "vcrpy": lambda *_: vcr.use_cassette("nothing.yaml", record_mode="none"),
     "pook": pooked,
 }
-"""Each stands for a way in which a test is kept from the network."""
+"""Each is a way to keep a test from the network."""
 
 
 def client_of(server: TalkingServer, session: aiohttp.ClientSession | None = None) -> BonifiQClient:
@@ -167,8 +167,8 @@ def client_of(server: TalkingServer, session: aiohttp.ClientSession | None = Non
 @pytest.mark.parametrize("begun", [True, False], ids=["a kept connection", "a new client"])
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:unittest.mock")  # a mock's coroutine is not awaited
-async def test_no_request_passes_a_mock_by(tool: Tool, begun: bool, call: Call, caplog, monkeypatch) -> None:
-    """Be it applied before the client's first request or between two; afterwards all is as before."""
+async def test_no_request_bypasses_a_mock(tool: Tool, begun: bool, call: Call, caplog, monkeypatch) -> None:
+    """Applied before the client's first request or between two; afterwards requests are sent again."""
     straight, exchange = [], FastPath.exchange
 
     async def noted(self: FastPath, *given: object) -> None:
@@ -204,7 +204,7 @@ INSTRUMENTED = {
 @calls
 @pytest.mark.parametrize(("owner", "name"), INSTRUMENTED.values(), ids=INSTRUMENTED)
 async def test_an_instrument_sees_every_request(owner: type, name: str, call: Call, monkeypatch) -> None:
-    """Also of a session that was made before it was put in."""
+    """Also of a session that existed before the instrument."""
     seen = []
 
     def instrument(wrapped: Callable, instance: object, args: tuple, kwargs: dict) -> object:
@@ -242,7 +242,7 @@ async def test_a_trace_that_is_added_to_a_session_sees_every_request(call: Call)
 
 @calls
 async def test_a_mock_nearer_to_the_wire_answers(call: Call, monkeypatch) -> None:
-    """As pook does, which adds a middleware behind all others (its own answers are none for aiohttp 3.14)."""
+    """As pook does, which adds a middleware after all others (its own answers are none for aiohttp 3.14)."""
     real = aiohttp.ClientSession._request
 
     async def answering(request: aiohttp.ClientRequest, _: object) -> aiohttp.ClientResponse:
@@ -277,7 +277,7 @@ async def test_a_mock_nearer_to_the_wire_answers(call: Call, monkeypatch) -> Non
 
 @calls
 async def test_a_cassette_of_vcrpy_is_recorded_and_played(call: Call, tmp_path: Path) -> None:
-    """Recording reaches the server once, playing does not. The credentials are left out, as vcrpy advises."""
+    """Recording reaches the server once, replaying does not. It has no credentials, as vcrpy advises."""
     cassette = tmp_path / "cassette.yaml"
     with TalkingServer(answers(call.answer)) as server:
         for mode in ("once", "none"):
@@ -335,7 +335,7 @@ MIDDLEWARES = {
 async def test_a_middleware_of_a_borrowed_session_is_used(
     middleware: Middleware, verb: str, expected: tuple[int, bool, int | None]
 ) -> None:
-    """It may be a mock, and must not be passed by. A write it can neither repeat nor change."""
+    """It may be a mock, and must not be bypassed. It can neither repeat nor change a write."""
     with TalkingServer(answers(CHANGED)) as server:
         async with aiohttp.ClientSession(middlewares=(middleware,)) as session:
             manager = SessionManager({}, timeouts=Timeouts(), pool=PoolLimits(), borrowed=session)
@@ -366,7 +366,7 @@ async def test_a_connector_of_the_users_own_is_used(call: Call) -> None:
 
 @calls
 async def test_a_connector_that_replaces_aiohttps_is_used(call: Call, monkeypatch) -> None:
-    """In the place of a name, as `mock.patch("aiohttp.TCPConnector", ...)` puts it."""
+    """Under the name of aiohttp's, as `mock.patch("aiohttp.TCPConnector", ...)` does."""
     monkeypatch.setattr(aiohttp, "TCPConnector", Refusing)
     with TalkingServer(answers(call.answer)) as server:
         async with client_of(server) as client:

@@ -1,4 +1,4 @@
-"""Proxies and firewalls that answer in the provider's place: one row's trouble, or everybody's."""
+"""Proxies and firewalls that answer in the provider's place: for one row, or for all."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def page(body: bytes = PAGE, code: str = "403 Forbidden") -> bytes:
 
 
 def blocking(reference: bytes) -> Witness:
-    """Return a server before which a firewall turns away what mentions `reference`."""
+    """Return a server behind a firewall that rejects requests with `reference`."""
 
     async def answer(_: int, head: bytes) -> AsyncIterator[bytes]:
         yield page() if reference in head else good(head)
@@ -48,7 +48,7 @@ def blocking(reference: bytes) -> Witness:
 
 
 async def run(side: Side, url: str, count: int, **settings: object) -> tuple[CashbackBatch, list]:
-    """Run so many changes; return the batch and its outcomes."""
+    """Run `count` changes; return the batch and its outcomes."""
     async with side.client(at(url, side), **settings) as client:
         batch = CashbackBatch(client, flow=FlowControl(max_in_flight=4, initial=4))
         rows = (side.change(f"order-{number}", customer=number + 1) for number in range(count))
@@ -58,8 +58,8 @@ async def run(side: Side, url: str, count: int, **settings: object) -> tuple[Cas
 
 @pytest.mark.usefixtures("way")
 @every_side
-async def test_a_row_that_a_firewall_turns_away_stops_no_run(side: Side) -> None:
-    """A page is no word of the provider's on the credentials."""
+async def test_a_row_that_a_firewall_rejects_stops_no_run(side: Side) -> None:
+    """An HTML page is no answer of the provider on the credentials."""
     number = 0
 
     async def answer(_: int, head: bytes) -> AsyncIterator[bytes]:
@@ -95,7 +95,7 @@ async def test_a_403_that_may_be_the_providers_stops_the_run(body: bytes, side: 
 
 @every_side
 async def test_a_proxy_that_wants_credentials_stops_the_run(side: Side, monkeypatch) -> None:
-    """After what is in flight: no other row would get through. The proxy is named, without its password."""
+    """After what is in flight: no other row could succeed. The proxy is named, without its password."""
 
     async def answer(_: int, __: bytes) -> AsyncIterator[bytes]:
         yield page(b"", "407 Proxy Authentication Required")
@@ -116,7 +116,7 @@ async def test_a_proxy_that_wants_credentials_stops_the_run(side: Side, monkeypa
 
 @every_side
 async def test_a_proxy_that_makes_no_tunnel_without_credentials(side: Side, monkeypatch) -> None:
-    """Nothing was sent to the provider; the rest is the same."""
+    """Nothing was sent to the provider; otherwise as above."""
 
     async def answer(_: int, head: bytes) -> AsyncIterator[bytes]:
         assert head.startswith(b"CONNECT localhost:9 ")
@@ -139,7 +139,7 @@ async def test_a_proxy_that_makes_no_tunnel_without_credentials(side: Side, monk
 
 
 @every_side
-async def test_a_proxy_that_makes_no_tunnel_for_other_reasons_is_asked_again(side: Side, monkeypatch) -> None:
+async def test_a_proxy_that_makes_no_tunnel_for_other_reasons_is_tried_again(side: Side, monkeypatch) -> None:
     """No connection was made, as when the provider cannot be reached; the error names the proxy."""
 
     async def answer(_: int, __: bytes) -> AsyncIterator[bytes]:
@@ -164,7 +164,7 @@ def through(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
 
 
 async def applied(folder: Path, witness: Witness, count: int) -> "subprocess.CompletedProcess[str]":
-    """Apply a file of so many rows by the command."""
+    """Apply a file of `count` rows by the command."""
     rows = ["customer_id,value,reason,reference", *(f"c{n},1.00,r,o{n}" for n in range(count))]
     (folder / "changes.csv").write_text("\n".join(rows))
     async with serving(witness.talk) as port:
@@ -182,19 +182,19 @@ async def applied(folder: Path, witness: Witness, count: int) -> "subprocess.Com
 
 
 @pytest.mark.slow
-async def test_the_command_goes_on_after_a_row_that_a_firewall_turns_away(tmp_path: Path) -> None:
-    """It ends with 3, some refused, and says of that row what refused it."""
+async def test_the_command_goes_on_after_a_row_that_a_firewall_rejects(tmp_path: Path) -> None:
+    """It ends with 3, some refused, and names what refused that row."""
     ended = await applied(tmp_path, blocking(b"/c7/"), 30)
     assert ended.returncode == Exit.REFUSED, ended.stderr
-    told = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    refused = [line for line in told if line["effect"] != "applied"]
-    assert (len(told), len(refused)) == (30, 1)
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    refused = [line for line in lines if line["effect"] != "applied"]
+    assert (len(lines), len(refused)) == (30, 1)
     assert "by a proxy or a firewall" in refused[0]["error"]
 
 
 @pytest.mark.slow
 async def test_the_command_stops_at_a_proxy_that_wants_credentials(tmp_path: Path) -> None:
-    """As at credentials that the provider refuses, in other words."""
+    """As for credentials that the provider refuses, with another text."""
 
     async def answer(_: int, __: bytes) -> AsyncIterator[bytes]:
         yield page(b"", "407 Proxy Authentication Required")
@@ -206,14 +206,14 @@ async def test_the_command_stops_at_a_proxy_that_wants_credentials(tmp_path: Pat
     assert len(witness.arrivals) < 100
 
 
-# Where nothing else gets through, in virtual time.
+# Where no request succeeds, in virtual time.
 
 BLOCKED = evolve(status(403), body=PAGE)
 
 
 @virtual
-async def test_where_all_are_turned_away_the_run_pauses_and_no_row_is_lost() -> None:
-    """As in an outage: a few probes go out, and those that were turned away are begun again."""
+async def test_where_all_are_rejected_the_run_pauses_and_no_row_is_lost() -> None:
+    """As in an outage: a few probes are sent, and the rejected rows are begun again."""
     began = now()
     provider = Provider(lambda *_: BLOCKED if now() - began < 100.0 else GOOD)
     batch = batch_over(provider, wide(8))
@@ -224,8 +224,8 @@ async def test_where_all_are_turned_away_the_run_pauses_and_no_row_is_lost() -> 
 
 
 @virtual
-async def test_where_all_are_turned_away_for_too_long_the_run_gives_up() -> None:
-    """Not after having asked for every row."""
+async def test_where_all_are_rejected_for_too_long_the_run_gives_up() -> None:
+    """Before every row was sent."""
     provider = Provider(lambda *_: BLOCKED)
     batch = batch_over(provider, wide(8, give_up_after=60.0))
     outcomes = await all_of(batch, many(2_000))

@@ -1,4 +1,4 @@
-"""The environment names a proxy, where it is trusted to; nothing else of it reaches a provider."""
+"""The environment names a proxy, if it is trusted; no other setting of it reaches a provider."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ PASSWORD = "of-something-else"
 
 @define
 class Proxy:
-    """A real proxy: it passes requests on, and makes tunnels. `heads` are those that it was sent."""
+    """A real proxy: it passes requests on, and makes tunnels. `heads` are the request heads that it got."""
 
     port: int = 0
     heads: list[str] = field(factory=list)
@@ -81,7 +81,7 @@ async def proxy(monkeypatch, tmp_path: Path) -> AsyncIterator[Proxy]:
 
 
 def provider(context: ssl.SSLContext | None = None) -> TalkingServer:
-    """Return a provider of either kind that always says yes."""
+    """Return a provider of either kind that accepts everything."""
     server = TalkingServer(lambda _: good(server.heads[-1]), context=context)
     return server
 
@@ -94,7 +94,7 @@ def fields(head: bytes | str) -> dict[str, str]:
 
 
 async def calls(side: Side, url: str, **settings: object) -> Outcome:
-    """Make a change and read; return what became of the change."""
+    """Make a change and a read; return the outcome of the change."""
     limits = Timeouts(connect=5.0, attempt=5.0, call=10.0)
     async with side.client(at(url, side), timeouts=limits, **settings) as client:
         outcome = await side.make(client, side.change())
@@ -105,8 +105,8 @@ async def calls(side: Side, url: str, **settings: object) -> Outcome:
 @every_side
 @pytest.mark.parametrize("session", ["own", "borrowed"])
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-async def test_only_the_proxy_is_taken(side: Side, secure, session, proxy, authority, monkeypatch) -> None:
-    """A password that lies in a `.netrc` for the provider's host is for something else."""
+async def test_only_the_proxy_is_used(side: Side, secure, session, proxy, authority, monkeypatch) -> None:
+    """A password in a `.netrc` for the provider's host has another purpose."""
     trust(authority, monkeypatch)
     context = speaking(authority.issue_cert("localhost")) if secure else None
     with provider(context) as server:
@@ -124,7 +124,7 @@ async def test_only_the_proxy_is_taken(side: Side, secure, session, proxy, autho
 
 
 async def test_a_proxy_that_has_credentials_is_given_them(proxy, monkeypatch) -> None:
-    """Those of its own setting; the provider does not see them."""
+    """Those in its own setting; the provider does not see them."""
     monkeypatch.setenv("HTTP_PROXY", f"http://me:hidden@127.0.0.1:{proxy.port}")
     with provider() as server:
         assert (await calls(BONIFIQ, server.url, trust_env=True)).effect is Effect.APPLIED
@@ -132,8 +132,8 @@ async def test_a_proxy_that_has_credentials_is_given_them(proxy, monkeypatch) ->
 
 
 async def test_a_session_that_signs_in_by_itself_still_does(proxy, monkeypatch) -> None:
-    """What its owner has set is meant."""
-    monkeypatch.setenv("NETRC", os.devnull)  # beside a password in one, aiohttp refuses it
+    """The owner of the session has set it on purpose."""
+    monkeypatch.setenv("NETRC", os.devnull)  # aiohttp refuses it beside a password in a setting
     with provider() as server:
         async with aiohttp.ClientSession(trust_env=True, headers={"Authorization": "mine"}) as borrowed:
             limits = Timeouts(connect=5.0, attempt=5.0, call=10.0)
@@ -155,7 +155,7 @@ NAMED = {
 
 @pytest.mark.parametrize(("named", "but_for", "passed"), NAMED.values(), ids=NAMED)
 async def test_how_a_proxy_is_named(named, but_for, passed, proxy, monkeypatch, caplog) -> None:
-    """NO_PROXY excepts hosts; what is not proxied may take the fast path."""
+    """NO_PROXY excepts hosts; requests without a proxy may use the fast path."""
     caplog.set_level(logging.INFO, "bonifiq_async")
     with provider() as server:
         monkeypatch.setenv("HTTP_PROXY", named.format(port=proxy.port))
@@ -167,7 +167,7 @@ async def test_how_a_proxy_is_named(named, but_for, passed, proxy, monkeypatch, 
 
 @pytest.mark.parametrize("named", ["socks5://me:hidden@127.0.0.1:1080", "http://", "http://[::1"])
 async def test_a_proxy_that_cannot_be_used_is_refused(named: str, proxy, monkeypatch) -> None:
-    """Nothing is sent, not even past it."""
+    """Nothing is sent, not even without the proxy."""
     monkeypatch.setenv("HTTP_PROXY", named)
     with provider() as server:
         async with BONIFIQ.client(at(server.url, BONIFIQ), trust_env=True) as client:
@@ -197,8 +197,8 @@ async def read(url: str, **settings: object) -> object:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("reached", [False, True], ids=["no connection", "a connection"])
-async def test_a_proxy_that_is_not_used_is_told_where_it_is_missed(reached: bool, proxy, caplog) -> None:
-    """In the error, and once in the log; where the provider is reached without it, nothing is said."""
+async def test_an_unused_proxy_is_named_where_the_connection_fails(reached: bool, proxy, caplog) -> None:
+    """In the error, and once in the log; where the provider is reached without it, nothing is logged."""
     caplog.set_level(logging.INFO, "bonifiq_async")
     with provider() as server:
         if reached:
@@ -211,8 +211,8 @@ async def test_a_proxy_that_is_not_used_is_told_where_it_is_missed(reached: bool
     assert proxy.heads == []
 
 
-def test_the_console_tells_of_a_proxy_that_it_does_not_use(console, monkeypatch) -> None:
-    """It takes none from the environment, and says so where there is no connection."""
+def test_the_console_names_a_proxy_that_it_does_not_use(console, monkeypatch) -> None:
+    """It uses none of the environment, and says so where there is no connection."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

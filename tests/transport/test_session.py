@@ -1,4 +1,4 @@
-"""Connections, answers and the queue before them: what the transport must not do behind a call's back."""
+"""Connections, answers and the queue before them: what the transport must not do unseen by a call."""
 
 import asyncio
 import gzip
@@ -139,7 +139,7 @@ async def test_a_borrowed_session_that_its_owner_closed(sandbox) -> None:
         await client.customers.change_cashback(CHANGE)
 
 
-async def test_a_borrowed_pool_that_is_smaller_is_never_asked_to_queue(sandbox) -> None:
+async def test_no_request_queues_in_a_smaller_borrowed_pool(sandbox) -> None:
     server = sandbox(faults=FaultScript(["slow"] * 6))
     connector = aiohttp.TCPConnector(limit=2)
     async with (
@@ -155,20 +155,20 @@ async def test_a_borrowed_pool_that_is_smaller_is_never_asked_to_queue(sandbox) 
 
 @pytest.fixture
 async def other_origin(raw_server) -> tuple[str, list[bytes]]:
-    """A server that nobody is meant to speak to, and what it heard."""
-    heard: list[bytes] = []
+    """A server that no request may reach, and what it received."""
+    received: list[bytes] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, body = await read_request(reader)
-        heard.append(head + body)
+        received.append(head + body)
         writer.write(http(CHANGED))
 
-    return await raw_server(listen), heard
+    return await raw_server(listen), received
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(status: int, raw_server, other_origin) -> None:
-    elsewhere, heard = other_origin
+    elsewhere, received = other_origin
     requests = []
 
     async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -186,7 +186,7 @@ async def test_a_redirect_is_not_followed(status: int, raw_server, other_origin)
         with pytest.raises(OutcomeUnknownError):
             await client.checkout.remove_cashback("ANA", "CART")
     assert len(requests) == 3
-    assert heard == []
+    assert received == []
 
 
 async def test_cookies_are_not_kept(raw_server) -> None:
@@ -197,7 +197,9 @@ async def test_cookies_are_not_kept(raw_server) -> None:
             heads.append((await read_request(reader))[0].lower())
             writer.write(http(POINTS, "Set-Cookie: session=1; Path=/"))
 
-    url = (await raw_server(answer)).replace("127.0.0.1", "localhost")  # no jar takes cookies of a number
+    url = (await raw_server(answer)).replace(
+        "127.0.0.1", "localhost"
+    )  # no jar takes cookies of an IP address
     async with to(url) as client:
         for _ in range(3):
             await client.customers.points("ANA")
@@ -207,7 +209,7 @@ async def test_cookies_are_not_kept(raw_server) -> None:
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["by default", "with trust_env"])
 async def test_a_proxy_of_the_environment(trusted: bool, other_origin, sandbox, monkeypatch) -> None:
-    proxy, heard = other_origin
+    proxy, received = other_origin
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy)
     for name in ("no_proxy", "NO_PROXY"):
@@ -215,7 +217,7 @@ async def test_a_proxy_of_the_environment(trusted: bool, other_origin, sandbox, 
     server = sandbox()
     async with client_for(server, trust_env=trusted) as client:
         await client.customers.change_cashback(CHANGE)
-    assert (len(heard), server.books.requests) == ((1, 0) if trusted else (0, 1))
+    assert (len(received), server.books.requests) == ((1, 0) if trusted else (0, 1))
 
 
 async def test_a_netrc_of_the_environment_changes_no_credential(sandbox, monkeypatch, tmp_path) -> None:
@@ -290,7 +292,7 @@ async def test_an_answer_that_is_too_large_is_refused_in_bounded_memory(body, he
         with pytest.raises(PayloadError):
             await client.customers.points("ANA")
         assert delivery_of(client).limiter.active == 0
-    assert len(asked) == 2  # not asked for again: it would be as large
+    assert len(asked) == 2  # not repeated: the next answer would be as large
     assert peak < 4 * ANSWER_LIMIT
 
 
@@ -307,7 +309,7 @@ async def test_an_answer_just_within_the_limit_is_read(app_server) -> None:
 
 
 async def test_a_large_history_is_read_beside_the_loop(app_server, monkeypatch) -> None:
-    """Whoever reads it waits for the loop to come round: in the loop, that would be never."""
+    """The reading thread waits for a turn of the loop: within the loop it would wait for ever."""
     loop, came_round = asyncio.get_running_loop(), []
     line = {"Id": 1, "Amount": 10, "DateReceived": "2026-01-01T00:00:00Z", "BranchName": "Rua 1"}
     points = {"CustomerExists": True, "PointHistory": [line | {"Id": number} for number in range(10_000)]}
@@ -334,7 +336,7 @@ async def test_a_large_history_is_read_beside_the_loop(app_server, monkeypatch) 
 @pytest.mark.parametrize(
     ("size", "connections"), [(10, 1), (60_000, 1), (ERROR_LIMIT, 1), (500_000, 30)], ids=str
 )
-async def test_error_bodies_are_drained_so_that_connections_live_on(
+async def test_error_bodies_are_read_so_that_connections_are_kept(
     size: int, connections: int, raw_server
 ) -> None:
     opened, requests = [], []
@@ -379,7 +381,7 @@ async def test_the_hidden_second_request_of_a_read_is_counted(close: str, way: s
         assert [attempt.verdict for attempt in attempts] == ends
 
 
-async def test_a_change_on_a_stale_connection_goes_out_again_unchanged(raw_server) -> None:
+async def test_a_change_on_a_stale_connection_is_sent_again_unchanged(raw_server) -> None:
     bodies, opened, effects = [], [], set()
 
     async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -399,7 +401,7 @@ async def test_a_change_on_a_stale_connection_goes_out_again_unchanged(raw_serve
     assert len([body for body in effects if b'"second"' in body]) == 1
 
 
-async def test_a_connection_that_died_while_idle_is_no_loss(raw_server) -> None:
+async def test_a_connection_that_broke_while_idle_is_no_loss(raw_server) -> None:
     requests, closed = [], asyncio.Event()
 
     async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -424,7 +426,7 @@ async def test_a_connection_that_died_while_idle_is_no_loss(raw_server) -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -477,7 +479,7 @@ async def test_tls_to_a_plain_port_is_not_sent(raw_server) -> None:
         await _never_sent(client)
 
 
-async def test_tls_that_is_hung_up_on_is_not_sent(raw_server) -> None:
+async def test_a_closed_tls_handshake_is_not_sent(raw_server) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(10)
 
@@ -614,12 +616,14 @@ async def test_waiting_for_a_connection_is_no_network_timeout(app_server) -> Non
         attempts = await asyncio.gather(*(attempts_of_a_read(client) for _ in range(12)))
     assert [[attempt.verdict for attempt in each] for each in attempts] == [[Verdict.ACCEPTED]] * 12
     waited = sorted(each[0].waited for each in attempts)
-    assert waited[-1] > 0.4  # longer than an attempt may take, and told apart from it
+    assert waited[-1] > 0.4  # longer than an attempt may take, and distinguished from it
     assert max(each[0].elapsed for each in attempts) < 0.4
 
 
 @pytest.mark.parametrize("deadline", [0.05, 1e-9], ids=["waits", "no time at all"])
-async def test_a_queue_longer_than_the_deadline_is_said_and_nothing_is_sent(deadline: float, sandbox) -> None:
+async def test_a_queue_longer_than_the_deadline_is_reported_and_nothing_is_sent(
+    deadline: float, sandbox
+) -> None:
     server = sandbox(faults=FaultScript(["silence-before"]))
     async with client_for(server, pool=PoolLimits(connections=1)) as client:
         first = asyncio.create_task(client.customers.points("ANA"))
@@ -671,8 +675,8 @@ async def test_an_attempt_is_cut_short_by_the_deadline(sandbox) -> None:
 
 
 @pytest.mark.parametrize("borrowed", [False, True], ids=["own session", "borrowed session"])
-async def test_an_answer_that_nobody_asked_for_is_no_answer(borrowed: bool, raw_server) -> None:
-    """A proxy doubles an answer: the second stays on the line and must not answer the next change."""
+async def test_an_answer_without_a_request_is_no_answer(borrowed: bool, raw_server) -> None:
+    """A proxy doubles an answer: the second stays on the connection and must not answer the next change."""
     reached: list[bytes] = []
     taken = asyncio.Event()
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("way")
 
 
 class Fresh:
-    """Credentials that sign each attempt with another number, and take note of what they were given."""
+    """Credentials that sign each attempt with another number, and record what they were given."""
 
     _given = BasicCredentials("a", "b")
     headers, secrets, fingerprint = _given.headers, _given.secrets, _given.fingerprint
@@ -94,7 +94,7 @@ async def test_a_sign_in_that_fails_sends_nothing_and_is_tried_again(raw_server)
     assert "canary" not in repr(outcome)
 
 
-async def test_a_sign_in_that_is_wrongly_set_up_ends_the_call(raw_server) -> None:
+async def test_a_sign_in_with_a_wrong_setting_ends_the_call(raw_server) -> None:
     url, heads = await served(raw_server)
     async with client_of(url, Fresh(ConfigurationError("no token"))) as client:
         with pytest.raises(ConfigurationError, match="no token"):
@@ -118,7 +118,7 @@ async def test_a_sign_in_has_the_time_of_an_attempt(raw_server) -> None:
 
 
 async def test_no_error_repeats_the_secret_of_an_attempt(raw_server) -> None:
-    """A provider that echoes the signature gets it blotted out; what is plain stays."""
+    """In the answer of a provider that echoes the signature it is redacted; a plain value stays."""
     body = b'{"HasError":true,"Message":"signature-1 of plain is wrong"}'
     url, _ = await served(raw_server, http(body, status="400 Bad Request"))
     async with client_of(url, Fresh()) as client:

@@ -1,4 +1,4 @@
-"""An answer that no request asked for: a proxy doubled it, or a server gives up its connection."""
+"""An answer without a request: a proxy doubled it, or a server closes its connection."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 @pytest.fixture(params=["plain", "tls"])
 def context(request, authority, monkeypatch) -> ssl.SSLContext | None:
-    """How the server speaks; in TLS the client trusts its certificate."""
+    """The server's TLS context, or none; with TLS the client trusts its certificate."""
     if request.param == "plain":
         return None
     trust(authority, monkeypatch)
@@ -47,7 +47,7 @@ def run(request) -> Run:
         async def until_closed() -> None:
             await main()
             await until(lambda: server.open_lines == 0)
-            await asyncio.sleep(0.01)  # TLS hears of it, too
+            await asyncio.sleep(0.01)  # TLS receives it, too
 
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
             runner.run(until_closed())
@@ -83,7 +83,7 @@ def replies(writes: bool) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize("borrowed", [False, True], ids=["own session", "borrowed session"])
 @pytest.mark.parametrize("writes", [True, False], ids=["POST", "GET"])
 def test_a_doubled_answer_that_the_loop_has_not_read(writes, borrowed, context, run, caplog) -> None:
-    """It lies on the socket of a kept connection when the next request is written."""
+    """It is in the socket of a kept connection when the next request is written."""
     caplog.set_level(logging.WARNING, "bonifiq_async")
 
     async def main() -> None:
@@ -110,7 +110,7 @@ def test_a_doubled_answer_that_the_loop_has_not_read(writes, borrowed, context, 
 
 
 def test_the_end_of_a_kept_connection_that_the_loop_has_not_read_is_no_loss(context, run, caplog) -> None:
-    """Nothing is written where the other side has gone, and no answer is missed."""
+    """Nothing is written to a closed connection, and no answer is missed."""
 
     async def main() -> None:
         async with client_of(server) as client:
@@ -138,9 +138,9 @@ UNASKED = {
 
 
 @pytest.mark.parametrize("writes", [True, False], ids=["POST", "GET"])
-@pytest.mark.parametrize(("data", "lines", "told"), UNASKED.values(), ids=UNASKED)
-def test_what_comes_unasked(data, lines, told, writes, context, run, caplog) -> None:
-    """Empty lines mean nothing (RFC 9112, 9.2), and a 408 says that the connection ends; the rest is told."""
+@pytest.mark.parametrize(("data", "lines", "logged"), UNASKED.values(), ids=UNASKED)
+def test_what_comes_unasked(data, lines, logged, writes, context, run, caplog) -> None:
+    """Empty lines mean nothing (RFC 9112, 9.2); a 408 says that the connection ends; the rest is logged."""
 
     async def main() -> None:
         async with client_of(server) as client:
@@ -156,7 +156,7 @@ def test_what_comes_unasked(data, lines, told, writes, context, run, caplog) -> 
     with TalkingServer(answers(CHANGED if writes else POINTS), context=context) as server:
         run(server, main)
         assert [line for line, _ in server.reached] == lines
-    assert len(caplog.messages) == told
+    assert len(caplog.messages) == logged
 
 
 def test_an_answer_that_is_doubled_at_once(context, run, caplog) -> None:
@@ -196,7 +196,7 @@ def test_two_answers_to_one_request_prove_nothing_on_a_connection_that_was_used(
 
 
 def test_an_answer_to_a_request_that_has_not_arrived(run, caplog) -> None:
-    """It lies in this machine's kernel, since the other side's window is full: it was not read."""
+    """It is in this machine's kernel, since the window of the other side is full: it was not read."""
     body = b" " * 30_000
 
     async def main() -> None:
@@ -219,8 +219,8 @@ def test_an_answer_to_a_request_that_has_not_arrived(run, caplog) -> None:
     assert len(caplog.messages) == 1
 
 
-def test_a_server_that_speaks_first_is_not_asked_for_ever(run) -> None:
-    """Each attempt takes one connection, be its greeting there before the request or not."""
+def test_a_server_that_sends_first_is_not_tried_for_ever(run) -> None:
+    """Each attempt takes one connection, whether its greeting arrives before the request or not."""
 
     async def main() -> None:
         async with client_of(server) as client:
@@ -232,8 +232,8 @@ def test_a_server_that_speaks_first_is_not_asked_for_ever(run) -> None:
         assert len(server.lines) == fast().max_attempts
 
 
-async def test_a_call_that_is_cancelled_while_it_looks_leaves_no_connection() -> None:
-    """Neither taken nor kept."""
+async def test_a_call_cancelled_during_the_check_leaves_no_connection() -> None:
+    """Neither in use nor kept."""
     before = {id(line) for line in alive(ResponseHandler)}
     with TalkingServer(answers(CHANGED)) as server:
         async with client_of(server) as client:
