@@ -1,4 +1,4 @@
-"""What the wire tests share: sandboxes, their clients, a virtual clock, a check that nothing is left."""
+"""What the tests on the wire share: sandboxes, their clients, a virtual clock, a check for leftover tasks."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ registry.PROVIDERS["miles"] = "third_provider"
 """The provider that is made up for the tests: wherever a test asks the registry, it takes part."""
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""No property fails because a machine is busy with something else."""
+"""No property test fails because the machine is busy."""
 settings.load_profile("any machine")
 settings.register_profile("few", settings.get_profile("any machine"), max_examples=20)
 """Enough where each example need only be one of its kind: for the count of branches, and for fast tests."""
@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass by what lives as long as the session: all tests and their tables."""
+    """Exclude from garbage collection what lives as long as the session: all tests and their tables."""
     gc.freeze()
 
 
@@ -78,7 +78,7 @@ def quick(sandbox: Server) -> dict[str, object]:
 
 
 def delivery_of(client: BonifiQClient | Raba7niClient) -> Delivery:
-    """Return the room whose permits, quota and hold the calls of `client` share."""
+    """Return the delivery whose permits, quota and hold the calls of `client` share."""
     return client._delivery
 
 
@@ -118,7 +118,7 @@ async def once(
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that another thread or task brings about."""
+    """Wait for a condition that another thread or task makes true."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
@@ -196,7 +196,7 @@ async def raw_server() -> AsyncIterator[Callable[[Handler], Awaitable[str]]]:
             try:
                 await handler(reader, writer)
             except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass  # the client left, or the test has ended
+                pass  # the client closed, or the test has ended
             finally:
                 writer.close()
 
@@ -239,7 +239,7 @@ def http(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
 
 
 CHANGED = b'{"HasError":false,"Severity":0,"Result":{"CustomerExists":true,"CashbackBalance":10}}'
-"""A provider's yes to a change, and a balance."""
+"""A provider's success of a change, and a balance."""
 POINTS = b'{"CustomerExists":true,"CashbackBalance":10}'
 
 
@@ -253,7 +253,7 @@ async def _no_task_left() -> AsyncIterator[None]:
 WATCHED = frozenset({"test_cancellation", "test_single_flight", "test_fast_path", "test_ledger"})
 """Where tasks are cancelled, threads call a loop and transports are used, the loop is in debug mode.
 
-It finds a call from a wrong thread, and names a callback that holds the loop up. Everywhere, it would cost
+It finds a call from a wrong thread, and names a callback that blocks the loop. Everywhere, it would cost
 about a third more.
 """
 
@@ -262,7 +262,7 @@ about a third more.
 async def _watched_loop() -> None:
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
-    loop.slow_callback_duration = 0.5  # said in the log of a test that fails; no test fails of a busy machine
+    loop.slow_callback_duration = 0.5  # in the log of a failing test; a busy machine fails no test
 
 
 @pytest.fixture(autouse=True)

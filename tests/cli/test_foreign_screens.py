@@ -19,8 +19,8 @@ from hostile import (
     HOSTILE,
     KEY,
     NAME,
-    NOES,
     OBEYED,
+    REFUSALS,
     Answer,
     change,
     environment,
@@ -94,7 +94,7 @@ Screen = Callable[[Console], Ended]
 def _with_no(number: str, *options: str, count: int = 2) -> Screen:
     def run(console: Console) -> Ended:
         console.write("changes.csv", *rows(count))
-        with provider(lambda _: NOES[number]) as url:
+        with provider(lambda _: REFUSALS[number]) as url:
             return console("apply", "changes.csv", "--yes", *options, **environment(url))
 
     return run
@@ -103,7 +103,7 @@ def _with_no(number: str, *options: str, count: int = 2) -> Screen:
 def _file(*lines: str, name: str = "changes.csv", command: tuple[str, ...] = ("check",)) -> Screen:
     def run(console: Console) -> Ended:
         (console.folder / name).write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="")
-        with provider(lambda _: NOES["refused"]) as url:
+        with provider(lambda _: REFUSALS["refused"]) as url:
             return console(*command, name, **environment(url))
 
     return run
@@ -146,13 +146,13 @@ JSON_ROW = json.dumps({"customer_id": f"c{HIDING}", "value": HOSTILE, "reason": 
 SCREENS: dict[str, Screen] = {
     "balance": _one(_says(POINTS), "balance", f"c{HIDING}"),
     "balance as json": _one(_says(POINTS), "balance", f"c{HIDING}", "--json"),
-    "balance refused": _one(lambda _: NOES["refused"], "balance", "c"),
+    "balance refused": _one(lambda _: REFUSALS["refused"], "balance", "c"),
     "balance of a bad id": _one(_says(POINTS), "balance", HOSTILE),
-    "pending refused": _one(lambda _: NOES["refused with 200"], "pending", f"c{HIDING}"),
+    "pending refused": _one(lambda _: REFUSALS["refused with 200"], "pending", f"c{HIDING}"),
     "checkout-remove": _one(_says(REMOVED), "checkout-remove", "c", f"k{HIDING}"),
     "checkout-remove as json": _one(_says(REMOVED), "checkout-remove", "c", "k", "--json"),
     "checkout-remove with a bad total": _one(_says(REMOVED), "checkout-remove", "c", "k", "--total", HOSTILE),
-    **{f"apply, {no}": _with_no(no) for no in NOES if no != "broken"},  # which is retried for minutes
+    **{f"apply, {no}": _with_no(no) for no in REFUSALS if no != "broken"},  # which is retried for minutes
     **{
         f"apply where all is {no}": _with_no(no, "--give-up-at-start", "0.2", count=40)
         for no in ("broken", "a page", "no address")
@@ -189,7 +189,7 @@ SCREENS: dict[str, Screen] = {
         "status", "l", "--look", "--json", answer=_looked_at, raba7ni=True
     ),
     "status with a look refused": _of_ledger(
-        "status", "l", "--look", answer=lambda _: NOES["raba7ni refused"], raba7ni=True
+        "status", "l", "--look", answer=lambda _: REFUSALS["raba7ni refused"], raba7ni=True
     ),
     "status of nothing": lambda console: console("status", NAME),
     "status of a stranger's": _of_strangers("status", "l"),
@@ -239,7 +239,7 @@ def test_an_outcome_file_holds_no_raw_text(console: Console) -> None:
     """A cell is shown to a person, too."""
     row = {"customer_id": "ANA", "value": 1, "reason": f"r{HIDING}", "change_key": "k-1"}
     console.write("changes.jsonl", json.dumps(row))
-    with provider(lambda _: NOES["refused"]) as url:
+    with provider(lambda _: REFUSALS["refused"]) as url:
         for name in ("out.jsonl", "out.csv"):
             console("apply", "changes.jsonl", "--yes", "--out", name, **environment(url))
     assert raw(Path("out.jsonl").read_text("utf-8") + Path("out.csv").read_text("utf-8")) == []

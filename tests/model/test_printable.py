@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import fast
-from hostile import HIDING, HOSTILE, KEY, NAME, NOES, Answer, change, provider, raw
+from hostile import HIDING, HOSTILE, KEY, NAME, REFUSALS, Answer, change, provider, raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_test import one_test
@@ -90,7 +90,7 @@ def test_a_log_line_shows_its_arguments_harmless(caplog) -> None:
     ]
 
 
-@pytest.mark.parametrize("no", NOES.values(), ids=NOES.keys())
+@pytest.mark.parametrize("no", REFUSALS.values(), ids=REFUSALS.keys())
 def test_what_a_provider_says_is_harmless_in_errors_and_logs(no: Answer, caplog, tmp_path) -> None:
     """Also what the ledger keeps of it, which the next run tells."""
     caplog.set_level(logging.INFO, "bonifiq_async")

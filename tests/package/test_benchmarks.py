@@ -1,4 +1,4 @@
-"""The benchmarks run, and say what they measured; how much that is, no test judges."""
+"""The benchmarks run, and report what they measured; no test judges the figures."""
 
 import importlib.util
 import json
@@ -69,10 +69,10 @@ intr 5
     [((0, 1), STAT, 5.0), ((1, None), STAT, 7.0), ((5, 6), STAT, None), ((0, 1), "cpu0 1\n", None)],
     ids=["two cores", "one core", "other cores", "none said"],
 )
-def test_what_the_host_kept_for_others_is_told_or_not_known(
+def test_the_time_stolen_by_the_host_is_reported_or_unknown(
     cores, stat, seconds, loaded, tmp_path, monkeypatch
 ):
-    """Of the two cores alone that client and provider have."""
+    """Of the two cores of client and provider alone."""
     method, file = loaded("method"), tmp_path / "stat"
     file.write_text(stat)
     monkeypatch.setattr(method, "client_core", lambda: cores[0])
@@ -84,14 +84,14 @@ def test_what_the_host_kept_for_others_is_told_or_not_known(
 
 @pytest.mark.slow
 def test_the_gate_fails_when_a_limit_is_passed():
-    """And says which change has become dearer."""
+    """And names the change that costs more."""
     done = run("regression", "--runs", "1", "--seconds", "0", "--strictness", "100")
     assert done.returncode == 1
     assert done.stderr.startswith("A change has become dearer, 3 times out of 3.\nthis client, single")
 
 
 def test_a_noisy_figure_is_marked(loaded):
-    """One whose runs lie further apart than the method allows, and no other."""
+    """One whose runs differ by more than the method allows, and no other."""
     figure = loaded("method").Figure
     assert figure.of([100, 90, 104]).mark == ""
     assert figure.of([100, 90, 106]).mark == " ~"
@@ -99,7 +99,7 @@ def test_a_noisy_figure_is_marked(loaded):
 
 
 def test_only_the_section_of_that_name_is_renewed(loaded):
-    """What stands around it, and sections of other names, stay."""
+    """The text around it, and sections of other names, stay."""
     page = (
         "a\n<!-- figures: x -->\nold\n<!-- end -->\nb\n<!-- figures: x, in short -->\nkept\n<!-- end -->\nc\n"
     )

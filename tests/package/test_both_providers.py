@@ -1,4 +1,4 @@
-"""What holds whoever the provider is: each behaviour is written once and run for each."""
+"""What holds for every provider: each behaviour is written once and run for each."""
 
 import asyncio
 import copy
@@ -73,7 +73,7 @@ class OnceBehaviour(Behaviour):
         assert (server.books.requests, self.side.effects(server)) == (1, 1)
 
     async def test_listeners_of_a_change_in_doubt_do_not_send_it_again(self, start: Start) -> None:
-        """Where a repeat could double it; where it cannot, it is repeated under its key."""
+        """Where a repeat could apply it twice; elsewhere it is repeated under its key."""
         server = start(faults=FaultScript(["silence-after"]))
         async with self.side.client(server) as client:
             leader = asyncio.create_task(self.side.make(client, self.side.change()))
@@ -86,7 +86,7 @@ class OnceBehaviour(Behaviour):
         assert self.side.effects(server) == 1
 
     async def test_another_change_under_the_key_is_refused_unsent(self, start: Start) -> None:
-        """Of the two the first stands."""
+        """The first of the two counts."""
         server = start()
         async with self.side.client(server) as client:
             await self.side.make(client, self.side.change())
@@ -120,7 +120,7 @@ class WorstEffectBehaviour(Behaviour):
     """One lost request makes the rest of a change's life uncertain, over attempts and over runs."""
 
     async def test_lost_then_not_sent_is_unknown(self, start: Start) -> None:
-        """What cannot be sent any more says nothing of what was."""
+        """A repeat that cannot be sent proves nothing about the first request."""
         for fault in DOUBTFUL:
             server = start(faults=FaultScript([fault]))
             clock = Clock(on_sleep=lambda _, server=server: server.refuse_connections())
@@ -157,10 +157,10 @@ class WorstEffectBehaviour(Behaviour):
 
 
 class LedgerBehaviour(Behaviour):
-    """With a ledger a change is on disk before its first byte leaves, and its outcome before it is told."""
+    """A ledger has a change on disk before its first byte is sent, and its outcome before it is returned."""
 
     async def test_the_claim_is_on_disk_before_the_request(self, start: Start, tmp_path) -> None:
-        """Looked up in the file in the moment in which the request arrives."""
+        """The test reads the file at the moment in which the request arrives."""
         server, seen = start(), []
         arrived = server.books.arrived
 
@@ -175,7 +175,7 @@ class LedgerBehaviour(Behaviour):
         assert outcome.effect is Effect.APPLIED
         assert standing(tmp_path / "l").counts[State.APPLIED] == 1
 
-    async def test_what_is_settled_by_hand_is_believed(self, start: Start, tmp_path) -> None:
+    async def test_what_is_settled_by_hand_counts(self, start: Start, tmp_path) -> None:
         """As applied: not sent; as not applied: sent, once."""
         for word, effect, requests in (
             (State.APPLIED, Effect.ALREADY_APPLIED, 1),
@@ -202,7 +202,7 @@ class LedgerBehaviour(Behaviour):
 
 
 class ClosedBehaviour(Behaviour):
-    """A closed client sends nothing, and says of what was in flight what is known."""
+    """A closed client sends nothing, and reports what is known of each change in flight."""
 
     async def test_closed_twice_and_used(self, start: Start) -> None:
         """Closing is idempotent; using it afterwards is a mistake that is named."""
@@ -218,7 +218,7 @@ class ClosedBehaviour(Behaviour):
         assert server.books.requests == 1
 
     async def test_closed_under_a_change(self, start: Start) -> None:
-        """It had left: unknown."""
+        """It was sent: unknown."""
         server = start(faults=FaultScript(["silence-after"]))
         async with self.side.client(server) as client:
             call = asyncio.create_task(self.side.make(client, self.side.change()))
@@ -246,9 +246,9 @@ class ClosedBehaviour(Behaviour):
 
 
 class CancellationBehaviour(Behaviour):
-    """A cancelled change is in doubt exactly when it may have been acted on."""
+    """A cancelled change is in doubt exactly when it may have been applied."""
 
-    async def test_after_it_had_left(self, start: Start) -> None:
+    async def test_after_it_was_sent(self, start: Start) -> None:
         """In doubt, and neither permit nor task is left."""
         server = start(faults=FaultScript(["silence-after"]))
         async with self.side.client(server) as client:
@@ -299,7 +299,7 @@ class DeadlineBehaviour(Behaviour):
     """One deadline covers everything."""
 
     async def test_a_silent_provider(self, start: Start) -> None:
-        """The change had left: unknown, in time."""
+        """The change was sent: unknown, in time."""
         server = start(faults=FaultScript(["silence-after"] * 9))
         loop = asyncio.get_running_loop()
         async with self.side.client(server) as client:
@@ -321,7 +321,7 @@ class DeadlineBehaviour(Behaviour):
 
 
 class RetryAfterBehaviour(Behaviour):
-    """Nobody sends earlier than the provider asked."""
+    """No request is sent earlier than the provider asked."""
 
     @pytest.mark.parametrize("fault", ["429-seconds", "429-date", "503-seconds"])
     async def test_one_answer_holds_the_next_call(self, fault: str, start: Start) -> None:
@@ -332,7 +332,7 @@ class RetryAfterBehaviour(Behaviour):
             begun = clock.now
             with pytest.raises(RetryAfterTooLong):
                 await self.side.read(client, deadline=5.0)
-            assert clock.now == begun  # it did not wait itself
+            assert clock.now == begun  # the read itself did not wait
             outcome = await self.side.make(client, self.side.change())
             assert outcome.effect is Effect.APPLIED
             # An HTTP date counts from the answer's own Date, whose seconds are whole.
@@ -365,7 +365,7 @@ FAILING = {
 
 
 class SecretsBehaviour(Behaviour):
-    """What signs a request appears nowhere but on the wire."""
+    """The secrets that sign a request appear only on the wire."""
 
     def leaks(self, text: str | bytes) -> list[str]:
         """Return which of the secrets `text` holds."""
@@ -373,7 +373,7 @@ class SecretsBehaviour(Behaviour):
         return [canary for canary in self.side.secrets if canary in text]
 
     @pytest.mark.parametrize("faults", FAILING.values(), ids=FAILING.keys())
-    async def test_nothing_that_is_kept_or_shown_has_a_secret(
+    async def test_nothing_stored_or_shown_has_a_secret(
         self, faults: list[str], start: Start, tmp_path, caplog
     ) -> None:
         """Repr, error, traceback with locals, pickle, log (asyncio's, too), and the ledger's files."""
@@ -387,8 +387,8 @@ class SecretsBehaviour(Behaviour):
             options = {"ledger": ledger, "retry": fast(max_attempts=2), "timeouts": limits}
             async with self.side.client(server, **options) as client:
                 outcome = await self.side.make(client, self.side.change_with_secrets())
-                rooms = [room for room in vars(client).values() if hasattr(room, "__dict__")]
-                shown = [repr(each) for each in (outcome, client, vars(client), *map(vars, rooms))]
+                parts = [part for part in vars(client).values() if hasattr(part, "__dict__")]
+                shown = [repr(each) for each in (outcome, client, vars(client), *map(vars, parts))]
                 files += [path.read_bytes() for path in tmp_path.iterdir()]  # with what is in the -wal
         files += [path.read_bytes() for path in tmp_path.iterdir()]
         assert (outcome.effect is Effect.APPLIED) is (faults == [])
@@ -419,8 +419,8 @@ class SecretsBehaviour(Behaviour):
             assert "session.py" in text
             assert self.leaks(text) == []
 
-    async def test_who_traces_a_borrowed_session_sees_no_secret(self, start: Start) -> None:
-        """What aiohttp shows of the headers is masked, too."""
+    async def test_a_trace_of_a_borrowed_session_sees_no_secret(self, start: Start) -> None:
+        """The headers that aiohttp passes to the trace are masked, too."""
         server, shown = start(credentials=self.side.credentials()), []
         tracing = aiohttp.TraceConfig()
 
@@ -435,11 +435,11 @@ class SecretsBehaviour(Behaviour):
         assert self.leaks(shown[0]) == []
 
     def test_the_canaries_are_on_the_wire(self, start: Start) -> None:
-        """Else the tests above would look for what is not there."""
-        heard = io.BytesIO()
+        """Otherwise the tests above would search for what does not exist."""
+        received = io.BytesIO()
 
         async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            heard.write(await reader.read(65_536))
+            received.write(await reader.read(65_536))
             writer.close()
 
         async def talk() -> None:
@@ -453,16 +453,16 @@ class SecretsBehaviour(Behaviour):
             await listening.wait_closed()
 
         asyncio.run(talk())
-        sent = heard.getvalue().decode()
+        sent = received.getvalue().decode()
         assert self.leaks(sent) == list(self.side.shown_on_the_wire) != []
 
 
-class DoorBehaviour(Behaviour):
-    """What is not money is refused before anything is sent."""
+class ValidationBehaviour(Behaviour):
+    """An invalid amount is refused before anything is sent."""
 
     @pytest.mark.parametrize("wrong", [0, 1.5, True, Decimal("NaN"), Decimal("Infinity"), "1"], ids=repr)
     def test_amounts(self, wrong: object) -> None:
-        """A float least of all."""
+        """A float, too."""
         with pytest.raises(PayloadError):
             self.side.change(amount=wrong)
 

@@ -99,7 +99,7 @@ def changing_body(patch: pytest.MonkeyPatch) -> None:
 
 
 async def no_blind_repeat(around: Surroundings) -> None:
-    """A write that nobody de-duplicates is sent once, whatever comes back."""
+    """A write that the provider does not de-duplicate is sent once, whatever the answer is."""
     earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(50), reference="r")
     with Raba7niSandbox(faults=FaultScript(["500-after"])) as server:
         async with raba7ni_client_for(server) as client:
@@ -113,7 +113,7 @@ def repeating_blindly(patch: pytest.MonkeyPatch) -> None:
 
 
 async def worst_effect(around: Surroundings) -> None:
-    """What may have been applied, and was refused when it was asked again, is unknown."""
+    """A change that may have been applied, and was refused in the repeat, is unknown."""
     answers = [b"", http(b'{"HasError":true,"ErrorMessage":"no"}', status="400 Bad Request")]
 
     async def lost_then_no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,7 +178,7 @@ def claiming_in_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteLedger, "claim", claim)
 
 
-async def durable_before_told(around: Surroundings) -> None:
+async def durable_before_returned(around: Surroundings) -> None:
     """The outcome is on disk when the caller has it."""
     path = around.folder / "ledger"
     async with SqliteLedger(path) as ledger, client_for(around.sandbox(), ledger=ledger) as client:
@@ -186,8 +186,8 @@ async def durable_before_told(around: Surroundings) -> None:
         assert states(path) == ["applied"]
 
 
-def telling_first(patch: pytest.MonkeyPatch) -> None:
-    """The end is told and written some time."""
+def returning_first(patch: pytest.MonkeyPatch) -> None:
+    """The end is returned, and written later."""
 
     async def end(*_: object) -> bool:
         return True
@@ -206,12 +206,12 @@ async def one_key_one_change(around: Surroundings) -> None:
 
 
 def one_digest(patch: pytest.MonkeyPatch) -> None:
-    """All requests look alike."""
+    """All requests have the same digest."""
     patch.setattr(calls, "digest_of_kept", lambda *_: b"same")
 
 
 async def wire_true_counts(around: Surroundings) -> None:
-    """What never left is not counted."""
+    """A request that was never sent is not counted."""
     server = around.sandbox()
     server.refuse_connections()
     async with client_for(server, retry=fast(max_attempts=2)) as client:
@@ -243,7 +243,7 @@ def always_time(patch: pytest.MonkeyPatch) -> None:
 
 
 async def bounded(around: Surroundings) -> None:
-    """A batch reads its changes when there is room for them."""
+    """A batch reads its changes when it has places for them."""
     read = 0
 
     def changes() -> Iterator[CashbackChange]:
@@ -259,7 +259,7 @@ async def bounded(around: Surroundings) -> None:
 
 async def none_earlier_than_asked(around: Surroundings) -> None:
     """A hold begins with the head of its answer."""
-    heard, came, over = asyncio.Event(), [], asyncio.Event()
+    head_sent, came, over = asyncio.Event(), [], asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
@@ -268,13 +268,13 @@ async def none_earlier_than_asked(around: Surroundings) -> None:
             writer.write(http(POINTS))
             return
         writer.write(http(b"{}", "Retry-After: 0.2", status="429 Too Many Requests")[:-1])
-        heard.set()
+        head_sent.set()
         await over.wait()
         writer.write(b"}")
 
     async with to(await around.raw_server(answer)) as client:
         first = asyncio.create_task(client.customers.points("ANA"))
-        await heard.wait()
+        await head_sent.wait()
         await asyncio.sleep(0.02)
         await client.customers.points("BOB")
         over.set()
@@ -282,15 +282,15 @@ async def none_earlier_than_asked(around: Surroundings) -> None:
     assert min(came[1:]) >= came[0] + 0.2
 
 
-def deaf_to_heads(patch: pytest.MonkeyPatch) -> None:
-    """What the head of an answer asks for is heard with its body."""
+def ignoring_heads(patch: pytest.MonkeyPatch) -> None:
+    """A wait in the head of an answer counts only when its body is there."""
     patch.setattr(Watch, "head", lambda *_: None)
 
 
 def reading_ahead(patch: pytest.MonkeyPatch) -> None:
     """A batch reads everything first."""
 
-    async def eagerly(changes: list[CashbackChange], room: object) -> object:
+    async def eagerly(changes: list[CashbackChange], limit: object) -> object:
         for each in list(changes):
             yield each
 
@@ -304,7 +304,7 @@ async def secrets_stay_in(around: Surroundings) -> None:
 
 
 def showing(patch: pytest.MonkeyPatch) -> None:
-    """A secret shows itself."""
+    """The repr of a secret has its value."""
     patch.setattr(Secret, "__repr__", Secret.reveal)
 
 
@@ -327,7 +327,7 @@ def reading_floats(patch: pytest.MonkeyPatch) -> None:
 
 
 async def order_per_customer(around: Surroundings) -> None:
-    """What was given first arrives first, though its answer is slow."""
+    """The first change of a customer arrives first, though its answer is slow."""
     arrived = []
 
     async def slow_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -348,7 +348,7 @@ async def order_per_customer(around: Surroundings) -> None:
 
 
 def one_lane_each(patch: pytest.MonkeyPatch) -> None:
-    """Everybody may start at once."""
+    """Every change may start at once."""
     patch.setattr(per_customer.Lanes, "enter", lambda self, customer, item: True)
     patch.setattr(per_customer.Lanes, "leave", lambda self, customer: None)
 
@@ -359,7 +359,7 @@ BREAKS = {
     "3. worst effect wins": (worst_effect, forgetting_doubt),
     "4. nothing is guessed": (nothing_guessed, guessing),
     "5. claim first": (claim_first, claiming_in_memory),
-    "6. durable before told": (durable_before_told, telling_first),
+    "6. durable before returned": (durable_before_returned, returning_first),
     "7. one key, one change": (one_key_one_change, one_digest),
     "8. wire-true counts": (wire_true_counts, counting_intentions),
     "9. one deadline": (one_deadline, always_time),
@@ -367,7 +367,7 @@ BREAKS = {
     "11. secrets stay in": (secrets_stay_in, showing),
     "12. money is exact": (money_exact, reading_floats),
     "13. order per customer": (order_per_customer, one_lane_each),
-    "14. none leaves earlier than asked": (none_earlier_than_asked, deaf_to_heads),
+    "14. none is sent earlier than asked": (none_earlier_than_asked, ignoring_heads),
 }
 """Invariant: the check, and the break that it must see."""
 

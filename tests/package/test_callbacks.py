@@ -1,4 +1,4 @@
-"""What users give to be called: of another kind it is refused when it is given, not in flight."""
+"""Callbacks of the user: one of a wrong kind is refused when it is given, not during a call."""
 
 import asyncio
 import functools
@@ -76,7 +76,7 @@ NO_PLAIN_FUNCTION: dict[str, object] = NO_CALLBACK | {
     "async def": later,
     "a part of an async def": functools.partial(later, 1),
     "an async method": Called().later,
-    "what is called by an async def": CalledLater(),
+    "an object whose call is an async def": CalledLater(),
     "an async mock": AsyncMock(),
 }
 PLAIN: dict[str, Give] = {
@@ -117,7 +117,7 @@ def test_a_sleep_of_another_kind_is_refused(given: object) -> None:
         Runtime(sleep=given)  # type: ignore[arg-type]
 
 
-def test_a_sleep_that_holds_up_the_loop_is_refused() -> None:
+def test_a_sleep_that_blocks_the_loop_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="sleep>, which holds up the event loop"):
         Runtime(sleep=time.sleep)  # type: ignore[arg-type]
 
@@ -129,14 +129,14 @@ def test_a_sleep_that_holds_up_the_loop_is_refused() -> None:
     ids=["a lambda", "what is called", "a mock", "a method"],
 )
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_function_is_taken(name: str, given: object) -> None:
+def test_a_plain_function_is_accepted(name: str, given: object) -> None:
     PLAIN[name](given)
 
 
 @pytest.mark.parametrize(
     "given", [later, lambda _: asyncio.sleep(0), AsyncMock(), CalledLater(), Called().later]
 )
-def test_what_can_be_awaited_is_taken_for_a_sleep(given: object) -> None:
+def test_an_awaitable_is_accepted_as_a_sleep(given: object) -> None:
     Runtime(sleep=given)  # type: ignore[arg-type]
 
 
@@ -157,10 +157,10 @@ def test_the_other_client_checks_its_runtime() -> None:
     ],
     ids=["True", "False", "None", "1", "a text", "an object"],
 )
-async def test_only_true_is_a_yes(
+async def test_only_true_counts_as_a_used_key(
     answer: object, effect: Effect, raw_server: Callable[..., Awaitable[str]]
 ) -> None:
-    """A refusal that is taken for a used key is told as applied already: whoever it was for got nothing."""
+    """A refusal that counts as a used key is reported as applied already, and its customer got nothing."""
     asked: list[ErrorAnswer] = []
 
     def rule(said: ErrorAnswer) -> bool:
@@ -177,10 +177,10 @@ async def test_only_true_is_a_yes(
     assert asked == [ErrorAnswer(400, message="The budget is spent")]
 
 
-async def test_a_rule_that_returns_a_coroutine_is_not_believed(
+async def test_a_rule_that_returns_a_coroutine_is_refused(
     raw_server: Callable[..., Awaitable[str]],
 ) -> None:
-    """It looks plain when it is given."""
+    """It looks like a plain function when it is given."""
     made = []
 
     def rule(_: ErrorAnswer) -> bool:

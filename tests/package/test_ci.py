@@ -27,7 +27,7 @@ def test_a_script_can_be_run(name: str) -> None:
 
 
 def test_an_action_is_pinned_by_its_commit() -> None:
-    """A tag can be moved; the comment says which it was."""
+    """A tag can be moved; the comment names the tag."""
     used = re.findall(r"uses: (.*)", WORKFLOW)
     assert used
     assert [each for each in used if not re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []

@@ -97,7 +97,7 @@ CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}
 
 
 class Talk:
-    """Speaks to a sandbox without the library, and holds every answer against the contract."""
+    """Sends requests to a sandbox without the library, and checks every answer against the contract."""
 
     def __init__(self, name: str, sandbox: AnySandbox, headers: Mapping[str, str]) -> None:
         self.name, self.contract = name, CONTRACTS[name]
@@ -126,7 +126,7 @@ class Talk:
         return response.status, members
 
     def template(self, method: str, path: str) -> str:
-        """Return the path of the contract that `path` is."""
+        """Return the path of the contract that fits `path`."""
         for template, methods in self.contract["paths"].items():
             shape = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
             if method.lower() in cast(Schema, methods) and re.fullmatch(shape, path):
@@ -205,8 +205,8 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
     wrong = ({"Value": 0}, {"Value": "1"}, {"Value": True}, {"OperationType": 1}, {"ChangeKey": ""})
     for each in (*wrong, {"CustomerReason": "x" * 256}):
         assert said("POST", f"{CUSTOMER}/cashback", change(**{"ChangeKey": "k3"} | each)) == 400
-    assert said("POST", "/v1/pvt/Customer/nobody/cashback", change(ChangeKey="k4")) == 400
-    for path in (f"{CUSTOMER}/points", f"{CUSTOMER}/pendingpoints", "/v1/pvt/Customer/nobody/points"):
+    assert said("POST", "/v1/pvt/Customer/absent/cashback", change(ChangeKey="k4")) == 400
+    for path in (f"{CUSTOMER}/points", f"{CUSTOMER}/pendingpoints", "/v1/pvt/Customer/absent/points"):
         assert said("GET", path) == 200
     assert said("GET", f"{CUSTOMER}/points", Authorization="Basic bm9ib2R5Og==") == 401
     server.books.put_checkout("ana@b.example", "cart", Decimal(5))
@@ -214,7 +214,7 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
     assert [said("POST", REMOVAL, asked) for _ in range(2)] == [200, 200]
     assert said("POST", REMOVAL, asked | {"CheckoutId": "none"}) == 200
     assert said("POST", REMOVAL, asked | {"CheckoutId": ""}) == 400
-    assert said("POST", REMOVAL, asked | {"CustomerId": "nobody"}) == 400
+    assert said("POST", REMOVAL, asked | {"CustomerId": "absent"}) == 400
     assert talk.seen == set(SERVED[talk.name].routes())
     if not old_envelope:
         known = {each.name for each in REFUSALS.values() if each.name} | {
@@ -224,7 +224,7 @@ def test_bonifiq_answers_as_its_contract_says(duplicates: str, old_envelope: boo
 
 
 @pytest.mark.parametrize("cashback_active", [True, False])
-def test_a_customer_that_was_told_of_is_answered_as_the_contract_says(cashback_active: bool, sandbox) -> None:
+def test_a_registered_customer_is_answered_as_the_contract_says(cashback_active: bool, sandbox) -> None:
     """Every member of every part; without cashback, no amount of it."""
     moment = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     whole = PointDetailItem(
@@ -310,7 +310,7 @@ def test_raba7ni_answers_as_its_contract_says() -> None:
         assert said("POST", f"{SIGN_IN}/register", new) == 200
         assert said("POST", f"{SIGN_IN}/register", new) == 422
         assert said("POST", f"{SIGN_IN}/register", new | {"email": ""}) == 422
-        for contact in ({"email": "ana@b.example"}, {"phone": "+551199"}, {"email": "nobody@b.example"}):
+        for contact in ({"email": "ana@b.example"}, {"phone": "+551199"}, {"email": "absent@b.example"}):
             assert said("POST", f"{SIGN_IN}/check", contact) == 200
         for paths in (SIGN_IN, OTHER_SIGN_IN):
             asked = {"phone_number": "+551199"}
@@ -378,7 +378,7 @@ MORE = {("MaskedMember", "id"), ("MaskedMember", "name")}
 
 
 def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
-    """Follow `$ref` and join `allOf`; what stands beside them is kept."""
+    """Follow `$ref` and join `allOf`; the other keywords are kept."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         found = cast("dict[str, Schema]", document["components"]["schemas"])[name]
@@ -445,7 +445,7 @@ def test_payload_is_what_the_contract_says(
 ) -> None:
     """Each member: its name, type, numbers if it is an enum, and whether it may be null or left out.
 
-    The other provider's page has samples and no schemas: nothing says which of its members may be null.
+    The other provider's page has samples and no schemas: it does not say which of its members may be null.
     """
     document = CONTRACTS[provider]
     names = Names.PASCAL if provider == "bonifiq" else Names.SNAKE
@@ -492,7 +492,7 @@ def test_every_payload_is_compared() -> None:
                 assert kind in compared or name in own, name
 
 
-# --- whatever a client may send ---
+# --- any request that a client may send ---
 
 
 @pytest.mark.slow
@@ -588,8 +588,8 @@ def test_the_largest_that_is_allowed_is_answered() -> None:
         assert status(server, "POST", f"{CASHBACK}/earn", body) == 200
 
 
-def test_a_movement_of_another_name_stands_in_the_history() -> None:
-    """As a test opens a balance."""
+def test_a_movement_of_another_name_is_in_the_history() -> None:
+    """As when a test sets a balance."""
     with Raba7niSandbox() as server:
         server.books.move("gift", None, 10, 1, Decimal(100))
         assert status(server, "GET", f"{CASHBACK}/history?card_id=10&member_id=1") == 200

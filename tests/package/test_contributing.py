@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its commands run, and what it names is there."""
+"""CONTRIBUTING.md: its commands run, and what it names exists."""
 
 import os
 import re
@@ -38,8 +38,8 @@ def test_pytest_takes_the_command(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS[1:] if command not in PYTEST])
-def test_the_command_is_there(command: str) -> None:
-    """What runs for minutes is only looked at."""
+def test_the_command_exists(command: str) -> None:
+    """A command that runs for minutes is not run."""
     first, *arguments = shlex.split(command)
     if first.startswith(".ci/"):
         assert os.access(ROOT / first, os.X_OK)
@@ -54,7 +54,7 @@ def test_the_command_is_there(command: str) -> None:
 
 @one_test
 @pytest.mark.parametrize("path", PATHS)
-def test_what_is_named_is_there(path: str) -> None:
+def test_what_is_named_exists(path: str) -> None:
     assert (ROOT / path).exists() or [*(ROOT / "bonifiq_async").rglob(path)], path
 
 

@@ -1,4 +1,4 @@
-"""Values that nothing changes while the program runs; tests/typing/ has what a type checker refuses."""
+"""Values that do not change while the program runs; tests/typing/ has what a type checker refuses."""
 
 import copy
 import importlib
@@ -79,7 +79,7 @@ def test_a_name_that_is_not_there_can_not_be_set() -> None:
     ],
 )
 def test_what_users_make_is_frozen(kind: type[object]) -> None:
-    """It was checked when it was made, and never is again; so are the parts of an answer that calls share."""
+    """It is checked once, when it is made; so are the parts of an answer that calls share."""
     assert attrs.inspect(kind).is_frozen
 
 
@@ -92,7 +92,7 @@ def test_equal_values_are_equal() -> None:
 @one_test
 @pytest.mark.parametrize("kind", list(values()))
 def test_what_may_change_has_no_hash(kind: type[object]) -> None:
-    """It would be lost in a set as soon as it did; what is compared by identity has one of its own."""
+    """It would be lost in a set after a change; a class compared by identity has the hash of its identity."""
     changes = not attrs.inspect(kind).is_frozen and kind.__eq__ is not object.__eq__
     assert (kind.__hash__ is None) is changes
 
@@ -134,7 +134,7 @@ def holds_frozen(value: object) -> bool:
 
 
 def test_what_is_read_and_what_is_added_is_frozen_in_use() -> None:
-    """Both are made in a shorter way than by a call of their class."""
+    """Both are made by a shorter way than a call of their class."""
     text = b'{"CustomerExists":true,"InternalId":"i","PointsBalance":1,"CashbackBalance":1.5,"RedeemKey":null'
     body = (
         text
@@ -152,7 +152,7 @@ def test_what_is_read_and_what_is_added_is_frozen_in_use() -> None:
     assert change == CashbackChange("c", Decimal("1.50"), "r", "k", " ")
 
 
-def test_a_class_that_checks_what_it_is_given_is_asked() -> None:
+def test_a_class_that_checks_its_values_is_called() -> None:
     """Also where it is read from JSON."""
 
     @attrs.frozen
@@ -170,15 +170,15 @@ def test_an_answer_that_holds_an_object_has_a_hash() -> None:
     assert len({CardReward(title={"en": "A"}), CardReward(title={"en": "B"})}) == 2
 
 
-def test_every_answer_is_looked_at() -> None:
-    """Those of both providers, and what stands in them."""
+def test_every_answer_is_checked() -> None:
+    """Those of both providers, and the values in them."""
     found = set(answered())
     assert {CustomerPoints, PointDetailItem, CheckoutRemoval, PendingOrder} <= found
     assert {CashbackEarned, CardReward, Pagination, MaskedMember, SignedIn} <= found
 
 
 def test_a_fixed_value_may_be_made_of_a_frozen_one() -> None:
-    """Whatever was made before it."""
+    """Whatever was made before."""
 
     @attrs.frozen
     class Below:

@@ -1,4 +1,4 @@
-"""No frame that an error holds has a credential among its locals: tools that report errors show those."""
+"""No frame of an error has a credential among its locals: tools that report errors show those."""
 
 import asyncio
 import inspect
@@ -48,7 +48,7 @@ SECONDS = Timeouts(connect=2.0, attempt=0.2, call=5.0)
 
 
 def leaks(value: object, depth: int = 5) -> bool:
-    """Say whether a tool that walks values as far as it can read them comes to a secret."""
+    """Say whether a tool that follows values as far as it can read them finds a secret."""
     if isinstance(value, str | bytes):
         text = value if isinstance(value, str) else value.decode("latin-1")
         return any(sign in text for sign in SIGNS)
@@ -85,8 +85,8 @@ def shown(error: BaseException) -> list[str]:
     return found
 
 
-def test_the_walk_finds_what_there_is() -> None:
-    """Wherever it hides."""
+def test_the_search_finds_every_secret() -> None:
+    """Wherever it is."""
 
     class Masked(str):
         def __repr__(self) -> str:
@@ -141,14 +141,14 @@ every_call = pytest.mark.parametrize("name", EVERY)
 
 
 def test_every_public_call_is_tried() -> None:
-    """What is added comes here, too."""
+    """A new call must be added here."""
     clients = BonifiQClient(BASIC), Raba7niClient(RABA7NI)
     public = {
         f"{place}.{name}"
         for client in clients
-        for place, room in vars(client).items()
+        for place, part in vars(client).items()
         if not place.startswith("_")
-        for name, method in inspect.getmembers(room, inspect.ismethod)
+        for name, method in inspect.getmembers(part, inspect.ismethod)
         if not name.startswith("_") and name not in ("outcome_of", "outcome_on", "prepared")
     }
     assert public == EVERY.keys()
@@ -175,9 +175,9 @@ async def failed(call: Awaitable[object]) -> BaseException:
     """Return what a call raises."""
     try:
         await call
-    except BaseException as error:  # noqa: BLE001 - whatever it is, its frames are looked at
+    except BaseException as error:  # noqa: BLE001 - the frames of any error are checked
         return error
-    raise AssertionError("it has gone well")
+    raise AssertionError("it has succeeded")
 
 
 @every_call
@@ -201,7 +201,7 @@ async def _in_time(call: Awaitable[object]) -> None:
 
 
 @every_call
-async def test_a_call_that_is_cancelled_holds_none(name: str, raw_server, deaf_url) -> None:
+async def test_a_call_that_is_cancelled_holds_no_secret(name: str, raw_server, deaf_url) -> None:
     """While it waits for its answer, and while it connects."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -219,8 +219,10 @@ class Interrupt(BaseException):
 
 
 @every_call
-async def test_a_call_that_is_interrupted_holds_none(name: str, raw_server, monkeypatch, way: str) -> None:
-    """A signal's handler raises wherever the interpreter is."""
+async def test_a_call_that_is_interrupted_holds_no_secret(
+    name: str, raw_server, monkeypatch, way: str
+) -> None:
+    """The handler of a signal raises at any instruction."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
@@ -238,7 +240,7 @@ async def test_a_call_that_is_interrupted_holds_none(name: str, raw_server, monk
 
 
 @every_call
-async def test_a_call_that_cannot_begin_holds_none(name: str, tmp_path) -> None:
+async def test_a_call_that_cannot_begin_holds_no_secret(name: str, tmp_path) -> None:
     """Closed, out of the loop, a ledger that fails, a clock that raises, a type that is wrong."""
     client = client_for(name, "https://example.org")
     await client.aclose()
@@ -263,7 +265,7 @@ async def _read(outcomes: AsyncIterator[object]) -> None:
         assert outcome.error is None or shown(outcome.error) == []
 
 
-async def test_a_batch_that_fails_holds_none(raw_server) -> None:
+async def test_a_batch_that_fails_holds_no_secret(raw_server) -> None:
     """Its source, or the client under it."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -295,7 +297,7 @@ SETTINGS = [
 
 @pytest.mark.parametrize("make", ["__init__", "from_env"])
 @pytest.mark.parametrize(("kind", "name"), SETTINGS, ids=str)
-def test_a_client_that_cannot_be_made_holds_none(kind: type, name: str, make: str, monkeypatch) -> None:
+def test_a_client_that_cannot_be_made_holds_no_secret(kind: type, name: str, make: str, monkeypatch) -> None:
     """Whatever is wrong with any of its settings."""
     for variable, value in (("API_TOKEN", TOKEN), ("APP_ID", "app"), ("API_KEY", KEY)):
         monkeypatch.setenv(f"{'BONIFIQ' if kind is BonifiQClient else 'RABA7NI'}_{variable}", value)
@@ -331,8 +333,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("make", WRONG.values(), ids=WRONG.keys())
-def test_a_value_that_cannot_be_made_holds_none(make: Callable[[], object], monkeypatch) -> None:
-    """Where it was given, the caller's own frames have it; these are not the library's."""
+def test_a_value_that_cannot_be_made_holds_no_secret(make: Callable[[], object], monkeypatch) -> None:
+    """The caller's own frames have it where it was given; these are not the library's."""
     for provider, names in (("BONIFIQ", ("API_TOKEN", "API_KEY")), ("RABA7NI", ("APP_ID", "API_KEY"))):
         monkeypatch.setenv(f"{provider}_BASE_URL", f"https://{TOKEN}:{KEY}@example.org")
         for name in names:
@@ -342,7 +344,7 @@ def test_a_value_that_cannot_be_made_holds_none(make: Callable[[], object], monk
     assert shown(caught.value) == []
 
 
-async def test_another_loop_holds_none() -> None:
+async def test_another_loop_holds_no_secret() -> None:
     client = BonifiQClient(BASIC, base_url="https://127.0.0.1:1", retry=fast(max_attempts=1))
 
     def elsewhere() -> BaseException:

@@ -1,4 +1,4 @@
-"""Who may import whom: the real import graph, held against the table of the architecture."""
+"""The import rule: the real import graph, compared with the table of the architecture."""
 
 import ast
 import configparser
@@ -54,7 +54,7 @@ DECISIONS = [module for module in MODULES if package_of(module) in PURE]
 
 
 def test_graph_is_the_real_one() -> None:
-    """Guards the reading of imports: some edges that are known."""
+    """Checks the reading of imports by some known edges."""
     assert {"_model.validation", "_model.operation", "_model.outcome", "_policy.budget"} <= GRAPH[
         "_policy.retry"
     ]
@@ -148,11 +148,11 @@ JUDGED_BY = {
     "raba7ni.member": {"MemberToken"},
     "raba7ni.payloads": {"CashbackConfig"},
 }
-"""What a sandbox may take of the rest of the package: values that its users give it, and no decision."""
+"""What a sandbox may use of the rest of the package: values that its users give it, and no decision."""
 
 
-def test_a_sandbox_judges_by_itself() -> None:
-    """A fault in how the client reads, checks or writes a request is not the sandbox's, too."""
+def test_a_sandbox_validates_by_itself() -> None:
+    """A fault in the client's reading, checking or writing must not be in the sandbox, too."""
     taken: dict[str, set[str]] = {}
     for module in (module for module in SANDBOXES if module not in FACES):
         for name in imported(module, TREES[module]):
@@ -165,7 +165,7 @@ def test_a_sandbox_judges_by_itself() -> None:
 
 
 def attributes(tree: ast.AST, module: str) -> set[str]:
-    """Return what a tree takes of a module that it names."""
+    """Return the attributes that a tree uses of a module."""
     return {
         node.attr
         for node in ast.walk(tree)
@@ -181,7 +181,7 @@ BELOW = [
 ]
 
 
-def test_no_provider_is_known_where_all_are_served() -> None:
+def test_no_provider_is_known_in_shared_code() -> None:
     known = {module: {target.split(".")[0] for target in GRAPH[module]} & PROVIDERS for module in BELOW}
     assert {module: providers for module, providers in known.items() if providers} == {}
     assert len(BELOW) > 40
@@ -192,7 +192,7 @@ BONIFIQS = {"cli.commands.demo": {"bonifiq"}}
 
 
 def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:
-    """What serves every file serves those of the next provider, too."""
+    """Code for every file must work for the next provider, too."""
     known = {
         module: {target.split(".")[0] for target in GRAPH[module]} & PROVIDERS
         for module in MODULES
@@ -238,7 +238,7 @@ SHARED = [
 
 
 def test_no_provider_is_named_below_the_providers() -> None:
-    """Neither in code nor in words: what is below serves whoever comes next, too."""
+    """Neither in code nor in prose: the layers below must work for the next provider, too."""
     named = {}
     for module in SHARED:
         path = PACKAGE.joinpath(*module.split("."))

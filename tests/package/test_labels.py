@@ -1,4 +1,4 @@
-"""Keys and references that look like others and are not: refused by name, wherever they are given."""
+"""Keys and references that look like others but differ: refused by name, wherever they are given."""
 
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -54,9 +54,9 @@ MAKERS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "a member's phone": ("phone", lambda text: Member(phone=text)),
     "a member's phone, by name": ("phone", Member.by_phone),
 }
-"""What must not be mistaken, the field's name, and what takes it.
+"""The texts that must not be confused: the name of the field, and the function that accepts it.
 
-An address is among it since one that is unknown makes a new member, who gets what is earned.
+An address is one of them, since an unknown address makes a new member, which gets what is earned.
 """
 
 REFUSED = {
@@ -80,13 +80,13 @@ REFUSED = {
 }
 
 KEPT = ["K-1", "#1001", "pedido nº 7", "a b", "a\u00a0b", "e\u0301", "🎁-1", "a\u2028b", "-", "1E5", "#N/A"]
-"""What a program may have as a key; a file's door refuses more."""
+"""What a program may have as a key; the validation of files refuses more."""
 
 
 @one_test
 @pytest.mark.parametrize(("field", "make"), MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_told_from_another_is_refused(
+def test_a_text_that_looks_like_another_is_refused(
     field: str, make: Callable[[str], object], text: str
 ) -> None:
     with pytest.raises(PayloadError) as caught:
@@ -98,12 +98,12 @@ def test_what_cannot_be_told_from_another_is_refused(
 @one_test
 @pytest.mark.parametrize(("field", "make"), MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("text", KEPT, ids=ascii)
-def test_what_is_seen_is_kept(field: str, make: Callable[[str], object], text: str) -> None:
+def test_a_visible_text_is_accepted(field: str, make: Callable[[str], object], text: str) -> None:
     make(text)
 
 
 def test_what_is_refused_is_shown() -> None:
-    """An invisible character has a name by which it can be looked for."""
+    """An invisible character is named by its code point, so that a user can search for it."""
     with pytest.raises(PayloadError, match=r"change_key has an invisible character, U\+200B"):
         CashbackChange("ana", TEN, "r", "K\u200b")
     with pytest.raises(PayloadError, match="change_key begins or ends with a blank"):
@@ -118,6 +118,6 @@ def test_every_format_character_is_refused(char: str) -> None:
 
 
 @pytest.mark.parametrize("customer_id", [" ana ", "ana\u200b", "👨\u200d👩\u200d👧"], ids=ascii)
-def test_a_customer_id_goes_out_as_given_where_it_is_in_no_key(customer_id: str) -> None:
-    """The provider refuses one that it does not know: nothing moves."""
+def test_a_customer_id_is_sent_as_given_where_it_is_in_no_key(customer_id: str) -> None:
+    """The provider refuses an unknown one: no balance changes."""
     assert CashbackChange(customer_id, TEN, "r", "K-1").customer_id == customer_id

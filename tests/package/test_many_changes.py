@@ -29,14 +29,14 @@ CHANGES = 5_000
 CUSTOMERS = 400
 CREDENTIALS = BasicCredentials("token", "key")
 PATIENT = fast(base=0.002, cap=0.02, max_attempts=20, quota=1_000_000)
-"""Twenty attempts at 30 % faults: a change is given up once in some millions of runs."""
+"""Twenty attempts at 30 % faults: one change in some millions of runs fails."""
 
 ONE_EFFECT = {Effect.APPLIED, Effect.ALREADY_APPLIED}
 
 
 @frozen
 class Closed:
-    """What the books and the faults hold when all is over."""
+    """The contents of the books and the faults at the end."""
 
     effects: dict[str, list[tuple[str, Decimal]]]
     balances: dict[str, Decimal]
@@ -123,5 +123,5 @@ async def test_every_change_has_exactly_one_effect(mode: str, seed: int) -> None
     assert books.faults.keys() == set(TRANSIENT)
 
 
-def test_the_faults_strike_before_and_after_the_effect() -> None:
+def test_the_faults_occur_before_and_after_the_effect() -> None:
     assert {FAULTS[name].applies for name in TRANSIENT} == {True, False}

@@ -1,4 +1,4 @@
-"""Without asyncio's event loop nothing is sent, and that is said: under another framework, or under none."""
+"""Without asyncio's event loop nothing is sent, and an error says so: under another framework, or none."""
 
 import asyncio
 import threading
@@ -59,7 +59,7 @@ CALLS: dict[str, Call] = {
 
 
 def driven(awaitable: Awaitable[object]) -> object:
-    """Run what needs no loop; whatever waits for one fails, as it does under a framework that has another."""
+    """Run an awaitable that needs no loop; one that waits fails, as under a framework with another loop."""
     coroutine = awaitable.__await__() if not isinstance(awaitable, Coroutine) else awaitable
     try:
         next(coroutine) if not isinstance(coroutine, Coroutine) else coroutine.send(None)
@@ -70,7 +70,7 @@ def driven(awaitable: Awaitable[object]) -> object:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_a_call_without_a_loop_says_what_it_needs(call: Call, tmp_path: Path) -> None:
-    """In a sentence; and neither a thread nor a file is left of it."""
+    """In one sentence; and it leaves neither a thread nor a file."""
     before = threading.active_count()
     with pytest.raises(ConfigurationError, match=r"needs asyncio.* not trio") as caught:
         driven(call(tmp_path / "l"))
@@ -91,7 +91,7 @@ def test_what_needs_no_loop_works_without_one(tmp_path) -> None:
 
 
 def test_what_was_used_is_not_closed_without_a_loop(tmp_path) -> None:
-    """Its connections and its thread are the loop's."""
+    """Its connections and its thread belong to the loop."""
     ledger = SqliteLedger(tmp_path / "l")
     client = bonifiq(ledger=ledger)
     asyncio.run(client.outcome_of(CHANGE, deadline=0.1))
@@ -102,8 +102,8 @@ def test_what_was_used_is_not_closed_without_a_loop(tmp_path) -> None:
     asyncio.run(ledger.aclose())
 
 
-def test_anyio_on_asyncio_serves() -> None:
-    """Its task groups and its cancel scopes."""
+def test_anyio_on_asyncio_works() -> None:
+    """With its task groups and its cancel scopes."""
 
     async def apply(url: str, credentials: BasicCredentials) -> list[Effect]:
         effects = []

@@ -1,10 +1,10 @@
-"""Tables as one test: every row is tried, and each that does not hold is named."""
+"""Tables as one test: every row is tried, and each row that fails is named."""
 
 import pytest
 from one_test import one_test
 
 
-def test_every_row_is_tried_and_each_that_does_not_hold_is_named() -> None:
+def test_every_row_is_tried_and_each_that_fails_is_named() -> None:
     tried = []
 
     @one_test

@@ -44,8 +44,8 @@ def test_few_blocks_are_not_run() -> None:
     assert left_out == ["docs/explanation/promises-tried.md"]
 
 
-def test_a_page_that_lies_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By its output, by its exit code, by an exception, and by an option that is not there."""
+def test_a_wrong_page_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By its output, its exit code, an exception, and an option that does not exist."""
     for text, word in (
         ("```python\nprint(1)\n```\n\n```text\n2\n```\n", "prints:\n1"),
         ("```sh\nbonifiq check nothing.csv\n```\n", "ends with 2"),
@@ -78,7 +78,7 @@ def test_llms_txt_has_its_form() -> None:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    """Once; what stands there from below the package is of a public name's kind, or what its clients hold."""
+    """Once; other objects on a page are the types of public names, or attributes of the clients."""
     text = "".join(text for page, text in PAGES.items() if page.startswith("docs/reference/"))
     shown = re.findall(r"^::: bonifiq_async\.(\S+)$", text, re.MULTILINE)
     assert len(shown) == len(set(shown))

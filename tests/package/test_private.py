@@ -1,4 +1,4 @@
-"""Tests speak to what is public: how often one reaches for a private attribute is bounded, file by file."""
+"""Tests use public names: the number of private attributes that a test file uses is limited."""
 
 import ast
 from collections import Counter
@@ -16,7 +16,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "conftest.py": (1, INSIDE),
     "transport/test_mocking_tools.py": (2, THEIRS),
 }
-"""How often each file reaches for a private attribute at most, and why; the numbers may only fall."""
+"""How many private attributes each file may use, and why; the numbers may only fall."""
 
 
 def private(tree: ast.AST) -> Iterator[str]:
@@ -28,8 +28,8 @@ def private(tree: ast.AST) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-def test_no_test_reaches_for_more_than_it_is_allowed() -> None:
-    """What is public, or a port, is what users and other rooms depend on: tests of it survive a move."""
+def test_no_test_uses_more_private_names_than_it_may() -> None:
+    """Users and other packages depend on public names and ports: tests of these survive a move."""
     found = {
         path.relative_to(TESTS).as_posix(): list(private(ast.parse(path.read_text("utf-8"))))
         for path in TESTS.rglob("*.py")
@@ -38,6 +38,6 @@ def test_no_test_reaches_for_more_than_it_is_allowed() -> None:
 
 
 def test_what_is_private_is_found() -> None:
-    """Guards the reading of the code."""
+    """Checks the search itself."""
     tree = ast.parse("self._own; ledger._writer.submit(x._y); thing.__class__; _name")
     assert Counter(private(tree)) == Counter(["ledger._writer", "x._y"])

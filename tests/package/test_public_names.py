@@ -1,4 +1,4 @@
-"""The public names: pinned, sorted, importable, and each with words that say what it is."""
+"""The public names: pinned, sorted, importable, and each with a docstring."""
 
 import ast
 import importlib
@@ -95,7 +95,7 @@ NAMES = [
     "Verdict",
     "change_key_for",
 ]
-ROOMS = ["bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.raba7ni", "bonifiq_async.sandbox"]
+PACKAGES = ["bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.raba7ni", "bonifiq_async.sandbox"]
 LONGEST = 400
 
 
@@ -133,9 +133,9 @@ def test_names_are_what_type_checkers_see() -> None:
 
 @pytest.mark.slow
 def test_each_name_can_be_the_first_that_is_imported() -> None:
-    """Names are imported when they are asked for; none may depend on another being there before.
+    """Names are imported on first use; none may depend on an earlier import of another.
 
-    Those of one module import the same: one of them is asked for.
+    Names of one module import the same: one of them is tried.
     """
     first = {source: name for name, source in sorted(sources().items(), reverse=True)}
     code = """
@@ -158,11 +158,11 @@ def test_other_names_are_not_there() -> None:
 
 
 def things() -> dict[str, object]:
-    """Return every public name of the package and its rooms, and the classes that a client hands out."""
+    """Return every public name of the package and its packages, and the classes that a client returns."""
     named = {f"bonifiq_async.{name}": getattr(bonifiq_async, name) for name in NAMES}
-    for room in ROOMS:
-        module = importlib.import_module(room)
-        named |= {f"{room}.{name}": getattr(module, name) for name in module.__all__}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        named |= {f"{package}.{name}": getattr(module, name) for name in module.__all__}
     handed_out = (Customers, Checkout, Cashback, Cards, Members)
     return named | {f"client.{kind.__name__.lower()}": kind for kind in handed_out}
 
@@ -184,7 +184,7 @@ def documented_constants() -> set[str]:
     return found
 
 
-def test_every_name_has_words() -> None:
+def test_every_name_has_a_docstring() -> None:
     constants = documented_constants()
     silent = [
         name
@@ -208,7 +208,7 @@ METHODS = {
 }
 
 
-def test_every_public_method_has_words() -> None:
+def test_every_public_method_has_a_docstring() -> None:
     assert [name for name, method in METHODS.items() if not (method.__doc__ or "").strip()] == []
     assert len(METHODS) > 140
 
@@ -217,7 +217,7 @@ def lines(path: Path) -> int:
     return len(path.read_text("utf-8").splitlines())
 
 
-def test_every_module_has_words() -> None:
+def test_every_module_has_a_docstring() -> None:
     assert [module for module, tree in TREES.items() if len(ast.get_docstring(tree) or "") < 20] == []
 
 
@@ -237,7 +237,7 @@ FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 @one_test
 @pytest.mark.parametrize("folder", FOLDERS, ids=relative)
 def test_package_says_what_each_of_its_files_is_for(folder: Path) -> None:
-    """A line for each, and none for what is not there: a stranger finds the file by reading one listing."""
+    """A line for each, and none for a missing file: a new reader finds the file in one listing."""
     words = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
     listed = re.findall(r"^ *([a-z_0-9]+/?)  +\S", words, re.MULTILINE)
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
@@ -260,7 +260,7 @@ def test_package_is_typed() -> None:
 
 
 def test_names_say_that_they_are_public(tmp_path: Path) -> None:
-    """Also where a program never asked the package for them: what it sees is the name that it may import."""
+    """Also where a program did not import them from the package: it sees the name that it may import."""
     code = """
         import importlib, json, bonifiq_async
         places = bonifiq_async._PLACES

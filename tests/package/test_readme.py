@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/ against faults: what they do when not all goes well.
+"""The examples of the README and of docs/ under faults.
 
 `test_pages.py` runs each block as it stands.
 """
@@ -110,7 +110,7 @@ def test_every_fault_is_named():
     assert {re.sub("-(before|after)$", "", name) for name in FAULTS} == named - {"-before", "-after"}
 
 
-def test_the_key_that_is_shown_is_the_one_that_is_derived():
+def test_the_key_that_is_shown_is_the_derived_one():
     """For the first row of the example file; and every state can be exported by its name."""
     key = change_key_for("ana@example.com", Decimal("10.50"), "order-1001")
     assert f"`{key}`" in PAGES["docs/command-line.md"]
@@ -118,7 +118,7 @@ def test_the_key_that_is_shown_is_the_one_that_is_derived():
 
 
 def test_what_raba7ni_left_in_doubt_is_settled_by_hand(capsys, monkeypatch, tmp_path):
-    """The example's earn is lost; it prints what helps to decide, and the command given settles it."""
+    """The answer to the example's earn is lost; it prints what helps to decide; its command settles it."""
     console = Console(monkeypatch, capsys, tmp_path)
     command = next(code for code in codes("docs/raba7ni.md", "sh") if "settle raba7ni" in code)
     with Raba7niSandbox(faults=FaultScript(["", "close-after"])) as raba7ni:
@@ -146,7 +146,7 @@ def test_the_sandbox_example(capsys):
 
 @pytest.fixture
 def tested(pytester, monkeypatch):
-    """Run the plugin's example against a shop, as a user would."""
+    """Run the plugin's example with a shop, as a user would."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("bonifiq_async.testing.pytest_plugin", "pytest_asyncio.plugin", "pytest_aiohttp.plugin")
     loaded = [part for plugin in plugins for part in ("-p", plugin)]
@@ -168,13 +168,13 @@ def test_the_service_passes_its_test(tested):
 
 @pytest.mark.slow
 def test_the_example_with_aioresponses_passes(tested):
-    """Nothing leaves for the provider's real address."""
+    """Nothing is sent to the provider's real address."""
     tested("", MOCKED).assert_outcomes(passed=1)
 
 
 @pytest.mark.slow
 def test_a_service_that_pays_twice_fails_as_shown(tested):
-    """Its reference is another one each time; the report is the one on the page."""
+    """Its reference differs each time; the report is that of the page."""
     broken = SERVICE.replace('reference=order["id"]', "reference=str(next(NUMBERS))")
     ended = tested(f"from itertools import count\n\nNUMBERS = count(1)\n{broken}")
     ended.assert_outcomes(failed=1, passed=2)
@@ -193,7 +193,7 @@ def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
 
 
 def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
-    """It moves what the books say."""
+    """It changes the balances as the books say."""
     console = Console(monkeypatch, capsys, tmp_path)
     example = codes("docs/command-line.md", "csv")[1]
     console.write("changes.csv", example.rstrip())

@@ -1,4 +1,4 @@
-"""Only the screen prints, and only the log logs: what others wrote passes there, and nowhere by itself."""
+"""Only the screen prints, and only the log logs: foreign text is escaped there, and printed nowhere else."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ PRINTING = ("print", "typer.echo", "typer.secho", "typer.confirm", "typer.prompt
 ALLOWED = {
     "cli.terminal.progress": {"sys.stderr"},  # is it a terminal?
     "cli.entry_point": {"sys.stdout", "sys.stderr"},  # puts them back
-    "verification.other_process_child": {"print"},  # speaks to the process that started it, over a pipe
+    "verification.other_process_child": {"print"},  # writes to the process that started it, over a pipe
 }
 
 
@@ -26,7 +26,7 @@ def _printing(tree: ast.AST) -> Iterator[str]:
 
 
 def test_nothing_but_the_screen_prints() -> None:
-    """What printed by itself would have to think of foreign text, encodings and readers who have gone."""
+    """Other code that prints would need to handle foreign text, encodings and closed readers itself."""
     found = {module: set(_printing(TREES[module])) - ALLOWED.get(module, set()) for module in TREES}
     assert {module for module, names in found.items() if names} == SCREEN
 

@@ -1,4 +1,4 @@
-"""Credentials stay in: not in a repr, a log line, a rendered traceback or a pickle."""
+"""Credentials are not shown: not in a repr, a log line, a rendered traceback or a pickle."""
 
 import asyncio
 import base64
@@ -297,9 +297,9 @@ async def test_an_answer_that_echoes_the_credentials_is_redacted(
         assert b"***" in error.answer
 
 
-TOLD = {
+ANSWERS = {
     "a refusal": ("400 Bad", _no),
-    "a refusal of people": ("401 No", lambda head: f"<html><title>{head}</title></html>".encode()),
+    "a refusal for a person": ("401 No", lambda head: f"<html><title>{head}</title></html>".encode()),
     "a page": ("200 OK", lambda head: f"<html>{head}</html>".encode()),
     "a problem": ("409 No", lambda head: json.dumps({"title": head, "detail": head}).encode()),
     "a warning": (
@@ -311,14 +311,14 @@ WARNED = {"HasError": False, "HasWarning": True, "Severity": 1, "Result": {"Cash
 
 
 @pytest.mark.parametrize("write", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
-async def test_an_escaped_credential_is_redacted_wherever_it_is_told(
+async def test_an_escaped_credential_is_redacted_everywhere(
     write: Write, raw_server, tmp_path, caplog
 ) -> None:
-    """In every place of an answer, and from there in error, log, pickle, ledger and outcome file."""
+    """In every member of an answer, and from there in error, log, pickle, ledger and outcome file."""
     caplog.set_level(logging.DEBUG)
     secrets = (SLASHED.token, SLASHED.key, SLASHED.header()[6:].rstrip("="))
     written = [write(secret) for secret in secrets]
-    answers = iter(TOLD.values())
+    answers = iter(ANSWERS.values())
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -331,7 +331,7 @@ async def test_an_escaped_credential_is_redacted_wherever_it_is_told(
         SqliteLedger(tmp_path / "l") as ledger,
         BonifiQClient(SLASHED, base_url=url, ledger=ledger, retry=fast(max_attempts=1)) as client,
     ):
-        for number in range(len(TOLD)):
+        for number in range(len(ANSWERS)):
             row = CustomerRow("ANA", Decimal(1), "r", f"k{number}", line=1)
             outcome = await client.outcome_of(row)
             told += [repr(outcome), str(vars(outcome.error)) if outcome.error else ""]

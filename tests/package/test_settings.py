@@ -1,4 +1,4 @@
-"""Every number that is a setting: what cannot be meant is refused in words, where it is given."""
+"""Every setting that is a number: an impossible value is refused with a message, where it is given."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -41,7 +41,7 @@ from bonifiq_async.testing.virtual_time import VirtualClock
 NAN, ENDLESS = float("nan"), float("inf")
 NO_NUMBER = ["5", b"5", True, Decimal(5), [5], 1j]
 HUGE = 10**5000
-"""A whole number of which Python makes no text."""
+"""A whole number that Python does not convert to text."""
 
 Make = Callable[[object], object]
 
@@ -120,8 +120,8 @@ def called(case: object) -> str:
 
 @one_test
 @pytest.mark.parametrize(("setting", "wrong"), WRONG, ids=called)
-def test_a_setting_that_cannot_be_meant_is_refused_where_it_is_given(setting, wrong):
-    """With its name; neither accepted, to fail later, nor an exception of another kind."""
+def test_an_impossible_setting_is_refused_where_it_is_given(setting, wrong):
+    """With its name; it is not accepted to fail later, and raises no other exception."""
     name, make = setting
     with pytest.raises(ConfigurationError, match=name.partition(".")[2]) as caught:
         make(wrong)
@@ -130,7 +130,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_where_it_is_given(setting, wr
 
 @pytest.mark.parametrize("wrong", [NAN, HUGE, *NO_NUMBER], ids=called)
 async def test_a_deadline_that_is_no_number_of_seconds_is_refused_by_every_call(wrong, sandbox):
-    """A write, a read, a batch's, a removal: nothing is sent."""
+    """A write, a read, a batch, a removal: nothing is sent."""
     server = sandbox()
     async with client_for(server) as client:
         for call in (
@@ -158,7 +158,7 @@ NO_LEDGER = ["cashback.ledger", Path("cashback.ledger"), SqliteLedger, MemoryLed
 
 @pytest.mark.parametrize("wrong", NO_LEDGER, ids=called)
 async def test_what_is_no_ledger_is_refused_where_it_is_given(wrong, sandbox):
-    """A path or a class is soon given for one; nothing is sent, and nothing is in doubt."""
+    """A path or a class may be given by mistake; nothing is sent, and nothing is in doubt."""
     server = sandbox()
     async with client_for(server) as client:
         for give in (lambda: client_for(server, ledger=wrong), lambda: CashbackBatch(client, ledger=wrong)):
@@ -210,7 +210,7 @@ IDS: dict[str, Make] = {
 @pytest.mark.parametrize("beyond", BEYOND, ids=["2**63", "2**64", "10**30", "huge"])
 @pytest.mark.parametrize("make", IDS.values(), ids=IDS)
 def test_an_id_beyond_64_bits_is_refused_by_name(make, beyond):
-    """No provider's number is larger; and one of thousands of digits cannot be written."""
+    """No provider's number is larger; and a number of thousands of digits cannot be converted to text."""
     with pytest.raises(PayloadError, match="id is larger than 9223372036854775807"):
         make(beyond)
     with pytest.raises(PayloadError, match="must be above zero"):
@@ -228,7 +228,7 @@ async def test_a_read_of_an_id_beyond_64_bits_is_not_sent(raba7ni):
     assert server.books.requests == 0
 
 
-def test_the_largest_id_is_one():
+def test_the_largest_id_is_accepted():
     assert Member.by_id(LONGEST_ID).id == LONGEST_ID
 
 
@@ -261,8 +261,8 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("command", OPTIONS, ids=" ".join)
-def test_an_option_that_cannot_be_meant_is_a_usage_error(command, console, sandbox):
-    """In a sentence, with exit code 2; nothing is sent."""
+def test_an_impossible_option_is_a_usage_error(command, console, sandbox):
+    """In one sentence, with exit code 2; nothing is sent."""
     server = sandbox()
     console.write("f.csv", "customer_id,value,reason,reference", "ana,1,r,o1")
     more = ("--yes",) if command[0] == "apply" else ()

@@ -1,4 +1,4 @@
-"""One name, one meaning: a class or an alias of a type has a name that no other in the package has."""
+"""One name, one meaning: no two classes or type aliases of the package have the same name."""
 
 import ast
 from collections import defaultdict
@@ -11,7 +11,7 @@ SHARED_NAMES = {
     "AnswerReader": "a provider's reader of answers: each provider's folder has one, and a call takes either",
     "Record": "what one experiment saw: each has its own, and no claim reads two of them",
 }
-"""Names that stand more than once, and the one meaning that all of them have."""
+"""Names that occur more than once, and the one meaning that all of them have."""
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
@@ -30,4 +30,4 @@ def test_a_class_has_a_name_of_its_own() -> None:
             places[name].append(path.relative_to(PACKAGE).as_posix())
     twice = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: where for name, where in twice.items() if name not in SHARED_NAMES} == {}
-    assert SHARED_NAMES.keys() <= twice.keys(), "a name that stands once needs no defence"
+    assert SHARED_NAMES.keys() <= twice.keys(), "a name that occurs once needs no exception"

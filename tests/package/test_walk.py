@@ -1,4 +1,4 @@
-"""The walk of a change: few calls, and none that enters a module again from below."""
+"""The calls of one change: few, and none that enters a module again from below."""
 
 import ast
 import sys
@@ -16,12 +16,12 @@ from bonifiq_async import Effect
 PACKAGE = Path(bonifiq_async.__file__).parent
 
 MOST_CALLS = 70
-"""Python calls of one fresh change that goes well, each time that a coroutine goes on included."""
+"""Python calls of one fresh change that succeeds, each resumption of a coroutine included."""
 
 
 @define
 class Walk:
-    """What is called in the package: the calls, each with its depth, and those that enter a module again."""
+    """The calls within the package, each with its depth, and those that enter a module again."""
 
     calls: list[str] = field(factory=list)
     entered_again: list[str] = field(factory=list)
@@ -48,8 +48,8 @@ def module_of(frame: FrameType) -> str | None:
     return str(path.relative_to(PACKAGE)) if path.is_relative_to(PACKAGE) else None
 
 
-async def test_a_fresh_change_walks_down_and_comes_back_once(sandbox) -> None:
-    """On a connection that is there, with a ledger in memory.
+async def test_a_fresh_change_calls_downwards_and_returns_once(sandbox) -> None:
+    """On an open connection, with a ledger in memory.
 
     What a module above gives to one below may be called there: the reader of answers, and what says whether a
     request may leave. No frame of that module is waiting then.
@@ -64,7 +64,7 @@ async def test_a_fresh_change_walks_down_and_comes_back_once(sandbox) -> None:
         finally:
             sys.setprofile(None)
     assert outcome.effect is Effect.APPLIED
-    assert any("fast_path" in call for call in walk.calls), "it went the other way"
+    assert any("fast_path" in call for call in walk.calls), "it took the public path"
     assert walk.entered_again == []
     assert len(walk.calls) <= MOST_CALLS, "\n".join([f"{len(walk.calls)} calls", *walk.calls])
 
@@ -77,7 +77,7 @@ LARGER = {
     "cli/app.py check": "the declaration of a command and its options",
     "cli/app.py convert": "the declaration of a command and its options",
     "cli/app.py settle": "the declaration of a command and its options",
-    "_model/errors.py __init__": "what an error tells; each is optional",
+    "_model/errors.py __init__": "the attributes of an error; each is optional",
     "_policy/request.py prepare": "a request's parts, which are those of the value that it makes",
     "_transport/session.py __init__": "settings",
     "bonifiq/client.py __init__": "settings",
@@ -126,7 +126,7 @@ def test_every_function_fits_on_a_screen() -> None:
     assert {name: found for name, found in large.items() if name not in LARGER} == {}
 
 
-def test_no_exception_is_left_that_is_none() -> None:
+def test_every_exception_is_needed() -> None:
     large = {name for name, function in functions() if is_large(function)}
     assert LARGER.keys() - large == set()
 

@@ -1,4 +1,4 @@
-"""What is the same is written once: no two places of the package have the same statements."""
+"""Nothing is written twice: no two places of the package have the same statements."""
 
 import ast
 from collections import defaultdict
@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent.parent / "bonifiq_async"
 LINES = 6
-"""Lines of code, at least, of the statements that stand together."""
+"""The fewest lines of code that count as a repeat."""
 DEFENDED = {
     "bonifiq/client.py, raba7ni/client.py": "a client's options are written out: help and type checkers read "
     "them, and a local that holds an address is deleted in the frame that has it",
@@ -30,7 +30,7 @@ def is_thin(statement: ast.stmt) -> bool:
 
 
 def runs(block: list[ast.stmt]) -> Iterator[str]:
-    """Yield, from each statement of a block on, the fewest that have so many lines."""
+    """Yield, from each statement of a block on, the fewest statements that have so many lines."""
     for first in range(len(block)):
         lines = 0
         for last in range(first, len(block)):
@@ -40,7 +40,7 @@ def runs(block: list[ast.stmt]) -> Iterator[str]:
                 break
 
 
-def test_no_statements_stand_twice() -> None:
+def test_no_statements_are_repeated() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in sorted(PACKAGE.rglob("*.py")):
         for block in blocks(ast.parse(path.read_text("utf-8"))):
@@ -48,4 +48,4 @@ def test_no_statements_stand_twice() -> None:
                 places[run].append(path.relative_to(PACKAGE).as_posix())
     twice = {", ".join(files): run for run, files in places.items() if len(files) > 1}
     assert {files: run for files, run in twice.items() if files not in DEFENDED} == {}
-    assert DEFENDED.keys() <= twice.keys(), "what stands once needs no defence"
+    assert DEFENDED.keys() <= twice.keys(), "what is written once needs no exception"

@@ -1,4 +1,4 @@
-"""What is alive in the interpreter, as its garbage collector knows it: so a leak is seen from outside."""
+"""The live objects of the interpreter, by its garbage collector: a test sees a leak without private names."""
 
 import gc
 from collections import deque
@@ -10,7 +10,7 @@ HELD_IN = (dict, list, tuple, set, frozenset, deque, Mapping)
 
 
 def alive(kind: type[T]) -> list[T]:
-    """Return all that is of `kind`, once what nothing refers to is gone."""
+    """Return all objects of `kind`, after a garbage collection."""
     gc.collect()
     return [each for each in gc.get_objects() if issubclass(type(each), kind)]
 

@@ -1,4 +1,4 @@
-"""What stands where the session stands: the n-th request gets the n-th answer."""
+"""A stand-in for the session: the n-th request gets the n-th answer."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ REQUEST = prepare(operations.POINTS, "https://provider", {"customer_id": "ANA"})
 
 
 def answered(status: int = 200, *headers: tuple[str, str], body: bytes = POINTS) -> Evidence:
-    """Return what a complete answer leaves behind."""
+    """Return the evidence of a complete answer."""
     return Evidence(sent=True, requests=1, status=status, headers=headers, body=body)
 
 
@@ -32,7 +32,7 @@ def asks(seconds: object, status: int = 429) -> Evidence:
 
 
 class Wire:
-    """Stands where the session stands: the n-th request, counted from 1, gets the n-th answer."""
+    """A stand-in for the session: the n-th request, counted from 1, gets the n-th answer."""
 
     closed = False
 
@@ -62,7 +62,7 @@ def calls_over(
     policy: RetryPolicy = PATIENT,
     chance: Callable[[], float] | None = None,
 ) -> Calls:
-    """Return calls that go out on `wire`."""
+    """Return calls that are sent on `wire`."""
     limits = Timeouts(attempt=100.0, call=1_000.0)
     chance = chance or random.Random(7).random
     return Calls(

@@ -1,4 +1,4 @@
-"""A batch over a provider that lives in virtual time."""
+"""A batch over a provider in virtual time."""
 
 from virtual import (
     Client,
@@ -10,5 +10,5 @@ from bonifiq_async import CashbackBatch, FlowControl
 
 
 def batch_over(provider: Provider, flow: FlowControl, **settings: object) -> CashbackBatch:
-    """Return a batch that goes out to `provider`; `settings` are those of the client."""
+    """Return a batch that is sent to `provider`; `settings` are those of the client."""
     return CashbackBatch(Client(provider, **settings), flow=flow, runtime=runtime())

@@ -1,4 +1,4 @@
-"""A real browser, driven over its DevTools protocol: what a page asks for and says, and how it looks.
+"""A real browser, driven over its DevTools protocol: what a page loads, logs and shows.
 
 The protocol: chromedevtools.github.io/devtools-protocol.
 """
@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 @frozen
 class Seen:
-    """What a page did while it was open: the addresses that it asked for, and what the console said."""
+    """What a page did while it was open: the addresses that it loaded, and the console's messages."""
 
     requests: list[str] = field(factory=list)
     console: list[str] = field(factory=list)
@@ -42,7 +42,7 @@ class Tab:
         return (await self._until(lambda message: message.get("id") == number))["result"]
 
     async def visit(self, url: str) -> Seen:
-        """Open an address, and return what came of it, and of all that is done afterwards."""
+        """Open an address, and return what the page does from now on."""
         for domain in ("Page", "Network", "Log", "Runtime"):
             await self.ask(f"{domain}.enable")
         await self.ask("Page.navigate", url=url)
@@ -50,7 +50,7 @@ class Tab:
         return self.seen
 
     async def show(self, *, width: int, dark: bool = False) -> bool:
-        """Show the page in a window so wide, light or dark; say whether it fits there."""
+        """Show the page in a window of this width, light or dark; say whether it fits."""
         await self.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )
@@ -59,7 +59,7 @@ class Tab:
         return await self.value("document.documentElement.scrollWidth <= innerWidth") is True
 
     async def value(self, script: str) -> object:
-        """Return what an expression is in the page."""
+        """Return the value of an expression in the page."""
         return (await self.ask("Runtime.evaluate", expression=script))["result"].get("value")
 
     async def picture(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Tab:
         path.write_bytes(base64.b64decode(shot["data"]))
 
     async def paper(self, path: Path) -> None:
-        """Write the page into a PDF."""
+        """Write the page to a PDF file."""
         made = await self.ask("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)
         path.write_bytes(base64.b64decode(made["data"]))
 

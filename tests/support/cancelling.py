@@ -8,7 +8,7 @@ from typing import Any
 class CancelledAt:
     """Awaits `work`, and cancels the awaiting task at its `at`-th await point, counted from 0.
 
-    With `late` the cancellation comes in the very moment in which that point is about to go on.
+    With `late` the cancellation comes just as the task would continue from that point.
     `reached` says whether there was such a point.
     """
 
@@ -34,5 +34,5 @@ class CancelledAt:
             try:
                 thrown = None
                 yield waiting
-            except BaseException as error:  # noqa: BLE001 - handed on to where it belongs
+            except BaseException as error:  # noqa: BLE001 - raised in the awaited work
                 thrown = error

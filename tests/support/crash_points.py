@@ -1,4 +1,4 @@
-"""A child process that makes one change on the ledger `l` of its folder, and dies at a named point of it."""
+"""A child process that makes one change on the ledger `l` of its folder, and ends at a named point of it."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ CALLS = {
 
 
 async def dies(point: str, server: Sandbox | Raba7niSandbox, folder: Path) -> None:
-    """Have a child make its change at `server`, and die at `point`."""
+    """Have a child make its change at `server`, and end at `point`."""
     client, call = CALLS[type(server)]
     ended = await asyncio.to_thread(
         subprocess.run,

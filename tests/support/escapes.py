@@ -1,4 +1,4 @@
-"""The forms in which a text comes back over the wire: escaped, in Base64, in other letters."""
+"""The forms in which a provider may repeat a text: escaped, in Base64, in other characters."""
 
 import base64
 import html
@@ -11,7 +11,7 @@ Write = Callable[[str], str]
 
 
 def each(write: Callable[[int], str], *, every: int = 1) -> Write:
-    """Return what writes each byte of a text so, or every so-manieth."""
+    """Return a function that writes each byte of a text with `write`, or every n-th one."""
 
     def written(text: str) -> str:
         parts = (
@@ -24,7 +24,7 @@ def each(write: Callable[[int], str], *, every: int = 1) -> Write:
 
 
 def units(write: str) -> Write:
-    """Return what writes each unit of UTF-16 so."""
+    """Return a function that writes each UTF-16 unit with `write`."""
 
     def written(text: str) -> str:
         pairs = text.encode("utf-16-be")
@@ -34,7 +34,7 @@ def units(write: str) -> Write:
 
 
 def letters(write: Callable[[str], str]) -> Write:
-    """Return what writes each character so."""
+    """Return a function that writes each character with `write`."""
     return lambda text: "".join(map(write, text))
 
 

@@ -1,8 +1,8 @@
 # ruff: noqa: E501
-"""Files as people have them, and for each the right reading, or the right refusal: one table.
+"""Files as users have them, and for each the right reading, or the right refusal: one table.
 
-A case is what is in the file, or the name of one that LibreOffice wrote (see `office_files`); what is said of it;
-and its rows (line, customer, amount, key), the sentences told of rows, or the sentence that refuses the whole.
+A case is what is in the file, or the name of one that LibreOffice wrote (see `office_files`); its
+options; and its rows (line, customer, amount, key), the sentences on rows, or the sentence that refuses it.
 """
 
 import io
@@ -19,7 +19,7 @@ Change = tuple[int, str, str, str]
 
 @frozen
 class Case:
-    """A file, what is said of it, and what must come of it."""
+    """A file, the options, and the expected result."""
 
     content: bytes | None
     rows: Sequence[Change] = ()
@@ -93,7 +93,7 @@ def xlsx(
 ) -> bytes:
     """Return an .xlsx file of one sheet, whose XML is given; its cell styles have these number formats.
 
-    `book` stands behind the names of the sheets.
+    `book` follows the names of the sheets.
     """
     colon = f"{prefix}:" if prefix else ""
     body = f"<sheetData>{head}{''.join(rows)}</sheetData>{after}"
@@ -452,7 +452,7 @@ SHEETS: Mapping[str, Case] = {
             ),
         ],
     ),
-    # As programs write that calculate nothing, such as XlsxWriter and openpyxl.
+    # As written by programs that calculate nothing, such as XlsxWriter and openpyxl.
     "not-calculated.xlsx": Case(
         xlsx(
             row(2, number(2, "7"), reference='<c r="D2"><f>A2</f><v>0</v></c>'),
@@ -630,6 +630,6 @@ SAID = {
         [(2, "ana", "2000", "ADD-ana-2000-o1"), (3, "bia", "1234", "ADD-bia-1234-o2")],
     ),
 }
-"""Files of LibreOffice of which something is said."""
+"""Files of LibreOffice that need an option."""
 
 CASES = {**TEXTS, **SHEETS, **OFFICES}

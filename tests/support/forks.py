@@ -1,6 +1,6 @@
 """Runs the console command in many processes, forked from one that has imported it: each costs a tenth.
 
-A fork makes its standard streams anew as an interpreter does at its start, and ends as one does.
+A fork opens its standard streams as an interpreter does at its start, and ends as one does.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from console import Ended
 
 OUT, ERR = "stdout", "stderr"
 LOST = ("closed", "full", "gone")
-"""What a stream may be: closed, a full disk, a pipe that nobody reads any more."""
+"""What a stream may be: closed, a full disk, a pipe without a reader."""
 
 
 class Forks:
@@ -64,7 +64,7 @@ def _fork_and_wait() -> Mapping[str, object]:
 
 
 def _redirect(number: int, name: str, how: str | None) -> None:
-    """Make a descriptor what a shell would, and of it what an interpreter would."""
+    """Redirect a descriptor as a shell does, and open its stream as an interpreter does."""
     mode, flags = ("r", os.O_RDONLY) if number == 0 else ("w", os.O_WRONLY | os.O_APPEND)
     os.close(number)
     if how == "closed":
@@ -106,5 +106,5 @@ if __name__ == "__main__":
         ImportError
     ):  # what a newer typer imports, with pydantic, for the first argument
         import_module("typer._adapters")
-    gc.freeze()  # else each fork copies the heap when its collector looks through it
+    gc.freeze()  # else each fork copies the heap when its collector runs
     _run(**_fork_and_wait())

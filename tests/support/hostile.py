@@ -1,4 +1,4 @@
-"""A provider that lies, and texts that hide or that a terminal obeys."""
+"""A hostile provider, and texts with invisible characters or terminal commands."""
 
 import json
 import threading
@@ -11,17 +11,17 @@ from bonifiq_async import CashbackChange
 
 # Invisible: a bidirectional override, an isolate, a zero width space, separators, a soft hyphen, a tag.
 HIDING = "\u202e\u2066\u200b\u2028\u2029\xad\U000e0041"
-# Obeyed: an OSC that names the window, a colour, a C1 control, a line feed that makes a line of its own.
+# Terminal commands: an OSC that names the window, a colour, a C1 control, a line feed.
 OBEYED = "\x1b]0;owned\x07\x1b[31m\x9b2J\r\nDONE: all applied\x7f\x00"
 KEY = "k\u2028\u2029\ue000k"
-"""The same in a key, which is refused with more in it."""
+"""The same in a key, which is refused with other invisible characters."""
 HOSTILE = f"[bold]x[/bold]{HIDING}{OBEYED}"
 NAME = f"f{HOSTILE}".replace("\x00", "").replace("/", "")
 """What a file may be called."""
 
 
 def raw(text: str) -> list[str]:
-    """Return the characters of a screen that none may have."""
+    """Return the characters that no screen may have."""
     return [char for char in text if not char.isprintable() and char != "\n"]
 
 
@@ -37,7 +37,7 @@ WARNING = ENVELOPE | {
     "Severity": 1,
     "Result": {"CustomerExists": True},
 }
-NOES = {
+REFUSALS = {
     "refused": (400, json.dumps(ENVELOPE).encode()),
     "refused with 200": (200, json.dumps(ENVELOPE).encode()),
     "credentials": (401, json.dumps(ENVELOPE).encode()),
@@ -56,7 +56,7 @@ Answer = tuple[int, bytes]
 
 @contextmanager
 def provider(answer: Callable[[str], Answer]) -> Iterator[str]:
-    """Serve what `answer` says of each path; gives the base URL."""
+    """Serve what `answer` returns for each path; gives the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -98,5 +98,5 @@ def environment(url: str) -> dict[str, str]:
 
 
 def change(name: str = f"c{HIDING}") -> CashbackChange:
-    """Return a change whose every text hides something."""
+    """Return a change with such characters in every text."""
     return CashbackChange(name, Decimal(1), f"r{HIDING}", KEY)

@@ -41,11 +41,11 @@ ORDER = [
 LEVEL = {package: level for level, package in enumerate(ORDER)}
 PROVIDERS = set(PACKAGES_OF_PROVIDERS)
 EDGES = {"files": "files", "evidence": "files", "commands": "files", "sandbox": "sandbox"}
-"""What a provider's folder has for the command line and for the sandbox, and its row: above the library."""
+"""The parts of a provider's folder for the command line and the sandbox, and its row: above the library."""
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where a statement has statements; no expression imports."""
 FACES = {"", "sandbox"}
-"""Packages that offer names of packages above them: for type checkers alone, and imported when asked for."""
+"""Packages that export names of packages above them: for type checkers alone, and imported on first use."""
 
 
 def name_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What may become of a ledger's files while it is open, or after its process was killed."""
+"""What may happen to a ledger's files while it is open, or after its process was killed."""
 
 import signal
 import sqlite3
@@ -28,7 +28,7 @@ asyncio.run(main())
 
 
 def killed(path: Path, count: int) -> Path:
-    """Write so many changes in a process that is killed then; return the ledger, whose log is not empty."""
+    """Write `count` changes in a process that is then killed; return the ledger, whose log is not empty."""
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path), str(count)], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert path.with_name(f"{path.name}-wal").stat().st_size > 0
@@ -50,13 +50,13 @@ AWAY: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def by_hand(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
-    """Do in the file what another program does: on a connection of its own, in one transaction."""
+    """Change the file as another program does: on a connection of its own, in one transaction."""
     with closing(sqlite3.connect(path, timeout=10)) as database, database:
         return database.execute(statement, values).fetchall()
 
 
 def commits(path: Path) -> int:
-    """Return how many transactions the log of an open ledger holds, as the format of the log has it.
+    """Return how many transactions the log of an open ledger holds, by the format of the log.
 
     A frame that ends one says how many pages the file has then; others say 0 (sqlite.org/walformat.html). A
     ledger begins its log anew after its first commit.

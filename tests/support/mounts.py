@@ -1,4 +1,4 @@
-"""Mounts that end with the process that made them, whatever ends it: they are in a namespace of its own."""
+"""Mounts that end with the process that made them, however it ends: they are in a namespace of its own."""
 
 import ctypes
 import functools
@@ -17,7 +17,7 @@ CLONE_NEWNS = 0x00020000
 
 @functools.cache
 def _alone() -> bool:
-    """Leave the mounts of the machine for some of our own, and say whether that is allowed."""
+    """Enter a mount namespace of the process's own, and say whether that is allowed."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         return False
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:

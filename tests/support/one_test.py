@@ -1,4 +1,4 @@
-"""Tables of cheap rows as one test: it tries them all, and names each row that does not hold."""
+"""Tables of cheap rows as one test: it tries them all, and names each row that fails."""
 
 import functools
 import inspect
@@ -34,7 +34,7 @@ def one_test(check: Check) -> Check:
                 failed.append(error)
         assert number, "a table without rows tries nothing"
         if failed:
-            raise BaseExceptionGroup(f"{len(failed)} of {number} rows do not hold", failed)
+            raise BaseExceptionGroup(f"{len(failed)} of {number} rows failed", failed)
 
     signature = inspect.signature(check)
     given = {name for mark in tables for name in _names(mark.args[0])}

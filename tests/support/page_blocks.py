@@ -39,7 +39,7 @@ PORT = re.compile(r"127\.0\.0\.1:\d+")
 
 
 SET_UP = re.compile(r"python3 -m venv .*|\. \.venv/bin/activate( && )?")
-"""Commands that are the part of the continuous check and of `test_contributing.py`."""
+"""Commands that the continuous check and `test_contributing.py` run."""
 
 
 @frozen
@@ -52,7 +52,7 @@ class Block:
     title: str
     code: str
     follows: bool
-    """Whether nothing stands between it and the block before it."""
+    """Whether it follows the block before it without text between."""
 
     @property
     def place(self) -> str:
@@ -195,7 +195,7 @@ def commands(block: Block) -> Iterator[tuple[str, str | None]]:
 
 
 def same(where: str, shown: str, printed: str) -> None:
-    """Compare what a page shows with what is printed; how the blanks are spread does not count."""
+    """Compare what a page shows with what is printed; the number of blanks does not count."""
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     wanted, got = (PORT.sub("127.0.0.1:8080", text) for text in (shown, printed))
     assert doctest.OutputChecker().check_output(wanted, got, flags), f"{where}\nprints:\n{printed}"

@@ -1,4 +1,4 @@
-"""Changes as a ledger gives them, made up."""
+"""Changes as a ledger gives them, for tests."""
 
 from decimal import Decimal
 
@@ -29,5 +29,5 @@ _CHANGE = Recorded(
 
 
 def recorded(state: State = State.APPLIED, **other: object) -> Recorded:
-    """Return a change of one real for ana, as a run has applied it, but for what is said."""
+    """Return a change of one real for ana, as a run has applied it, except for the given attributes."""
     return evolve(_CHANGE, state=state, **other)

@@ -1,6 +1,6 @@
-"""The providers of the registry behind one face, so that a behaviour is written once and run for each.
+"""The providers of the registry behind one interface, so that a behaviour is written once and run for each.
 
-A provider says the rest in `side.py`, in the folder of the tests that has the name of its package.
+A provider gives the rest in `side.py`, in the folder of the tests that has the name of its package.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ class Side(ABC):
 
     `path` begins the paths of `change` and `read`; `yes` and `balance` are whole answers to them.
     `replays` says whether a repeat is answered like the first, where the provider counts it once. `unsent`
-    are the credentials that do not stand on the wire as they are.
+    are the credentials that are not on the wire in plain text.
     """
 
     path: bytes
@@ -52,7 +52,7 @@ class Side(ABC):
         return len(server.books.effects(self.change(reference).change_key))
 
     def moves(self, amount: Decimal) -> Decimal:
-        """Return by how much a change of `amount` moves a balance."""
+        """Return the difference that a change of `amount` makes in a balance."""
         return amount
 
     def change_with_secrets(self) -> object:
@@ -70,7 +70,7 @@ class Side(ABC):
 
     @property
     def adapter(self) -> FileAdapter:
-        """What the command line knows of it."""
+        """Its adapter for the command line."""
         return adapter_for(self.name)
 
     @property
@@ -85,7 +85,7 @@ class Side(ABC):
 
     @property
     def repeated(self) -> Effect:
-        """What comes of a change in doubt that is made again."""
+        """The effect of a repeated change in doubt."""
         done = Effect.APPLIED if self.replays else Effect.ALREADY_APPLIED
         return done if self.repeats else Effect.UNKNOWN
 
@@ -96,13 +96,13 @@ class Side(ABC):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be shown nowhere of `credentials` and `change_with_secrets`."""
+        """The secrets of `credentials` and `change_with_secrets`, which must not be shown anywhere."""
         kept = tuple(secret.reveal() for secret in self.credentials().secrets())
         return (*kept, *self.secrets_of_a_change)
 
     @property
     def shown_on_the_wire(self) -> tuple[str, ...]:
-        """Those of the secrets that stand on the wire as they are."""
+        """Those of the secrets that are on the wire in plain text."""
         hidden = {getattr(self.credentials(), name) for name in self.unsent}
         return tuple(secret for secret in self.secrets if secret not in hidden)
 

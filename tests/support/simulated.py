@@ -21,7 +21,7 @@ AT_ONCE = 0.001
 
 
 class Model(Protocol):
-    """A provider that has the `share` of its capacity."""
+    """A provider with the `share` of its capacity."""
 
     def answer(self, now: float, at_once: int, share: float) -> Answer: ...
 
@@ -30,7 +30,7 @@ class Model(Protocol):
 
 @define
 class Bucket:
-    """Takes `rate` a second, with `burst` seconds' worth saved up; 429 beyond, with a Retry-After or not."""
+    """Accepts `rate` a second, and saves up `burst` seconds of it; 429 beyond, with a Retry-After or not."""
 
     rate: float
     burst: float
@@ -57,7 +57,7 @@ class Bucket:
 
 @define
 class Seats:
-    """Takes so many at once; 503 beyond."""
+    """Accepts a number at once; 503 beyond."""
 
     seats: int
     takes: float = 0.05
@@ -70,7 +70,7 @@ class Seats:
 
 
 class Queue(Seats):
-    """Takes any number at once, the slower the more there are."""
+    """Accepts any number at once, the slower the more there are."""
 
     def answer(self, now: float, at_once: int, share: float) -> Answer:
         return 200, None, self.takes * max(1.0, at_once / (self.seats * share))
@@ -81,7 +81,7 @@ Noise = Callable[[float], Answer | None]
 
 
 def failing(status: int, share: float) -> Noise:
-    """Return what fails so many requests with `status`."""
+    """Return a rule that fails this share of requests with `status`."""
     return lambda chance: (status, None, 0.02) if chance < share else None
 
 
@@ -118,7 +118,7 @@ class Simulation:
         self._chance = random.Random(self.seed)
 
     def run(self, seconds: float) -> Self:
-        """Simulate so many seconds."""
+        """Simulate some seconds."""
         self._let_in()
         while self._events and self._events[0][0] < seconds:
             self._now, _, happens = heapq.heappop(self._events)
@@ -129,13 +129,13 @@ class Simulation:
         return self
 
     def used(self, since: int, until: int) -> float:
-        """Return what was taken in those seconds, as a share of what the provider would have taken."""
+        """Return the accepted requests of those seconds, as a share of the provider's capacity."""
         seconds = range(since, until)
         allowed = sum(self.model.allows(self._share(second)) for second in seconds)
         return sum(self.taken[second] for second in seconds) / allowed
 
     def turned_away(self, since: int, until: int) -> float:
-        """Return what was turned away in those seconds, as a share of all requests."""
+        """Return the refused requests of those seconds, as a share of all requests."""
         seconds = range(since, until)
         away = sum(self.away[second] for second in seconds)
         return away / max(1, away + sum(self.taken[second] for second in seconds))

@@ -1,4 +1,4 @@
-"""A server in a thread that talks on its connections also when nothing was asked."""
+"""A server in a thread that can write on its connections without a request."""
 
 import contextlib
 import select
@@ -15,14 +15,14 @@ from aiohttp import connector
 from conftest import http
 
 Answer = Callable[[bytes], bytes]
-"""Returns what is answered to a request's body."""
+"""Returns the answer to the body of a request."""
 
 
 class TalkingServer:
-    """Serves each connection in a thread of its own: it can speak while a client's loop does not turn.
+    """Serves each connection in a thread of its own: it can write while a client's loop is blocked.
 
     `answer` gives the bytes for a request's body. `reached` are the bodies, each with its connection's
-    number, `heads` what came before them. With `context` it speaks TLS. It begins with a `greeting`, and
+    number, `heads` what came before them. With `context` it uses TLS. It begins with a `greeting`, and
     reads at most so many requests (`reads`) on a connection, whose receive buffer is then small.
     """
 
@@ -51,7 +51,7 @@ class TalkingServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its base URL."""
         scheme = "http" if self._context is None else "https"
         return f"{scheme}://localhost:{self._port}"
 
@@ -95,7 +95,7 @@ class TalkingServer:
         while True:
             try:
                 line, _ = self._listener.accept()
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is pushed is there at once
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pushed bytes arrive at once
             except OSError:
                 return
             self.lines.append(line)
@@ -114,7 +114,7 @@ class TalkingServer:
             if self._reads is not None:
                 self._over.wait(10)
         except (OSError, ValueError):
-            pass  # the client left, or the test has ended
+            pass  # the client closed, or the test has ended
         finally:
             line.close()
 
@@ -137,25 +137,25 @@ class TalkingServer:
         select.select([line], [], [])
         with self._speaking:
             if not (more := line.recv(65_536)):
-                raise ConnectionResetError("the client left")
+                raise ConnectionResetError("the client closed")
         return more
 
 
 def answers(*bodies: bytes, status: str = "200 OK") -> Answer:
-    """Return what answers with each of `bodies` in turn, and with the last for ever."""
+    """Return a function that answers with each of `bodies` in turn, and then with the last."""
     left = list(bodies)
     return lambda _: http(left.pop(0) if len(left) > 1 else left[0], status=status)
 
 
 def trust(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have clients trust an authority, and no other."""
+    """Let clients trust an authority, and no other."""
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     monkeypatch.setattr(connector, "_SSL_CONTEXT_VERIFIED", trusting)
 
 
 def speaking(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return how a server speaks that has a certificate."""
+    """Return the TLS context of a server with a certificate."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(made)
     return made

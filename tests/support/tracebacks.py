@@ -1,4 +1,4 @@
-"""Tracebacks as tools show them that report errors: with the locals of every frame."""
+"""Tracebacks as error reporting tools show them: with the locals of every frame."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from rich.traceback import Trace, Traceback
 def rendered(error: BaseException) -> str:
     """Return what rich shows of a traceback with locals, as wide and as deep as it can, without its frames.
 
-    To draw those costs a hundred times what the words do, and may break a word that is looked for.
+    Frames cost a hundred times as much to draw as the text, and may break a word that the test searches.
     """
     trace = Traceback.extract(
         type(error),

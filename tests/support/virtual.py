@@ -1,4 +1,4 @@
-"""Virtual time: a loop whose clock passes only while everybody waits, and a provider that lives in it."""
+"""Virtual time: a loop whose clock advances only while every task waits, and a provider in it."""
 
 import asyncio
 import contextlib
@@ -39,15 +39,15 @@ POLICY = RetryPolicy()
 
 
 LONGEST = 60
-"""Seconds, of this world, that a test in virtual time may take: one that spins must not hang the others."""
+"""Real seconds that a test in virtual time may take: one that spins must not block the others."""
 
 
 class Stuck(BaseException):
-    """Everybody waits, and nothing will ever wake anybody; or somebody never waits at all."""
+    """Every task waits, and no timer or event can wake one; or a task never waits at all."""
 
 
 class _Instant(selectors.SelectSelector):
-    """Waits for no file; what it should have waited is added to the time."""
+    """Does not wait; the timeout is added to the time instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _Instant(selectors.SelectSelector):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Its clock is that of its selector, so that timeouts and sleeps come at once, in order."""
+    """Its clock is that of its selector, so that timeouts and sleeps end at once, in order."""
 
     def __init__(self) -> None:
         self._instant = _Instant()
@@ -76,7 +76,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 @contextlib.contextmanager
 def _alarm(rings: Callable[..., None]) -> Iterator[None]:
-    """Ring when a test takes too long; Windows has no such clock."""
+    """Raise when a test takes too long; Windows has no such timer."""
     if sys.platform == "win32":
         yield
         return
@@ -114,12 +114,12 @@ def now() -> float:
 
 
 def stands_still(seconds: float) -> None:
-    """Hold the running loop up for so long."""
+    """Block the running loop for this time."""
     asyncio.get_running_loop().skip(seconds)
 
 
 def runtime(seed: int = 7) -> Runtime:
-    """Return the running loop's time as what a client takes from its surroundings."""
+    """Return the runtime of a client: the time of the running loop, and seeded random numbers."""
     loop = asyncio.get_running_loop()
     return Runtime(loop.time, lambda: EPOCH + loop.time(), asyncio.sleep, random.Random(seed).random)
 
@@ -143,13 +143,13 @@ USED = b'{"HasError":true,"Severity":2,"CodeName":"ChangeKeyAlreadyUsed","ErrorM
 GOOD = Evidence(sent=True, requests=1, status=200, body=CHANGED)
 """It is applied."""
 DOWN = Evidence(sent=False, requests=0, failure=Failure.CONNECT)
-"""Nobody listens."""
+"""The connection is refused."""
 SILENT = Evidence(sent=True, requests=1, failure=Failure.TIMEOUT)
-"""The request was heard, and is answered by nothing for as long as is waited."""
+"""The request was read, and gets no answer however long the client waits."""
 
 
 def status(code: int, asked: float | None = None) -> Evidence:
-    """Return an answer that says no; `asked` is its Retry-After."""
+    """Return a refusal; `asked` is its Retry-After."""
     headers = () if asked is None else (("Retry-After", str(asked)),)
     return Evidence(sent=True, requests=1, status=code, headers=headers, body=b"{}")
 
@@ -158,10 +158,10 @@ Answers = Callable[["Provider", str], Evidence]
 
 
 class Provider:
-    """Stands where the session stands, with books: `answers` is asked for each request.
+    """A stand-in for the session, with books: `answers` is called for each request.
 
     `arrivals` are the times and keys of the requests on the wire, `tried` those of all attempts;
-    `applied` counts effects by key. Answers take `takes` seconds, give or take a half.
+    `applied` counts effects by key. Answers take `takes` seconds, plus or minus a half.
     """
 
     closed = False

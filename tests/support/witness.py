@@ -1,4 +1,4 @@
-"""A server that bears witness: when the first byte of each request came, and over how many connections."""
+"""A server that records when the first byte of each request came, and over how many connections."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ Answer = Callable[[int, bytes], AsyncIterator[bytes]]
 
 
 def good(head: bytes) -> bytes:
-    """Return the provider's yes to the request with this head."""
+    """Return the provider's success for the request with this head."""
     method, path, _ = head.split(b" ", 2)
     said = next(side for side in sides() if side.path in path)
     return said.balance if method == b"GET" else said.yes
@@ -45,13 +45,13 @@ class Witness:
 
 
 @define
-class Heard:
-    """The moment in which the first answer's head was written, and whether it was."""
+class HeadSent:
+    """The time at which the head of the first answer was written, and whether it was."""
 
     at: float = float("inf")
 
     def now(self) -> None:
-        """Note the moment."""
+        """Record the time."""
         self.at = time.monotonic()
 
 
@@ -86,7 +86,7 @@ async def serving(
         try:
             await talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client left, or the test has ended
+            pass  # the client closed, or the test has ended
         finally:
             writer.close()
 
@@ -102,7 +102,7 @@ async def serving(
 
 @contextlib.asynccontextmanager
 async def delaying(port: int, lets: Callable[[int], Awaitable[object]]) -> AsyncIterator[int]:
-    """Pass connections on to `port`, each when `lets` returns for its number: handshakes take so long."""
+    """Pass connections on to `port`, each when `lets` returns for its number: its handshake waits."""
     count = 0
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -126,5 +126,5 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def at(url: str, side: Side) -> SimpleNamespace:
-    """Return what `sides` takes for a sandbox: where the server is, and credentials."""
+    """Return what a side accepts as a sandbox: the address of the server, and credentials."""
     return SimpleNamespace(url=url, credentials=side.credentials())

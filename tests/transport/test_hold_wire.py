@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 from conftest import delivery_of, fast, http, until
 from sides import Client, Side, side_of, sides
-from witness import Heard, Witness, at, certificate, delaying, good, serving, trusting
+from witness import HeadSent, Witness, at, certificate, delaying, good, serving, trusting
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, Outcome, RetryAfterTooLong, Timeouts
 from bonifiq_async._transport import session
@@ -44,7 +44,7 @@ def is_held(client: Client) -> bool:
     return delivery_of(client).hold.until > float("-inf")
 
 
-def none_within_the_hold(witness: Witness, received: Heard) -> None:
+def none_within_the_hold(witness: Witness, received: HeadSent) -> None:
     """Check that none of the requests after the first arrived before the hold was over."""
     early = [arrival - received.at for arrival in witness.arrivals[1:] if arrival < received.at + ASKED]
     assert not early, f"{len(early)} of {len(witness.arrivals)} came {early} s after the head of the answer"
@@ -67,7 +67,7 @@ def all_went_well(side: Side, results: list[object], *, asked: int) -> None:
 @kinds
 async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) -> None:
     """The body comes slowly; calls that begin meanwhile wait."""
-    received, over = Heard(), asyncio.Event()
+    received, over = HeadSent(), asyncio.Event()
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
         if number:
@@ -101,7 +101,7 @@ BRIEF = 0.3
 @pytest.mark.parametrize("status", [302, 403, 408, 409, 413, 425, 500, 502, 504], ids=str)
 async def test_a_wait_is_kept_by_all_whatever_the_status(status: int) -> None:
     """Both paths of a request read it from the head."""
-    received = Heard()
+    received = HeadSent()
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
         if number == 0:
@@ -141,7 +141,9 @@ class Handshakes:
 
 
 @contextlib.asynccontextmanager
-async def slow(handshakes: Handshakes, folder: Path, received: Heard) -> AsyncIterator[tuple[str, Witness]]:
+async def slow(
+    handshakes: Handshakes, folder: Path, received: HeadSent
+) -> AsyncIterator[tuple[str, Witness]]:
     """Serve TLS with such handshakes; the first request is asked to wait."""
 
     async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
@@ -173,7 +175,7 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
     side: Side, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight calls connect; one is asked to wait before the others are ready: they wait, and lose nothing."""
-    received, handshakes = Heard(), Handshakes(8)
+    received, handshakes = HeadSent(), Handshakes(8)
     async with slow(handshakes, tmp_path, received) as (url, witness):
         trust(tmp_path, monkeypatch)
         async with side.client(at(url, side)) as client:
@@ -192,7 +194,7 @@ async def test_nothing_is_written_when_a_hold_came_during_the_handshake(
 @kinds
 async def test_a_borrowed_session_writes_nothing_within_a_hold(side: Side, kind: str, tmp_path: Path) -> None:
     """It gets its connections back."""
-    received, handshakes = Heard(), Handshakes(8)
+    received, handshakes = HeadSent(), Handshakes(8)
     async with slow(handshakes, tmp_path, received) as (url, witness):
         connector = aiohttp.TCPConnector(ssl=trusting(tmp_path))
         async with (
@@ -216,7 +218,7 @@ async def test_a_hold_that_the_deadline_does_not_allow_ends_what_is_connecting(
     side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was sent, and no attempt is reported."""
-    received, handshakes = Heard(), Handshakes(6)
+    received, handshakes = HeadSent(), Handshakes(6)
     async with slow(handshakes, tmp_path, received) as (url, witness):
         trust(tmp_path, monkeypatch)
         limits = Timeouts(connect=5.0, attempt=5.0, call=5.0)
