@@ -57,7 +57,7 @@ def write(path: Path, changes: int) -> None:
 
 
 def run(options: argparse.Namespace, changes: int, folder: Path) -> Run:
-    """Apply a file of so many changes, each of which must be applied with one request."""
+    """Apply a file of `changes` changes, each of which must be applied with one request."""
     file, out = folder / f"{changes}.csv", folder / f"{changes}.jsonl"
     write(file, changes)
     line = [sys.executable, "-m", "bonifiq_async", "apply", str(file), "--yes", "--json", "--out", str(out)]

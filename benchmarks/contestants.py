@@ -53,7 +53,7 @@ def sees(balance: object) -> None:
 
 @asynccontextmanager
 async def single(url: str, width: int) -> AsyncIterator[Drive]:
-    """Ours, one call for each change."""
+    """This client, one call for each change."""
     from bonifiq_async import BasicCredentials, BonifiQClient, CashbackChange, PoolLimits
 
     pool = PoolLimits(connections=width)
@@ -76,7 +76,7 @@ async def single(url: str, width: int) -> AsyncIterator[Drive]:
 
 
 def batch(durable: bool) -> Opened:
-    """Ours, as a batch, with a ledger in memory or in a file."""
+    """This client, as a batch, with a ledger in memory or in a file."""
 
     @asynccontextmanager
     async def opened(url: str, width: int) -> AsyncIterator[Drive]:
@@ -120,7 +120,7 @@ def batch(durable: bool) -> Opened:
 
 @asynccontextmanager
 async def bare(url: str, width: int) -> AsyncIterator[Drive]:
-    """The measure: aiohttp by hand."""
+    """The measure: aiohttp without a client library."""
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=width)
@@ -189,7 +189,7 @@ async def with_aiohttp_retry(url: str, width: int) -> AsyncIterator[Drive]:
 
 @asynccontextmanager
 async def with_httpx(url: str, width: int) -> AsyncIterator[Drive]:
-    """Httpx by hand."""
+    """Httpx without a client library."""
     import httpx
 
     limits = httpx.Limits(max_connections=max(100, width), max_keepalive_connections=20)
@@ -289,7 +289,7 @@ CONTESTANTS = (
         "openapi-python-client",
     ),
 )
-"""The second bare aiohttp shows what the method itself cannot tell apart."""
+"""The second bare aiohttp shows which differences the method itself cannot distinguish."""
 BY_NAME = {contestant.name: contestant for contestant in CONTESTANTS}
 
 

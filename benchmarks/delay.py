@@ -1,4 +1,4 @@
-"""How late the event loop is while a batch runs: what a web service beside it would feel.
+"""How late the event loop is while a batch runs, as a web service on the same loop would notice.
 
 A watcher asks to be woken every millisecond and notes by how much that is too late. Each way runs in a
 process of its own: bare aiohttp, whose loop is as late as that many answers at once make it; a batch
@@ -65,7 +65,7 @@ async def _watched(
 
 
 def measured(name: str, url: str, changes: int, width: int) -> Lateness:
-    """Make so many changes in a new loop, and return how late it was."""
+    """Make `changes` changes in a new loop, and return how late it was."""
     return asyncio.run(_measured(name, url, changes, width))
 
 

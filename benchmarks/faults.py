@@ -77,7 +77,7 @@ def changes(count: int) -> Iterator[CashbackChange]:
 
 
 def apply(way: str, url: str, count: int, width: int) -> tuple[float, dict[str, int]]:
-    """Apply so many changes in this process; return its seconds of CPU, and the changes by effect."""
+    """Apply `count` changes in this process; return its seconds of CPU, and the changes by effect."""
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
     logging.getLogger("bonifiq_async").propagate = False
     return asyncio.run(_apply(way, url, count, width))

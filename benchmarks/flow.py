@@ -1,4 +1,4 @@
-"""How close a batch comes to what a provider takes, and how many requests are turned away on the way.
+"""How close a batch comes to a provider's capacity, and how many requests are refused on the way.
 
 Providers in real time: a rate limit (429 with Retry-After), a limit of requests at once (503), latency
 that rises with load, and both limits halved and restored. Each is tried with the adaptive limit and with
@@ -38,7 +38,7 @@ from bonifiq_async.batch import gate
 from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 
 SETTLING = 3.0
-"""Seconds at the beginning that do not count for the share of requests turned away."""
+"""Seconds at the beginning that do not count for the share of refused requests."""
 DISTURBED = 0.02
 """A run is marked when the host kept more than this share of the time for others."""
 ADAPTING = 10.0
@@ -50,7 +50,7 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 @define
 class Bucket:
-    """A token bucket: `rate` a second, with `burst` seconds' worth saved up; answers after 20 ms."""
+    """A token bucket: `rate` a second, with up to `burst` seconds of it saved; answers after 20 ms."""
 
     rate: float
     burst: float
@@ -58,7 +58,7 @@ class Bucket:
     last: float = 0.0
 
     def answer(self, now: float, at_once: int, capacity: float) -> tuple[bytes, float]:
-        """Return the answer and the seconds that it takes; `capacity` is the share that is there now."""
+        """Return the answer and the seconds that it takes; `capacity` is its present share."""
         rate = self.rate * capacity
         self.tokens = min(rate * self.burst, self.tokens + (now - self.last) * rate)
         self.last = now
@@ -68,13 +68,13 @@ class Bucket:
         return REPLY, 0.02
 
     def allows(self, capacity: float) -> float:
-        """Return the changes a second that it takes."""
+        """Return the changes a second that it accepts."""
         return self.rate * capacity
 
 
 @define
 class Seats:
-    """So many requests at once, of 50 ms each; 503 beyond."""
+    """A number of requests at once, of 50 ms each; 503 beyond."""
 
     seats: int
 
@@ -111,7 +111,7 @@ class Case:
     steps: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
 
     def capacity(self, elapsed: float) -> float:
-        """Return the share of capacity that is there."""
+        """Return the present share of capacity."""
         return next(share for since, share in reversed(self.steps) if elapsed >= since)
 
 
@@ -144,7 +144,7 @@ class Seen:
 
 
 def serve(line: Connection, case: Case) -> None:
-    """Serve `case` until `line` speaks, then say what was seen."""
+    """Serve `case` until `line` has a message, then send what was counted."""
     seen, at_once, began = Seen(), 0, None
 
     def answer(protocol: Requests) -> None:
@@ -164,25 +164,25 @@ def serve(line: Connection, case: Case) -> None:
             seen.lateness += time.monotonic() - due
         protocol.reply(reply)
 
-    async def until_told() -> None:
+    async def until_asked_to_end() -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Requests(answer), "127.0.0.1", 0)
         line.send(server.sockets[0].getsockname()[1])
         await loop.run_in_executor(None, line.recv)
         line.send((dict(seen.taken), dict(seen.turned_away), seen.late))
 
-    asyncio.run(until_told())
+    asyncio.run(until_asked_to_end())
 
 
 class Fixed(AdaptiveLimit):
-    """A limit that never moves."""
+    """A limit that never changes."""
 
     def saw(self, *_: object, **__: object) -> None:
         """Learn nothing."""
 
 
 async def drive(port: int, seconds: float, fixed: int | None) -> None:
-    """Apply changes for so long."""
+    """Apply changes for `seconds`."""
     flow = FlowControl(fixed or MOST, initial=fixed or 8)
     adaptation, gate.AdaptiveLimit = gate.AdaptiveLimit, Fixed if fixed else AdaptiveLimit  # type: ignore[misc]
     client = BonifiQClient(
@@ -212,7 +212,7 @@ def changes() -> Iterator[CashbackChange]:
 
 @frozen
 class Figures:
-    """What came of one run: shares of what the provider allowed, and of all requests; `late` in seconds."""
+    """The result of one run: shares of what the provider allowed, and of all requests; `late` in seconds."""
 
     used: float
     turned_away: float

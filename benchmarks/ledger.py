@@ -46,7 +46,7 @@ class Line:
 
 
 def intents(count: int) -> list[Intent]:
-    """Return so many changes, as the client makes them."""
+    """Return `count` changes, as the client makes them."""
     made = []
     for number in range(count):
         customer, key = f"c{number % 20_000}", f"ADD-c{number % 20_000}-10.5-order%2D{number}"
@@ -67,7 +67,7 @@ async def spread(changes: Sequence[Intent], in_flight: int, ledger: Ledger, *, k
             ruling = await ledger.claim(intent, lease=90, repeatable=True)
             assert isinstance(ruling, Settled if known else Granted)
             if isinstance(ruling, Granted):
-                await asyncio.sleep(0)  # as a send would, it gives the others a turn
+                await asyncio.sleep(0)  # as a send does, it gives the others a turn
                 assert await ledger.end(intent, ruling.fence, APPLIED)
 
     began, cpu = time.perf_counter(), time.process_time()
@@ -120,7 +120,7 @@ def main() -> None:
     lines = []
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for in_flight in options.in_flight:
-            # One at a time, each waits for the disk twice: fewer of them tell as much.
+            # One at a time, each waits for the disk twice: fewer are enough.
             count = options.changes if in_flight > 1 else options.changes // 20
             lines.append(line(in_flight, intents(count), options.runs, Path(folder)))
     if options.json:

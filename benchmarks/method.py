@@ -30,7 +30,7 @@ from provider import REPLY, Requests, history
 T = TypeVar("T")
 
 NOISY = 0.15
-"""A figure whose runs lie further apart than this share of their median is marked."""
+"""A figure whose runs differ by more than this share of their median is marked."""
 MARK = "~"
 MARKED = f"{MARK} marks a noisy figure: its runs lie more than {NOISY:.0%} of their median apart."
 MAXRSS = 1 if sys.platform == "darwin" else 1024
@@ -60,7 +60,7 @@ class Figure:
 
     @property
     def spread(self) -> float:
-        """How far the runs lie apart, as a share of the median."""
+        """The range of the runs, as a share of the median."""
         return (self.high - self.low) / self.median if self.median else 0.0
 
     @property
@@ -180,7 +180,7 @@ def command(
 
 @frozen
 class Faults:
-    """How many requests fail: from so many seconds after the first request on, such a share.
+    """How many requests fail: this share, from some seconds after the first request on.
 
     Half of them are answered with 503, half are read and never answered: the connection is closed.
     `outright` makes all of them 503.
@@ -194,7 +194,7 @@ UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
 def _serve(line: Connection, faults: Faults, core: int | None) -> None:
-    """Serve until `line` closes; answer it with the number of requests whenever it speaks."""
+    """Serve until `line` closes; answer each message on it with the number of requests."""
     pin(core)
     chance, seen, long = random.Random(1).random, 0, history()
     began = 0.0
@@ -217,7 +217,7 @@ def _serve(line: Connection, faults: Faults, core: int | None) -> None:
         else:
             each.close()
 
-    async def until_told() -> None:
+    async def until_asked_to_end() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 
         def asked() -> None:
@@ -242,12 +242,12 @@ def _serve(line: Connection, faults: Faults, core: int | None) -> None:
         await over.wait()
 
     with asyncio.Runner(loop_factory=loops().get("uvloop")) as runner:
-        runner.run(until_told())
+        runner.run(until_asked_to_end())
 
 
 @frozen
 class Provider:
-    """A provider that runs: where it is, and how many requests it has seen."""
+    """A running provider: its address, and how many requests it has got."""
 
     url: str
     line: Connection
@@ -276,11 +276,11 @@ def provider(faults: Faults = Faults()) -> Iterator[Provider]:
 
 def _work(line: Connection, core: int | None) -> None:
     pin(core)
-    while (told := line.recv()) is not None:
-        function, args = told
+    while (task := line.recv()) is not None:
+        function, args = task
         try:
             line.send((True, function(*args)))
-        except Exception:  # noqa: BLE001 - it is raised again where it was asked for
+        except Exception:  # noqa: BLE001 - it is raised again in the calling process
             line.send((False, traceback.format_exc()))
 
 
@@ -297,7 +297,7 @@ class Worker:
     def __init__(self, folder: str | None = None) -> None:
         self._line, there = SPAWN.Pipe()
         self._process = SPAWN.Process(target=_work, args=(there, client_core()), daemon=True)
-        with patch.dict(os.environ, ALLOCATOR | os.environ):  # what is set already stays
+        with patch.dict(os.environ, ALLOCATOR | os.environ):  # settings of the environment stay
             self._process.start()
         there.close()
         if folder is not None:
@@ -326,7 +326,7 @@ class Worker:
 
 
 def loops() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Return what makes each event loop that is here, by name."""
+    """Return the factory of each installed event loop, by name."""
     found: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
     if importlib.util.find_spec("uvloop") is not None:
         import uvloop
@@ -348,7 +348,7 @@ Drive = Callable[[int], Awaitable[None]]
 
 
 async def read(drive: Drive, changes: int, warm_up: int) -> Reading:
-    """Measure so many changes, after some that open the connections and are not counted."""
+    """Measure `changes` changes, after some that open the connections and are not counted."""
     await drive(warm_up)
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
@@ -357,7 +357,7 @@ async def read(drive: Drive, changes: int, warm_up: int) -> Reading:
 
 
 async def spread_over(width: int, changes: int, call: Callable[[int], Awaitable[object]]) -> None:
-    """Make so many calls, `width` at once."""
+    """Make `changes` calls, `width` at once."""
     numbers = iter(range(changes))
 
     async def work() -> None:

@@ -1,6 +1,6 @@
 """Client CPU of one cashback change, in this client and in others, against bare aiohttp.
 
-Ours is typed, keyed, retried, deadline-bound and recorded in a ledger; bare aiohttp is a post and
+This client's is typed, keyed, retried, deadline-bound and recorded in a ledger; bare aiohttp is a post and
 `await response.json()`. All run in turns, each in a process of its own, against one provider with a
 canned answer. What is not installed is left out, with a sentence.
 """
@@ -21,7 +21,7 @@ from table import Table, arguments, show
 from bonifiq_async._pages.pictures import Bar, bars
 
 FEWEST = 100
-"""Changes of the first run, which is not counted: it warms up, and tells how many make a run."""
+"""Changes of the first run, which is not counted: it warms up, and gives the number of a run."""
 PACKAGES = ["aiohttp", "uvloop", "backoff", "aiohttp-retry", "httpx"]
 PACKAGES += ["openapi-generator-cli", "openapi-python-client"]
 CHARTED = 64
@@ -31,7 +31,7 @@ SPEED = "Changes a second, the client on one core and the provider on another"
 
 @frozen
 class Cell:
-    """One contestant, with so many calls in flight on one event loop."""
+    """One contestant, with a number of calls in flight on one event loop."""
 
     cpu: Figure
     ratio: Figure
@@ -180,18 +180,18 @@ def tables(result: Found) -> list[Table]:
     """Return the tables: CPU for each event loop, then throughput."""
     columns = ["client", *(f"{width} in flight" for width in result.widths)]
     made = [
-        Table(f"{title}, {loop}", columns, [[name, *row] for name, row in _rows(result, loop, told)])
-        for title, told in ((COST, _cost), (SPEED, _speed))
+        Table(f"{title}, {loop}", columns, [[name, *row] for name, row in _rows(result, loop, shown)])
+        for title, shown in ((COST, _cost), (SPEED, _speed))
         for loop in result.loops
     ]
     notes = (said(result.machine), MARKED, *result.skipped)
     return [*made[:-1], evolve(made[-1], notes=notes)]
 
 
-def _rows(result: Found, loop: str, told: Callable[[Cell], str]) -> Iterator[tuple[str, list[str]]]:
+def _rows(result: Found, loop: str, shown: Callable[[Cell], str]) -> Iterator[tuple[str, list[str]]]:
     for name in result.names:
         cells = (result.cells.get((name, loop, width)) for width in result.widths)
-        yield name, ["" if cell is None else told(cell) for cell in cells]
+        yield name, ["" if cell is None else shown(cell) for cell in cells]
 
 
 def _cost(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""A provider as a benchmark needs it: it parses no more than it must, and sends canned answers."""
+"""A provider for benchmarks: it parses no more than it must, and sends canned answers."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
     len(ANSWER),
     ANSWER,
 )
-"""A yes to a change, and a balance."""
+"""A success of a change, and a balance."""
 LINES = 10_000
 """Lines of a point history."""
 
@@ -93,7 +93,7 @@ class Requests(asyncio.Protocol):
 
 
 def serve(ready: Connection) -> None:
-    """Answer every request until killed; tell `ready` the port."""
+    """Answer every request until killed; send the port to `ready`."""
 
     async def forever() -> None:
         loop = asyncio.get_running_loop()

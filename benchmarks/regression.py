@@ -1,6 +1,6 @@
-"""The gate: fails when a change has become clearly dearer than it was, in CPU of bare aiohttp's call.
+"""The gate: fails when a change clearly costs more than before, relative to the CPU of a bare aiohttp call.
 
-Short runs in turns, in one go. What disturbs a machine makes runs dearer, never cheaper, so the cheapest
+Short runs in turns, in one go. A disturbance makes runs slower, never faster, so the cheapest
 run of each is compared: their ratio is held against the limit.
 """
 
@@ -15,7 +15,7 @@ from table import Table
 LIMITS = {"this client, single calls": 1.5, "this client, batch with SQLite ledger": 1.95}
 """A quarter and more above what was measured when they were set: 1.20 and 1.51, on a busy machine."""
 TRIES = 3
-"""A process can be unlucky for its whole life, as with its memory: what fails is measured in new ones."""
+"""Chance can slow a process for its whole life, as by its memory: a failure is measured again in new ones."""
 WIDTH, LOOP = 64, "asyncio"
 
 

@@ -32,7 +32,7 @@ from bonifiq_async.ledger.sqlite.row import Entry, put
 
 TOKEN, KEY = "t", "k"
 NOWHERE = "http://127.0.0.1:9"
-"""Where nothing listens: what is applied is not sent."""
+"""An address without a server: what is applied is not sent."""
 CUSTOMERS = 20_000
 CHILD = """
 import atexit, pathlib, resource, sys
@@ -64,7 +64,7 @@ class Run:
 
 
 def written(path: Path, rows: int) -> Path:
-    """Return a file of so many changes, each of an order of its own."""
+    """Return a file of `rows` changes, each of an order of its own."""
     with path.open("w") as file:
         file.write("customer_id,value,reason,reference\n")
         file.writelines(
@@ -96,18 +96,18 @@ def fill(file: Path, ledger: Path) -> None:
 
 def run(rows: int, *command: str | Path, url: str = NOWHERE) -> Run:
     """Run the command, which must end well, in a process of its own."""
-    with tempfile.NamedTemporaryFile() as told:
+    with tempfile.NamedTemporaryFile() as figures:
         settings = {"BONIFIQ_BASE_URL": url, "BONIFIQ_API_TOKEN": TOKEN, "BONIFIQ_API_KEY": KEY}
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-c", CHILD, told.name, *command],
+            [sys.executable, "-c", CHILD, figures.name, *command],
             env={**os.environ, **settings},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=True,
         )
         wall = time.perf_counter() - began
-        cpu, peak = Path(told.name).read_text().split()
+        cpu, peak = Path(figures.name).read_text().split()
         return Run(rows, wall, float(cpu), int(peak))
 
 

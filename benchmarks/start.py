@@ -1,4 +1,4 @@
-"""CPU and time until the library is there, and until `bonifiq --help` has said what it can.
+"""CPU and time until the library is imported, and until `bonifiq --help` has ended.
 
 Each command is a process of its own, run in turns with an interpreter that does nothing, whose cost is
 taken off, and with one that imports aiohttp, which is the measure.

@@ -13,7 +13,7 @@ from bonifiq_async._model import validation
 EPOCH = 1_900_000_000.0
 """What a virtual wall clock shows, in seconds since the epoch, when its monotonic time is 0."""
 QUIET = 40
-"""Loop iterations without a new sleeper after which everybody is taken to be waiting for the clock."""
+"""Loop iterations without a new sleeper after which every task is taken to wait for the clock."""
 
 
 @define
@@ -26,7 +26,7 @@ class _Sleepers:
 
 
 class VirtualClock:
-    """Time that passes only while everybody waits for it: the next sleeper wakes when the loop is quiet.
+    """Time that passes only while every task waits for it: the next sleeper wakes when the loop is quiet.
 
     `now` is its time in seconds, `slept` are the waits asked for, in order. `on_sleep` is called with
     their number, counted from 1. Time stands still while `busy` says so (a server is answering), and a

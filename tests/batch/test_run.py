@@ -127,7 +127,7 @@ async def test_the_source_is_read_lazily(source: type[Source], width: int, clock
 
 
 @sources
-async def test_a_caller_who_takes_nothing_stops_the_reading(source: type[Source]) -> None:
+async def test_a_caller_that_takes_nothing_stops_the_reading(source: type[Source]) -> None:
     reads, provider = source(many(10_000)), Provider()
     async with aclosing(CashbackBatch(provider, flow=wide(4)).run(reads)) as outcomes:
         await anext(outcomes)

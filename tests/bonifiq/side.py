@@ -1,4 +1,4 @@
-"""What the shared behaviours need to know of BonifiQ."""
+"""The side of BonifiQ for the shared behaviours."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from bonifiq_async import BonifiQClient, CashbackChange
 
 
 class ThisSide(Side):
-    """A change under a key, which a repeat is answered by as the first was; signed in by Basic."""
+    """A change under a key, whose repeat gets the answer of the first; Basic authentication."""
 
     path, yes, balance = b"/v1/pvt/Customer/", http(CHANGED), http(POINTS)
     replays = True

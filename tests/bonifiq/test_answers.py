@@ -1,4 +1,4 @@
-"""How BonifiQ's answers are read: two envelopes, bare objects, and every place where a failure may hide."""
+"""How BonifiQ's answers are read: two envelopes, bare objects, and every member that can name a failure."""
 
 import json
 import time
@@ -53,7 +53,7 @@ def test_change_is_accepted(envelope: Json) -> None:
 @pytest.mark.parametrize("name", [name for name in NEW if name != "Result"])
 @pytest.mark.parametrize("wrong", [[], {}, 0.5, "1", 1, 0, True, False, None])
 def test_every_member_of_a_success_is_read(name: str, wrong: object) -> None:
-    """What has the wrong type fits no contract, however plainly the rest says success."""
+    """A member of the wrong type breaks the contract, even if all others say success."""
     reading = read_change({**NEW, "Result": BALANCE, name: wrong})
     fits = {
         "ErrorMessage": (str, type(None)),
@@ -113,8 +113,8 @@ BOTH = {
     "ErrorCode against HasError": (200, OLD | {"ErrorCode": 7, "Result": BALANCE}),
     "ErrorCode 0 against both flags": (200, NEW | {"ErrorCode": 0, "Result": BALANCE}),
     "a name of a failure": (200, NEW | {"CodeName": "CustomerBlocked_NotAllowed", "Result": BALANCE}),
-    "a name of what is to come": (200, NEW | {"CodeName": "CashbackPendingApproval", "Result": BALANCE}),
-    "a warning of what is to come": (
+    "a name of a later change": (200, NEW | {"CodeName": "CashbackPendingApproval", "Result": BALANCE}),
+    "a warning of a later change": (
         200,
         NEW
         | {"Severity": 1, "HasWarning": True, "ErrorMessage": "It is queued for approval", "Result": BALANCE},
@@ -124,11 +124,11 @@ BOTH = {
     "HasWarning against Severity 0": (200, NEW | {"HasWarning": True, "Result": BALANCE}),
     "Severity 1 against HasWarning": (200, NEW | {"Severity": 1, "Result": BALANCE}),
     "HasWarning beside HasError": (200, {"HasError": True, "HasWarning": True}),
-    "a warning of nobody": (
+    "a warning of an unknown customer": (
         200,
         NEW | {"Severity": 1, "HasWarning": True, "CodeName": "CustomerNotFound", "Result": {}},
     ),
-    "a warning of nobody beside a balance": (
+    "a warning of an unknown customer beside a balance": (
         200,
         NEW | {"Severity": 1, "HasWarning": True, "CodeName": "CustomerNotFound", "Result": BALANCE},
     ),
@@ -137,7 +137,7 @@ BOTH = {
         NEW
         | {"Severity": 1, "HasWarning": True, "ErrorMessage": "O valor não foi creditado", "Result": BALANCE},
     ),
-    "a customer who does not exist and has a balance": (
+    "a customer that does not exist and has a balance": (
         200,
         NEW | {"Result": {"CustomerExists": False, "PointsBalance": 7}},
     ),
@@ -155,12 +155,12 @@ def test_answer_that_says_success_and_failure_proves_neither(status: int, answer
     "answer",
     [{"HasError": True, "Severity": 0}, {"HasError": True, "Result": BALANCE}, {"ErrorMessage": "no"}],
 )
-def test_status_and_error_of_one_mind_are_a_refusal(answer: Json) -> None:
+def test_a_status_and_an_error_that_agree_are_a_refusal(answer: Json) -> None:
     assert read_change(answer, 400).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize("answer", [NEW, OLD, {}, NEW | {"Result": {}}])
-def test_a_status_alone_is_no_refusal_unless_it_excludes_acting(answer: Json) -> None:
+def test_a_status_alone_is_no_refusal_unless_it_excludes_a_change(answer: Json) -> None:
     assert read_change(answer, 400).verdict is Verdict.UNREADABLE
     assert read_change(answer, 404).verdict is Verdict.REFUSED
 
@@ -182,7 +182,7 @@ def test_used_key_is_a_duplicate_beside_a_balance(status: int) -> None:
 
 @pytest.mark.parametrize("severity", [0, 1])
 def test_used_key_is_a_duplicate_by_the_name_beside_a_success(severity: int) -> None:
-    """As a provider may say it that answers a repeat with the first result."""
+    """As from a provider that answers a repeat with the first result."""
     answer = {"CodeName": "ChangeKeyAlreadyUsed", "Severity": severity, "HasWarning": severity == 1}
     assert read_change(NEW | answer | {"Result": BALANCE}).verdict is Verdict.DUPLICATE
 
@@ -209,7 +209,7 @@ def test_customer_not_found_by_its_code_name(name: str, status: int) -> None:
     assert (reading.verdict, reading.refusal) == (Verdict.REFUSED, Refusal.CUSTOMER)
 
 
-def test_what_the_provider_said_is_kept() -> None:
+def test_the_message_of_the_provider_is_kept() -> None:
     said = {"ErrorMessage": "Reason is blank", "ErrorCode": 7, "Code": "09", "CodeName": "Blank"}
     expected = ErrorAnswer(200, "09", "Blank", 7, "Reason is blank")
     assert read_change(NEW | said | {"HasError": True}).said == expected
@@ -296,7 +296,7 @@ BODIES = [
 @one_test
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 451])
-def test_a_status_that_excludes_acting_is_a_refusal_whatever_its_body(status: int, body: bytes) -> None:
+def test_a_status_that_excludes_a_change_is_a_refusal_whatever_its_body(status: int, body: bytes) -> None:
     credentials = status in (401, 403)
     for reading in (read_change(body, status), read_removal(body, status)):
         assert reading.verdict is Verdict.REFUSED
@@ -363,7 +363,7 @@ def test_read_that_does_not_fit_the_contract(answer: Json | bytes, path: str) ->
     assert (reading.verdict, reading.path) == (Verdict.UNREADABLE, path)
 
 
-def test_a_read_that_is_no_balance_shows_what_it_says() -> None:
+def test_a_read_that_is_no_balance_shows_its_message() -> None:
     reading = AnswerReader().read(POINTS, evidence({"message": "Come back later"}))
     assert (reading.verdict, reading.said) == (
         Verdict.UNREADABLE,
@@ -643,8 +643,8 @@ SAID = {
 @pytest.mark.parametrize(
     ("message", "verdict"), [(text, verdict) for verdict, texts in SAID.items() for text in texts]
 )
-def test_what_is_said_of_a_key_decides(message: str, verdict: Verdict, status: int) -> None:
-    """A key whose request is still worked on is asked again; one whose end is open is never a success."""
+def test_the_statement_on_a_key_decides(message: str, verdict: Verdict, status: int) -> None:
+    """A key whose request is still processed is sent again; one with an open end is never a success."""
     reading = read_change(NEW | {"HasError": True, "ErrorMessage": message}, status)
     assert (reading.verdict, reading.result) == (verdict, None)
     assert reading.said is not None and reading.said.message == message
@@ -671,7 +671,7 @@ def test_error_that_says_nothing_is_no_duplicate(status: int) -> None:
     assert not reports_used_key(ErrorAnswer(status, code="07", error_code=23))
 
 
-def test_endless_message_is_read_in_no_time() -> None:
+def test_endless_message_is_read_in_bounded_time() -> None:
     started = time.perf_counter()
     assert not reports_used_key(ErrorAnswer(400, message="this key " * 20_000))
     assert time.perf_counter() - started < 1.0

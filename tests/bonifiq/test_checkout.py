@@ -1,4 +1,4 @@
-"""The cashback on a checkout, taken off by the client: what is sent, and what is told of each answer."""
+"""The removal of cashback from a checkout by the client: what is sent, and the result of each answer."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -41,7 +41,7 @@ BODIES: dict[str, tuple[dict[str, object], bytes]] = {
 
 @pytest.mark.parametrize(("given", "body"), BODIES.values(), ids=BODIES.keys())
 async def test_the_body_is_that_of_the_page(given: dict[str, object], body: bytes, raw_server) -> None:
-    """A total stands in it to the last digit, and only where it is given."""
+    """It has a total to the last digit, and only where one is given."""
     bodies = []
 
     async def answer(reader, writer) -> None:
@@ -67,7 +67,7 @@ REFUSED: dict[str, tuple[object, object, object, str]] = {
 
 
 @pytest.mark.parametrize(("customer", "checkout", "total", "path"), REFUSED.values(), ids=REFUSED.keys())
-async def test_what_cannot_be_meant_is_refused_unsent(
+async def test_impossible_values_are_refused_unsent(
     customer: object, checkout: object, total: object, path: str, sandbox: Callable[..., Sandbox]
 ) -> None:
     server = sandbox()
@@ -77,7 +77,7 @@ async def test_what_cannot_be_meant_is_refused_unsent(
     assert (caught.value.path, server.books.requests) == (path, 0)
 
 
-TOLD = {
+STATED = {
     "cart": CheckoutRemoval(
         True, "07", "CashbackRemovedSuccessfully", Severity.SUCCESS, "The cashback was removed."
     ),
@@ -92,7 +92,7 @@ TOLD = {
 
 @pytest.fixture
 def server(sandbox: Callable[..., Sandbox]) -> Sandbox:
-    """A sandbox with a checkout that has cashback on it, and one that has none any more."""
+    """A sandbox with a checkout that has cashback, and one that has none any more."""
     made = sandbox(customers=["ana"])
     for name in ("cart", "empty"):
         made.books.put_checkout("ana", name, Decimal(5))
@@ -100,12 +100,12 @@ def server(sandbox: Callable[..., Sandbox]) -> Sandbox:
     return made
 
 
-@pytest.mark.parametrize("checkout", TOLD)
+@pytest.mark.parametrize("checkout", STATED)
 async def test_a_success_and_both_warnings_are_returned(checkout: str, server: Sandbox) -> None:
-    """Each with its code, its severity and what the customer may be told."""
+    """Each with its code, its severity and the message for the customer."""
     async with client_for(server) as client:
         assert (
-            await client.checkout.remove_cashback("ana", checkout, total=Decimal("99.90")) == TOLD[checkout]
+            await client.checkout.remove_cashback("ana", checkout, total=Decimal("99.90")) == STATED[checkout]
         )
 
 
@@ -120,10 +120,10 @@ async def test_a_customer_that_is_not_found_is_raised(server: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("fault", "repeated"), [("close-after", True), ("500-after", True), ("429", False)])
-async def test_a_repeat_that_finds_nothing_says_that_it_was_one(
+async def test_a_repeat_that_finds_nothing_says_that_it_was_a_repeat(
     fault: str, repeated: bool, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """The first attempt may have taken it off; one that was turned away did not."""
+    """The first attempt may have removed it; a throttled one did not."""
     server = sandbox(faults=FaultScript([fault]))
     server.books.put_checkout("ana", "cart", Decimal(5))
     async with client_for(server, retry=fast()) as client:

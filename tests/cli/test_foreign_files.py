@@ -44,10 +44,10 @@ def check(name: str, case: Case, folder: Path) -> None:
         path.write_bytes(case.content)
     if case.refused is not None:
         with pytest.raises(ConfigurationError) as refused:
-            read(path, case.told)
+            read(path, case.options)
         assert case.refused in str(refused.value), name
         return
-    rows, problems, notes = read(path, case.told)
+    rows, problems, notes = read(path, case.options)
     assert rows == list(case.rows), name
     assert len(problems) == len(case.problems), (name, problems)
     for problem, expected in zip(problems, case.problems, strict=True):
@@ -65,7 +65,7 @@ def test_every_file_is_read_exactly_or_refused(tmp_path, part):
 
 def test_options_take_precedence(tmp_path):
     for name, (said, rows) in SAID.items():
-        check(name, Case(OFFICE, rows, told=said), tmp_path)
+        check(name, Case(OFFICE, rows, options=said), tmp_path)
 
 
 @pytest.mark.slow

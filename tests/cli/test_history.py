@@ -39,7 +39,7 @@ def asked(console):
         yield sandbox
 
 
-def told(console: Console, *options: str) -> list[dict[str, object]]:
+def listed(console: Console, *options: str) -> list[dict[str, object]]:
     """Return the JSON of `history`."""
     ended = console("history", LEDGER, "--json", *options)
     assert ended.code == 0
@@ -48,7 +48,7 @@ def told(console: Console, *options: str) -> list[dict[str, object]]:
 
 def test_each_change_is_listed_with_its_run_file_and_line(console, asked):
     began = time.time()
-    refused, unknown, applied = told(console)
+    refused, unknown, applied = listed(console)
     assert list(refused) == list(COLUMNS)
     content = (console.folder / "changes.csv").read_bytes()
     origin = {
@@ -78,7 +78,7 @@ def test_a_change_that_a_later_run_ended_belongs_to_both_runs(console, asked):
     """The run that sent it first, with its line, and the one that ended it; a refused change is sent anew."""
     console.write("changes.csv", FILE[0], FILE[2], FILE[1], FILE[3])
     assert console(*APPLY, sandbox=asked).code == 0
-    of = {each["reference"]: (each["run"], each["line"], each["last_run"]) for each in told(console)}
+    of = {each["reference"]: (each["run"], each["line"], each["last_run"]) for each in listed(console)}
     assert of == {"order-1": (2, 3, 2), "order-2": (1, 3, 2), "order-3": (1, 4, 1)}
     runs = [json.loads(line) for line in console("history", LEDGER, "--runs", "--json").out.splitlines()]
     assert [(run["run"], run["state"], run["counts"]) for run in runs] == [
@@ -110,7 +110,7 @@ def test_a_question_is_answered_with_the_changes_that_it_asks_for(console, asked
     found = {
         name: "".join(
             str(each["reference"])[-1]
-            for each in told(console, *(option.replace("TODAY", today) for option in options))
+            for each in listed(console, *(option.replace("TODAY", today) for option in options))
         )
         for name, (options, _) in QUESTIONS.items()
     }
@@ -161,7 +161,7 @@ def test_times_are_in_the_zone_of_the_reader(console, asked, monkeypatch):
     monkeypatch.setenv("TZ", "America/Sao_Paulo")
     time.tzset()
     try:
-        assert all(str(each["ended"]).endswith("-03:00") for each in told(console))
+        assert all(str(each["ended"]).endswith("-03:00") for each in listed(console))
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -170,7 +170,7 @@ def test_times_are_in_the_zone_of_the_reader(console, asked, monkeypatch):
 def test_a_settlement_is_listed_with_the_person_that_made_it(console, asked):
     key = "REMOVE-bia@example.com-3-order%2D2"
     console("settle", LEDGER, "--key", key, "--as", "applied", "--note", "seen by Eva")
-    [change] = told(console, "--key", key)
+    [change] = listed(console, "--key", key)
     assert (change["run"], change["line"], change["last_run"]) == (1, 3, 2)
     assert (change["effect"], change["message"]) == ("applied", "settled by hand: seen by Eva")
     ended = console("history", LEDGER, "--runs")
@@ -191,7 +191,7 @@ def test_what_is_exported_can_be_applied_again(console, asked):
         ended = console("check", name)
         assert ended.code == 0 and "means nothing" not in ended.err and "left out" not in ended.err
         assert console("apply", name, "--yes", "--ledger", LEDGER, sandbox=asked).code == 0
-    keys = [str(each["change_key"]) for each in told(console)]
+    keys = [str(each["change_key"]) for each in listed(console)]
     assert len(keys) == len(set(keys)) == 3
     assert [len(asked.books.effects(key)) for key in keys].count(1) == 2
 
@@ -247,7 +247,7 @@ def test_a_file_of_raba7ni_is_listed_too(console):
     with Raba7niSandbox() as sandbox:
         options = ("--yes", "--provider", "raba7ni", "--ledger", LEDGER, "--out", "o.jsonl")
         assert console("apply", "c.csv", *options, sandbox=sandbox).code == 0
-    [change] = told(console, "--reference", "ORDER-1")
+    [change] = listed(console, "--reference", "ORDER-1")
     assert (change["operation"], change["unit"], change["line"]) == ("earn", "card 10", 2)
     said = json.loads(Path("o.jsonl").read_text())
     assert (said["reference"], said["reason"], said["run"]) == ("ORDER-1", None, 1)
@@ -276,5 +276,5 @@ def test_a_killed_run_is_reported_by_status_and_by_the_next_run(console):
         assert "was not ended: its process is gone. This is run 3: it goes on" in ended.err
         again = console(*APPLY, sandbox=sandbox)
         assert "not ended" not in again.err
-    of = [(each["run"], each["last_run"]) for each in told(console)]
+    of = [(each["run"], each["last_run"]) for each in listed(console)]
     assert len(of) == 2000 and {(1, 1), (3, 3)} <= set(of) <= {(1, 1), (1, 3), (3, 3), (2, 2)}

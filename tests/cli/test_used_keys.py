@@ -51,7 +51,7 @@ def mixed(console: Console, sandbox: Sandbox) -> Console:
     return console
 
 
-def told(ended: Ended, kind: str) -> tuple[object, ...]:
+def counted(ended: Ended, kind: str) -> tuple[object, ...]:
     """Return count and sums of one kind of a run's --json."""
     found = json.loads(ended.out, parse_float=Decimal)["effects"][kind]
     return found["changes"], found["added"], found["removed"]
@@ -84,8 +84,8 @@ def test_every_later_run_reports_them_without_a_request(mixed, sandbox):
     for _ in range(2):
         ended = mixed(*APPLY, "--json", sandbox=sandbox)
         assert ended.code == json.loads(ended.out)["exit_code"] == Exit.UNKNOWN
-        assert told(ended, "used_elsewhere") == (2, 20, Decimal("4.5"))
-        assert told(ended, "already_applied") == (3, 9, 0)
+        assert counted(ended, "used_elsewhere") == (2, 20, Decimal("4.5"))
+        assert counted(ended, "already_applied") == (3, 9, 0)
         assert f"3 of them are applied already, says {LEDGER}" in ended.err
         assert f"2 of them are not sent again: {LABEL}" in ended.err
     assert sandbox.books.requests == requests
@@ -245,7 +245,7 @@ def test_a_spoilt_key_in_doubt_is_repeated_as_it_was_sent(console):
 
         asyncio.run(leave())
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
-        assert (ended.code, told(ended, "already_applied")[0]) == (0, 1)
+        assert (ended.code, counted(ended, "already_applied")[0]) == (0, 1)
 
 
 async def _left_in_doubt(sandbox: Sandbox, path: Path, *keys: str) -> int:

@@ -33,7 +33,7 @@ SAID = {  # how a ledger's state is reported
 }
 
 
-def told(path: Path) -> list[tuple[str, str]]:
+def ends_of(path: Path) -> list[tuple[str, str]]:
     """Return key and effect of each whole line of an outcome file."""
     lines = path.read_bytes().decode().split("\n")[:-1] if path.exists() else []
     found = csv.DictReader(lines) if path.suffix == ".csv" else map(json.loads, lines)
@@ -127,12 +127,12 @@ def test_a_resumed_run_adds_what_is_new(console: Console, name: str) -> None:
     with Sandbox(faults=FaultScript(["422", "html-before"])) as sandbox:
         options = (*APPLY, "--max-in-flight", "1", "--out", name)
         assert console(*options, sandbox=sandbox).code == Exit.UNKNOWN
-        keys = [key for key, _ in told(Path(name))]
-        assert [effect for _, effect in told(Path(name))] == ["refused", "unknown", "applied", "applied"]
+        keys = [key for key, _ in ends_of(Path(name))]
+        assert [effect for _, effect in ends_of(Path(name))] == ["refused", "unknown", "applied", "applied"]
         console.write("changes.csv", *rows(5))
         assert console(*options, sandbox=sandbox).code == 0
         content = Path(name).read_bytes()
-        found = told(Path(name))
+        found = ends_of(Path(name))
         assert [(key, effect) for key, effect in found if key == keys[1]][-1][1] == "applied"
         assert len(found) == (5 if name == "out.csv" else 7) and len(dict(found)) == 5
         assert console(*options, sandbox=sandbox).code == 0
@@ -164,7 +164,7 @@ def test_a_row_that_repeats_another_is_named_and_has_a_line_of_its_own(console: 
         7: ("already_applied", 2),
     }
     assert lines_of(Path(name)) == first | {3: ("applied", None), 6: ("already_applied", 3)}
-    assert len(told(Path(name))) == (6 if name == "out.csv" else 8)
+    assert len(ends_of(Path(name))) == (6 if name == "out.csv" else 8)
 
 
 def lines_of(path: Path) -> dict[int, tuple[str, int | None]]:
@@ -204,17 +204,17 @@ def test_no_line_contradicts_the_ledger_wherever_a_run_is_killed(console: Consol
     with Sandbox(faults=FaultScript(faults)) as sandbox:
         for lines in (0, 1, 40, 120, 200):
             running = process(sandbox, console.folder, *options)
-            while running.poll() is None and len(told(out)) < lines:
+            while running.poll() is None and len(ends_of(out)) < lines:
                 time.sleep(0.002)
             running.kill()
             running.communicate()
             if (console.folder / "changes.csv.ledger").exists():
-                _agrees(console.folder / "changes.csv.ledger", dict(told(out)))
+                _agrees(console.folder / "changes.csv.ledger", dict(ends_of(out)))
         code = Exit.UNKNOWN
         while code is not Exit.DONE:
             code = Exit(console(*options, sandbox=sandbox).code)
-            _agrees(console.folder / "changes.csv.ledger", dict(told(out)))
-        found = told(out)
+            _agrees(console.folder / "changes.csv.ledger", dict(ends_of(out)))
+        found = ends_of(out)
         assert set(dict(found)) == set(sandbox.books.keys()) and len(dict(found)) == 300
         assert set(dict(found).values()) <= {"applied", "already_applied"}
         assert name.endswith("jsonl") or len(found) == 300

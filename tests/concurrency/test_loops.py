@@ -1,4 +1,4 @@
-"""Event loops: none is blocked, none is left with anything open, and each thread and process has its own."""
+"""Event loops: none is blocked, none ends with an open resource, and each thread and process has its own."""
 
 import asyncio
 import contextlib
@@ -25,20 +25,20 @@ LONGEST = 0.05
 
 
 class Disk:
-    """A disk on which everything takes until the loop has come round, or ten seconds: then it stood still."""
+    """A disk whose operations last until the loop has run a turn, or for ten seconds if it is blocked."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, bool]] = []
         self._busy: list[threading.Event] = []
 
     def take_time(self, name: str) -> None:
-        """Wait, in the ledger's thread, for the loop to come round."""
+        """Wait, in the ledger's thread, for a turn of the loop."""
         round_it = threading.Event()
         self._busy.append(round_it)
         self.done.append((name, round_it.wait(10)))
 
     async def turn(self) -> None:
-        """Come round, in the loop, again and again."""
+        """Count the turns of the loop."""
         while True:
             await asyncio.sleep(0.001)
             while self._busy:
@@ -47,7 +47,7 @@ class Disk:
 
 @pytest.fixture
 def slow_disk(monkeypatch) -> Disk:
-    """Make opening, committing and closing a ledger take time: whoever waits there in the loop is seen."""
+    """Make opening, committing and closing a ledger take time: a wait for them within the loop is noticed."""
     disk, opened = Disk(), store.opened
 
     class Slow:
@@ -78,7 +78,7 @@ def slow_disk(monkeypatch) -> Disk:
 
 @contextlib.asynccontextmanager
 async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `work` beside what is done here."""
+    """Run `work` beside the turns of the loop."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -104,7 +104,7 @@ async def test_a_slow_disk_does_not_block_the_loop(slow_disk, sandbox, tmp_path)
 
 @pytest.fixture
 def frozen_heap() -> Iterator[None]:
-    """Keep what other tests have left out of the garbage collector's rounds: one took 300 ms."""
+    """Exclude the objects of other tests from garbage collection: one collection took 300 ms."""
     gc.collect()
     gc.freeze()
     yield
@@ -119,7 +119,7 @@ async def test_no_step_of_a_batch_takes_long(sandbox, tmp_path) -> None:
 
     async def watch() -> None:
         while True:
-            begun = time.thread_time()  # of this thread alone: a busy machine takes nothing from it
+            begun = time.thread_time()  # the time of this thread alone, which a busy machine does not change
             await asyncio.sleep(0.001)
             steps.append(time.thread_time() - begun)
 
@@ -136,7 +136,7 @@ async def test_no_step_of_a_batch_takes_long(sandbox, tmp_path) -> None:
 
 
 async def test_a_ledger_that_cannot_be_opened_says_so_and_can_be_opened_later(sandbox, tmp_path) -> None:
-    """At the first use as at the door; what was wrong may be mended meanwhile."""
+    """At the first use as at the opening; the cause may be corrected meanwhile."""
     before = set(threading.enumerate())
     path = tmp_path / "missing" / "ledger"
     ledger = SqliteLedger(path)
@@ -182,7 +182,7 @@ async def applied(sandbox, run, path=None):
 
 
 def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a script as a user would, with everything that Python can find wrong being said."""
+    """Run a script as a user would, with all warnings of Python on."""
     return subprocess.run(
         [
             sys.executable,
@@ -268,13 +268,13 @@ def test_nothing_is_left_open(script: str, tmp_path: Path) -> None:
     """No socket, file, task or thread; nothing on standard error, where Python would say so."""
     done = run(script, tmp_path)
     said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
-    assert said == []  # what debug mode says of slow steps is looked at above, on a clock of its own
+    assert said == []  # the test above checks slow steps, with another clock
     assert (done.returncode, done.stdout.split()) == (0, ["20", "20"])
 
 
 @pytest.mark.slow
-def test_what_is_left_open_would_be_seen(tmp_path: Path) -> None:
-    """The check above can fail: a client that nobody closes is named."""
+def test_an_open_client_at_the_end_is_noticed(tmp_path: Path) -> None:
+    """The check above can fail: a client that is never closed is named."""
     script = """
         async def forgets():
             client = BonifiQClient(sandbox.credentials, base_url=sandbox.url)
@@ -285,7 +285,7 @@ def test_what_is_left_open_would_be_seen(tmp_path: Path) -> None:
     assert "ResourceWarning" in run(script, tmp_path).stderr
 
 
-async def test_a_client_of_before_the_fork_is_refused_its_ledger(sandbox, tmp_path) -> None:
+async def test_a_client_from_before_the_fork_cannot_use_its_ledger(sandbox, tmp_path) -> None:
     """Nothing is sent in a child by a ledger that its parent opened."""
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         child = os.getpid() + 1

@@ -1,4 +1,4 @@
-"""Timers: each rings once, at its time, unless it was put off before; one timer serves them all."""
+"""Timers: each fires once, at its time, unless it is cancelled; one timer of the loop serves them all."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SECONDS = st.integers(0, 20)
 
 
 def armed() -> Callable[[], list[asyncio.TimerHandle]]:
-    """Note the timers of the running loop from now on; return what says which of them are to ring."""
+    """Record the timers of the running loop from now on; return a function that lists the pending ones."""
     loop, timers = asyncio.get_running_loop(), []
     call_at = loop.call_at
     loop.call_at = lambda *given, **more: timers.append(call_at(*given, **more)) or timers[-1]
@@ -22,8 +22,8 @@ def armed() -> Callable[[], list[asyncio.TimerHandle]]:
 
 
 @given(st.lists(st.tuples(SECONDS, SECONDS, st.none() | SECONDS), max_size=12))
-def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
-    """Set at a time, for so many seconds later, and put off half a second after so many, or never."""
+def test_each_fires_at_its_time_unless_it_is_cancelled(plans) -> None:
+    """Set at a time, for some seconds later, and cancelled half a second after a delay, or never."""
 
     @virtual
     async def run() -> None:
@@ -46,8 +46,8 @@ def test_each_rings_at_its_time_unless_it_is_put_off(plans) -> None:
 
 
 @virtual
-async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
-    """What is put off before it rings, as nearly all is, leaves nothing behind in the loop."""
+async def test_one_timer_serves_all_and_ends_with_the_last() -> None:
+    """A timer that is cancelled before it fires, as most are, leaves nothing in the loop."""
     left = armed()
     alarms: Timers[int] = Timers(lambda key: pytest.fail(f"{key} rang"))
     for key in range(100):
@@ -61,7 +61,7 @@ async def test_one_timer_serves_all_and_goes_with_the_last() -> None:
 
 
 @virtual
-async def test_one_without_an_end_never_rings_by_itself() -> None:
+async def test_one_without_an_end_never_fires() -> None:
     rung, left = list[str](), armed()
     alarms: Timers[str] = Timers(rung.append)
     alarms.set("never", float("inf"))
@@ -73,8 +73,8 @@ async def test_one_without_an_end_never_rings_by_itself() -> None:
 
 
 @virtual
-async def test_all_that_is_due_rings_in_one_turn() -> None:
-    """A loop that was held up is not held up again for each of them."""
+async def test_all_that_are_due_fire_in_one_turn() -> None:
+    """A loop that was blocked does not need another turn for each of them."""
     rung: list[int] = []
     alarms: Timers[int] = Timers(rung.append)
     for key in range(100):
@@ -86,19 +86,19 @@ async def test_all_that_is_due_rings_in_one_turn() -> None:
 
 
 @virtual
-async def test_a_ring_that_puts_another_off_or_fails_leaves_the_rest_right() -> None:
+async def test_a_timer_that_cancels_another_or_fails_leaves_the_rest_right() -> None:
     rung: list[int] = []
 
     def ring(key: int) -> None:
         rung.append(key)
         alarms.put_off(key + 1)
         if key == 2:
-            raise ValueError("a ring that fails")
+            raise ValueError("a timer that fails")
 
     alarms: Timers[int] = Timers(ring)
-    heard: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, said: heard.append(said["exception"]))
+    raised: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: raised.append(said["exception"]))
     for key in range(6):
         alarms.set(key, now() + 1)
     await asyncio.sleep(10)
-    assert rung == [0, 2, 4] and [str(error) for error in heard] == ["a ring that fails"]
+    assert rung == [0, 2, 4] and [str(error) for error in raised] == ["a timer that fails"]

@@ -1,4 +1,4 @@
-"""Long work beside the loop: it stops for a turn of the loop after each slice, and never for ever."""
+"""Long work beside the loop: it waits for a turn of the loop after each slice, and never for ever."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from bonifiq_async.bonifiq.payloads import CustomerPoints
 
 
 async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
-    """While the loop is busy with others, the work stands still; with the loop's next turn it goes on."""
+    """While the loop runs other tasks, the work waits; with the loop's next turn it goes on."""
     monkeypatch.setattr(yielding, "SLICE", 0.0)
     monkeypatch.setattr(yielding, "PATIENCE", 3600.0)
     begun, gone_on = threading.Event(), threading.Event()
@@ -29,12 +29,12 @@ async def test_after_a_slice_the_work_waits_for_the_loop(monkeypatch) -> None:
 
     working = asyncio.create_task(in_slices(work))
     await asyncio.sleep(0)
-    assert begun.wait(60)  # from here on the loop does nothing else
+    assert begun.wait(60)  # from here on the loop is blocked
     assert not gone_on.wait(0.05)
     assert await working == "done" and gone_on.is_set()
 
 
-async def test_within_a_slice_nobody_waits(monkeypatch) -> None:
+async def test_within_a_slice_the_work_does_not_wait(monkeypatch) -> None:
     monkeypatch.setattr(yielding, "SLICE", 3600.0)
     asked = []
     loop = asyncio.get_running_loop()
@@ -61,7 +61,7 @@ async def test_a_fault_of_the_work_is_raised() -> None:
 
 
 def beside(work: Callable[[], None]) -> asyncio.AbstractEventLoop:
-    """Begin `work` beside a loop that stands still from then on."""
+    """Begin `work` beside a loop that is blocked from then on."""
     begun, stands, loop = threading.Event(), threading.Event(), asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # what is pending when it is closed
     task = loop.create_task(in_slices(lambda: (begun.set(), stands.wait(60), work())))
@@ -71,7 +71,7 @@ def beside(work: Callable[[], None]) -> asyncio.AbstractEventLoop:
     return loop
 
 
-def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> None:
+def test_a_closed_or_blocked_loop_does_not_stop_the_work(monkeypatch) -> None:
     monkeypatch.setattr(yielding, "SLICE", 0.0)
     monkeypatch.setattr(yielding, "PATIENCE", 0.001)
     stood, closed, ended = threading.Event(), threading.Event(), threading.Event()
@@ -90,8 +90,8 @@ def test_a_loop_that_is_closed_or_stands_still_holds_nobody_up(monkeypatch) -> N
     assert ended.wait(60)
 
 
-def test_the_loop_is_waited_for_so_long_in_all(monkeypatch) -> None:
-    """One that has stopped, with a pause of each millisecond, would keep the process for minutes."""
+def test_the_wait_for_the_loop_is_limited_in_total(monkeypatch) -> None:
+    """Otherwise a blocked loop, with a pause each millisecond, would delay the process for minutes."""
     monkeypatch.setattr(yielding, "SLICE", 0.0)
     monkeypatch.setattr(yielding, "PATIENCE", 0.2)
     ended = threading.Event()
@@ -101,7 +101,7 @@ def test_the_loop_is_waited_for_so_long_in_all(monkeypatch) -> None:
 
 
 async def test_a_large_answer_of_a_call_is_read_with_pauses(raw_server, monkeypatch) -> None:
-    """From the wire to the result, beside the loop."""
+    """From the socket to the result, beside the loop."""
     rows = [{"Id": number, "BranchName": "x" * 60} for number in range(5_000)]
     body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
     monkeypatch.setattr(yielding, "SLICE", 0.0)
@@ -125,7 +125,7 @@ async def test_a_large_answer_of_a_call_is_read_with_pauses(raw_server, monkeypa
 
 
 def test_a_long_answer_is_read_with_pauses() -> None:
-    """Both its decoding and the making of its rows: a row of them is too short to be worth one."""
+    """Both in decoding and in building its rows: one row alone is too short for a pause."""
     rows = [{"Id": number, "BranchName": "x" * 60} for number in range(10_000)]
     body = json.dumps({"CustomerExists": True, "PointHistory": rows}).encode()
     assert len(body) > LARGE

@@ -26,7 +26,7 @@ FLAGS = b'"HasError":false,"Severity":0,"HasWarning":false'
 WARNING = b'"HasError":false,"Severity":1,"HasWarning":true'
 
 
-async def told(
+async def ending(
     raw_server: Serve, body: bytes, *headers: str, status: str = "200 OK", most: int = 6
 ) -> Outcome[object]:
     """Return the outcome of a BonifiQ change that gets this answer, without a repeat.
@@ -63,12 +63,12 @@ CONTRADICTIONS = {
 
 @pytest.mark.parametrize("body", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
 async def test_a_contradiction_is_unknown(body: bytes, raw_server: Serve) -> None:
-    outcome = await told(raw_server, body)
+    outcome = await ending(raw_server, body)
     assert (outcome.effect, outcome.reason, outcome.result) == (Effect.UNKNOWN, StopReason.UNREADABLE, None)
 
 
 async def test_a_202_is_unknown(raw_server: Serve) -> None:
-    outcome = await told(raw_server, b"{%s,%s}" % (FLAGS, BALANCE), status="202 Accepted")
+    outcome = await ending(raw_server, b"{%s,%s}" % (FLAGS, BALANCE), status="202 Accepted")
     assert outcome.effect is Effect.UNKNOWN
     assert "202" in str(outcome.error)
 
@@ -97,7 +97,7 @@ async def test_a_limit_with_a_result_leaves_a_doubt(
     body: bytes, status: str, headers: tuple[str, ...], raw_server: Serve
 ) -> None:
     """A limit means that the request was not processed; a body that reports a result contradicts it."""
-    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    outcome = await ending(raw_server, body, *headers, status=status, most=1)
     assert outcome.effect is Effect.UNKNOWN
 
 
@@ -106,7 +106,7 @@ async def test_a_used_key_counts_beside_a_limit(
     status: str, headers: tuple[str, ...], raw_server: Serve
 ) -> None:
     body = b'{"HasError":true,"ErrorMessage":"ChangeKey already used"}'
-    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    outcome = await ending(raw_server, body, *headers, status=status, most=1)
     assert (outcome.effect, outcome.used_elsewhere) == (Effect.ALREADY_APPLIED, True)
 
 
@@ -115,7 +115,7 @@ async def test_a_used_key_counts_beside_a_limit(
 async def test_a_limit_alone_leaves_no_doubt(
     body: bytes, status: str, headers: tuple[str, ...], raw_server: Serve
 ) -> None:
-    outcome = await told(raw_server, body, *headers, status=status, most=1)
+    outcome = await ending(raw_server, body, *headers, status=status, most=1)
     assert (outcome.effect, outcome.attempts[0].verdict) == (Effect.NOT_APPLIED, Verdict.THROTTLED)
 
 
@@ -123,7 +123,7 @@ async def test_a_limit_alone_leaves_no_doubt(
 async def test_a_change_reported_as_completed_is_applied_without_a_balance(
     result: bytes, raw_server: Serve
 ) -> None:
-    outcome = await told(raw_server, b'{%s,"Result":%s}' % (FLAGS, result))
+    outcome = await ending(raw_server, b'{%s,"Result":%s}' % (FLAGS, result))
     assert (outcome.effect, outcome.error) == (Effect.APPLIED, None)
 
 
@@ -143,7 +143,7 @@ FORMS = {
 async def test_a_used_key_is_recognised_in_any_form(
     form: bytes, kind: str, status: str, raw_server: Serve
 ) -> None:
-    outcome = await told(raw_server, form % USED.encode(), f"Content-Type: {kind}", status=status)
+    outcome = await ending(raw_server, form % USED.encode(), f"Content-Type: {kind}", status=status)
     assert outcome.effect is Effect.ALREADY_APPLIED
 
 
@@ -166,14 +166,14 @@ async def test_a_refusal_in_another_form_shows_its_text(
 ) -> None:
     """It proves that nothing changed where it is the provider's, or where the status excludes a change."""
     body, kind = form
-    outcome = await told(raw_server, body % b"The budget is spent", f"Content-Type: {kind}", status=status)
+    outcome = await ending(raw_server, body % b"The budget is spent", f"Content-Type: {kind}", status=status)
     assert outcome.effect is effect
     assert "The budget is spent" in str(outcome.error)
 
 
 @pytest.mark.parametrize("status", ["401 No", "403 No"])
 async def test_credentials_are_refused_in_any_form(status: str, raw_server: Serve) -> None:
-    outcome = await told(raw_server, b'{"message":"Access is not allowed"}', status=status)
+    outcome = await ending(raw_server, b'{"message":"Access is not allowed"}', status=status)
     assert outcome.effect is Effect.REFUSED
     assert "Access is not allowed" in str(outcome.error)
 

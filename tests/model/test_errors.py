@@ -1,4 +1,4 @@
-"""The exceptions: one tree, what each means for the money, and nothing lost on the way to another process."""
+"""The exceptions: one tree, what each means for the money, and nothing lost in a pickle."""
 
 import copy
 import pickle
@@ -136,7 +136,7 @@ WAYS = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("make", [bare, full])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_lost_on_the_way(
+def test_nothing_is_lost_in_a_copy(
     kind: type[BonifiQError],
     make: Callable[[type[BonifiQError]], BonifiQError],
     way: Callable[[BonifiQError], BonifiQError],
@@ -150,7 +150,7 @@ def test_nothing_is_lost_on_the_way(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_notes_and_answer_travel(way: Callable[[BonifiQError], BonifiQError]) -> None:
+def test_notes_and_answer_are_copied(way: Callable[[BonifiQError], BonifiQError]) -> None:
     error = full(OutcomeUnknownError)
     error.add_note("row 7")
     there = way(error)
@@ -173,13 +173,13 @@ def test_answer_of_an_unknown_outcome_is_none_unless_kept() -> None:
 
 @one_test
 @pytest.mark.parametrize("kind", KINDS)
-def test_error_is_raised_and_caught_as_its_kin(kind: type[BonifiQError]) -> None:
+def test_error_is_caught_by_its_parent_classes(kind: type[BonifiQError]) -> None:
     with pytest.raises(BonifiQError, match="words"):
         raise bare(kind)
 
 
-def test_a_refusal_without_a_word_is_said_as_one() -> None:
-    """A provider need not give its reasons; what it means for the money is said all the same."""
+def test_a_refusal_without_a_reason_says_so() -> None:
+    """A provider need not give its reasons; the text still says what it means for the money."""
     attempt = Attempt(1, Verdict.REFUSED, 400, True, datetime(2024, 7, 1, tzinfo=UTC), 0.1, 0.0)
     reading: Reading[CustomerPoints] = Reading(Verdict.REFUSED)
     error = error_of(

@@ -219,7 +219,7 @@ def put(root: object, path: str, value: object) -> None:
 
 
 def leave_out(root: object, path: str) -> None:
-    """Take away what stands in the place that `path` names."""
+    """Remove the value in the place that `path` names."""
     holder, last = place(root, path)
     del holder[last]  # type: ignore[attr-defined]
 
@@ -288,8 +288,8 @@ def test_every_member_may_be_left_out(answer: type[object], schema: Schema, path
     structure(value, answer)
 
 
-def test_what_is_nullable_is_read_off_the_page() -> None:
-    """Guards the reading of the schemas."""
+def test_what_is_nullable_is_read_from_the_page() -> None:
+    """Checks the reading of the schemas."""
     assert NULLABLE[PendingPoints] == {"$.TotalPendingCashback", "$.PendingOrders[1].PendingCashback"}
     assert NULLABLE[CheckoutRemoved] == set()
     assert {"$.RedeemKey", "$.Error", "$.PointHistory[1].OrderOrigin"} <= NULLABLE[CustomerPoints]
@@ -303,7 +303,7 @@ def test_answer_that_is_no_object_is_refused_at_the_root(wrong: object) -> None:
     assert caught.value.path == "$"
 
 
-def test_path_goes_on_from_where_it_is_told() -> None:
+def test_path_starts_with_the_given_prefix() -> None:
     wrong = {"PointHistory": [{}, {"CashbackAmount": "1.50"}]}
     with pytest.raises(PayloadError, match=r"a string where a number belongs") as caught:
         structure(wrong, CustomerPoints, path="$.Result")
@@ -401,7 +401,7 @@ def test_amount_is_read_as_the_same_number(value: Decimal) -> None:
 
 
 @given(_amounts)
-def test_amount_survives_the_way_out_and_back(value: Decimal) -> None:
+def test_amount_survives_writing_and_reading(value: Decimal) -> None:
     read = structure(decode(f'{{"CashbackBalance":{sent(value)}}}'.encode()), CustomerPoints).cashback_balance
     assert read is not None
     assert read == value
@@ -451,7 +451,7 @@ def test_text_survives(text: str) -> None:
     assert decode(body) == {"CustomerId": text, "CheckoutId": "1"}
 
 
-# What a request leaves out.
+# Members that a request leaves out.
 
 
 @pytest.mark.parametrize(
@@ -530,7 +530,7 @@ _json = st.recursive(
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n\t"])
-def test_an_empty_answer_is_told_as_one(body: bytes) -> None:
+def test_an_empty_answer_is_reported_as_empty(body: bytes) -> None:
     with pytest.raises(PayloadError, match=r"^the answer is empty$"):
         decode(body)
 

@@ -24,7 +24,7 @@ def test_no_digit_is_lost_between_the_largest_and_the_smallest(sign: int) -> Non
 
 
 @given(st.lists(AMOUNTS))
-def test_what_is_added_and_what_is_removed_are_summed_apart(values: list[Decimal]) -> None:
+def test_added_and_removed_amounts_are_summed_separately(values: list[Decimal]) -> None:
     sums = Sums()
     for value in values:
         sums.put(value)
@@ -44,5 +44,5 @@ def test_sums_of_two_units_have_no_common_sum() -> None:
 
 
 @pytest.mark.parametrize(("spelled", "has"), [("1E+3", True), ("1e3", True), ("1000", False)])
-def test_an_exponent_is_seen(spelled: str, has: bool) -> None:
+def test_an_exponent_is_noticed(spelled: str, has: bool) -> None:
     assert has_exponent(spelled) is has

@@ -1,4 +1,4 @@
-"""What a provider, a file, its name, a ledger or an environment says: no screen, log or error has it raw."""
+"""Texts of a provider, a file, its name, a ledger or an environment: escaped in screens, logs and errors."""
 
 import asyncio
 import logging
@@ -49,12 +49,12 @@ def test_what_is_shown_is_one_harmless_line_of_bounded_length(text: str, longest
         assert shown == text
 
 
-def test_what_is_escaped_stands_as_python_writes_it() -> None:
+def test_escapes_are_those_of_python() -> None:
     assert printable("a\x1b[31m\u202e\n\udce9\U000e0041") == r"a\x1b[31m\u202e\n\udce9\U000e0041"
     assert printable("José é ótimo 中文 👍") == "José é ótimo 中文 👍"
 
 
-def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
+def test_a_long_text_is_cut_before_it_is_searched() -> None:
     shown = printable("\x1b" * 10_000_000)
     assert len(shown) == LONGEST and shown.endswith("...")
 
@@ -71,13 +71,13 @@ def _kinds(kind: type[BonifiQError] = BonifiQError) -> Iterator[type[BonifiQErro
 @one_test
 @pytest.mark.parametrize("kind", list(_kinds()), ids=lambda kind: kind.__name__)
 def test_every_error_is_one_harmless_line(kind: type[BonifiQError]) -> None:
-    """However it is made, and however long what it speaks of."""
+    """However it is made, and however long its texts are."""
     path = {"path": "p"} if issubclass(kind, PayloadError) else {}
     assert str(kind(HOSTILE * 9, **path)).isprintable()
     assert len(str(kind("x" * 10**6, **path))) == errors.MOST_WORDS
 
 
-def test_a_log_line_shows_its_arguments_harmless(caplog) -> None:
+def test_a_log_line_shows_its_arguments_escaped(caplog) -> None:
     caplog.set_level(logging.INFO)
     log = Log(logging.getLogger("test"))
     log.info("a %s b %s %d %.1f", HOSTILE, ValueError(HOSTILE), 3, 0.25)
@@ -85,14 +85,14 @@ def test_a_log_line_shows_its_arguments_harmless(caplog) -> None:
     assert all(record.getMessage().isprintable() for record in caplog.records)
     assert caplog.records[0].getMessage().endswith(" 3 0.2")
     assert [(record.levelname, record.funcName) for record in caplog.records] == [
-        ("INFO", "test_a_log_line_shows_its_arguments_harmless"),
-        ("WARNING", "test_a_log_line_shows_its_arguments_harmless"),
+        ("INFO", "test_a_log_line_shows_its_arguments_escaped"),
+        ("WARNING", "test_a_log_line_shows_its_arguments_escaped"),
     ]
 
 
 @pytest.mark.parametrize("no", REFUSALS.values(), ids=REFUSALS.keys())
-def test_what_a_provider_says_is_harmless_in_errors_and_logs(no: Answer, caplog, tmp_path) -> None:
-    """Also what the ledger keeps of it, which the next run tells."""
+def test_a_text_of_the_provider_is_escaped_in_errors_and_logs(no: Answer, caplog, tmp_path) -> None:
+    """Also the text in the ledger, which the next run shows."""
     caplog.set_level(logging.INFO, "bonifiq_async")
     told: list[str] = []
 
@@ -131,7 +131,7 @@ def test_what_a_provider_says_is_harmless_in_errors_and_logs(no: Answer, caplog,
     assert [text for text in (*told, *logged) if raw(text) or "\n" in text] == []
 
 
-def test_a_command_to_type_again_is_read_by_a_shell_as_it_was_typed() -> None:
+def test_a_shell_reads_a_shown_command_as_it_was_typed() -> None:
     """Also where its file has a name that cannot be printed."""
     names = ["plain.csv", "two words'.csv", f"{NAME}\\'1.csv", os.fsdecode(b"caf\xe9.csv"), "café.csv"]
     typed = " ".join(map(_quoted, names))
@@ -142,7 +142,7 @@ def test_a_command_to_type_again_is_read_by_a_shell_as_it_was_typed() -> None:
     assert read.split(b"\0")[:-1] == [os.fsencode(name) for name in names]
 
 
-def test_a_table_takes_no_markup_and_nothing_endless() -> None:
+def test_a_table_has_no_markup_and_no_endless_text() -> None:
     table = Table()
     table.add_row(f"[bold]{HOSTILE}", "y" * 10**6)
     shown = [str(cell) for column in table.columns for cell in column.cells]
@@ -150,8 +150,8 @@ def test_a_table_takes_no_markup_and_nothing_endless() -> None:
     assert len(shown[1]) == LONGEST
 
 
-def test_a_page_and_a_report_are_harmless() -> None:
-    """That of `prove`, and what a test that failed shows of the sandbox."""
+def test_a_page_and_a_report_are_escaped() -> None:
+    """The page of `prove`, and the sandbox's report in a failed test."""
     finding = Finding(Figures(), [HOSTILE], HOSTILE)
     made = page(Head(HOSTILE, 1, 1.0, HOSTILE), [Proof("n", HOSTILE, HOSTILE, finding)], [])
     assert raw(made) == [] and "<bold>" not in made

@@ -1,4 +1,4 @@
-"""Secrets are taken out of what a provider says, in every form that the wire gives them."""
+"""Secrets are removed from the texts of a provider, in every form that they can have on the wire."""
 
 import base64
 import re
@@ -26,8 +26,8 @@ SECRETS = {
 every_secret = pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
 
 
-def blotted(secret: str, text: str) -> str:
-    """Return `text` without it, having found the same as a body."""
+def redacted(secret: str, text: str) -> str:
+    """Return `text` without the secret, and check that a body gives the same."""
     redactor = Redactor([Secret("another-one"), Secret(secret)])
     said = redactor.text(text)
     assert redactor.body(text.encode("utf-8", "surrogatepass")) == said.encode("utf-8", "surrogatepass")
@@ -38,9 +38,9 @@ def blotted(secret: str, text: str) -> str:
 @every_secret
 @pytest.mark.parametrize("escape", [*PLAIN.values(), *ESCAPES.values()], ids=[*PLAIN, *ESCAPES])
 def test_it_is_found_in_each_form(secret: str, escape: Write) -> None:
-    """And nothing of what stands around it is lost."""
-    told = blotted(secret, f"[{escape(secret)}]")
-    # In Base64, letters at the ends are shared with what stands around.
+    """And the text around it is kept."""
+    told = redacted(secret, f"[{escape(secret)}]")
+    # In Base64, characters at the ends are shared with the text around.
     assert told == f"[{MASK}]" or re.fullmatch(r"\[[\w+/]{0,20}\*\*\*[\w=]{0,7}\]", told)
 
 
@@ -49,20 +49,20 @@ _TWICE = ["percent", "percent, all, small", "JSON", "JSON, all", "HTML", "HTML, 
 
 @every_secret
 def test_it_is_found_three_times_over(secret: str) -> None:
-    """A URL in a text in JSON in a page, say; and that in Base64 which was in a header."""
+    """A URL in a text in JSON in a page, for example; and Base64 of a header."""
     encoded = base64.b64encode(f"ab{secret}".encode()).decode()
     for outer, middle, inner in product(_TWICE, _TWICE, ("percent", "JSON", "HTML")):
         written = ESCAPES[outer](ESCAPES[middle](ESCAPES[inner](secret)))
-        assert blotted(secret, f"[{written}]") == f"[{MASK}]", (outer, middle, inner)
-        assert blotted(secret, ESCAPES[outer](ESCAPES[middle](encoded))).count(MASK) == 1, (outer, middle)
+        assert redacted(secret, f"[{written}]") == f"[{MASK}]", (outer, middle, inner)
+        assert redacted(secret, ESCAPES[outer](ESCAPES[middle](encoded))).count(MASK) == 1, (outer, middle)
 
 
 @one_test
 @every_secret
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-32-le"])
 def test_it_is_found_in_wide_letters(secret: str, charset: str) -> None:
-    """As a proxy's page may have them."""
-    if not secret.isascii():  # there it is another sequence of bytes
+    """As a page of a proxy may have them."""
+    if not secret.isascii():  # in that encoding it is another sequence of bytes
         secret = "canary-key-7319"
     found = Redactor([Secret(secret)]).body(f"<p>{secret}</p>".encode(charset))
     assert secret.encode(charset) not in found and MASK.encode() in found
@@ -79,16 +79,16 @@ def test_several_are_found_and_the_longer_one_first() -> None:
 @every_secret
 @pytest.mark.parametrize("escape", ["as it is", *_TWICE])
 def test_its_beginning_is_found_where_a_text_ends_in_it(secret: str, escape: str) -> None:
-    """Somebody has cut that text, wherever it was."""
+    """The text may have been cut anywhere."""
     written = {**PLAIN, **ESCAPES}[escape](secret)
     for length in range(len(written)):
-        told = blotted(secret, f"[{written[:length]}")
+        told = redacted(secret, f"[{written[:length]}")
         left = told.removeprefix("[").removesuffix(MASK)
         assert len(left) <= len({**PLAIN, **ESCAPES}[escape](secret[:SHORTEST_CUT])) + 12, (length, told)
 
 
-def test_only_the_beginning_of_a_body_is_kept_and_looked_at() -> None:
-    """A large one must not hold up the loop; a secret at the end of the beginning is not left in halves."""
+def test_only_the_beginning_of_a_body_is_kept_and_searched() -> None:
+    """A large one must not block the loop; a secret at the cut is not left in part."""
     secret, redactor = "canary-key-7319", Redactor([Secret("canary-key-7319")])
     for before in range(85, 105):
         kept = redactor.body(b"." * before + secret.encode() + b"," * 1_000_000, 100)
@@ -100,8 +100,8 @@ def test_only_the_beginning_of_a_body_is_kept_and_looked_at() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 250))
-def test_any_bytes_are_looked_through(body: bytes, most: int) -> None:
-    """And given back as they are where nothing is in them."""
+def test_any_bytes_are_searched(body: bytes, most: int) -> None:
+    """And returned unchanged where they have no secret."""
     assert Redactor([Secret("canary-key-7319")]).body(body, most) in (body[:most], body[:most])
 
 
@@ -115,8 +115,8 @@ def test_any_bytes_are_looked_through(body: bytes, most: int) -> None:
     ),
     st.data(),
 )
-def test_whatever_it_is_made_of_it_is_found_however_it_is_mixed(secret: str, data: st.DataObject) -> None:
-    """Each character of it in a way of its own; a bare backslash before an escape reads as another escape."""
+def test_any_secret_is_found_in_any_mixture_of_escapes(secret: str, data: st.DataObject) -> None:
+    """Each character escaped in its own way; a bare backslash before an escape reads as another escape."""
     ways = st.sampled_from([str, *(ESCAPES[name] for name in _TWICE)])
     written = "".join(data.draw(ways)(char) for char in secret)
-    assert MASK in blotted(secret, f"[{written}]")
+    assert MASK in redacted(secret, f"[{written}]")

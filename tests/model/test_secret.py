@@ -1,4 +1,4 @@
-"""A secret is given out by `reveal` and by nothing else; what is written down of a request lacks it."""
+"""Only `reveal` returns a secret; the record of a request does not have it."""
 
 import copy
 import pickle
@@ -19,7 +19,7 @@ CANARY = "canary-4711"
 
 
 class Pin(Secret):
-    """Another kind."""
+    """Another class of secret."""
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class Body:
 
 
 def test_only_reveal_shows_it() -> None:
-    """In none of the ways in which a value comes to be printed."""
+    """No way to print a value shows it."""
     pin = Pin(CANARY)
     assert pin.reveal() == CANARY
     assert {repr(pin), str(pin), f"{pin}", repr(Body(pin=pin)).partition("pin=")[2][:10]} == {
@@ -42,8 +42,8 @@ def test_only_reveal_shows_it() -> None:
     }
 
 
-def test_a_pickle_leaves_it_behind() -> None:
-    """What comes back stands for it and cannot be sent."""
+def test_a_pickle_does_not_have_it() -> None:
+    """The unpickled value is a placeholder that cannot be sent."""
     held = pickle.dumps(Body(pin=Pin(CANARY)))
     assert CANARY.encode() not in held
     with pytest.raises(ConfigurationError, match="pickled"):
@@ -67,17 +67,17 @@ def test_kinds_and_values_differ() -> None:
 @pytest.mark.parametrize("wrong", [f"{CANARY}\n", "", " ", 4711, None], ids=repr)
 @pytest.mark.parametrize("make", [Pin, Pin.of])
 def test_what_is_refused_is_not_shown(make, wrong) -> None:
-    """Neither in the message nor in the locals of the frames that raised it."""
+    """Neither in the message nor in the locals of the frames of the error."""
     given = [wrong]
     with pytest.raises(PayloadError) as caught:
         make(given.pop())
-    error = caught.value.with_traceback(caught.tb.tb_next)  # without this frame, which knows it
+    error = caught.value.with_traceback(caught.tb.tb_next)  # without this frame, which has it
     assert CANARY not in rendered(error) + repr(error)
     assert error.path == "Pin"
 
 
 def test_it_is_on_the_wire_and_read_from_it() -> None:
-    """Sending is what it is for."""
+    """A secret must reach the provider."""
     body = Body(pin=Pin(CANARY))
     assert CANARY.encode() in encode(body, Names.SNAKE)
     assert structure({"pin": CANARY}, Body, names=Names.SNAKE) == body
@@ -97,8 +97,8 @@ def test_names_are_spelt_as_the_provider_does(names: Names, written: str) -> Non
     assert caught.value.path == f"$.{written}"
 
 
-def test_open_members_are_taken_as_they_are() -> None:
-    """Where the provider does not say what stands there."""
+def test_members_without_a_type_are_kept_as_they_are() -> None:
+    """Where the provider does not document their values."""
     read = structure({"anything": [1], "extra": {"a": {}}}, Body, names=Names.SNAKE)
     assert (read.anything, read.extra) == ([1], {"a": {}})
     with pytest.raises(PayloadError) as caught:
@@ -106,8 +106,8 @@ def test_open_members_are_taken_as_they_are() -> None:
     assert caught.value.path == "$.extra"
 
 
-def test_record_stands_for_the_body_where_something_is_written_down() -> None:
-    """The digest is the same for every PIN, so that none can be found by trying."""
+def test_the_record_replaces_the_body_in_the_ledger() -> None:
+    """The digest is the same for every PIN, so that a PIN cannot be found by trying all."""
     requests = [
         prepare(CHANGE_CASHBACK, "https://host", {"customer_id": "a"}, Body(pin=Pin(text)), record=Body())
         for text in ("1234", "9999")

@@ -1,4 +1,4 @@
-"""The door: what must not be sent is refused by name, and what may be sent goes out exactly as given."""
+"""Validation: what must not be sent is refused by name, and what may be sent is sent exactly as given."""
 
 import time
 from collections.abc import Callable
@@ -136,13 +136,13 @@ def test_change_can_not_be_altered() -> None:
 
 
 def test_a_time_may_be_a_key() -> None:
-    """As the page suggests to those who want no de-duplication."""
+    """As the page suggests for changes without de-duplication."""
     key = "2023-01-01 23:59:00:000"
     assert CashbackChange.add("ABC", Decimal(1), reason="r", change_key=key).change_key == key
 
 
 @pytest.mark.parametrize("character", ["x", "ç", "😀"])
-def test_customer_reason_has_a_longest(character: str) -> None:
+def test_customer_reason_has_a_longest_length(character: str) -> None:
     change = CashbackChange(**GOOD | {"customer_reason": character * 255})  # type: ignore[arg-type]
     assert change.customer_reason == character * 255
     with pytest.raises(PayloadError) as caught:
@@ -166,7 +166,7 @@ def test_the_tags_of_a_customer_reason_do_not_count(given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["<b>" + "x" * 256, "< b>" + "x" * 253, "1 < 2 > 0" + "x" * 250, "<b" * 200]
 )
-def test_what_is_left_of_a_customer_reason_counts(given: str) -> None:
+def test_the_length_of_a_customer_reason_counts_without_tags(given: str) -> None:
     with pytest.raises(PayloadError, match="without its tags") as caught:
         CashbackChange(**GOOD | {"customer_reason": given})  # type: ignore[arg-type]
     assert caught.value.path == "customer_reason"
@@ -180,7 +180,7 @@ def test_many_tags_are_stripped_in_no_time() -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", " ", "\t\n", "\u3000"], ids=ascii)
-def test_no_customer_reason_is_one_however_it_is_said(given: str | None) -> None:
+def test_every_form_of_no_customer_reason_is_the_same(given: str | None) -> None:
     """Null, empty and blank are the same to the provider: they are the same change and the same request."""
     bare = CashbackChange("ABC", Decimal(1), "promotion", "KEY-1")
     change = CashbackChange("ABC", Decimal(1), "promotion", "KEY-1", given)
@@ -196,8 +196,8 @@ DIGESTS = {
 }
 
 
-def test_the_digest_of_a_request_stays_what_it_is() -> None:
-    """A ledger of an earlier version knows its changes by these."""
+def test_the_digest_of_a_request_never_changes() -> None:
+    """A ledger of an earlier version finds its changes by these."""
     digests = {
         reason: request_digest(
             CashbackChange("ana@b.example", Decimal("10.50"), "spring", "K-1", reason)
@@ -242,7 +242,7 @@ def test_exactly_one_of_key_and_reference(make: Callable[..., CashbackChange], k
 @pytest.mark.parametrize("make", [CashbackChange.add, CashbackChange.remove])
 @pytest.mark.parametrize("field", ["reference", "change_key"])
 @pytest.mark.parametrize("given", NO_TEXT)
-def test_blank_key_or_reference_is_no_missing_one(
+def test_blank_key_or_reference_does_not_count_as_missing(
     make: Callable[..., CashbackChange], field: str, given: object
 ) -> None:
     with pytest.raises(PayloadError) as caught:
@@ -376,7 +376,7 @@ def test_base_url_is_kept(given: str, kept: str | None) -> None:
         pytest.param("file:///etc/passwd", id="a file"),
         pytest.param("ws://localhost", id="a socket"),
         pytest.param("http://api.bonifiq.com.br", id="plain http"),
-        pytest.param("http://10.0.0.1", id="plain http in the house"),
+        pytest.param("http://10.0.0.1", id="plain http in a local network"),
         pytest.param("http://0.0.0.0:8080", id="plain http to every address"),
         pytest.param("http://localhost.evil.test", id="a name that begins with localhost"),
         pytest.param("http://127.0.0.1.evil.test", id="a name that begins with loopback"),
@@ -446,7 +446,7 @@ def test_an_offset_is_a_whole_number_of_zero_or_more(given: object) -> None:
 
 NAN, ENDLESS = float("nan"), float("inf")
 HUGE = 10**5000
-"""A whole number that no float holds, and of which Python makes no text."""
+"""A whole number that no float holds, and that Python does not convert to text."""
 
 
 @pytest.mark.parametrize("given", [LONGEST_ID + 1, HUGE], ids=["2**63", "huge"])
@@ -459,7 +459,7 @@ def test_an_id_fits_into_64_bits(given: int) -> None:
 
 @pytest.mark.parametrize("given", [0, -1, 1, 1.5, ENDLESS, -ENDLESS])
 def test_seconds_are_any_number(given: float) -> None:
-    """A deadline that has passed is one; so is none at all."""
+    """A deadline that has passed is valid; so is no deadline."""
     assert seconds(given, "deadline") == given
 
 
@@ -497,12 +497,12 @@ def test_a_wrong_value_is_shown_in_short(given: object, short: str) -> None:
     assert shown(given) == short
 
 
-def test_a_sign_that_has_a_shape_may_stand_in_a_key() -> None:
-    """One of private use is not printable, and yet no person overlooks it."""
+def test_a_visible_sign_is_accepted_in_a_key() -> None:
+    """A sign of private use is not printable, but a person can see it."""
     assert label("a\ue000b", "change_key") == "a\ue000b"
 
 
-def test_a_text_of_another_class_may_stand_in_a_key() -> None:
+def test_a_text_of_another_class_is_accepted_in_a_key() -> None:
     """Such as a member of a StrEnum: it is a text."""
 
     class Key(str):

@@ -92,7 +92,7 @@ def test_a_test_that_misses_a_program_fails_in_the_whole_check(
 
 
 def test_the_whole_check_leaves_nothing_out_silently() -> None:
-    """It installs what is missing first, and then each skip is told with its reason."""
+    """It installs what is missing first, and then each skip is reported with its reason."""
     script = (ROOT / ".ci" / "run").read_text("utf-8")
     order = [
         script.index(each)

@@ -1,4 +1,4 @@
-"""The pages in a real browser: they ask for nothing, the console is silent, and they fit."""
+"""The pages in a real browser: they load nothing, the console is silent, and they fit."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,14 +24,14 @@ HOSTILE = "<script>console.log(1)</script><img src='//x.invalid/a.png'>\"'&"
 
 
 def proven() -> str:
-    """Return a page of `prove` that has everything that one can have."""
+    """Return a page of `prove` with every possible part."""
     finding = Finding(Figures(changes=1_234_567, wrong=1), (HOSTILE, "k" * 300))
     timeline = Timeline(HOSTILE, 0.5, (4, 0, 6), (1, 0, 6), (0.2, 1.4), {HOSTILE: 7})
     return page(Head(HOSTILE, 3, 9.0, HOSTILE), [Proof("once", HOSTILE, "BonifiQ", finding)], [timeline])
 
 
 def reported() -> str:
-    """Return a report that has everything that one can have, for a provider that repeats nothing."""
+    """Return a report with every possible part, for a provider without repeats."""
     digest = Digest(lambda change: HOSTILE)
     for state in State:
         said = {"key": f"{HOSTILE}{'k' * 200}", "customer_id": HOSTILE, "error": f"{HOSTILE} {'e' * 300}"}
@@ -67,8 +67,8 @@ async def test_a_page_is_quiet_and_fits(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_what_a_page_must_not_do_is_seen(tmp_path: Path) -> None:
-    """And its own policy forbids it: the console says so."""
+async def test_a_forbidden_request_of_a_page_is_noticed(tmp_path: Path) -> None:
+    """The page's own policy forbids it, and the console says so."""
     path = tmp_path / "page.html"
     loud = "<script>console.log(1)</script><img src='http://127.0.0.1:9/a.png'><p style='color: red'>"
     path.write_text(markup.page("loud", loud), "utf-8")

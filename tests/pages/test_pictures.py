@@ -1,4 +1,4 @@
-"""Pictures: their scale, their marks, and names that are text whatever is in them."""
+"""Pictures: their scale, their marks, and names that stay text whatever they contain."""
 
 from xml.etree import ElementTree
 
@@ -17,7 +17,7 @@ def drawn(*series: Series, marks: Moments | None = None) -> list[str]:
 
 
 def test_series_share_one_scale() -> None:
-    """The highest count of all reaches the top; what did not happen is not drawn."""
+    """The highest count of all reaches the top; a count of zero is not drawn."""
     assert drawn(Series("ended", (4, 0, 2), "good"), Series("failed", (1, 0, 0), "bad")) == [
         "M0 100V0.00h1V100zM2 100V50.00h1V100z",
         "M0 100V75.00h1V100z",

@@ -1,4 +1,4 @@
-"""A body as JSON or text, whatever its bytes, and the words of an error under whichever name they stand."""
+"""A body as JSON or text, whatever its bytes, and the message of an error under any of its names."""
 
 import json
 
@@ -52,7 +52,7 @@ ENCODED = {
 @one_test
 @pytest.mark.parametrize(("encoding", "types"), ENCODED.values(), ids=ENCODED.keys())
 def test_json_is_read_in_its_charset(encoding: str, types: tuple[str, ...]) -> None:
-    """An error's words are heard, and a success is one: the mark and the charset change neither."""
+    """The mark and the charset change neither the message of an error nor a success."""
     used = answer(json.dumps(PROBLEM, ensure_ascii=False).encode(encoding), *types)
     assert json_of(used) == PROBLEM
     reading = AnswerReader().read(CHANGE_CASHBACK, used)
@@ -63,7 +63,7 @@ def test_json_is_read_in_its_charset(encoding: str, types: tuple[str, ...]) -> N
     assert (applied.verdict, applied.result and applied.result.name) == (Verdict.ACCEPTED, "João")
 
 
-def test_a_mark_of_byte_order_spoils_nothing_of_the_other_provider() -> None:
+def test_a_byte_order_mark_changes_nothing_at_the_other_provider() -> None:
     yes = answer(b'\xef\xbb\xbf{"success":true,"data":{"new_balance":1}}', status=200)
     assert Raba7niReader().read(EARN, yes).verdict is Verdict.ACCEPTED
     token = answer('{"success":true,"token":"t"}'.encode("utf-16"), status=200)
@@ -85,7 +85,7 @@ def test_members_are_those_of_an_object(body: bytes) -> None:
         members_of(answer(body))
 
 
-def test_a_member_that_decides_stands_once_in_any_charset() -> None:
+def test_a_deciding_member_must_occur_once_in_any_charset() -> None:
     twice = '{"HasError":true,"HasError":false}'.encode("utf-16")
     with pytest.raises(PayloadError, match="twice"):
         json_of(answer(twice), decisive=(b'"HasError"',))
@@ -102,7 +102,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize("body", TWICE.values(), ids=TWICE.keys())
-def test_a_member_that_decides_is_seen_to_stand_twice(body: bytes) -> None:
+def test_a_deciding_member_that_occurs_twice_is_noticed(body: bytes) -> None:
     with pytest.raises(PayloadError, match="twice"):
         json_of(answer(body), decisive=(b'"HasError"', b'"Result"'))
 
@@ -110,7 +110,7 @@ def test_a_member_that_decides_is_seen_to_stand_twice(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [b'{"HasError":true,"a":"10:00"}', b'{"a":{"HasError":1},"HasError":"x\\u003a"}']
 )
-def test_a_member_that_decides_may_stand_in_several_objects(body: bytes) -> None:
+def test_a_deciding_member_may_occur_in_several_objects(body: bytes) -> None:
     assert isinstance(json_of(answer(body), decisive=(b'"HasError"',)), dict)
 
 
@@ -134,20 +134,20 @@ SPELT = {
     "errorMessage": ({"errorMessage": USED}, USED),
     "in Portuguese": ({"erro": {"mensagem": USED}}, USED),
     "the same twice": ({"message": USED, "detail": USED}, USED),
-    "beside what says nothing": ({"message": USED, "traceId": "00-1", "status": 409, "ok": False}, USED),
+    "beside an empty text": ({"message": USED, "traceId": "00-1", "status": 409, "ok": False}, USED),
     "on two lines": ({"message": "ChangeKey\n  já utilizada"}, USED),
 }
 
 
 SAID_OTHERWISE = {
     "Conflict": Verdict.REFUSED,
-    f"invalid_request. {USED}": Verdict.UNREADABLE,  # what came of it is not said plainly
+    f"invalid_request. {USED}": Verdict.UNREADABLE,  # the result is not stated
 }
 
 
 @one_test
 @pytest.mark.parametrize(("members", "words"), SPELT.values(), ids=SPELT.keys())
-def test_words_are_heard_under_the_usual_names(members: dict[str, object], words: str) -> None:
+def test_a_message_is_read_under_the_usual_names(members: dict[str, object], words: str) -> None:
     assert said_of(members, 409).message == words
     body = json.dumps(members).encode()
     verdict = AnswerReader().read(CHANGE_CASHBACK, answer(body)).verdict
@@ -187,7 +187,7 @@ def test_the_code_of_an_error(members: dict[str, object], code: str | None) -> N
         {"error": {}},
     ],
 )
-def test_an_object_without_words(members: dict[str, object]) -> None:
+def test_an_object_without_a_message(members: dict[str, object]) -> None:
     assert said_of(members, 400) == ErrorAnswer(400)
 
 
@@ -210,12 +210,12 @@ def test_an_object_without_words(members: dict[str, object]) -> None:
         (b"x" * 9_999, "x" * LONGEST),
     ],
 )
-def test_words_of_what_is_no_object(body: bytes, words: str | None) -> None:
+def test_a_message_that_is_in_no_object(body: bytes, words: str | None) -> None:
     found = error_body(answer(body))
     assert (found.members, found.words) == (None, words)
 
 
-def test_words_are_searched_within_some_levels() -> None:
+def test_a_message_is_searched_within_some_levels() -> None:
     deep: object = "no"
     for _ in range(900):
         deep = {"error": deep}
@@ -234,7 +234,7 @@ def test_words_are_searched_within_some_levels() -> None:
         (("text/plain; charset=latin-1", "text/plain; charset=utf-8"), "já"),
     ],
 )
-def test_only_a_known_charset_is_honoured(types: tuple[str, ...], text: str | None) -> None:
+def test_only_a_known_charset_is_used(types: tuple[str, ...], text: str | None) -> None:
     assert text_of(answer(b"j\xe1", *types)) == text
 
 
@@ -266,16 +266,16 @@ JSON = {
 
 @one_test
 @pytest.mark.parametrize("body", [*PAGES.values(), *JSON.values()], ids=[*PAGES, *JSON])
-def test_who_refused_it(body: bytes) -> None:
-    """A 403 is the provider's unless its body is no JSON; a 407 is a proxy's; others are what they say."""
+def test_the_origin_of_a_refusal(body: bytes) -> None:
+    """A 403 is the provider's unless its body is no JSON; a 407 is a proxy's; others are as stated."""
     found = {status: intercepted(answer(body, status=status)) for status in (400, 401, 403, 404, 407, 451)}
     page = Refusal.PAGE if body in PAGES.values() else None
     assert found == {400: None, 401: None, 403: page, 404: None, 407: Refusal.PROXY, 451: None}
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_an_address_that_is_not_there_says_no_more_than_that(status: int) -> None:
-    """A page, no words at all, or what the status is called; a code or other words are a provider's."""
+def test_a_404_of_an_unknown_address_shows_only_that(status: int) -> None:
+    """A page, no text, or the name of the status; a code or another text is a provider's."""
     page = answer(b"<html>", status=status)
     plain = answer(b'{"message":"no"}', status=status)
     assert is_nowhere(page, ErrorAnswer(status, message="Customer 7 is unknown"))

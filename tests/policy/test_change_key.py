@@ -1,4 +1,4 @@
-"""The key of a change: pinned for ever, different for different changes, refused for what is no change."""
+"""The key of a change: fixed for ever, different for different changes, refused for an invalid change."""
 
 from decimal import Decimal, localcontext
 
@@ -79,8 +79,8 @@ def test_different_triples_have_different_keys(
 
 
 @given(_triple)
-def test_key_tells_the_triple_back(triple: tuple[str, Decimal, str]) -> None:
-    """A key that can be read back belongs to one triple alone."""
+def test_the_triple_can_be_read_from_the_key(triple: tuple[str, Decimal, str]) -> None:
+    """A key that can be read belongs to one triple alone."""
     customer, value, reference = triple
     operation, *parts = change_key_for(*triple).split("-")
     read = [part.replace("%2D", "-").replace("%25", "%") for part in parts]
@@ -168,7 +168,7 @@ def test_value_is_refused(value: object) -> None:
     ],
 )
 def test_one_amount_has_one_digest_however_it_is_spelt(spellings):
-    """Another digest under the same key would be a conflict that there is none of."""
+    """Another digest under the same key would look like a conflict."""
     changes = [CashbackChange("ana", Decimal(spelling), "r", "k") for spelling in spellings]
     assert len({request_digest(each) for each in changes}) == 1
     assert len({str(canonical(each.value)) for each in changes}) == 1
@@ -179,7 +179,7 @@ def test_one_amount_has_one_digest_however_it_is_spelt(spellings):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[3])
 def test_the_reference_comes_back_from_the_key(vector):
-    """The one it was made of; none for another customer or amount, and none of a key of another form."""
+    """The reference of its triple; none for another customer or amount, or a key of another form."""
     customer, value, reference, key = vector
     amount = Decimal(value)
     assert reference_in(key, customer, amount) == reference
@@ -191,7 +191,7 @@ def test_the_reference_comes_back_from_the_key(vector):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[3])
 def test_one_purpose_has_one_name_whatever_the_amount(vector):
-    """It is how a second amount for one reference is found; a sale and its return are two purposes."""
+    """By it a second amount for one reference is found; a sale and its return are two purposes."""
     customer, value, reference, key = vector
     amount = Decimal(value)
     purpose = purpose_in(key, customer, amount)

@@ -1,4 +1,4 @@
-"""The error of a delivery, without a delivery: which kind it is, and that it says what is known."""
+"""The error of a delivery, without a delivery: its class, and that its text says what is known."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -106,11 +106,11 @@ def test_a_refusal_changed_nothing(
         (no(status=404, message="customer not found"), "(status 404, customer not found)"),
     ],
 )
-def test_what_the_provider_said_stands_on_one_line(reading: Reading[Any] | None, words: str) -> None:
+def test_the_message_of_the_provider_is_on_one_line(reading: Reading[Any] | None, words: str) -> None:
     assert words in str(error(refused(reading)))
 
 
-def test_it_carries_what_the_answer_said() -> None:
+def test_it_has_the_members_of_the_answer() -> None:
     reading = no(code="07", code_name="Blocked", error_code=16, request_id="of the body")
     found = error(refused(reading, NO, asked=3.0))
     assert (found.change_key, found.status, found.code, found.code_name, found.retry_after) == (
@@ -154,7 +154,7 @@ def test_it_carries_what_the_answer_said() -> None:
         ),
     ],
 )
-def test_a_doubt_is_told_with_its_cause(delivered: Delivered[Any], words: str) -> None:
+def test_a_doubt_is_reported_with_its_cause(delivered: Delivered[Any], words: str) -> None:
     found = error(delivered)
     assert type(found) is OutcomeUnknownError
     assert found.effect is Effect.UNKNOWN
@@ -164,7 +164,7 @@ def test_a_doubt_is_told_with_its_cause(delivered: Delivered[Any], words: str) -
 @pytest.mark.parametrize(
     ("key", "way_out"), [(None, WITHOUT_KEY), (KEY, WAY_OUT[RepeatClass.NEVER])], ids=["bare", "named"]
 )
-def test_nobody_is_told_to_repeat_what_nobody_de_duplicates(key: str | None, way_out: str) -> None:
+def test_no_message_says_to_repeat_a_write_without_de_duplication(key: str | None, way_out: str) -> None:
     assert str(error(unknown(StopReason.NO_SAFE_REPEAT, LOST), UNKEYED, key)).endswith(way_out)
 
 
@@ -203,7 +203,7 @@ def test_the_beginning_of_an_unreadable_answer_is_kept(delivered: Delivered[Any]
         ),
     ],
 )
-def test_what_was_given_up_may_be_made_again(delivered: Delivered[Any], words: str) -> None:
+def test_a_change_that_was_given_up_may_be_made_again(delivered: Delivered[Any], words: str) -> None:
     found = error(delivered)
     assert type(found) is NotAppliedError
     assert words in str(found) and "Nothing changed; it may be made again." in str(found)
@@ -215,8 +215,8 @@ def test_a_wait_that_is_too_long_has_a_kind_of_its_own() -> None:
     assert found.retry_after == 900.0
 
 
-def test_a_read_changes_nothing_whatever_becomes_of_it() -> None:
-    """It is given up, refused or not to be read, never unknown."""
+def test_a_read_never_ends_as_unknown() -> None:
+    """It ends as given up, refused or unreadable."""
     lost = error(unknown(StopReason.ATTEMPTS_SPENT, LOST), POINTS, None)
     assert type(lost) is NotAppliedError
     assert "It only reads" in str(lost) and f"The call {POINTS.name}" in str(lost)
@@ -248,7 +248,7 @@ def test_a_read_that_cannot_be_understood(reading: Reading[Any] | None, path: st
     assert words in str(found)
 
 
-def test_a_notice_is_said_in_one_line() -> None:
+def test_a_notice_is_one_line() -> None:
     part = Notice("05", "PartiallyAdded", 1, "4.00 of 10.00 was added")
     assert said_beside(part) == "warning 05 PartiallyAdded: 4.00 of 10.00 was added"
     assert said_beside(Notice(message="a\n b\x1b[2J")) == "a b\\x1b[2J"
@@ -280,7 +280,7 @@ def answered(status: int, *headers: tuple[str, str], failure: Failure | None = N
         (answered(999), "status 999, which proves nothing"),
     ],
 )
-def test_an_answer_that_was_not_read_is_told_by_its_head(evidence: Evidence, words: str) -> None:
+def test_an_answer_that_was_not_read_is_described_by_its_head(evidence: Evidence, words: str) -> None:
     change = error(unknown(StopReason.UNREADABLE, LOST, evidence=evidence))
     assert f"the answer does not fit the contract ({words})." in str(change)
     read = error(given_up(StopReason.UNREADABLE, LOST, evidence=evidence), POINTS, None)

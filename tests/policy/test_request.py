@@ -1,4 +1,4 @@
-"""What is decided before anything is sent or told: where it goes, whether it can go, and what is blotted."""
+"""Decisions before a request is sent and an error shown: its address, its validity, and what is redacted."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ HOST = "https://cashback.example"
 @pytest.mark.parametrize(
     ("value", "url"), [(None, HOST), ("http://127.0.0.1:8080/", "http://127.0.0.1:8080")]
 )
-def test_the_environment_says_where(value: str | None, url: str) -> None:
+def test_the_environment_gives_the_address(value: str | None, url: str) -> None:
     assert base_url_of("CASHBACK_URL", value, HOST) == url
 
 
@@ -32,7 +32,7 @@ def test_a_setting_that_is_wrong_is_named(value: str) -> None:
         base_url_of("CASHBACK_URL", value, HOST)
 
 
-def test_a_secret_that_a_pickle_left_behind_is_not_sent() -> None:
+def test_a_secret_that_was_lost_in_a_pickle_is_not_sent() -> None:
     token = MemberToken("token-of-ana")
     assert prepare(REDEEM, HOST, {}, headers=(("X-Member-Token", copy.copy(token)),)).headers
     with pytest.raises(ConfigurationError):
@@ -40,7 +40,7 @@ def test_a_secret_that_a_pickle_left_behind_is_not_sent() -> None:
 
 
 def test_a_key_goes_where_the_provider_takes_it() -> None:
-    """In a header that the operation names; what has no key has no such header."""
+    """In a header that the operation names; a request without a key has no such header."""
     operation = evolve(REDEEM, key_header="Idempotency-Key")
     assert prepare(operation, HOST, {}, key="k-1").headers == (("Idempotency-Key", "k-1"),)
     assert prepare(operation, HOST, {}).headers == ()
@@ -68,7 +68,7 @@ def test_a_parameter_that_the_operation_does_not_have_is_refused() -> None:
 
 
 def test_a_path_has_all_its_parameters_each_in_one_segment() -> None:
-    """One that looks like a parameter, too; none goes out with a name for a value."""
+    """A value that looks like a parameter, too; no path is sent with a name in place of a value."""
     operation = evolve(REDEEM, path="/{first}/{second}")
     path = prepare(operation, HOST, {"first": "{second}/%", "second": "é"}).path
     assert path == "/%7Bsecond%7D%2F%25/%C3%A9"
@@ -76,12 +76,12 @@ def test_a_path_has_all_its_parameters_each_in_one_segment() -> None:
         prepare(operation, HOST, {"first": "1"})
 
 
-def test_whatever_an_answer_says_is_redacted() -> None:
+def test_every_text_of_an_answer_is_redacted() -> None:
     said = ErrorAnswer(400, "c-123", "n-123", 7, "m-123", "r-123")
     redactor = Redactor([Secret("123")])
-    blotted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(redactor)
-    assert blotted.said == ErrorAnswer(400, "c-***", "n-***", 7, "m-***", "r-***")
-    assert (blotted.path, blotted.problem, blotted.request_id) == ("$.***", "p-***", None)
+    redacted = Reading(Verdict.REFUSED, said=said, path="$.123", problem="p-123").without(redactor)
+    assert redacted.said == ErrorAnswer(400, "c-***", "n-***", 7, "m-***", "r-***")
+    assert (redacted.path, redacted.problem, redacted.request_id) == ("$.***", "p-***", None)
     bare = Reading(Verdict.ACCEPTED, result=1)
     assert bare.without(redactor) == bare
 

@@ -140,7 +140,7 @@ def test_limit_stops_with_the_worst_effect(
         pytest.param({"asked": 0.0}, 0, id="Retry-After of zero"),
     ],
 )
-def test_within_the_limit_it_goes_on(within: dict[str, object], cost: int) -> None:
+def test_within_the_limit_the_call_goes_on(within: dict[str, object], cost: int) -> None:
     decided = decision(Verdict.THROTTLED, **within)  # type: ignore[arg-type]
     assert isinstance(decided, Again)
     assert decided.cost == cost
@@ -253,7 +253,7 @@ _again = [
     st.builds(Step, st.just(Verdict.BROKEN), _took, in_doubt=st.just(True)),
     st.builds(Step, st.just(Verdict.LOST), _took, in_doubt=st.just(True), timed_out=st.booleans()),
     st.builds(Step, st.just(Verdict.THROTTLED), _took, asked=st.none() | st.floats(0, 200)),
-    # A 503 with Retry-After: throttled, but nobody says that it was not processed.
+    # A 503 with Retry-After: throttled, but it is not certain that it was not processed.
     st.builds(Step, st.just(Verdict.THROTTLED), _took, in_doubt=st.just(True), asked=st.floats(0, 200)),
 ]
 _end = [
@@ -307,7 +307,7 @@ def test_worst_effect_is_kept(call: Call) -> None:
 
 
 @given(_settings.map(lambda setting: simulated(evolve(setting, repeat=NEVER))))
-def test_unkeyed_write_is_never_repeated_after_its_body_left(call: Call) -> None:
+def test_unkeyed_write_is_never_repeated_after_its_body_was_sent(call: Call) -> None:
     assert {step.verdict for step in call.steps[:-1]} <= {Verdict.NOT_SENT}
 
 
@@ -433,7 +433,7 @@ async def test_applied_key_is_answered_from_memory() -> None:
     assert (again.effect, again.reason, sent) == (Effect.ALREADY_APPLIED, StopReason.REMEMBERED, 1)
 
 
-# What all calls share, and what one may use.
+# The quota and the hold that all calls share, and the deadline of one.
 
 
 @pytest.mark.parametrize(("left", "cost", "after"), [(10, 5, 5), (5, 5, 0), (4, 5, 0), (0, 0, 0)])
@@ -487,8 +487,8 @@ def test_hold_is_never_shortened(extensions: list[tuple[float, float, float]]) -
     [
         pytest.param(0.0, 120.0, 0.0, id="nothing"),
         pytest.param(121.0, 120.0, 121.0, id="longer than a call waits"),
-        pytest.param(BELIEVED, 120.0, BELIEVED, id="all that is believed"),
-        pytest.param(BELIEVED + 1, 120.0, 120.0, id="more than is believed"),
+        pytest.param(BELIEVED, 120.0, BELIEVED, id="the longest that is accepted"),
+        pytest.param(BELIEVED + 1, 120.0, 120.0, id="longer than is accepted"),
         pytest.param(86_400.0, 120.0, 120.0, id="a day"),
         pytest.param(1e9, 120.0, 120.0, id="thirty years"),
         pytest.param(1e9, 0.0, SOONEST, id="of calls that do not wait"),
@@ -583,7 +583,7 @@ def test_invalid_setting_is_refused(setting: dict[str, object]) -> None:
 @pytest.mark.parametrize("in_doubt", [True, False])
 @pytest.mark.parametrize("done", [True, False])
 def test_what_was_handed_over_may_have_changed(in_doubt: bool, done: bool) -> None:
-    """Also when the attempt never ended: a cancelled call is judged by it."""
+    """Also when the attempt never ended: the effect of a cancelled call depends on it."""
     history = History(in_doubt)
     history.hand_over = HandOver()
     history.hand_over.done = done

@@ -17,7 +17,7 @@ IN_120_S = "Wed, 21 Oct 2015 07:30:00 GMT"
 def asked(
     values: Iterable[str], milliseconds: Iterable[str] = (), date: str | None = None, now: float = NOW
 ) -> float | None:
-    """Return the seconds that are asked for."""
+    """Return the seconds that the headers ask for."""
     wait = retry_after(values, milliseconds=milliseconds, date=date, now=now)
     return None if wait is None else wait.seconds
 
@@ -111,7 +111,7 @@ def test_date_is_counted_from_the_answers_own_clock(skew: int) -> None:
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "60", "Mon, 32 Jan 2016 00:00:00 GMT"])
-def test_unreadable_clock_leaves_our_own(date: str | None) -> None:
+def test_with_an_unreadable_date_the_own_clock_counts(date: str | None) -> None:
     assert asked([IN_60_S], date=date) == 60.0
 
 
@@ -120,7 +120,7 @@ def test_seconds_do_not_depend_on_any_clock() -> None:
 
 
 def moment(after: float, scale: int = 1) -> str:
-    """Return the moment so many seconds after now as a number."""
+    """Return the time `after` seconds from now as a number."""
     return f"{(NOW + after) * scale:.0f}"
 
 
@@ -157,7 +157,7 @@ def test_a_moment_is_counted_from_the_answers_own_clock() -> None:
 
 
 @pytest.mark.parametrize("clock", [0.0, 1e6, 1e8], ids=str)
-def test_a_clock_that_was_never_set_makes_no_duration_a_moment(clock: float) -> None:
+def test_a_clock_that_was_never_set_turns_no_duration_into_a_moment(clock: float) -> None:
     for seconds in (0.0, 1.0, 60.0, clock, clock + 5):
         assert retry_after([f"{seconds:.0f}"], now=clock) == AskedWait(seconds)
 

@@ -1,4 +1,4 @@
-"""What an answer states and what that proves: the tables of docs/explanation/answers.md, cell by cell."""
+"""What an answer states, and what that proves: the tables of docs/explanation/answers.md, cell by cell."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -134,8 +134,8 @@ def test_every_status_has_its_class() -> None:
         assert status_class(status, writes=writes) is expected, status
 
 
-def test_what_proves_a_no_without_words_is_what_is_said_to() -> None:
-    """The statuses of the table, and no other: the rest is unreadable, or not read at all."""
+def test_only_the_listed_statuses_prove_a_refusal_without_a_message() -> None:
+    """The statuses of the table, and no others: other answers are unreadable, or not read at all."""
     proving = {
         status
         for status in range(100, 600)
@@ -157,7 +157,7 @@ def read_removal(answer: object, status: int) -> Reading[object]:
 
 
 def flags_of() -> Iterator[tuple[Declared, Json]]:
-    """Yield every combination of the flags as members, and what the page's table makes of it."""
+    """Yield every combination of the flags as members, and its meaning in the page's table."""
     for (of, warning), row in DECLARED.items():
         for error, flags in zip(HAS_ERROR, row, strict=True):
             given = {"Severity": of, "HasWarning": warning, "HasError": error}
@@ -181,17 +181,17 @@ AGAINST: Mapping[Denied, list[tuple[Json, Json]]] = {
         ({}, {"Success": False}),
     ],
 }
-"""What stands beside the flags against a success: in the envelope, and in `Result`."""
+"""Members beside the flags that deny a success: in the envelope, and in `Result`."""
 FOR: Mapping[Shown, list[tuple[Json, Json | None]]] = {
     Shown.NOTHING: [({}, None), ({}, {}), ({}, {"RedeemKey": None, "New": 1})],
     Shown.RESULT: [({}, {"CashbackBalance": 1.5}), ({}, {"PointsBalance": 7, "CustomerExists": True})],
     Shown.SUCCESS: [({}, {"Success": True}), ({"CodeName": "CashbackChangedSuccessfully"}, {})],
 }
-"""What stands there for one."""
+"""Members that confirm one."""
 
 
 def answers(flags: Json, denies: Denied, shows: Shown) -> Iterator[Json]:
-    """Yield answers of one cell; what says yes and no in one member is none."""
+    """Yield the answers of one cell; a member that confirms and denies at once is left out."""
     for (outer, inner), (more, result) in product(AGAINST[denies], FOR[shows]):
         if outer.keys() & more.keys() or inner.keys() & (result or {}).keys():
             continue
@@ -212,15 +212,15 @@ def test_every_cell_of_a_change(flags: Declared, members: Json, group: StatusCla
                 assert (reading.result is not None) <= (expected is Verdict.ACCEPTED)
 
 
-def test_every_cell_is_met() -> None:
-    """By some combination of members; a row that none reaches would be tested by nothing."""
+def test_every_cell_is_reached() -> None:
+    """By some combination of members; otherwise no test would cover its row."""
     met = {flags for flags, _ in FLAGS}
     assert met == set(Declared) == set(envelope.STATES)
     for denies, shows in product(Denied, Shown):
         assert list(answers({}, denies, shows))
 
 
-def test_a_result_that_is_missing_is_applied_only_where_both_flags_say_so() -> None:
+def test_a_missing_result_is_applied_only_where_both_flags_say_so() -> None:
     """Null and an empty object are one: `Result` is nullable, and `Severity` 0 means that it is done."""
     plain = {"ErrorMessage": None, "ErrorCode": None, "HasError": False}
     for result in (None, {}):
@@ -238,7 +238,7 @@ def test_a_result_that_is_missing_is_applied_only_where_both_flags_say_so() -> N
 
 
 def test_a_read_needs_what_was_asked_for() -> None:
-    """A balance that is missing is no answer; one of nobody is."""
+    """A missing balance is no answer; the balance of an unknown customer is one."""
     for result, verdict in (
         (None, Verdict.UNREADABLE),
         ({}, Verdict.UNREADABLE),
@@ -314,7 +314,7 @@ ERRORS: Mapping[bool, list[Json]] = {
         {"error": {"message": "No"}},
     ],
 }
-TOLD: Mapping[bool | None, list[Json]] = {
+STATED: Mapping[bool | None, list[Json]] = {
     True: [{"success": True}],
     False: [{"success": False}],
     None: [{}, {"success": None}, {"success": 1}, {"success": "true"}],
@@ -329,7 +329,7 @@ TOLD: Mapping[bool | None, list[Json]] = {
 def test_every_cell_of_a_write(operation: Operation[object], group: StatusClass) -> None:
     for (success, error), row in raba7ni_envelope.STATES.items():
         for data, statement in zip(Data, row, strict=True):
-            for told, named, result in product(TOLD[success], ERRORS[error], RESULTS[data]):
+            for told, named, result in product(STATED[success], ERRORS[error], RESULTS[data]):
                 answer = {**told, **named, **result}
                 reading = Raba7niReader().read(operation, evidence(answer, OF[group]))
                 expected = PROVES[statement][group]
@@ -338,7 +338,7 @@ def test_every_cell_of_a_write(operation: Operation[object], group: StatusClass)
                 assert reading.verdict is expected, (answer, statement)
 
 
-# --- what is said of the key, and bodies of any shape ---
+# --- statements on the key, and bodies of any form ---
 
 USED = "ChangeKey already used"
 KEYS = {
@@ -351,7 +351,7 @@ KEYS = {
 @one_test
 @pytest.mark.parametrize("group", StatusClass)
 @pytest.mark.parametrize("statement", KEYS)
-def test_every_cell_of_what_is_said_of_a_key(statement: Statement, group: StatusClass) -> None:
+def test_every_cell_of_a_statement_on_a_key(statement: Statement, group: StatusClass) -> None:
     words = KEYS[statement]
     for answer in (
         {"HasError": True, "Severity": 2, "ErrorMessage": words},
@@ -421,8 +421,8 @@ def test_a_body_of_another_form_is_no_success(group: StatusClass) -> None:
         assert Raba7niReader().read(raba7ni.EARN, given).verdict is Verdict.UNREADABLE
 
 
-def test_every_statement_is_met() -> None:
-    """By a table of this module, so that no row of what follows is tested by nothing."""
+def test_every_statement_is_reached() -> None:
+    """By a table of this module, so that each row of the second table is tested."""
     stated = {each for rows in envelope.STATES.values() for row in rows.values() for each in row}
     stated |= {each for row in raba7ni_envelope.STATES.values() for each in row}
     assert stated | set(KEYS) | set(BODIES) == set(Statement)

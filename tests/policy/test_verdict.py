@@ -1,4 +1,4 @@
-"""What the evidence of one attempt proves, and what it leaves behind."""
+"""What the evidence of one attempt proves, and the worst effect after it."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -88,7 +88,7 @@ def test_cut_body_of_an_error_changes_nothing(status: int, expected: Verdict, fa
 
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.DISCONNECTED, Failure.MALFORMED])
 def test_a_cut_413_is_lost_also_where_it_asks_to_wait(failure: Failure) -> None:
-    """What is missing of its body may tell of work."""
+    """The missing part of its body may report a result."""
     assert verdict(413, failure=failure, headers=(("Retry-After", "60"),)) is Verdict.LOST
 
 
@@ -117,7 +117,7 @@ def test_what_is_throttled_when_it_asks_to_wait(
 
 @one_test
 @pytest.mark.parametrize("status", [status for status in range(100, 600) if status not in (413, 503)])
-def test_a_wait_changes_what_no_other_status_proves(status: int) -> None:
+def test_a_wait_changes_the_verdict_of_no_other_status(status: int) -> None:
     assert verdict(status, headers=(("Retry-After", "60"),)) is verdict(status)
 
 
@@ -128,7 +128,7 @@ def test_asked_wait(header: tuple[str, str], seconds: float | None) -> None:
 
 
 def test_a_wait_is_asked_for_by_every_status_that_is_no_success() -> None:
-    """What a 202 asks is when to look again at what it has begun."""
+    """A 202 asks for a wait before the next look at its result."""
     header = (("Retry-After", "60"),)
     asking = {status for status in range(1_000) if asked_wait(status, header, now=NOW) is not None}
     assert asking == set(range(300, 600))
@@ -170,7 +170,7 @@ def test_contribution_when_the_call_is_given_up(given: Verdict, status: int | No
     assert leaves_doubt(given, status) is (effect is Effect.UNKNOWN)
 
 
-def test_by_itself_every_request_may_leave_and_no_head_is_heard() -> None:
+def test_by_default_every_request_may_be_sent_and_no_head_is_read() -> None:
     hand_over = HandOver()
     hand_over.head(429, (("Retry-After", "60"),))
     assert hand_over.may_send() is True

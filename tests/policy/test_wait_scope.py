@@ -1,4 +1,4 @@
-"""Whether a wait is asked of all or of one request alone: the rule, and runs against limits of both kinds."""
+"""The scope of a wait, all requests or one alone: the rule, and runs against limits of both kinds."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from bonifiq_async._policy.request import PreparedRequest, prepare
 from bonifiq_async._policy.wait_scope import FIRSTS, MOST, Turn, WaitScope
 from bonifiq_async.bonifiq import operations
 
-# The rule: a is told to wait, again and again; `b` and `c` are others.
-FIRST, LATER, PASSED = "told as the first", "told after others", "passed"
+# The rule: a is asked to wait, repeatedly; `b` and `c` are others.
+FIRST, LATER, PASSED = "asked as the first", "asked after others", "passed"
 OWN = [("a", LATER), *[("a", FIRST)] * FIRSTS, ("b", PASSED), ("a", LATER)]
-"""What shows that the wait of `a` is its own."""
+"""The events that show that the wait of `a` is its own."""
 
 HISTORIES = {
     "as the first, then after others that get through": (OWN, True, Turn.LAST),
     "it stays so": ([*OWN, ("a", LATER)], True, Turn.LAST),
-    "told once": (OWN[:1], False, Turn.FIRST),
+    "asked once": (OWN[:1], False, Turn.FIRST),
     "as the first once": (OWN[:2], False, Turn.FIRST),
     "as the first twice: others shall go before": (OWN[: 1 + FIRSTS], False, Turn.LAST),
     "others have not got through": ([*OWN[: 1 + FIRSTS], ("a", LATER)], False, Turn.LAST),
@@ -38,20 +38,20 @@ HISTORIES = {
     ),
     "never as the first": ([("a", LATER), *[("b", PASSED), ("a", LATER)] * 9], False, Turn.FIRST),
     "always as the first": ([("a", LATER), *[("b", PASSED), ("a", FIRST)] * 9], False, Turn.LAST),
-    "one is told that never was": ([*OWN, ("c", LATER), ("a", LATER)], False, Turn.FIRST),
+    "another is asked for the first time": ([*OWN, ("c", LATER), ("a", LATER)], False, Turn.FIRST),
     "and goes first itself": ([*OWN, ("c", LATER)], False, Turn.ANY),
-    "one gets through that was told": (
+    "one that was asked gets through": (
         [("c", LATER), *OWN, ("c", PASSED), ("a", LATER)],
         False,
         Turn.FIRST,
     ),
-    "one that was told is told again": ([("c", LATER), *OWN, ("c", LATER), ("a", LATER)], True, Turn.LAST),
+    "one that was asked is asked again": ([("c", LATER), *OWN, ("c", LATER), ("a", LATER)], True, Turn.LAST),
     "it gets through itself": ([*OWN, ("a", PASSED), ("a", LATER)], False, Turn.FIRST),
 }
 
 
 def after(history: list[tuple[str, str]]) -> tuple[WaitScope, bool]:
-    """Return the state after a history, and whether what was told last is for that request alone."""
+    """Return the state after a history, and whether the last wait is for that request alone."""
     scope, alone = WaitScope(), False
     for moment, (name, what) in enumerate(history):
         if what is PASSED:
@@ -63,18 +63,20 @@ def after(history: list[tuple[str, str]]) -> tuple[WaitScope, bool]:
 
 @one_test
 @pytest.mark.parametrize(("history", "alone", "turn"), HISTORIES.values(), ids=HISTORIES)
-def test_whose_wait_it_is_and_when_it_goes(history: list[tuple[str, str]], alone: bool, turn: Turn) -> None:
+def test_the_scope_of_a_wait_and_the_turn_of_its_request(
+    history: list[tuple[str, str]], alone: bool, turn: Turn
+) -> None:
     scope, found = after(history)
     assert (found, scope.turn("a")) == (alone, turn)
 
 
-def test_a_request_that_was_told_nothing_goes_by_chance() -> None:
+def test_a_request_without_a_wait_goes_at_random() -> None:
     assert WaitScope().turn("a") is Turn.ANY
     assert after(OWN)[0].turn("b") is Turn.ANY
 
 
-def test_what_left_before_the_wait_shows_nothing() -> None:
-    """It was answered after it, but may have come to the provider before."""
+def test_a_request_sent_before_the_wait_shows_nothing() -> None:
+    """Its answer came later, but it may have reached the provider earlier."""
     scope, _ = after(OWN[: 1 + FIRSTS])
     scope.passed("b", 0.5)
     assert scope.tell("a", 10.0, first=False) is False
@@ -85,7 +87,7 @@ NAMES = st.sampled_from("abcdefgh")
 
 @given(st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=5), NAMES), max_size=40))
 def test_the_limit_of_an_account_is_never_taken_for_one_request(windows) -> None:
-    """Each window lets the first through, and some after it, until one is told to wait for the next."""
+    """Each window lets the first through, and some after it, until one is asked to wait for the next."""
     scope, moment = WaitScope(), 0.0
     for first, others, refused in windows:
         for name in (first, *others):
@@ -95,8 +97,8 @@ def test_the_limit_of_an_account_is_never_taken_for_one_request(windows) -> None
 
 
 @given(st.lists(st.integers(0, 5), min_size=3 * FIRSTS, max_size=40))
-def test_one_that_is_always_refused_is_found_out_and_stays_so(passes: list[int]) -> None:
-    """Whatever gets through in between, when it goes first, and last, as it is told."""
+def test_a_request_that_is_always_throttled_is_recognised(passes: list[int]) -> None:
+    """Whatever succeeds in between, when it goes first, and last, as decided."""
     scope, moment, found = WaitScope(), 0.0, []
     scope.tell("a", moment, first=False)
     for number, count in enumerate(passes):
@@ -115,11 +117,11 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(scope.told) == MOST
 
 
-# Runs of the real client, in virtual time. Arrivals within what was asked for are what must not be.
+# Runs of the real client, in virtual time. No request may arrive within a wait that was asked for.
 
 
 class Recording(Provider):
-    """Notes what it has asked for, and when."""
+    """Records the waits that it has asked for, and when."""
 
     def __init__(self, answers: Answers) -> None:
         super().__init__(answers, takes=0.05)
@@ -141,7 +143,7 @@ class Recording(Provider):
 
 
 def window(quota: int, seconds: float) -> Answers:
-    """Take so many requests in each window of so many seconds, whosever they are."""
+    """Accept `quota` requests in each window of `seconds`, of all customers together."""
     taken: dict[int, int] = {}
 
     def answer(_: Provider, __: str) -> Evidence:
@@ -153,7 +155,7 @@ def window(quota: int, seconds: float) -> Answers:
 
 
 def bucket(rate: float, burst: float, spelt: Callable[[float], float]) -> Answers:
-    """Take `rate` requests a second, and `burst` at once."""
+    """Accept `rate` requests a second, and `burst` at once."""
     tokens, last = burst, now()
 
     def answer(_: Provider, __: str) -> Evidence:
@@ -174,7 +176,7 @@ LIMITS: dict[str, Callable[[], Answers]] = {
 
 
 async def run(provider: Provider, width: int, rows: int) -> list[Outcome]:
-    """Apply so many rows as the command line does."""
+    """Apply `rows` rows as the command line does."""
     client = Client(provider, policy=RetryPolicy(max_attempts=12), call=180.0)
     return await all_of(CashbackBatch(client, flow=wide(width), runtime=runtime()), many(rows))
 
@@ -182,10 +184,10 @@ async def run(provider: Provider, width: int, rows: int) -> list[Outcome]:
 @pytest.mark.parametrize("width", [1, 2, 8, 64])
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
 @virtual
-async def test_no_request_leaves_within_a_hold_of_an_account(
+async def test_no_request_is_sent_within_a_hold_of_an_account(
     limit: Callable[[], Answers], width: int
 ) -> None:
-    """Whatever row meets the limit, and however often: all keep it, and all are applied."""
+    """Whichever row reaches the limit, and however often: all rows wait, and all are applied."""
     provider = Recording(limit())
     outcomes = await run(provider, width, 60)
     assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
@@ -194,7 +196,7 @@ async def test_no_request_leaves_within_a_hold_of_an_account(
 
 
 @virtual
-async def test_a_provider_that_names_too_short_a_wait_is_seldom_misread() -> None:
+async def test_a_wait_that_is_too_short_is_seldom_misread() -> None:
     """It rounds down, so that the first after the wait is refused, too."""
     provider = Recording(bucket(0.2, 5, floor))
     outcomes = await run(provider, 8, 60)
@@ -208,10 +210,10 @@ async def test_a_provider_that_names_too_short_a_wait_is_seldom_misread() -> Non
     ids=str,
 )
 @virtual
-async def test_a_row_that_is_always_told_to_wait_holds_the_others_a_few_times(
+async def test_a_row_that_is_always_asked_to_wait_holds_the_others_a_few_times(
     poison: tuple[str, ...], width: int
 ) -> None:
-    """It waits alone then, ends as it does, and is not begun again: others were in flight with it."""
+    """After that it waits alone, ends, and is not begun again: others were in flight with it."""
     provider = Recording(lambda _, key: status(429, 20) if key in poison else GOOD)
     began = now()
     outcomes = await run(provider, width, 400)
@@ -226,7 +228,7 @@ async def test_a_row_that_is_always_told_to_wait_holds_the_others_a_few_times(
 
 @virtual
 async def test_a_row_whose_own_wait_is_too_long_ends_and_stops_no_run() -> None:
-    """Each of its rounds is one attempt; others get through in between."""
+    """Each of its rounds is one attempt; others succeed in between."""
     provider = Recording(lambda _, key: status(429, 150) if key == "3" else GOOD)
     outcomes = await run(provider, 8, 3_000)
     bad = [outcome for outcome in outcomes if outcome.effect is not Effect.APPLIED]
@@ -236,7 +238,7 @@ async def test_a_row_whose_own_wait_is_too_long_ends_and_stops_no_run() -> None:
 
 
 async def test_single_calls_are_not_held_for_ever_by_one_of_them(clock: Clock) -> None:
-    """A service that reads a customer again and again whom the provider locks, and others meanwhile."""
+    """A service repeatedly reads a customer that the provider locks, and others meanwhile."""
     requests: list[tuple[float, str]] = []
 
     class Locked(Wire):

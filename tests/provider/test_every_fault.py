@@ -1,4 +1,4 @@
-"""What follows from every fault of the sandbox, for every provider of the registry, on both ways."""
+"""The outcome of every fault of the sandbox, for every provider of the registry, on both paths."""
 
 from collections import Counter
 from functools import partial
@@ -50,13 +50,13 @@ TABLE = """
     html-before         U          U
     html-after          U          U
 """
-"""The verdict of each attempt. `+` is a repeat of what took effect: accepted again, or the key was used."""
+"""The verdict of each attempt. `+` is a repeat of an applied change: accepted again, or a used key."""
 
 ROWS = {row[0]: row[1:] for row in map(str.split, TABLE.strip().splitlines()) if row[0] != "#"}
 
 
 def effect_of(letters: str, side: Side) -> Effect:
-    """Return what follows from the attempts of a change that were read so."""
+    """Return the effect of a change whose attempts had these verdicts."""
     throttled = Effect.NOT_APPLIED if side.repeats else Effect.UNKNOWN
     ends = {"A": Effect.APPLIED, "D": Effect.ALREADY_APPLIED, "R": Effect.REFUSED, "T": throttled}
     return ends.get(letters[-1], Effect.UNKNOWN)

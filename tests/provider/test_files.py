@@ -43,7 +43,7 @@ def written(console: Console, side: Side, count: int = CHANGES) -> list[str]:
 
 @every_side
 def test_a_file_is_applied_once(side: Side, way: str, console: Console) -> None:
-    """Under faults, in a second run, with sums in its unit; and the ledger exports what it was given."""
+    """Under faults, in a second run, with sums in its unit; and the ledger exports the same changes."""
     lines = written(console, side)
     faults = FaultScript(["close-after", "close-before"] if side.repeats else [])
     with side.sandbox(faults=faults) as server:
@@ -81,7 +81,7 @@ def test_what_is_in_doubt_is_settled_by_repeating_where_that_is_safe(side: Side,
 
 
 @every_side
-def test_a_row_that_is_not_valid_is_told_by_its_line(side: Side, console: Console) -> None:
+def test_an_invalid_row_is_reported_with_its_line(side: Side, console: Console) -> None:
     header, row = csv.reader(written(console, side, 1))
     spoilt = [
         "" if name in side.adapter.columns.keys else cell for name, cell in zip(header, row, strict=True)

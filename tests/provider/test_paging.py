@@ -1,4 +1,4 @@
-"""Pages are read one after the other, by whatever names them, and never in a circle."""
+"""Pages are read one after the other, by offset or cursor, and never in a circle."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ async def test_all_rows_come_in_order(places: tuple[object, object]) -> None:
 
 
 @pytest.mark.parametrize("back", ["a", "b"])
-async def test_a_circle_is_an_error_after_what_did_come(back: str) -> None:
+async def test_a_circle_is_an_error_after_the_rows_before_it(back: str) -> None:
     given: dict[object, tuple[list[int], object]] = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], back)}
     found = []
 

@@ -1,4 +1,4 @@
-"""The registry: one line a provider, loaded when it is asked for, and checked."""
+"""The registry: one line for each provider, loaded on first use, and checked."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ from bonifiq_async.sandbox.server import Server
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_all_that_a_provider_says_of_itself_is_there(name: str) -> None:
+def test_every_part_of_a_spec_exists(name: str) -> None:
     spec = registry.spec_of(name)
     assert spec.client.load(type).__name__.endswith("Client")
     assert adapter_for(name) is adapter_of(name) is spec.files.load(FileAdapter)
@@ -46,7 +46,7 @@ def test_reading_the_registry_imports_nothing_heavy() -> None:
 
 
 def test_what_is_no_spec_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the spec of another provider: it would be reached under two names."""
+    """Also the spec of another provider: one provider would have two names."""
     module = types.ModuleType("elsewhere")
     monkeypatch.setitem(sys.modules, "elsewhere", module)
     monkeypatch.setitem(registry.PROVIDERS, "other", "elsewhere")

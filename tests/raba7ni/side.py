@@ -1,4 +1,4 @@
-"""What the shared behaviours need to know of Raba7ni."""
+"""The side of Raba7ni for the shared behaviours."""
 
 from decimal import Decimal
 from unittest import mock
@@ -11,7 +11,7 @@ from bonifiq_async.sandbox import Raba7niSandbox
 
 
 class ThisSide(Side):
-    """Purchases that earn a twentieth, and redemptions that a member signs in for; no keys."""
+    """Purchases that earn a twentieth, and redemptions with a member's sign-in; no keys."""
 
     path = b"/api/v1/cashback/"
     yes = http(b'{"success":true,"data":{"transaction_id":1,"new_balance":12}}')

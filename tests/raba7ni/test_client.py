@@ -46,7 +46,7 @@ CREDENTIALS = Raba7niCredentials("app_1", "test_key")
 
 @pytest.fixture
 async def server(raba7ni) -> Raba7niSandbox:
-    """A sandbox in which nothing goes wrong."""
+    """A sandbox without faults."""
     return raba7ni()
 
 
@@ -150,7 +150,7 @@ def _redeem(client: Raba7niClient, token: MemberToken, **more: object) -> object
 
 @pytest.mark.parametrize(("call", "kind", "code"), REFUSALS.values(), ids=REFUSALS.keys())
 async def test_a_refusal_changes_nothing_and_says_its_code(call, kind, code, raba7ni) -> None:
-    """And the same key may be used again once the cause is mended."""
+    """And the same key may be used again once the cause is corrected."""
     server = raba7ni(members=[123])
     server.books.person(123).pin = "1234"
     token = server.sign_in(123)
@@ -207,16 +207,16 @@ async def test_each_call_needs_its_scope_and_no_other(name: str, needed, raba7ni
 
 
 async def test_members_sign_in_without_a_scope(raba7ni) -> None:
-    """A key that may do nothing else serves for it."""
+    """A key without any scope is enough."""
     server = raba7ni(scopes=[])
     async with raba7ni_client_for(server) as client:
         await client.members.register(name="Ana", email="ana@example.com", phone="22000111")
         assert (await client.members.check(phone="22000111")).exists is True
 
 
-@pytest.mark.parametrize(("total", "told"), [(3, False), (2, True), (1, True), (None, True), (0, True)])
-async def test_cards_that_are_missing_are_told(total: int | None, told: bool, raw_server) -> None:
-    """Fewer than the answer says there are: no page says how to ask for the others."""
+@pytest.mark.parametrize(("total", "complete"), [(3, False), (2, True), (1, True), (None, True), (0, True)])
+async def test_missing_cards_are_reported(total: int | None, complete: bool, raw_server) -> None:
+    """Fewer than the answer announces: no page documents how to read the others."""
 
     async def answer(reader, writer) -> None:
         await read_request(reader)
@@ -224,7 +224,7 @@ async def test_cards_that_are_missing_are_told(total: int | None, told: bool, ra
         writer.write(http(json.dumps({"success": True, "data": data}).encode()))
 
     async with Raba7niClient(CREDENTIALS, base_url=await raw_server(answer)) as client:
-        if told:
+        if complete:
             assert [card.id for card in await client.cards.list()] == [1, 2]
         else:
             with pytest.raises(PayloadError, match="has 2 cards and says that there are 3") as caught:
@@ -232,8 +232,8 @@ async def test_cards_that_are_missing_are_told(total: int | None, told: bool, ra
             assert caught.value.path == "$.data.total"
 
 
-async def test_a_card_says_its_bounds(raba7ni) -> None:
-    """Those of the page's sample, or those that it is given; nothing is held to them."""
+async def test_a_card_has_its_bounds(raba7ni) -> None:
+    """Those of the page's sample, or the given ones; no change is checked against them."""
     given = CashbackConfig(Decimal("2.5"), cashback_max_amount=Decimal("7.125"), allows_pin_redemption=False)
     server = raba7ni(cards={10: 5, 20: given})
     async with raba7ni_client_for(server) as client:
@@ -243,8 +243,8 @@ async def test_a_card_says_its_bounds(raba7ni) -> None:
     assert second.cashback_config == given
 
 
-async def test_a_balance_that_falls_below_zero_is_warned_of(client, server) -> None:
-    """What the provider says then is not documented, and kept as it comes."""
+async def test_a_balance_below_zero_has_a_warning(client, server) -> None:
+    """The text of the provider is not documented, and kept unchanged."""
     server.books.move("earn", "gift", 10, 123, Decimal(1))
     told = []
     for reference in "ab":
@@ -255,8 +255,8 @@ async def test_a_balance_that_falls_below_zero_is_warned_of(client, server) -> N
     assert told == [(0, None), (-1, "The balance is below zero")]
 
 
-async def test_a_refund_may_take_nothing_back(client, server) -> None:
-    """Where it says so: the page bounds the deduction nowhere."""
+async def test_a_refund_may_deduct_nothing(client, server) -> None:
+    """Where the caller says so: the page gives no bounds for the deduction."""
     await _earn(client)
     refunded = await client.cashback.refund(
         card_id=10, member=ANA, refund_amount=Decimal(10), cashback_to_deduct=Decimal("0.00"), reference="r"
@@ -282,7 +282,7 @@ async def test_cards_and_rewards(client) -> None:
 
 @pytest.mark.parametrize("paths", SignInPaths)
 async def test_sign_in_by_one_time_code(paths: SignInPaths, raba7ni) -> None:
-    """From a phone number to a redemption, on either family of paths; a code serves once."""
+    """From a phone number to a redemption, on either family of paths; a code is valid once."""
     server = raba7ni()
     async with raba7ni_client_for(server, sign_in_paths=paths) as client:
         assert (await client.members.check(phone="22000111")).exists is False
@@ -308,7 +308,7 @@ async def test_sign_in_by_one_time_code(paths: SignInPaths, raba7ni) -> None:
             await client.members.request_otp(phone="0")
 
 
-async def test_what_a_sign_in_cannot_carry_is_refused_at_the_door(client, server) -> None:
+async def test_invalid_sign_in_values_are_refused_unsent(client, server) -> None:
     """Before anything is sent."""
     for call in (
         client.members.check(),
@@ -359,8 +359,8 @@ async def test_history_goes_over_all_pages(client, server) -> None:
             await anext(client.cashback.history(10, 123, page_size=wrong))
 
 
-async def test_history_begins_where_it_is_told_to(client, server) -> None:
-    """At an offset, which is counted from 0; a page of it says how many there are."""
+async def test_history_begins_at_the_given_offset(client, server) -> None:
+    """The offset counts from 0; a page says how many movements there are."""
     for number in range(45):
         server.books.move("earn", str(number), 10, 123, Decimal(number))
     for offset, requests in ((0, 3), (40, 1), (45, 1), (100, 1)):
@@ -406,7 +406,7 @@ HISTORIES: dict[str, tuple[list[Page], list[int | None], str]] = {
     "a last page of nothing new": ([([1, 2], MORE), ([2, 1], LAST)], [1, 2], ""),
     "an empty last page": ([([1], MORE), ([], LAST)], [1], ""),
     "rows without an id": ([([None, 1], MORE), ([None, 1, 2], LAST)], [None, 1, None, 2], ""),
-    "nothing is said of others": ([([1, 2], {}), ([3], {}), ([], {})], [1, 2, 3], ""),
+    "no total and no promise": ([([1, 2], {}), ([3], {}), ([], {})], [1, 2, 3], ""),
     "no pagination": ([([1, 2], None), ([], None)], [1, 2], ""),  # type: ignore[list-item]
     "the total alone": ([([1, 2], {"total": 3}), ([3], {"total": 3})], [1, 2, 3], ""),
     "a total of none": ([([], {"total": 0})], [], ""),
@@ -436,7 +436,7 @@ HISTORIES: dict[str, tuple[list[Page], list[int | None], str]] = {
 
 @pytest.mark.parametrize(("pages", "ids", "error"), HISTORIES.values(), ids=HISTORIES.keys())
 async def test_history_gives_each_row_once(pages, ids, error, raw_server) -> None:
-    """And ends with the page that says so; an end before what was promised is told, after what came."""
+    """And ends with the page that says so; an end before the promised total is an error after the rows."""
     asked = []
 
     async def answer(reader, writer) -> None:
@@ -464,8 +464,8 @@ DEAF = {
 
 @pytest.mark.parametrize("has_more", [True, False, None])
 @pytest.mark.parametrize("pages", DEAF.values(), ids=DEAF.keys())
-async def test_a_history_that_never_ends_is_noticed(pages, has_more, raw_server) -> None:
-    """A provider that ignores the offset: all there is once, or an error where there may be more."""
+async def test_an_endless_history_is_noticed(pages, has_more, raw_server) -> None:
+    """A provider that ignores the offset: every row once, or an error where there may be more."""
     asked = 0
 
     async def answer(reader, writer) -> None:
@@ -487,7 +487,7 @@ async def test_a_history_that_never_ends_is_noticed(pages, has_more, raw_server)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-async def test_rows_without_ids_are_not_lost_in_silence(size, raw_server) -> None:
+async def test_rows_without_ids_are_not_lost_silently(size, raw_server) -> None:
     """Movements may be equal: all of them come, or an error does."""
     moved = [5, 5, 5, 5, 7]
 
@@ -510,14 +510,14 @@ ANSWERS = {
     "success": ("200 OK", YES, None, None),
     "created": ("201 Created", YES, None, None),
     "with meta": ("200 OK", b'{"success":true,"data":{},"meta":{"mode":"test"},"message":"ok"}', None, None),
-    "a no with status 200": ("200 OK", b'{"success":false,"error":{"code":"x"}}', RefusedError, "x"),
-    "a no that says nothing": ("200 OK", b'{"success":false}', RefusedError, None),
+    "a refusal with status 200": ("200 OK", b'{"success":false,"error":{"code":"x"}}', RefusedError, "x"),
+    "a refusal without a message": ("200 OK", b'{"success":false}', RefusedError, None),
     "a code that is a number": ("422 No", b'{"success":false,"error":{"code":7}}', RefusedError, "7"),
     "400 without success": ("400 No", b'{"message":"no"}', RefusedError, None),
     "404 with a page": ("404 No", b"<html>", RefusedError, None),
     "400 with a page": ("400 No", b"<html>", OutcomeUnknownError, None),
     "422 that says nothing": ("422 No", b"{}", OutcomeUnknownError, None),
-    "a no beside a result": (
+    "a refusal beside a result": (
         "200 OK",
         b'{"success":false,"data":{"transaction_id":7,"new_balance":1}}',
         OutcomeUnknownError,
@@ -527,14 +527,24 @@ ANSWERS = {
     "401": ("401 No", b'{"success":false}', AuthenticationError, None),
     "403": ("403 No", b"[]", AuthenticationError, None),
     "yes and 400": ("400 No", YES, OutcomeUnknownError, None),
-    "yes and an error": (
+    "a success and an error": (
         "200 OK",
         b'{"success":true,"error":{"code":"insufficient_balance"},"data":{"new_balance":1}}',
         OutcomeUnknownError,
         "insufficient_balance",
     ),
-    "yes and no error": ("200 OK", b'{"success":true,"error":null,"data":{"new_balance":1}}', None, None),
-    "yes and an empty error": ("200 OK", b'{"success":true,"error":{},"data":{"new_balance":1}}', None, None),
+    "a success and no error": (
+        "200 OK",
+        b'{"success":true,"error":null,"data":{"new_balance":1}}',
+        None,
+        None,
+    ),
+    "a success and an empty error": (
+        "200 OK",
+        b'{"success":true,"error":{},"data":{"new_balance":1}}',
+        None,
+        None,
+    ),
     "no success": ("200 OK", b'{"data":{}}', OutcomeUnknownError, None),
     "success is a text": ("200 OK", b'{"success":"true","data":{}}', OutcomeUnknownError, None),
     "success is 1": ("200 OK", b'{"success":1,"data":{}}', OutcomeUnknownError, None),
@@ -554,7 +564,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("status", "body", "kind", "code"), ANSWERS.values(), ids=ANSWERS.keys())
 async def test_a_success_is_2xx_and_success_true(status, body, kind, code, raw_server) -> None:
-    """Anything else is an error; what is neither is not known. One request in any case."""
+    """A refusal is an error; any other answer leaves the change unknown. One request in any case."""
     asked = []
 
     async def answer(reader, writer) -> None:
@@ -585,7 +595,7 @@ CARDS = {
 
 
 @pytest.mark.parametrize(("data", "name"), CARDS.values(), ids=CARDS.keys())
-async def test_a_card_is_found_where_it_may_stand(data, name, raw_server) -> None:
+async def test_a_card_is_found_in_its_documented_places(data, name, raw_server) -> None:
     """Two documented places; anything else is not guessed."""
 
     async def answer(reader, writer) -> None:
@@ -604,7 +614,7 @@ async def test_a_card_is_found_where_it_may_stand(data, name, raw_server) -> Non
 
 
 async def test_headers_are_those_of_the_page(raw_server) -> None:
-    """The member's token goes with a redeem alone, and with that one redeem."""
+    """Only a redeem has the member's token, and only its own."""
     heads, bodies = [], []
 
     async def answer(reader, writer) -> None:
@@ -648,7 +658,7 @@ async def test_one_key_is_one_change(client, server) -> None:
 
 
 async def test_a_key_used_for_two_members_is_noticed(client, server) -> None:
-    """Where `member` says who holds the token; the second is refused unsent."""
+    """Where `member` names the owner of the token; the second is refused unsent."""
     for number in (1, 2):
         server.books.move("gift", None, 10, number, Decimal(5))
     await _redeem(client, server.sign_in(1), member=Member.by_id(1))
@@ -659,7 +669,7 @@ async def test_a_key_used_for_two_members_is_noticed(client, server) -> None:
 
 
 async def test_doubt_is_listed_by_operation_and_key(raba7ni) -> None:
-    """A refund that went well says nothing of an earn in doubt under the same key."""
+    """An applied refund proves nothing about an earn in doubt under the same key."""
     server = raba7ni(faults=FaultScript(["close-after"]))
     async with raba7ni_client_for(server) as client:
         with pytest.raises(OutcomeUnknownError):
@@ -669,7 +679,7 @@ async def test_doubt_is_listed_by_operation_and_key(raba7ni) -> None:
 
 
 async def test_a_batch_takes_every_kind_of_change(raba7ni) -> None:
-    """In order per member; nothing doubled, and what is not known says so."""
+    """In order per member; nothing is doubled, and an unknown change is reported as unknown."""
     script = FaultScript(rate=0.3, seed=3, among=["close-after", "close-before", "500-after", "429"])
     server = raba7ni(faults=script)
     changes = [
@@ -699,7 +709,7 @@ async def test_a_batch_takes_every_kind_of_change(raba7ni) -> None:
 
 
 async def test_an_expired_sign_in_refuses_its_own_redemption_alone(raba7ni) -> None:
-    """The batch goes on, since nobody else has that token; the other redemptions go through."""
+    """The batch goes on, since no other change has that token; the other redemptions succeed."""
     server = raba7ni()
     server.books.move("gift", None, 10, 123, Decimal(1000))
     tokens = [MemberToken("expired") if number % 3 == 0 else server.sign_in(123) for number in range(60)]
@@ -747,7 +757,7 @@ async def test_an_error_has_the_words_of_the_answer(fault: str, raba7ni) -> None
 
 
 async def test_an_attempt_has_the_request_id_of_the_body(client) -> None:
-    """Of a success, too, for who asks the provider about it."""
+    """Also for a success, so that a user can ask the provider about it."""
     outcome = await client.cashback.earn(card_id=10, member=ANA, purchase_amount=Decimal(1), reference="r")
     assert outcome.attempts[0].request_id == "req_1"
 
@@ -756,7 +766,7 @@ async def test_an_attempt_has_the_request_id_of_the_body(client) -> None:
 
 
 def test_from_env(monkeypatch) -> None:
-    """Three variables, of which the last may be missing."""
+    """Three variables; the last may be missing."""
     for name in ("RABA7NI_APP_ID", "RABA7NI_API_KEY", "RABA7NI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="RABA7NI_APP_ID and RABA7NI_API_KEY"):
@@ -785,7 +795,7 @@ def test_an_account_is_an_application() -> None:
 
 
 async def test_reads_are_repeated(raba7ni) -> None:
-    """They do no harm."""
+    """A repeated read changes nothing."""
     server = raba7ni(faults=FaultScript(["500-before", "half-body-after", "429"]))
     async with raba7ni_client_for(server) as client:
         assert (await client.cashback.balance(10, 123)).cashback_balance == 0
@@ -794,9 +804,9 @@ async def test_reads_are_repeated(raba7ni) -> None:
             await client.cards.list(deadline=0)
 
 
-def _spends(server: Raba7niSandbox, who: int, **more: object) -> Redeem:
+def _spends(server: Raba7niSandbox, number: int, **more: object) -> Redeem:
     given = {"card_id": 10, "amount": Decimal(5), "reference": "ORDER"} | more
-    return Redeem(member_token=server.sign_in(who), **given)
+    return Redeem(member_token=server.sign_in(number), **given)
 
 
 @pytest.fixture
@@ -807,8 +817,8 @@ def rich(server) -> Raba7niSandbox:
     return server
 
 
-async def test_one_order_of_two_members_is_not_taken_for_one(client, rich) -> None:
-    """Only the token tells them apart, and it is not written down: what is not known is said."""
+async def test_one_order_of_two_members_is_not_treated_as_one(client, rich) -> None:
+    """Only the token distinguishes them, and it is not recorded: the error says that it is unknown."""
     first, second = [await client.outcome_of(_spends(rich, member)) for member in (1, 2)]
     assert (first.effect, second.effect) == (Effect.APPLIED, Effect.UNKNOWN)
     assert "its member is not recorded" in str(second.error) and "(member=)" in str(second.error)
@@ -818,7 +828,7 @@ async def test_one_order_of_two_members_is_not_taken_for_one(client, rich) -> No
 
 
 @pytest.mark.parametrize("more", [{"key": "k"}, {"member": Member.by_id(1)}], ids=["a key", "a member"])
-async def test_a_redemption_that_says_whose_it_is_is_remembered(client, rich, more: dict) -> None:
+async def test_a_redemption_with_its_member_is_remembered(client, rich, more: dict) -> None:
     """With a newer token, too; at once, it is one request."""
     made = await asyncio.gather(*(client.outcome_of(_spends(rich, 1, **more)) for _ in range(2)))
     assert [each.effect for each in made] == [Effect.APPLIED] * 2
@@ -835,8 +845,8 @@ async def test_two_tokens_at_once_under_one_order_are_a_conflict(client, rich) -
     assert (rich.books.balance(10, 1), rich.books.balance(10, 2)) == (95, 100)
 
 
-async def test_a_ledger_keeps_of_an_answer_what_names_the_movement(rich, tmp_path) -> None:
-    """For who compares the two later: the provider's number of it, how much it was, and for whom."""
+async def test_a_ledger_keeps_the_movement_id_of_an_answer(rich, tmp_path) -> None:
+    """For a later comparison: the provider's number, the amount, and the member."""
     async with (
         SqliteLedger(tmp_path / "l") as ledger,
         raba7ni_client_for(rich, ledger=ledger) as client,

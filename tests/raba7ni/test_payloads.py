@@ -79,12 +79,12 @@ def without_null(value: object) -> object:
 
 
 def test_the_page_has_these_samples() -> None:
-    """Every opening brace at the start of a line is one, and none is left out."""
+    """Every opening brace at the start of a line begins one, and none is left out."""
     assert len(SAMPLES) == len(MEANT) == len(re.findall(r"^\{", PAGE, re.MULTILINE))
 
 
 @pytest.mark.parametrize(("sample", "kind"), list(zip(SAMPLES, MEANT, strict=True)))
-def test_sample_survives_the_way_in_and_out(sample: str, kind: type[object]) -> None:
+def test_sample_survives_reading_and_writing(sample: str, kind: type[object]) -> None:
     """Every member and every digit: 50.00 stays 50.00."""
     value = cast("dict[str, object]", decode(sample.encode()))
     if kind in ANSWERED:
@@ -139,7 +139,7 @@ MADE = {
 
 @pytest.mark.parametrize(("place", "body"), MADE.values(), ids=MADE.keys())
 def test_a_change_makes_the_body_of_the_page(place: int, body: object) -> None:
-    """The same members and amounts; how an amount is spelt is ours."""
+    """The same members and amounts; the spelling of an amount may differ."""
     assert decode(encode(body, Names.SNAKE)) == decode(SAMPLES[place].encode())
 
 
@@ -267,7 +267,7 @@ def test_the_same_change_has_the_same_bytes() -> None:
     assert len(bodies) == 1
 
 
-# The door.
+# Validation.
 
 EARN = {"card_id": 10, "member": MEMBER, "purchase_amount": Decimal(50), "reference": "r"}
 REFUND = {"card_id": 10, "member": MEMBER, "refund_amount": Decimal(50), "reference": "r"}
@@ -306,7 +306,7 @@ BAD: list[tuple[type[object], dict[str, object], dict[str, object], str]] = [
 
 @one_test
 @pytest.mark.parametrize(("kind", "whole", "wrong", "path"), BAD)
-def test_what_must_not_be_sent_is_refused_at_the_door(kind, whole, wrong, path) -> None:
+def test_what_must_not_be_sent_is_refused(kind, whole, wrong, path) -> None:
     """And the field is named."""
     kind(**whole)
     with pytest.raises(PayloadError) as caught:
@@ -315,7 +315,7 @@ def test_what_must_not_be_sent_is_refused_at_the_door(kind, whole, wrong, path) 
 
 
 def test_metadata_without_an_end_is_refused() -> None:
-    """It would not be written, either."""
+    """It could not be written, either."""
     endless: dict[str, object] = {}
     endless["again"] = endless
     with pytest.raises(PayloadError, match="levels"):
@@ -337,7 +337,7 @@ def test_metadata_without_an_end_is_refused() -> None:
     ids=str,
 )
 def test_a_member_is_named_in_one_way(names: dict[str, object]) -> None:
-    """None, two, or a name that says nothing are refused."""
+    """No name, two names, or a blank one are refused."""
     with pytest.raises(PayloadError):
         Member(**names)
 
@@ -353,7 +353,7 @@ def test_members_are_named_in_three_ways() -> None:
     assert len({Earn(**{**EARN, "member": member}).customer_id for member in named.values()}) == 3
 
 
-def test_keys_tell_operation_card_and_reference_apart() -> None:
+def test_keys_distinguish_operation_card_and_reference() -> None:
     """The page itself uses one reference for a redeem and a refund."""
     changes = [
         kind(**{**whole, "card_id": card, "reference": reference})
@@ -367,6 +367,6 @@ def test_keys_tell_operation_card_and_reference_apart() -> None:
     assert Earn(**{**EARN, "key": "mine", "reference": None}).change_key == "mine"
 
 
-def test_values_have_the_sign_of_what_they_do() -> None:
-    """What is added up by sign must not add a refund."""
+def test_values_have_the_sign_of_their_operation() -> None:
+    """A sum by sign must not add a refund."""
     assert [Earn(**EARN).value, Refund(**REFUND).value, Redeem(**REDEEM).value] == [50, -50, -5]

@@ -1,4 +1,4 @@
-"""Member tokens, PINs and one-time codes: given as arguments, and come back in answers, and shown nowhere."""
+"""Member tokens, PINs and one-time codes: arguments and members of answers that are never shown."""
 
 import asyncio
 import copy
@@ -45,7 +45,7 @@ CALLS: dict[str, tuple[Call, tuple[str, ...]]] = {
     ),
     "verify": (lambda client: client.members.verify_otp({"phone_number": "9", "otp": CODE}), (KEY, CODE)),
 }
-DOOR: dict[str, Call] = {
+VALIDATED: dict[str, Call] = {
     "redeem nothing": lambda client: client.cashback.redeem(
         card_id=10, amount=Decimal(0), member_token=MemberToken(TOKEN), pin=PIN, reference="r"
     ),
@@ -69,7 +69,7 @@ ANSWERS = {
     "echoes all": ("422 No", {"success": False, "error": {"code": ALL, "message": ALL}}),
     "echoes them beside": ("400 No", {"message": ALL, "meta": {"request_id": ALL}}),
     "echoes them as the error": ("401 No", {"error": ALL}),
-    "says no with 200": ("200 OK", {"success": False, "error": {"message": ALL}}),
+    "refuses with 200": ("200 OK", {"success": False, "error": {"message": ALL}}),
     "a page": ("200 OK", {}),
     "a page that echoes all": ("200 OK", {"data": ALL, "meta": {"request_id": ALL}}),
     "broken": ("500 No", {"message": ALL}),
@@ -137,9 +137,9 @@ async def test_an_error_shows_no_secret_even_where_the_provider_repeats_it(
     assert known == [[]] * len(texts)
 
 
-@pytest.mark.parametrize("call", DOOR.values(), ids=DOOR.keys())
-async def test_what_is_refused_at_the_door_is_not_shown(call: Call, client_at) -> None:
-    """The frames that looked at it have let go of it."""
+@pytest.mark.parametrize("call", VALIDATED.values(), ids=VALIDATED.keys())
+async def test_what_validation_refuses_is_not_shown(call: Call, client_at) -> None:
+    """The frames that checked it do not hold it any more."""
     async with await client_at("200 OK", "{}") as client:
         with pytest.raises(PayloadError) as caught:
             await call(client)
@@ -148,8 +148,8 @@ async def test_what_is_refused_at_the_door_is_not_shown(call: Call, client_at) -
 
 
 @pytest.mark.parametrize("left", ["member_token", "pin"])
-async def test_a_secret_out_of_a_pickle_is_said_at_once(left: str, client_at) -> None:
-    """Before anything is claimed or waited for: no repeat brings it back."""
+async def test_a_secret_out_of_a_pickle_is_reported_at_once(left: str, client_at) -> None:
+    """Before anything is claimed or waited for: no repeat restores it."""
     secrets = {"member_token": MemberToken(TOKEN), "pin": Pin(PIN)}
     secrets[left] = pickle.loads(pickle.dumps(secrets[left]))
     async with await client_at("200 OK", "{}") as client:
@@ -166,8 +166,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("make", WRONG.values(), ids=WRONG.keys())
-def test_credentials_that_are_refused_hang_on_no_frame(make: Callable[[], object]) -> None:
-    """Not even on those of the error behind the error, which some tools print."""
+def test_refused_credentials_are_in_no_frame(make: Callable[[], object]) -> None:
+    """Not even in those of the error's cause, which some tools print."""
     with pytest.raises(ConfigurationError, match="Nothing was sent") as caught:
         make()
     error: BaseException | None = outside(caught.value)
@@ -215,7 +215,7 @@ SIGNED_IN = {"success": True, "data": {"token": TOKEN, "expires": 10}, "refresh"
 
 
 async def test_codes_and_tokens_in_answers_are_masked(client_at) -> None:
-    """Only `reveal` and the header give them out."""
+    """Only `reveal` and the header contain them."""
     async with await client_at("200 OK", json.dumps(SENT)) as client:
         sent = await client.members.request_otp(email="a@b.example")
     async with await client_at("200 OK", json.dumps(REGISTERED)) as client:
@@ -243,8 +243,8 @@ SPELT = {
 
 
 @pytest.mark.parametrize("body", SPELT.values(), ids=SPELT.keys())
-async def test_a_sign_in_is_kept_however_it_is_spelt(body: str, client_at) -> None:
-    """The code is used up: the token in the answer must not be lost to a line feed."""
+async def test_a_sign_in_is_kept_in_any_spelling(body: str, client_at) -> None:
+    """The code is used: a line feed must not lose the token in the answer."""
     async with await client_at("200 OK", body) as client:
         signed_in = await client.members.verify_otp({"otp": CODE})
     assert signed_in.token("data.token") == MemberToken(TOKEN)
@@ -254,13 +254,13 @@ async def test_a_sign_in_is_kept_however_it_is_spelt(body: str, client_at) -> No
 UNREADABLE = {
     "no success": {"data": {"otp_code": CODE, "token": TOKEN}},
     "a wrong type": {"success": True, "data": {"otp_code": 7, "message": CODE, "token": TOKEN}},
-    "a no with the code in it": {"success": False, "data": {"otp_code": CODE}},
+    "a refusal with the code in it": {"success": False, "data": {"otp_code": CODE}},
 }
 
 
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE.keys())
 async def test_an_answer_that_cannot_be_read_is_not_shown(answer: object, client_at) -> None:
-    """Its first bytes are kept in `answer` for a person, and in nothing that is printed by itself."""
+    """Its first bytes are kept in `answer` for a person, and are never printed automatically."""
     async with await client_at("200 OK", json.dumps(answer)) as client:
         with pytest.raises((OutcomeUnknownError, RefusedError)) as caught:
             await client.members.request_otp(email="a@b.example")

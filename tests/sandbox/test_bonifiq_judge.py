@@ -1,4 +1,4 @@
-"""What the sandbox refuses of BonifiQ's requests: by the pages alone, so that a fault of the client shows."""
+"""Requests that BonifiQ's sandbox refuses: by the pages alone, so that a fault of the client is noticed."""
 
 import base64
 import http.client
@@ -101,14 +101,14 @@ REFUSED: dict[str, tuple[str, bytes | str | Json]] = {
 
 @pytest.fixture
 def server(sandbox: Callable[..., Sandbox]) -> Sandbox:
-    """A sandbox as it is by default."""
+    """A sandbox with default settings."""
     return sandbox()
 
 
 @pytest.mark.parametrize("old_envelope", [False, True], ids=["newer envelope", "older envelope"])
 @pytest.mark.parametrize(("why", "body"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_change_is_refused(why: str, body: bytes | str | Json, old_envelope: bool, sandbox) -> None:
-    """With the provider's number and name where its table has the case; nothing moves."""
+    """With the provider's number and name where its table has the case; no balance changes."""
     server: Sandbox = sandbox(old_envelope=old_envelope)
     status, answer = said(server, body)
     refusal = REFUSALS[why]
@@ -125,7 +125,7 @@ def test_every_refusal_of_a_change_is_tried() -> None:
     assert tried | elsewhere == set(REFUSALS)
 
 
-TAKEN: dict[str, Json] = {
+ACCEPTED: dict[str, Json] = {
     "a whole number": change(Value=10),
     "one below zero": change(Value=-10, OperationType=1),
     "the smallest": change(Value=1e-28),
@@ -137,8 +137,8 @@ TAKEN: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
-def test_a_change_is_taken(body: Json, sandbox) -> None:
+@pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_a_change_is_accepted(body: Json, sandbox) -> None:
     server: Sandbox = sandbox()
     status, answer = said(server, body)
     assert (status, answer["HasError"]) == (200, False)
@@ -158,7 +158,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("sent", SHOWN)
-def test_what_a_customer_is_shown_has_no_tags(sent: str, sandbox) -> None:
+def test_the_reason_shown_to_a_customer_has_no_tags(sent: str, sandbox) -> None:
     """Null, empty and blank are one: the system's default message is shown."""
     server: Sandbox = sandbox(reused_key="error-409")
     assert said(server, change(CustomerReason=sent))[0] == 200
@@ -177,7 +177,7 @@ def test_a_change_without_a_key_counts_each_time(sandbox) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
-def test_a_body_that_is_not_said_to_be_json_is_refused(kind: str, server: Sandbox) -> None:
+def test_a_body_without_the_json_content_type_is_refused(kind: str, server: Sandbox) -> None:
     status, answer = said(server, change(), kind=kind)
     assert (status, answer["ErrorMessage"]) == (415, REFUSALS["content type"].message)
 
@@ -188,8 +188,8 @@ def test_the_parameters_of_a_content_type_are_free(kind: str, sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/pvt/Customer/%20/cashback", "/v1/pvt/Customer/bia/cashback"])
-def test_a_customer_that_is_not_there_is_refused(path: str, sandbox) -> None:
-    """A blank one is never there."""
+def test_an_unknown_customer_is_refused(path: str, sandbox) -> None:
+    """A blank one never exists."""
     server: Sandbox = sandbox(customers=["ana", " "])
     status, answer = said(server, change(), path)
     assert (status, answer["CodeName"]) == (400, "Customer_NotFound")
@@ -310,10 +310,10 @@ AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(
     max_examples=2 * settings.default.max_examples, deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(customer=TEXTS, value=AMOUNTS, reason=TEXTS, key=TEXTS, shown=st.none() | TEXTS)
-async def test_what_the_client_takes_the_provider_takes(
+async def test_what_the_client_accepts_the_provider_accepts(
     customer: str, value: Decimal, reason: str, key: str, shown: str | None, server: Sandbox
 ) -> None:
-    """What passes the client's checks is applied, and stands in the books as it was given."""
+    """A change that the client accepts is applied, and is in the books as given."""
     key = f"{len(server.books.history())} {key}"
     try:
         asked = CashbackChange(customer, value, reason, key, shown)
@@ -333,7 +333,7 @@ def _any(value: object, *_: object, **__: object) -> object:
 
 
 def _unsigned(change: CashbackChange) -> payloads.CashbackChangeRequest:
-    """Take the operation for another than the sign says."""
+    """Use another operation than the sign says."""
     return payloads.CashbackChangeRequest(
         change.value.copy_negate(),
         payloads.ChangePointOperation(int(change.value < 0)),
@@ -369,7 +369,7 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, object],
 }
 
 
-async def test_credentials_that_the_client_writes_wrongly_show(
+async def test_wrongly_written_credentials_are_noticed(
     sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sandbox reads the header by itself."""
@@ -382,14 +382,14 @@ async def test_credentials_that_the_client_writes_wrongly_show(
 
 
 @pytest.mark.parametrize(("breaks", "given", "why"), BROKEN.values(), ids=BROKEN.keys())
-async def test_a_check_that_the_client_has_lost_shows(
+async def test_a_missing_check_of_the_client_is_noticed(
     breaks: Callable[[pytest.MonkeyPatch], None],
     given: dict[str, object],
     why: str,
     sandbox: Callable[..., Sandbox],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What the client no longer refuses, the sandbox does: nothing moves, and the call is refused."""
+    """The sandbox refuses what the client no longer refuses: no balance changes."""
     breaks(monkeypatch)
     server = sandbox()
     named = {"customer_id": "ana", "value": Decimal(10), "reason": "r", "change_key": "k"}
@@ -401,7 +401,7 @@ async def test_a_check_that_the_client_has_lost_shows(
 
 
 def test_any_customer_has_a_path_of_its_own(sandbox) -> None:
-    """What a URL writes in percent signs is a name in the books."""
+    """The books have the name without percent encoding."""
     server: Sandbox = sandbox()
     names = ["a/b", "ana@b.example", "é", "100%", "a?b#c", "{id}", "%2F"]
     for number, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""A sandbox's customers: what they were given is what the client reads, with cashback active and not."""
+"""A sandbox's customers: the client reads what the test has set, with cashback active and inactive."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ ANA = Customer(
 )
 
 
-async def test_a_client_reads_what_a_customer_was_given(sandbox: Callable[..., Sandbox]) -> None:
+async def test_a_client_reads_the_values_set_for_a_customer(sandbox: Callable[..., Sandbox]) -> None:
     server = sandbox(customers={"ANA": ANA, "BIA": Decimal(3)})
     async with client_for(server) as client:
         points = await client.customers.points("ANA")
@@ -62,7 +62,7 @@ async def test_a_client_reads_what_a_customer_was_given(sandbox: Callable[..., S
     assert points.customer_exists is other.customer_exists is True
 
 
-async def test_a_customer_that_is_not_there_does_not_exist(sandbox: Callable[..., Sandbox]) -> None:
+async def test_an_unknown_customer_does_not_exist(sandbox: Callable[..., Sandbox]) -> None:
     """The page has a member for it; where every customer exists, this one does, too."""
     for customers, there in (({"ANA": ANA}, False), (None, True)):
         async with client_for(sandbox(customers=customers)) as client:
@@ -72,8 +72,8 @@ async def test_a_customer_that_is_not_there_does_not_exist(sandbox: Callable[...
         assert (pending.total_pending_points, pending.pending_orders) == (0, ())
 
 
-async def test_a_change_stands_in_the_history_and_has_a_redeem_key(sandbox: Callable[..., Sandbox]) -> None:
-    """After what the customer had; points are above zero when received, below when redeemed."""
+async def test_a_change_is_in_the_history_and_has_a_redeem_key(sandbox: Callable[..., Sandbox]) -> None:
+    """After the earlier lines; points are above zero when received, below when redeemed."""
     server = sandbox(customers={"ANA": ANA})
     async with client_for(server) as client:
         made = [await client.outcome_of(change(key, value)) for key, value in (("a", "10"), ("b", "-2.5"))]
@@ -84,10 +84,10 @@ async def test_a_change_stands_in_the_history_and_has_a_redeem_key(sandbox: Call
     assert len(keys) == 2 and not keys & {None, "a", "b"}
 
 
-async def test_where_cashback_is_inactive_a_change_moves_points_alone(
+async def test_with_inactive_cashback_a_change_moves_points_alone(
     sandbox: Callable[..., Sandbox],
 ) -> None:
-    """Its balance is 0 and pending cashback null, as the pages say; points are as ever."""
+    """The balance is 0 and pending cashback null, as the pages say; points are as usual."""
     server = sandbox(customers={"ANA": ANA}, cashback_active=False)
     async with client_for(server) as client:
         outcome = await client.outcome_of(change("a", "10"))

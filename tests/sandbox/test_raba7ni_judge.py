@@ -1,4 +1,4 @@
-"""What the sandbox refuses of Raba7ni's requests: by the pages alone, so that a fault of the client shows."""
+"""Requests that Raba7ni's sandbox refuses: by the pages alone, so that a fault of the client is noticed."""
 
 import json
 from collections.abc import Callable
@@ -78,7 +78,7 @@ REFUSED: list[tuple[str, Json | str, str]] = [
 
 @pytest.mark.parametrize(("what", "body", "code"), REFUSED)
 def test_a_write_is_refused(what: str, body: Json | str, code: str, raba7ni) -> None:
-    """And moves nothing."""
+    """And no balance changes."""
     server: Raba7niSandbox = raba7ni()
     server.books.move("gift", None, 10, 1, Decimal(100))
     status, answer = said(server, what, body)
@@ -97,7 +97,7 @@ OPTIONAL: list[tuple[str, Json]] = [
 
 
 @pytest.mark.parametrize(("what", "body"), [*WRITES.items(), *OPTIONAL])
-def test_a_write_is_taken(what: str, body: Json, raba7ni) -> None:
+def test_a_write_is_accepted(what: str, body: Json, raba7ni) -> None:
     server: Raba7niSandbox = raba7ni()
     server.books.move("gift", None, 10, 1, Decimal(100))
     assert said(server, what, body)[0] == 200
@@ -117,10 +117,10 @@ NAMES = st.one_of(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(amount=SUMS, deducted=st.none() | SUMS, names=NAMES, label=TEXTS)
-async def test_what_the_client_takes_the_provider_takes(
+async def test_what_the_client_accepts_the_provider_accepts(
     amount: Decimal, deducted: Decimal | None, names: dict[str, object], label: str, raba7ni
 ) -> None:
-    """What passes the client's checks is applied, once, with the amounts that were given."""
+    """A change that the client accepts is applied, once, with the given amounts."""
     server: Raba7niSandbox = raba7ni()
     try:
         member = Member(**names)
@@ -171,7 +171,7 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], objec
         ),
         "invalid_amount",
     ),
-    "nobody": (
+    "no member": (
         lambda p: p.setattr(members, "known", _any),
         lambda: Earn(card_id=10, member=evolve_none(), purchase_amount=Decimal(1), reference="r"),
         "validation_failed",
@@ -185,15 +185,15 @@ BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], objec
 
 
 def evolve_none() -> Member:
-    """Return a member that is named in no way."""
-    nobody = evolve(ANA)
-    object.__setattr__(nobody, "id", None)
-    return nobody
+    """Return a member without a name."""
+    unnamed = evolve(ANA)
+    object.__setattr__(unnamed, "id", None)
+    return unnamed
 
 
 @pytest.mark.parametrize(("breaks", "made", "code"), BROKEN.values(), ids=BROKEN.keys())
-async def test_a_check_that_the_client_has_lost_shows(breaks, made, code, raba7ni, monkeypatch) -> None:
-    """What the client no longer refuses, the sandbox does: nothing moves, and the call is refused."""
+async def test_a_missing_check_of_the_client_is_noticed(breaks, made, code, raba7ni, monkeypatch) -> None:
+    """The sandbox refuses what the client no longer refuses: no balance changes."""
     breaks(monkeypatch)
     server: Raba7niSandbox = raba7ni()
     async with raba7ni_client_for(server) as client:
@@ -202,7 +202,7 @@ async def test_a_check_that_the_client_has_lost_shows(breaks, made, code, raba7n
     assert server.books.balances() == {}
 
 
-async def test_a_redemption_that_takes_more_than_there_is(raba7ni) -> None:
+async def test_a_redemption_above_the_balance(raba7ni) -> None:
     """The provider checks the balance, as the page says; the client does not know it."""
     server: Raba7niSandbox = raba7ni()
     server.books.move("gift", None, 10, 1, Decimal("4.999"))

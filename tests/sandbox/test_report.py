@@ -1,4 +1,4 @@
-"""What a sandbox tells people: assertions that say what was found, and a report that stays short."""
+"""The messages of a sandbox: assertions that say what was found, and a report that stays short."""
 
 import pprint
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from bonifiq_async.sandbox.report import SHOWN
 KEY = "ADD-ANA-10-1"
 
 
-def test_a_key_that_nobody_used() -> None:
-    """Nothing came with it."""
+def test_a_key_that_was_never_used() -> None:
+    """No request had it."""
     with pytest.raises(AssertionError, match=f"^{KEY} took no effect: no request came with it\\.$"):
         Sandbox().assert_applied_once(KEY)
 
 
-async def test_a_key_that_came_to_nothing(sandbox: Callable[..., Sandbox]) -> None:
-    """It says how many requests came with it."""
+async def test_a_key_without_an_effect(sandbox: Callable[..., Sandbox]) -> None:
+    """The message says how many requests had it."""
     server = sandbox(faults=FaultScript(["500-before", "422"]))
     async with client_for(server) as client:
         await client.outcome_of(change(KEY))
@@ -36,7 +36,7 @@ async def test_a_key_that_came_to_nothing(sandbox: Callable[..., Sandbox]) -> No
 
 
 def test_money_that_moved_twice() -> None:
-    """Both effects are named; one alone is what was asked for."""
+    """Both effects are named; with one alone the assertion holds."""
     server = Sandbox()
     server.books.apply("ana", Decimal(10), KEY)
     server.assert_applied_once(KEY)
@@ -46,7 +46,7 @@ def test_money_that_moved_twice() -> None:
 
 
 async def test_a_balance_that_is_not_as_expected(sandbox: Callable[..., Sandbox]) -> None:
-    """It says by how much, and only what moved this customer's; equal amounts are equal however written."""
+    """The message has the difference and this customer's changes; equal amounts are equal in any spelling."""
     server = sandbox(customers={"ANA": Decimal("0.5"), "BIA": 0})
     async with client_for(server) as client:
         await client.customers.change_cashback(change(KEY))
@@ -65,7 +65,7 @@ async def test_a_balance_that_is_not_as_expected(sandbox: Callable[..., Sandbox]
 
 @pytest.mark.parametrize("amount", [1.5, "1.5", True, None, Decimal("NaN"), Decimal("Infinity")])
 def test_an_amount_that_is_not_exact_is_refused(amount: object) -> None:
-    """As an expectation and as an opening balance."""
+    """As an expected amount and as an opening balance."""
     with pytest.raises(PayloadError, match=r"^amount "):
         Sandbox().assert_balance("ana", amount)
     with pytest.raises(PayloadError, match=r"^customers\['ana'\] "):
@@ -74,8 +74,8 @@ def test_an_amount_that_is_not_exact_is_refused(amount: object) -> None:
         Raba7niSandbox(cards={10: amount})
 
 
-def test_the_other_provider_has_the_same_words() -> None:
-    """By operation and reference, and by card and member."""
+def test_the_other_provider_has_the_same_messages() -> None:
+    """With operation and reference, and with card and member."""
     server = Raba7niSandbox()
     server.books.move("earn", "o-1", 10, 123, Decimal("2.500"))
     server.books.arrived("earn", "o-1")
@@ -89,8 +89,8 @@ def test_the_other_provider_has_the_same_words() -> None:
         server.assert_balance(10, 123, 0)
 
 
-def test_settings_that_cannot_be_meant_are_refused() -> None:
-    """The message lists what there is."""
+def test_impossible_settings_are_refused() -> None:
+    """The message lists what exists."""
     with pytest.raises(
         ConfigurationError, match="'error-500'; there are: replay, error-200, error-400, error-409"
     ):
@@ -100,7 +100,7 @@ def test_settings_that_cannot_be_meant_are_refused() -> None:
 
 
 def test_a_journal_keeps_the_last_requests_alone() -> None:
-    """And their numbers; it is busy while one is being answered, however that ends."""
+    """With their numbers; it is busy while a request is answered, however that ends."""
     journal = Journal()
     for number in range(REMEMBERED + 5):
         with journal.request("GET", f"/{number}"):
@@ -112,7 +112,7 @@ def test_a_journal_keeps_the_last_requests_alone() -> None:
 
 
 def test_a_long_report_is_cut_but_not_what_moved_twice() -> None:
-    """It says how much is not shown; what came in a key stays on one line."""
+    """It says how much is not shown; a key stays on one line."""
     server = Sandbox()
     server.books.arrived("TWICE")
     for _ in range(2):
@@ -145,20 +145,20 @@ def test_a_long_report_is_cut_but_not_what_moved_twice() -> None:
     ],
     ids=str,
 )
-def test_members_cards_and_scopes_that_cannot_be_meant_are_refused(settings: dict[str, object]) -> None:
-    """In a sentence that names the setting, where they are given: later they would just not be there."""
+def test_impossible_members_cards_and_scopes_are_refused(settings: dict[str, object]) -> None:
+    """In one sentence that names the setting, where they are given: later they would only be missing."""
     with pytest.raises((ConfigurationError, PayloadError), match=next(iter(settings)).rstrip("s")):
         Raba7niSandbox(**settings)
 
 
 @pytest.mark.parametrize("customers", [5, {"ana": Decimal("1e99")}, {"ana": Decimal("-1e99")}], ids=str)
-def test_customers_that_cannot_be_meant_are_refused(customers: object) -> None:
+def test_impossible_customers_are_refused(customers: object) -> None:
     with pytest.raises(PayloadError, match="customers"):
         Sandbox(customers=customers)
 
 
-def test_no_repr_shows_what_a_failing_test_must_not_print() -> None:
-    """Credentials, tokens, one-time codes and PINs; addresses may be seen."""
+def test_no_repr_shows_a_secret() -> None:
+    """Credentials, tokens, one-time codes and PINs; addresses may be shown."""
     secret = "9431-secret"
     server, other = Sandbox(), Raba7niSandbox()
     environment = server.environment() | other.environment()

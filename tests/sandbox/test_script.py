@@ -1,4 +1,4 @@
-"""Fault scripts: which request meets what, how a file is read, and how one with an error is refused."""
+"""Fault scripts: which request gets which fault, how a file is read, and how one with an error is refused."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from bonifiq_async.sandbox.capacity import Bucket
 
 
 def names(script: FaultScript, *arrivals: Arrival) -> list[str]:
-    """Return the names of the faults that requests meet."""
+    """Return the names of the faults that requests get."""
     return [script.meet(arrival).name for arrival in arrivals]
 
 
@@ -48,7 +48,7 @@ RULES = {
         ["429", "", ""],
     ),
     "so often": (Rule("429", times=2), numbered(4), ["429", "429", "", ""]),
-    "so often for one key": (
+    "a number of times for one key": (
         Rule("429", times_per_key=1),
         [Arrival(1, "a"), Arrival(2, "b"), Arrival(3, "a"), Arrival(4, "c")],
         ["429", "429", "", "429"],
@@ -58,8 +58,8 @@ RULES = {
 
 
 @pytest.mark.parametrize(("rule", "arrivals", "met"), RULES.values(), ids=RULES)
-def test_which_request_a_rule_strikes(rule, arrivals, met):
-    """All that a rule says must be so."""
+def test_which_request_a_rule_matches(rule, arrivals, met):
+    """Every condition of a rule must hold."""
     assert names(FaultScript(rules=[rule]), *arrivals) == met
 
 
@@ -79,8 +79,8 @@ def test_chance_is_repeated_by_its_seed_and_by_that_alone():
     ]
 
 
-def test_the_first_with_a_word_on_a_request_decides():
-    """Sequence, outage, limit, rules, chance."""
+def test_the_first_matching_source_of_faults_decides():
+    """In this order: sequence, outage, limit, rules, chance."""
     script = FaultScript(
         ["400", ""],
         outages=[Outage(0.0, 1.0, "502-before")],
@@ -103,12 +103,12 @@ def test_the_first_with_a_word_on_a_request_decides():
 
 
 def test_a_rule_says_for_how_long_to_wait():
-    """Else the script does."""
+    """Otherwise the script does."""
     script = FaultScript(seconds=3, rules=[Rule("429-seconds", requests=1, retry_after=7), Rule("429-date")])
     assert [script.meet(arrival).retry_after for arrival in numbered(2)] == [7, 3]
 
 
-def test_a_bucket_takes_what_a_second_gives_and_saves_no_more_than_its_burst():
+def test_a_bucket_accepts_its_rate_and_saves_no_more_than_its_burst():
     """Ten a second over five seconds: 5 at first, then 50."""
     bucket = Bucket(Limit(per_second=10, burst=0.5))
     assert [bucket.take(100.0) for _ in range(7)] == [True] * 5 + [False] * 2
@@ -164,8 +164,8 @@ fault = "502-before"
 """
 
 
-def test_a_file_says_all_that_the_class_does(tmp_path):
-    """A text, its file and the arguments make the same of ten thousand requests."""
+def test_a_file_can_have_every_setting_of_the_class(tmp_path):
+    """A text, its file and the arguments give the same faults to ten thousand requests."""
     (tmp_path / "faults.toml").write_text(SCRIPT)
     made = FaultScript(
         ["close-after", ""],
@@ -238,7 +238,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "line", "problem"), WRONG.values(), ids=WRONG)
-def test_an_error_in_a_file_is_told_by_its_line(text, line, problem, tmp_path):
+def test_an_error_in_a_file_is_reported_with_its_line(text, line, problem, tmp_path):
     """And nothing is started."""
     path = tmp_path / "faults.toml"
     path.write_text(text)
@@ -259,8 +259,8 @@ WRONG_PYTHON = {
 
 
 @pytest.mark.parametrize(("text", "line"), WRONG_PYTHON.values(), ids=WRONG_PYTHON)
-def test_an_error_in_python_is_told_by_its_line(text, line, tmp_path, monkeypatch):
-    """The line of the file, not of what it called."""
+def test_an_error_in_python_is_reported_with_its_line(text, line, tmp_path, monkeypatch):
+    """The line of the file itself, not of a function that it calls."""
     path = tmp_path / "faults.py"
     (tmp_path / "torn.py").write_text("\n" * 6 + "def (:\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -269,8 +269,8 @@ def test_an_error_in_python_is_told_by_its_line(text, line, tmp_path, monkeypatc
         FaultScript.from_file(path)
 
 
-def test_an_error_without_a_line_is_told_of_the_file(tmp_path):
-    """A null byte is in no line that Python names."""
+def test_an_error_without_a_line_is_reported_with_the_file(tmp_path):
+    """Python names no line for a null byte."""
     path = tmp_path / "faults.py"
     path.write_text("x = 1\n\0\n")
     with pytest.raises(ConfigurationError, match=r"faults\.py(, line \d+)?: .*null bytes"):
@@ -300,8 +300,8 @@ def test_an_error_without_a_line_is_told_of_the_file(tmp_path):
     ],
     ids=str,
 )
-def test_a_setting_that_cannot_be_meant_is_refused_in_python_too(settings):
-    """Before a server could stumble over it."""
+def test_an_impossible_setting_is_refused_in_python_too(settings):
+    """Before a server uses it."""
     with pytest.raises(ConfigurationError):
         FaultScript(**settings)
 
@@ -320,7 +320,7 @@ def test_a_python_file_gives_a_script(tmp_path):
 
 
 async def test_the_server_plays_a_script(sandbox):
-    """By customer and key, over the wire: the struck one is repeated, the other is not."""
+    """By customer and key, over the wire: the request with the fault is repeated, the other is not."""
     server = sandbox(
         faults=FaultScript.from_toml('[[fault]]\nfault = "503-after"\ncustomer = "ANA"\ntimes_per_key = 2')
     )
@@ -355,7 +355,7 @@ def _earn(member: int, reference: str) -> object:
 
 
 async def test_a_forgotten_key_moves_money_again(sandbox):
-    """That is what a provider with a short memory does; within its memory it does not."""
+    """As at a provider that forgets keys early; a remembered key moves no money again."""
     server = sandbox(faults=FaultScript(retention=Retention(requests=2)), duplicates="error-409")
     effects = []
     for key in ("k", "k", "other", "k"):
@@ -371,8 +371,8 @@ def test_a_key_is_forgotten_after_its_seconds():
     assert memory.remembers(59.9, 10**6) and not memory.remembers(60.0, 0)
 
 
-async def test_too_many_at_once_are_turned_away(sandbox):
-    """Two seats: of six at once four meet a 503, and all come in the end."""
+async def test_too_many_at_once_are_refused(sandbox):
+    """Two places: of six at once four get a 503, and all succeed in the end."""
     server = sandbox(faults=FaultScript(limit=Limit(at_once=2), latency=Latency(0.1)))
     async with client_for(server, retry=fast(base=0.2, cap=0.5, max_attempts=30)) as client:
         keys = [change(f"k{number}", customer=f"c{number}") for number in range(6)]
@@ -382,8 +382,8 @@ async def test_too_many_at_once_are_turned_away(sandbox):
     assert max(len(outcome.attempts) for outcome in outcomes) > 1
 
 
-async def test_silence_takes_no_seat(sandbox):
-    """A request that is never answered keeps nobody out."""
+async def test_silence_takes_no_place(sandbox):
+    """A request that is never answered blocks no other."""
     server = sandbox(faults=FaultScript(["silence-before"], limit=Limit(at_once=1)))
     async with client_for(server) as client:
         silent = asyncio.create_task(client.outcome_of(change("a"), deadline=0.5))
@@ -395,7 +395,7 @@ async def test_silence_takes_no_seat(sandbox):
 
 @pytest.mark.slow
 async def test_a_rate_limit_names_the_wait(sandbox):
-    """Beyond it 429, with a Retry-After that the client obeys."""
+    """Beyond it 429, with a Retry-After that the client keeps."""
     server = sandbox(faults=FaultScript(limit=Limit(per_second=2, burst=0.5)))
     async with client_for(server) as client:
         await client.customers.change_cashback(change("a"))
@@ -422,7 +422,7 @@ def test_the_sandbox_command_plays_a_script_and_refuses_one_with_an_error(tmp_pa
 
 @pytest.mark.slow
 def test_the_demo_plays_a_script(tmp_path):
-    """Keys that are forgotten at once double money: the demo says so and ends with 1."""
+    """Keys that are forgotten at once apply changes twice: the demo says so and ends with 1."""
     (tmp_path / "forgets.toml").write_text(
         textwrap.dedent("""
             [[fault]]

@@ -25,7 +25,7 @@ class Case:
     rows: Sequence[Change] = ()
     problems: Sequence[str] = ()
     refused: str | None = None
-    told: Mapping[str, object] = {}
+    options: Mapping[str, object] = {}
     notes: Sequence[str] = ()
 
 
@@ -150,17 +150,17 @@ OFFICE_NAMES = "urn:oasis:names:tc:opendocument:xmlns"
 def _ods(amount: str) -> bytes:
     """Return an .ods file of a sheet whose one amount is given."""
 
-    def told(value: str) -> str:
+    def text_cell(value: str) -> str:
         return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
 
     def line(*cells: str) -> str:
         return f"<table:table-row>{''.join(cells)}</table:table-row>"
 
     names = "".join(f' xmlns:{each}="{OFFICE_NAMES}:{each}:1.0"' for each in ("office", "table", "text"))
-    rows = line(*map(told, ("cliente", "valor", "motivo", "pedido"))) + line(
-        told("c2"),
+    rows = line(*map(text_cell, ("cliente", "valor", "motivo", "pedido"))) + line(
+        text_cell("c2"),
         f'<table:table-cell office:value-type="float" office:value="{amount}"/>',
-        *map(told, ("r", "o2")),
+        *map(text_cell, ("r", "o2")),
     )
     return _zip(
         **{
@@ -186,7 +186,7 @@ TEXTS: Mapping[str, Case] = {
     "utf-16-be.csv": Case(b"\xfe\xff" + _text(*ONE_BR, encoding="utf-16-be"), ONE),
     "utf-16-no-bom.csv": Case(_text(*ONE_BR, encoding="utf-16-le"), refused="not UTF-8"),
     "windows.csv": Case(_text(*ONE_BR, encoding="cp1252"), ONE),
-    "dos.csv": Case(_text(*ONE_BR, encoding="cp850"), ONE, told={"encoding": "cp850"}),
+    "dos.csv": Case(_text(*ONE_BR, encoding="cp850"), ONE, options={"encoding": "cp850"}),
     "mixed.csv": Case(
         _text(*ONE_BR) + "bia;1,00;férias;o2\n".encode("cp1252"),
         refused="line 3: not UTF-8, as other lines are",
@@ -220,31 +220,31 @@ TEXTS: Mapping[str, Case] = {
     "said-map.csv": Case(
         _text("CPF;E-mail;Valor;Motivo;Pedido", "9;josé;7,50;r;o1"),
         ONE,
-        told={"maps": ["e-mail=customer_id", "CPF=reason"]},
+        options={"maps": ["e-mail=customer_id", "CPF=reason"]},
         problems=[],
     ),
     "map-of-nothing.csv": Case(
-        _text(*ONE_BR), refused="no column is called Nome", told={"maps": ["Nome=reason"]}
+        _text(*ONE_BR), refused="no column is called Nome", options={"maps": ["Nome=reason"]}
     ),
     "map-to-nothing.csv": Case(
-        _text(*ONE_BR), refused="--map says nome, which is none of", told={"maps": ["Motivo=nome"]}
+        _text(*ONE_BR), refused="--map says nome, which is none of", options={"maps": ["Motivo=nome"]}
     ),
     "map-twice.csv": Case(
         _text(*ONE_BR),
         refused="--map says twice what 'Pedido' is",
-        told={"maps": ["Pedido=reference", "Pedido=change_key"]},
+        options={"maps": ["Pedido=reference", "Pedido=change_key"]},
     ),
     "map-spelt-twice.csv": Case(
         _text(*ONE_BR),
         refused="--map says twice what 'PEDIDO' is",
-        told={"maps": ["Pedido=reference", "PEDIDO=change_key"]},
+        options={"maps": ["Pedido=reference", "PEDIDO=change_key"]},
     ),
     "lacks.csv": Case(
         _text("Cliente;Valor;Motivos", "a;1;r"), refused="lacks reason, change_key or reference"
     ),
     "doubled.csv": Case(_text("Cliente;Valor;Valor;Motivo;Pedido", "a;1;2;r;o"), refused="may both be value"),
-    "no-sheet.csv": Case(_text(*ONE_BR), refused="has no sheets", told={"sheet": "1"}),
-    "wrong-delimiter.csv": Case(_text(*ONE_BR), refused="lacks customer_id", told={"delimiter": "tab"}),
+    "no-sheet.csv": Case(_text(*ONE_BR), refused="has no sheets", options={"sheet": "1"}),
+    "wrong-delimiter.csv": Case(_text(*ONE_BR), refused="lacks customer_id", options={"delimiter": "tab"}),
     "amounts.csv": Case(
         _br(
             "R$ 7,00",
@@ -270,12 +270,12 @@ TEXTS: Mapping[str, Case] = {
     "unclear-comma.csv": Case(
         _br("10", "1,234"), refused="line 3: value '1,234' is R$ 1.234 with a decimal comma, and R$ 1,234.00"
     ),
-    "said-comma.csv": Case(_br("2.000", "5"), _read("2000", "5"), told={"decimal": "comma"}),
+    "said-comma.csv": Case(_br("2.000", "5"), _read("2000", "5"), options={"decimal": "comma"}),
     "said-point.csv": Case(
         _br("2.000", "5"),
         _read("", "5")[1:],
         ["line 2: value is '2.000'; an amount has 2"],
-        told={"decimal": "."},
+        options={"decimal": "."},
     ),
     "proven-late.csv": Case(_br("2.000", "1.234", "15,9"), _read("2000", "1234", "15.9")),
     "proven-by-groups.csv": Case(_br("2.000", "1.234.567"), _read("2000", "1234567")),
@@ -286,7 +286,7 @@ TEXTS: Mapping[str, Case] = {
         _br("15,9", "15.9"),
         _read("15.9")[:1],
         ["line 3: value is '15.9', but the decimal mark is a comma"],
-        told={"decimal": ","},
+        options={"decimal": ","},
     ),
     "malformed.csv": Case(
         _br(
@@ -321,7 +321,7 @@ TEXTS: Mapping[str, Case] = {
     "plain-grouped.csv": Case(
         _text(PLAIN, "c2,2.000,r,o2"), problems=["If it is 2000, say so with --decimal ,"]
     ),
-    "plain-said.csv": Case(_text(PLAIN, "c2,2.000,r,o2"), _read("2000"), told={"decimal": ","}),
+    "plain-said.csv": Case(_text(PLAIN, "c2,2.000,r,o2"), _read("2000"), options={"decimal": ","}),
     "plain-comma.csv": Case(_text(PLAIN, "c2,2.000,r,o2", 'c3,"15,9",r,o3'), _read("2000", "15.9")),
     "plain-both.csv": Case(
         _text(PLAIN, "c2,7.50,r,o2", 'c3,"15,9",r,o3'),
@@ -552,7 +552,7 @@ SHEETS: Mapping[str, Case] = {
     "binary.xlsb": Case(_zip(**{"xl/workbook.bin": "x"}), refused="it is binary"),
     "empty-sheet.xlsx": Case(xlsx(head=""), refused="the header lacks"),
     "said-csv-things.xlsx": Case(
-        xlsx(row(2, number(2, "7"))), refused="needs neither", told={"delimiter": ";"}
+        xlsx(row(2, number(2, "7"))), refused="needs neither", options={"delimiter": ";"}
     ),
     "broken.xls": Case(
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), refused="is no spreadsheet that can be read"

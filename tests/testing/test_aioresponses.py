@@ -1,4 +1,4 @@
-"""A user's own tests under aioresponses, the mock that users of aiohttp know, by the plugin's fixture."""
+"""A user's own tests with aioresponses, a mock for aiohttp, by the plugin's fixture."""
 
 import asyncio
 import json
@@ -38,12 +38,12 @@ USED = {"HasError": True, "ErrorMessage": "This ChangeKey was already used"}
 
 @pytest.fixture
 def client() -> BonifiQClient:
-    """A client of the real provider, which the mock keeps from being reached."""
+    """A client of the real provider's address, whose requests the mock answers."""
     return BonifiQClient(BasicCredentials("token", "key"), retry=fast())
 
 
 def bodies(mock: aioresponses) -> list[str]:
-    """Return the body of every request that a mock saw, by what aiohttp has in public."""
+    """Return the body of every request that a mock got, by public names of aiohttp."""
     return [call.kwargs["data"].decode() for calls in mock.requests.values() for call in calls]
 
 
@@ -70,7 +70,7 @@ async def test_a_change_that_is_repeated(mocked_aiohttp: aioresponses, client: B
 
 
 async def test_a_mock_that_repeats(mocked_aiohttp: aioresponses, client: BonifiQClient) -> None:
-    """For ever, or so many times; calls side by side share it."""
+    """For ever, or a number of times; concurrent calls share it."""
     mocked_aiohttp.post(re.compile(f"^{HOST}/v1/pvt/Customer/.*/cashback$"), body=CHANGED, repeat=True)
     mocked_aiohttp.get(f"{BASE}/points", payload={"CustomerExists": True}, repeat=2)
     changes = [CashbackChange.add(f"c{n % 5}", Decimal(1), reason="r", reference=str(n)) for n in range(20)]
@@ -94,7 +94,7 @@ def bodies_of_posts(mock: aioresponses) -> list[str]:
 
 
 async def test_a_fault_without_an_end(mocked_aiohttp: aioresponses, client: BonifiQClient) -> None:
-    """It ends as a real one."""
+    """It ends as a real fault does."""
     mocked_aiohttp.post(f"{BASE}/cashback", status=500, repeat=True)
     async with client:
         with pytest.raises(OutcomeUnknownError):
@@ -136,10 +136,10 @@ EXCEPTIONS = [
 
 
 @pytest.mark.parametrize("error", EXCEPTIONS, ids=lambda error: type(error).__name__)
-async def test_an_exception_of_a_mock_is_a_request_that_never_left(
+async def test_an_exception_of_a_mock_is_a_request_that_was_never_sent(
     error: Exception, mocked_aiohttp: aioresponses, client: BonifiQClient
 ) -> None:
-    """Nothing was handed to a transport: it is begun again, and given up without a doubt."""
+    """Nothing was handed to a transport: the call repeats it, and ends without a doubt."""
     mocked_aiohttp.post(f"{BASE}/cashback", exception=error)
     mocked_aiohttp.post(f"{BASE}/cashback", body=CHANGED)
     async with client:
@@ -151,7 +151,7 @@ async def test_an_exception_of_a_mock_is_a_request_that_never_left(
 
 
 async def test_an_address_that_is_not_mocked(mocked_aiohttp: aioresponses, client: BonifiQClient) -> None:
-    """It is a connection that is refused."""
+    """It counts as a refused connection."""
     async with client:
         with pytest.raises(NotAppliedError):
             await client.customers.change_cashback(CHANGE)
@@ -160,7 +160,7 @@ async def test_an_address_that_is_not_mocked(mocked_aiohttp: aioresponses, clien
 
 @pytest.mark.parametrize("waits", [False, True], ids=["callback", "async callback"])
 async def test_a_callback_answers(waits: bool, mocked_aiohttp: aioresponses, client: BonifiQClient) -> None:
-    """With what it makes of the request."""
+    """With an answer made from the request."""
     asked = []
 
     def answer(url: URL, **given: object) -> CallbackResult:
@@ -182,7 +182,7 @@ async def test_an_answer_that_is_waited_for_meets_the_deadline(
 ) -> None:
     async def never(url: URL, **given: object) -> CallbackResult:
         await asyncio.Event().wait()
-        raise AssertionError("an event that nobody sets")
+        raise AssertionError("an event that is never set")
 
     mocked_aiohttp.get(f"{BASE}/points", callback=never, repeat=True)
     async with client:
@@ -194,7 +194,7 @@ async def test_an_answer_that_is_waited_for_meets_the_deadline(
 async def test_what_is_passed_through_reaches_a_sandbox(
     mocked_aiohttp: aioresponses, client: BonifiQClient, bonifiq_sandbox: Sandbox, bonifiq_client_kwargs
 ) -> None:
-    """Beside a client that is mocked; a lost answer is one, as anywhere."""
+    """Beside a mocked client; a lost answer counts as lost."""
     bonifiq_sandbox.faults = FaultScript(["close-after"])
     mocked_aiohttp.post(f"{BASE}/cashback", body=CHANGED)
     async with client, BonifiQClient(**bonifiq_client_kwargs) as real:
@@ -212,7 +212,7 @@ async def test_a_session_of_the_users_own(mocked_aiohttp: aioresponses) -> None:
 
 
 async def test_the_other_provider(mocked_aiohttp: aioresponses) -> None:
-    """A write that nobody de-duplicates is not sent again after a mocked 500."""
+    """A write without de-duplication is not sent again after a mocked 500."""
     earn = Earn(card_id=10, member=Member.by_id(1), purchase_amount=Decimal(50), reference="r")
     address = "https://app.raba7ni.com/api/v1/cashback/cashback"
     mocked_aiohttp.post(f"{address}/earn", status=500)

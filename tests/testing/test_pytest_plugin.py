@@ -83,7 +83,7 @@ class Runs:
 
 @pytest.fixture
 def runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runs:
-    """Pytest without the plugins that happen to be installed."""
+    """Pytest without the other plugins that are installed."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     return Runs(pytester)
@@ -201,7 +201,7 @@ def test_plain_asyncio_run(workers: tuple[str, ...], args: tuple[str, ...], runs
 
 
 def test_marker_settings_reach_the_sandbox(runs: Runs) -> None:
-    """Those of class and function together, the closest first; a script is begun anew by each test."""
+    """Those of class and function together, the closest first; each test starts a script anew."""
     tests = """
     from bonifiq_async import RefusedError
     from bonifiq_async.sandbox import FaultScript
@@ -255,8 +255,8 @@ NOT_UNDERSTOOD = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["", "bonifiq_sandbox, raba7ni_sandbox"], ids=["unused", "used"])
-def test_what_a_marker_cannot_mean_fails_the_test(fixture: str, runs: Runs) -> None:
-    """With one sentence that says it, and no traceback; the other tests run."""
+def test_an_impossible_marker_fails_the_test(fixture: str, runs: Runs) -> None:
+    """With one sentence and no traceback; the other tests run."""
     tests = [
         f"""
     @pytest.mark.{marker}
@@ -357,7 +357,7 @@ def test_what_can_be_read_once_serves_every_test_of_a_marker(runs: Runs) -> None
 
 
 def test_the_hooks_are_of_a_kind_that_every_pluggy_knows() -> None:
-    """A wrapper of the newer kind ends every session under an older pluggy, also where nobody uses this."""
+    """A wrapper of the newer kind ends every session under an older pluggy, even where no test uses it."""
     plugin = importlib.import_module(MODULE)
     marks = [getattr(hook, "pytest_impl", {}) for name, hook in vars(plugin).items() if name[:7] == "pytest_"]
     assert {"hookwrapper": True} in [
@@ -367,7 +367,7 @@ def test_the_hooks_are_of_a_kind_that_every_pluggy_knows() -> None:
 
 
 @pytest.mark.slow
-def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:
+def test_from_env_uses_the_sandbox_during_the_test(runs: Runs) -> None:
     """Both providers; afterwards the variables are as before."""
     tests = """
     import os
@@ -394,8 +394,8 @@ def test_from_env_comes_to_the_sandbox_for_the_test(runs: Runs) -> None:
 
 
 @pytest.mark.slow
-def test_no_waiting_leaves_a_silent_server_behind(runs: Runs) -> None:
-    """Virtual time goes on after a request that is never answered."""
+def test_no_waiting_skips_the_silence_of_a_server(runs: Runs) -> None:
+    """Virtual time advances past a request that is never answered."""
     tests = """
     from bonifiq_async import RetryPolicy, Timeouts
 
@@ -413,7 +413,7 @@ def test_no_waiting_leaves_a_silent_server_behind(runs: Runs) -> None:
 
 @pytest.mark.slow
 def test_aioresponses_leaves_nothing_behind(runs: Runs) -> None:
-    """Neither its own class of responses nor aiohttp's session is another one after a test."""
+    """After a test, its class of responses and aiohttp's session are the same as before."""
     tests = """
     import aiohttp
     from aioresponses import core
@@ -438,7 +438,7 @@ def test_aioresponses_leaves_nothing_behind(runs: Runs) -> None:
     runs(PAY + tests).assert_outcomes(passed=2)
 
 
-def test_nothing_heavy_is_imported_until_a_test_asks() -> None:
+def test_nothing_heavy_is_imported_until_a_test_uses_it() -> None:
     """Importing the plugin imports this package's root, the registry (names alone) and its folder."""
     names = ("", "._provider", "._provider.registry", "._provider.spec", ".testing")
     wanted = [*(f"bonifiq_async{name}" for name in names), MODULE]
@@ -464,7 +464,7 @@ def test_a_session_that_does_not_use_it_imports_nothing_heavy(runs: Runs) -> Non
 
 
 def test_the_distribution_declares_the_plugin() -> None:
-    """And what is declared can be loaded."""
+    """And the declared plugin can be loaded."""
     project = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text())["project"]
     declared = project["entry-points"]["pytest11"]
     assert declared == {"bonifiq": MODULE}

@@ -16,7 +16,7 @@ HOURS = 3600.0
 
 
 async def test_the_earliest_wakes_first(clock: VirtualClock) -> None:
-    """Whoever began to wait first; and time is then what was waited for."""
+    """In any order of the calls; afterwards the time is the end of the last wait."""
     woken: list[tuple[float, float]] = []
 
     async def wait(seconds: float) -> None:
@@ -29,8 +29,8 @@ async def test_the_earliest_wakes_first(clock: VirtualClock) -> None:
     assert clock.slept == [3.0, 1.0, 2.0]
 
 
-async def test_who_is_woken_goes_on_before_time_does(clock: VirtualClock) -> None:
-    """What it does takes iterations of the loop, and no virtual time."""
+async def test_a_woken_task_runs_before_time_advances(clock: VirtualClock) -> None:
+    """Its work takes iterations of the loop, and no virtual time."""
     begun = clock.now
 
     async def works() -> None:
@@ -44,8 +44,8 @@ async def test_who_is_woken_goes_on_before_time_does(clock: VirtualClock) -> Non
     assert clock.now == begun + 3.0
 
 
-async def test_who_is_cancelled_costs_no_time(clock: VirtualClock) -> None:
-    """The next one wakes all the same."""
+async def test_a_cancelled_wait_takes_no_time(clock: VirtualClock) -> None:
+    """The next sleeper still wakes."""
     begun = clock.now
     given_up = asyncio.create_task(clock.sleep(1.0))
     other = asyncio.create_task(clock.sleep(2.0))
@@ -55,8 +55,8 @@ async def test_who_is_cancelled_costs_no_time(clock: VirtualClock) -> None:
     assert clock.now == begun + 2.0
 
 
-def test_a_loop_that_ended_under_sleepers_holds_up_no_other(clock: VirtualClock) -> None:
-    """Two runs in a row, the first of which was left while somebody waited."""
+def test_a_loop_that_ended_with_sleepers_delays_no_other(clock: VirtualClock) -> None:
+    """Two runs in a row; the first ended while a task waited."""
 
     async def left() -> None:
         asyncio.create_task(clock.sleep(1.0))  # noqa: RUF006 - it ends with the loop
@@ -69,7 +69,7 @@ def test_a_loop_that_ended_under_sleepers_holds_up_no_other(clock: VirtualClock)
 
 
 def test_loops_in_two_threads_share_the_time(clock: VirtualClock) -> None:
-    """Each wakes its own sleepers; the time never goes back."""
+    """Each wakes its own tasks; the time never goes back."""
 
     async def waits() -> None:
         for _ in range(50):
@@ -89,7 +89,7 @@ def test_loops_in_two_threads_share_the_time(clock: VirtualClock) -> None:
 
 
 async def test_time_stands_still_while_a_server_is_busy() -> None:
-    """Nobody wakes until its answer is there."""
+    """No task wakes until the answer has arrived."""
     busy = True
     clock = VirtualClock(busy=lambda: busy)
     begun, waiter = clock.now, asyncio.create_task(clock.sleep(1.0))
@@ -104,10 +104,8 @@ async def test_time_stands_still_while_a_server_is_busy() -> None:
 @pytest.mark.parametrize(
     ("faults", "requests"), [(["503-before"] * 12, 13), (["429-long"], 2)], ids=["back-off", "Retry-After"]
 )
-async def test_a_retry_story_of_24_hours_costs_under_50_milliseconds(
-    faults: list[str], requests: int
-) -> None:
-    """Against a real server, of the processor's time: what else the machine does is not counted."""
+async def test_24_hours_of_retries_take_under_50_milliseconds(faults: list[str], requests: int) -> None:
+    """With a real server, in processor time: other work of the machine does not count."""
     policy = RetryPolicy(max_attempts=20, base=4 * HOURS, cap=4 * HOURS, max_retry_after=30 * HOURS)
     took: list[float] = []
     with Sandbox() as sandbox:

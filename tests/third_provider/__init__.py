@@ -10,5 +10,8 @@ PROVIDER = ProviderSpec(
     operations=ObjectReference(f"{__name__}.operations", "OPERATIONS"),
     files=ObjectReference(f"{__name__}.files", "ADAPTER"),
     sandbox=ObjectReference(f"{__name__}.sandbox", "MilesSandbox"),
-    sandbox_options={"faults": "what the requests meet", "stale": "how many signatures are too old at first"},
+    sandbox_options={
+        "faults": "what the requests meet",
+        "stale": "how many first signatures are too old",
+    },
 )

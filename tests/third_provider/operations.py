@@ -12,7 +12,7 @@ from bonifiq_async._model.operation import Operation, RepeatClass
 
 @frozen
 class MilesChange:
-    """Miles that an account gets (`value` above zero) or spends."""
+    """Miles that an account receives (`value` above zero) or spends."""
 
     unit = "miles"
     customer_id: str

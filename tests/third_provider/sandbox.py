@@ -1,4 +1,4 @@
-"""Its server: a change counts once for a key, and a signature once."""
+"""Its server: a key and a signature count once each."""
 
 import hashlib
 import hmac
@@ -41,7 +41,7 @@ class Miles(KeyedSide[PlainEffect]):
         signed = hmac.new(key, said, hashlib.sha256).hexdigest()
         right = (f"Bearer {self.credentials.token}", signed)
         if (request.headers.get("Authorization"), request.headers.get("X-Signature")) != right:
-            return Reply(401, {"code": "unauthorized", "message": "who is this?"})
+            return Reply(401, {"code": "unauthorized", "message": "the token is unknown"})
         fresh = once not in self.seen and len(self.seen) >= self.stale
         self.seen.add(once)
         return None if fresh else Reply(401, {"code": "stale_signature", "message": "sign again"})
@@ -67,7 +67,7 @@ class Miles(KeyedSide[PlainEffect]):
 
 
 class MilesSandbox(KeyedSandbox[PlainEffect]):
-    """Miles on this machine; the first `stale` signatures are too old for it."""
+    """The sandbox of Miles; it rejects the first `stale` signatures as too old."""
 
     SPEC = PROVIDER
 

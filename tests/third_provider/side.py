@@ -1,4 +1,4 @@
-"""What the shared behaviours need to know of it."""
+"""The side of Miles for the shared behaviours."""
 
 from decimal import Decimal
 

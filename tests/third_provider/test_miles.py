@@ -1,4 +1,4 @@
-"""What is particular to it; the shared behaviours, faults and files take it from the registry."""
+"""Tests of this provider alone; the shared behaviours, faults and files find it in the registry."""
 
 from decimal import Decimal
 from functools import partial
@@ -25,7 +25,7 @@ def test_it_is_one_small_folder() -> None:
 
 
 async def test_a_stale_signature_is_signed_again(miles: Start, way: str) -> None:
-    """It was not acted on; the sandbox takes no signature twice."""
+    """It was not processed; the sandbox accepts no signature twice."""
     server = miles(stale=2)
     async with SIDE.client(server) as client:
         outcome = await SIDE.make(client, SIDE.change())
@@ -34,7 +34,7 @@ async def test_a_stale_signature_is_signed_again(miles: Start, way: str) -> None
 
 
 async def test_stale_signatures_do_not_stop_a_batch(miles: Start) -> None:
-    """The credentials are right, and the next change has a signature of its own."""
+    """The credentials are valid, and the next change has a new signature."""
     for stale, customers, attempts, given_up in ((30, 60, 6, 0), (2, 1, 2, 1)):
         async with SIDE.client(miles(stale=stale), retry=fast(max_attempts=attempts)) as client:
             changes = [SIDE.change(str(number), customer=number % customers) for number in range(60)]

@@ -72,7 +72,7 @@ async def proxy(monkeypatch, tmp_path: Path) -> AsyncIterator[Proxy]:
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine localhost login someone password {PASSWORD}\n")
+    netrc.write_text(f"machine localhost login user password {PASSWORD}\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     yield proxy
@@ -120,7 +120,7 @@ async def test_only_the_proxy_is_used(side: Side, secure, session, proxy, author
     assert len(heads) == 2
     assert len(proxy.heads) == 1  # its connection is kept
     assert all(any(secret in head.decode() for secret in side.secrets) for head in heads)
-    assert base64.b64encode(f"someone:{PASSWORD}".encode()) not in b"".join(heads)
+    assert base64.b64encode(f"user:{PASSWORD}".encode()) not in b"".join(heads)
 
 
 async def test_a_proxy_that_has_credentials_is_given_them(proxy, monkeypatch) -> None:

@@ -222,7 +222,7 @@ async def test_a_proxy_of_the_environment(trusted: bool, other_origin, sandbox, 
 
 async def test_a_netrc_of_the_environment_changes_no_credential(sandbox, monkeypatch, tmp_path) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.write_text("machine 127.0.0.1 login user password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     server = sandbox()
     async with client_for(server) as client:

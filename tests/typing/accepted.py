@@ -1,4 +1,4 @@
-"""What users write must type-check, and have the types that are promised; nothing here is ever run."""
+"""Code of users must type-check, and have the promised types; nothing here is ever run."""
 
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -97,7 +97,7 @@ def clients_are_made_for_their_sandboxes(
 
 
 class Inheritor(BonifiQClient):
-    """A client that a user extends stays what it is."""
+    """A subclass of a client keeps its type."""
 
 
 def what_is_made_from_the_environment_is_the_class_that_was_asked() -> None:

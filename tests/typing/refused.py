@@ -20,7 +20,7 @@ from bonifiq_async.ledger.protocol import Ending
 
 
 class Half:
-    """A ledger that lacks nearly everything."""
+    """A ledger that lacks most methods."""
 
     async def bind(self, provider: str, account: str) -> None: ...
 

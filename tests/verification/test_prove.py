@@ -1,4 +1,4 @@
-"""The laboratory: all claims hold, and each fails where the library breaks what it says."""
+"""`bonifiq prove`: all claims hold, and each fails where the library breaks it."""
 
 import os
 import pickle
@@ -34,7 +34,7 @@ from bonifiq_async.verification.page import Head, page
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "promises-tried.md").read_text()
 
-# What is broken in every interpreter of a run, and the claims that must fail for it.
+# Breaks for every interpreter of a run, and the claims that must fail for each.
 BREAKS = {
     "a new key on each attempt": (
         ("once", "fixed-once"),
@@ -64,17 +64,17 @@ BREAKS = {
         SqliteLedger.claim, SqliteLedger.end = grant, late
         """,
     ),
-    "an outcome told before it is on disk": (
+    "an outcome returned before it is on disk": (
         ("durable",),
         """
         import asyncio
         from bonifiq_async.ledger.sqlite.store import SqliteLedger
         end, later = SqliteLedger.end, set()
-        async def slowly(*told):
+        async def slowly(*given):
             await asyncio.sleep(1)
-            await end(*told)
-        async def early(*told):
-            later.add(asyncio.create_task(slowly(*told)))
+            await end(*given)
+        async def early(*given):
+            later.add(asyncio.create_task(slowly(*given)))
             return True
         SqliteLedger.end = early
         """,
@@ -90,14 +90,14 @@ BREAKS = {
         reader.DONE = frozenset()
         """,
     ),
-    "a used key that is taken for one's own": (
+    "a used key that counts as the caller's own": (
         ("used-keys",),
         """
         from bonifiq_async._delivery import delivery
         delivery._explained = lambda ended, doubted: ended
         """,
     ),
-    "one's own lost request that is taken for another's": (
+    "an own lost request that counts as another's": (
         ("used-keys", "resume"),
         """
         from attrs import evolve
@@ -105,7 +105,7 @@ BREAKS = {
         delivery._explained = lambda ended, doubted: evolve(ended, used_elsewhere=True)
         """,
     ),
-    "a kept connection that is not looked at": (
+    "a kept connection that is not checked": (
         ("own-answer",),
         """
         from bonifiq_async._transport import connector
@@ -137,7 +137,7 @@ BREAKS = {
         delivery.decide = lambda situation: good(evolve(situation, in_doubt=False))
         """,
     ),
-    "a transport that sends again by itself": (
+    "a transport that repeats requests itself": (
         ("wire-true",),
         """
         from bonifiq_async._transport.session import SessionManager
@@ -148,14 +148,14 @@ BREAKS = {
         SessionManager.attempt = attempt
         """,
     ),
-    "a Retry-After that nobody reads": (
+    "a Retry-After that is not read": (
         ("retry-after",),
         """
         from bonifiq_async._delivery import attempt as watch
         watch.asked_wait = lambda *given, **more: None
         """,
     ),
-    "a few that do not keep to a Retry-After": (
+    "a few requests that do not keep a Retry-After": (
         ("retry-after",),
         """
         import sys, time
@@ -163,7 +163,7 @@ BREAKS = {
         from bonifiq_async._delivery.attempt import Watch
         Watch.may_send = lambda self: True
         extend, until, left = Hold.extend, Hold.until, [0]
-        def heard(self, *given, **more):
+        def received(self, *given, **more):
             left[0] = 12
             return extend(self, *given, **more)
         def forgotten(self):
@@ -172,7 +172,7 @@ BREAKS = {
                 left[0] -= sys._getframe(1).f_code.co_name == "_enter"  # a request, not a look
                 return 0.0
             return end
-        Hold.extend, Hold.until = heard, property(forgotten, until.__set__)
+        Hold.extend, Hold.until = received, property(forgotten, until.__set__)
         """,
     ),
     "a Retry-After that is read when the body is there": (
@@ -194,14 +194,14 @@ BREAKS = {
         Watch.head, direct.read_within, exchange.read_within = kept, late, late
         """,
     ),
-    "a wait that is not asked for again when the connection is there": (
+    "a wait that is not checked again once connected": (
         ("hold-connecting",),
         """
         from bonifiq_async._delivery.attempt import Watch
         Watch.may_send = lambda self: True
         """,
     ),
-    "a lease on the clock that people set": (
+    "a lease on the wall clock": (
         ("clock-steps",),
         """
         from bonifiq_async.ledger.sqlite.owner import Sight
@@ -209,7 +209,7 @@ BREAKS = {
         Sight.left = lambda self, claim, _: self._left_by_the_wall(claim, None, self.runtime.wall(), None)
         """,
     ),
-    "a process that is not seen is taken for dead": (
+    "a process that is not visible counts as ended": (
         ("containers",),
         """
         from bonifiq_async.ledger.sqlite.owner import Sight
@@ -240,7 +240,7 @@ BREAKS = {
         payloads.canonical = lambda value: Decimal(1)
         """,
     ),
-    "a success that is told as a doubt": (
+    "a success that is reported as a doubt": (
         ("never-twice", "miles-never-twice"),
         """
         from bonifiq_async._delivery import delivery
@@ -268,7 +268,7 @@ BREAKS = {
         Tally.count = count
         """,
     ),
-    "a write repeated that nobody de-duplicates": (
+    "a repeated write without de-duplication": (
         ("never-twice", "no-blind-repeat"),
         """
         from bonifiq_async._model.operation import RepeatClass
@@ -291,7 +291,7 @@ registry.PROVIDERS["miles"] = "third_provider"
 def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
     """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
     (folder / "sitecustomize.py").write_text(THIRD + textwrap.dedent(prelude))
-    (folder / "temporary").mkdir(exist_ok=True)  # where a run that had to be killed leaves what it has made
+    (folder / "temporary").mkdir(exist_ok=True)  # the files of a run that had to be killed
     tests = Path(__file__).parent.parent
     paths = [str(folder), str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
@@ -311,9 +311,9 @@ def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.Complete
 
 
 class Runs:
-    """Every run of this file, begun at once: most of their time is waiting.
+    """Every run of this file, all started at once: they mostly wait.
 
-    Several workers of a test run share `folder`, and each run is done by the worker that comes to it first.
+    Several workers of a test run share `folder`, and the first free worker does each run.
     """
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
@@ -333,14 +333,14 @@ class Runs:
             return  # another worker does it
         try:
             ended: object = command(place, *args, prelude=prelude)
-        except BaseException as error:  # noqa: BLE001 - the test that asks for it says so
+        except BaseException as error:  # noqa: BLE001 - the test of this run reports it
             ended = error
         part = place.with_suffix(".part")
         part.write_bytes(pickle.dumps(ended))
         part.rename(place.with_suffix(".ended"))
 
     def ended(self, name: str) -> "subprocess.CompletedProcess[str]":
-        """Return how a run ended, once it has."""
+        """Return the end of a run, once it has ended."""
         path = self._folder / f"{self._numbers[name]}.ended"
         limit = time.monotonic() + 900
         while not path.exists():
@@ -363,7 +363,7 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
 
 @pytest.mark.slow
 def test_all_claims_hold(runs):
-    """At the smallest size, every one with something that it is about."""
+    """At the smallest size, each with at least one case."""
     ended = runs.ended("")
     assert (ended.returncode, ended.stdout.count("\n")) == (0, 1), ended.stderr
     told = msgspec.json.decode(ended.stdout)
@@ -380,7 +380,7 @@ def test_all_claims_hold(runs):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_claim_fails_when_the_library_breaks_it(name, runs):
-    """The very claims, with an example, the exit code 1 and the seed."""
+    """Exactly these claims, with an example, the exit code 1 and the seed."""
     ended = runs.ended(name)
     assert ended.returncode == Exit.BUG, ended.stderr
     told = msgspec.json.decode(ended.stdout)
@@ -390,12 +390,12 @@ def test_a_claim_fails_when_the_library_breaks_it(name, runs):
 
 
 def test_every_claim_is_seen_to_fail():
-    """One that nothing can break would prove nothing."""
+    """A claim that no break can fail would prove nothing."""
     assert {claim for claims, _ in BREAKS.values() for claim in claims} == set(NAMES)
 
 
 def test_what_never_happened_proves_nothing():
-    """A run without a wait says nothing of waits."""
+    """A run without a wait proves nothing about waits."""
     assert found(Figures(), [], met=0).problems
     assert found(Figures(), [], met=1) == Finding(Figures())
 
@@ -407,7 +407,7 @@ def test_a_claim_shows_a_few_of_many_problems_and_counts_all():
 
 
 def test_every_kill_comes_before_the_work_is_done():
-    """So that as many are killed as were asked for."""
+    """So that the requested number is killed."""
     import random
 
     for seed in range(100):
@@ -465,9 +465,9 @@ def books(*numbers: int, balance: int) -> Closed:
     return evolve(GOOD.closed, history=moved, balances={"f0-1": Decimal(balance)})
 
 
-def course(**told: str) -> list[Course]:
-    """A course that ended with these words."""
-    return [evolve(GOOD.courses[0], told={**GOOD.courses[0].told, **told})]
+def course(**given: str) -> list[Course]:
+    """A course that ended with these outcomes."""
+    return [evolve(GOOD.courses[0], told={**GOOD.courses[0].told, **given})]
 
 
 def ledger(**stand: Recorded) -> killed_runs.Record:
@@ -478,7 +478,7 @@ def ledger(**stand: Recorded) -> killed_runs.Record:
 BAD = {
     "twice": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 3, balance=9))),
     "lost": (killed_runs.once, evolve(GOOD, closed=books(1, 2, balance=3))),
-    "meant by nobody": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 4, balance=10))),
+    "an unknown key": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, 4, balance=10))),
     "an amount": (killed_runs.once, evolve(GOOD, closed=books(1, 2, 3, balance=7))),
     "not ended": (killed_runs.resume, evolve(GOOD, courses=course(k3="unknown"))),
     "sent again": (
@@ -517,20 +517,20 @@ BAD = {
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_good_record_bears_every_claim(claim):
-    """Else the bad ones would show nothing."""
+def test_a_good_record_fulfils_every_claim(claim):
+    """Otherwise the bad ones would show nothing."""
     assert claim(GOOD).problems == ()
 
 
 @one_test
 @pytest.mark.parametrize(("claim", "record"), BAD.values(), ids=BAD)
-def test_a_bad_record_bears_all_but_the_claim_that_it_breaks(claim, record):
-    """That one, and no other."""
+def test_a_bad_record_fails_the_claim_that_it_breaks_and_no_other(claim, record):
+    """Each bad record breaks one claim."""
     assert [each for each in CLAIMS if each(record).figures.wrong] == [claim]
 
 
 def test_an_earning_that_moved_and_was_denied_is_wrong():
-    """Also where it moved once alone."""
+    """Also where it moved only once."""
     closed = Closed([arrival("o-1", fault="500-after")], [("7", Decimal(1), "o-1")], {}, {})
     stand = {"o-1": State.UNKNOWN}
     told = other_providers.Record(
@@ -555,8 +555,8 @@ STANDS = {
 
 
 @pytest.mark.parametrize(("moved", "state", "right"), STANDS.values(), ids=STANDS)
-def test_an_earning_stands_in_the_ledger_as_it_happened_or_in_doubt(moved, state, right):
-    """So that the sums are those of the books once a person has settled the doubts by them."""
+def test_an_earning_is_in_the_ledger_as_it_happened_or_in_doubt(moved, state, right):
+    """So that the sums equal the books once a person has settled the doubts by them."""
     meant = dict.fromkeys(("o-1", "o-2"), ("7", Decimal(1)))
     history = [("7", Decimal(1), "o-2"), *[("7", Decimal(1), "o-1")] * moved]
     closed = Closed([arrival(key, fault="500-after") for key in meant], history, {}, {})
@@ -567,7 +567,7 @@ def test_an_earning_stands_in_the_ledger_as_it_happened_or_in_doubt(moved, state
 
 
 def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
-    """One that was answered well is told as applied, but for those in flight when somebody was killed."""
+    """A successful one is reported as applied, except those in flight when a process was killed."""
     keys = [f"o-{number}" for number in range(IN_FLIGHT + 1)]
     closed = Closed(list(map(arrival, keys)), [("7", Decimal(1), key) for key in keys], {}, {})
     meant = dict.fromkeys(keys, ("7", Decimal(1)))
@@ -580,7 +580,7 @@ def test_a_doubt_of_an_earning_needs_a_fault_or_a_kill():
 
 
 def test_no_credential_is_found_where_nothing_was_searched():
-    """Then the claim does not hold either."""
+    """Then the claim does not hold."""
     record = other_providers.Record(
         {}, Course((), 0, {}), Closed([], [], {}, {}), {}, (other_providers.LEDGER, other_providers.OUT), ()
     )
@@ -591,7 +591,7 @@ def test_no_credential_is_found_where_nothing_was_searched():
 
 
 class Reader(HTMLParser):
-    """Collects what a page has in it."""
+    """Collects the parts of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -608,7 +608,7 @@ class Reader(HTMLParser):
 
 
 def test_the_page_needs_nothing_from_outside():
-    """No script, no link; a column for every step in which something arrived, a line for every kill."""
+    """No script, no link; a column for every step with an arrival, a line for every kill."""
     finding = Finding(Figures(changes=1234, wrong=1), ("<b>k1</b> & more",))
     timeline = Timeline("killed", 0.5, (4, 0, 6), (1, 0, 6), (0.2, 1.4), {"close-after": 7})
     made = page(
@@ -634,8 +634,8 @@ def test_the_screen_has_the_faults_by_their_kind(capsys):
 
 
 @pytest.mark.slow
-def test_a_claim_that_is_not_there_is_refused(tmp_path):
-    """Before anything is tried; so is a page that cannot be written."""
+def test_an_unknown_claim_is_refused(tmp_path):
+    """Before anything is run; so is a page that cannot be written."""
     for args, sentence in (
         (("--only", "twice"), "No claim is called twice. There are: once"),
         (("--html", "gone/page.html"), "The page gone/page.html cannot be written"),
@@ -663,7 +663,7 @@ os.execv(sys.executable, [sys.executable, "-m", "bonifiq_async", "prove", "--sca
         (signal.SIGTERM, "SIG_IGN"),  # as in what a script runs in the background
     ],
 )
-def test_nothing_is_left_behind_by_a_run_that_is_ended(number, interrupts, tmp_path):
+def test_a_run_that_is_ended_leaves_nothing_behind(number, interrupts, tmp_path):
     """Neither its folder nor a process: `timeout` and a closed terminal end it as Ctrl-C does."""
     (tmp_path / "temporary").mkdir()
     mark = f"TMPDIR={tmp_path / 'temporary'}"
@@ -678,12 +678,12 @@ def test_nothing_is_left_behind_by_a_run_that_is_ended(number, interrupts, tmp_p
     try:
         assert run.stderr is not None
         assert any(line.startswith("killed: begun") for line in run.stderr)
-        while len(begun_with(mark)) < 2:  # its clients are not yet at work
+        while len(begun_with(mark)) < 2:  # its clients have not started yet
             assert run.poll() is None
             time.sleep(0.01)
         assert [path.name[:14] for path in (tmp_path / "temporary").iterdir()] == ["bonifiq-prove-"]
         if interrupts == "SIG_IGN":
-            run.send_signal(signal.SIGINT)  # it goes on
+            run.send_signal(signal.SIGINT)  # it still runs
             assert "Interrupted." not in next(run.stderr)
         run.send_signal(number)
         assert run.communicate(timeout=60)[1].endswith("Interrupted.\n")
@@ -701,7 +701,7 @@ def begun_with(mark: str) -> list[Path]:
 
 
 def environment_of(process: Path) -> str:
-    """Return with what a process was started, nothing where that cannot be seen."""
+    """Return the environment of a process, nothing where it is not visible."""
     try:
         return (process / "environ").read_bytes().decode(errors="replace")
     except OSError:

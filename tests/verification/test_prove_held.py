@@ -1,4 +1,4 @@
-"""The laboratory: what is held against claims on waits, clocks and containers, record by record."""
+"""`bonifiq prove`: the checks of claims on waits, clocks and containers, record by record."""
 
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ def seen(key: str, moment: float, until: float = 0.0) -> Seen:
 
 
 def closed(*arrived: Seen, keys: tuple[str, ...] = ("k",)) -> Closed:
-    """What a provider knows, of which these keys took effect."""
+    """The record of a provider in whose books these keys took effect."""
     return Closed(arrived, [(key, Decimal(1), key) for key in keys], {}, {})
 
 
@@ -36,15 +36,15 @@ BAD_CONTAINERS = {
     "applied twice": evolve(CONTAINED, closed=closed(*CONTAINED.closed.seen, keys=("k", "k"))),
     "never applied": evolve(CONTAINED, closed=closed(*CONTAINED.closed.seen, keys=())),
     "left unknown": evolve(CONTAINED, later={"k": HELD}),
-    "told while it lives": evolve(CONTAINED, living={"k": AGAIN}),
-    "told when just killed": evolve(CONTAINED, killed_now={"k": AGAIN}),
-    "not told until when": evolve(CONTAINED, living={"k": evolve(HELD, words="it is held")}),
+    "reported while it runs": evolve(CONTAINED, living={"k": AGAIN}),
+    "reported when just killed": evolve(CONTAINED, killed_now={"k": AGAIN}),
+    "reported without an end": evolve(CONTAINED, living={"k": evolve(HELD, words="it is held")}),
     "waits beyond its patience": evolve(CONTAINED, killed_now={"k": evolve(HELD, late=LATE + 0.1)}),
     "nothing was held": evolve(CONTAINED, killed_now={"k": Told(FAILED, "LedgerError", 0.1)}),
 }
 
 
-def test_a_good_record_of_containers_bears_the_claim():
+def test_a_good_record_of_containers_fulfils_the_claim():
     assert containers.goes_on(CONTAINED).problems == ()
     busy = {"k": HELD, "l": Told(FAILED, "LedgerError", 0.1)}
     assert containers.goes_on(evolve(CONTAINED, killed_now=busy)).problems == ()
@@ -63,14 +63,14 @@ BAD_CLOCKS = {
     "sent by another at once": evolve(STEPPED, closed=closed(seen("k", 1.0), seen("k", 4.0))),
     "applied twice": evolve(STEPPED, closed=closed(*STEPPED.closed.seen, keys=("k", "k"))),
     "left unknown": evolve(STEPPED, groups=(evolve(GROUP, after={"k": HELD}),)),
-    "told while it was sent": evolve(
+    "reported while it was sent": evolve(
         STEPPED, groups=(evolve(GROUP, meanwhile={"k": AGAIN}), evolve(GROUP, meanwhile={"l": HELD}))
     ),
     "nothing was held": evolve(STEPPED, groups=(evolve(GROUP, meanwhile={}),)),
 }
 
 
-def test_a_good_record_of_clocks_bears_the_claim():
+def test_a_good_record_of_clocks_fulfils_the_claim():
     assert clock_steps.one_sender(STEPPED).problems == ()
 
 
@@ -86,7 +86,7 @@ KEPT = early_waits.Record((ROUND,), closed(seen("first", 1.0, until=2.0), seen("
 BAD_HOLDS = {
     "too early": evolve(KEPT, closed=closed(KEPT.closed.seen[0], seen("then", 1.9))),
     "lost": evolve(KEPT, rounds=(evolve(ROUND, effects={"then": Effect.NOT_APPLIED}),)),
-    "not told": evolve(KEPT, rounds=(evolve(ROUND, effects={}),)),
+    "not reported": evolve(KEPT, rounds=(evolve(ROUND, effects={}),)),
     "the body was there": evolve(KEPT, rounds=(evolve(ROUND, was_so=False),)),
     "begun too late": evolve(KEPT, rounds=(evolve(ROUND, let=2.0),)),
     "nothing was asked": evolve(KEPT, closed=closed(seen("then", 1.9))),
@@ -94,7 +94,7 @@ BAD_HOLDS = {
 }
 
 
-def test_a_good_record_of_holds_bears_the_claim():
+def test_a_good_record_of_holds_fulfils_the_claim():
     assert early_waits.kept(KEPT, early_waits.BODY).problems == ()
 
 
@@ -108,9 +108,9 @@ def test_what_a_child_prints_is_read():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seen", [True, False], ids=["as it is", "taken for dead"])
-async def test_where_no_namespace_may_be_made_one_is_made_up(seen, tmp_path, monkeypatch):
-    """The claim says so, and holds; it fails there, too, where what is not seen is taken for dead."""
+@pytest.mark.parametrize("seen", [True, False], ids=["as it is", "counted as ended"])
+async def test_where_no_namespace_is_allowed_one_is_simulated(seen, tmp_path, monkeypatch):
+    """The claim says so, and holds; it fails where a process that is not visible counts as ended."""
     monkeypatch.setattr(containers, "WAYS", (("false",), ("no-such-command",)))
     if not seen:
         monkeypatch.setattr(Sight, "runs", lambda *_: False)

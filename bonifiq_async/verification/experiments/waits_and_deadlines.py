@@ -51,7 +51,7 @@ class WaitsRecord:
 
 
 async def hold(lab: Lab) -> WaitsRecord:
-    """Apply changes to a provider that asks everybody to wait, in three ways, now and then."""
+    """Apply changes to a provider that asks all requests to wait, in three ways, now and then."""
     holds = lab.scale.holds
     asked = [BETWEEN * (at + 1) for at in range(holds)]
     script = (
