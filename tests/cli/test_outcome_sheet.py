@@ -192,7 +192,8 @@ def test_a_kill_loses_no_outcome(console: Console, module: str, name: str, calls
         made = [path for path in ("out.xlsx",) if os.path.exists(path)]
         assert bool(made) == (calls == 1)
         assert console(*APPLY, sandbox=sandbox).code == 0
-        assert sandbox.books.requests == 10
+        assert len(sandbox.books.history()) == 10
+        assert sandbox.books.requests <= 12  # what was in flight at the kill is asked once more
     (sheet,) = {*console.folder.glob("out*.xlsx")} - {console.folder / each for each in made}
     assert [row["line"] for row in read(sheet)] == list(range(2, 12))
     assert not list(console.folder.glob(".out*"))
