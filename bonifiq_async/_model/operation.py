@@ -6,10 +6,10 @@ from typing import Generic, TypeVar, cast
 
 from attrs import AttrsInstance, field, fields, frozen
 
-from bonifiq_async._model.json_codec import Names, wire_name
+from bonifiq_async._model.json_codec import Names, wire_name_of
 from bonifiq_async._model.values import Kind
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class RepeatClass(Kind):
@@ -28,17 +28,58 @@ class AnswerShape(Kind):
 
     ENVELOPE = "envelope"
     """The payload is one member of an object that also says whether the call failed."""
+    OLD_ENVELOPE = "older envelope"
+    """The same by an older page, with fewer members; a reader takes either for the other."""
+    PAGE = "page"
+    """A page of a list: its items, how many there are, and whether it failed."""
+    CHECKED = "checked envelope"
+    """An envelope that also lists what is wrong with which field."""
     BARE = "bare"
     """The payload is the whole answer."""
+
+
+class Certainty(Kind):
+    """How sure it is that an endpoint is as its entry says."""
+
+    SEED = "seed"
+    """A whole document of it was seen."""
+    PAGE = "page"
+    """A page of the provider's documentation was seen, with all members."""
+    INCOMPLETE = "incomplete"
+    """A part of its shape was not seen."""
+    UNVERIFIED = "unverified"
+    """Its path, or where a parameter stands, was not seen written."""
+
+
+@frozen
+class Documented:
+    """Where an endpoint is documented, and what follows from that.
+
+    `called` is the client's method, such as `customers.points`. `source` is the page, `why` the reason of its
+    repeat class, and `caveat` what was not seen; `warns` says that a call without that knowledge is a risk of
+    which its caller is warned. `payload` is the class of what is sent, `key` the JSON name of the key in it,
+    and `largest_page` the largest size of a page that the provider allows.
+    """
+
+    called: str
+    certainty: Certainty
+    source: str
+    why: str
+    caveat: str = ""
+    warns: bool = False
+    payload: type[object] | None = None
+    key: str | None = None
+    largest_page: int | None = None
 
 
 BRL = "BRL"
 POINTS = "points"
 CURRENCY_OF_CARD = "the card's currency"
+BRL_OF_ORDERS = "BRL of orders"
 
 
 @frozen
-class Operation(Generic[T]):
+class Operation(Generic[T_co]):
     """One endpoint: everything that delivery has to know about it.
 
     `path` is a template whose braces name parameters, those of a query included. `writes` says whether
@@ -48,7 +89,8 @@ class Operation(Generic[T]):
     what the value of a change is measured in, None where the operation changes no balance. `query` names the
     optional parameters of the query. `kept` names the attributes of the result that a ledger keeps.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
-    spelt.
+    spelt. `sealed` says that an answer has a secret in it: no error keeps any of one. `documented` is where
+    it is documented, for a provider with a table of that.
     """
 
     name: str
@@ -56,7 +98,7 @@ class Operation(Generic[T]):
     path: str
     repeat: RepeatClass
     writes: bool
-    result: type[T]
+    result: type[T_co]
     shape: AnswerShape = AnswerShape.ENVELOPE
     key_header: str | None = None
     own_keys: bool = False
@@ -65,6 +107,8 @@ class Operation(Generic[T]):
     kept: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
+    sealed: bool = False
+    documented: Documented | None = None
 
     @cached_property
     def key_space(self) -> str:
@@ -75,7 +119,7 @@ class Operation(Generic[T]):
     def members(self) -> frozenset[str]:
         """The JSON names of the members that a result may have."""
         return frozenset(
-            wire_name(each.name, self.names) for each in fields(cast(type[AttrsInstance], self.result))
+            wire_name_of(each, self.names) for each in fields(cast(type[AttrsInstance], self.result))
         )
 
 

@@ -113,6 +113,21 @@ def number(value: object, field: str) -> int:
     return value
 
 
+def document_checks(digits: str) -> bool:
+    """Say whether the last two digits of a CPF (11 digits) or CNPJ (14) follow from the others.
+
+    The rule is that of the Receita Federal: weights from 2 on, from the right (those of a CNPJ begin again
+    behind 9), modulo 11.
+    """
+    found = [int(each) for each in digits]
+    most = 9 if len(found) == 14 else 11
+    for end in (len(found) - 2, len(found) - 1):
+        total = sum(digit * (2 + at % (most - 1)) for at, digit in enumerate(reversed(found[:end])))
+        if found[end] != (0 if total % 11 < 2 else 11 - total % 11):
+            return False
+    return True
+
+
 def seconds(value: object, name: str, *, above_zero: bool = False) -> float:
     """Return `value` if it is a number of seconds, which may be infinite, else raise `ConfigurationError`."""
     endless = isinstance(value, float) and math.isinf(value)

@@ -128,7 +128,7 @@ class Connection(Generic[C, R]):
         self._claims = SingleFlight(
             MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep
         )
-        rivals = rivals_of(self.SPEC.operations.load(tuple))
+        rivals = rivals_of((self.SPEC.changes or self.SPEC.operations).load(tuple))
         return Calls(delivery, self._claims, timeouts, rivals), address
 
     @classmethod

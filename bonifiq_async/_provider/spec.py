@@ -48,7 +48,8 @@ class ProviderSpec(NamedTuple):
     """One provider.
 
     `name` is its name in the command line and in ledgers, `title` its name in texts. `operations` is the
-    tuple of its endpoints. `files` is the adapter that the command line uses. `sandbox_options` say, for each
+    tuple of its endpoints, and `changes` that of those among them that a ledger keeps, where it can be had
+    without the rest. `files` is the adapter that the command line uses. `sandbox_options` say, for each
     argument of the sandbox that the pytest marker of this name takes, what it is for. `commands` are those of
     the command line that this provider alone has, as functions, by name. `portuguese` has what its files and
     commands say, by the English of it.
@@ -63,4 +64,5 @@ class ProviderSpec(NamedTuple):
     sandbox: ObjectReference
     sandbox_options: Mapping[str, str]
     commands: Mapping[str, ObjectReference] = NO_COMMANDS
+    changes: ObjectReference | None = None
     portuguese: ObjectReference | None = None

@@ -1,17 +1,18 @@
 """The provider BonifiQ.
 
-answers     the reader: two generations of envelope, bare objects, and errors of any shape
-checkout    the checkout operations of the client
-client      the client: one account, one pool of connections, one event loop
-commands    the commands of the command line that make one call each (an edge)
-customers   the customer operations of the client
-envelope    what the envelope says: its flags, what denies a success, what a result shows
-files       the columns of its files of changes, and how the command line reads a row (an edge)
-operations  the endpoints as data
-payloads    what is sent and what is answered, as attrs classes
-removal     what the answer to a checkout removal states
-sandbox/    the sandbox of this provider (an edge)
-used_key    the words of an error that say that a ChangeKey was used before
+answers      the reader: two generations of envelope, bare objects, and errors of any shape
+checkout     the checkout operations of the client
+client       the client: one account, one pool of connections, one event loop
+commands     the commands of the command line that make one call each (an edge)
+customers    the customer operations of the client
+envelope     what the envelope says: its flags, what denies a success, what a result shows
+files        the columns of its files of changes, and how the command line reads a row (an edge)
+operations/  the endpoints as data
+payloads     what is sent and answered of balances, changes and removals, as attrs classes
+removal      what the answer to a checkout removal states
+sandbox/     the sandbox of this provider (an edge)
+schemas/     what is sent and answered of everything else, as attrs classes
+used_key     the words of an error that say that a ChangeKey was used before
 """
 
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ PROVIDER = ProviderSpec(
     title="BonifiQ",
     environment=Environment("BONIFIQ_BASE_URL", ("BONIFIQ_API_TOKEN", "BONIFIQ_API_KEY")),
     client=ObjectReference(f"{__name__}.client", "BonifiQClient"),
-    operations=ObjectReference(f"{__name__}.operations", "OPERATIONS"),
+    operations=ObjectReference(f"{__name__}.operations.table", "OPERATIONS"),
+    changes=ObjectReference(f"{__name__}.operations.changes", "CHANGES"),
     files=ObjectReference(f"{__name__}.files", "ADAPTER"),
     sandbox=ObjectReference(f"{__name__}.sandbox.sandbox", "Sandbox"),
     sandbox_options={

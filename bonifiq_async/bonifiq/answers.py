@@ -39,6 +39,7 @@ from bonifiq_async.bonifiq.removal import Removed
 from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 _BARE, _ACCEPTED = AnswerShape.BARE, Verdict.ACCEPTED
 CUSTOMER_NOT_FOUND = frozenset({"CustomerNotFound", "Customer_NotFound"})
@@ -87,11 +88,11 @@ class Stated:
     notice: Notice | None = None
 
 
-class StatedBy(Protocol[T]):
+class StatedBy(Protocol[T_contra]):
     """Finds out what an envelope states."""
 
     def __call__(
-        self, operation: Operation[T], answer: JsonObject, found: Envelope, status: int, /
+        self, operation: Operation[T_contra], answer: JsonObject, found: Envelope, status: int, /
     ) -> Stated: ...
 
 

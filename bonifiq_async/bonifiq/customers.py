@@ -73,7 +73,7 @@ class Customers:
     def prepared(self, change: CashbackChange) -> PreparedRequest:
         """Return the request of `change`, its key and bytes fixed."""
         payload = CashbackChangeRequest.of(change)
-        path = {"customer_id": change.customer_id}
+        path = {"id": change.customer_id}
         return prepare(CHANGE_CASHBACK, self._base_url, path, payload, key=change.change_key)
 
     async def add_cashback(
@@ -142,7 +142,7 @@ class Customers:
         return await self._read(PENDING_POINTS, customer_id, deadline)
 
     async def _read(self, operation: Operation[T], customer_id: str, deadline: float | None) -> T:
-        path = {"customer_id": validation.path_segment(customer_id, "customer_id")}
+        path = {"id": validation.path_segment(customer_id, "customer_id")}
         request = prepare(operation, self._base_url, path)
         result, _ = await self._calls.value(operation, request, self._reader.read, deadline=deadline)
         return result
@@ -150,5 +150,5 @@ class Customers:
 
 def request_digest(change: CashbackChange) -> bytes:
     """Return the digest of the request of `change`: the same for every client, and what a ledger keeps."""
-    path = {"customer_id": change.customer_id}
+    path = {"id": change.customer_id}
     return digest_of(CHANGE_CASHBACK, path, CashbackChangeRequest.of(change))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from attrs import frozen
@@ -12,10 +13,12 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
+from bonifiq_async._model.operation import Operation
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
 from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.cli.adapter import (
     Client,
@@ -23,6 +26,7 @@ from bonifiq_async.cli.adapter import (
     FileAdapter,
     FileChange,
     Grounds,
+    OfCustomer,
 )
 from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine, StatementReader
 from bonifiq_async.cli.files.rows import Cells, amount
@@ -144,6 +148,18 @@ class BonifiQFiles(FileAdapter):
     answer_columns = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")
     statements: ClassVar[StatementReader | None] = BonifiQStatements()
+
+    @cached_property
+    def changes(self) -> Mapping[str, Operation[object]]:
+        """The one that a file may have. A ledger may hold others, which no file says or repeats."""
+        return {CHANGE_CASHBACK.name: CHANGE_CASHBACK}
+
+    def unit_of(self, change: OfCustomer) -> str:
+        """Return the unit of a change's value; that of a recorded one is its operation's."""
+        from bonifiq_async.bonifiq.operations.changes import CHANGES
+
+        units = {each.name: str(each.unit) for each in CHANGES}
+        return units.get(getattr(change, "operation", ""), self.unit)
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row, whose key may be derived from a reference."""

@@ -222,7 +222,8 @@ class FileAdapter(TrialFiles, Protocol):
     @cached_property
     def changes(self) -> Mapping[str, Operation[object]]:
         """The operations that change a balance, by name: those that a ledger of the provider may hold."""
-        operations = spec_of(self.name).operations.load(tuple)
+        spec = spec_of(self.name)
+        operations = (spec.changes or spec.operations).load(tuple)
         return {each.name: each for each in operations if each.unit is not None}
 
     @cached_property

@@ -90,7 +90,8 @@ class MemoryLedger:
         for operation in intent.rivals:
             place = (operation, intent.key)
             held = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
-            conflict = rival(held or self._lasting.get(place))
+            held = held or self._lasting.get(place)
+            conflict = None if held is None else rival(held)
             if conflict is not None:
                 return conflict
         place, now = (intent.operation, intent.key), self._clock()

@@ -291,11 +291,11 @@ class Rig:
         reader = AnswerReader()
         if operation.repeat is not RepeatClass.SAFE:
             body = CashbackChangeRequest.of(CHANGE)
-            request = prepare(operation, self.url, {"customer_id": "ANA"}, body, key=KEY)
+            request = prepare(operation, self.url, {"id": "ANA"}, body, key=KEY)
             outcome = await self.calls.outcome(CHANGE, operation, request, reader.read)
             return outcome.effect, outcome.attempts, outcome.error
         if operation is POINTS:
-            request, read = prepare(operation, self.url, {"customer_id": "ANA"}), reader.read
+            request, read = prepare(operation, self.url, {"id": "ANA"}), reader.read
         else:
             body = CheckoutRemovalRequest("ANA", "CART")
             request, read = prepare(operation, self.url, {}, body), reader.read_removal

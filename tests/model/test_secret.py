@@ -109,7 +109,7 @@ def test_members_without_a_type_are_kept_as_they_are() -> None:
 def test_the_record_replaces_the_body_in_the_ledger() -> None:
     """The digest is the same for every PIN, so that a PIN cannot be found by trying all."""
     requests = [
-        prepare(CHANGE_CASHBACK, "https://host", {"customer_id": "a"}, Body(pin=Pin(text)), record=Body())
+        prepare(CHANGE_CASHBACK, "https://host", {"id": "a"}, Body(pin=Pin(text)), record=Body())
         for text in ("1234", "9999")
     ]
     assert requests[0].body != requests[1].body
@@ -120,6 +120,6 @@ def test_the_record_replaces_the_body_in_the_ledger() -> None:
 def test_answers_and_header_values_are_not_in_a_repr() -> None:
     """An answer can hold a one-time code, and a header a member's token."""
     headers = (("X-Member-Token", Secret(CANARY)),)
-    request = prepare(CHANGE_CASHBACK, "https://host", {"customer_id": "a"}, Body(), headers=headers)
+    request = prepare(CHANGE_CASHBACK, "https://host", {"id": "a"}, Body(), headers=headers)
     evidence = Evidence(sent=True, requests=1, status=200, body=CANARY.encode())
     assert CANARY not in repr(request) + repr(evidence)

@@ -285,7 +285,7 @@ def test_total_is_refused(given: object) -> None:
 
 
 def url_of(operation: Operation[object], customer_id: str) -> str:
-    return prepare(operation, "https://provider.test/prefix", {"customer_id": customer_id}).url
+    return prepare(operation, "https://provider.test/prefix", {"id": customer_id}).url
 
 
 @one_test
@@ -304,7 +304,7 @@ def url_of(operation: Operation[object], customer_id: str) -> str:
         ("a+b", "a%2Bb"),
         ("a;b,c", "a%3Bb%2Cc"),
         ("a\\b", "a%5Cb"),
-        ("{customer_id}", "%7Bcustomer_id%7D"),
+        ("{id}", "%7Bid%7D"),
         ("ana@example.com", "ana%40example.com"),
         ("123.456.789-09", "123.456.789-09"),
         ("José", "Jos%C3%A9"),

@@ -2,29 +2,31 @@
 
 import base64
 import http.client
+import importlib
 import inspect
 import json
+import pkgutil
 import re
 import types
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
-import yaml
+from contracts import CONTRACTS, Json, Schema, resolved
 from hypothesis import HealthCheck, given, settings
 from on_this_machine import skip_without
 from one_test import one_test
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
-from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name
+from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name_of
 from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq import payloads as bonifiq_payloads
+from bonifiq_async.bonifiq import schemas
 from bonifiq_async.bonifiq.answers import Envelope
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.payloads import (
@@ -73,24 +75,16 @@ from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
 from bonifiq_async.sandbox.protocol import Speaks
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DATA = Path(__file__).parent.parent / "data"
-Schema = Mapping[str, object]
-Json = dict[str, object]
 AnySandbox = Sandbox | Raba7niSandbox
+SCHEMAS = [
+    importlib.import_module(f"{schemas.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(schemas.__path__)
+]
 SERVED: Mapping[str, Speaks] = {
     "bonifiq": Provider(Books(), BasicCredentials("token", "key")),
     "raba7ni": Raba7ni(Wallets({10: 5}), Raba7niCredentials("app", "key"), frozenset(SCOPES)),
 }
 """What each sandbox serves."""
-
-
-def contract(name: str) -> dict[str, Schema]:
-    """Return a provider's contract."""
-    return cast("dict[str, Schema]", yaml.load((DATA / f"{name}.yaml").read_text("utf-8"), LOADER))
-
-
-CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}
 
 
 # --- what the sandboxes answer ---
@@ -339,6 +333,16 @@ def test_what_faults_answer_is_an_error_of_the_contract(status: int) -> None:
 
 # --- what the payloads have ---
 
+
+def schemas_of_bonifiq() -> Iterator[tuple[type[attrs.AttrsInstance], str]]:
+    """Yield the classes that have the name of a schema."""
+    named = cast(Schema, CONTRACTS["bonifiq"]["components"]["schemas"])
+    for module in SCHEMAS:
+        for name, kind in inspect.getmembers(module, inspect.isclass):
+            if kind.__module__ == module.__name__ and attrs.has(kind) and name in named:
+                yield kind, name
+
+
 BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
     (CashbackChangeRequest, "CustomerChangeCashbackRequest"),
     (CheckoutRemovalRequest, "ExternalApiCheckoutActionRequest"),
@@ -349,6 +353,7 @@ BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
     (PendingPoints, "CustomerPendingPointsResponse"),
     (PendingOrder, "CustomerPendingOrderResponse"),
     (Envelope, "ExternalApiEnvelope"),
+    *schemas_of_bonifiq(),
 ]
 RABA7NI: list[tuple[type[attrs.AttrsInstance], str]] = [
     (EarnRequest, "EarnRequest"),
@@ -373,30 +378,17 @@ RABA7NI: list[tuple[type[attrs.AttrsInstance], str]] = [
     (OneTimeCodeSent, "OtpRequestResponse"),
 ]
 PAIRS = [("bonifiq", *pair) for pair in BONIFIQ] + [("raba7ni", *pair) for pair in RABA7NI]
-MORE = {("MaskedMember", "id"), ("MaskedMember", "name")}
-"""Members of ours that the schema of this name does not have: a registration's member has them."""
+MORE = {("MaskedMember", "id"), ("MaskedMember", "name"), ("ChangeTierResult", "Done")}
+"""Members of ours that the schema of this name does not have.
 
-
-def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
-    """Follow `$ref` and join `allOf`; the other keywords are kept."""
-    if "$ref" in schema:
-        name = str(schema["$ref"]).rpartition("/")[2]
-        found = cast("dict[str, Schema]", document["components"]["schemas"])[name]
-        return {"name": name, **resolved(document, found)}
-    if "allOf" in schema:
-        whole: Json = {key: value for key, value in schema.items() if key != "allOf"}
-        members: Json = dict(cast(Schema, schema.get("properties", {})))
-        for part in cast("list[Schema]", schema["allOf"]):
-            found = resolved(document, part)
-            members |= cast(Schema, found.get("properties", {}))
-            whole = {**found, **whole}
-        return {**whole, "properties": members} if members else whole
-    return schema
+A registration's member has the first two; a change of tier may be answered by a boolean, which is the last.
+"""
 
 
 KINDS: dict[object, str] = {
     str: "string",
     datetime: "date-time",
+    date: "date-time",
     int: "integer",
     Decimal: "number",
     bool: "boolean",
@@ -404,11 +396,18 @@ KINDS: dict[object, str] = {
 }
 
 
+def numbers_with_names(schema: Schema) -> list[int]:
+    """Return the numbers of an enum that have a name; some pages show none."""
+    names = cast("list[str | None]", schema.get("x-enumNames", []))
+    return [number for number, name in zip(cast("list[int]", schema["enum"]), names, strict=False) if name]
+
+
 def documented(document: Mapping[str, Schema], schema: Schema) -> str:
     """Return in a word or two what a member is by the contract."""
     schema = resolved(document, schema)
     if "enum" in schema and schema.get("type") == "integer":
-        return f"one of {schema['enum']}"
+        named = numbers_with_names(schema)
+        return f"one of {named}" if named else "integer"
     kind = schema.get("format") if schema.get("format") == "date-time" else schema.get("type", "anything")
     if kind == "array":
         return f"array of {documented(document, cast(Schema, schema['items']))}"
@@ -432,7 +431,7 @@ def ours(hint: object, names: Names) -> str:
     if isinstance(hint, type) and issubclass(hint, Secret):
         return "string"
     if isinstance(hint, type) and attrs.has(hint):
-        return f"object of {sorted(wire_name(each.name, names) for each in attrs.fields(hint))}"
+        return f"object of {sorted(wire_name_of(each, names) for each in attrs.fields(hint))}"
     return KINDS[hint]
 
 
@@ -455,7 +454,7 @@ def test_payload_is_what_the_contract_says(
     if "data" in members:
         members = cast("dict[str, Schema]", resolved(document, members["data"])["properties"])
     hints, marked = get_type_hints(kind), get_type_hints(kind, include_extras=True)
-    fields = {wire_name(each.name, names): each for each in attrs.fields(kind)}
+    fields = {wire_name_of(each, names): each for each in attrs.fields(kind)}
     extra = {name for name in fields if (kind.__name__, name) in MORE}
     assert set(fields) - extra == set(members)
     for name, member in members.items():
@@ -464,13 +463,14 @@ def test_payload_is_what_the_contract_says(
         if told != have:
             assert (schema, name) in READ_OTHERWISE, f"{name}: {told} in the contract, {have} here"
         empty = have.startswith("array") or types.NoneType in get_args(hint) or hint is object
-        if schema.endswith("Request"):
-            asked = name in required or name in REQUIRED_IN_PROSE
+        if schema.endswith(("Request", "Input")) or schema in SENT:
+            asked = name in required or name in REQUIRED.get(schema, ()) or in_prose(whole, name)
             assert empty is not asked, f"{name}: {'required' if asked else 'optional'} in the contract"
         else:
             assert empty, f"{name}: it may be missing in an answer"
             never_null = NOT_NULL in getattr(marked[fields[name].name], "__metadata__", ())
-            may_be = provider == "raba7ni" or member.get("nullable") is True
+            unseen = whole.get("x-nullability") == "unknown" or hint is object
+            may_be = provider == "raba7ni" or unseen or member.get("nullable") is True
             assert never_null is not may_be, f"{name}: {'null' if may_be else 'not null'} in the contract"
 
 
@@ -478,15 +478,45 @@ READ_OTHERWISE = {
     ("MemberCheckResponse", "member"): "one class for every masked member, see MORE",
     ("OtpRequestResponse", "member"): "the same",
 }
-REQUIRED_IN_PROSE = {"Value", "OperationType", "Reason", "ChangeKey", "CustomerId", "CheckoutId"}
-"""What BonifiQ's schemas leave open and its pages, or this library, demand of a request."""
+SENT = {"CheckoutItem", "PosAvailableProduct", "OrderPaymentMethodAmount", "PartialCancelProduct"}
+"""What is sent as a part of something."""
+REQUIRED: Mapping[str, set[str]] = {
+    "CustomerChangeCashbackRequest": {"Value", "OperationType", "ChangeKey"},
+    "CustomerChangePointsRequest": {"Points", "OperationType", "ChangeKey"},
+    "SetBirthdayRequest": {"Birthday"},
+    "ChangeStatusRequest": {"IsEnabled"},
+    "CreateOrderRequest": {"OriginalId", "OrderPlacementDate", "OrderTotal", "Customer"},
+    "CreateProductRequest": {"OriginalId", "ProductPrice"},
+    "CancelOrderRequest": {"OrderCancelledDate"},
+    "CompleteOrderRequest": {"OrderCompletedDate"},
+    "PartialCancelRequest": {"ValueToRefund", "CancelKey"},
+    "PartialCancelProduct": {"OriginalId", "ValueToRefund"},
+    "PosAvailableRewardsRequest": {"CustomerId", "PurchaseValue"},
+    "PosAvailableProduct": {"OriginalId", "ProductPrice"},
+    "PosChallengeValidateRequest": {"Code"},
+    "PosRedeemRequest": {"CustomerId", "OriginalKey"},
+    "CheckoutRedeemRequest": {"OriginalKey"},
+    "CheckoutItem": {"ExternalProductId", "Value"},
+    "RewardConfigurationRedeemRequest": {"CustomerId"},
+    "RedeemProductInput": {"ExternalProductId"},
+    "ProductDiscountRedeemRequest": {"RewardConfigurationId", "CustomerId", "OriginalKey", "Product"},
+    "AffiliateRequest": {"Name"},
+}
+"""What this library demands of a request beyond the contract, where nearly nothing is marked as required."""
+
+
+def in_prose(whole: Schema, name: str) -> bool:
+    """Say whether the words of a page demand a member."""
+    demanded = cast("list[str]", whole.get("x-required-in-prose", []))
+    return name in {each.split()[0] for each in demanded}
 
 
 def test_every_payload_is_compared() -> None:
     """A payload class that is added needs its schema."""
     compared = {kind for _, kind, _ in PAIRS}
-    own = {"CashbackChange", "CheckoutRemoval", "RedeemRecord", "Contact"}
-    for module in (bonifiq_payloads, raba7ni_payloads):
+    own = {"CashbackChange", "CheckoutRemoval", "RedeemRecord", "Contact", "CheckoutRefresh"}
+    own |= {"BarePage", "Page", "Acknowledged", "Unshaped", "ProductPointsList"}
+    for module in (bonifiq_payloads, raba7ni_payloads, *SCHEMAS):
         for name, kind in inspect.getmembers(module, inspect.isclass):
             if kind.__module__ == module.__name__ and attrs.has(kind):
                 assert kind in compared or name in own, name

@@ -9,6 +9,8 @@ PACKAGE = Path(__file__).parent.parent.parent / "bonifiq_async"
 LINES = 6
 """The fewest lines of code that count as a repeat."""
 DEFENDED = {
+    "bonifiq/schemas/customers.py, bonifiq/schemas/orders.py": "a schema has the members of its page, also "
+    "where another has the same ones",
     "bonifiq/client.py, raba7ni/client.py": "a client's options are written out: help and type checkers read "
     "them, and a local that holds an address is deleted in the frame that has it",
 }

@@ -252,7 +252,7 @@ async def test_single_calls_are_not_held_for_ever_by_one_of_them(clock: Clock) -
             return asks(5)
 
     calls = calls_over(Locked(clock, lambda _: answered()), clock)
-    bad = prepare(operations.POINTS, "https://provider", {"customer_id": "BAD"})
+    bad = prepare(operations.POINTS, "https://provider", {"id": "BAD"})
 
     async def reads_one() -> None:
         for _ in range(20):
@@ -260,7 +260,7 @@ async def test_single_calls_are_not_held_for_ever_by_one_of_them(clock: Clock) -
 
     async def reads_others() -> None:
         for number in range(400):
-            request = prepare(operations.POINTS, "https://provider", {"customer_id": f"{number}"})
+            request = prepare(operations.POINTS, "https://provider", {"id": f"{number}"})
             assert not isinstance(await points(calls, request=request), Exception)
             await clock.sleep(1.0)
 

@@ -18,7 +18,7 @@ Answer = Callable[[int], Evidence]
 
 PATIENT = RetryPolicy()
 
-REQUEST = prepare(operations.POINTS, "https://provider", {"customer_id": "ANA"})
+REQUEST = prepare(operations.POINTS, "https://provider", {"id": "ANA"})
 
 
 def answered(status: int = 200, *headers: tuple[str, str], body: bytes = POINTS) -> Evidence:

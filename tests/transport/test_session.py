@@ -69,7 +69,7 @@ def to(url: str, **settings: object) -> BonifiQClient:
 async def attempts_of_a_read(client: BonifiQClient) -> tuple:
     """Read a balance; return the attempts also where it fails."""
     url, delivery = client.customers.prepared(CHANGE).base_url, delivery_of(client)
-    request = prepare(operations.POINTS, url, {"customer_id": "ANA"})
+    request = prepare(operations.POINTS, url, {"id": "ANA"})
     calls = Calls(delivery, claims_of(), LIMITS)
     try:
         _, attempts = await calls.value(operations.POINTS, request, AnswerReader().read)

@@ -10,8 +10,10 @@ from bonifiq_async._model.json_codec.converters import (
     NotNull,
     NotNullArray,
     encode,
+    spelled,
     structure,
     wire_name,
+    wire_name_of,
 )
 from bonifiq_async._model.json_codec.decoding import LARGE, LEVELS, MOST_VALUES, PAUSES, decode, pausing
 
@@ -27,6 +29,8 @@ __all__ = [
     "decode",
     "encode",
     "pausing",
+    "spelled",
     "structure",
     "wire_name",
+    "wire_name_of",
 ]

@@ -8,7 +8,7 @@ attribute names; `Names` says how.
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from functools import lru_cache
@@ -53,6 +53,19 @@ def wire_name(attribute: str, names: Names = Names.PASCAL) -> str:
     if names is Names.SNAKE:
         return attribute
     return "".join(part.capitalize() for part in attribute.split("_"))
+
+
+_SPELLED = "spelled"
+
+
+def spelled(name: str) -> Mapping[str, str]:
+    """Return the metadata of an attribute whose JSON name does not follow from its own."""
+    return {_SPELLED: name}
+
+
+def wire_name_of(attribute: "attrs.Attribute[object]", names: Names) -> str:
+    """Return the JSON name of an attribute of a class, which may be `spelled` apart."""
+    return attribute.metadata.get(_SPELLED) or wire_name(attribute.name, names)
 
 
 def encode(payload: object, names: Names = Names.PASCAL) -> bytes:
@@ -247,7 +260,7 @@ def _tuple_hook(
 
 
 def _renames(kind: type[attrs.AttrsInstance], names: Names) -> dict[str, object]:
-    return {field.name: override(rename=wire_name(field.name, names)) for field in attrs.fields(kind)}
+    return {field.name: override(rename=wire_name_of(field, names)) for field in attrs.fields(kind)}
 
 
 def _object_hook(
@@ -302,7 +315,7 @@ def _by_table(
         hooks.append((len(hooks), converter.get_structure_hook(of), of))
         fitting.append(frozenset({plain, types.NoneType} if nullable else {plain}))
         names_here.append(field.alias)
-        wires.append(wire_name(field.name, names))
+        wires.append(wire_name_of(field, names))
     pick: Callable[[dict[str, object]], Iterable[object]] = itemgetter(*wires)
     if len(wires) == 1:  # of a single name, that gives no tuple
         pick = lambda value: [value[wires[0]]]  # noqa: E731
@@ -352,11 +365,17 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
     return converter
 
 
+def _day(value: date) -> object:
+    """Return a day as the midnight that stands for it: a day has no zone. A moment is written as it is."""
+    return value if isinstance(value, datetime) else f"{value.isoformat()}T00:00:00"
+
+
 def _request_converter(names: Names) -> Converter:
     converter = Converter()
     converter.register_unstructure_hook_func(_is_secret, lambda value: value.reveal())
     converter.register_unstructure_hook(Decimal, plain)
     converter.register_unstructure_hook(IntEnum, int)
+    converter.register_unstructure_hook(date, _day)
     build: Callable[..., Callable[[object], object]] = make_dict_unstructure_fn
     converter.register_unstructure_hook_factory(
         attrs.has, lambda kind: build(kind, converter, _cattrs_omit_if_default=True, **_renames(kind, names))

@@ -4,7 +4,8 @@ import contextlib
 import csv
 import io
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,10 +85,20 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
         references = [adapter.recorded_grounds(change).reference for _ in more]
         return (*adapter.export_cells(change), *references, *_told(change))
 
-    rows = map(row, recorded(ledger, states))
+    others: Counter[str] = Counter()
+
+    def in_files() -> Iterator[Recorded]:
+        for change in recorded(ledger, states):
+            if change.operation in adapter.changes:
+                yield change
+            else:
+                others[change.operation] += 1
+
+    rows = map(row, in_files())
     if format == "jsonl":
         for some in together(rows):
             give(b"".join([json_line(dict(zip(columns, row, strict=True))) for row in some]))
+        _say_left_out(others)
         return
     give(csv_lines([columns]))
     unlike = 0
@@ -100,6 +111,19 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
                 "{count:,} of them have an empty text or outer blanks, which CSV does not keep: applied from "
                 "it, they are refused as other changes. Use --format jsonl.",
                 count=unlike,
+            )
+        )
+    _say_left_out(others)
+
+
+def _say_left_out(others: Mapping[str, int]) -> None:
+    """Say what stands in the ledger and in no file: applied from one, it would be another change."""
+    if others:
+        say(
+            phrase(
+                "{count:,} change is left out, which no file can have: see bonifiq history.",
+                "{count:,} changes are left out, which no file can have: see bonifiq history.",
+                count=sum(others.values()),
             )
         )
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async._model.validation import document_checks
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
@@ -93,7 +94,7 @@ def lost_zeros(name: str, text: str, *, number: bool = False) -> str | None:
         return None
     for kind, length, first in (("CPF", 11, 9), ("CNPJ", 14, 12)):
         least = first if number else length - 1
-        if least <= len(text) < length and _checks(text.zfill(length)):
+        if least <= len(text) < length and document_checks(text.zfill(length)):
             return phrase(
                 "{name} is {text}, a {kind} without its first zeros, which a spreadsheet takes from a "
                 "number; make its column one of text and write {whole}",
@@ -108,23 +109,8 @@ def lost_zeros(name: str, text: str, *, number: bool = False) -> str | None:
 def numbers_of_their_own(cells: Iterable[str]) -> bool:
     """Return whether short numbers are customers' own, and no documents: most of them do not check as one."""
     short = [cell for cell in cells if len(cell) in (10, 13) and cell.isascii() and cell.isdigit()]
-    checked = sum(_checks(cell.zfill(11 if len(cell) == 10 else 14)) for cell in short)
+    checked = sum(document_checks(cell.zfill(11 if len(cell) == 10 else 14)) for cell in short)
     return checked * 2 < len(short)
-
-
-def _checks(document: str) -> bool:
-    """Return whether the last two digits of a CPF or CNPJ follow from the others.
-
-    The rule is that of the Receita Federal: weights from 2 on, from the right (those of a CNPJ begin again
-    behind 9), modulo 11.
-    """
-    digits = [int(each) for each in document]
-    most = 9 if len(digits) == 14 else 11
-    for end in (len(digits) - 2, len(digits) - 1):
-        total = sum(digit * (2 + at % (most - 1)) for at, digit in enumerate(reversed(digits[:end])))
-        if digits[end] != (0 if total % 11 < 2 else 11 - total % 11):
-            return False
-    return True
 
 
 def too_exact(

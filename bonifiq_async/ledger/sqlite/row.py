@@ -137,6 +137,12 @@ def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None
     return None if found is None else entry_of(found)
 
 
+def holders(database: sqlite3.Connection, key: str) -> set[str]:
+    """Return the operations under which something stands for a key; for most keys, none."""
+    found = database.execute("SELECT operation FROM change WHERE key = ?", (key,)).fetchall()
+    return {str(operation) for (operation,) in found} if found else set()
+
+
 def every(database: sqlite3.Connection) -> Iterator[Entry]:
     """Yield all changes that are there now, the first sent first, each as it stands when it is read.
 

@@ -39,7 +39,7 @@ from bonifiq_async.ledger.sqlite import owner, run
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened, too_late
 from bonifiq_async.ledger.sqlite.header import bound
 from bonifiq_async.ledger.sqlite.owner import Beat, Lease, Sight
-from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find, fresh, put
+from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find, fresh, holders, put
 from bonifiq_async.ledger.sqlite.writer import Writer
 
 _ENDS = TRANSITIONS[State.CLAIMED]
@@ -210,7 +210,7 @@ class SqliteLedger:
         place, now = (intent.operation, intent.key), self._clock()
         if database.book.account != intent.account:
             self._take_up(database, intent.account)
-        for operation in intent.rivals:
+        for operation in holders(database, intent.key).intersection(intent.rivals) if intent.rivals else ():
             found = find(database, operation, intent.key)
             conflict = rival(None if found is None else found.row)
             if conflict is not None:

@@ -53,6 +53,10 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} deles tem um texto vazio ou espaços nas pontas, que o CSV não guarda: aplicado a partir dele, é recusado como outro lançamento. Use --format jsonl.",
         "{count:,} deles têm um texto vazio ou espaços nas pontas, que o CSV não guarda: aplicados a partir dele, são recusados como outros lançamentos. Use --format jsonl.",
     ),
+    "{count:,} change is left out, which no file can have: see bonifiq history.": (
+        "{count:,} lançamento fica de fora, pois nenhum arquivo pode tê-lo: veja bonifiq history.",
+        "{count:,} lançamentos ficam de fora, pois nenhum arquivo pode tê-los: veja bonifiq history.",
+    ),
     "What is sent is recorded in {ledger}, with all other files beside it; the same command goes on there.": "O que é enviado fica registrado em {ledger}, com todos os outros arquivos ao lado; o mesmo comando continua dali.",
     "What is sent is recorded in {ledger}; the same command goes on there.": "O que é enviado fica registrado em {ledger}; o mesmo comando continua dali.",
     "{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; say which one it is with --ledger.": "{own} pode ter o que foi enviado de {file}, e {shared} começaria do zero. Nada foi enviado; diga qual é com --ledger.",

@@ -1,0 +1,93 @@
+"""All operations, in the order of the provider's documentation, and what of each is shown to a reader."""
+
+from collections.abc import Iterable, Mapping
+
+from bonifiq_async._model.operation import Documented, Operation
+from bonifiq_async.bonifiq.operations import (
+    catalogue,
+    customers,
+    orders,
+    point_of_sale,
+    public,
+    redeems,
+    reports,
+    seed,
+)
+
+OPERATIONS: tuple[Operation[object], ...] = (
+    customers.GET,
+    customers.UPDATE,
+    customers.UPSERT,
+    seed.POINTS,
+    customers.CHANGE_POINTS,
+    seed.CHANGE_CASHBACK,
+    seed.PENDING_POINTS,
+    customers.HISTORY,
+    customers.AVAILABLE_COUPONS,
+    customers.SET_BIRTHDAY,
+    customers.CHANGE_STATUS,
+    customers.CHANGE_TIER,
+    orders.CREATE,
+    orders.GET,
+    orders.CANCEL,
+    orders.COMPLETE,
+    orders.CANCEL_PARTIALLY,
+    point_of_sale.AVAILABLE_REWARDS,
+    point_of_sale.CHALLENGE,
+    point_of_sale.VALIDATE_CHALLENGE,
+    point_of_sale.REDEEM,
+    point_of_sale.CANCEL_REDEEM,
+    point_of_sale.CANCEL_REDEEM_BY_KEY,
+    point_of_sale.CREATE_ORDER,
+    point_of_sale.CANCEL_ORDER,
+    point_of_sale.CANCEL_ORDER_PARTIALLY,
+    redeems.REDEEM_CHECKOUT,
+    seed.REMOVE_CHECKOUT_CASHBACK,
+    redeems.REFRESH_CHECKOUT,
+    redeems.GET_REDEEM,
+    redeems.GET_CONFIGURATION,
+    redeems.REDEEM_CONFIGURATION,
+    redeems.REDEEM_PRODUCT_DISCOUNT,
+    catalogue.UPSERT_AFFILIATE,
+    catalogue.DISABLE_AFFILIATE,
+    catalogue.PRODUCT_POINTS,
+    catalogue.ACTIVE_OBJECTIVES,
+    catalogue.AVAILABLE_TIERS,
+    catalogue.TIER_BENEFITS,
+    reports.TO_EXPIRE,
+    reports.CUSTOMERS,
+    reports.RECEIVED_POINTS,
+    reports.EXPIRING_POINTS,
+    catalogue.CUSTOMIZATION,
+    public.POINTS,
+    public.CUSTOMIZATION,
+    public.PRODUCT_POINTS,
+    public.PRODUCT_POINTS_LIST,
+)
+"""BonifiQ's 48 endpoints. Three more are named by its documentation without a path, and are not here."""
+
+
+def documented(operation: Operation[object]) -> Documented:
+    """Return where an operation of the table is documented."""
+    if operation.documented is None:
+        raise AssertionError(f"{operation.name} is an entry of the table")
+    return operation.documented
+
+
+def rows(operations: Iterable[Operation[object]] = OPERATIONS) -> Iterable[Mapping[str, object]]:
+    """Yield what is shown of each operation, by name: texts, and null where there is nothing."""
+    for operation in operations:
+        known = documented(operation)
+        yield {
+            "method_name": known.called,
+            "method": operation.method,
+            "path": operation.path,
+            "repeat": operation.repeat.value,
+            "why": known.why,
+            "key": known.key,
+            "source": known.certainty.value,
+            "page": known.source,
+            "caveat": known.caveat or None,
+            "shape": operation.shape.value,
+            "codes": dict(operation.codes),
+        }

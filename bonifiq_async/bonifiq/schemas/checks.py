@@ -1,0 +1,152 @@
+"""What is refused of a request before anything is sent, field by field: validators of attrs, and its sums.
+
+Each raises `PayloadError` that names the field and, where a page has the rule, the page.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from typing import TypeVar
+
+from attrs import Attribute
+
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.money import EXACT
+
+T = TypeVar("T")
+Check = Callable[[object, "Attribute[T]", object], None]
+MOST_POINTS = 2**31 - 1
+"""The largest number that the provider's `int32` holds."""
+_AHEAD = timedelta(hours=14)
+"""How far ahead of UTC a day may have begun somewhere (tz database: Pacific/Kiritimati)."""
+
+
+def text(_: object, attribute: "Attribute[str]", value: object) -> None:
+    """A text that says something."""
+    validation.text(value, attribute.name)
+
+
+def label(_: object, attribute: "Attribute[str]", value: object) -> None:
+    """A text that tells one thing from any other: an id, a key."""
+    validation.label(value, attribute.name)
+
+
+def above_zero(_: object, attribute: "Attribute[Decimal]", value: object) -> None:
+    """An amount above zero."""
+    validation.amount(value, attribute.name, positive=True)
+
+
+def amount(_: object, attribute: "Attribute[Decimal]", value: object) -> None:
+    """An amount of zero or more."""
+    validation.total(value, attribute.name)
+
+
+def count(_: object, attribute: "Attribute[int]", value: object) -> None:
+    """A whole number above zero that 32 bits hold."""
+    if validation.number(value, attribute.name) > MOST_POINTS:
+        raise PayloadError(f"{attribute.name} is larger than {MOST_POINTS}", path=attribute.name)
+
+
+def quantity(owner: object, attribute: "Attribute[int]", value: object) -> None:
+    """A whole number of zero or more that 32 bits hold."""
+    number = int(value) if isinstance(value, IntEnum) else value
+    if type(number) is not int or number != 0:
+        count(owner, attribute, number)
+
+
+def flag(_: object, attribute: "Attribute[bool]", value: object) -> None:
+    """A boolean."""
+    if type(value) is not bool:
+        name = attribute.name
+        raise PayloadError(f"{name} must be true or false, not {type(value).__name__}", path=name)
+
+
+def moment(_: object, attribute: "Attribute[datetime]", value: object) -> None:
+    """A date and time with its zone: without one, the provider would take it for some other moment."""
+    aware(value, attribute.name)
+
+
+def aware(value: object, name: str) -> datetime:
+    """Return `value` if it is a date and time with its zone."""
+    if not isinstance(value, datetime):
+        raise PayloadError(f"{name} must be a datetime, not {type(value).__name__}", path=name)
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise PayloadError(f"{name} has no time zone; give one, such as datetime.UTC", path=name)
+    return value
+
+
+def born(_: object, attribute: "Attribute[date]", value: object) -> None:
+    """A day that is not in the future, or a moment with its zone; a day has none."""
+    name, now = attribute.name, datetime.now(UTC)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        late = value > (now + _AHEAD).date()
+    else:
+        late = aware(value, name) > now
+    if late:
+        raise PayloadError(f"{name} is in the future", path=name)
+
+
+def many(kind: type[T]) -> "Check[tuple[T, ...]]":
+    """Return the check of a tuple of values of a class."""
+
+    def check(_: object, attribute: "Attribute[tuple[T, ...]]", value: object) -> None:
+        name = attribute.name
+        if not isinstance(value, tuple):
+            raise PayloadError(f"{name} must be a tuple, not {type(value).__name__}", path=name)
+        for number, each in enumerate(value):
+            if not isinstance(each, kind):
+                where = f"{name}[{number}]"
+                raise PayloadError(
+                    f"{where} must be of {kind.__name__}, not {type(each).__name__}", path=where
+                )
+
+    return check
+
+
+def one(kind: type[T]) -> "Check[T]":
+    """Return the check of a value of a class."""
+
+    def check(_: object, attribute: "Attribute[T]", value: object) -> None:
+        if not isinstance(value, kind):
+            name = attribute.name
+            raise PayloadError(f"{name} must be of {kind.__name__}, not {type(value).__name__}", path=name)
+
+    return check
+
+
+_WRITTEN = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\d{11}|\d{14}", re.ASCII)
+"""How a CPF and a CNPJ are written, with signs and without."""
+
+
+def document(owner: object, attribute: "Attribute[str]", value: object) -> None:
+    """A document. One that is written as a CPF or a CNPJ must check as one; any other is taken as it is."""
+    label(owner, attribute, value)
+    digits = re.sub(r"\D", "", str(value))
+    if _WRITTEN.fullmatch(str(value)) is not None and not validation.document_checks(digits):
+        kind = "CPF" if len(digits) == 11 else "CNPJ"
+        raise PayloadError(
+            f"{attribute.name} is no {kind}: its last two digits do not follow from the others "
+            "(rule of the Receita Federal)",
+            path=attribute.name,
+        )
+
+
+def customer(owner: object, attribute: "Attribute[str]", value: object) -> None:
+    """A customer's id at the point of sale: an e-mail address, or the digits alone of a CPF or CNPJ."""
+    label(owner, attribute, value)
+    if not str(value).isdigit() and _WRITTEN.fullmatch(str(value)) is not None:
+        raise PayloadError(
+            f"{attribute.name} is a CPF or CNPJ with signs in it; give its digits alone (POS pages)",
+            path=attribute.name,
+        )
+
+
+def sum_of(amounts: Iterable[Decimal | None]) -> Decimal:
+    """Return an exact sum; what has no amount counts nothing."""
+    total = Decimal(0)
+    for each in amounts:
+        total = total if each is None else EXACT.add(total, each)
+    return total

@@ -1,0 +1,37 @@
+"""The contracts of the providers: facts of their pages as OpenAPI, and how a schema of one is read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DATA = Path(__file__).parent.parent / "data"
+Schema = Mapping[str, object]
+Json = dict[str, object]
+
+
+def contract(name: str) -> dict[str, Schema]:
+    """Return a provider's contract."""
+    return cast("dict[str, Schema]", yaml.load((DATA / f"{name}.yaml").read_text("utf-8"), LOADER))
+
+
+CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}
+
+
+def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
+    """Follow `$ref` and join `allOf`; the other keywords are kept."""
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        found = cast("dict[str, Schema]", document["components"]["schemas"])[name]
+        return {"name": name, **resolved(document, found)}
+    if "allOf" in schema:
+        whole: Json = {key: value for key, value in schema.items() if key != "allOf"}
+        members: Json = dict(cast(Schema, schema.get("properties", {})))
+        for part in cast("list[Schema]", schema["allOf"]):
+            found = resolved(document, part)
+            members |= cast(Schema, found.get("properties", {}))
+            whole = {**found, **whole}
+        return {**whole, "properties": members} if members else whole
+    return schema
