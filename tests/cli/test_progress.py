@@ -15,7 +15,7 @@ from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
 from bonifiq_async.cli.adapter import adapter_for
-from bonifiq_async.cli.commands.run import _keep_shown
+from bonifiq_async.cli.commands.run import keep_shown
 from bonifiq_async.cli.files.examine import CountedSums, Marks, Plan
 from bonifiq_async.cli.terminal import progress
 from bonifiq_async.cli.terminal.progress import display
@@ -227,7 +227,7 @@ async def test_the_display_is_updated_while_nothing_ends(answer, said: str) -> N
     provider = Provider(lambda *_: answer if 1.0 < now() - began < 1.0 + sick else GOOD)
     sick = 100.0 if answer is DOWN else 0.02
     batch = CashbackBatch(Client(provider, call=60.0), flow=wide(16), runtime=runtime())
-    showing = asyncio.create_task(_keep_shown(batch, seen))
+    showing = asyncio.create_task(keep_shown(batch, seen))
     await all_of(batch, many(1_500))
     showing.cancel()
     await asyncio.wait([showing])
@@ -251,7 +251,7 @@ async def test_two_rows_that_fail_are_shown_with_the_reason_and_their_retries() 
     batch = CashbackBatch(
         Client(provider, policy=RetryPolicy(max_attempts=30), call=180.0), flow=wide(8), runtime=runtime()
     )
-    showing = asyncio.create_task(_keep_shown(batch, Live()))
+    showing = asyncio.create_task(keep_shown(batch, Live()))
     await all_of(batch, many(2))
     showing.cancel()
     await asyncio.wait([showing])
@@ -270,7 +270,7 @@ async def test_the_end_is_shown() -> None:
     """Also of a run that is over before it was time to show anything."""
     seen = Seen()
     batch = CashbackBatch(Client(Provider()), flow=wide(16), runtime=runtime())
-    showing = asyncio.create_task(_keep_shown(batch, seen))
+    showing = asyncio.create_task(keep_shown(batch, seen))
     await all_of(batch, many(20))
     showing.cancel()
     await asyncio.wait([showing])

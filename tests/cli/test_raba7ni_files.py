@@ -17,7 +17,7 @@ from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, Sql
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import recorded
-from bonifiq_async.raba7ni.evidence.history import _may_be
+from bonifiq_async.raba7ni.evidence.history import may_be_movement_of
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -439,7 +439,7 @@ def test_the_movements_shown_are_those_near_the_time_of_the_change(left):
 
     def shown(amount: int | None, moment: datetime | None) -> bool:
         line = CashbackTransaction(amount=None if amount is None else Decimal(amount), created_at=moment)
-        return _may_be(doubt, line)
+        return may_be_movement_of(doubt, line)
 
     for minutes, seen in ((0, True), (14, True), (-14, True), (16, False), (-16, False)):
         assert shown(1, sent + timedelta(minutes=minutes)) is seen

@@ -318,6 +318,6 @@ def test_members_are_compared_by_their_history(
 
 
 def test_agreements_have_a_name_and_a_code() -> None:
-    from bonifiq_async.cli.afterwards.reconcile import _NAMES, EXIT_BY_AGREEMENT
+    from bonifiq_async.cli.afterwards.reconcile import EXIT_BY_AGREEMENT, NAMES
 
-    assert set(_NAMES) == set(Agreement) == {*EXIT_BY_AGREEMENT, Agreement.AGREES}
+    assert set(NAMES) == set(Agreement) == {*EXIT_BY_AGREEMENT, Agreement.AGREES}

@@ -28,7 +28,7 @@ from bonifiq_async import (
 from bonifiq_async._log import Log
 from bonifiq_async._model import errors
 from bonifiq_async._model.printable import LONGEST, printable
-from bonifiq_async.cli.files.rows import _quoted
+from bonifiq_async.cli.files.rows import shell_quoted
 from bonifiq_async.cli.terminal.tables import Table
 from bonifiq_async.sandbox.journal import JournalEntry
 from bonifiq_async.sandbox.report import BalanceReport, Under, report
@@ -134,7 +134,7 @@ def test_a_text_of_the_provider_is_escaped_in_errors_and_logs(no: Answer, caplog
 def test_a_shell_reads_a_shown_command_as_it_was_typed() -> None:
     """Also where its file has a name that cannot be printed."""
     names = ["plain.csv", "two words'.csv", f"{NAME}\\'1.csv", os.fsdecode(b"caf\xe9.csv"), "café.csv"]
-    typed = " ".join(map(_quoted, names))
+    typed = " ".join(map(shell_quoted, names))
     assert typed.isprintable()
     read = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {typed}"], stdout=subprocess.PIPE, check=True

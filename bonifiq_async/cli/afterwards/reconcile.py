@@ -246,7 +246,7 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
     table.add_column(phrase("ledger and provider"))
     table.add_column(phrase("changes, movements"), justify="right")
     for each in Agreement:
-        table.add_row(_NAMES[each], number(counts[each.value]))
+        table.add_row(NAMES[each], number(counts[each.value]))
     show_table(table)
     for row in differing:
         agreement, customer, key, operation, state, value, at, event, amount, note = row
@@ -270,7 +270,7 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
         show(
             phrase(
                 "{agreement}: {customer}: {what}: {note}",
-                agreement=_NAMES[Agreement(agreement)],
+                agreement=NAMES[Agreement(agreement)],
                 customer=customer,
                 what=what,
                 note=said,
@@ -290,13 +290,14 @@ def _values(row: FoundRow) -> Sequence[object]:
     ]
 
 
-_NAMES = {
+NAMES = {
     Agreement.AGREES: phrase("agrees"),
     Agreement.MISSING: phrase("missing there"),
     Agreement.NOT_OURS: phrase("not ours"),
     Agreement.IN_DOUBT: phrase("in doubt"),
     Agreement.CANNOT_TELL: phrase("cannot tell"),
 }
+"""What each agreement is called on the screen."""
 
 
 @contextlib.contextmanager

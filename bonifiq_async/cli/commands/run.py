@@ -154,8 +154,8 @@ async def _send(
                 say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
-        stack.callback(asyncio.create_task(_keep_shown(batch, shown)).cancel)
-        with _interrupts(ending, batch):
+        stack.callback(asyncio.create_task(keep_shown(batch, shown)).cancel)
+        with interrupts(ending, batch):
             outcomes = batch.run(plan.read())
             async with contextlib.aclosing(outcomes):
                 try:
@@ -225,7 +225,7 @@ def _tell_why(error: BonifiQError, ending: RunEnding, client: Client, *, bound: 
         )
 
 
-async def _keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
+async def keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
     """Show how far the run is, also while nothing ends; at last, how it ended."""
     try:
         while True:
@@ -358,7 +358,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
+def interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     cancelled = False

@@ -377,10 +377,10 @@ def command_line() -> str:
     """Return the command that was typed, to be typed again."""
     program = os.path.basename(sys.argv[0])
     name = "python -m bonifiq_async" if program == "__main__.py" else program
-    return " ".join([name, *map(_quoted, sys.argv[1:])])
+    return " ".join([name, *map(shell_quoted, sys.argv[1:])])
 
 
-def _quoted(argument: str) -> str:
+def shell_quoted(argument: str) -> str:
     """Return an argument as a shell reads it; what cannot be printed, in octal (POSIX.1-2024, XCU 2.2.4)."""
     if argument.isprintable():
         return shlex.quote(argument)

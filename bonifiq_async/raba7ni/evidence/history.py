@@ -54,7 +54,7 @@ class HistoryReader:
             movements, read = [], 0
             async for line in cashback.history(int(card), int(number)):
                 read += 1
-                if line.amount is not None and _may_be(doubt, line):
+                if line.amount is not None and may_be_movement_of(doubt, line):
                     fits = None if expected is None else abs(line.amount - expected) < NEARLY
                     what = str(line.event or line.type)
                     movements.append(Movement(str(line.created_at or "-"), what, line.amount, fits))
@@ -71,7 +71,8 @@ class HistoryReader:
         return BalanceEvidence(note, balance.cashback_balance, tuple(movements))
 
 
-def _may_be(doubt: Recorded, line: CashbackTransaction) -> bool:
+def may_be_movement_of(doubt: Recorded, line: CashbackTransaction) -> bool:
+    """Say whether a movement has the direction and the time of a change in doubt."""
     if line.amount is None or (line.amount > 0) != (doubt.value > 0):
         return False
     return is_of_its_time(doubt, line.created_at)
