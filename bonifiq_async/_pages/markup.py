@@ -57,12 +57,16 @@ figure { margin: 0 0 1rem } figcaption span { margin-right: 1rem }
 """The style of every page. On paper its colours are those of a light one."""
 
 
+HEAD = "<!doctype html>\n<!-- made by a command, which may write over it -->\n"
+"""How every page begins: by this, the command knows a page of its own again."""
+
+
 def page(title: str, body: str, *, language: str = "en") -> str:
     """Return a page. `title` is foreign; `body` is HTML; `language` is a tag such as `pt-BR`."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return (
-        f'<!doctype html>\n<html lang="{text(language)}"><head><meta charset="utf-8">'
+        f'{HEAD}<html lang="{text(language)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{text(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

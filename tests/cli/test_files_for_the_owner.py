@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from console import HEADER, Console
 from import_graph import TREES
 
+from bonifiq_async._pages.markup import HEAD
 from bonifiq_async.cli.examination.groups import COLUMNS
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import Sandbox
@@ -36,7 +37,7 @@ def test_no_other_user_can_open_them(console: Console) -> None:
     console.folder.joinpath(FOLDER).mkdir(0o755)
     console.write("f.csv", HEADER, "ana,1.00,r,o1", "bia,x,r,o2")
     console.write("g.csv", HEADER, "ana,1.00,r,o1")
-    console.write("new/again.html", "<p>of before</p>")
+    console.write("new/again.html", HEAD.rstrip())
     console.write("new/p.csv", ",".join(COLUMNS))
     try:
         with Sandbox() as sandbox:

@@ -48,7 +48,7 @@ def history(
 
 def report(
     ledger: Path,
-    html: Annotated[Path, typer.Option(help="The page to write; what is there is replaced.")],
+    html: Annotated[Path, typer.Option(help="The page to write; an earlier page there is replaced.")],
     run: RunNumber = None,
     since: Since = None,
     until: Until = None,

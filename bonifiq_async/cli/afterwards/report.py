@@ -1,17 +1,20 @@
 """`bonifiq report`: one page of a run or of a period."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._pages.markup import HEAD
 from bonifiq_async.cli.afterwards.digest import Digest
 from bonifiq_async.cli.afterwards.question import Answers, Question
 from bonifiq_async.cli.afterwards.report_page import ReportHead, report_page
-from bonifiq_async.cli.files.private_files import private
+from bonifiq_async.cli.files.private_files import numbered, own
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import say
-from bonifiq_async.ledger.sqlite.location import make_private
 from bonifiq_async.ledger.sqlite.reader import Recorded, short
 
 
@@ -19,26 +22,43 @@ def report(ledger: Path, question: Question, html: Path) -> None:
     """Write the page of the changes that are asked for. Raises `ConfigurationError` where it cannot be."""
     with interruptible():
         found = Answers(ledger, question)
-        writable(html)
+        _open(html).close()  # what cannot be written is said before the ledger is read
         digest = Digest(_operation if found.adapter is None else found.adapter.unit_of)
         for change in found.each():
             digest.put(change)
         runs = [run for run in map(found.run_of, sorted(digest.runs)) if run is not None]
         head = ReportHead(ledger, _title(question, ledger), datetime.now().astimezone(), found.adapter)
-        _put(html, report_page(head, digest, runs), "w")
+        _put(html, report_page(head, digest, runs))
     say(phrase("The report is in {file}.", file=html))
 
 
-def writable(path: Path) -> None:
-    """Make a file to write a page into. Raises `ConfigurationError` where that cannot be."""
-    _put(path, "", "a")
+def reserved(path: Path) -> Path:
+    """Make the file for the page of a run that begins: `path`, or `path-2` beside the page of an earlier one.
+
+    Raises `ConfigurationError` where that cannot be.
+    """
+    for name in numbered(path):
+        with _open(name) as file:
+            if not file.read(1):
+                return name
+    raise AssertionError("there are no more names")
 
 
-def _put(path: Path, page: str, mode: str) -> None:
+def _open(path: Path) -> IO[bytes]:
+    with _told(path):
+        return own(path, HEAD.encode())
+
+
+def _put(path: Path, page: str) -> None:
+    with _told(path), _open(path) as file:
+        file.truncate()
+        file.write(page.encode())
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        with open(path, mode, encoding="utf-8", opener=private) as file:
-            make_private(path)
-            file.write(page)
+        yield
     except OSError as error:
         raise ConfigurationError(
             phrase("The page {path} cannot be written: {why}.", path=path, why=error.strerror)

@@ -11,7 +11,7 @@ from bonifiq_async._model.errors import BonifiQError
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.afterwards.question import Question
-from bonifiq_async.cli.afterwards.report import report, writable
+from bonifiq_async.cli.afterwards.report import report, reserved
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
@@ -80,8 +80,7 @@ def apply(options: ApplyOptions) -> int:
             "--ledger": ledger,
         }
     )
-    if options.report is not None:
-        _refuse_report(options.report, ledger)
+    page = None if options.report is None else _reserved(options.report, ledger)
     if lines is not None:
         kind_of(lines)  # what is wrong with it is said before a long file is read
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
@@ -109,7 +108,7 @@ def apply(options: ApplyOptions) -> int:
             _tell_of_doubts(ledger)
         confirmed(plan, Destination(make_client(None).account, ledger, new), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
-    with _reported_at_last(options.report, ledger, ending):
+    with _reported_at_last(page, ledger, ending):
         return concluded(
             ending,
             as_json=options.as_json,
@@ -119,13 +118,13 @@ def apply(options: ApplyOptions) -> int:
         )
 
 
-def _refuse_report(path: Path, ledger: Path | None) -> None:
-    """Refuse a report that could not be made, before anything is sent."""
+def _reserved(path: Path, ledger: Path | None) -> Path:
+    """Return the page of the run; one that could not be made is refused, before anything is sent."""
     if ledger is None:
         raise typer.BadParameter(
             phrase("needs a ledger, in which the changes are recorded"), param_hint="--report"
         )
-    writable(path)
+    return reserved(path)
 
 
 @contextlib.contextmanager

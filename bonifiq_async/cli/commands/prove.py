@@ -13,7 +13,9 @@ import attrs
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._pages.markup import HEAD
 from bonifiq_async.cli.files.outcome_file import json_line
+from bonifiq_async.cli.files.private_files import own
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import give, say, show, whatever_is_read
@@ -164,7 +166,10 @@ def _end(_: int, __: FrameType | None) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, "utf-8")
+        with own(path, HEAD.encode()) as file:
+            if text:
+                file.truncate()
+                file.write(text.encode())
     except OSError as error:
         raise ConfigurationError(
             phrase("The page {path} cannot be written: {why}.", path=path, why=error.strerror)

@@ -2,7 +2,7 @@
 
 import contextlib
 import csv
-import os
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -12,10 +12,9 @@ from attrs import define, field
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.examination.kinds import MEANINGS, ProblemKind
 from bonifiq_async.cli.files.formulas import guarded
-from bonifiq_async.cli.files.private_files import private
+from bonifiq_async.cli.files.private_files import own
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, phrase
-from bonifiq_async.ledger.sqlite.location import make_private
 
 FIRST = 3
 """Rows of a kind that are kept to be shown."""
@@ -128,17 +127,12 @@ def listing(path: Path | None) -> Iterator[Problems]:
     if path is None:
         yield Problems()
         return
+    head = ",".join(COLUMNS) + "\n"
     with contextlib.ExitStack() as stack:
         with _taken(path):
-            number = private(path, os.O_RDWR | os.O_CREAT)
-            text = stack.enter_context(os.fdopen(number, "r+", encoding="utf-8-sig", newline=""))
-        head = ",".join(COLUMNS) + "\n"
-        with _taken(path):
-            if text.read(len(head)) not in ("", head):
-                raise _no_list(path)
-            make_private(path)
-            text.seek(0)
-            text.truncate()
+            file = stack.enter_context(own(path, head.encode()))
+            file.truncate()
+            text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
             text.write(head)
         yield Problems(_List(path, text))
         with _taken(path):
@@ -149,8 +143,6 @@ def listing(path: Path | None) -> Iterator[Problems]:
 def _taken(path: Path) -> Iterator[None]:
     try:
         yield
-    except UnicodeDecodeError:
-        raise _no_list(path) from None
     except OSError as error:
         raise ConfigurationError(
             phrase(
@@ -160,12 +152,3 @@ def _taken(path: Path) -> Iterator[None]:
                 why=error.strerror,
             )
         ) from None
-
-
-def _no_list(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        phrase(
-            "{list} is no list of problems and stays as it is: name another file. Nothing was sent.",
-            list=path,
-        )
-    )

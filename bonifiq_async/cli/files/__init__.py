@@ -6,7 +6,7 @@ formulas       texts that a spreadsheet would take for formulas, made harmless i
 misspelt       names that mean nothing here, shown with the name that may be meant
 outcome_file   the file of `--out`: what a line has of an outcome; a run that goes on appends
 outcome_sheet  the same as a spreadsheet, made when a run ends of the JSON lines beside it
-private_files  files that no other user can open: every file that a command writes
+private_files  files that no other user can open, and whose place they may take: all that a command writes
 rows           CSV or JSON lines, read row by row (the columns are those of each provider's `files`)
 spoilt         cells that a spreadsheet has spoilt
 unfit          what is wrong with a file, or with a row as a whole, in words

@@ -181,9 +181,11 @@ class OutcomeFile:
     def _go_on(self) -> None:
         """Make the file end with a line that is whole, and read what stands there."""
         path, last, head = self._path, _last_line(self._path), self._head()
-        begun = self._size < len(head) and head.startswith(last)
+        begun = self._size == len(last) < len(head) and head.startswith(last)
         if self._form is not None and not begun:
             self._take_form(self._form)
+        if self._form is None and self._size > len(last):
+            self._refuse_other_lines()
         whole = not begun and self._is_whole(last)  # an editor leaves one without its end
         foreign = len(last) == _LONGEST_LINE or (self._form is None and not _is_of_an_outcome(last))
         if last and not whole and foreign:
@@ -209,6 +211,17 @@ class OutcomeFile:
                 half=half,
             )
         self._read_written()
+
+    def _refuse_other_lines(self) -> None:
+        """Refuse lines of JSON of which the first is of no outcome, such as a file of changes."""
+        with self._path.open("rb") as file:
+            if not file.read(len(_BEGINNING)) == _BEGINNING:
+                raise ConfigurationError(
+                    phrase(
+                        "The outcome file {path} has lines of no outcome; name another. Nothing was sent.",
+                        path=self._path,
+                    )
+                )
 
     def _take_form(self, form: CsvForm) -> None:
         """Go on in the form that the file has, and under its columns; an earlier version has fewer."""
@@ -239,7 +252,7 @@ class OutcomeFile:
         """Say whether a line lacks nothing but its end."""
         try:
             if self._form is None:
-                return isinstance(decode(line), dict)
+                return line.startswith(_BEGINNING) and isinstance(decode(line), dict)
             return len(self._form.cells(line)) == len(self._columns)
         except (PayloadError, UnicodeDecodeError, csv.Error):
             return False

@@ -16,7 +16,7 @@ from typing import IO, Protocol, cast
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.files.private_files import private
+from bonifiq_async.cli.files.private_files import numbered, private
 from bonifiq_async.cli.files.written_lines import WrittenLines, json_lines, room
 from bonifiq_async.cli.language.phrase import phrase
 
@@ -87,21 +87,13 @@ def write_sheet(lines: Path, out: Path, columns: Sequence[str], amounts: Collect
                 _write(file, folder, columns, amounts, _records(source, written.in_order()))
             file.flush()
             os.fsync(file.fileno())
-        for name in _names(out):
+        for name in numbered(out):
             if not name.exists():
                 made.rename(name)
                 return name
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     raise AssertionError("there are no more names")
-
-
-def _names(out: Path) -> Iterator[Path]:
-    yield out
-    number = 2
-    while True:
-        yield out.with_stem(f"{out.stem}-{number}")
-        number += 1
 
 
 def _records(source: IO[bytes], places: Iterable[int]) -> Iterator[Mapping[str, object]]:

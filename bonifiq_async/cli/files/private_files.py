@@ -1,18 +1,49 @@
 """Files that no other user can open, since customers may be in them: every file that a command writes."""
 
 import contextlib
+import itertools
 import os
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from bonifiq_async.ledger.sqlite.location import PRIVATE
+from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
 
 
 def private(path: str | Path, flags: int) -> int:
     """Open a file, made with mode 0600 where it is not there: an `opener` of `open`. Raises `OSError`."""
     return os.open(path, flags, PRIVATE)
+
+
+def own(path: Path, head: bytes) -> IO[bytes]:
+    """Open a file to be written anew: it is new or empty, or begins with `head`, as its kind does.
+
+    Raises `ConfigurationError` for another file, which stays as it is, and `OSError`.
+    """
+    with contextlib.ExitStack() as unusable:
+        file = unusable.enter_context(os.fdopen(private(path, os.O_RDWR | os.O_CREAT), "r+b"))
+        begins = file.read(len(BOM_UTF8) + len(head))
+        if begins and not begins.removeprefix(BOM_UTF8).startswith(head):
+            raise ConfigurationError(
+                phrase(
+                    "{file} holds something else and stays as it is: name another file. Nothing was sent.",
+                    file=path,
+                )
+            )
+        make_private(path)
+        file.seek(0)
+        unusable.pop_all()
+    return file
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield names for what stands beside an earlier one: `path`, `path-2` and so on."""
+    yield path
+    yield from (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
 
 
 @contextlib.contextmanager

@@ -178,7 +178,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Such as applied; may be given again.": "Como applied; pode ser repetida.",
     "First sent, or ended, by this run.": "Enviado primeiro, ou terminado, por esta execução.",
     "Write a page of this run at its end, as bonifiq report does.": "Grava no fim uma página desta execução, como faz bonifiq report.",
-    "The page to write; what is there is replaced.": "A página a gravar; o que estiver lá é substituído.",
+    "The page to write; an earlier page there is replaced.": "A página a gravar; uma página anterior é substituída.",
     "A new CSV file with all that was found.": "Um arquivo CSV novo com tudo o que foi encontrado.",
     "Compare a ledger with what the provider shows of its customers; change nothing.\n\nInterrupted, the same command goes on where it stopped.": "Compara um registro com o que o provedor mostra dos seus clientes; não muda nada.\n\nInterrompido, o mesmo comando continua de onde parou.",
     "List the runs instead.": "Lista as execuções, em vez dos lançamentos.",

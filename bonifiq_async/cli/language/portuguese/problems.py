@@ -36,7 +36,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Write it as text, or as a number.": "Escreva-a como texto, ou como número.",
     "the key stands for two changes": "a chave vale para dois lançamentos",
     "Take out the row that is wrong, or give it a key of its own.": "Tire a linha errada, ou dê-lhe uma chave própria.",
-    "{list} is no list of problems and stays as it is: name another file. Nothing was sent.": "{list} não é uma lista de problemas e fica como está: diga outro arquivo. Nada foi enviado.",
+    "{file} holds something else and stays as it is: name another file. Nothing was sent.": "{file} contém outra coisa e fica como está: indique outro arquivo. Nada foi enviado.",
     "{list} cannot be written: {why}. Nothing was sent; name another file with --problems, or leave it out.": "Não é possível escrever {list}: {why}. Nada foi enviado; diga outro arquivo com --problems, ou deixe-o de fora.",
     "the row repeats another one": "a linha repete outra",
     "Nothing is to be done: it is sent once.": "Não há nada a fazer: é enviada uma vez.",

@@ -117,6 +117,7 @@ TEMPLATES: Mapping[str, Template] = {
     "The sandbox of {provider} has no --duplicates: leave it out.": "O sandbox de {provider} não tem --duplicates: deixe-a de fora.",
     # Outcome files.
     "The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent.": "O arquivo de resultados {path} precisa terminar em .xlsx, .csv ou .jsonl. Nada foi enviado.",
+    "The outcome file {path} has lines of no outcome; name another. Nothing was sent.": "O arquivo de resultados {path} tem linhas que não são de resultados; escolha outro. Nada foi enviado.",
     "The outcome file {path} ends in half a line, which is of no outcome; name another. Nothing was sent.": "O arquivo de resultados {path} termina em meia linha, que não é de um resultado; escolha outro. Nada foi enviado.",
     "The outcome file {path} cannot be written: {why}. Nothing was sent.": "Não é possível gravar o arquivo de resultados {path}: {why}. Nada foi enviado.",
     "The outcome file {path} does not have the columns {names}; name another. Nothing was sent.": "O arquivo de resultados {path} não tem as colunas {names}; escolha outro. Nada foi enviado.",

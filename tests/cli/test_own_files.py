@@ -1,0 +1,57 @@
+"""A file that a command writes never takes the place of another one: not of a ledger, say."""
+
+from collections.abc import Callable
+
+import pytest
+from console import HEADER, Console, rows
+from one_test import one_test
+
+from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.sandbox import Sandbox
+
+SHEET = f"{HEADER}\nana,1.00,r,o1\n"
+CHANGE = '{"customer_id":"ana","value":1,"reason":"r","reference":"o1"}\n'
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("name", "content", "option"),
+    [
+        ("customers.csv", SHEET, "--report"),
+        ("customers.csv", SHEET, "--problems"),
+        ("short.csv", "a,b\n", "--out"),
+        ("customers.csv", SHEET, "--out"),
+        ("customers.jsonl", CHANGE, "--out"),
+        ("customers.jsonl", CHANGE[:-1], "--out"),
+    ],
+)
+def test_another_file_stays_as_it_is_and_nothing_is_sent(
+    console: Console, sandbox: Callable[..., Sandbox], name: str, content: str, option: str
+) -> None:
+    server = sandbox()
+    console.write("f.csv", *rows(1))
+    console.folder.joinpath(name).write_text(content)
+    ledger = f"{option}{len(content)}"
+    ended = console("apply", "f.csv", "--yes", f"--ledger={ledger}", option, name, sandbox=server)
+    assert (ended.code, server.books.requests) == (Exit.USAGE, 0), ended.err
+    assert f"{name} " in ended.err and "name another" in ended.err and "Nothing was sent." in ended.err
+    assert console.folder.joinpath(name).read_text() == content
+
+
+def test_a_page_replaces_a_page_and_nothing_else(console: Console, sandbox: Callable[..., Sandbox]) -> None:
+    """That of a run which is repeated stands beside the first, as its spreadsheets do."""
+    server = sandbox()
+    console.write("f.csv", *rows(1))
+    for name in ("r.html", "r-2.html"):
+        ended = console("apply", "f.csv", "--yes", "--report", "r.html", sandbox=server)
+        assert (ended.code, f"The report is in {name}." in ended.err) == (0, True), ended.err
+    pages = [console.folder.joinpath(name) for name in ("r.html", "r-2.html")]
+    first, second = (page.read_text() for page in pages)
+    assert "<h1>Run 1</h1>" in first and "<h1>Run 2</h1>" in second
+    assert console("report", "f.csv.ledger", "--html", "r.html").code == 0
+    assert "All changes of" in pages[0].read_text()
+    ledger = console.folder / "f.csv.ledger"
+    before = ledger.read_bytes()
+    ended = console("report", "f.csv.ledger", "--html", "f.csv.ledger")
+    assert (ended.code, "stays as it is" in ended.err) == (Exit.USAGE, True)
+    assert ledger.read_bytes() == before
