@@ -1,6 +1,6 @@
 """Measure everything anew, and put the figures where they are shown: the README and the charts here.
 
-Takes about a quarter of an hour on a quiet machine. What stands between `<!-- figures: NAME -->` and
+Takes about a quarter of an hour on a quiet machine. The text between `<!-- figures: NAME -->` and
 `<!-- end -->` is replaced.
 """
 

@@ -177,7 +177,7 @@ def test_a_trial_that_helps_shows_load(places: int) -> None:
     assert share.background < 0.01
 
 
-def test_a_step_in_the_middle_of_an_epoch_is_not_taken_for_chance() -> None:
+def test_a_step_in_the_middle_of_an_epoch_does_not_count_as_chance() -> None:
     """Few failed in the epoch that saw it begin, all in the next: that is worse, not the same."""
     share = FailureRate()
     assert isinstance(share.judge(reading(3, at=64.0)), Fall)
@@ -410,7 +410,7 @@ def test_the_pace_falls_to_the_rate_accepted_in_the_long_run(answers: int, left:
 
 @pytest.mark.parametrize(("every", "recovery"), [(0.001, 1.5), (0.005, 2.25), (0.1, 5.0)], ids=str)
 def test_the_limit_is_tried_sooner_where_answers_are_many(every: float, recovery: float) -> None:
-    """A few of them are turned away each time, whatever their number."""
+    """Each trial causes a few refusals, whatever the number of answers."""
     adaptation, now = grown()
     now = seen(adaptation, YES, 3_000, now, every=every, full=False)
     seen(adaptation, Sample(Verdict.THROTTLED, 503, 0.0, 1.0), 1, now, every=every, full=False)
@@ -595,7 +595,7 @@ def test_what_always_fails_brings_no_run_to_a_standstill(status: int, share: flo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.03], ids="{:.0%}".format)
-def test_a_fall_of_capacity_is_not_taken_for_chance(share: float) -> None:
+def test_a_fall_of_capacity_does_not_count_as_chance(share: float) -> None:
     """From 64 at once to 8 and back, with failures by chance or without."""
     for seed in range(2):
         simulation = Simulation(

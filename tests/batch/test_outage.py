@@ -140,7 +140,7 @@ def test_the_time_from_probe_to_probe_doubles() -> None:
 @pytest.mark.slow
 @virtual
 async def test_one_probe_at_a_time_at_growing_intervals() -> None:
-    """And nothing else goes out, until the first good answer."""
+    """And nothing else is sent until the first success."""
     began = now()
     provider = out(DOWN, 1.0, 200.0)
     outcomes = await all_of(batch_over(provider, wide(64)), many(4_000))
@@ -157,7 +157,7 @@ async def test_one_probe_at_a_time_at_growing_intervals() -> None:
 @pytest.mark.slow
 @virtual
 async def test_a_probe_without_an_answer_delays_the_next_until_it_ends() -> None:
-    """Silence for twenty seconds each: one at a time all the same."""
+    """Each gets no answer for twenty seconds: still one at a time."""
     began, widest = now(), 0
 
     def answers(at: Provider, _: str) -> Evidence:
@@ -866,7 +866,7 @@ async def test_an_outage_that_begins_after_a_stop_ends_what_is_left() -> None:
 @pytest.mark.parametrize("after", [1.2, 10.0, 100.0, 170.0], ids="{:.0f} s".format)
 @virtual
 async def test_leaving_in_an_outage_leaves_nothing_behind(after: float) -> None:
-    """No task, no place; rows with an unreported round are so reported, rows in flight are cut off."""
+    """No task and no place is left; every row that began is reported, those in flight as cut off."""
     provider = out(SILENT, 1.0, FOR_EVER)
     client = Client(provider, call=60.0)
     batch = CashbackBatch(client, flow=wide(8), runtime=runtime())

@@ -78,7 +78,7 @@ def parameters_of(operation: Operation[object], place: str) -> list[Schema]:
 
 
 def test_every_endpoint_has_one_entry() -> None:
-    """Method and path, as the contract spells them; no name and no method of the client stands twice."""
+    """Method and path, as the contract spells them; no name and no method of the client occurs twice."""
     assert [(each.method, each.path) for each in OPERATIONS] == list(ENDPOINTS)
     assert len(OPERATIONS) == len({each.name for each in OPERATIONS}) == 48
     assert len({documented(each).called for each in OPERATIONS}) == 48

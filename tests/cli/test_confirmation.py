@@ -114,7 +114,7 @@ def test_a_limit_has_one_meaning() -> None:
 
 
 def test_what_is_left_to_send_is_exact() -> None:
-    """What the ledger has as applied, by whichever word, is not asked for again."""
+    """What the ledger has as applied, for whatever reason, is not sent again."""
     plan = plan_of(summed(("BRL", "0.3"), ("BRL", "-1")), summed(("BRL", "0.1")))
     assert (to_send(plan)["BRL"].added, to_send(plan)["BRL"].removed) == (Decimal("0.2"), Decimal(1))
 

@@ -139,7 +139,7 @@ def test_an_export_starts_no_formula_and_can_be_applied_again(console: Console) 
 
 
 def test_an_apostrophe_in_another_file_is_part_of_the_key(console: Console) -> None:
-    """Else a file that was sent by an earlier version would go out again, under other keys."""
+    """Otherwise a file that an earlier version sent would be sent again, under other keys."""
     console.write("changes.csv", "customer_id,value,reason,change_key", "a,1,r,'=x")
     console.write("more.csv", "customer_id;value;reason;change_key", "a;1,5;r;'-x")
     with Sandbox() as sandbox:

@@ -128,7 +128,7 @@ def _of_ledger(
     return run
 
 
-def _of_strangers(*command: str) -> Screen:
+def _of_another_program(*command: str) -> Screen:
     """Another program may write any account into a ledger, with a valid seal."""
 
     def run(console: Console) -> Ended:
@@ -192,12 +192,12 @@ SCREENS: dict[str, Screen] = {
         "status", "l", "--look", answer=lambda _: REFUSALS["raba7ni refused"], raba7ni=True
     ),
     "status of nothing": lambda console: console("status", NAME),
-    "status of a stranger's": _of_strangers("status", "l"),
-    "status of a stranger's as json": _of_strangers("status", "l", "--json"),
-    "status of a stranger's with a look": _of_strangers("status", "l", "--look"),
-    "export of a stranger's": _of_strangers("export", "l", "--effect", "unknown"),
-    "settle a stranger's": _of_strangers("settle", "l", "--all-by-repeating"),
-    "apply beside a stranger's": _of_strangers("apply", "changes.csv", "--yes", "--ledger", "l"),
+    "status of another program's": _of_another_program("status", "l"),
+    "status of another program's as json": _of_another_program("status", "l", "--json"),
+    "status of another program's with a look": _of_another_program("status", "l", "--look"),
+    "export of another program's": _of_another_program("export", "l", "--effect", "unknown"),
+    "settle another program's": _of_another_program("settle", "l", "--all-by-repeating"),
+    "apply beside another program's": _of_another_program("apply", "changes.csv", "--yes", "--ledger", "l"),
     "export as JSON lines": _of_ledger("export", "l", "--effect", "unknown", "--format", "jsonl"),
     "export a bad effect": _of_ledger("export", "l", "--effect", HOSTILE),
     "settle a bad key": _of_ledger("settle", "l", "--key", HOSTILE, "--as", "applied", "--note", "n"),

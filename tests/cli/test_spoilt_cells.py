@@ -178,7 +178,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize(("row", "names"), TWICE.values(), ids=TWICE)
-def test_a_member_that_stands_twice_is_refused(console, row, names):
+def test_a_member_that_occurs_twice_is_refused(console, row, names):
     """As a doubled column is: which of the two counts is unknown."""
     console.write("f.jsonl", json.dumps(BONIFIQ), row)
     ended = console("check", "f.jsonl")

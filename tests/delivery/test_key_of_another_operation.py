@@ -1,4 +1,4 @@
-"""A key that stands for a change of one operation is sent for no other one of its provider."""
+"""A key of a change of one operation is sent for no other operation of its provider."""
 
 import asyncio
 from collections.abc import Callable

@@ -154,7 +154,7 @@ async def test_row(row: Row, kind: str, raba7ni) -> None:
     assert server.faults.left == ()
 
 
-def test_the_table_meets_every_fault() -> None:
+def test_the_table_has_every_fault() -> None:
     """A new fault needs a row."""
     assert {row.fault for row in ROWS} == {*FAULTS, "ok"}
 
@@ -217,7 +217,7 @@ async def test_cancelled_at_every_await_point(fault: str, late: bool, raba7ni) -
         if doubt:
             assert (repeat.effect, repeat.attempts) == (Effect.UNKNOWN, ())
         elif outcome is None:
-            # It was never sent; the repeat meets the fault of the script instead.
+            # It was never sent; the repeat gets the fault of the script instead.
             assert len(repeat.attempts) == 1
         doubts.append(doubt)
         if not call.reached:

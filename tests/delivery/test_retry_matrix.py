@@ -378,7 +378,7 @@ async def test_the_text_of_the_last_failure_is_in_the_error(sandbox) -> None:
         assert f"status {fault[:3]} (Fault {fault[:3]})" in str(outcome.error)
 
 
-def test_the_table_meets_every_fault_and_mode() -> None:
+def test_the_table_has_every_fault_and_mode() -> None:
     keyed = [row for row in ROWS if row.operation is CHANGE_CASHBACK]
     assert {fault for row in keyed for fault in row.faults[:1]} == set(FAULTS)
     assert {row.mode for row in keyed} == {"replay", "error-200", "error-400", "error-409"}

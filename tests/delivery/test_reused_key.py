@@ -1,7 +1,7 @@
 """A key used again with another change, however the provider answers it: money moves once, for the first.
 
 How a provider answers it is not documented, so that each way is tried: the first answer again, an error as
-for the same change, an error that speaks of another.
+for the same change, an error that names another.
 """
 
 from collections.abc import Callable

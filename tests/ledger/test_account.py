@@ -68,7 +68,7 @@ def test_accounts_without_settings_are_compared_as_a_whole():
 
 
 def test_the_text_holds_no_credential():
-    """It stands in the ledger, and is shown."""
+    """It is in the ledger, and is shown."""
     bonifiq = BonifiQClient(BasicCredentials("s3cret-token", "s3cret-key")).account
     raba7ni = Raba7niClient(Raba7niCredentials("s3cret-id", "s3cret-key")).account
     assert "s3cret" not in f"{bonifiq}{raba7ni}"

@@ -245,7 +245,7 @@ async def test_an_end_that_is_no_end_is_refused(ledger):
     assert isinstance(await ledger.claim(INTENT, lease=60, repeatable=True), Held)
 
 
-async def test_no_repeat_goes_out_once_the_provider_has_forgotten_the_key(ledger_of, sandbox):
+async def test_no_repeat_is_sent_once_the_provider_has_forgotten_the_key(ledger_of, sandbox):
     """The call has time left, but a repeat could be applied a second time: it ends as unknown."""
     server, now = sandbox(faults=FaultScript(["500-after"] * 1000)), [0.0]
     async with (

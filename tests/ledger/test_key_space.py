@@ -47,7 +47,7 @@ async def test_a_key_that_changed_nothing_is_free_for_another(ledger: Ledger, st
     assert isinstance(await ledger.claim(OTHER, lease=60, repeatable=True), Granted)
 
 
-async def test_a_key_that_counts_by_operation_stands_twice(ledger: Ledger) -> None:
+async def test_a_key_that_counts_by_operation_has_two_rows(ledger: Ledger) -> None:
     one, other = evolve(ONE, rivals=()), evolve(OTHER, rivals=())
     rulings = [await ledger.claim(each, lease=60, repeatable=True) for each in (one, other)]
     assert [type(each) for each in rulings] == [Granted, Granted]

@@ -133,7 +133,7 @@ def flip_early(content: bytes, chance: random.Random) -> bytes:
 
 
 def places_of(wanted: bytes, content: bytes) -> list[int]:
-    """Return where something stands."""
+    """Return the offset of a text."""
     return [found.start() for found in re.finditer(re.escape(wanted), content)]
 
 

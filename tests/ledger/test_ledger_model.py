@@ -360,7 +360,7 @@ class SqliteMachine(Machine):
         self.ledgers = [self.opened(0), self.opened(1)]
 
     def bury(self, owner: int, seen: bool) -> None:
-        """An owner ends without a word; `seen` if the system shows that to the others."""
+        """An owner ends without a report; `seen` if the system shows that to the others."""
         if seen:
             self.gone.add(self.names[owner])
             self.seen.add((owner, self.life[owner]))

@@ -69,7 +69,7 @@ READS: dict[str, Callable[[Path], object]] = {
     "a sum": standing,
     "a list": lambda path: list(recorded(path, set(State))),
     "a list of others": lambda path: list(recorded(path, {State.REFUSED})),
-    "a word": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
+    "a settlement": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
 }
 
 

@@ -135,7 +135,7 @@ async def test_what_makes_it_a_ledger_is_in_the_file_before_it_has_a_log(tmp_pat
 
 
 async def test_a_hard_link_is_refused_by_either_name(tmp_path):
-    """Its log lies beside one of them; with the other removed, it goes on."""
+    """Its log is beside one of them; with the other removed, it goes on."""
     opened(tmp_path / "l").close()
     os.link(tmp_path / "l", tmp_path / "second")
     for name in ("l", "second"):
@@ -193,7 +193,7 @@ def earns(count: int) -> list[Earn]:
     ]
 
 
-async def test_an_earn_goes_out_once_though_its_ledger_was_mounted_into_two_containers(raba7ni, tmp_path):
+async def test_an_earn_is_sent_once_though_its_ledger_was_mounted_into_two_containers(raba7ni, tmp_path):
     """Where the provider does not de-duplicate, a second ledger is a second earn."""
     server, path = raba7ni(), tmp_path / "one" / "l"
     path.parent.mkdir()
@@ -250,7 +250,7 @@ def test_a_local_file_system_is_not(kind, tmp_path, monkeypatch):
 
 
 def test_the_mount_is_found_under_a_name_with_blanks(tmp_path, monkeypatch):
-    """A real one, which is taken for a network's here; the folder around it is not."""
+    """A real one, which counts as a network's here; the folder around it does not."""
     inside = tmp_path / "our files\t\\"
     inside.mkdir()
     with mounted("-t", "tmpfs", "none", at=inside):

@@ -54,7 +54,7 @@ def label(package: str) -> str:
 
 
 def floors(imports: Mapping[str, set[str]]) -> dict[str, int]:
-    """Return on which floor each stands: one above the highest that it imports. Raises `CycleError`."""
+    """Return the layer of each: one above the highest that it imports. Raises `CycleError`."""
     height: dict[str, int] = {}
     for each in TopologicalSorter(imports).static_order():
         height[each] = 1 + max((height[target] for target in imports[each]), default=0)

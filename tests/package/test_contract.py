@@ -403,7 +403,7 @@ def numbers_with_names(schema: Schema) -> list[int]:
 
 
 def documented(document: Mapping[str, Schema], schema: Schema) -> str:
-    """Return in a word or two what a member is by the contract."""
+    """Return the type of a member by the contract, in short."""
     schema = resolved(document, schema)
     if "enum" in schema and schema.get("type") == "integer":
         named = numbers_with_names(schema)

@@ -188,7 +188,7 @@ def test_no_provider_is_known_in_shared_code() -> None:
 
 
 BONIFIQS = {"cli.commands.demo": {"bonifiq"}}
-"""What shows one provider alone; its other commands stand in its folder."""
+"""The modules for one provider alone; its other commands are in its folder."""
 
 
 def test_the_command_line_knows_a_provider_by_its_adapter_alone() -> None:

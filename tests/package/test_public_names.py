@@ -108,7 +108,7 @@ def test_names_are_pinned_and_sorted() -> None:
 
 
 def sources() -> dict[str, str]:
-    """Return where type checkers find each name: the package imports them for their eyes alone."""
+    """Return where type checkers find each name: the package imports them for type checkers alone."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
     return {
         alias.asname or alias.name: node.module

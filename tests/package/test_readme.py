@@ -38,7 +38,7 @@ def sandbox(monkeypatch):
 
 
 def test_the_readme_is_short():
-    """What is looked up stands on a page of its own."""
+    """Reference material is on other pages."""
     assert len(README.splitlines()) <= 200
 
 

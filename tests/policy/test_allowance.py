@@ -59,7 +59,7 @@ LEFT = {
     "with an exponent": (x(remaining="1e1"), Allowance(100, None, 30)),
     "other digits": (x(remaining="٥٠"), Allowance(100, None, 30)),
     "bytes that are no text": (x(remaining="5\udcff0"), Allowance(100, None, 30)),
-    "a word": (x(remaining="unlimited"), Allowance(100, None, 30)),
+    "a text": (x(remaining="unlimited"), Allowance(100, None, 30)),
     "empty": (x(remaining=""), Allowance(100, None, 30)),
     "twice the same": ([*x(), *x()], HALF),
     "joined by a proxy": (x(limit="100, 100", remaining="50,50", reset="30, 30"), HALF),
@@ -103,7 +103,7 @@ LEFT = {
     "more used than there is": ([("X-Shopify-Shop-Api-Call-Limit", "41/40")], ()),
     "used of nothing": ([("X-Shopify-Shop-Api-Call-Limit", "32")], ()),
 }  # fmt: skip
-"""What stands in the head, and what is believed of it."""
+"""The header, and the allowance read from it."""
 
 
 @one_test

@@ -55,7 +55,7 @@ def asked(
         pytest.param(["  "], None, id="blank"),
         pytest.param(["-5"], None, id="negative"),
         pytest.param(["+5"], None, id="plus sign"),
-        pytest.param(["soon"], None, id="a word"),
+        pytest.param(["soon"], None, id="a text"),
         pytest.param(["60s"], None, id="with a unit"),
         pytest.param(["60 seconds"], None, id="with a word"),
         pytest.param(["PT60S"], None, id="ISO 8601 duration"),

@@ -86,7 +86,7 @@ NAMES = st.sampled_from("abcdefgh")
 
 
 @given(st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=5), NAMES), max_size=40))
-def test_the_limit_of_an_account_is_never_taken_for_one_request(windows) -> None:
+def test_the_limit_of_an_account_never_counts_as_that_of_one_request(windows) -> None:
     """Each window lets the first through, and some after it, until one is asked to wait for the next."""
     scope, moment = WaitScope(), 0.0
     for first, others, refused in windows:

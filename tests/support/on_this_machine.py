@@ -6,7 +6,7 @@ import pytest
 
 
 def skip_without(found: object, reason: str) -> None:
-    """Leave the running test out where what it needs was not `found`.
+    """Skip the running test where what it needs was not `found`.
 
     In the whole check (`WHOLE_CHECK` in the environment, as `.ci/run` sets it) that is a failure: what is not
     tried there is tried nowhere.

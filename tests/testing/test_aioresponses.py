@@ -177,7 +177,7 @@ async def test_a_callback_answers(waits: bool, mocked_aiohttp: aioresponses, cli
     assert asked == [("/v1/pvt/Customer/ANA/cashback", Decimal("10.5"))] * 2
 
 
-async def test_an_answer_that_is_waited_for_meets_the_deadline(
+async def test_a_wait_for_an_answer_ends_at_the_deadline(
     mocked_aiohttp: aioresponses, client: BonifiQClient
 ) -> None:
     async def never(url: URL, **given: object) -> CallbackResult:

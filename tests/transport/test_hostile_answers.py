@@ -93,7 +93,7 @@ class Ended:
 
 
 async def outcome(server: Hostile, raw_server: Callable) -> Ended:
-    """Make a change, then read a balance: the answer to the first must not be taken for the second's."""
+    """Make a change, then read a balance: the second must not get the answer to the first."""
     async with to(await raw_server(server)) as client:
         begun = time.perf_counter()
         try:

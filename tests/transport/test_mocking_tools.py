@@ -376,7 +376,7 @@ async def test_a_connector_that_replaces_aiohttps_is_used(call: Call, monkeypatc
 
 
 async def test_the_client_of_pytest_aiohttp(aiohttp_client) -> None:
-    """Its session may be borrowed: a server of the user's own stands for the provider."""
+    """Its session may be borrowed: a server of the user's own replaces the provider."""
 
     async def reply(request: web.Request) -> web.Response:
         return web.Response(body=CHANGED, content_type="application/json")
