@@ -7,10 +7,11 @@ no document defines. See docs/explanation/rate-limit-headers.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from bonifiq_async._model.evidence import Headers, values_of
 from bonifiq_async._model.values import fixed
-from bonifiq_async._policy.rate_limit.fields import FARTHEST, agreed, members, number, until
+from bonifiq_async._policy.rate_limit.fields import FARTHEST, MOST_MEMBERS, agreed, members, number, until
 from bonifiq_async._policy.retry_after import epoch_of, single_values
 
 MOST = 1e9
@@ -188,7 +189,7 @@ def _by_header(group: str, parts: Mapping[str, Sequence[str]], reference: float)
         used, _, most = ",".join(parts["used/limit"]).partition("/")
         limit, taken = number(most), number(used)
         remaining = None if limit is None or taken is None or taken > limit else limit - taken
-    resets = [until(each, reference) for each in single_values(parts.get("reset", ()))]
+    resets = [until(each, reference) for each in islice(single_values(parts.get("reset", ())), MOST_MEMBERS)]
     after = agreed([number(each) for each in single_values(parts.get("reset-after", ()))])
     return _State(
         None, limit, remaining, agreed(resets, ROUNDING) if after is None else after, UNITS.get(group)

@@ -16,7 +16,7 @@ MOST_MEMBERS = 16
 """Members of a list that are read."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_QUOTED = r'"(?:[^"\\]|\\.?)*+"?'  # one that is not closed ends with the text: no second look for its end
 _MEMBER = re.compile(rf'(?:{_QUOTED}|[^",])+')
 _PART = re.compile(rf'(?:{_QUOTED}|[^";])+')
 _OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-][0-9])", re.ASCII)
