@@ -195,6 +195,7 @@ class Cashback:
         seen: set[int] = set()
         nameless: set[CashbackTransaction] = set()
         offset, repeats, promised = validation.whole(offset, "offset"), 0, None
+        # Not `pages`: no offset comes twice, so that a circle shows in rows; and an error comes after them.
         while True:
             page = await self._page(place, size, offset, deadline)
             rows, where = page.transactions, page.pagination or Pagination()

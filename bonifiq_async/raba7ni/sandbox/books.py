@@ -48,6 +48,8 @@ class Person:
     pin: str | None = field(default=None, repr=masked)
 
 
+# Not `KeyedBooks`, which asks by one key and one customer: a reference counts for an operation and may be
+# missing, and a balance is a member's on a card. Each method that asks by them would stand here as well.
 class Wallets:
     """Cards, members, balances, and what took effect. Safe to read from any thread.
 
