@@ -114,9 +114,21 @@ class _OfCard:
         return self.key if self.key is not None else f"{self._KIND}-{self.card_id}-{self.reference}"
 
 
+class _OfMember(_OfCard):
+    """What those share that name their member: `Redeem` need not."""
+
+    __slots__ = ()
+    member: Member
+
+    @property
+    def customer_id(self) -> str:
+        """Whose balance it is: card and member."""
+        return f"{self.card_id}:{self.member}"
+
+
 @public
 @frozen(kw_only=True)
-class Earn(_OfCard):
+class Earn(_OfMember):
     """A purchase for which `member` earns the card's share.
 
     `purchase_amount` (above zero) is in the card's currency. `reference` is sent; `key` (default:
@@ -147,11 +159,6 @@ class Earn(_OfCard):
         _labels(self.reference, self.key)
 
     @property
-    def customer_id(self) -> str:
-        """Whose balance it is: card and member."""
-        return f"{self.card_id}:{self.member}"
-
-    @property
     def value(self) -> Decimal:
         """The purchase amount."""
         return self.purchase_amount
@@ -159,7 +166,7 @@ class Earn(_OfCard):
 
 @public
 @frozen(kw_only=True)
-class Refund(_OfCard):
+class Refund(_OfMember):
     """A refund of `refund_amount` of a purchase, by which cashback is taken back.
 
     The provider computes the deduction from `refund_amount`, unless `cashback_to_deduct` says it: zero,
@@ -180,11 +187,6 @@ class Refund(_OfCard):
         validation.number(self.card_id, "card_id")
         known(self.member)
         _labels(self.reference, self.key)
-
-    @property
-    def customer_id(self) -> str:
-        """Whose balance it is: card and member."""
-        return f"{self.card_id}:{self.member}"
 
     @property
     def value(self) -> Decimal:

@@ -20,10 +20,16 @@ from bonifiq_async.cli.examination.against_ledger import compared, paid_twice, s
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.examination.look_alikes import look_alikes
 from bonifiq_async.cli.examination.repeats import Repeats
+from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.comparison import OTHER, AppliedChanges, LedgerFile
+
+SEEN = """seen (
+    line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT, purpose TEXT
+)"""
+"""The table of a file's rows."""
 
 TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE, OTHER_CHANGE = range(5)
 
@@ -123,7 +129,7 @@ def examine(
     has nothing in it.
     """
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(contextlib.closing(_empty_database()))
+        database = stack.enter_context(contextlib.closing(temporary_database(SEEN)))
         applied = None
         if ledger is not None and ledger.path.exists():
             applied = stack.enter_context(ledger.beside(database))
@@ -159,19 +165,6 @@ def examine(
             reworded,
             seconds,
         )
-
-
-def _empty_database() -> sqlite3.Connection:
-    """Return a database for the rows; it is set up before a ledger is beside it, which no setting reaches."""
-    # Unnamed: on disk when large, and gone when closed.
-    database = sqlite3.connect("", isolation_level=None, uri=True)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute(
-        "CREATE TABLE seen"
-        " (line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT,"
-        " purpose TEXT)"
-    )
-    return database
 
 
 def _read(source: Source, database: sqlite3.Connection, on_problem: Callable[[Problem], None]) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import sqlite3
 import tempfile
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -60,3 +61,14 @@ def scratch() -> Iterator[tuple[IO[bytes], Path]]:
             return
     with tempfile.NamedTemporaryFile(prefix="bonifiq-") as named:
         yield named, Path(named.name)
+
+
+def temporary_database(table: str) -> sqlite3.Connection:
+    """Return a database with one `table`, as `CREATE TABLE` takes it: on disk when large, gone when closed.
+
+    It is set up before another is attached (`uri`), which no setting here reaches.
+    """
+    database = sqlite3.connect("", isolation_level=None, uri=True)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute(f"CREATE TABLE {table}")
+    return database

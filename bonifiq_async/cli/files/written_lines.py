@@ -15,6 +15,7 @@ from attrs import define, field
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.formulas import unguarded
+from bonifiq_async.cli.files.private_files import temporary_database
 
 _DONE = ("applied", "already_applied")
 MOST_VALUES = 100
@@ -68,13 +69,10 @@ def room() -> Iterator[None]:
 
 
 def _empty() -> sqlite3.Connection:
-    database = sqlite3.connect("", isolation_level=None)  # on disk when large, and gone when closed
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute(
-        "CREATE TABLE written (key TEXT, operation TEXT, repeats INTEGER, at INTEGER PRIMARY KEY,"
+    return temporary_database(
+        "written (key TEXT, operation TEXT, repeats INTEGER, at INTEGER PRIMARY KEY,"
         " line INTEGER, effect TEXT, elsewhere INTEGER)"
     )
-    return database
 
 
 @define

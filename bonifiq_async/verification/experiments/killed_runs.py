@@ -71,12 +71,9 @@ class Record:
     def figures(self) -> Figures:
         """Return what every claim on this run shows."""
         effects, told = self.closed.effects(), self.told()
-        return Figures(
-            changes=len(self.meant),
-            requests=len(self.closed.seen),
-            faults=sum(self.closed.faults.values()),
+        return self.closed.figures(
+            len(self.meant),
             kills=self.kills,
-            doubled=sum(count > 1 for count in effects.values()),
             lost=sum(told.get(key) in APPLIED and not effects[key] for key in self.meant),
             unknown=sum(effect == "unknown" for effect in told.values()),
         )

@@ -66,12 +66,9 @@ class Record:
     def figures(self) -> Figures:
         """Return what every claim on this run shows."""
         effects, told = self.closed.effects(), self.course.told
-        return Figures(
-            changes=len(self.meant),
-            requests=len(self.closed.seen),
-            faults=sum(self.closed.faults.values()),
+        return self.closed.figures(
+            len(self.meant),
             kills=len(self.course.kills),
-            doubled=sum(count > 1 for count in effects.values()),
             lost=sum(effect in APPLIED and not effects[key] for key, effect in told.items()),
             unknown=sum(effect == UNKNOWN for effect in told.values()),
         )
