@@ -63,6 +63,10 @@ DEFENDED: dict[str, set[str]] = {
     "each error has a sentence of its own, and the catalogue reads them here": {
         "cli/language/library_errors.py:_of_library"
     },
+    "each file that cannot be written has a sentence of its own, and what to do instead": {
+        "cli/afterwards/report.py:_told",
+        "cli/examination/groups.py:_taken",
+    },
     "each asks a question of its own in SQL, and tells what it found row by row": {
         "cli/examination/look_alikes.py:look_alikes",
         "cli/files/examine.py:_leave_out_conflicts",
