@@ -1,6 +1,6 @@
 """The values that every other package uses; none of them does input or output.
 
-errors       the exceptions, each with what it means for the money
+errors       the exception classes, each with its effect on the money; their texts are in `_policy/failures`
 evidence     what one attempt left behind, and how an answer was read
 json_codec/  JSON bytes to attrs values and back, with exact decimals and no silent coercion
 money        amounts: how they are written, and sums exact to the last digit

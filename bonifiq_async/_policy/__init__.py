@@ -9,7 +9,7 @@ rate_limit/  what the head of an answer says of limits: `RateLimit`, `X-RateLimi
 request      URL, headers and bytes of a request, fixed once before the first attempt
 retry        `RetryPolicy` (attempts, backoff, the longest wait honoured); the decision: again, or stop
 retry_after  the headers that ask for a wait, and for how long: Retry-After and its variants (RFC 9110)
-statement    what a body states, and what that proves under which status: the tables
+statement    what a body states, and what that adds to what `verdict` says of the status: the tables
 verdict      what an attempt proves without its body: by its status or failure (429, 5xx, lost, not sent)
 wait_scope   whether a wait is asked of all calls of a client, or of one request alone
 """

@@ -1,6 +1,6 @@
 """Many changes at once: read lazily, bounded in flight, in order per customer.
 
-adaptive_limit  the two ceilings, requests in flight and a second: their signs, fall and rise (AIMD, CUBIC)
+adaptive_limit  the two ceilings, requests in flight and a second: signs (429, latency), fall, rise (CUBIC)
 failure_rate    whether failures come from load (likelihood ratio), and how far a ceiling falls for them
 flow            `FlowControl`, the settings of a run (in flight, rate, when it gives up), and what it shows
 gate            when the next request may leave: permits, pace, waits, outages

@@ -4,9 +4,9 @@ adapter       what the command line has to know of a provider
 afterwards/   what is asked of a ledger afterwards
 app           the commands and their options, declared
 commands/     what each command does
-entry_point   how the command is run: what ends it becomes one sentence and an exit code
+entry_point   how the command is run: an error or interrupt becomes a sentence, and a code of `exit_codes`
 examination/  what is said of the rows of a file before anything is sent
-exit_codes    what the exit codes mean, as one table
+exit_codes    which ending gives which exit code, as one table
 files/        files of changes, and the outcome file
 language/     the words of the command in the reader's language
 options       the options that commands share, each declared once

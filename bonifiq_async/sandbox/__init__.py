@@ -2,7 +2,7 @@
 
 capacity     how much the provider takes: latency, limits and bursts (429), outages; how long it knows a key
 document     a request's JSON document, its numbers and texts, read by the contract alone
-faults       what can go wrong with one request, as a table
+faults       what can go wrong with one request, as a table; `server` does it
 journal      the last requests, and what came of each
 keyed        the books and reports of providers that count a change once for a key
 protocol     what the server and a provider's side say to each other

@@ -1,7 +1,7 @@
 """The promises of the library, as claims, each tried against the sandbox: `bonifiq prove`.
 
 bench                a sandbox in a process of its own, which writes down all that arrives
-claims               the list of claims, and how they are tried one after another
+claims               the list of the experiments, and how they are tried one after another
 experiments/         the experiments
 finding              a claim, its result, and an experiment for several claims
 keyed_provider       the provider with which all is tried in which no provider differs

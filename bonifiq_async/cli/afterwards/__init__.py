@@ -4,7 +4,7 @@ comparison     what a ledger says of one customer against what the provider show
 declared       the commands and their options, declared
 digest         what a report says of changes, counted one by one
 histogram      how often something happened over time, in at most so many steps
-page_parts     what a page is built of: words, times, tables and commands, as HTML
+page_parts     what the page of a report is built of: words, times, tables and commands, as HTML
 progress_file  how far a comparison is, in a file beside the ledger
 question       which changes are asked for, and their runs
 reconcile      `bonifiq reconcile`: the ledger against what the provider shows

@@ -8,7 +8,7 @@ outcome_file   the file of `--out`: what a line has of an outcome; a run that go
 outcome_sheet  the same as a spreadsheet, made when a run ends of the JSON lines beside it
 private_files  files that no other user can open, and whose place they may take: all that a command writes
 rows           CSV or JSON lines, read row by row (the columns are those of each provider's `files`)
-spoilt         cells that a spreadsheet has spoilt
+spoilt         cells that a spreadsheet has spoilt: error values (#DIV/0!), 1E+15, lost zeros
 unfit          what is wrong with a file, or with a row as a whole, in words
 written_lines  what stands in an outcome file: the line that counts for each change
 """

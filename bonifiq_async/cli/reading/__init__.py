@@ -1,8 +1,8 @@
 """Spreadsheets, and CSV of any kind: each is understood, shown, and becomes what the plain form is.
 
 amounts       amounts as spreadsheets show them, and what a column proves of its decimal mark
-cells         what a cell of a spreadsheet is, whatever kind of file it stands in
-dialect       how a file is understood, and what options say of it
+cells         the value of a cell of a spreadsheet as text, whatever kind of file it stands in
+dialect       how a file is understood: the delimiters and marks that are known, and what options say
 headers       which column is what
 office_parts  XML in the archive of an .xlsx file, read piece by piece
 opening       a file is copied, its form is found, and which sheet is read

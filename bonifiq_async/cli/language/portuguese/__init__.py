@@ -1,7 +1,7 @@
 """The catalogue of the Portuguese of Brazil: what each English template is there.
 
 afterwards  what is asked afterwards: history, runs, status, exports
-dialogue    what commands ask and say, such as that nothing was sent
+dialogue    what commands ask and say; the words of effects (applied, unknown)
 files       what is wrong with files, rows and cells
 help        the help of the commands and their options
 problems    the kinds of what is said of a row, and what to do
