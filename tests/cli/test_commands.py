@@ -16,8 +16,8 @@ from console import HEADER, brl, process, rows
 
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
-from bonifiq_async.cli.commands.run import interrupts
 from bonifiq_async.cli.exit_codes import BY_EFFECT, MEANING, Exit, of_run
+from bonifiq_async.cli.terminal.dialogue import interrupts
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -229,7 +229,7 @@ async def test_after_the_second_interrupt_no_other_counts(capsys):
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     async def apply() -> tuple[bool, ...]:
-        with interrupts(RunEnding(None), batch):
+        with interrupts(RunEnding(None), batch, 180.0):
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -46,6 +44,7 @@ from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import setting_to_look_at
+from bonifiq_async.cli.terminal.dialogue import interrupts
 from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
@@ -155,7 +154,7 @@ async def _send(
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
         stack.callback(asyncio.create_task(keep_shown(batch, shown)).cancel)
-        with interrupts(ending, batch):
+        with interrupts(ending, batch, TIME.call):
             outcomes = batch.run(plan.read())
             async with contextlib.aclosing(outcomes):
                 try:
@@ -355,40 +354,6 @@ def _write(
             for values in some:
                 say(json_line(values).decode().rstrip())
     return out
-
-
-@contextlib.contextmanager
-def interrupts(ending: RunEnding, batch: CashbackBatch[FileChange, object]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets what is in flight end; the second ends at once; no other counts."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    cancelled = False
-
-    def interrupt() -> None:
-        nonlocal cancelled
-        if ending.interrupted:
-            if task is not None and not cancelled:
-                task.cancel()
-            cancelled = True
-            return
-        ending.interrupted = True
-        batch.stop()
-        say(
-            phrase(
-                "Stopping: what is in flight ({count}) ends first, in {seconds:.0f} s at the most. Interrupt "
-                "again to stop at once.",
-                count=batch.in_flight,
-                seconds=TIME.call,
-            )
-        )
-
-    signals = () if sys.platform == "win32" else (signal.SIGINT, signal.SIGTERM)  # its loops take no handlers
-    for number in signals:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in () if cancelled else signals:  # what was in flight is still to be reported
-            loop.remove_signal_handler(number)
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -2,7 +2,7 @@
 
 advice    which setting is probably wrong where nothing has ever succeeded
 confirmation  the last question before money moves: what is sent where, and which sum
-dialogue  what commands say before and after, how they are interrupted, how they end
+dialogue  what commands say before and after, the first and the second Ctrl-C, how they end
 effects   the words for what became of a change, as phrases that the catalogue translates
 progress  progress on standard error: lines in place, or a line every few seconds
 progress_text  how far a run is and what holds it up, as text

@@ -1,6 +1,9 @@
 """What every command asks, how it is interrupted, and how a run ends in words and a code."""
 
+import asyncio
 import contextlib
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,8 @@ from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.screen import give, say, whatever_is_read
 
 if TYPE_CHECKING:
+    from bonifiq_async.batch import CashbackBatch
+    from bonifiq_async.cli.adapter import FileChange
     from bonifiq_async.cli.files.examine import Plan
     from bonifiq_async.cli.terminal.report import RunEnding
 
@@ -159,3 +164,42 @@ def interruptible() -> "Iterator[None]":
     except (KeyboardInterrupt, typer.Abort):
         say(phrase("Interrupted."))
         raise typer.Exit(130) from None
+
+
+@contextlib.contextmanager
+def interrupts(
+    ending: "RunEnding", batch: "CashbackBatch[FileChange, object]", seconds: float
+) -> "Iterator[None]":
+    """The first SIGINT or SIGTERM lets what is in flight end, for `seconds` at most; the second ends at once.
+
+    No other counts.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    cancelled = False
+
+    def interrupt() -> None:
+        nonlocal cancelled
+        if ending.interrupted:
+            if task is not None and not cancelled:
+                task.cancel()
+            cancelled = True
+            return
+        ending.interrupted = True
+        batch.stop()
+        say(
+            phrase(
+                "Stopping: what is in flight ({count}) ends first, in {seconds:.0f} s at the most. Interrupt "
+                "again to stop at once.",
+                count=batch.in_flight,
+                seconds=seconds,
+            )
+        )
+
+    signals = () if sys.platform == "win32" else (signal.SIGINT, signal.SIGTERM)  # its loops take no handlers
+    for number in signals:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in () if cancelled else signals:  # what was in flight is still to be reported
+            loop.remove_signal_handler(number)
