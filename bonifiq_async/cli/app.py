@@ -26,6 +26,7 @@ from bonifiq_async.cli.options import (
     FormatOption,
     GiveUpAfter,
     GiveUpAtStart,
+    HeaderRow,
     LanguageName,
     LedgerPath,
     Maps,
@@ -117,6 +118,7 @@ def check(
     decimal: Decimal = None,
     sheet: SheetName = None,
     map: Maps = None,
+    header_row: HeaderRow = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
     allow_second_amount: SecondAmounts = False,
@@ -126,7 +128,7 @@ def check(
     """Validate every row; send nothing."""
     from bonifiq_async.cli.commands import check as command
 
-    form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     code = command.check(
         file,
         format_of(format),
@@ -148,13 +150,14 @@ def convert(
     decimal: Decimal = None,
     sheet: SheetName = None,
     map: Maps = None,
+    header_row: HeaderRow = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
 ) -> None:
     """Write a file of whatever form in the plain one: UTF-8, commas, points; send nothing."""
     from bonifiq_async.cli.commands import convert as command
 
-    form = form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile)
+    form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     raise typer.Exit(command.convert(file, format_of(format), adapter_for(provider), form, to))
 
 
@@ -168,6 +171,7 @@ def apply(
     decimal: Decimal = None,
     sheet: SheetName = None,
     map: Maps = None,
+    header_row: HeaderRow = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
     out: Out = None,
@@ -200,7 +204,7 @@ def apply(
                 file=file,
                 adapter=adapter_for(provider),
                 format=format_of(format),
-                form=form_of((encoding, delimiter, decimal, sheet, map), profile, save_profile),
+                form=form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile),
                 out=out,
                 out_form=None if out_form is None else NAMED[out_form.value],
                 ledger=ledger,

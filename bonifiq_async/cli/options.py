@@ -66,18 +66,21 @@ def format_of(chosen: FileFormat | None) -> Literal["csv", "jsonl"] | None:
 
 
 def form_of(
-    given: tuple[str | None, str | None, str | None, str | None, list[str] | None],
+    given: tuple[str | None, str | None, str | None, str | None, list[str] | None, int | None],
     profile: str | None,
     save_profile: str | None,
 ) -> "FormOptions":
-    """Return what options say of a file's form: encoding, delimiter, decimal mark, sheet and columns.
+    """Return what options say of a file's form: encoding, delimiter, decimal mark, sheet, columns, header.
 
     What a profile says counts where they say nothing. Raises `ConfigurationError`.
     """
     from bonifiq_async.cli.reading.dialect import form_options
     from bonifiq_async.cli.reading.profiles import save, with_profile
 
-    found, folder = form_options(*given[:4], given[4] or ()), Path(typer.get_app_dir("bonifiq-async"))
+    found, folder = (
+        form_options(*given[:4], given[4] or (), given[5]),
+        Path(typer.get_app_dir("bonifiq-async")),
+    )
     if profile is not None:
         found = with_profile(found, folder, profile)
     if save_profile is not None:
@@ -123,6 +126,15 @@ SheetName = Annotated[
 Maps = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="HEADER=COLUMN", help="Which column is what; may be given again."),
+]
+HeaderRow = Annotated[
+    int | None,
+    typer.Option(
+        "--header-row",
+        min=1,
+        metavar="N",
+        help="The line of the header. Default: the first; none is guessed.",
+    ),
 ]
 Profile = Annotated[
     str | None, typer.Option(metavar="NAME", help="What --save-profile kept of these, where none is given.")

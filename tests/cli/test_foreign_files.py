@@ -72,7 +72,7 @@ def test_options_take_precedence(tmp_path):
 @pytest.mark.parametrize(("limit", "most"), [("PAGES", 8), ("MOST_CACHED", 20_000)])
 def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch, limit, most):
     """Neither with its rows nor with the texts that they share; ten times as many take no more."""
-    monkeypatch.setattr(f"bonifiq_async.cli.reading.xlsx.{limit}", most)
+    monkeypatch.setattr(f"bonifiq_async.cli.reading.sheets.xlsx.{limit}", most)
     peaks = []
     for rows in (2_000, 20_000):
         texts = "".join(f"<si><t>customer {n} of a long name</t></si>" for n in range(rows))
@@ -106,7 +106,7 @@ def test_what_is_held_in_memory_as_a_whole_has_a_limit(tmp_path, monkeypatch, li
     path = tmp_path / "f.xlsx"
     path.write_bytes(content)
     read(path, {})
-    monkeypatch.setattr(f"bonifiq_async.cli.reading.{limit}", most)
+    monkeypatch.setattr(f"bonifiq_async.cli.reading.sheets.{limit}", most)
     with pytest.raises(ConfigurationError, match=said):
         read(path, {})
 
@@ -228,6 +228,12 @@ def test_a_profile_keeps_the_options(console, monkeypatch):
     assert console("check", "f.csv", "--profile", "loja", *others).code == 0
     assert "no profile other; there are: loja" in console("check", "f.csv", "--profile", "other").err
     assert "is no name" in console("check", "f.csv", "--profile", "../x").err
+    (console.folder / "t.csv").write_bytes(CASES["title.csv"].content)
+    for profile in ("--save-profile", "--profile"):
+        ended = console(
+            "check", "t.csv", *(("--header-row", "4") if profile[2] == "s" else ()), profile, "title"
+        )
+        assert ended.code == 0 and re.search("row of the header +│ 4 +│ said", ended.err), ended.err
     kept = next(console.folder.rglob("loja.json"))
     kept.write_text("{")
     assert "cannot be read" in console("check", "f.csv", "--profile", "loja").err

@@ -55,6 +55,7 @@ def _key(amount: str) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
+TITLE = ("Campanha de verão", "", "gerada em 05/01/2026;;;")
 ONE = [(2, "josé", "7.50", "ADD-josé-7.5-o1")]
 ONE_BR = (BR, "josé;7,50;verão;o1")
 
@@ -64,6 +65,10 @@ HEAD = '<row r="1">' + "".join(
     f'<c r="{column}1" t="inlineStr"><is><t>{name}</t></is></c>'
     for column, name in zip("ABCD", ("cliente", "valor", "motivo", "pedido"), strict=True)
 )
+
+
+TITLE_ROW = '<row r="1"><c r="A1" t="inlineStr"><is><t>Campanha de verão</t></is></c></row>'
+HEAD_3 = HEAD.replace('1"', '3"') + "</row>"
 
 
 def row(line: int, amount: str, customer: str | None = None, reference: str | None = None) -> str:
@@ -89,14 +94,15 @@ def xlsx(
     main: str = MAIN,
     prefix: str = "",
     book: str = "",
+    before: str = "",
     packed: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
     """Return an .xlsx file of one sheet, whose XML is given; its cell styles have these number formats.
 
-    `book` follows the names of the sheets.
+    `book` follows the names of the sheets, `before` stands before the rows.
     """
     colon = f"{prefix}:" if prefix else ""
-    body = f"<sheetData>{head}{''.join(rows)}</sheetData>{after}"
+    body = f"{before}<sheetData>{head}{''.join(rows)}</sheetData>{after}"
     if prefix:
         body = body.replace("</", "<\0").replace("<", f"<{colon}").replace(f"<{colon}\0", f"</{colon}")
     name = f"xmlns:{prefix}" if prefix else "xmlns"
@@ -372,7 +378,63 @@ TEXTS: Mapping[str, Case] = {
     ),
     "empty.csv": Case(b"", refused="is empty"),
     "blank.csv": Case(b"\n\n", refused="is empty"),
-    "blank-above.csv": Case(_text("", *ONE_BR), refused="begins with an empty line"),
+    "blank-above.csv": Case(
+        _text("", *ONE_BR),
+        refused="begins with an empty line, and line 2 looks like the header: say --header-row 2",
+    ),
+    "blank-above-no-header.csv": Case(
+        _text("", "a;b", "c;d"), refused="begins with an empty line: take it out"
+    ),
+    "blank-cells-above.csv": Case(
+        _text(";;;", *ONE_BR), refused="line 1 is not the header, and line 2 looks"
+    ),
+    "title.csv": Case(
+        _text(*TITLE, *ONE_BR),
+        refused="line 1 is not the header, and line 4 looks like it: say --header-row 4",
+    ),
+    "title-and-map.csv": Case(
+        _text("Campanha", "Quem;Valor;Motivo;Pedido", "c3;7,00;r;o3"),
+        refused="line 2 looks like it: say --header-row 2",
+        told={"maps": ("Quem=customer_id",)},
+    ),
+    "title-said.csv": Case(
+        _text(*TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], told={"header_row": 4}
+    ),
+    "title-said-plain.csv": Case(
+        _text("Campaign", PLAIN, "c3,1.50,r,o3"), [(3, "c3", "1.50", "ADD-c3-1.5-o3")], told={"header_row": 2}
+    ),
+    "title-said-sep.csv": Case(
+        _text("sep=;", *TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], told={"header_row": 4}
+    ),
+    "no-such-row.csv": Case(_text(*ONE_BR), refused="nothing begins in line 9", told={"header_row": 9}),
+    "blank-row-said.csv": Case(
+        _text(*TITLE, *ONE_BR), refused="nothing begins in line 2", told={"header_row": 2}
+    ),
+    "not-the-header.csv": Case(
+        _text(*TITLE, *ONE_BR),
+        refused="line 5 is not the header, and line 4 looks like it",
+        told={"header_row": 5},
+    ),
+    "title.xlsx": Case(
+        xlsx(TITLE_ROW, HEAD_3, row(4, number(4, "7")), head=""),
+        refused="line 1 is not the header, and line 3 looks like it",
+    ),
+    "title-said.xlsx": Case(
+        xlsx(TITLE_ROW, HEAD_3, row(4, number(4, "7")), head=""),
+        [(4, "c4", "7", "ADD-c4-7-o4")],
+        told={"header_row": 3},
+    ),
+    "no-such-row.xlsx": Case(
+        xlsx(TITLE_ROW, HEAD_3, head=""), refused="nothing begins in line 2", told={"header_row": 2}
+    ),
+    "hidden-columns.xlsx": Case(
+        xlsx(
+            row(2, number(2, "7")),
+            before='<cols><col min="3" max="3" hidden="1"/><col min="5" max="28" hidden="1"/></cols>',
+        ),
+        _read("7"),
+        notes=["columns that are hidden, and are read like the others: C, E:AB"],
+    ),
     "endless.csv": Case(_text(BR, "a" * (3 << 20)), refused="a line longer than any row"),
     "endless.jsonl": Case(b'{"customer_id":"' + b"a" * (3 << 20), refused="a line longer than any row"),
     "header-alone.csv": Case(_text(BR), refused="has no changes in it"),
@@ -505,7 +567,7 @@ SHEETS: Mapping[str, Case] = {
     "hidden-rows.xlsx": Case(
         xlsx(row(2, number(2, "7")).replace("<row ", '<row hidden="1" ')),
         _read("7"),
-        notes=["rows that are hidden"],
+        notes=["rows that are hidden, as by a filter, and are applied like the others: 1"],
     ),
     "entities.xlsx": Case(xlsx(row(2, number(2, "7")), prolog=BOMB), refused="it has a document type"),
     "cut.xlsx": Case(xlsx(row(2, number(2, "7")))[:-200], refused="it is damaged"),

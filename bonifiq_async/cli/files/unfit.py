@@ -48,8 +48,24 @@ def empty(file: str) -> Phrase:
     return phrase("{file} is empty. Nothing was sent.", file=file)
 
 
-def blank_above(file: str) -> Phrase:
-    """Say that a file has an empty line where its header should be."""
+def no_such_row(file: str, row: int) -> Phrase:
+    """Say that no row begins in the line that was said to be the header."""
+    return phrase(
+        "{file}: nothing begins in line {row}, which --header-row says is the header. Nothing was sent.",
+        file=file,
+        row=row,
+    )
+
+
+def blank_above(file: str, header: int | None) -> Phrase:
+    """Say that a file has an empty line where its header should be, and where that may be."""
+    if header is not None:
+        return phrase(
+            "{file} begins with an empty line, and line {row} looks like the header: say --header-row {row}. "
+            "Nothing was sent.",
+            file=file,
+            row=header,
+        )
     return phrase("{file} begins with an empty line: take it out. Nothing was sent.", file=file)
 
 

@@ -14,13 +14,17 @@ PLAIN_FORM = phrase("as the plain form has it")
 
 @frozen
 class FormOptions:
-    """What was said of a file, None for what is to be guessed; `columns` has a column's name by header."""
+    """What was said of a file, None for what is to be guessed; `columns` has a column's name by header.
+
+    `header_row` is the line of the header, or its row in a sheet; None for the first.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
     sheet: str | None = None
     columns: Mapping[str, str] = field(factory=dict)
+    header_row: int | None = None
 
     def options(self) -> str:
         """Return the options that said it."""
@@ -30,6 +34,7 @@ class FormOptions:
             "--decimal": self.decimal,
             "--sheet": self.sheet,
             "--map": self.columns,
+            "--header-row": self.header_row,
         }
         return ", ".join(name for name, value in given.items() if value)
 
@@ -47,6 +52,11 @@ class Fact:
         return self.proof == SAID
 
 
+def said_row(form: FormOptions) -> Fact | None:
+    """Return the row of the header, where it was said."""
+    return None if form.header_row is None else Fact(str(form.header_row), SAID)
+
+
 @frozen
 class Dialect:
     """How a file is understood.
@@ -62,6 +72,7 @@ class Dialect:
     encoding: Fact | None = None
     delimiter: Fact | None = None
     sheet: Fact | None = None
+    header: Fact | None = None
     notes: tuple[str, ...] = ()
     plain: bool = False
     bom: bool = False
@@ -72,6 +83,7 @@ class Dialect:
             phrase("encoding"): self.encoding,
             phrase("delimiter"): self.delimiter,
             phrase("sheet"): self.sheet,
+            phrase("row of the header"): self.header,
         }
         marks: dict[str, Fact] = {
             phrase("decimal mark of {name}", name=name): found for name, found in self.decimal.items()
@@ -89,6 +101,7 @@ class Dialect:
             "encoding": one(self.encoding),
             "delimiter": one(self.delimiter),
             "sheet": one(self.sheet),
+            "header_row": one(self.header),
             "decimal": {name: one(found) for name, found in self.decimal.items()},
             "columns": {
                 column.name: {"header": column.header, "said": column.proof == SAID, "proof": column.proof}
@@ -135,7 +148,12 @@ def mark_of(column: str, evidence: MarkEvidence, said: str | None, *, plain: boo
 
 
 def form_options(
-    encoding: str | None, delimiter: str | None, decimal: str | None, sheet: str | None, maps: Sequence[str]
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    sheet: str | None,
+    maps: Sequence[str],
+    header_row: int | None = None,
 ) -> FormOptions:
     """Return what options say. Raises `ConfigurationError` for what they cannot say."""
     columns: dict[str, str] = {}
@@ -175,6 +193,7 @@ def form_options(
         None if decimal is None else marks[decimal],
         sheet,
         columns,
+        header_row,
     )
 
 

@@ -1,7 +1,7 @@
 """Which column of a file is what: by its name as it stands, as it may be spelt, or as an option says."""
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import frozen
 
@@ -18,6 +18,9 @@ SAID = phrase("said")
 AS_IT_IS = phrase("its name")
 SPELT = phrase("its name, spelt otherwise")
 USUAL = phrase("a usual name for it")
+
+LOOKED_AT = 50
+"""Rows among which the header is looked for, to say which it may be."""
 
 
 def folded(name: str) -> str:
@@ -121,19 +124,55 @@ def _hinted(columns: Columns) -> Callable[[str], str]:
     return hinted
 
 
-def read_header(cells: Sequence[str], columns: Columns, said: Mapping[str, str], where: str) -> Header:
-    """Return what the columns are. Raises `ConfigurationError`, which begins with `where`."""
+def likely_header(
+    rows: Iterable[tuple[int, Sequence[str]]], columns: Columns, said: Mapping[str, str]
+) -> tuple[int, int | None]:
+    """Return how many columns the row has that is most likely the header, and its number.
+
+    That is None for the first row, and where no row has two.
+    """
+    first, best, found = None, 1, None
+    for line, cells in rows:
+        first = line if first is None else first
+        header = header_of(cells, columns, said)
+        known = len(header.columns) if isinstance(header, Header) else 0
+        if known > best:
+            best, found = known, line
+    return best, None if found == first else found
+
+
+def read_header(
+    cells: Sequence[str],
+    columns: Columns,
+    said: Mapping[str, str],
+    where: str,
+    likely: Callable[[], int | None],
+) -> Header:
+    """Return what the columns are. Raises `ConfigurationError`, which begins with `where`.
+
+    Where another row is `likely` the header, that says so.
+    """
     header = header_of(cells, columns, said)
+    lacks = missing(header, columns) if isinstance(header, Header) else []
+    if (isinstance(header, str) or lacks) and (row := likely()) is not None:
+        raise ConfigurationError(
+            phrase(
+                "{where} is not the header, and line {row} looks like it: say --header-row {row}. Nothing "
+                "was sent.",
+                where=where,
+                row=row,
+            )
+        )
     if isinstance(header, str):
         raise ConfigurationError(phrase("{where}: {problem}. Nothing was sent.", where=where, problem=header))
-    if lacks := missing(header, columns):
+    if lacks:
         raise ConfigurationError(
             phrase(
                 "{where}: the header lacks {names}; it has {others}. Say which column is what with --map "
                 "'HEADER={first}'. Nothing was sent.",
                 where=where,
                 names=joined(lacks),
-                others=joined(map(_hinted(columns), filter(None, header.names))),
+                others=joined(map(_hinted(columns), filter(None, header.names))) or phrase("nothing"),
                 first=lacks[0].split()[0],
             )
         )

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from attrs import evolve, field, frozen
 
@@ -20,13 +20,21 @@ from bonifiq_async.cli.adapter import Columns, FileAdapter
 from bonifiq_async.cli.files.private_files import scratch
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
-from bonifiq_async.cli.files.unfit import blank_above, broken_header, empty, lines
+from bonifiq_async.cli.files.unfit import blank_above, broken_header, empty, lines, no_such_row
 from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, text_of_number, unclear
-from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
-from bonifiq_async.cli.reading.dialect import PLAIN_FORM, Dialect, Fact, FormOptions, Unclear, mark_of
-from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing, read_header
-from bonifiq_async.cli.reading.office_parts import opened_archive, sheet_kind
+from bonifiq_async.cli.reading.amounts import COMMA, POINT, MarkEvidence, readings, unclear
+from bonifiq_async.cli.reading.dialect import (
+    PLAIN_FORM,
+    Dialect,
+    Fact,
+    FormOptions,
+    Unclear,
+    mark_of,
+    said_row,
+)
+from bonifiq_async.cli.reading.headers import LOOKED_AT, SAID, Header, header_of, likely_header, read_header
+from bonifiq_async.cli.reading.sheets.cells import NotRead
+from bonifiq_async.cli.reading.sheets.office_parts import opened_archive, sheet_kind
 from bonifiq_async.cli.reading.table import RawRow, TableFile, TableWriter
 from bonifiq_async.cli.reading.text_file import CsvText, Survey, text_of
 
@@ -40,16 +48,6 @@ SAMPLE = 1_000
 
 Ask = Callable[[str], bool | None]
 """Asks a person yes or no; None where no person can be asked."""
-
-
-class _Workbook(Protocol):
-    @property
-    def sheets(self) -> tuple[Sheet, ...]: ...
-
-    @property
-    def notes(self) -> Sequence[str]: ...
-
-    def rows(self, sheet: str) -> Iterator[SheetRow]: ...
 
 
 def no_person(_: str) -> None:
@@ -190,23 +188,37 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
                 line=undecodable_line(file.path),
             )
         )
-    first, last, names = next(text.rows(), (1, 1, []))
+    row = file.form.header_row
+    first, last, names = next(text.rows(), (0, 0, []))
+    if row is not None and (first != row or not names):
+        raise ConfigurationError(no_such_row(file.name, row))
     if not names:
-        raise ConfigurationError((blank_above if file.survey.head.strip() else empty)(file.name))
+        blank = file.survey.head.strip()
+        raise ConfigurationError(blank_above(file.name, text.likely_row()) if blank else empty(file.name))
     where = joined((file.name, lines(first, first)))
     if last > first:
         raise ConfigurationError(broken_header(file.name, first, last))
-    plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
+    plain = (
+        text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped and row is None
+    )
     header = header_of(names, columns, file.form.columns)
     plain = plain and isinstance(header, Header) and header.plain
-    if not isinstance(header, Header) or not plain:
-        header = read_header(names, columns, file.form.columns, where)
+    if not isinstance(header, Header) or not plain or not header.columns:
+        header = read_header(names, columns, file.form.columns, where, text.likely_row)
     customers = _customers(islice(text.rows(), 1, SAMPLE), header, columns)
     documents = not numbers_of_their_own(customers)
     notes = tuple(_not_needed(header))
     bom = file.survey.head.startswith(codecs.BOM_UTF8)
     facts = Dialect(
-        "csv", header.columns, {}, text.encoding, text.delimiter, notes=notes, plain=plain, bom=bom
+        "csv",
+        header.columns,
+        {},
+        text.encoding,
+        text.delimiter,
+        header=said_row(file.form),
+        notes=notes,
+        plain=plain,
+        bom=bom,
     )
     if plain and file.form.decimal != COMMA and _amounts_are_plain(file, text, header):
         proof = PLAIN_FORM if file.form.decimal is None else SAID
@@ -257,23 +269,32 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
                 file=file.name,
             )
         )
-    from bonifiq_async.cli.reading import xls_ods, xlsx  # most files need neither
+    from bonifiq_async.cli.reading.sheets import choice, xls_ods, xlsx  # most files need none of them
 
     room, _ = stack.enter_context(scratch())
     if kind == "xlsx":
-        book: _Workbook = xlsx.opened(stack.enter_context(opened_archive(file.copy)), room)
+        book: choice.Workbook = xlsx.opened(stack.enter_context(opened_archive(file.copy)), room)
     else:
         book = xls_ods.opened(file.copy, room)
-    sheet = _sheet_of(file, book)
-    rows = book.rows(sheet.value)
-    line, first = next(rows, (1, []))
+    sheet = choice.sheet_of(book, file.name, form, columns)
+    rows = choice.rows_from(book, sheet.value, form.header_row)
+    line, first = next(rows)
+    if form.header_row is not None and not first:
+        raise ConfigurationError(no_such_row(file.name, form.header_row))
     place = phrase("sheet {name}", name=printable(sheet.value))
     where = joined((file.name, place, lines(line, line)))
-    header = read_header(_texts(first), columns, form.columns, where)
+
+    def likely() -> int | None:
+        looked_at = islice(book.rows(sheet.value), LOOKED_AT)
+        return likely_header(
+            [(line, choice.texts(cells)) for line, cells in looked_at], columns, form.columns
+        )[1]
+
+    header = read_header(choice.texts(first), columns, form.columns, where, likely)
     numbered: Iterator[RawRow] = ((line, line, cells) for line, cells in rows)
     table, evidence = _tabulated(file, stack, header, numbered, grid=True)
-    notes = (*_other_sheets(book, sheet), *book.notes, *_not_needed(header))
-    facts = Dialect(kind, header.columns, {}, sheet=sheet, notes=notes)
+    notes = (*choice.other_sheets(book, sheet), *book.notes, *_not_needed(header))
+    facts = Dialect(kind, header.columns, {}, sheet=sheet, header=said_row(form), notes=notes)
     names = columns.names
     sample = islice(table.rows(every), SAMPLE)
     customers = [
@@ -283,68 +304,6 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
         for name in columns.documents
     ]
     return _finished(file, facts, evidence, table, documents=not numbers_of_their_own(customers))
-
-
-def _texts(cells: Sequence[Cell]) -> list[str]:
-    return [
-        cell if isinstance(cell, str) else "" if isinstance(cell, Bad) else text_of_number(cell) or ""
-        for cell in cells
-    ]
-
-
-def _sheet_of(file: _File, book: _Workbook) -> Fact:
-    """Return the sheet to read: the one that was said, or the only one that may be meant."""
-    form, columns, names = file.form, file.adapter.columns, [sheet.name for sheet in book.sheets]
-    listed = joined(map(printable, names))
-    if form.sheet is not None:
-        if form.sheet in names:
-            return Fact(form.sheet, SAID)
-        if form.sheet.isascii() and form.sheet.isdigit() and 0 < int(form.sheet) <= len(names):
-            return Fact(names[int(form.sheet) - 1], SAID)
-        raise ConfigurationError(
-            phrase(
-                "{file} has no sheet {name}; there are {names}.",
-                file=file.name,
-                name=printable(form.sheet),
-                names=listed,
-            )
-        )
-    seen = [sheet.name for sheet in book.sheets if not sheet.hidden]
-    if len(seen) == 1:
-        hidden = len(names) > 1
-        return Fact(
-            seen[0], phrase("the only sheet that is not hidden") if hidden else phrase("the only sheet")
-        )
-    fits = []
-    for name in seen:
-        _, first = next(book.rows(name), (1, []))
-        header = header_of(_texts(first), columns, form.columns)
-        if isinstance(header, Header) and not missing(header, columns):
-            fits.append(name)
-    if len(fits) == 1:
-        return Fact(fits[0], phrase("the only sheet with the columns that are needed"))
-    how_many = phrase("several sheets") if fits else phrase("no sheet")
-    raise ConfigurationError(
-        phrase(
-            "{file} has {sheets} with the columns that are needed. Say which sheet to read with --sheet: "
-            "{names}. Nothing was sent.",
-            file=file.name,
-            sheets=how_many,
-            names=listed,
-        )
-    )
-
-
-def _other_sheets(book: _Workbook, sheet: Fact) -> Iterator[str]:
-    for hidden in (False, True):
-        names = [each.name for each in book.sheets if each.hidden is hidden and each.name != sheet.value]
-        listed = joined(map(printable, names))
-        if names and hidden:
-            yield phrase("hidden sheets that are not read: {names}", names=listed)
-        elif names:
-            yield phrase("sheets that are not read: {names}", names=listed)
-    if any(each.hidden for each in book.sheets if each.name == sheet.value):
-        yield phrase("the sheet that is read is hidden")
 
 
 # Both.

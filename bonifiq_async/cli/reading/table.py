@@ -21,8 +21,8 @@ from bonifiq_async.cli.files.unfit import broken, too_wide
 from bonifiq_async.cli.language.packing import packed, unpacked
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
-from bonifiq_async.cli.reading.cells import Bad, Cell
 from bonifiq_async.cli.reading.headers import Header
+from bonifiq_async.cli.reading.sheets.cells import Bad, Cell
 
 RawRow = tuple[int, int, Sequence[Cell]]
 """First line, last line and cells of a row of a file."""

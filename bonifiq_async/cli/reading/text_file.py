@@ -1,6 +1,7 @@
 """CSV as programs and spreadsheets write it: its encoding, its delimiter, its rows."""
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -14,7 +15,7 @@ from bonifiq_async.cli.adapter import Columns
 from bonifiq_async.cli.files.unfit import not_csv
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import DELIMITERS, Fact, FormOptions
-from bonifiq_async.cli.reading.headers import SAID, header_of, missing
+from bonifiq_async.cli.reading.headers import LOOKED_AT, SAID, header_of, likely_header, missing
 
 MOST_IN_LINE = 1 << 20
 """Bytes without the end of a line: each row of a spreadsheet or a program ends long before."""
@@ -79,7 +80,8 @@ def encoding_of(survey: Survey, form: FormOptions) -> Fact | None:
 class CsvText:
     """The text of a CSV file: where it is, what it is called, how it is encoded and separated.
 
-    `skipped` says that its first line is `sep=;`, which a spreadsheet does not show.
+    `skipped` says that its first line is `sep=;`, which a spreadsheet does not show. Its header is in
+    the line that was said in `form`, else in the first one; `head` is its beginning.
     """
 
     path: Path
@@ -87,6 +89,18 @@ class CsvText:
     encoding: Fact
     delimiter: Fact
     skipped: bool
+    form: FormOptions
+    columns: Columns
+    head: str = field(repr=False)
+
+    def likely_row(self) -> int | None:
+        """Return the line that is most likely the header; None where it is the first one, or none."""
+        said = self.form.delimiter
+        tried = [said] if said is not None else [self.delimiter.value] if self.skipped else DELIMITERS
+        found = [
+            likely_header(_first_rows(self.head, each), self.columns, self.form.columns) for each in tried
+        ]
+        return max(found, key=lambda each: each[0])[1]
 
     def rows(self) -> Iterator[tuple[int, int, list[str]]]:
         """Yield first line, last line and cells of each row, the header first.
@@ -101,7 +115,8 @@ class CsvText:
                     next(text, None)
                 reader = csv.reader(text, delimiter=self.delimiter.value, strict=True)
                 for cells in reader:
-                    yield line, reader.line_num, cells
+                    if line >= (self.form.header_row or 1):
+                        yield line, reader.line_num, cells
                     line = reader.line_num + 1
             except csv.Error as error:
                 raise ConfigurationError(not_csv(self.name, line, error)) from None
@@ -131,25 +146,34 @@ def text_of(path: Path, name: str, survey: Survey, form: FormOptions, columns: C
         delimiter = Fact(first[1], phrase("its first line says so"))
     else:
         delimiter = _delimiter_of(head, form, columns)
-    return CsvText(path, name, encoding, delimiter, first is not None)
+    head = head if first is None else head[first.end() :]
+    return CsvText(path, name, encoding, delimiter, first is not None, form, columns, head)
 
 
 def _delimiter_of(head: str, form: FormOptions, columns: Columns) -> Fact:
     """Return what separates the cells: that by which the header has the columns that are needed."""
     fits = []
     for delimiter in DELIMITERS:
-        cells = _first_row(head, delimiter)
+        cells = _row(head, delimiter, form.header_row or 1)
         header = header_of(cells, columns, form.columns)
         if not isinstance(header, str) and not missing(header, columns):
             fits.append(delimiter)
     if len(fits) == 1:
         return Fact(fits[0], phrase("by it, the header has the columns that are needed"))
-    widest = max(DELIMITERS, key=lambda each: len(_first_row(head, each)))
+    widest = max(DELIMITERS, key=lambda each: len(_row(head, each, form.header_row or 1)))
     return Fact(widest, phrase("it separates most in the header"))
 
 
-def _first_row(head: str, delimiter: str) -> Sequence[str]:
-    try:
-        return next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return []
+def _first_rows(head: str, delimiter: str, most: int = LOOKED_AT) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the rows that begin within so many lines, each with that line."""
+    line, reader = 1, csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    with contextlib.suppress(csv.Error):
+        for cells in reader:
+            if line > most:
+                return
+            yield line, cells
+            line = reader.line_num + 1
+
+
+def _row(head: str, delimiter: str, line: int) -> Sequence[str]:
+    return next((cells for at, cells in _first_rows(head, delimiter, line) if at == line), [])

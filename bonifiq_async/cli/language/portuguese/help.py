@@ -94,6 +94,7 @@ TEMPLATES: Mapping[str, Template] = {
     "The decimal mark of amounts: , or . Default: what the amounts prove.": (
         "O separador decimal dos valores: , ou . Padrão: o que os valores provam."
     ),
+    "The line of the header. Default: the first; none is guessed.": "A linha do cabeçalho. Padrão: a primeira; nenhuma é adivinhada.",
     "The sheet of a spreadsheet, by name or number.": "A planilha do arquivo, por nome ou número.",
     "Which column is what; may be given again.": "Qual coluna é o quê; pode ser repetida.",
     "What --save-profile kept of these, where none is given.": (

@@ -16,7 +16,7 @@ import msgspec
 from attrs import frozen
 
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
+from bonifiq_async.cli.reading.sheets.cells import Bad, Cell, NotRead, Sheet, SheetRow
 
 MOST_MEMORY = 2 << 30
 """Bytes that the reading process may take. The largest sheet of an .xls file takes a tenth."""

@@ -17,8 +17,8 @@ import msgspec
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.cli.reading.cells import Bad, Cell, NotRead, Sheet, SheetRow
-from bonifiq_async.cli.reading.office_parts import elements_of, open_part, parse_names
+from bonifiq_async.cli.reading.sheets.cells import Bad, Cell, NotRead, Sheet, SheetRow
+from bonifiq_async.cli.reading.sheets.office_parts import elements_of, open_part, parse_names
 
 PAGE = 64
 """Shared texts that are read together: most sheets ask for them in their order."""
@@ -30,6 +30,7 @@ MOST_IN_ROW = 1 << 24
 MOST_PIECES = 1_000
 """Pieces of text, of up to 64 KB each, that one cell may have; Excel's have 32,767 characters."""
 SHOWN_MERGED = 3
+SHOWN_COLUMNS = 20
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 18_278
 _DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 """Built-in number formats that show dates and times (18.8.30)."""
@@ -166,6 +167,7 @@ class _SheetReader:
     _hides: bool = False
     _hidden: int = 0
     _merged: list[str] = field(factory=list)
+    _columns: list[str] = field(factory=list)
     _known: dict[str, str | None] = field(factory=dict)
     _c: str = ""
     _v: str = ""
@@ -178,8 +180,15 @@ class _SheetReader:
         if self._hidden:
             found.append(
                 phrase(
-                    "rows that are hidden, as by a filter, and are read nevertheless: {count:,}",
+                    "rows that are hidden, as by a filter, and are applied like the others: {count:,}",
                     count=self._hidden,
+                )
+            )
+        if self._columns:
+            found.append(
+                phrase(
+                    "columns that are hidden, and are read like the others: {columns}",
+                    columns=joined(self._columns),
                 )
             )
         if self._merged:
@@ -215,6 +224,9 @@ class _SheetReader:
             self.pieces.clear()
             self._line, self._at, self._size, self._row = line, -1, 0, []
             self._hides = attributes.get("hidden") in ("1", "true")
+        elif name == "col" and attributes.get("hidden") in ("1", "true"):
+            if len(self._columns) < SHOWN_COLUMNS:
+                self._columns.append(_columns(attributes.get("min", ""), attributes.get("max", "")))
         elif name == "mergeCell" and len(self._merged) < SHOWN_MERGED:
             self._merged.append(attributes.get("ref", "")[:40])
 
@@ -298,6 +310,20 @@ def _number(letters: str) -> int:
     for letter in letters:
         at = at * 26 + ord(letter) - 64
     return at - 1
+
+
+def _columns(first: str, last: str) -> str:
+    """Return the letters of hidden columns: `C`, or `C:F` for several."""
+    names = [_letters(min(_whole(each), MOST_COLUMNS)) for each in (first, last)]
+    return names[0] if first == last else ":".join(names)
+
+
+def _letters(number: int) -> str:
+    letters = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
 
 
 def _unescaped(text: str) -> Cell:

@@ -8,7 +8,7 @@ from typing import IO
 from xml.parsers import expat
 
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.cli.reading.cells import NotRead
+from bonifiq_async.cli.reading.sheets.cells import NotRead
 
 CHUNK = 1 << 16
 MOST_BYTES = 8 << 30
