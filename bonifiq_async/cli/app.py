@@ -285,6 +285,7 @@ def settle(
     ] = False,
     out: Out = None,
     yes: Yes = False,
+    confirm_above: ConfirmAbove = None,
     accept_used_keys: AcceptUsedKeys = False,
     as_json: AsJson = False,
 ) -> None:
@@ -298,7 +299,7 @@ def settle(
         command.settle(
             ledger,
             command.WordOptions(key, None if word is None else word is Word.applied, note, operation),
-            command.RepeatOptions(out, yes, accept_used_keys, as_json),
+            command.RepeatOptions(out, yes, confirm_above, accept_used_keys, as_json),
             all_by_repeating=all_by_repeating,
             without_log=without_log,
         )

@@ -26,6 +26,7 @@ from bonifiq_async.cli.terminal.confirmation import (
     to_send,
 )
 from bonifiq_async.ledger.account import account_text
+from bonifiq_async.sandbox import FaultScript
 
 BONIFIQ, RABA7NI = adapter_for("bonifiq"), adapter_for("raba7ni")
 ACCOUNT = ("bonifiq", account_text("API token", "0f3a", "https://example.com"))
@@ -187,3 +188,15 @@ def test_a_dry_run_counts_what_the_ledger_has(console: Console, sandbox) -> None
     ended = console("apply", "large.csv", "--yes", "--confirm-above", "99", sandbox=server)
     assert ended.code == Exit.USAGE and "R$ 100.00 added is above --confirm-above" in ended.err
     assert server.books.requests == 3
+
+
+def test_what_is_sent_again_is_asked_for_as_what_is_sent_first(console: Console, sandbox) -> None:
+    """Its sum is typed, also with --yes; without a terminal nothing is sent."""
+    server = sandbox(faults=FaultScript(["html-before"]))
+    console.write("changes.csv", HEADER, "c,100,r,o")
+    assert console("apply", "changes.csv", "--yes", sandbox=server).code == Exit.UNKNOWN
+    again = ("settle", "changes.csv.ledger", "--all-by-repeating", "--yes", "--confirm-above")
+    ended = console(*again, "99", sandbox=server)
+    assert (ended.code, server.books.requests) == (Exit.USAGE, 1)
+    assert "R$ 100.00 added is above --confirm-above" in ended.err
+    assert (console(*again, "100", sandbox=server).code, server.books.requests) == (Exit.DONE, 2)

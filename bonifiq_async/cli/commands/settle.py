@@ -13,7 +13,7 @@ from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
-from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed
+from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
 from bonifiq_async.cli.terminal.dialogue import concluded
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
@@ -45,6 +45,7 @@ class RepeatOptions:
 
     out: Path | None
     yes: bool
+    confirm_above: str | None
     accept_used_keys: bool
     as_json: bool
 
@@ -82,6 +83,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
     flow, adapter = FlowControl(give_up_at_start=AT_START), adapter_in(ledger)
     make_client = client_from_env(adapter, flow.max_in_flight)
+    consent = Consent(options.yes, above=threshold(options.confirm_above, adapter))
     with in_doubt(ledger, adapter) as found:
         _tell_what_is_left(found, adapter)
         if found.plan is None:
@@ -91,7 +93,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
             return Exit.DONE
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
-        confirmed(found.plan, Destination(make_client(None).account, ledger), Consent(options.yes))
+        confirmed(found.plan, Destination(make_client(None).account, ledger), consent)
         ending = send(found.plan, Settings(flow, options.out, ledger=ledger, settles=True), make_client)
     code = concluded(
         ending,
