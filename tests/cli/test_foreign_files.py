@@ -1,5 +1,6 @@
 """Files as users have them: each is read exactly, or refused with its reason, and shown as understood."""
 
+import gc
 import json
 import re
 import tracemalloc
@@ -82,6 +83,7 @@ def test_memory_does_not_grow_with_a_sheet(tmp_path, monkeypatch, limit, most):
         path = tmp_path / f"{rows}.xlsx"
         path.write_bytes(xlsx(*lines, shared=texts))
         del texts, lines
+        gc.collect()
         tracemalloc.start()
         with opened(str(path), None, adapter_for()) as source:
             assert sum(not isinstance(each, Problem) for each in source.rows()) == rows

@@ -153,21 +153,36 @@ def _zip(**parts: str) -> bytes:
 OFFICE_NAMES = "urn:oasis:names:tc:opendocument:xmlns"
 
 
-def _ods(amount: str) -> bytes:
-    """Return an .ods file of a sheet whose one amount is given."""
+def _ods(
+    amount: str,
+    *,
+    customer: str = "c2",
+    beside: str = "",
+    row: str = "",
+    column: str = "",
+    cell: str = "",
+    shown: str = "",
+) -> bytes:
+    """Return an .ods file of a sheet whose one amount is given.
+
+    `customer` and what is `beside` it are XML; `row`, `column` and `cell` are attributes, `shown` a text of the amount.
+    """
 
     def text_cell(value: str) -> str:
         return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
 
-    def line(*cells: str) -> str:
-        return f"<table:table-row>{''.join(cells)}</table:table-row>"
+    def line(*cells: str, attributes: str = "") -> str:
+        return f"<table:table-row {attributes}>{''.join(cells)}</table:table-row>"
 
     names = "".join(f' xmlns:{each}="{OFFICE_NAMES}:{each}:1.0"' for each in ("office", "table", "text"))
     rows = line(*map(text_cell, ("cliente", "valor", "motivo", "pedido"))) + line(
-        text_cell("c2"),
-        f'<table:table-cell office:value-type="float" office:value="{amount}"/>',
+        f'<table:table-cell office:value-type="string">{beside}<text:p>{customer}</text:p></table:table-cell>',
+        f'<table:table-cell office:value-type="float" office:value="{amount}" {cell}><text:p>{shown}</text:p>'
+        "</table:table-cell>",
         *map(text_cell, ("r", "o2")),
+        attributes=row,
     )
+    rows = f"<table:table-column table:number-columns-repeated='2' {column}/>{rows}"
     return _zip(
         **{
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
@@ -599,6 +614,41 @@ SHEETS: Mapping[str, Case] = {
         refused="is missing",
     ),
     "number.ods": Case(_ods("7.5"), _read("7.5")),
+    "marks.ods": Case(
+        _ods("7.5", customer="a<text:tab/>b<text:s text:c='2'/>c<text:line-break/>d"),
+        problems=["line 2: the cell under customer_id has a line break"],
+    ),
+    "tab.ods": Case(_ods("7.5", customer="a<text:tab/>b"), problems=["customer_id has a control character"]),
+    "blanks.ods": Case(
+        _ods("7.5", customer="a<text:s text:c='2'/>b <text:span>c</text:span>"),
+        [(2, "a  b c", "7.5", "ADD-a  b c-7.5-o2")],
+    ),
+    "comment.ods": Case(
+        _ods("7.5", customer="c2", beside="<office:annotation><text:p>seen</text:p></office:annotation>"),
+        _read("7.5"),
+    ),
+    "hidden.ods": Case(
+        _ods("7.5", row="table:visibility='filter'", column="table:visibility='collapse'"),
+        _read("7.5"),
+        notes=[
+            "rows that are hidden, as by a filter, and are applied like the others: 1",
+            "columns that are hidden, and are read like the others: A:B",
+        ],
+    ),
+    "repeated.ods": Case(
+        _ods("7.5", row="table:number-rows-repeated='2'"),
+        [(line, "c2", "7.5", "ADD-c2-7.5-o2") for line in (2, 3)],
+    ),
+    "error-of-another.ods": Case(
+        _ods("0", cell="table:formula='of:=1/0'", shown="#DIV/0!"),
+        problems=["line 2: value is an error, '#DIV/0!'"],
+    ),
+    "rows-without-end.ods": Case(
+        _ods("7.5", row="table:number-rows-repeated='9999999'"), refused="larger than any spreadsheet's"
+    ),
+    "no-count.ods": Case(
+        _ods("7.5", row="table:number-rows-repeated='x'"), refused="a part of it is damaged"
+    ),
     **{
         f"{each}.ods": Case(_ods(each), problems=["line 2: value is no number; write it as an amount"])
         for each in ("NaN", "inf", "1e400")
@@ -653,6 +703,30 @@ OFFICES: Mapping[str, Case] = {
         OFFICE, [(2, "ana", "2000", "ADD-ana-2000-o1"), (3, "bia", "1234", "ADD-bia-1234-o2")]
     ),
     "milhares.csv": Case(OFFICE, refused="value '2.000' is R$ 2,000.00 with a decimal comma"),
+    **{
+        name: Case(
+            OFFICE,
+            [(4, "caio", "5", "ADD-caio-5-o3")],
+            ["line 2: value is an error, '#DIV/0!'", "line 3: reference is an error, '#N/A'"],
+        )
+        for name in ("erros.xlsx", "erros.ods")
+    },
+    "errado.ods": Case(
+        OFFICE,
+        [
+            (6, "ana", "0.3", "ADD-ana-0.3-o5"),
+            (8, "2998224725", "5", "ADD-2998224725-5-o7"),
+            (10, "bia", "5", "ADD-bia-5-o9"),
+        ],
+        [
+            *(
+                "line 2: value is a date or a time",
+                "line 3: value is true or false",
+                "line 4: value is a percentage, '50%'",
+            ),
+            *("line 5: value is '10.505'; an amount has 2", LOST, "line 9: reference is a date or a time"),
+        ],
+    ),
     "errado.xlsx": Case(
         OFFICE,
         [
@@ -669,19 +743,12 @@ OFFICES: Mapping[str, Case] = {
             *("line 5: value is '10.505'; an amount has 2", LOST, "line 9: reference is a date"),
         ],
     ),
-    "erros.xlsx": Case(
+    "erros.xls": Case(
         OFFICE,
         [(4, "caio", "5", "ADD-caio-5-o3")],
-        ["line 2: value is an error, '#DIV/0!'", "line 3: reference is an error, '#N/A'"],
+        ["line 2: value is empty", "line 3: give exactly one of"],
+        notes=["in .xls it cannot be seen whether a row is hidden"],
     ),
-    **{
-        f"erros.{kind}": Case(
-            OFFICE,
-            [(4, "caio", "5", "ADD-caio-5-o3")],
-            ["line 2: value is empty", "line 3: give exactly one of"],
-        )
-        for kind in ("xls", "ods")
-    },
 }
 SAID = {
     "duas.xlsx": ({"sheet": "Campanha 2"}, CAMPAIGN),

@@ -5,6 +5,7 @@ dialect       how a file is understood: the delimiters and marks that are known,
 headers       which column is what
 opening       a file is copied, and its form is found
 profiles      what options said of a file, kept for the next one
+sheets/       spreadsheets: which sheet is read, and its rows
 table         a file of whatever form as a table on disk
 text_file     CSV: its encoding, its delimiter, its rows
 """

@@ -188,19 +188,9 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
                 line=undecodable_line(file.path),
             )
         )
-    row = file.form.header_row
-    first, last, names = next(text.rows(), (0, 0, []))
-    if row is not None and (first != row or not names):
-        raise ConfigurationError(no_such_row(file.name, row))
-    if not names:
-        blank = file.survey.head.strip()
-        raise ConfigurationError(blank_above(file.name, text.likely_row()) if blank else empty(file.name))
-    where = joined((file.name, lines(first, first)))
-    if last > first:
-        raise ConfigurationError(broken_header(file.name, first, last))
-    plain = (
-        text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped and row is None
-    )
+    names, where = _header_cells(file, text)
+    plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
+    plain = plain and file.form.header_row is None
     header = header_of(names, columns, file.form.columns)
     plain = plain and isinstance(header, Header) and header.plain
     if not isinstance(header, Header) or not plain or not header.columns:
@@ -237,6 +227,20 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     return _finished(file, facts, evidence, table, documents)
 
 
+def _header_cells(file: _File, text: CsvText) -> tuple[Sequence[str], str]:
+    """Return the cells of the header, and where it stands. Raises `ConfigurationError` where it is none."""
+    row = file.form.header_row
+    first, last, names = next(text.rows(), (0, 0, []))
+    if row is not None and (first != row or not names):
+        raise ConfigurationError(no_such_row(file.name, row))
+    if not names:
+        blank = file.survey.head.strip()
+        raise ConfigurationError(blank_above(file.name, text.likely_row()) if blank else empty(file.name))
+    if last > first:
+        raise ConfigurationError(broken_header(file.name, first, last))
+    return names, joined((file.name, lines(first, first)))
+
+
 def _amounts_are_plain(file: _File, text: CsvText, header: Header) -> bool:
     """Return whether every amount has the plain form, or none at all; most files need no look to know it."""
     amounts = [column.at for column in header.columns if column.name in file.adapter.columns.amounts]
@@ -269,13 +273,15 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
                 file=file.name,
             )
         )
-    from bonifiq_async.cli.reading.sheets import choice, xls_ods, xlsx  # most files need none of them
+    from bonifiq_async.cli.reading.sheets import choice, ods, xls, xlsx  # most files need none of them
 
     room, _ = stack.enter_context(scratch())
     if kind == "xlsx":
         book: choice.Workbook = xlsx.opened(stack.enter_context(opened_archive(file.copy)), room)
+    elif kind == "ods":
+        book = ods.opened(stack.enter_context(opened_archive(file.copy)))
     else:
-        book = xls_ods.opened(file.copy, room)
+        book = xls.opened(file.copy, room)
     sheet = choice.sheet_of(book, file.name, form, columns)
     rows = choice.rows_from(book, sheet.value, form.header_row)
     line, first = next(rows)

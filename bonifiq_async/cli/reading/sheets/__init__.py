@@ -3,6 +3,7 @@
 cells         what a cell of a spreadsheet is, whatever kind of file it stands in
 choice        which sheet is read, and what a person should know of the others
 office_parts  XML in the archive of a file, read piece by piece
-xls_ods       .xls and .ods, read in a process of its own
+ods           .ods, row by row
+xls           .xls, read in a process of its own
 xlsx          .xlsx, row by row
 """

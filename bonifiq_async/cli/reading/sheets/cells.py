@@ -1,8 +1,11 @@
 """What a cell of a spreadsheet is, whatever kind of file it stands in."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from attrs import frozen
+
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 
 
 class NotRead(Exception):
@@ -30,3 +33,24 @@ class Sheet:
 
     name: str
     hidden: bool = False
+
+
+def letters(number: int) -> str:
+    """Return how a column is called, counted from 1: 28 is AB."""
+    name = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+def hidden_rows(count: int) -> Phrase:
+    """Say that rows are hidden, and what that means for them."""
+    return phrase(
+        "rows that are hidden, as by a filter, and are applied like the others: {count:,}", count=count
+    )
+
+
+def hidden_columns(names: Sequence[str]) -> Phrase:
+    """Say the same of columns."""
+    return phrase("columns that are hidden, and are read like the others: {columns}", columns=joined(names))

@@ -1,6 +1,6 @@
 """Sheets of an .xlsx file, row by row: memory does not grow with the sheet, nor with its texts.
 
-python-calamine, which reads the other spreadsheets, holds a whole sheet, reserves memory for every cell
+python-calamine, which reads .xls, holds a whole sheet, reserves memory for every cell
 between the first and the last, and has an error's cell as empty. The form
 is that of ECMA-376, part 1, chapter 18. Nothing in a file makes memory grow without end.
 """
@@ -17,7 +17,16 @@ import msgspec
 from attrs import define, field, frozen
 
 from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.cli.reading.sheets.cells import Bad, Cell, NotRead, Sheet, SheetRow
+from bonifiq_async.cli.reading.sheets.cells import (
+    Bad,
+    Cell,
+    NotRead,
+    Sheet,
+    SheetRow,
+    hidden_columns,
+    hidden_rows,
+    letters,
+)
 from bonifiq_async.cli.reading.sheets.office_parts import elements_of, open_part, parse_names
 
 PAGE = 64
@@ -178,19 +187,9 @@ class _SheetReader:
         """Return what a person should know of the rows, once they are read."""
         found = list[str]()
         if self._hidden:
-            found.append(
-                phrase(
-                    "rows that are hidden, as by a filter, and are applied like the others: {count:,}",
-                    count=self._hidden,
-                )
-            )
+            found.append(hidden_rows(self._hidden))
         if self._columns:
-            found.append(
-                phrase(
-                    "columns that are hidden, and are read like the others: {columns}",
-                    columns=joined(self._columns),
-                )
-            )
+            found.append(hidden_columns(self._columns))
         if self._merged:
             found.append(
                 phrase(
@@ -314,16 +313,8 @@ def _number(letters: str) -> int:
 
 def _columns(first: str, last: str) -> str:
     """Return the letters of hidden columns: `C`, or `C:F` for several."""
-    names = [_letters(min(_whole(each), MOST_COLUMNS)) for each in (first, last)]
-    return names[0] if first == last else ":".join(names)
-
-
-def _letters(number: int) -> str:
-    letters = ""
-    while number > 0:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+    names = [letters(min(_whole(each), MOST_COLUMNS)) for each in (first, last)]
+    return ":".join(dict.fromkeys(names))
 
 
 def _unescaped(text: str) -> Cell:

@@ -1,4 +1,4 @@
-"""Sheets of .xls and .ods files, read by python-calamine in a process of its own.
+"""Sheets of .xls files, read by python-calamine in a process of its own.
 
 It reserves memory for every cell between the first and the last, so that a small file may ask for more than
 there is, which ends its process. A formula that shows an error is an empty cell there.
@@ -26,13 +26,18 @@ _rows = msgspec.json.Decoder(_Row)
 
 
 @frozen
-class OtherWorkbook:
+class XlsWorkbook:
     """A spreadsheet that was read: its sheets, and where their rows are."""
 
     sheets: tuple[Sheet, ...]
     _begin: tuple[int, ...]
     _file: IO[bytes]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (
+        phrase(
+            "in .xls it cannot be seen whether a row is hidden (it is applied), nor whether 0.5 is shown as "
+            "50 %: save it as .xlsx to have both told"
+        ),
+    )
 
     def rows(self, sheet: str) -> Iterator[SheetRow]:
         """Yield the rows of a sheet that have cells, each with its number."""
@@ -44,7 +49,7 @@ class OtherWorkbook:
             yield _rows.decode(line)
 
 
-def opened(original: IO[bytes], scratch: IO[bytes]) -> OtherWorkbook:
+def opened(original: IO[bytes], scratch: IO[bytes]) -> XlsWorkbook:
     """Return the workbook in a file; its rows are kept in `scratch`. Raises `NotRead`."""
     original.seek(0)
     scratch.flush()
@@ -69,7 +74,7 @@ def opened(original: IO[bytes], scratch: IO[bytes]) -> OtherWorkbook:
         begin.append(scratch.tell())
         while scratch.readline() not in (b"\n", b""):
             pass
-    return OtherWorkbook(tuple(sheets), tuple(begin), scratch)
+    return XlsWorkbook(tuple(sheets), tuple(begin), scratch)
 
 
 def _cell(value: object) -> Cell:
