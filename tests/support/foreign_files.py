@@ -410,25 +410,27 @@ TEXTS: Mapping[str, Case] = {
     "title-and-map.csv": Case(
         _text("Campanha", "Quem;Valor;Motivo;Pedido", "c3;7,00;r;o3"),
         refused="line 2 looks like it: say --header-row 2",
-        told={"maps": ("Quem=customer_id",)},
+        options={"maps": ("Quem=customer_id",)},
     ),
     "title-said.csv": Case(
-        _text(*TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], told={"header_row": 4}
+        _text(*TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], options={"header_row": 4}
     ),
     "title-said-plain.csv": Case(
-        _text("Campaign", PLAIN, "c3,1.50,r,o3"), [(3, "c3", "1.50", "ADD-c3-1.5-o3")], told={"header_row": 2}
+        _text("Campaign", PLAIN, "c3,1.50,r,o3"),
+        [(3, "c3", "1.50", "ADD-c3-1.5-o3")],
+        options={"header_row": 2},
     ),
     "title-said-sep.csv": Case(
-        _text("sep=;", *TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], told={"header_row": 4}
+        _text("sep=;", *TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], options={"header_row": 4}
     ),
-    "no-such-row.csv": Case(_text(*ONE_BR), refused="nothing begins in line 9", told={"header_row": 9}),
+    "no-such-row.csv": Case(_text(*ONE_BR), refused="nothing begins in line 9", options={"header_row": 9}),
     "blank-row-said.csv": Case(
-        _text(*TITLE, *ONE_BR), refused="nothing begins in line 2", told={"header_row": 2}
+        _text(*TITLE, *ONE_BR), refused="nothing begins in line 2", options={"header_row": 2}
     ),
     "not-the-header.csv": Case(
         _text(*TITLE, *ONE_BR),
         refused="line 5 is not the header, and line 4 looks like it",
-        told={"header_row": 5},
+        options={"header_row": 5},
     ),
     "title.xlsx": Case(
         xlsx(TITLE_ROW, HEAD_3, row(4, number(4, "7")), head=""),
@@ -437,10 +439,10 @@ TEXTS: Mapping[str, Case] = {
     "title-said.xlsx": Case(
         xlsx(TITLE_ROW, HEAD_3, row(4, number(4, "7")), head=""),
         [(4, "c4", "7", "ADD-c4-7-o4")],
-        told={"header_row": 3},
+        options={"header_row": 3},
     ),
     "no-such-row.xlsx": Case(
-        xlsx(TITLE_ROW, HEAD_3, head=""), refused="nothing begins in line 2", told={"header_row": 2}
+        xlsx(TITLE_ROW, HEAD_3, head=""), refused="nothing begins in line 2", options={"header_row": 2}
     ),
     "hidden-columns.xlsx": Case(
         xlsx(

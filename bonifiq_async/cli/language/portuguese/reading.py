@@ -37,7 +37,7 @@ TEMPLATES: Mapping[str, Template] = {
     "the sheet that is read is hidden": "a planilha lida está oculta",
     "columns that are not needed: {names}": "colunas que não são necessárias: {names}",
     "rows that are hidden, as by a filter, and are applied like the others: {count:,}": "linhas ocultas, como por um filtro, aplicadas como as outras: {count:,}",
-    "in .xls it cannot be seen whether a row is hidden (it is applied), nor whether 0.5 is shown as 50 %: save it as .xlsx to have both told": "em .xls não se vê se uma linha está oculta (ela é aplicada), nem se 0,5 aparece como 50 %: salve-o como .xlsx para que ambos sejam informados",
+    "in .xls it cannot be seen whether a row is hidden (it is applied), nor whether 0.5 is shown as 50 %: save it as .xlsx to have both shown": "em .xls não se vê se uma linha está oculta (ela é aplicada), nem se 0,5 aparece como 50 %: salve-o como .xlsx para que ambos sejam informados",
     "columns that are hidden, and are read like the others: {columns}": "colunas ocultas, lidas como as outras: {columns}",
     "merged cells, of which the first alone has a value: {cells}": "células mescladas, das quais só a primeira tem valor: {cells}",
     # Options.

@@ -67,7 +67,7 @@ class OdsWorkbook:
 
     def rows(self, sheet: str) -> Iterator[SheetRow]:
         """Yield the rows of a sheet that have cells, each with its number. Raises `NotRead`."""
-        reader = _SheetReader(sheet)
+        reader = _OdsReader(sheet)
         with open_part(self.archive, PART) as part:
             for _ in parse_names(part, reader.start, reader.end, reader.put_text):
                 if len(reader.pieces) > MOST_PIECES:
@@ -79,7 +79,7 @@ class OdsWorkbook:
 
 
 @define
-class _SheetReader:
+class _OdsReader:
     """Makes rows of a sheet's elements; those that are whole stand in `rows`, with how often each counts."""
 
     _sheet: str

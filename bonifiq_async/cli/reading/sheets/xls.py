@@ -35,7 +35,7 @@ class XlsWorkbook:
     notes: tuple[str, ...] = (
         phrase(
             "in .xls it cannot be seen whether a row is hidden (it is applied), nor whether 0.5 is shown as "
-            "50 %: save it as .xlsx to have both told"
+            "50 %: save it as .xlsx to have both shown"
         ),
     )
 
