@@ -1,6 +1,7 @@
 """The texts of the command: each has its Portuguese with the same fields, and none bypasses the catalogue."""
 
 import ast
+import functools
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,12 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
             yield ast.unparse(node.func).rpartition(".")[2], node
 
 
-def phrases() -> Iterator[Said]:
+@functools.cache
+def phrases() -> tuple[Said, ...]:
+    return tuple(_phrases())
+
+
+def _phrases() -> Iterator[Said]:
     for name, tree in TREES_OF_COMMANDS.items():
         for function, call in calls(tree):
             if function not in ("phrase", "rephrased") or name in (
@@ -55,9 +61,6 @@ def phrases() -> Iterator[Said]:
             texts = [str(each.value) for each in templates if isinstance(each, ast.Constant)]
             names = frozenset(each.arg or "" for each in call.keywords)
             yield Said(where, texts[0], texts[1] if len(texts) > 1 else None, names)
-
-
-PHRASES = list(phrases())
 
 
 def helps() -> Iterator[str]:
@@ -84,7 +87,7 @@ def has_words(text: str) -> bool:
 
 def wanted() -> Mapping[str, str]:
     """Return what needs a translation: a template, and where it is said."""
-    return {each.template: each.where for each in PHRASES if has_words(each.template)} | dict.fromkeys(
+    return {each.template: each.where for each in phrases() if has_words(each.template)} | dict.fromkeys(
         helps(), "help"
     )
 
@@ -94,14 +97,14 @@ def test_every_text_has_its_portuguese() -> None:
 
 
 def test_no_portuguese_is_unused() -> None:
-    known = {each.template for each in PHRASES} | set(helps())
+    known = {each.template for each in phrases()} | set(helps())
     assert [text for text in PORTUGUESE.templates if text not in known] == []
     assert sum(map(len, PARTS)) == len(PORTUGUESE.templates), "some text stands in two parts"
 
 
 def test_the_fields_are_the_same() -> None:
     wrong = []
-    for each in PHRASES:
+    for each in phrases():
         said = PORTUGUESE.templates.get(each.template, each.template)
         forms = said if isinstance(said, tuple) else (said,)
         english = [each.template] if each.many is None else [each.template, each.many]
