@@ -238,8 +238,13 @@ def test_an_outcome_has_the_new_columns_after_the_former_ones(console):
             sent, ended = (datetime.fromisoformat(said[name]) for name in ("first_sent", "ended"))
             assert sent.utcoffset() is not None and sent <= ended
         console(*APPLY, "--out", "again.csv", sandbox=sandbox)
+    known = {each["change_key"]: each for each in listed(console)}
     for said in csv.DictReader(Path("again.csv").read_text().splitlines()):
-        assert (said["effect"], said["run"], said["first_sent"]) == ("already_applied", "", "")
+        change = known.pop(said["change_key"])
+        assert (said["effect"], said["run"]) == ("already_applied", "1")  # the run that sent it
+        for name in ("first_sent", "ended"):
+            assert datetime.fromisoformat(said[name]) == datetime.fromisoformat(change[name])
+    assert not known
 
 
 def test_a_file_of_raba7ni_is_listed_too(console):

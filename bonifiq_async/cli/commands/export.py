@@ -18,7 +18,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of, provider_in
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.formulas import guarded
-from bonifiq_async.cli.files.outcome_file import json_line, local_time
+from bonifiq_async.cli.files.outcome_file import json_line, told_of
 from bonifiq_async.cli.files.private_files import scratch
 from bonifiq_async.cli.files.rows import TOGETHER, Format, Problem, Source
 from bonifiq_async.cli.language.library_errors import said
@@ -83,7 +83,7 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
 
     def row(change: Recorded) -> ExportRow:
         references = [adapter.recorded_grounds(change).reference for _ in more]
-        return (*adapter.export_cells(change), *references, *_told(change))
+        return (*adapter.export_cells(change), *references, *told_of(change))
 
     others: Counter[str] = Counter()
 
@@ -126,12 +126,6 @@ def _say_left_out(others: Mapping[str, int]) -> None:
                 count=sum(others.values()),
             )
         )
-
-
-def _told(change: Recorded) -> tuple[object, object, object]:
-    """Return the values under `TOLD`."""
-    ended = None if change.ended is None else local_time(change.ended)
-    return change.last_run, local_time(change.first_sent), ended
 
 
 ExportRow = tuple[object, ...]

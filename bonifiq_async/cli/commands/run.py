@@ -10,7 +10,6 @@ from typing import cast
 from attrs import evolve, field, frozen
 
 from bonifiq_async._model.errors import (
-    AuthenticationError,
     BonifiQError,
     ChangeKeyConflict,
     ConfigurationError,
@@ -22,13 +21,12 @@ from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
-from bonifiq_async._policy.verdict import PROXY_REFUSED
-from bonifiq_async._provider.registry import spec_of
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
 from bonifiq_async.cli.commands.export import told
+from bonifiq_async.cli.examination.against_ledger import applied_under
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import (
@@ -43,13 +41,12 @@ from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
 from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
-from bonifiq_async.cli.terminal.advice import setting_to_look_at
+from bonifiq_async.cli.terminal.advice import tell_why
 from bonifiq_async.cli.terminal.dialogue import interrupts
 from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
-from bonifiq_async.ledger.account import BASE_URL, settings_in
 from bonifiq_async.ledger.protocol import Ledger
 from bonifiq_async.ledger.runs import RunState
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -148,6 +145,8 @@ async def _send(
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
             await _begin_run(ledger, plan, settings, ending)
+            if out is not None:
+                ending.earlier = stack.enter_context(applied_under(settings.ledger, ending.adapter))
             stack.push_async_callback(_end_run, ledger, ending)
             if not settings.settles:
                 say(told(settings.ledger, plan.source.adapter))
@@ -174,7 +173,7 @@ async def _send(
             out = _note(outcome, ending, batch, out)
     ending.summary = batch.summary
     if batch.stopped_by is not None:
-        _tell_why(batch.stopped_by, ending, client, bound=ledger is not None)
+        tell_why(batch.stopped_by, ending, client, bound=ledger is not None)
     return ending
 
 
@@ -201,27 +200,6 @@ async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, endin
 async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
     with contextlib.suppress(LedgerError):  # it is reported already that the ledger takes no more
         await ledger.end_run(ending.by_name)
-
-
-def _tell_why(error: BonifiQError, ending: RunEnding, client: Client, *, bound: bool) -> None:
-    """Say in `ending` what stopped a run, and which setting to look at where nothing was ever applied."""
-    ending.stopped = said(error)
-    ending.refused_credentials = isinstance(error, AuthenticationError)
-    if ending.refused_credentials:
-        proxy = error.status == PROXY_REFUSED
-        why = phrase("the provider does not accept the credentials")
-        if proxy:
-            why = phrase("a proxy asks for credentials")
-        ending.stopped = phrase(
-            "The run was stopped: {why}. The first refusal: {error}", why=why, error=said(error)
-        )
-    elif not ending.summary.applied and not ending.summary.already_applied:
-        ending.advice = setting_to_look_at(
-            error,
-            spec_of(ending.adapter.name).environment,
-            settings_in(client.account[1])[BASE_URL],
-            bound=bound and ending.counts[Effect.UNKNOWN] > 0,
-        )
 
 
 async def keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
@@ -321,8 +299,10 @@ def _note(
 
 def _recorded(outcome: Outcome[object], ending: RunEnding) -> Iterator[OutcomeRecord]:
     """Yield the outcome of a change, and behind it those of the lines that repeat it."""
-    change = cast(FileChange, outcome.change)
-    first = record(ending.adapter, change, outcome, ending.run)
+    change, before = cast(FileChange, outcome.change), None
+    if outcome.effect is Effect.ALREADY_APPLIED and not outcome.attempts and ending.earlier is not None:
+        before = ending.earlier(change.change_key)
+    first = record(ending.adapter, change, outcome, ending.run, before)
     yield first
     if ending.repeated:
         yield from (repetition(first, line) for line in ending.repeated.of(change.line))

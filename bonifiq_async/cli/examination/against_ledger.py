@@ -1,7 +1,10 @@
 """What a ledger knows of the rows of a file: what is applied, with which words, and under another amount."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import cast
 
 from bonifiq_async._model.errors import PayloadError
@@ -10,8 +13,17 @@ from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.ledger.protocol import DONE
-from bonifiq_async.ledger.sqlite.comparison import AppliedChanges
+from bonifiq_async.ledger.sqlite.comparison import AppliedChanges, LedgerFile
 from bonifiq_async.ledger.sqlite.reader import Recorded
+
+
+@contextlib.contextmanager
+def applied_under(ledger: Path, adapter: FileAdapter) -> Iterator[Callable[[str], Recorded | None]]:
+    """Give what returns the change that a ledger has as applied under a key. Raises `ConfigurationError`."""
+    operations = tuple(adapter.repeat_classes)
+    database = sqlite3.connect("", isolation_level=None, uri=True)
+    with contextlib.closing(database), LedgerFile(ledger).beside(database) as applied:
+        yield lambda key: next((each for each in applied.under(key, operations) if each.state in DONE), None)
 
 
 def second_amounts(

@@ -26,6 +26,7 @@ from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.ledger.sqlite.location import make_private
+from bonifiq_async.ledger.sqlite.reader import Recorded
 
 OutcomeRecord = Mapping[str, object]
 
@@ -66,11 +67,15 @@ _USED = "used_elsewhere"
 
 
 def record(
-    adapter: FileAdapter, change: FileChange, outcome: Outcome[object], run: int | None = None
+    adapter: FileAdapter,
+    change: FileChange,
+    outcome: Outcome[object],
+    run: int | None = None,
+    before: Recorded | None = None,
 ) -> OutcomeRecord:
     """Return the outcome of `change` as plain values under `columns`; `run` is the number of the run.
 
-    What was not sent in this run has no times here, and no run: `bonifiq history` has them.
+    What was sent `before` this run has the run and the times that the ledger has of it.
     """
     error, notice, grounds = outcome.error, outcome.notice, adapter.grounds(change)
     said = notice if error is None else error
@@ -89,7 +94,7 @@ def record(
         str(error) if error is not None else None,
         grounds.reason,
         grounds.reference,
-        *_told(outcome.attempts, run),
+        *(_told(outcome.attempts, run) if before is None else told_of(before)),
         None,
     )
     return dict(zip(columns(adapter), values, strict=True))
@@ -99,6 +104,12 @@ def repetition(first: OutcomeRecord, line: int) -> OutcomeRecord:
     """Return the outcome of a line that repeats the `first`: the same, which this one did nothing for."""
     effect = "already_applied" if first["effect"] == "applied" else first["effect"]
     return {**first, "line": line, "effect": effect, "attempts": 0, "repeats": first["line"]}
+
+
+def told_of(change: Recorded) -> tuple[object, object, object]:
+    """Return the values under `TOLD` of a recorded change: the run that claimed it last, and its times."""
+    ended = None if change.ended is None else local_time(change.ended)
+    return change.last_run, local_time(change.first_sent), ended
 
 
 def _told(attempts: Sequence[Attempt], run: int | None) -> tuple[object, object, object]:

@@ -1,10 +1,41 @@
 """Which setting is probably wrong where nothing has ever succeeded, by how the tries failed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bonifiq_async._model.errors import BonifiQError, NotAppliedError, RetryAfterTooLong
+from bonifiq_async._model.errors import AuthenticationError, BonifiQError, NotAppliedError, RetryAfterTooLong
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._provider.registry import spec_of
 from bonifiq_async._provider.spec import Environment
+from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.ledger.account import BASE_URL, settings_in
+
+if TYPE_CHECKING:
+    from bonifiq_async.cli.adapter import Client
+    from bonifiq_async.cli.terminal.report import RunEnding
+
+
+def tell_why(error: BonifiQError, ending: "RunEnding", client: "Client", *, bound: bool) -> None:
+    """Say in `ending` what stopped a run, and which setting to look at where nothing was ever applied."""
+    ending.stopped = said(error)
+    ending.refused_credentials = isinstance(error, AuthenticationError)
+    if ending.refused_credentials:
+        proxy = error.status == PROXY_REFUSED
+        why = phrase("the provider does not accept the credentials")
+        if proxy:
+            why = phrase("a proxy asks for credentials")
+        ending.stopped = phrase(
+            "The run was stopped: {why}. The first refusal: {error}", why=why, error=said(error)
+        )
+    elif not ending.summary.applied and not ending.summary.already_applied:
+        ending.advice = setting_to_look_at(
+            error,
+            spec_of(ending.adapter.name).environment,
+            settings_in(client.account[1])[BASE_URL],
+            bound=bound and ending.counts[Effect.UNKNOWN] > 0,
+        )
 
 
 def setting_to_look_at(

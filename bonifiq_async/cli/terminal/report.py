@@ -24,7 +24,7 @@ from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import Standing
+from bonifiq_async.ledger.sqlite.reader import Recorded, Standing
 
 K = TypeVar("K", Effect, State)
 
@@ -69,6 +69,7 @@ class RunEnding:
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
     `out` has the outcomes, also those of the `repeated` lines.
     `stopped` says why it ended early, and `advice` which setting to look at.
+    `earlier` returns what the ledger has as applied under a key, where outcomes are written.
     `told_here` outcomes stand on standard error, because no file took them.
     """
 
@@ -91,6 +92,7 @@ class RunEnding:
     repeated: Repeats = field(factory=Repeats)
     examples: dict[Effect, list[str]] = field(factory=dict)
     run: int | None = None
+    earlier: Callable[[str], Recorded | None] | None = None
 
     def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""
