@@ -6,6 +6,7 @@ import gc
 import inspect
 import os
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
@@ -44,9 +45,12 @@ settings.register_profile("few", settings.get_profile("any machine"), max_exampl
 def pytest_configure(config: pytest.Config) -> None:
     """Try fewer examples of each property in the fast tests; the whole run tries all.
 
-    The command speaks English, whatever the machine's locale.
+    The command speaks English, whatever the machine's locale. Compiled modules are kept, whatever the machine
+    says: the tests start hundreds of processes, and each would compile the package anew.
     """
     os.environ["BONIFIQ_LANGUAGE"] = "en"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if config.option.markexpr == "not slow" and not config.getoption("hypothesis_profile", None):
         settings.load_profile("few")
 

@@ -74,10 +74,10 @@ def ended(running: "subprocess.Popen[str]", code: int = 0) -> tuple[str, str]:
 
 @pytest.mark.slow
 def test_several_processes_share_one_file(tmp_path):
-    """Eight at once on one ledger: each change has one effect and one request, and all end well."""
+    """Four at once on one ledger: each change has one effect and one request, and all end well."""
     plan = Plan(tmp_path, 400)
     with Sandbox(duplicates="error-400") as sandbox:
-        for each in [process(sandbox, tmp_path, "apply", "changes.csv", "--yes") for _ in range(8)]:
+        for each in [process(sandbox, tmp_path, "apply", "changes.csv", "--yes") for _ in range(4)]:
             ended(each)
         plan.is_done(sandbox.books)
         assert sandbox.books.requests == len(plan.rows)
@@ -262,7 +262,7 @@ def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, w
     """Exit code 5 in the middle; the next run knows what was done, and each change ends with one effect."""
     if act is unwritable and not immutable(disk):
         pytest.skip("the file system has no immutable files, or they are not for this user to make")
-    plan, command = Plan(tmp_path, 600), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
+    plan, command = Plan(tmp_path, 300), ("apply", "changes.csv", "--yes", "--ledger", "disk/ledger")
     with Sandbox(duplicates="error-400", faults=At(100, lambda: act(disk))) as sandbox:
         first = process(sandbox, tmp_path, *command, "--max-in-flight", "16", prelude=prelude)
         _, said = ended(first, Exit.STOPPED)
@@ -270,9 +270,9 @@ def test_a_run_that_loses_its_disk_stops_and_goes_on_later(prelude, act, undo, w
         assert "run the same command again; no change is applied twice" in said
         undo(disk)
         sent = sandbox.books.requests
-        assert 0 < sent < 600
+        assert 0 < sent < 300
         ended(process(sandbox, tmp_path, *command))
-        assert sandbox.books.requests <= 600 + 16
+        assert sandbox.books.requests <= 300 + 16
         plan.is_done(sandbox.books)
     plan.is_known(disk / "ledger")
 

@@ -168,12 +168,12 @@ def look_at(path: Path, before: list[Entry], history: dict[str, list[Entry]]) ->
 
 
 DAMAGES = {
-    "the file is cut": (cut, "closed", "ledger", 100, "refused"),
-    "the file is cut, and some is in the log": (cut, "old", "ledger", 100, "refused"),
+    "the file is cut": (cut, "closed", "ledger", 50, "refused"),
+    "the file is cut, and some is in the log": (cut, "old", "ledger", 50, "refused"),
     "the file is cut, and all changes are in the log": (cut, "young", "ledger", 50, "refused"),
-    "the log is cut": (cut, "old", "ledger-wal", 125, "less"),
-    "the log is cut, and all is in it": (cut, "young", "ledger-wal", 125, "less"),
-    "bytes of the file are changed": (flip, "closed", "ledger", 100, "refused"),
+    "the log is cut": (cut, "old", "ledger-wal", 50, "less"),
+    "the log is cut, and all is in it": (cut, "young", "ledger-wal", 50, "less"),
+    "bytes of the file are changed": (flip, "closed", "ledger", 50, "refused"),
     "bytes of its first page are changed": (flip_early, "closed", "ledger", 50, "refused"),
     "bytes of the file are changed, and some is in the log": (flip, "old", "ledger", 50, "refused"),
     "bytes of the log are changed": (flip, "old", "ledger-wal", 25, "less"),

@@ -24,9 +24,9 @@ from bonifiq_async import (
 from bonifiq_async.sandbox import FAULTS, FaultScript, Sandbox
 from bonifiq_async.sandbox.faults import TRANSIENT
 
-CHANGES = 5_000
+CHANGES = 2_000
 """For each way of de-duplicating."""
-CUSTOMERS = 400
+CUSTOMERS = 160
 CREDENTIALS = BasicCredentials("token", "key")
 PATIENT = fast(base=0.002, cap=0.02, max_attempts=20, quota=1_000_000)
 """Twenty attempts at 30 % faults: one change in some millions of runs fails."""
