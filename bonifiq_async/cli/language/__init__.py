@@ -6,6 +6,7 @@ language that was chosen, so that no function on the way there knows of language
 choice       which language: `--language`, BONIFIQ_LANGUAGE, or the locale
 help_pages   the help of the commands, and what is wrong with a command that was typed
 library_errors  errors of the library as the reader is to see them
+library_texts  sentences of the library for what usually fails, known again by their form
 packing      a phrase on a line of a file of the command's own
 phrase       a text with named fields, numbers and dates; its form in a language
 portuguese/  the catalogue of the Portuguese of Brazil

@@ -22,6 +22,7 @@ from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Attempt, Verdict
 from bonifiq_async._policy.failures import WAY_OUT
 from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async.cli.language.library_texts import cause_said, sentence_said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase, rephrased
 
 _ENDED = {
@@ -68,7 +69,9 @@ def _of_library(error: BonifiQError, text: str) -> Phrase:
         return _refused(error, text, subject)
     if isinstance(error, NotAppliedError) and not error.attempts and error.change_key is None:
         return rephrased(
-            text, "Stopped before the end; what was not sent may be sent again. ({text})", text=text
+            text,
+            "Stopped before the end; what was not sent may be sent again. ({text})",
+            text=sentence_said(text) or text,
         )
     if isinstance(error, RetryAfterTooLong):
         return rephrased(
@@ -123,6 +126,8 @@ def _refused(error: RefusedError, text: str, subject: Phrase) -> Phrase:
 
 
 def _in_english(error: BonifiQError, text: str) -> Phrase:
+    if (sentence := sentence_said(text)) is not None:
+        return sentence
     if isinstance(error, ConfigurationError):
         return rephrased(text, "Configuration: {text}", text=text)
     if isinstance(error, LedgerError):
@@ -147,7 +152,7 @@ def _how(error: BonifiQError) -> Phrase:
     ended = _ENDED.get(last.verdict, phrase("ended"))
     told = [phrase("attempt {number} {ended}", number=last.number, ended=ended)]
     if last.cause:
-        told.append(joined([last.cause]))
+        told.append(joined([cause_said(last.cause)]))
     elif last.status is not None:
         told.append(_answer(error))
     return joined(told, ": ")

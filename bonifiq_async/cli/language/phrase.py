@@ -1,9 +1,12 @@
 """A text that the command says: a template with named fields, written in English where it is said."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from string import Formatter
 
 from attrs import field, frozen
 
@@ -70,6 +73,31 @@ def rephrased(english: str, template: str, /, **fields: object) -> Phrase:
     said = Phrase(english)
     said.template, said.fields = template, {name: _known(value) for name, value in fields.items()}
     return said
+
+
+def recognised(text: str, known: Iterable[Phrase], within: Iterable[Phrase] = ()) -> Phrase | None:
+    """Return a text that others wrote as one of the `known` phrases; None where it is none of them.
+
+    What stands in its fields is recognised `within` itself, where it can be.
+    """
+    for each in known:
+        found = _form_of(each.template).fullmatch(text)
+        if found is not None:
+            fields = {
+                name: recognised(part, within, within) or part for name, part in found.groupdict().items()
+            }
+            return rephrased(text, each.template, **fields)
+    return None
+
+
+@lru_cache
+def _form_of(template: str) -> re.Pattern[str]:
+    """Return what a text looks like that a template of texts alone has made."""
+    parts = [
+        re.escape(literal) + (f"(?P<{name}>.+)" if name else "")
+        for literal, name, _, _ in Formatter().parse(template)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def number(value: int | float | Decimal) -> Phrase:

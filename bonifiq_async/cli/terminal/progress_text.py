@@ -12,6 +12,7 @@ from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, FlowState
 from bonifiq_async.cli.files.examine import Plan
+from bonifiq_async.cli.language.library_texts import cause_said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase, shown
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.ledger.protocol import State
@@ -83,17 +84,19 @@ def hold_up(flow: FlowState | None) -> Phrase | None:
         return joined([phrase("the provider asks to wait"), *following], "; ")
     if not flow.cause or flow.status is not None:
         return None  # of a provider that answers, some failures are no hold-up
-    return joined([phrase("the last try failed: {cause}", cause=flow.cause), *following], "; ")
+    return joined([phrase("the last try failed: {cause}", cause=cause_said(flow.cause)), *following], "; ")
 
 
 def _for_long(flow: FlowState, lasts: str) -> Phrase:
     if flow.cause is None:
         return phrase("nothing has succeeded for {time}", time=lasts)
     if flow.alike and flow.status is not None:
-        return phrase("{status} for {time}: {cause}", status=flow.status, time=lasts, cause=flow.cause)
+        return phrase(
+            "{status} for {time}: {cause}", status=flow.status, time=lasts, cause=cause_said(flow.cause)
+        )
     if flow.alike:
-        return phrase("nothing has succeeded for {time}: {cause}", time=lasts, cause=flow.cause)
-    last = flow.cause if flow.status is None else f"{flow.status}: {flow.cause}"
+        return phrase("nothing has succeeded for {time}: {cause}", time=lasts, cause=cause_said(flow.cause))
+    last = cause_said(flow.cause) if flow.status is None else f"{flow.status}: {flow.cause}"
     return phrase("nothing has succeeded for {time}, the last try: {cause}", time=lasts, cause=last)
 
 

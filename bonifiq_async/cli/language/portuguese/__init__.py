@@ -4,6 +4,7 @@ afterwards  what is asked afterwards: history, runs, status, exports
 dialogue    what commands ask and say; the words of effects (applied, unknown)
 files       what is wrong with files, rows and cells
 help        the help of the commands and their options
+library     sentences of the library for what usually fails
 problems    the kinds of what is said of a row, and what to do
 reading     how a file is understood, and what is wrong with spreadsheets, headers and amounts
 reconcile   the ledger against what the provider shows
@@ -20,6 +21,7 @@ from bonifiq_async.cli.language.portuguese import (
     dialogue,
     files,
     help,
+    library,
     problems,
     reading,
     reconcile,
@@ -32,6 +34,7 @@ PARTS: tuple[Mapping[str, Template], ...] = (
     dialogue.TEMPLATES,
     files.TEMPLATES,
     help.TEMPLATES,
+    library.TEMPLATES,
     problems.TEMPLATES,
     reading.TEMPLATES,
     reconcile.TEMPLATES,
