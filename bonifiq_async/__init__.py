@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from bonifiq_async.batch.flow import FlowControl, FlowState
     from bonifiq_async.batch.run import CashbackBatch
     from bonifiq_async.batch.summary import BatchSummary
+    from bonifiq_async.bonifiq.calls.caller import UnverifiedOperationWarning
+    from bonifiq_async.bonifiq.changes.points import PointsChange
     from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
     from bonifiq_async.bonifiq.payloads import (
         CashbackChange,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         PointDetailItem,
         Severity,
     )
+    from bonifiq_async.bonifiq.public_client import BonifiQPublicClient
     from bonifiq_async.ledger.memory import MemoryLedger
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -96,6 +99,7 @@ __all__ = [
     "BatchSummary",
     "BonifiQClient",
     "BonifiQError",
+    "BonifiQPublicClient",
     "CardReward",
     "CashbackBalance",
     "CashbackBatch",
@@ -140,6 +144,7 @@ __all__ = [
     "PendingPoints",
     "Pin",
     "PointDetailItem",
+    "PointsChange",
     "PoolLimits",
     "Raba7niClient",
     "Raba7niCredentials",
@@ -155,6 +160,7 @@ __all__ = [
     "SqliteLedger",
     "StopReason",
     "Timeouts",
+    "UnverifiedOperationWarning",
     "Verdict",
     "change_key_for",
 ]
@@ -166,6 +172,7 @@ _PLACES = {
     "BatchSummary": "batch.summary",
     "BonifiQClient": "bonifiq.client",
     "BonifiQError": "_model.errors",
+    "BonifiQPublicClient": "bonifiq.public_client",
     "CardReward": "raba7ni.payloads",
     "CashbackBalance": "raba7ni.payloads",
     "CashbackBatch": "batch.run",
@@ -210,6 +217,7 @@ _PLACES = {
     "PendingPoints": "bonifiq.payloads",
     "Pin": "raba7ni.member",
     "PointDetailItem": "bonifiq.payloads",
+    "PointsChange": "bonifiq.changes.points",
     "PoolLimits": "_transport.connector",
     "Raba7niClient": "raba7ni.client",
     "Raba7niCredentials": "raba7ni.client",
@@ -225,6 +233,7 @@ _PLACES = {
     "SqliteLedger": "ledger.sqlite.store",
     "StopReason": "_model.outcome",
     "Timeouts": "_transport.session",
+    "UnverifiedOperationWarning": "bonifiq.calls.caller",
     "Verdict": "_model.outcome",
     "change_key_for": "_policy.change_key",
 }

@@ -62,6 +62,9 @@ class Calls:
             raise error
         if delivered.result is None:
             raise AssertionError("a success carries its result")
+        notice = None if delivered.reading is None else delivered.reading.notice
+        if notice is not None and notice.warns:
+            logger.warning("warned: %s: %s", operation.name, said_beside(notice))
         return delivered.result, delivered.attempts
 
     async def outcome(

@@ -77,6 +77,8 @@ class _Course(Generic[T]):
             reading, evidence = _redacted(self.redactor, reading, evidence)
         elif reading is not None and reading.notice is not None:
             reading = reading.without(self.redactor)
+        if self.operation.sealed:
+            evidence = evolve(evidence, body=b"")  # no error may keep what is a secret in it
         self.reading, self.evidence = reading, evidence
         named = values_of("x-request-id", evidence.headers)
         request_id = named[0] if named else None if reading is None else reading.request_id

@@ -25,8 +25,8 @@ def change_key_for(customer_id: str, value: Decimal, reference: str) -> str:
 def key_of(customer_id: str, number: Decimal, reference: str) -> str:
     """Return the same of a `number` that is known to be an amount."""
     kind = "REMOVE" if number.is_signed() else "ADD"
-    customer = _escape(validation.label(customer_id, "customer_id"))
-    return f"{kind}-{customer}-{canonical_amount(number)}-{_escape(validation.label(reference, 'reference'))}"
+    customer = escaped(validation.label(customer_id, "customer_id"))
+    return f"{kind}-{customer}-{canonical_amount(number)}-{escaped(validation.label(reference, 'reference'))}"
 
 
 def reference_in(key: str, customer_id: str, value: Decimal) -> str | None:
@@ -50,7 +50,7 @@ def purpose_in(key: str, customer_id: str, value: Decimal) -> str | None:
     if len(parts) != 4:
         return None
     kind, customer, number, reference = parts
-    if kind != ("REMOVE" if value.is_signed() else "ADD") or customer != _escape(customer_id):
+    if kind != ("REMOVE" if value.is_signed() else "ADD") or customer != escaped(customer_id):
         return None
     return f"{kind}-{reference}" if number == canonical_amount(value) else None
 
@@ -72,5 +72,6 @@ def _digits(value: Decimal) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
-def _escape(part: str) -> str:
+def escaped(part: str) -> str:
+    """Return a part of a key in which no hyphen stands for the end of the part."""
     return part.replace("%", "%25").replace("-", "%2D")

@@ -23,6 +23,7 @@ async def pages(
         rows, cursor = await read(cursor)
         for row in rows:
             yield row
+        rows = ()  # one page at a time: this one is not kept while the next is read
         if cursor is None:
             return
         if cursor in seen:

@@ -4,7 +4,7 @@ What an envelope states is found out by `envelope` and `removal`; what follows f
 `statement`. What says neither success nor failure, or both, is unreadable, never guessed.
 """
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -36,7 +36,7 @@ from bonifiq_async.bonifiq.envelope import (
 )
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemoved
 from bonifiq_async.bonifiq.removal import Removed
-from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, reports_used_key
+from bonifiq_async.bonifiq.used_key import is_in_progress, leaves_open, of_its_key, reports_used_key
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -78,13 +78,14 @@ _NEVER_OF_KEYS = (StatusClass.SIGN_IN, StatusClass.LATER)
 class Stated:
     """What an answer states, with what words, and where what is wrong with it stands.
 
-    `removal` is what it says of one; `notice` what it says beside a balance, if it is accepted.
+    `result` is what it says beside its flags, such as a removal; `notice` what it says beside a balance, if
+    it is accepted.
     """
 
     statement: Statement
     said: ErrorAnswer
     path: str = "$"
-    removal: CheckoutRemoval | None = None
+    result: object = None
     notice: Notice | None = None
 
 
@@ -118,9 +119,9 @@ class AnswerReader:
             if plain and type(result) is dict and _denies_nothing(result):  # as nearly every answer is
                 return Reading(_ACCEPTED, structure(result, operation.result, path="$.Result"))
             reading = self._concluded(operation, _of_a_balance(operation, answer, found, status))
-            if reading.verdict is not Verdict.ACCEPTED or result is None:
+            if reading.verdict is not _ACCEPTED or (result is None and operation.unit is not None):
                 return reading
-            return evolve(reading, result=structure(result, operation.result, path="$.Result"))
+            return evolve(reading, result=_result(operation, result))
         except PayloadError as error:
             return _unreadable(str(error), error.path)
 
@@ -128,16 +129,43 @@ class AnswerReader:
         self, operation: Operation[CheckoutRemoval], evidence: Evidence
     ) -> Reading[CheckoutRemoval]:
         """Read the answer of a checkout removal: its five codes, or the older envelope's `Success`."""
+        return self.read_stated(operation, evidence, _of_a_removal)
+
+    def read_stated(self, operation: Operation[T], evidence: Evidence, by: StatedBy[T]) -> Reading[T]:
+        """Read an answer whose codes say more than its flags: what it states, and its result, are found
+        `by`.
+        """
         status = evidence.status or 0
         try:
             if status >= 400:
-                return self._concluded(operation, _of_an_error(operation, evidence, _of_a_removal))
-            answer = members_of(evidence, decisive=_DECISIVE)
-            stated = _of_a_removal(operation, answer, envelope_of(answer), status)
+                return self._concluded(operation, _of_an_error(operation, evidence, by))
+            answer = members(evidence)
+            stated = by(operation, answer, envelope_of(answer), status)
         except PayloadError as error:
             return _unreadable(str(error), error.path)
         reading = self._concluded(operation, stated)
-        return evolve(reading, result=stated.removal) if reading.verdict is Verdict.ACCEPTED else reading
+        return (
+            evolve(reading, result=cast("T | None", stated.result))
+            if reading.verdict is _ACCEPTED
+            else reading
+        )
+
+    def bare(self, operation: Operation[T], answer: JsonObject) -> Reading[T]:
+        """Read an answer that is the whole payload."""
+        try:
+            return _bare(operation, answer)
+        except PayloadError as error:
+            return _unreadable(str(error), error.path)
+
+    def accepted(self, operation: Operation[T], result: T, evidence: Evidence) -> Reading[T]:
+        """Return what follows from a result that nothing contradicts."""
+        stated = Stated(Statement.SUCCESS, ErrorAnswer(evidence.status or 0))
+        reading = self._concluded(operation, stated)
+        return evolve(reading, result=result) if reading.verdict is _ACCEPTED else reading
+
+    def failed(self, operation: Operation[T], said: ErrorAnswer) -> Reading[T]:
+        """Return what follows from a failure that an answer names in a place of its own."""
+        return self._concluded(operation, Stated(Statement.FAILURE, said))
 
     def _concluded(self, operation: Operation[T], stated: Stated) -> Reading[T]:
         """Return what follows from what is stated; of an acceptance, without its result."""
@@ -145,7 +173,7 @@ class AnswerReader:
         group = status_class(said.status, writes=operation.writes)
         may_be_of_a_key = statement in _OF_KEYS if group is StatusClass.DONE else group not in _NEVER_OF_KEYS
         if operation.writes and may_be_of_a_key:
-            statement = self._of_the_key(said) or statement
+            statement = self._of_the_key(operation, said) or statement
         verdict = PROVES[statement][group]
         if verdict is Verdict.REFUSED:
             return _refused(operation, statement, said, group)
@@ -158,13 +186,32 @@ class AnswerReader:
         path = "$.ErrorMessage" if statement is Statement.OPEN_KEY else stated.path
         return Reading(verdict, said=said, path=path, problem=PROBLEM[statement])
 
-    def _of_the_key(self, said: ErrorAnswer) -> Statement | None:
+    def _of_the_key(self, operation: Operation[T], said: ErrorAnswer) -> Statement | None:
         """Return what an answer says of the key, None where that is nothing."""
+        known = operation.documented
+        if known is not None and known.key is not None:
+            said = of_its_key(said, known.key)
         if self.duplicate_rule(said) is True:
             return Statement.USED_KEY
         if is_in_progress(said):
             return Statement.IN_PROGRESS
         return Statement.OPEN_KEY if leaves_open(said) else None
+
+
+def members(evidence: Evidence) -> JsonObject:
+    """Return the members of an answer; raises `PayloadError` for one that is no object or contradicts
+    itself.
+    """
+    return members_of(evidence, decisive=_DECISIVE)
+
+
+def _result(operation: Operation[T], result: object) -> T:
+    """Return the result of a success; a boolean is the member of one that says whether it was done."""
+    if result is None:
+        return operation.result()
+    if type(result) is bool and "Done" in operation.members:
+        result = {"Done": result}
+    return structure(result, operation.result, path="$.Result")
 
 
 def _bare(operation: Operation[T], answer: JsonObject) -> Reading[T]:
@@ -189,6 +236,8 @@ def _of_a_balance(operation: Operation[T], answer: JsonObject, found: Envelope, 
     statement = states(flags, denies, shows)
     if statement is Statement.COMPLETED and not operation.writes:
         statement = Statement.UNSAID
+    elif statement is Statement.COMPLETED and operation.unit is not None and "PointsBalance" not in known:
+        statement = Statement.CLAIMED  # a redeem has a number of its own, without which it cannot be used
     path = "$.Result" if statement is Statement.UNSAID and flags is not Declared.SILENT else "$.HasError"
     return Stated(statement, said_by(found, answer, status), path, notice=notice_of(found, flags))
 
@@ -203,7 +252,7 @@ def _of_a_removal(
     said = named(said_by(found, answer, status), operation.codes)
     done = removal.removed(found.code, inner.success) is Removed.YES
     whole = CheckoutRemoval(done, found.code, said.code_name, found.severity, inner.customer_message)
-    return Stated(statement, said, "$.Code", whole)
+    return Stated(statement, said, "$.Code", result=whole)
 
 
 def _of_an_error(operation: Operation[T], evidence: Evidence, of: StatedBy[T]) -> Stated:

@@ -1,25 +1,93 @@
 """BonifiQ's checkout operations."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import attrs
 
-from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._model import validation
+from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._policy.request import prepare
 from bonifiq_async._policy.verdict import leaves_doubt
-from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK
+from bonifiq_async.bonifiq.calls.caller import CallParts, Group
+from bonifiq_async.bonifiq.changes.keys import how_much, one_key
+from bonifiq_async.bonifiq.changes.redeems import CheckoutRedeem
+from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK, redeems
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
+from bonifiq_async.bonifiq.reading.refresh import read_refresh
+from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
+from bonifiq_async.bonifiq.schemas.redeems import (
+    CheckoutItem,
+    CheckoutRedeemRequest,
+    CheckoutRefresh,
+    RedeemRewardResponse,
+)
 
 
-class Checkout:
-    """A client's checkouts."""
+class Checkout(Group):
+    """A client's checkouts: cashback applied, held against the cart, and taken off."""
 
-    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
-        self._calls = calls
-        self._base_url = base_url
-        self._reader = reader
+    async def redeem(
+        self,
+        *,
+        customer_id: str,
+        checkout_id: str,
+        original_key: str | None = None,
+        reference: str | None = None,
+        cashback_value: Decimal | None = None,
+        total: Decimal | None = None,
+        token: str | None = None,
+        redeem_origin: RedeemOrigin | int | None = None,
+        items: Sequence[CheckoutItem] = (),
+        deadline: float | None = None,
+    ) -> Outcome[RedeemRewardResponse]:
+        """Apply cashback to a checkout, once; exactly one of `original_key` and `reference` is given.
+
+        `cashback_value` is in BRL; left out, it is the most that the balance and the cart allow. Cashback
+        that another checkout of the customer holds without an order is refunded first. The result has the
+        `external_code` that the order takes as its `coupon`. A new redeem on the same checkout, after a
+        removal, needs a new key.
+
+        The page calls the key optional; without one a lost answer could not be repeated, so that it is
+        demanded here. Raises what `change_cashback` does. Source: endpoint page "Redeems cashback for a
+        checkout".
+        """
+        parts = (("customer_id", customer_id), ("checkout_id", checkout_id), how_much(cashback_value))
+        body = CheckoutRedeemRequest(
+            customer_id=customer_id,
+            checkout_id=checkout_id,
+            cashback_value=cashback_value,
+            total=total,
+            token=token,
+            original_key=one_key(original_key, reference, parts, kind="CHECKOUT", given="original_key"),
+            redeem_origin=redeem_origin,
+            items=tuple(items),
+        )
+        change, asked = CheckoutRedeem(body), CallParts(payload=body)
+        return await self._caller.applied(change, redeems.REDEEM_CHECKOUT, asked, deadline=deadline)
+
+    async def refresh(
+        self,
+        customer_id: str,
+        checkout_id: str,
+        *,
+        total: Decimal | None = None,
+        deadline: float | None = None,
+    ) -> CheckoutRefresh:
+        """Hold the applied cashback of a checkout against its cart, after the cart changed.
+
+        The good case is `kept` (code 05, which comes as a warning); `removed` (06) is to be shown to the
+        shopper. Errors are those of `remove_cashback`. The path was not seen: the first call of a client
+        comes with an `UnverifiedOperationWarning`. Source: endpoint page "Revalidates a previously redeemed
+        checkout cashback".
+        """
+        payload = CheckoutRemovalRequest(
+            validation.text(customer_id, "customer_id"),
+            validation.text(checkout_id, "checkout_id"),
+            None if total is None else validation.total(total, "total"),
+        )
+        asked = CallParts(payload=payload)
+        return await self._caller.value(redeems.REFRESH_CHECKOUT, asked, read=read_refresh, deadline=deadline)
 
     async def remove_cashback(
         self,
@@ -45,9 +113,10 @@ class Checkout:
             validation.text(checkout_id, "checkout_id"),
             None if total is None else validation.total(total, "total"),
         )
-        request = prepare(REMOVE_CHECKOUT_CASHBACK, self._base_url, {}, payload)
-        removal, attempts = await self._calls.value(
-            REMOVE_CHECKOUT_CASHBACK, request, self._reader.read_removal, deadline=deadline
+        caller = self._caller
+        request = prepare(REMOVE_CHECKOUT_CASHBACK, caller.base_url, {}, payload)
+        removal, attempts = await caller.calls.value(
+            REMOVE_CHECKOUT_CASHBACK, request, caller.reader.read_removal, deadline=deadline
         )
         repeated = any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])
         return attrs.evolve(removal, repeated=repeated)

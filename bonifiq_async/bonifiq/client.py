@@ -1,7 +1,9 @@
 """BonifiQ's client: one account, one pool of connections, one event loop."""
 
 import base64
-from typing import ClassVar, Self, Unpack
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack
 
 import aiohttp
 from attrs import field, frozen
@@ -20,11 +22,21 @@ from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.calls.caller import PATHS, Caller, checked_paths
+from bonifiq_async.bonifiq.changes.points import PointsChange
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.bonifiq.used_key import reports_used_key
 from bonifiq_async.ledger.protocol import Ledger
+
+if TYPE_CHECKING:
+    from bonifiq_async.bonifiq.calls.catalogue import Affiliates, Customizations, Objectives, Products, Tiers
+    from bonifiq_async.bonifiq.calls.orders import Orders
+    from bonifiq_async.bonifiq.calls.point_of_sale import PointOfSale
+    from bonifiq_async.bonifiq.calls.reports import Points, Reports
+    from bonifiq_async.bonifiq.calls.rewards import RewardConfigurations, Rewards
+    from bonifiq_async.bonifiq.operations.table import OperationEntry
 
 BASE_URL = "https://api.bonifiq.com.br"
 
@@ -72,10 +84,11 @@ class BonifiQOptions(ConnectionOptions, total=False):
     """The arguments of `from_env`: those of the client but for its credentials."""
 
     duplicate_rule: DuplicateRule
+    paths: Mapping[str, str]
 
 
 @public
-class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
+class BonifiQClient(Connection[CashbackChange | PointsChange, CustomerPoints]):
     """Client of the BonifiQ private API, an async context manager.
 
     The API is for back ends: it answers no browser (no CORS), and a program that has its credentials moves
@@ -88,6 +101,9 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
     before. A `session` that is given is used and never closed. `trust_env` lets the environment name a
     proxy (HTTPS_PROXY, NO_PROXY), and nothing else: no `.netrc`. `runtime` is the clock, the sleep and the
     random source.
+
+    `paths` replaces the path of an operation that was not seen whole, by its method name:
+    `paths={"checkout.refresh": "/v1/pvt/Checkout/refresh"}`. `operations` says which those are.
 
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback, and for a
     `duplicate_rule` that is no plain function. Only a rule's `True` is taken for a yes.
@@ -113,6 +129,7 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
         session: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
         runtime: Runtime = Runtime(),
+        paths: Mapping[str, str] = PATHS,
     ) -> None:
         given = [base_url]
         del base_url  # it may hold what a traceback must not show
@@ -128,8 +145,9 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
             runtime=runtime,
         )
         reader = AnswerReader(duplicate_rule)
-        self.customers = Customers(calls, address, reader)
-        self.checkout = Checkout(calls, address, reader)
+        self._caller = caller = Caller(calls, address, reader, _checked(paths))
+        self.customers = Customers(caller)
+        self.checkout = Checkout(caller)
 
     @classmethod
     def from_env(cls, **options: Unpack[BonifiQOptions]) -> Self:
@@ -139,6 +157,103 @@ class BonifiQClient(Connection[CashbackChange, CustomerPoints]):
         """
         return cls(cls.CREDENTIALS(*cls._from_env(options)), **options)
 
-    async def outcome_on(self, change: CashbackChange, terms: Terms) -> Outcome[CustomerPoints]:
+    async def outcome_on(
+        self, change: CashbackChange | PointsChange, terms: Terms
+    ) -> Outcome[CustomerPoints]:
         """Do the same on the terms of a batch: see `ChangeClient`."""
+        if isinstance(change, PointsChange):
+            return await self.customers.points_outcome_on(change, terms)
         return await self.customers.outcome_on(change, terms)
+
+    @cached_property
+    def operations(self) -> "tuple[OperationEntry, ...]":
+        """What is known of every operation, with the paths that this client uses."""
+        from bonifiq_async.bonifiq.operations.table import OPERATIONS, entry_of
+
+        return tuple([entry_of(self._caller.replaced(each)) for each in OPERATIONS])
+
+    @cached_property
+    def orders(self) -> "Orders":
+        """The orders."""
+        from bonifiq_async.bonifiq.calls.orders import Orders
+
+        return Orders(self._caller)
+
+    @cached_property
+    def pos(self) -> "PointOfSale":
+        """The point of sale."""
+        from bonifiq_async.bonifiq.calls.point_of_sale import PointOfSale
+
+        return PointOfSale(self._caller)
+
+    @cached_property
+    def rewards(self) -> "Rewards":
+        """The redeems that were made."""
+        from bonifiq_async.bonifiq.calls.rewards import Rewards
+
+        return Rewards(self._caller)
+
+    @cached_property
+    def reward_configurations(self) -> "RewardConfigurations":
+        """The rewards as they are set up."""
+        from bonifiq_async.bonifiq.calls.rewards import RewardConfigurations
+
+        return RewardConfigurations(self._caller)
+
+    @cached_property
+    def affiliates(self) -> "Affiliates":
+        """The affiliates."""
+        from bonifiq_async.bonifiq.calls.catalogue import Affiliates
+
+        return Affiliates(self._caller)
+
+    @cached_property
+    def products(self) -> "Products":
+        """Estimates of what products give."""
+        from bonifiq_async.bonifiq.calls.catalogue import Products
+
+        return Products(self._caller)
+
+    @cached_property
+    def objectives(self) -> "Objectives":
+        """The ways to earn points."""
+        from bonifiq_async.bonifiq.calls.catalogue import Objectives
+
+        return Objectives(self._caller)
+
+    @cached_property
+    def tiers(self) -> "Tiers":
+        """The tiers."""
+        from bonifiq_async.bonifiq.calls.catalogue import Tiers
+
+        return Tiers(self._caller)
+
+    @cached_property
+    def customization(self) -> "Customizations":
+        """The look of the program."""
+        from bonifiq_async.bonifiq.calls.catalogue import Customizations
+
+        return Customizations(self._caller)
+
+    @cached_property
+    def points(self) -> "Points":
+        """The points that expire."""
+        from bonifiq_async.bonifiq.calls.reports import Points
+
+        return Points(self._caller)
+
+    @cached_property
+    def reports(self) -> "Reports":
+        """The reports."""
+        from bonifiq_async.bonifiq.calls.reports import Reports
+
+        return Reports(self._caller)
+
+
+def _checked(paths: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the replaced paths if they can be used; the table is needed for that alone."""
+    if not paths:
+        return paths
+    from bonifiq_async.bonifiq.operations.table import OPERATIONS
+
+    return checked_paths(paths, OPERATIONS)

@@ -3,13 +3,13 @@
 from decimal import Decimal
 from typing import TypeVar
 
-from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.terms import AS_USUAL, Terms
 from bonifiq_async._model import validation
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
-from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.calls.caller import Caller
+from bonifiq_async.bonifiq.calls.customers import CustomerRecords
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, PENDING_POINTS, POINTS
 from bonifiq_async.bonifiq.payloads import (
     CashbackChange,
@@ -21,16 +21,15 @@ from bonifiq_async.bonifiq.payloads import (
 T = TypeVar("T")
 
 
-class Customers:
-    """A client's customers: balances, pending points, and changes of cashback.
+class Customers(CustomerRecords):
+    """A client's customers: balances, changes of cashback and points, and their data.
 
     A customer's id is that in the store: usually an e-mail address, or a CPF.
     """
 
-    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader) -> None:
-        self._calls = calls
-        self._base_url = base_url
-        self._reader = reader
+    def __init__(self, caller: Caller) -> None:
+        super().__init__(caller)
+        self._calls, self._base_url, self._reader = caller.calls, caller.base_url, caller.reader
 
     async def change_cashback(
         self, change: CashbackChange, *, deadline: float | None = None

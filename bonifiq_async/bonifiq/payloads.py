@@ -56,9 +56,25 @@ def _amount(value: Decimal | int) -> Decimal:
     return validation.amount(value, "value")
 
 
-def _shown(value: str | None) -> str | None:
+def shown_reason(value: str | None) -> str | None:
     """Return a customer reason; null, empty and blank are one, and the default message is shown."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def check_customer_reason(value: str) -> None:
+    """Raise `PayloadError` for a text that a customer cannot be shown: one that is too long without its
+    tags.
+    """
+    validation.text(value, "customer_reason")
+    length = len(value)
+    if length > LONGEST_CUSTOMER_REASON:
+        length = len(_TAG.sub("", value))
+    if length > LONGEST_CUSTOMER_REASON:
+        raise PayloadError(
+            f"customer_reason has {length} characters without its tags; at most "
+            f"{LONGEST_CUSTOMER_REASON} are allowed",
+            path="customer_reason",
+        )
 
 
 @public
@@ -86,23 +102,14 @@ class CashbackChange(Change):
     value: Decimal = field(converter=_amount)
     reason: str
     change_key: str
-    customer_reason: str | None = field(default=None, converter=_shown)
+    customer_reason: str | None = field(default=None, converter=shown_reason)
 
     def __attrs_post_init__(self) -> None:
         validation.path_segment(self.customer_id, "customer_id")
         validation.text(self.reason, "reason")
         validation.label(self.change_key, "change_key")
         if self.customer_reason is not None:
-            validation.text(self.customer_reason, "customer_reason")
-            length = len(self.customer_reason)
-            if length > LONGEST_CUSTOMER_REASON:
-                length = len(_TAG.sub("", self.customer_reason))
-            if length > LONGEST_CUSTOMER_REASON:
-                raise PayloadError(
-                    f"customer_reason has {length} characters without its tags; at most "
-                    f"{LONGEST_CUSTOMER_REASON} are allowed",
-                    path="customer_reason",
-                )
+            check_customer_reason(self.customer_reason)
 
     @property
     def unit(self) -> str:
@@ -116,7 +123,7 @@ class CashbackChange(Change):
         """Return the same as the class does, of a `value` that is checked already."""
         if cls is not CashbackChange:
             return cls(customer_id, value, reason, key, customer_reason)
-        made = _make(customer_id, value, reason, key, _shown(customer_reason))
+        made = _make(customer_id, value, reason, key, shown_reason(customer_reason))
         made.__attrs_post_init__()
         return made
 

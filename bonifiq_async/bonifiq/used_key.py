@@ -1,4 +1,4 @@
-"""What BonifiQ's errors say of a ChangeKey, in English and Portuguese: a reuse's answer is not documented.
+"""What BonifiQ's errors say of a used key, in English and Portuguese: the answer is not documented.
 
 Four cases are distinguished: the change was made under the key before; a request with it is still being
 worked on; the key was used, but what came of that is not said plainly; and nothing of the kind.
@@ -7,6 +7,8 @@ worked on; the key was used, but what came of that is not said plainly; and noth
 import re
 import unicodedata
 from collections.abc import Sequence
+
+from attrs import evolve
 
 from bonifiq_async._model.evidence import ErrorAnswer
 
@@ -66,6 +68,20 @@ def reports_used_key(answer: ErrorAnswer) -> bool:
     return _used(texts) and not any(
         said.search(text) for said in (_ANOTHER, _UNPROVEN, _IN_PROGRESS) for text in texts
     )
+
+
+def of_its_key(answer: ErrorAnswer, key: str | None) -> ErrorAnswer:
+    """Return what is said of an operation's own key, such as OriginalKey, as it would be said of a ChangeKey.
+
+    Words on the key of another operation stay as they are: they say nothing of this one.
+    """
+    if key is None or key == "ChangeKey":
+        return answer
+    own = re.compile(rf"{key.removesuffix('Key')}(?:lation)?([ _]?)key", re.IGNORECASE)
+    code_name, message = (
+        text and own.sub(r"Change\1Key", text) for text in (answer.code_name, answer.message)
+    )
+    return evolve(answer, code_name=code_name, message=message)
 
 
 def is_in_progress(answer: ErrorAnswer) -> bool:

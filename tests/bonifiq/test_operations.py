@@ -14,7 +14,7 @@ from bonifiq_async._model.operation import AnswerShape, Certainty, Operation, Re
 from bonifiq_async.bonifiq import payloads
 from bonifiq_async.bonifiq.operations import table
 from bonifiq_async.bonifiq.operations.changes import CHANGES
-from bonifiq_async.bonifiq.operations.table import OPERATIONS, documented, rows
+from bonifiq_async.bonifiq.operations.table import OPERATIONS, documented, entry_of
 from bonifiq_async.bonifiq.schemas.catalogue import ProductPointsList
 from bonifiq_async.bonifiq.schemas.pages import Acknowledged, Unshaped
 
@@ -192,9 +192,9 @@ def test_what_is_kept_of_a_result_is_there() -> None:
 
 
 def test_every_operation_is_a_row() -> None:
-    shown = list(rows())
-    assert {row["source"] for row in shown} == {"seed", "page", "incomplete", "unverified"}
-    assert all(row["method_name"] and row["page"] and row["why"] for row in shown)
+    shown = list(map(entry_of, OPERATIONS))
+    assert {row.source for row in shown} == {"seed", "page", "incomplete", "unverified"}
+    assert all(row.method_name and row.page and row.why for row in shown)
 
 
 def test_modules_of_entries_have_no_entry_that_is_not_listed() -> None:

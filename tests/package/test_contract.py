@@ -8,7 +8,7 @@ import json
 import pkgutil
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -17,11 +17,10 @@ from typing import Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
-from contracts import CONTRACTS, Json, Schema, resolved
+from contracts import CONTRACTS, Json, Schema, resolved, validator
 from hypothesis import HealthCheck, given, settings
 from on_this_machine import skip_without
 from one_test import one_test
-from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name_of
 from bonifiq_async._model.secret import Secret
@@ -141,25 +140,6 @@ class Talk:
                 str(found["$ref"]).rpartition("/")[2]
             ]
         return cast("dict[str, dict[str, Schema]]", found["content"])["application/json"]["schema"]
-
-
-def meant(schema: object) -> object:
-    """Return a schema in which `nullable` beside `allOf` is what is meant: OpenAPI 3.0 ignores it."""
-    if isinstance(schema, list):
-        return [meant(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    plain = {key: meant(value) for key, value in schema.items()}
-    if schema.get("nullable") is True and "allOf" in schema:
-        null = {"nullable": True, "enum": [None]}
-        plain = {"anyOf": [{"allOf": plain["allOf"]}, null]}
-    return plain
-
-
-def validator(document: Mapping[str, object], schema: Schema) -> OAS30Validator:
-    """Return a validator of `schema`, whose references point into `document`."""
-    whole = {"allOf": [schema], "components": meant(document["components"])}
-    return OAS30Validator(whole, format_checker=oas30_format_checker)
 
 
 def bonifiq(sandbox: Sandbox) -> Talk:
@@ -422,7 +402,7 @@ def ours(hint: object, names: Names) -> str:
         members = [member for member in get_args(hint) if member is not types.NoneType]
         enums = [member for member in members if isinstance(member, type) and issubclass(member, IntEnum)]
         return ours((enums or members)[0], names)
-    if get_origin(hint) is tuple:
+    if get_origin(hint) in (tuple, Sequence):
         return f"array of {ours(get_args(hint)[0], names)}"
     if get_origin(hint) is Mapping:
         return "object"

@@ -18,6 +18,8 @@ from import_graph import TREES, name_of
 from one_test import one_test
 
 import bonifiq_async
+from bonifiq_async.bonifiq.calls import catalogue, orders, point_of_sale, reports, rewards
+from bonifiq_async.bonifiq.calls.caller import Group
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.raba7ni.cards import Cards
@@ -33,6 +35,7 @@ NAMES = [
     "BatchSummary",
     "BonifiQClient",
     "BonifiQError",
+    "BonifiQPublicClient",
     "CardReward",
     "CashbackBalance",
     "CashbackBatch",
@@ -77,6 +80,7 @@ NAMES = [
     "PendingPoints",
     "Pin",
     "PointDetailItem",
+    "PointsChange",
     "PoolLimits",
     "Raba7niClient",
     "Raba7niCredentials",
@@ -92,6 +96,7 @@ NAMES = [
     "SqliteLedger",
     "StopReason",
     "Timeouts",
+    "UnverifiedOperationWarning",
     "Verdict",
     "change_key_for",
 ]
@@ -157,13 +162,21 @@ def test_other_names_are_not_there() -> None:
         bonifiq_async.Ledgers  # noqa: B018 - asking is the test
 
 
+GROUPS = [
+    kind
+    for module in (catalogue, orders, point_of_sale, reports, rewards)
+    for kind in vars(module).values()
+    if inspect.isclass(kind) and issubclass(kind, Group) and kind is not Group
+]
+
+
 def things() -> dict[str, object]:
     """Return every public name of the package and its packages, and the classes that a client returns."""
     named = {f"bonifiq_async.{name}": getattr(bonifiq_async, name) for name in NAMES}
     for package in PACKAGES:
         module = importlib.import_module(package)
         named |= {f"{package}.{name}": getattr(module, name) for name in module.__all__}
-    handed_out = (Customers, Checkout, Cashback, Cards, Members)
+    handed_out = (Customers, Checkout, Cashback, Cards, Members, *GROUPS)
     return named | {f"client.{kind.__name__.lower()}": kind for kind in handed_out}
 
 

@@ -30,6 +30,10 @@ DEFENDED: dict[str, set[str]] = {
         "bonifiq/schemas/orders.py:OrderCustomer",
     },
     "adding and removing take the same arguments, as a value and as a call": {
+        "bonifiq/calls/customers.py:add_points",
+        "bonifiq/calls/customers.py:remove_points",
+        "bonifiq/changes/points.py:add",
+        "bonifiq/changes/points.py:remove",
         "bonifiq/customers.py:add_cashback",
         "bonifiq/customers.py:remove_cashback",
         "bonifiq/payloads.py:add",

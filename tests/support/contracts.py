@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import yaml
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA = Path(__file__).parent.parent / "data"
@@ -35,3 +36,22 @@ def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
             whole = {**found, **whole}
         return {**whole, "properties": members} if members else whole
     return schema
+
+
+def meant(schema: object) -> object:
+    """Return a schema in which `nullable` beside `allOf` is what is meant: OpenAPI 3.0 ignores it."""
+    if isinstance(schema, list):
+        return [meant(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: meant(value) for key, value in schema.items()}
+    if schema.get("nullable") is True and "allOf" in schema:
+        null = {"nullable": True, "enum": [None]}
+        plain = {"anyOf": [{"allOf": plain["allOf"]}, null]}
+    return plain
+
+
+def validator(document: Mapping[str, object], schema: Schema) -> OAS30Validator:
+    """Return a validator of `schema`, whose references point into `document`."""
+    whole = {"allOf": [schema], "components": meant(document["components"])}
+    return OAS30Validator(whole, format_checker=oas30_format_checker)

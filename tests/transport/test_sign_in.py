@@ -13,6 +13,7 @@ from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import PreparedRequest, prepare
 from bonifiq_async._provider.connection import ConnectionOptions
 from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.calls.caller import Caller
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.payloads import CustomerPoints
@@ -43,7 +44,7 @@ class Signing(BonifiQClient):
 
     def __init__(self, sign_in: Fresh, **options: Unpack[ConnectionOptions]) -> None:
         calls, address = self._connect(sign_in, **options)
-        self.customers = Customers(calls, address, AnswerReader())
+        self.customers = Customers(Caller(calls, address, AnswerReader()))
 
 
 def client_of(url: str, sign_in: Fresh, **settings: object) -> BonifiQClient:

@@ -366,8 +366,8 @@ def _answer_converter(names: Names, *, in_detail: bool) -> Converter:
 
 
 def _day(value: date) -> object:
-    """Return a day as the midnight that stands for it: a day has no zone. A moment is written as it is."""
-    return value if isinstance(value, datetime) else f"{value.isoformat()}T00:00:00"
+    """Return a day as its noon in UTC, which is the same day from Brazil to Japan; a moment as it is."""
+    return value if isinstance(value, datetime) else f"{value.isoformat()}T12:00:00Z"
 
 
 def _request_converter(names: Names) -> Converter:

@@ -1,6 +1,8 @@
 """All operations, in the order of the provider's documentation, and what of each is shown to a reader."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 from bonifiq_async._model.operation import Documented, Operation
 from bonifiq_async.bonifiq.operations import (
@@ -74,20 +76,43 @@ def documented(operation: Operation[object]) -> Documented:
     return operation.documented
 
 
-def rows(operations: Iterable[Operation[object]] = OPERATIONS) -> Iterable[Mapping[str, object]]:
-    """Yield what is shown of each operation, by name: texts, and null where there is nothing."""
-    for operation in operations:
-        known = documented(operation)
-        yield {
-            "method_name": known.called,
-            "method": operation.method,
-            "path": operation.path,
-            "repeat": operation.repeat.value,
-            "why": known.why,
-            "key": known.key,
-            "source": known.certainty.value,
-            "page": known.source,
-            "caveat": known.caveat or None,
-            "shape": operation.shape.value,
-            "codes": dict(operation.codes),
-        }
+@frozen
+class OperationEntry:
+    """What is known of one operation, for a reader.
+
+    `method_name` is the client's method, such as `customers.points`; `path` has the names of its parameters
+    in braces. `repeat` is `safe`, `keyed` or `never`, and `why` the reason; `key` is the JSON name of the
+    key. `source` says how sure all this is: `seed` (a whole document), `page` (a whole page), `incomplete` or
+    `unverified`, with what was not seen as `caveat`; `page` is where it is documented. `shape` is that of the
+    answer, `codes` the business codes with their names.
+    """
+
+    method_name: str
+    method: str
+    path: str
+    repeat: str
+    why: str
+    key: str | None
+    source: str
+    page: str
+    caveat: str | None
+    shape: str
+    codes: Mapping[str, str] = field(hash=False)
+
+
+def entry_of(operation: Operation[object]) -> OperationEntry:
+    """Return what is known of an operation."""
+    known = documented(operation)
+    return OperationEntry(
+        known.called,
+        operation.method,
+        operation.path,
+        operation.repeat.value,
+        known.why,
+        known.key,
+        known.certainty.value,
+        known.source,
+        known.caveat or None,
+        operation.shape.value,
+        dict(operation.codes),
+    )

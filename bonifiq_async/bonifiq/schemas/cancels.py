@@ -1,5 +1,6 @@
 """What becomes of an order: completed, cancelled, cancelled in part. Source: the order pages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,7 +9,16 @@ from attrs.validators import optional
 
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import NotNull, spelled
-from bonifiq_async.bonifiq.schemas.checks import above_zero, flag, label, many, moment, sum_of, text
+from bonifiq_async.bonifiq.schemas.checks import (
+    above_zero,
+    exact,
+    flag,
+    label,
+    many,
+    moment,
+    sum_of,
+    text,
+)
 
 
 @frozen(kw_only=True)
@@ -39,7 +49,7 @@ class PartialCancelProduct:
     """Refunded line (schema PartialCancelProduct)."""
 
     original_id: str = field(validator=label)
-    value_to_refund: Decimal = field(validator=above_zero)
+    value_to_refund: Decimal = field(validator=above_zero, converter=exact)
 
 
 @frozen(kw_only=True)
@@ -51,9 +61,9 @@ class PartialCancelRequest:
     `should_refund_redeem`: Overrides the store setting. Only in the official example.
     """
 
-    value_to_refund: Decimal = field(validator=above_zero)
+    value_to_refund: Decimal = field(validator=above_zero, converter=exact)
     cancel_key: str = field(validator=label)
-    products: tuple[PartialCancelProduct, ...] = field(default=(), validator=many(PartialCancelProduct))
+    products: Sequence[PartialCancelProduct] = field(default=(), validator=many(PartialCancelProduct))
     should_refund_redeem: bool | None = field(default=None, validator=optional(flag))
 
     def __attrs_post_init__(self) -> None:

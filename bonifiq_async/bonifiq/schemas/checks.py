@@ -4,7 +4,7 @@ Each raises `PayloadError` that names the field and, where a page has the rule, 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
@@ -15,6 +15,7 @@ from attrs import Attribute
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.money import EXACT
+from bonifiq_async._policy.change_key import canonical
 
 T = TypeVar("T")
 Check = Callable[[object, "Attribute[T]", object], None]
@@ -22,6 +23,19 @@ MOST_POINTS = 2**31 - 1
 """The largest number that the provider's `int32` holds."""
 _AHEAD = timedelta(hours=14)
 """How far ahead of UTC a day may have begun somewhere (tz database: Pacific/Kiritimati)."""
+
+
+def exact(value: Decimal) -> Decimal:
+    """Return an amount in its one spelling: the same request has the same bytes. The rest is as it was."""
+    given: object = value
+    if type(given) is int:
+        return Decimal(given)
+    return canonical(value) if type(given) is Decimal and value.is_finite() else value
+
+
+def exact_or_none(value: Decimal | None) -> Decimal | None:
+    """Return the same of an amount that may be left out."""
+    return None if value is None else exact(value)
 
 
 def text(_: object, attribute: "Attribute[str]", value: object) -> None:
@@ -89,13 +103,13 @@ def born(_: object, attribute: "Attribute[date]", value: object) -> None:
         raise PayloadError(f"{name} is in the future", path=name)
 
 
-def many(kind: type[T]) -> "Check[tuple[T, ...]]":
-    """Return the check of a tuple of values of a class."""
+def many(kind: type[T]) -> "Check[Sequence[T]]":
+    """Return the check of a list or tuple of values of a class."""
 
-    def check(_: object, attribute: "Attribute[tuple[T, ...]]", value: object) -> None:
+    def check(_: object, attribute: "Attribute[Sequence[T]]", value: object) -> None:
         name = attribute.name
-        if not isinstance(value, tuple):
-            raise PayloadError(f"{name} must be a tuple, not {type(value).__name__}", path=name)
+        if not isinstance(value, list | tuple):
+            raise PayloadError(f"{name} must be a list, not {type(value).__name__}", path=name)
         for number, each in enumerate(value):
             if not isinstance(each, kind):
                 where = f"{name}[{number}]"

@@ -1,6 +1,6 @@
 """BonifiQ's orders, as they are answered and as they are sent. Source: the order and point-of-sale pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -178,12 +178,12 @@ class CreateOrderRequest:
     is_completed: bool | None = field(default=None, validator=optional(flag))
     order_total: Decimal = field(validator=amount)
     customer: CreateCustomerRequest = field(validator=one(CreateCustomerRequest))
-    products: tuple[CreateProductRequest, ...] = field(default=(), validator=many(CreateProductRequest))
+    products: Sequence[CreateProductRequest] = field(default=(), validator=many(CreateProductRequest))
     updated_date: datetime | None = field(default=None, validator=optional(moment))
     coupon: str | None = field(default=None, validator=optional(label))
-    metadatas: tuple[NameValue, ...] = field(default=(), validator=many(NameValue))
+    metadatas: Sequence[NameValue] = field(default=(), validator=many(NameValue))
     payment_method: IdName | None = field(default=None, validator=optional(one(IdName)))
-    payment_methods: tuple[OrderPaymentMethodAmount, ...] = field(
+    payment_methods: Sequence[OrderPaymentMethodAmount] = field(
         default=(), validator=many(OrderPaymentMethodAmount)
     )
     branch: IdName | None = field(default=None, validator=optional(one(IdName)))

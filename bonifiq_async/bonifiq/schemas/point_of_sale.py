@@ -1,5 +1,6 @@
 """BonifiQ at the point of sale: available rewards and the PIN challenge. Source: the POS pages."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from attrs import field, frozen
@@ -64,7 +65,7 @@ class PosAvailableRewardsRequest:
     customer_id: str = field(validator=customer)
     purchase_value: Decimal = field(validator=amount)
     discount_value: Decimal | None = field(default=None, validator=optional(amount))
-    products: tuple[PosAvailableProduct, ...] = field(default=(), validator=many(PosAvailableProduct))
+    products: Sequence[PosAvailableProduct] = field(default=(), validator=many(PosAvailableProduct))
 
 
 @frozen

@@ -1,5 +1,6 @@
 """Redeems at the checkout, at the point of sale and by a reward. Source: the pages of each."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +15,8 @@ from bonifiq_async.bonifiq.schemas.checks import (
     amount,
     count,
     customer,
+    exact,
+    exact_or_none,
     flag,
     label,
     many,
@@ -69,7 +72,7 @@ class CheckoutItem:
     """Cart line used for eligibility (schema CheckoutItem)."""
 
     external_product_id: str = field(validator=label)
-    value: Decimal = field(validator=amount)
+    value: Decimal = field(validator=amount, converter=exact)
     quantity: int | None = field(default=None, validator=optional(count))
 
 
@@ -85,12 +88,14 @@ class CheckoutRedeemRequest:
 
     customer_id: str = field(validator=label)
     checkout_id: str = field(validator=label)
-    cashback_value: Decimal | None = field(default=None, validator=optional(above_zero))
-    total: Decimal | None = field(default=None, validator=optional(amount))
+    cashback_value: Decimal | None = field(
+        default=None, validator=optional(above_zero), converter=exact_or_none
+    )
+    total: Decimal | None = field(default=None, validator=optional(amount), converter=exact_or_none)
     token: str | None = field(default=None, validator=optional(text))
     original_key: str = field(validator=label)
     redeem_origin: RedeemOrigin | int | None = field(default=None, validator=optional(quantity))
-    items: tuple[CheckoutItem, ...] = field(default=(), validator=many(CheckoutItem))
+    items: Sequence[CheckoutItem] = field(default=(), validator=many(CheckoutItem))
 
     def __attrs_post_init__(self) -> None:
         """Check that no more is applied than the cart comes to: the provider refuses that."""
@@ -137,10 +142,10 @@ class PosRedeemRequest:
     """
 
     customer_id: str = field(validator=customer)
-    value: Decimal | None = field(default=None, validator=optional(above_zero))
+    value: Decimal | None = field(default=None, validator=optional(above_zero), converter=exact_or_none)
     points: int | None = field(default=None, validator=optional(count))
     original_key: str = field(validator=label)
-    metadatas: tuple[NameValue, ...] = field(default=(), validator=many(NameValue))
+    metadatas: Sequence[NameValue] = field(default=(), validator=many(NameValue))
     redeem_origin: RedeemOrigin | int | None = field(default=None, validator=optional(quantity))
     branch: IdName | None = field(default=None, validator=optional(one(IdName)))
     sales_person: IdName | None = field(default=None, validator=optional(one(IdName)))
@@ -195,8 +200,10 @@ class RedeemProductInput:
 
     external_product_id: str = field(validator=label)
     quantity: int | None = field(default=None, validator=optional(count))
-    product_price: Decimal | None = field(default=None, validator=optional(amount))
-    product_discount_price: Decimal | None = field(default=None, validator=optional(amount))
+    product_price: Decimal | None = field(default=None, validator=optional(amount), converter=exact_or_none)
+    product_discount_price: Decimal | None = field(
+        default=None, validator=optional(amount), converter=exact_or_none
+    )
     has_promotion: bool | None = field(default=None, validator=optional(flag))
 
 

@@ -1,0 +1,7 @@
+"""How answers are read that are neither a balance nor a removal: each shape by a function of its own.
+
+cancels   cancellations, which may be refused within a success
+pages     pages of lists and estimates, and which page comes next
+plain     arrays, answers of a shape that was never seen, and those with a secret
+refresh   what a refresh says of the cashback on a checkout
+"""

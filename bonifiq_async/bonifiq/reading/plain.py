@@ -1,0 +1,66 @@
+"""Arrays, answers of a shape that was never seen, and those with a secret in them."""
+
+from typing import TypeVar
+
+from attrs import evolve
+
+from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.evidence import Evidence, Reading
+from bonifiq_async._model.json_codec import structure
+from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.redaction import Redactor
+from bonifiq_async._model.secret import Secret
+from bonifiq_async._policy.answer_body import json_of, said_of
+from bonifiq_async.bonifiq.answers import AnswerReader, members
+from bonifiq_async.bonifiq.payloads import Severity
+from bonifiq_async.bonifiq.schemas.catalogue import ProductPointsList
+from bonifiq_async.bonifiq.schemas.pages import Unshaped
+
+T = TypeVar("T")
+
+
+def read_array(
+    reader: AnswerReader, operation: Operation[ProductPointsList], evidence: Evidence
+) -> Reading[ProductPointsList]:
+    """Read an answer that is an array."""
+    try:
+        value = json_of(evidence) if (evidence.status or 0) < 400 else None
+        if isinstance(value, list):
+            return reader.accepted(operation, structure({"Items": value}, ProductPointsList), evidence)
+    except PayloadError:
+        pass
+    return reader.read(operation, evidence)  # which says what is wrong with it
+
+
+def read_any(reader: AnswerReader, operation: Operation[Unshaped], evidence: Evidence) -> Reading[Unshaped]:
+    """Read an answer whose shape was never seen: it is kept as it comes, unless it says that it failed."""
+    status = evidence.status or 0
+    if status >= 400:
+        return reader.read(operation, evidence)
+    try:
+        value = json_of(evidence)
+        result = structure({"Value": value}, Unshaped)
+    except PayloadError:
+        return reader.read(operation, evidence)
+    if isinstance(value, dict) and (
+        value.get("HasError") is True
+        or value.get("Severity") == Severity.ERROR
+        or value.get("Success") is False
+    ):
+        return reader.failed(operation, said_of(value, status))
+    return reader.accepted(operation, result, evidence)
+
+
+def read_sealed(reader: AnswerReader, operation: Operation[T], evidence: Evidence) -> Reading[T]:
+    """Read an answer whose `Code` is a secret and no code of a failure: no word of it is kept."""
+    reading = reader.read(operation, evidence)
+    if reading.said is None:
+        return reading
+    try:
+        code = members(evidence).get("Code")
+    except PayloadError:
+        code = None
+    said = evolve(reading.said, code=None)
+    if isinstance(code, str) and code.strip():
+        said = said.without(Redactor([Secret.kept(code)]))
+    return evolve(reading, said=said)

@@ -1,0 +1,378 @@
+"""How answers are read that are neither a balance nor a removal: each trap of the provider's pages."""
+
+import copy
+import json
+import logging
+import pickle
+from collections.abc import Mapping
+
+import pytest
+from all_calls import SAMPLES, enveloped
+from conftest import fast, http, read_request
+from one_test import one_test
+
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    BonifiQError,
+    CustomerNotFound,
+    Effect,
+    OutcomeUnknownError,
+    PayloadError,
+    RefusedError,
+    Verdict,
+)
+from bonifiq_async._model.evidence import Evidence, Reading, Refusal
+from bonifiq_async._model.operation import Operation
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.operations import catalogue, customers, orders, point_of_sale, public, redeems
+from bonifiq_async.bonifiq.reading.cancels import read_cancel
+from bonifiq_async.bonifiq.reading.pages import Turning, read_page
+from bonifiq_async.bonifiq.reading.plain import read_any, read_array, read_sealed
+from bonifiq_async.bonifiq.reading.refresh import read_refresh
+from bonifiq_async.bonifiq.schemas.customers import CustomerHistoryItem, CustomerHistoryList
+from bonifiq_async.bonifiq.schemas.pages import Unshaped
+from bonifiq_async.bonifiq.schemas.redeems import CheckoutRefresh
+
+Json = Mapping[str, object]
+READER = AnswerReader()
+ACCEPTED, REFUSED, UNREADABLE = Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNREADABLE
+
+
+def evidence(answer: object, status: int = 200) -> Evidence:
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    return Evidence(sent=True, requests=1, status=status, body=body)
+
+
+# --- a refresh ---
+
+WARNING: Json = {"Severity": 1, "HasWarning": True}
+
+
+def refreshed(code: str | None, removed: bool | None, **more: object) -> Reading[CheckoutRefresh]:
+    result = None if removed is None else {"CashbackRemoved": removed, "CustomerMessage": "m"}
+    answer = enveloped(result, **{"Code": code, **WARNING, **more})
+    return read_refresh(READER, redeems.REFRESH_CHECKOUT, evidence(answer))
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("code", "removed", "kept", "gone"),
+    [
+        ("05", False, True, False),
+        ("05", None, True, False),
+        ("06", True, False, True),
+        ("06", None, False, True),
+        ("04", False, False, False),
+        ("04", None, False, False),
+        ("99", True, False, True),
+        ("99", False, True, False),
+    ],
+)
+def test_the_warnings_of_a_refresh_are_results(
+    code: str, removed: bool | None, kept: bool, gone: bool
+) -> None:
+    """The good one is among them."""
+    reading = refreshed(code, removed)
+    assert reading.verdict is ACCEPTED
+    assert (reading.result.kept, reading.result.removed, reading.result.code) == (kept, gone, code)
+
+
+def test_a_refresh_of_the_older_envelope_is_read_by_its_result() -> None:
+    answer = {"HasError": False, "ErrorMessage": None, "Result": {"CashbackRemoved": False}}
+    reading = read_refresh(READER, redeems.REFRESH_CHECKOUT, evidence(answer))
+    assert (reading.verdict, reading.result.kept) == (ACCEPTED, True)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("code", "removed", "more"),
+    [
+        ("05", True, {}),  # kept, and taken off
+        ("06", False, {}),
+        ("04", True, {}),
+        ("05", False, {"ErrorCode": 7}),
+        ("05", False, {"Severity": 2, "HasWarning": False}),  # a warning's code beside a failure
+        (None, None, {}),  # it says nothing
+        ("05", False, {"Severity": 0, "HasWarning": True}),
+    ],
+)
+def test_a_refresh_that_contradicts_itself_proves_nothing(
+    code: str | None, removed: bool | None, more: Json
+) -> None:
+    assert refreshed(code, removed, **more).verdict is UNREADABLE
+
+
+def test_the_errors_of_a_refresh_are_refusals() -> None:
+    """Also with their status, and named by the page where the answer has no name."""
+    for status in (200, 400):
+        answer = enveloped(None, Code="01", Severity=2, HasError=True)
+        reading = read_refresh(READER, redeems.REFRESH_CHECKOUT, evidence(answer, status))
+        assert (reading.verdict, reading.refusal) == (REFUSED, Refusal.CUSTOMER)
+        assert reading.said is not None and reading.said.code_name == "CustomerNotFound"
+
+
+# --- cancellations ---
+
+DETAILS = {"Code": "RefundAboveOrder", "Message": "above", "ExpectedValue": 5, "ActualValue": 10}
+
+
+def cancelled(operation: Operation[object], result: object, **more: object) -> Reading[object]:
+    return read_cancel(READER, operation, evidence(enveloped(result, **more)))
+
+
+def test_an_order_that_is_not_cancelled_is_a_result() -> None:
+    for operation in (orders.CANCEL, point_of_sale.CANCEL_ORDER):
+        reading = cancelled(operation, {"isCanceled": False, "Status": 9})
+        assert (reading.verdict, reading.result.is_canceled, reading.result.status) == (ACCEPTED, False, 9)
+
+
+def test_a_part_that_is_refused_within_a_success_is_refused() -> None:
+    for operation in (orders.CANCEL_PARTIALLY, point_of_sale.CANCEL_ORDER_PARTIALLY):
+        reading = cancelled(operation, {"isCanceled": False, "RefundErrorDetails": DETAILS})
+        assert reading.verdict is REFUSED
+        assert (reading.said.code_name, reading.said.message) == ("RefundAboveOrder", "above")
+
+
+@one_test
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"isCanceled": True, "RefundErrorDetails": DETAILS},  # done, and refused
+        {"isCanceled": False},  # neither done, nor why not
+        None,
+    ],
+)
+def test_a_part_of_which_nothing_is_sure_proves_nothing(result: object) -> None:
+    assert cancelled(orders.CANCEL_PARTIALLY, result).verdict is UNREADABLE
+
+
+def test_a_part_that_was_taken_back_is_accepted() -> None:
+    for result in ({"isCanceled": True}, {"Status": 3}):
+        assert cancelled(orders.CANCEL_PARTIALLY, result).verdict is ACCEPTED
+
+
+@one_test
+@pytest.mark.parametrize(
+    "answer",
+    [
+        enveloped({"RefundErrorDetails": {"Code": "CancelKeyAlreadyUsed"}}),
+        enveloped(None, HasError=True, Severity=2, ErrorMessage="The CancelKey was already used."),
+    ],
+)
+def test_a_used_key_is_a_duplicate_wherever_it_is_said(answer: Json) -> None:
+    reading = read_cancel(READER, orders.CANCEL_PARTIALLY, evidence(answer))
+    assert reading.verdict is Verdict.DUPLICATE
+
+
+def test_a_key_is_used_by_its_own_name() -> None:
+    """Words on another key say nothing of this one."""
+    for name, operation in (("OriginalKey", point_of_sale.REDEEM), ("CancelKey", orders.CANCEL_PARTIALLY)):
+        said = enveloped(None, HasError=True, Severity=2, ErrorMessage=f"{name} already used")
+        assert READER.read(operation, evidence(said)).verdict is Verdict.DUPLICATE
+        assert READER.read(customers.CHANGE_POINTS, evidence(said)).verdict is REFUSED
+
+
+def test_a_redeem_without_its_number_is_no_success() -> None:
+    """The vendor's own example takes a null result for a failure; a change of a balance needs none."""
+    for operation in (point_of_sale.REDEEM, redeems.REDEEM_CHECKOUT):
+        assert READER.read(operation, evidence(enveloped(None))).verdict is UNREADABLE
+    assert READER.read(customers.CHANGE_POINTS, evidence(enveloped(None))).verdict is ACCEPTED
+
+
+# --- the challenge, whose Code is the PIN ---
+
+PIN = "471193"
+SPOILT: Mapping[str, tuple[int, object]] = {
+    "an error": (400, {"Success": False, "Code": PIN, "ErrorMessage": f"the PIN {PIN} was not sent"}),
+    "a wrong type": (200, {"Success": "no", "Code": PIN}),
+    "an envelope": (200, {"HasError": True, "Code": PIN, "ErrorMessage": f"{PIN}"}),
+    "a body that is cut": (200, f'{{"Success":true,"Code":"{PIN}"'.encode()),
+    "a server's error": (500, {"Code": PIN, "Message": PIN}),
+}
+
+
+@pytest.mark.parametrize(("status", "answer"), SPOILT.values(), ids=SPOILT.keys())
+async def test_no_error_of_a_challenge_has_the_pin(
+    status: int, answer: object, raw_server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither its text, nor what it keeps, nor the log, nor a pickle; and it is asked once."""
+    caplog.set_level(logging.DEBUG)
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    heads = []
+
+    async def talk(reader, writer) -> None:
+        heads.append(await read_request(reader))
+        writer.write(http(body, status=f"{status} X"))
+
+    url = await raw_server(talk)
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, retry=fast()) as client:
+        with pytest.raises(BonifiQError) as caught:
+            await client.pos.challenge("ana")
+    error = caught.value
+    held = (repr(error), str(error), repr(error.__dict__), pickle.dumps(error), caplog.text)
+    assert [PIN in str(each) for each in held] == [False] * len(held)
+    assert len(heads) == 1
+    assert getattr(error, "answer", None) in (None, b"")
+
+
+def test_a_pin_is_revealed_by_request_alone() -> None:
+    reading = read_sealed(READER, point_of_sale.CHALLENGE, evidence({"Success": True, "Code": PIN}))
+    code = reading.result.code
+    assert (code.reveal(), PIN in repr(reading)) == (PIN, False)
+    assert not pickle.loads(pickle.dumps(code)).is_here and copy.deepcopy(code) is code
+
+
+async def test_a_pin_that_was_typed_is_in_no_error(raw_server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(b'{"Success":7,"Said":"%s"}' % PIN.encode()))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(talk)) as client:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.pos.validate_challenge("ana", code=PIN)
+    assert PIN not in repr(caught.value.__dict__) + str(caught.value) + caplog.text
+
+
+# --- pages ---
+
+
+def page(number: int | None, count: int, more: bool | None, total: int | None = None) -> CustomerHistoryList:
+    items = tuple(CustomerHistoryItem(title=f"{number}-{each}") for each in range(count))
+    return CustomerHistoryList(total, 2, number, more, items=items)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("last", "goes_on"),
+    [
+        (page(1, 2, True, 4), True),
+        (page(1, 2, False, 2), False),
+        (page(1, 0, False, 0), False),
+        (page(1, 2, None, 4), True),
+        (page(1, 2, None, 2), False),
+        (page(1, 2, None), True),  # a whole page, and no word of the next
+        (page(1, 1, None), False),
+        (page(None, 2, False), False),
+        (page(1, 1, False, None), False),
+    ],
+)
+def test_a_page_says_whether_there_is_another(last: CustomerHistoryList, goes_on: bool) -> None:
+    assert Turning(2).after(1, last) == (2 if goes_on else None)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("answered", "path"),
+    [
+        ([page(2, 2, True)], "$.PageNumber"),
+        ([page(1, 0, True)], "$.HasNextPage"),
+        ([page(1, 2, False, 3)], "$.TotalItemCount"),
+        ([page(None, 2, True), page(None, 2, True)], "$.Items"),
+    ],
+)
+def test_a_list_that_is_broken_is_named(answered: list[CustomerHistoryList], path: str) -> None:
+    """Another page than the one that was asked for, one without an end, and one that ends too early."""
+    turning = Turning(2)
+    *before, last = answered
+    for number, each in enumerate(before, 1):
+        turning.after(number, each)
+    with pytest.raises(PayloadError) as caught:
+        turning.after(len(answered), last)
+    assert caught.value.path == path
+
+
+def test_a_page_that_says_that_it_failed_is_refused() -> None:
+    failed = {"Items": None, "HasError": True, "ErrorMessages": ["Customer not found"]}
+    for operation in (customers.HISTORY, catalogue.PRODUCT_POINTS):
+        reading = read_page(READER, operation, evidence(failed))
+        assert reading.verdict is REFUSED and reading.said.message == "Customer not found"
+    described = {"HasError": True, "ErrorDescriptions": [{"Description": 7, "Field": "Id", "FieldText": "?"}]}
+    assert "Id" in read_page(READER, catalogue.PRODUCT_POINTS, evidence(described)).said.message
+
+
+@one_test
+@pytest.mark.parametrize("answer", [[], {"Other": 1}, b"<html>", b"", {"Items": "none"}])
+def test_what_is_no_page_is_unreadable(answer: object) -> None:
+    assert read_page(READER, customers.HISTORY, evidence(answer)).verdict is UNREADABLE
+
+
+def test_an_array_is_read_as_such() -> None:
+    assert (
+        read_array(READER, public.PRODUCT_POINTS_LIST, evidence([{"Points": 1}])).result.items[0].points == 1
+    )
+    for other in ([{"Points": "1"}], {"Message": "no"}, b"\x00"):
+        assert read_array(READER, public.PRODUCT_POINTS_LIST, evidence(other)).verdict is UNREADABLE
+
+
+# --- what was never seen ---
+
+
+def test_an_unknown_shape_is_kept_as_it_comes() -> None:
+    for value in ([1, {"A": None}], {"Any": "thing"}, "text", 7):
+        reading = read_any(READER, catalogue.TIER_BENEFITS, evidence(value))
+        assert (reading.verdict, reading.result) == (ACCEPTED, Unshaped(value))
+
+
+@one_test
+@pytest.mark.parametrize("answer", [{"HasError": True}, {"Severity": 2}, {"Success": False}])
+def test_an_unknown_shape_that_says_that_it_failed_is_refused(answer: Json) -> None:
+    assert read_any(READER, redeems.REDEEM_CONFIGURATION, evidence(answer)).verdict is REFUSED
+
+
+def test_what_is_taken_in_and_not_done_is_unknown() -> None:
+    assert read_any(READER, redeems.REDEEM_CONFIGURATION, evidence({"A": 1}, 202)).verdict is UNREADABLE
+    assert read_any(READER, catalogue.TIER_BENEFITS, evidence(b"\x00")).verdict is UNREADABLE
+
+
+def test_numbers_without_a_name_stay_numbers() -> None:
+    """Whether the page shows no names, or a new one came: a reward of kind 2, a state of 9."""
+    rewards = {"Rewards": [{"RewardType": 2, "CannotUseReason": 77}, {"RewardType": 3}]}
+    found = READER.read(point_of_sale.AVAILABLE_REWARDS, evidence(rewards)).result.rewards
+    assert [(type(each.reward_type).__name__, each.reward_type) for each in found] == [
+        ("int", 2),
+        ("RewardType", 3),
+    ]
+    order = READER.read(orders.GET, evidence({"State": 9, "Origin": 4})).result
+    assert (order.state, order.origin.name) == (9, "OFFLINE_INTEGRATION")
+    history = read_page(READER, customers.HISTORY, evidence({"Items": [{"PointType": 31}]})).result
+    assert history.items[0].point_type == 31
+
+
+def test_a_yes_may_be_a_boolean_or_an_object() -> None:
+    for result, done, tier in ((True, True, None), ({"TierId": 3}, None, 3), (None, None, None)):
+        read = READER.read(customers.CHANGE_TIER, evidence(enveloped(result))).result
+        assert (read.done, read.tier_id) == (done, tier)
+    status = READER.read(customers.CHANGE_STATUS, evidence(enveloped(False)))
+    assert (status.verdict, status.result.done) == (ACCEPTED, False)
+
+
+def test_names_of_what_is_not_found() -> None:
+    """Both spellings are a customer; a tier is none."""
+    for name, refusal in (("Customer_NotFound", Refusal.CUSTOMER), ("Tier_NotFound", Refusal.OTHER)):
+        answer = enveloped(None, HasError=True, Severity=2, CodeName=name)
+        assert READER.read(customers.CHANGE_TIER, evidence(answer)).refusal is refusal
+
+
+async def test_refusals_are_raised_and_what_follows_a_loss_is_unknown(raw_server) -> None:
+    """A part that is refused after its first answer was lost may have been taken back."""
+    answers = [b"", http(json.dumps(enveloped({"RefundErrorDetails": DETAILS})).encode())]
+
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(answers.pop(0))
+
+    url = await raw_server(talk)
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, retry=fast()) as client:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await SAMPLES["orders.cancel_partially"].call(client)
+        assert client.in_doubt() == (caught.value.change_key,)
+        answers.append(http(json.dumps(enveloped({"RefundErrorDetails": DETAILS})).encode()))
+        with pytest.raises(RefusedError, match="RefundAboveOrder"):
+            await client.orders.cancel_partially("o", value_to_refund=5, cancel_key="other")
+        answers.append(http(b'{"HasError":true,"CodeName":"CustomerNotFound"}'))
+        with pytest.raises(CustomerNotFound):
+            await client.customers.get("none")
+    assert caught.value.effect is Effect.UNKNOWN
