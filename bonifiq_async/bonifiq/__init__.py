@@ -5,7 +5,7 @@ calls/       the operations of the client by group, beside those on customers an
 changes/     what a caller means to change under a key, beside cashback
 checkout     the checkout operations of the client
 client       the client: one account, one pool of connections, one event loop
-commands     the commands of the command line that make one call each (an edge)
+commands     the commands of the command line that are this provider's alone (an edge)
 customers    the customer operations of the client
 envelope     what the envelope says: its flags, what denies a success, what a result shows
 files        the columns of its files of changes, and how the command line reads a row (an edge)
@@ -268,6 +268,7 @@ PROVIDER = ProviderSpec(
         "balance": ObjectReference(f"{__name__}.commands", "balance"),
         "pending": ObjectReference(f"{__name__}.commands", "pending"),
         "checkout-remove": ObjectReference(f"{__name__}.commands", "checkout_remove"),
+        "operations": ObjectReference(f"{__name__}.commands", "operations"),
     },
     portuguese=ObjectReference(f"{__name__}.commands", "PORTUGUESE"),
 )

@@ -1,4 +1,4 @@
-"""The commands of the command line that make one call to BonifiQ each (an edge)."""
+"""The commands of the command line that are BonifiQ's alone: one call each, and the table (an edge)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -21,6 +21,12 @@ PORTUGUESE: Mapping[str, Template] = {
         "Mostra o que um cliente ainda não recebeu (BonifiQ)."
     ),
     "Take the cashback off a checkout (BonifiQ).": "Tira o cashback de um checkout (BonifiQ).",
+    "List every operation of the API, with how sure it is and whether a repeat is safe (BonifiQ).": (
+        "Lista todas as operações da API, com o grau de certeza e se repetir é seguro (BonifiQ)."
+    ),
+    "operation": "operação",
+    "repeat, key": "repetição, chave",
+    "source": "fonte",
     "R$ {amount}": "R$ {amount}",
     "give exactly one of change_key and reference": "informe change_key ou reference, uma das duas",
     "customer id": "identificador do cliente",
@@ -82,6 +88,28 @@ def checkout_remove(
     }
     with whatever_is_read():  # it is removed, whatever becomes of the answer
         _show(values, as_json=as_json)
+
+
+def operations(as_json: AsJson = False) -> None:
+    """List every operation of the API, with how sure it is and whether a repeat is safe (BonifiQ)."""
+    from attrs import asdict
+
+    from bonifiq_async.bonifiq.operations.table import OPERATIONS, entry_of
+    from bonifiq_async.cli.files.outcome_file import json_line
+    from bonifiq_async.cli.terminal.screen import give
+    from bonifiq_async.cli.terminal.tables import Table, show_table
+
+    entries = list(map(entry_of, OPERATIONS))
+    if as_json:
+        give(b"".join([json_line(asdict(each)) for each in entries]))
+        return
+    table = Table()
+    for name in (phrase("operation"), phrase("repeat, key"), phrase("source")):
+        table.add_column(name, overflow="fold")
+    for each in entries:
+        keyed = (each.repeat,) if each.key is None else (each.repeat, each.key)
+        table.add_row((each.method_name, f"{each.method} {each.path}"), keyed, each.source)
+    show_table(table)
 
 
 def _show(values: Mapping[str, object], *, as_json: bool) -> None:

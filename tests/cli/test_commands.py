@@ -127,6 +127,17 @@ def test_single_calls(console, sandbox):
     assert console("balance", "..", sandbox=sandbox).code == Exit.USAGE
 
 
+def test_the_table_of_operations(console):
+    """All 48, for machines one a line; a terminal shows the same."""
+    lines = [json.loads(line) for line in console("operations", "--json").out.splitlines()]
+    assert len(lines) == 48
+    assert {line["source"] for line in lines} == {"seed", "page", "incomplete", "unverified"}
+    assert all({"method", "path", "repeat", "key", "source", "method_name"} <= line.keys() for line in lines)
+    shown = console("operations").out
+    assert [line["method_name"] for line in lines if line["method_name"] not in shown] == []
+    assert "ChangeKey" in shown and "unverified" in shown
+
+
 def test_a_run_is_recorded_beside_its_file(console, sandbox):
     """The ledger is named, private, shown by status, and has one account."""
     console.write("changes.csv", *rows(20))

@@ -59,6 +59,8 @@ CASES = {
     "balance": Case(["balance", "c0"]),
     "pending": Case(["pending", "c0"]),
     "checkout-remove": Case(["checkout-remove", "c0", "cart"], lost=Exit.DONE, money=True),
+    "operations": Case(["operations"]),
+    "operations as json": Case(["operations", "--json"]),
     "demo": Case(["demo", "--changes", "3"], lost=Exit.DONE),
     "prove": Case(["prove", "--scale", "tiny", "--only", "one-key"], lost=Exit.DONE),
     "prove nothing": Case(["prove", "--only", "nothing"], Exit.USAGE, Exit.USAGE),
