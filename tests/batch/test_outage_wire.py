@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -155,6 +156,7 @@ def test_an_outage_in_the_middle_stops_the_command_and_it_goes_on_later(sandbox,
     running = process(server, tmp_path, *command)
     while server.books.requests < 100:
         assert running.poll() is None, running.communicate()
+        time.sleep(0.002)
     server.refuse_connections()
     _, said = running.communicate(timeout=60)
     assert running.returncode == Exit.STOPPED, said

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -195,6 +196,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, signals):
         running = process(sandbox, tmp_path, *command)
         while sandbox.books.requests < 20:
             assert running.poll() is None, running.communicate()
+            time.sleep(0.002)
         for _ in range(signals):
             running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
@@ -216,6 +218,7 @@ def test_a_change_cut_off_in_flight_is_unknown_never_not_tried(tmp_path):
         running = process(sandbox, tmp_path, *command)
         while sandbox.books.requests < 4:
             assert running.poll() is None, running.communicate()
+            time.sleep(0.002)
         running.send_signal(signal.SIGINT)
         assert running.stderr is not None
         while "Stopping" not in running.stderr.readline():
@@ -269,6 +272,7 @@ def test_a_reader_that_closes_its_end_does_not_end_a_run(tmp_path):
         assert running.stdout is not None and running.stderr is not None
         while sandbox.books.requests == 0:
             assert running.poll() is None
+            time.sleep(0.002)
         running.stderr.close()
         running.stdout.close()
         assert running.wait(timeout=60) == Exit.REFUSED

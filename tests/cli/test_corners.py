@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import client_for, http, read_request
-from console import Ended, rows, settings
+from console import Ended, rows
 
 from bonifiq_async import CashbackChange, ConfigurationError, Effect, SqliteLedger
 from bonifiq_async._model.money import spelled
@@ -110,32 +110,6 @@ def test_a_base_url_that_must_be_a_mistake_is_refused_by_name(console, name, url
     assert (ended.code, ended.out) == (Exit.USAGE, "")
     assert name in ended.err and said in ended.err and ended.err.count("Nothing was sent") == 1
     assert not Path("changes.csv.ledger").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
-@pytest.mark.parametrize("closed", ["reader gone", "full"])
-@pytest.mark.parametrize(("faults", "code"), [([], 0), (["400"], Exit.REFUSED)], ids=["applied", "refused"])
-def test_a_run_keeps_its_exit_code_when_its_output_cannot_be_written(tmp_path, options, closed, faults, code):
-    """Nothing of it is "a bug" (1), and nothing is left to fail at the end of the process (120)."""
-    (tmp_path / "changes.csv").write_text("\n".join(rows(3)))
-    reading, writing = os.pipe()
-    os.close(reading)
-    out = os.open("/dev/full", os.O_WRONLY) if closed == "full" else writing
-    with Sandbox(faults=FaultScript(faults)) as sandbox:
-        ended = subprocess.run(
-            [sys.executable, "-m", "bonifiq_async", "apply", "changes.csv", "--yes", *options],
-            cwd=tmp_path,
-            env={**os.environ, **settings(sandbox)},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            timeout=60,
-        )
-        assert sandbox.books.requests == 3
-    os.close(writing)
-    assert ended.returncode == code, ended.stderr
-    assert b"could not be printed" in ended.stderr and b"Traceback" not in ended.stderr
 
 
 def test_a_ledger_and_none_at_once_is_refused(console, sandbox):

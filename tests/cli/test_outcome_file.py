@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -185,6 +186,7 @@ def test_a_run_whose_outcome_file_is_deleted_stops_and_reports_every_change_when
         running = process(sandbox, tmp_path, *command)
         while not (out.exists() and out.read_bytes().count(b"\n") >= 5):
             assert running.poll() is None
+            time.sleep(0.002)
         out.unlink()
         _, said = running.communicate(timeout=60)
         assert running.returncode == Exit.STOPPED, said

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -499,6 +500,7 @@ def test_a_run_cut_off_in_flight_says_not_to_repeat(raba7ni, tmp_path):
     running = process(server, tmp_path, *COMMAND, "--max-in-flight", "4", "--out", "out.jsonl")
     while server.books.requests < 4:
         assert running.poll() is None, running.communicate()
+        time.sleep(0.002)
     running.send_signal(signal.SIGINT)
     assert running.stderr is not None
     while "Stopping" not in running.stderr.readline():

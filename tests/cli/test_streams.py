@@ -48,6 +48,9 @@ CASES = {
     "apply with what is refused": Case(
         ["apply", "refused.csv", "--yes"], Exit.REFUSED, Exit.REFUSED, money=True
     ),
+    "apply as json with what is refused": Case(
+        ["apply", "refused.csv", "--yes", "--json"], Exit.REFUSED, Exit.REFUSED, money=True
+    ),
     "apply, a dry run": Case([*APPLY, "--dry-run", "--json"]),
     "status": Case(["status", "ledger"]),
     "export": Case(["export", "ledger", "--effect", "applied"]),

@@ -188,8 +188,6 @@ def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
             sys.executable,
             "-X",
             "dev",
-            "-X",
-            "tracemalloc",
             "-W",
             "error",
             "-c",
