@@ -111,7 +111,7 @@ def test_of_several_exit_codes_the_first_documented_wins():
 
 def test_the_page_has_the_table_of_exit_codes():
     """Word for word, so that the two stay equal."""
-    page = (Path(__file__).parent.parent.parent / "docs" / "command-line.md").read_text()
+    page = (Path(__file__).parent.parent.parent / "docs" / "reference" / "command-line.md").read_text()
     for code, meaning in MEANING.items():
         assert f"| {code.value} | {meaning}" in page
 

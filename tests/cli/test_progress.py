@@ -181,7 +181,7 @@ def test_the_screen_of_a_run(width: int) -> None:
 
 
 def test_the_page_of_the_command_shows_a_screen() -> None:
-    page = (SCREENS.parent.parent.parent / "docs" / "command-line.md").read_text("utf-8")
+    page = (SCREENS.parent.parent.parent / "docs" / "reference" / "command-line.md").read_text("utf-8")
     assert "\n".join(["```text", *screen_lines(SHOWN["an outage"], 80), "```"]) in page
 
 

@@ -39,8 +39,8 @@ ALGORITHMS = {
     "_policy.wait_scope": "explanation/retry.md",
     "_policy.rate_limit.allowance": "explanation/rate-limit-headers.md",
     "_model.outcome": "explanation/outcomes.md",
-    "ledger.sqlite": "ledger.md",
-    "ledger.sqlite.owner": "ledger.md",
+    "ledger.sqlite": "explanation/ledger.md",
+    "ledger.sqlite.owner": "explanation/ledger.md",
     "batch.adaptive_limit": "explanation/adaptive-limit.md",
     "batch.failure_rate": "explanation/adaptive-limit.md",
     "batch.flow": "explanation/adaptive-limit.md",
@@ -224,7 +224,7 @@ def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
 @pytest.mark.parametrize("kind", [Effect, StopReason, Verdict, State])
 def test_every_value_is_described(kind: type[Effect | StopReason | Verdict | State]) -> None:
     """In a table whose first column has the names."""
-    page = PAGES["ledger.md"] if kind is State else PAGES["explanation/outcomes.md"]
+    page = PAGES["explanation/ledger.md"] if kind is State else PAGES["explanation/outcomes.md"]
     assert [each.name for each in kind if f"\n| `{each.name}` | " not in page] == []
 
 

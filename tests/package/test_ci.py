@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -118,3 +119,16 @@ def test_a_missing_browser_is_installed_where_that_may_be(
     asked = tmp_path / "asked"
     expected = ["update -qq", "install -qq --no-install-recommends chromium"] if installs else []
     assert (asked.read_text().splitlines() if asked.exists() else []) == expected
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"), [('<html lang="en" class="a">', '<html lang="pt-BR" class="a">'), ("<html>", None)]
+)
+def test_a_page_in_portuguese_says_so(tmp_path: Path, begins: str, said: str | None) -> None:
+    """The builder knows one language for all pages; where it begins them otherwise, the build ends."""
+    page = tmp_path / "build" / "docs" / "pt" / "page.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(begins, "utf-8")
+    script = (ROOT / ".ci" / "docs").read_text("utf-8").split("<<'PYTHON'\n")[1].split("\nPYTHON\n")[0]
+    ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert (ended.returncode, page.read_text("utf-8")) == ((0, said) if said else (1, begins))

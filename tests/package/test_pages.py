@@ -12,8 +12,8 @@ import bonifiq_async.sandbox
 LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid"}
 TESTED_ELSEWHERE = {
     "CONTRIBUTING.md": "test_contributing.py: they set up and run the tests",
-    "docs/raba7ni.md": "test_readme.py: an answer is lost while they run",
-    "docs/testing.md": "test_readme.py: they are tests",
+    "docs/how-to/raba7ni.md": "test_readme.py: an answer is lost while they run",
+    "docs/how-to/testing.md": "test_readme.py: they are tests",
 }
 """Pages whose blocks have tests of their own."""
 FOLLOWED = [
@@ -85,3 +85,8 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert sorted(name for name in shown if "." not in name) == bonifiq_async.__all__
     ends = {name.rpartition(".")[2] for name in shown}
     assert set(bonifiq_async.sandbox.__all__) - ends == {"FAULTS"}  # a table in testing.md
+
+
+def test_a_page_lies_with_those_of_its_kind() -> None:
+    """A reader finds it in a folder: how to do something, what something is, why it is so."""
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} == {"index.md", "tutorial.md"}

@@ -24,8 +24,8 @@ pytest_plugins = ["pytester"]
 README = PAGES["README.md"]
 (SERVICE,) = codes("docs/how-to/web-service.md", "python")
 (CONSUMER,) = codes("docs/how-to/event-consumer.md", "python")
-(RABA7NI,) = codes("docs/raba7ni.md", "python")
-SANDBOX, PLUGIN, MOCKED = codes("docs/testing.md", "python")
+(RABA7NI,) = codes("docs/how-to/raba7ni.md", "python")
+SANDBOX, PLUGIN, MOCKED = codes("docs/how-to/testing.md", "python")
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_the_consumer_keeps_a_ledger(sandbox, monkeypatch, tmp_path):
 
 def test_every_fault_is_named():
     """With both of its endings, where it has two."""
-    page = re.sub(r"\s+", " ", PAGES["docs/testing.md"])
+    page = re.sub(r"\s+", " ", PAGES["docs/how-to/testing.md"])
     passage = page[page.index("the table of what can go wrong:") :]
     named = set(re.findall(r"`([a-z0-9-]+)`", passage[: passage.index("`422`") + 5]))
     assert {re.sub("-(before|after)$", "", name) for name in FAULTS} == named - {"-before", "-after"}
@@ -113,14 +113,16 @@ def test_every_fault_is_named():
 def test_the_key_that_is_shown_is_the_derived_one():
     """For the first row of the example file; and every state can be exported by its name."""
     key = change_key_for("ana@example.com", Decimal("10.50"), "order-1001")
-    assert f"`{key}`" in PAGES["docs/command-line.md"]
-    assert [state for state in State if f"`{state.name.lower()}`" not in PAGES["docs/ledger.md"]] == []
+    assert f"`{key}`" in PAGES["docs/reference/command-line.md"]
+    assert [
+        state for state in State if f"`{state.name.lower()}`" not in PAGES["docs/explanation/ledger.md"]
+    ] == []
 
 
 def test_what_raba7ni_left_in_doubt_is_settled_by_hand(capsys, monkeypatch, tmp_path):
     """The answer to the example's earn is lost; it prints what helps to decide; its command settles it."""
     console = Console(monkeypatch, capsys, tmp_path)
-    command = next(code for code in codes("docs/raba7ni.md", "sh") if "settle raba7ni" in code)
+    command = next(code for code in codes("docs/how-to/raba7ni.md", "sh") if "settle raba7ni" in code)
     with Raba7niSandbox(faults=FaultScript(["", "close-after"])) as raba7ni:
         for name, value in {
             "RABA7NI_APP_ID": raba7ni.credentials.app_id,
@@ -178,13 +180,15 @@ def test_a_service_that_pays_twice_fails_as_shown(tested):
     broken = SERVICE.replace('reference=order["id"]', "reference=str(next(NUMBERS))")
     ended = tested(f"from itertools import count\n\nNUMBERS = count(1)\n{broken}")
     ended.assert_outcomes(failed=1, passed=2)
-    assert [block for block in codes("docs/testing.md", "text") if block not in ended.stdout.str()] == []
+    assert [
+        block for block in codes("docs/how-to/testing.md", "text") if block not in ended.stdout.str()
+    ] == []
 
 
 def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
     """And does what it says."""
     console = Console(monkeypatch, capsys, tmp_path)
-    console.write("changes.csv", codes("docs/command-line.md", "csv")[0].rstrip())
+    console.write("changes.csv", codes("docs/reference/command-line.md", "csv")[0].rstrip())
     with Sandbox() as sandbox:
         assert console("check", "changes.csv", sandbox=sandbox).code == 0
         ended = console("apply", "changes.csv", "--out", "outcomes.jsonl", "--yes", sandbox=sandbox)
@@ -195,7 +199,7 @@ def test_the_file_example_is_valid(monkeypatch, capsys, tmp_path):
 def test_the_file_example_of_raba7ni_is_valid(monkeypatch, capsys, tmp_path):
     """It changes the balances as the books say."""
     console = Console(monkeypatch, capsys, tmp_path)
-    example = codes("docs/command-line.md", "csv")[1]
+    example = codes("docs/reference/command-line.md", "csv")[1]
     console.write("changes.csv", example.rstrip())
     with Raba7niSandbox() as raba7ni:
         ended = console("apply", "changes.csv", "--provider", "raba7ni", "--yes", sandbox=raba7ni)

@@ -455,6 +455,6 @@ def test_every_fault_can_be_named_in_a_script():
 
 def test_the_page_on_testing_has_a_script_that_is_valid():
     """The one that it shows."""
-    page = (Path(__file__).parent.parent.parent / "docs" / "testing.md").read_text()
+    page = (Path(__file__).parent.parent.parent / "docs" / "how-to" / "testing.md").read_text()
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     FaultScript.from_toml(text)

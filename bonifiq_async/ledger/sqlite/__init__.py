@@ -1,4 +1,6 @@
-"""A durable ledger in one SQLite file: write-ahead claims, fenced outcomes, leases. See docs/ledger.md.
+"""A durable ledger in one SQLite file: write-ahead claims, fenced outcomes, leases.
+
+docs/explanation/ledger.md describes it.
 
 comparison  a ledger beside a table of changes, such as the rows of a file
 connection  a connection to the file: pragmas, the wait for a lock, how it is opened and closed, its errors

@@ -4,7 +4,7 @@ An owner is a process that uses a ledger. It holds its claims as long as it live
 lease allows. Where process numbers mean the same as here, this process can see whether an owner lives.
 Elsewhere, as in another container, its heartbeat tells: an owner with claims writes one every few seconds.
 Times are on the monotonic clock of the machine, which all its processes and containers share and no
-correction moves (clock_gettime(2)). See docs/ledger.md.
+correction moves (clock_gettime(2)). See docs/explanation/ledger.md.
 """
 
 import os
