@@ -28,6 +28,7 @@ PORTUGUESE: Mapping[str, Template] = {
     "repeat, key": "repetição, chave",
     "source": "fonte",
     "R$ {amount}": "R$ {amount}",
+    "{amount} {unit}": "{amount} {unit}",
     "give exactly one of change_key and reference": "informe change_key ou reference, uma das duas",
     "customer id": "identificador do cliente",
     "customer exists": "cliente existe",

@@ -13,7 +13,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
-from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.operation import BRL, Operation
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
 from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
@@ -215,6 +215,12 @@ class BonifiQFiles(FileAdapter):
         with contextlib.suppress(ArithmeticError):  # no money is as exact or as large
             amount = EXACT.add(amount.normalize(EXACT), Decimal("0.00"))
         return phrase("R$ {amount}", amount=number(amount))
+
+    def amount(self, value: Decimal, unit: str) -> str:
+        """Return an amount in its unit: points are no money."""
+        if unit == BRL:
+            return self.money(value)
+        return phrase("{amount} {unit}", amount=number(value), unit=unit)
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
         """Return a sandbox with the same sign-in each time."""

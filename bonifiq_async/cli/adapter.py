@@ -290,6 +290,10 @@ class FileAdapter(TrialFiles, Protocol):
         """Return an amount for a screen, with every digit that it has."""
         return number(amount)
 
+    def amount(self, value: Decimal, unit: str) -> str:
+        """Return the same of an amount that a ledger may hold, in its unit."""
+        return self.money(value)
+
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> LocalSandbox:
         """Return a sandbox that fails as `faults` say, at a port (0: any free one).
 

@@ -1,11 +1,16 @@
 """Sums of different units are never added together: each card of Raba7ni has a currency of its own."""
 
 import json
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from all_calls import enveloped
+from conftest import http, read_request
 from console import Console, Ended
 
+from bonifiq_async import BasicCredentials, BonifiQClient, SqliteLedger
 from bonifiq_async._model.money import Sums, SumsByUnit
 
 HEADER = "operation,card_id,member_id,amount,reference"
@@ -76,3 +81,53 @@ def test_there_is_one_sum_of_one_unit_alone():
     sums.put("points", Decimal(-4), 2)
     assert sums.single() is None
     assert sums.by_unit == {"BRL": Sums(added=Decimal(3)), "points": Sums(removed=Decimal(8))}
+
+
+async def of_every_kind(path: Path, raw_server: Callable[..., Awaitable[str]]) -> None:
+    """Make a ledger in which a program has cashback, points, a redeem and a part of an order."""
+    results: dict[bytes, object] = {b"cashback": {"PointsBalance": 1}, b"points": {"PointsBalance": 7}}
+    results |= {b"redeem": {"RewardId": 3}, b"partialcancel": {"isCanceled": True}}
+
+    async def answer(reader, writer) -> None:
+        head, _ = await read_request(reader)
+        name = head.split(b" ")[1].rpartition(b"/")[2]
+        writer.write(http(json.dumps(enveloped(results[name])).encode()))
+
+    async with (
+        SqliteLedger(path) as ledger,
+        BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(answer), ledger=ledger) as client,
+    ):
+        await client.customers.add_cashback("ana", Decimal("10.50"), reason="r", reference="1")
+        await client.customers.add_points("ana", 700, reason="r", reference="1")
+        await client.pos.redeem(3, customer_id="ana", reference="1", points=100)
+        await client.orders.cancel_partially("order-1", value_to_refund=Decimal(45), reference="1")
+
+
+async def test_points_are_no_money_on_any_screen(console, raw_server, tmp_path):
+    """Nor is what was taken back of an order: each stands with its unit, and in a sum of its own."""
+    ledger = tmp_path / "l"
+    await of_every_kind(ledger, raw_server)
+    states = read(console("status", str(ledger), "--json"))["states"]["applied"]
+    assert states["added"] is None and states["by_unit"] == {
+        "BRL": {"added": Decimal("10.50"), "removed": 0},
+        "BRL of orders": {"added": 45, "removed": 0},
+        "points": {"added": 700, "removed": 0},
+    }
+    page = tmp_path / "page.html"
+    assert console("report", str(ledger), "--html", str(page)).code == 0
+    for text in (
+        console("status", str(ledger)).out,
+        console("history", str(ledger)).out,
+        page.read_text("utf-8"),
+    ):
+        assert "700 points" in text and "R$ 700" not in text and "R$ 45" not in text and "R$ 10.50" in text
+
+
+async def test_no_file_has_what_is_no_cashback(console, raw_server, tmp_path):
+    """Applied from one, points would be paid as reais."""
+    ledger = tmp_path / "l"
+    await of_every_kind(ledger, raw_server)
+    for form in ("csv", "jsonl"):
+        exported = console("export", str(ledger), "--effect", "applied", "--format", form)
+        assert "ADD-ana-10.5-1" in exported.out and "POINTS" not in exported.out
+        assert "CANCEL" not in exported.out and "3 changes are left out" in exported.err

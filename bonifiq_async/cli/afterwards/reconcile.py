@@ -23,6 +23,7 @@ from bonifiq_async.cli.afterwards.comparison import NEAR, Agreement, Asked, Comp
 from bonifiq_async.cli.afterwards.progress_file import FoundRow, ProgressFile, progress_file
 from bonifiq_async.cli.afterwards.question import Answers, Question
 from bonifiq_async.cli.afterwards.statement import AccountStatement, StatementReader
+from bonifiq_async.cli.commands.export import say_left_out
 from bonifiq_async.cli.commands.run import client_from_env
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.csv_form import PLAIN
@@ -111,14 +112,22 @@ def reconcile(options: ReconcileOptions) -> int:
 def _take_in(
     progress: ProgressFile, options: ReconcileOptions, answers: Answers, reader: StatementReader
 ) -> None:
-    """Read the ledger once, into what can be asked by customer."""
+    """Read the ledger once, into what can be asked by customer.
+
+    A change of an operation that no file has stands in no statement as its value: it is left out.
+    """
+    others: Counter[str] = Counter()
     for change in changes(options.ledger, ChangeFilter()):
+        if answers.adapter is not None and change.operation not in answers.adapter.changes:
+            others[change.operation] += 1
+            continue
         customer = reader.customer_of(change)
         progress.put(
             customer or f"{UNNAMED}{change.customer_id}",
             _packed(change),
             wanted=answers.wanted.asks_for(change),
         )
+    say_left_out(others)
 
 
 def _packed(change: Recorded) -> bytes:

@@ -107,13 +107,22 @@ def _sums(head: ReportHead, states: Mapping[State, SumsWithCounts], *before: str
     for state in [each for each in State if each in states]:
         tally = states[state]
         for unit, sums in sorted(tally.sums.by_unit.items()):
-            sizes = (said(number(tally.counts[unit])), _money(head, sums.added), _money(head, sums.removed))
+            sizes = (
+                said(number(tally.counts[unit])),
+                _money(head, sums.added, unit),
+                _money(head, sums.removed, unit),
+            )
             yield (*before, said(effect_name(state)), said(unit), *sizes)
 
 
-def _money(head: ReportHead, amount: Decimal) -> str:
+def _money(head: ReportHead, amount: Decimal, unit: str) -> str:
     """Return an amount with the marks of the reader's language, as HTML."""
-    return said(number(amount) if head.adapter is None else head.adapter.money(amount))
+    return said(number(amount) if head.adapter is None else head.adapter.amount(amount, unit))
+
+
+def _of(head: ReportHead, change: Recorded) -> str:
+    """Return the amount of a change in its unit."""
+    return _money(head, change.value, "" if head.adapter is None else head.adapter.unit_of(change))
 
 
 def _by_effect(head: ReportHead, digest: Digest) -> str:
@@ -213,7 +222,7 @@ def _doubts(head: ReportHead, digest: Digest) -> str:
         (
             said(moment(change.first_sent)),
             text(change.customer_id),
-            _money(head, change.value),
+            _of(head, change),
             _place(change),
         )
         for change in digest.doubts
@@ -272,10 +281,7 @@ def _used_elsewhere(head: ReportHead, digest: Digest) -> str:
         "them, give your word on each:"
     )
     columns: Columned = {phrase("customer"): FOREIGN, phrase("amount"): NUMBERS, phrase("change"): FOREIGN}
-    rows = [
-        (text(change.customer_id), _money(head, change.value), _place(change))
-        for change in digest.used_elsewhere
-    ]
+    rows = [(text(change.customer_id), _of(head, change), _place(change)) for change in digest.used_elsewhere]
     return section(
         phrase("Keys that were used before: {count:,}", count=count),
         f"<p>{said(how)}</p>",

@@ -98,7 +98,7 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
     if format == "jsonl":
         for some in together(rows):
             give(b"".join([json_line(dict(zip(columns, row, strict=True))) for row in some]))
-        _say_left_out(others)
+        say_left_out(others)
         return
     give(csv_lines([columns]))
     unlike = 0
@@ -113,10 +113,10 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
                 count=unlike,
             )
         )
-    _say_left_out(others)
+    say_left_out(others)
 
 
-def _say_left_out(others: Mapping[str, int]) -> None:
+def say_left_out(others: Mapping[str, int]) -> None:
     """Say what stands in the ledger and in no file: applied from one, it would be another change."""
     if others:
         say(

@@ -128,12 +128,14 @@ def _show(found: Answers) -> None:
         table.add_column(phrase("change"), width=max(width() - WHEN - AMOUNT - 8, 20), overflow="fold")
         for change in some:
             counts[change.state] += 1
-            money = str if found.adapter is None else found.adapter.money
+            amount, adapter = str(change.value), found.adapter
+            if adapter is not None:
+                amount = adapter.amount(change.value, adapter.unit_of(change))
             ended = phrase("not ended") if change.ended is None else local_time(change.ended, "seconds")
             table.add_row(
                 (ended, local_time(change.first_sent, "seconds")),
                 (
-                    money(change.value),
+                    amount,
                     phrase("{count:,} attempt", "{count:,} attempts", count=change.attempts),
                 ),
                 tuple(_lines(found, change)),

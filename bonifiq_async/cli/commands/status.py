@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -116,7 +117,11 @@ _SENT = {State.UNKNOWN: phrase("sent"), State.IN_DOUBT: phrase("may have been se
 
 
 def _lines(doubt: Recorded, adapter: FileAdapter | None, shown: BalanceEvidence | None) -> Sequence[str]:
-    money = number if adapter is None else adapter.money
+    unit = "" if adapter is None else adapter.unit_of(doubt)
+
+    def money(value: Decimal) -> str:
+        return number(value) if adapter is None else adapter.amount(value, unit)
+
     lines = [
         phrase(
             "In doubt: {key}: {operation} {amount} for {customer}, {sent} {time}",

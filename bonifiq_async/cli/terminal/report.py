@@ -208,7 +208,6 @@ def _kinds(counts: Mapping[K, int], sums: Mapping[K, SumsByUnit]) -> Kinds:
 def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str | None = None) -> Table:
     """Return a table of changes and sums: a row for each kind that occurs, and each unit of it."""
     table = Table(title=title, title_justify="left")
-    money = number if adapter is None else adapter.money
     units = {unit for _, count, sums in kinds if count for unit in sums.by_unit}
     apart = (phrase("unit"),) if len(units) > 1 else ()
     labels = FileAdapter.sum_labels if adapter is None else adapter.sum_labels
@@ -217,7 +216,9 @@ def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str 
     for name, count, sums in kinds:
         head: tuple[str, str] = (name, number(count))
         for unit, of_unit in sorted(sums.by_unit.items()) if count else ():
-            table.add_row(*head, *(unit for _ in apart), money(of_unit.added), money(of_unit.removed))
+            sizes = (of_unit.added, of_unit.removed)
+            money = [number(each) if adapter is None else adapter.amount(each, unit) for each in sizes]
+            table.add_row(*head, *(unit for _ in apart), *money)
             head = ("", "")
     return table
 
