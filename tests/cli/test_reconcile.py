@@ -225,6 +225,18 @@ def test_the_findings_are_in_the_language_of_the_reader(applied: tuple[Console, 
     assert ended.out.rstrip().endswith("há uma movimentação do seu valor na sua hora: parece aplicado")
 
 
+def test_what_the_provider_refuses_is_in_the_language_of_the_reader(
+    console: Console, sandbox: Callable[..., Sandbox]
+) -> None:
+    """The file of --out has it in English, whatever the language."""
+    server = sandbox(faults=FaultScript(["", "422"]))
+    console.write("f.csv", HEADER, "c,1,r,o")
+    assert console("apply", "f.csv", "--yes", "--ledger", "l", sandbox=server).code == 0
+    ended = console("reconcile", "l", "--language", "pt", "--out", "found.csv", sandbox=server)
+    assert "A chamada: recusado pelo provedor (status 422, Fault 422). Nada mudou" in ended.out
+    assert "was refused by the provider" in (console.folder / "found.csv").read_text("utf-8")
+
+
 def test_an_interrupted_comparison_goes_on(
     applied: tuple[Console, Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:

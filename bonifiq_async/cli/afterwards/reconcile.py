@@ -29,8 +29,9 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.csv_form import PLAIN
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.private_files import private
-from bonifiq_async.cli.language.help_pages import in_language
-from bonifiq_async.cli.language.phrase import READER, number, phrase
+from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.packing import packed, unpacked
+from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.screen import give, say, show
@@ -43,6 +44,8 @@ AT_ONCE = 8
 """Customers that are asked about at once."""
 LISTED = 20
 """What does not agree is shown one by one, as far as it is so many; `--out` has all."""
+PACKED = "notes are packed"
+"""Begins the question of a comparison: one that was begun with other notes begins anew."""
 UNNAMED = "\x00"
 """Begins the name of a customer that the provider does not show: no id has it."""
 COLUMNS = (
@@ -97,7 +100,7 @@ def reconcile(options: ReconcileOptions) -> int:
             )
         made = client_from_env(adapter, AT_ONCE)(None)
         beside = options.ledger.with_name(f"{options.ledger.name}.reconcile")
-        with progress_file(beside, repr((options.question, made.account))) as progress:
+        with progress_file(beside, repr((PACKED, options.question, made.account))) as progress:
             with LedgerFile(options.ledger, made.account).beside(progress.database):
                 pass  # it is the ledger of this account
             _take_in(progress, options, answers, adapter.statements)
@@ -176,12 +179,12 @@ async def _work(
     left: Iterator[tuple[str, Sequence[tuple[bytes, bool]]]],
     pace: Callable[[], Awaitable[None]],
 ) -> None:
-    for customer, packed in left:
-        digest = hashlib.sha256(msgspec.msgpack.encode(packed)).digest()
+    for customer, cells in left:
+        digest = hashlib.sha256(msgspec.msgpack.encode(cells)).digest()
         if asking.progress.is_found(customer, digest):
             continue
         shown = await _statement(asking, customer, pace)
-        changes = [(_unpacked(cells), wanted) for cells, wanted in packed]
+        changes = [(_unpacked(each), wanted) for each, wanted in cells]
         asked = [Asked(each, asking.reader.moved_by(each, shown), wanted) for each, wanted in changes]
         found = compare(asked, shown, _period(asking.wanted, [each for each, wanted in changes if wanted]))
         asking.progress.found(customer, digest, [_row(customer, each) for each in found])
@@ -198,7 +201,7 @@ async def _statement(asking: _Asking, customer: str, pace: Callable[[], Awaitabl
     except AuthenticationError:
         raise
     except (RefusedError, PayloadError) as error:
-        return AccountStatement(note=str(error))
+        return AccountStatement(note=said(error))
 
 
 def _period(wanted: ChangeFilter, asked: Sequence[Recorded]) -> tuple[float, float]:
@@ -220,7 +223,7 @@ def _row(customer: str, found: Compared) -> FoundRow:
         None if line is None or line.at is None else line.at.isoformat(),
         None if line is None else line.kind or None,
         None if line is None else line.amount,
-        str(found.note),
+        packed(found.note),
     )
 
 
@@ -230,7 +233,8 @@ def _shown(progress: ProgressFile, options: ReconcileOptions, adapter: FileAdapt
     differing: list[FoundRow] = []
     with contextlib.ExitStack() as stack:
         put = None if options.out is None else stack.enter_context(_out(options.out))
-        for row in progress.lines():
+        for *cells, note in progress.lines():
+            row = (*cells, unpacked(str(note)))
             counts[str(row[0])] += 1
             if put is not None:
                 put(PLAIN.line(_values(row)))
@@ -275,14 +279,13 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
                 state=effect_name(State(state)),
             )
         )
-        said = in_language(str(note), READER.get()) or ""
         show(
             phrase(
                 "{agreement}: {customer}: {what}: {note}",
                 agreement=NAMES[Agreement(agreement)],
                 customer=customer,
                 what=what,
-                note=said,
+                note=note,
             )
         )
 
