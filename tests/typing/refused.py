@@ -67,3 +67,12 @@ async def changes_go_to_their_own_provider(
     await bonifiq.outcome_of(earn)  # refused
     await raba7ni.outcome_of(change)  # refused
     CashbackBatch(bonifiq).run([earn])  # refused
+
+
+async def members_are_those_of_the_page(client: BonifiQClient, total: Decimal) -> None:
+    await client.orders.create(original_id="1")  # refused
+    await client.customers.upsert(name="Ana")  # refused
+    await client.customers.upsert(original_id="ana", names="Ana")  # refused
+    await client.orders.cancel_partially("1", reference="1")  # refused
+    await client.customers.add_points("ana", total, reason="r", reference="1")  # refused
+    await client.pos.redeem("3", customer_id="ana", reference="1")  # refused

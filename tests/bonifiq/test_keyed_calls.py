@@ -1,0 +1,206 @@
+"""Every change under a key beside cashback: one class a behaviour, a row an operation."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import attrs
+import pytest
+from all_calls import SAMPLES, body_of, enveloped
+from conftest import fast, http, read_request, until
+
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    CashbackBatch,
+    CashbackChange,
+    ChangeKeyConflict,
+    Effect,
+    NotAppliedError,
+    Outcome,
+    OutcomeUnknownError,
+    PointsChange,
+    RefusedError,
+    SqliteLedger,
+)
+from bonifiq_async.bonifiq.operations.changes import CHANGES
+from bonifiq_async.bonifiq.operations.table import documented
+from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle
+
+pytestmark = pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
+ONCE = "reward_configurations.redeem_product_discount"
+"""Has a key that the provider is not known to count: it is sent once."""
+KEYS = {documented(each).called: str(documented(each).key) for each in CHANGES}
+KEYED = sorted(KEYS.keys() - {ONCE})
+Serve = Callable[[Callable[..., Awaitable[None]]], Awaitable[str]]
+LOST = b""
+
+
+@attrs.define
+class Script:
+    """Gives its answers in order, and holds one that is None back for good."""
+
+    answers: list[bytes | None]
+    bodies: list[bytes] = attrs.field(factory=list)
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.bodies.append((await read_request(reader))[1])
+        answer = self.answers.pop(0)
+        if answer is None:
+            await asyncio.sleep(60)
+        else:
+            writer.write(answer)
+
+
+def client_at(url: str, **settings: object) -> BonifiQClient:
+    return BonifiQClient(BasicCredentials("t", "k"), base_url=url, **{"retry": fast(), **settings})
+
+
+async def made(name: str, client: BonifiQClient) -> Outcome[object]:
+    return await cast("Awaitable[Outcome[object]]", SAMPLES[name].call(client))
+
+
+def yes(name: str) -> bytes:
+    return http(body_of(SAMPLES[name].answer))
+
+
+def used(name: str, status: int) -> bytes:
+    """Return an answer that says that the key was used before."""
+    words = f"This {KEYS[name]} was already used"
+    return http(body_of(enveloped(None, HasError=True, Severity=2, ErrorMessage=words)), status=f"{status} X")
+
+
+REFUSED = http(
+    body_of(enveloped(None, HasError=True, Severity=2, ErrorMessage="Not enough")), status="400 No"
+)
+
+
+def test_every_operation_with_a_key_is_a_row() -> None:
+    assert {name for name, sample in SAMPLES.items() if sample.outcome} == {*KEYED, ONCE} == KEYS.keys()
+
+
+@pytest.mark.parametrize("name", [*KEYED, ONCE])
+class TestAKey:
+    """It stands for one change, however often and with whatever else it is asked for."""
+
+    async def test_twice_is_once(self, name: str, raw_server: Serve) -> None:
+        """The second time it is answered from memory."""
+        script = Script([yes(name)])
+        async with client_at(await raw_server(script.talk)) as client:
+            outcomes = [await made(name, client) for _ in range(2)]
+        assert [each.effect for each in outcomes] == [Effect.APPLIED, Effect.ALREADY_APPLIED]
+        assert len(script.bodies) == 1
+
+    async def test_it_stands_for_no_other_operation(self, name: str, raw_server: Serve) -> None:
+        """Cashback under the key of a redeem is not sent."""
+        script = Script([yes(name)])
+        async with client_at(await raw_server(script.talk)) as client:
+            key = (await made(name, client)).change.change_key
+            with pytest.raises(ChangeKeyConflict):
+                await client.customers.add_cashback("zoe", Decimal(1), reason="r", change_key=key)
+        assert len(script.bodies) == 1
+
+    async def test_a_refusal_leaves_it_free(self, name: str, raw_server: Serve) -> None:
+        script = Script([REFUSED, yes(name)])
+        async with client_at(await raw_server(script.talk)) as client:
+            with pytest.raises(RefusedError, match="Not enough"):
+                await made(name, client)
+            assert (await made(name, client)).effect is Effect.APPLIED
+
+
+@pytest.mark.parametrize("name", KEYED)
+class TestALostAnswer:
+    """What was sent and got no answer is sent again under its key, and its end is what is known then."""
+
+    @pytest.mark.parametrize("how", ["replay", 200, 400, 409])
+    async def test_a_used_key_is_an_end(self, name: str, how: str | int, raw_server: Serve) -> None:
+        """However the provider says it."""
+        script = Script([LOST, yes(name) if how == "replay" else used(name, int(how))])
+        async with client_at(await raw_server(script.talk)) as client:
+            outcome = await made(name, client)
+        assert outcome.effect is (Effect.APPLIED if how == "replay" else Effect.ALREADY_APPLIED)
+        assert script.bodies[0] == script.bodies[1] and not outcome.used_elsewhere
+
+    async def test_a_key_that_was_used_at_first_is_said_to_be(self, name: str, raw_server: Serve) -> None:
+        """No request is known that may have used it."""
+        async with client_at(await raw_server(Script([used(name, 409)]).talk)) as client:
+            outcome = await made(name, client)
+        assert (outcome.effect, outcome.used_elsewhere) == (Effect.ALREADY_APPLIED, True)
+
+    async def test_a_refusal_after_it_is_unknown(self, name: str, raw_server: Serve) -> None:
+        async with client_at(await raw_server(Script([LOST, REFUSED]).talk)) as client:
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await made(name, client)
+            assert client.in_doubt() == (caught.value.change_key,)
+
+    async def test_a_deadline_after_it_is_unknown(self, name: str, raw_server: Serve) -> None:
+        script = Script([LOST, LOST, LOST])
+        async with client_at(await raw_server(script.talk), retry=fast(max_attempts=3)) as client:
+            with pytest.raises(OutcomeUnknownError, match="attempts are spent"):
+                await made(name, client)
+
+    async def test_a_cancelled_call_goes_on_in_another_run(
+        self, name: str, raw_server: Serve, tmp_path: Path
+    ) -> None:
+        """Its ledger says that it may have been applied; the same call sends the same bytes."""
+        script = Script([None, yes(name)])
+        url = await raw_server(script.talk)
+        async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+            call = asyncio.create_task(made(name, client))
+            await until(lambda: len(script.bodies) == 1)
+            call.cancel()
+            await asyncio.wait([call])
+        async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+            assert (await made(name, client)).effect is Effect.APPLIED
+        assert script.bodies[0] == script.bodies[1]
+        (change,) = recorded(tmp_path / "l", {State.APPLIED})
+        assert change.body == script.bodies[0]
+
+
+class TestWhatIsSentOnce:
+    """A key that the provider is not known to count: what is in doubt is not sent again, by no run."""
+
+    async def test_in_doubt_until_a_person_has_looked(self, raw_server: Serve, tmp_path: Path) -> None:
+        script = Script([LOST, yes(ONCE)])
+        url = await raw_server(script.talk)
+        for _ in range(2):
+            async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+                with pytest.raises(OutcomeUnknownError) as caught:
+                    await made(ONCE, client)
+        assert len(script.bodies) == 1
+        settle(tmp_path / "l", str(caught.value.change_key), PersonsWord(State.NOT_APPLIED, "looked"))
+        async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+            assert (await made(ONCE, client)).effect is Effect.APPLIED
+
+    async def test_never_sent_may_be_made_again(self, raw_server: Serve) -> None:
+        async with client_at("http://127.0.0.1:1", retry=fast(max_attempts=2)) as client:
+            with pytest.raises(NotAppliedError):
+                await made(ONCE, client)
+            assert client.in_doubt() == ()
+
+
+async def test_a_batch_takes_cashback_and_points(raw_server: Serve) -> None:
+    """In the order of each customer, each sum in its unit."""
+    paths = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, _ = await read_request(reader)
+        paths.append(head.split(b" ")[1].decode().removeprefix("/v1/pvt/Customer/"))
+        writer.write(http(body_of(enveloped({"PointsBalance": 1}))))
+
+    changes: list[CashbackChange | PointsChange] = []
+    for number in range(10):
+        changes.append(CashbackChange.add("ana", Decimal("0.50"), reason="r", reference=f"{number}"))
+        changes.append(PointsChange.remove("ana", 5, reason="r", reference=f"{number}"))
+        changes.append(PointsChange.add("bia", 7, reason="r", reference=f"{number}"))
+    async with client_at(await raw_server(talk)) as client:
+        batch = CashbackBatch(client)
+        outcomes = [outcome async for outcome in batch.run(changes)]
+    assert {each.effect for each in outcomes} == {Effect.APPLIED}
+    assert batch.summary.by_unit == {"BRL": (Decimal(5), 0), "points": (70, 50)}
+    assert (batch.summary.value_added, batch.summary.value_removed) == (None, None)
+    of_ana = [path for path in paths if path.startswith("ana")]
+    assert of_ana == ["ana/cashback", "ana/points"] * 10
