@@ -261,6 +261,22 @@ REFUSED: Mapping[str, tuple[Callable[[], object], str, str]] = {
         "customer_reason",
         "255",
     ),
+    "a customer that is none": (lambda: order(customer="ana"), "customer", "CreateCustomerRequest"),
+    "a grace below zero": (
+        lambda: CLIENT.customers.change_tier("ana", tier_id=3, grace_period_in_days=-1),
+        "grace_period_in_days",
+        "above zero",
+    ),
+    "a quantity beyond 32 bits": (
+        lambda: RedeemProductInput(external_product_id="1", quantity=2**31),
+        "quantity",
+        "larger than",
+    ),
+    "an enrolment that is a text": (
+        lambda: CLIENT.reports.customers(is_enrolled="yes"),
+        "is_enrolled",
+        "true or false",
+    ),
     "a PIN that is blank": (lambda: CLIENT.pos.validate_challenge("ana", code=" "), "ChallengeCode", "blank"),
 }
 
@@ -299,6 +315,7 @@ def test_the_same_redeem_has_the_same_bytes() -> None:
     """However its amount is spelled."""
     made = {
         encode(PosRedeemRequest(customer_id="a", original_key="k", value=value))
-        for value in (TEN, Decimal("10.00"))
+        for value in (TEN, Decimal("10.00"), Decimal("1E1"))
     }
     assert len(made) == 1
+    assert encode(PosRedeemRequest(customer_id="a", original_key="k", value=10)) in made

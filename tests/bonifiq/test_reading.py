@@ -92,6 +92,8 @@ def test_a_refresh_of_the_older_envelope_is_read_by_its_result() -> None:
         ("06", False, {}),
         ("04", True, {}),
         ("05", False, {"ErrorCode": 7}),
+        ("05", False, {"Severity": 0, "HasWarning": False, "ErrorMessage": "it failed"}),
+        (None, False, {"Severity": 0, "HasWarning": False, "ErrorMessage": "it failed"}),
         ("05", False, {"Severity": 2, "HasWarning": False}),  # a warning's code beside a failure
         (None, None, {}),  # it says nothing
         ("05", False, {"Severity": 0, "HasWarning": True}),
@@ -376,3 +378,25 @@ async def test_refusals_are_raised_and_what_follows_a_loss_is_unknown(raw_server
         with pytest.raises(CustomerNotFound):
             await client.customers.get("none")
     assert caught.value.effect is Effect.UNKNOWN
+
+
+def test_the_flags_of_a_refresh_may_be_left_out() -> None:
+    """A code says what it says beside no flag at all."""
+    answer = {"Code": "05", "Result": None}
+    reading = read_refresh(READER, redeems.REFRESH_CHECKOUT, evidence(answer))
+    assert (reading.verdict, reading.result.kept) == (ACCEPTED, True)
+
+
+def test_an_error_has_no_shape_of_its_own() -> None:
+    """Whatever would be read of a success."""
+    failed = {"HasError": True, "ErrorMessage": "no"}
+    for read, operation in (
+        (read_page, customers.HISTORY),
+        (read_any, catalogue.TIER_BENEFITS),
+        (read_array, public.PRODUCT_POINTS_LIST),
+        (read_cancel, orders.CANCEL),
+        (read_sealed, point_of_sale.CHALLENGE),
+    ):
+        for status in (400, 404):
+            assert read(READER, operation, evidence(failed, status)).verdict is REFUSED
+    assert read_sealed(READER, point_of_sale.CHALLENGE, evidence(b"none", 404)).verdict is REFUSED

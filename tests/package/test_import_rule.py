@@ -97,7 +97,8 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
     others = {f"_model.{module}" for module in ("evidence", "validation", "money")}
     others |= {"ledger.protocol", "_delivery.in_doubt"}
     others |= {f"batch.{module}" for module in ("adaptive_limit", "failure_rate", "outage", "per_customer")}
-    others |= {"bonifiq.envelope", "bonifiq.removal", "raba7ni.envelope"}
+    others |= {"bonifiq.envelope", "bonifiq.removal", "raba7ni.envelope", "bonifiq.changes.keys"}
+    others |= {f"bonifiq.reading.{module}" for module in ("cancels", "pages", "refresh")}
     assert names == {module for module in MODULES if module.startswith("_policy.")} | others
     assert covered.getboolean("run", "branch") and covered.getint("report", "fail_under") == 100
 

@@ -45,9 +45,9 @@ def state(operation: Operation[CheckoutRefresh], answer: JsonObject, found: Enve
     if flags in (Declared.FAILURE, Declared.DIVIDED):
         shows = Shown.SUCCESS if told is not None or inner.cashback_removed else Shown.NOTHING
         return Stated(envelope.states(flags, Denied.NOT, shows), said, "$.Code")
-    denies = found.error_code is not None or (
-        told is not None and (flags not in _FITS or (inner.cashback_removed not in (None, told[1])))
-    )
+    unwarned = flags is not Declared.WARNING and envelope.text(found.error_message) is not None
+    contradicts = told is not None and (flags not in _FITS or inner.cashback_removed not in (None, told[1]))
+    denies = found.error_code is not None or unwarned or contradicts
     if told is None and inner.cashback_removed is not None:
         told = (not inner.cashback_removed, inner.cashback_removed)
     if told is not None and flags is Declared.SILENT:
