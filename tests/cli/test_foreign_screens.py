@@ -52,6 +52,7 @@ REMOVED = {
     "CodeName": HOSTILE,
     "Result": {"CustomerMessage": HOSTILE, "Success": False},
 }
+PAGE_OF_ONE = {"Items": [{"Title": HOSTILE, "Name": HOSTILE}], "HasNextPage": False}
 HISTORY = [{"id": 1, "event": HOSTILE, "type": HOSTILE, "amount": 1}]
 
 
@@ -151,6 +152,14 @@ SCREENS: dict[str, Screen] = {
     "pending refused": _one(lambda _: REFUSALS["refused with 200"], "pending", f"c{HIDING}"),
     "checkout-remove": _one(_says(REMOVED), "checkout-remove", "c", f"k{HIDING}"),
     "checkout-remove as json": _one(_says(REMOVED), "checkout-remove", "c", "k", "--json"),
+    "customer": _one(_says({"Result": {"Name": HOSTILE}, "HasError": False}), "customer", "c"),
+    "customer as json": _one(
+        _says({"Result": {"Name": HOSTILE}, "HasError": False}), "customer", "c", "--json"
+    ),
+    "order": _one(_says({"OriginalId": HOSTILE, "OrderStatus": f"{HIDING}"}), "order", "o"),
+    "customer-history": _one(_says(PAGE_OF_ONE), "customer-history", "c"),
+    "customers-report": _one(_says(PAGE_OF_ONE), "customers-report", "--json"),
+    "customers-report of a bad day": _one(_says(PAGE_OF_ONE), "customers-report", "--since", HOSTILE),
     "checkout-remove with a bad total": _one(_says(REMOVED), "checkout-remove", "c", "k", "--total", HOSTILE),
     **{f"apply, {no}": _with_no(no) for no in REFUSALS if no != "broken"},  # which is retried for minutes
     **{
