@@ -189,7 +189,7 @@ SecondAmounts = Annotated[
     bool,
     typer.Option(
         "--allow-second-amount",
-        help="Pay a customer and reference under another amount, too: both are meant.",
+        help="Pay a customer and reference again, by another amount, spelling or ledger: both are meant.",
     ),
 ]
 ProblemsPath = Annotated[

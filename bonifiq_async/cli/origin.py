@@ -19,8 +19,12 @@ def origin(command: str, file: str = "", content: Path | None = None) -> RunOrig
     if content is not None:
         with content.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    named = os.path.abspath(file) if file and Path(file).exists() else str(file)
-    return RunOrigin(command, _text(_user()), _text(platform.node()), _text(named), digest)
+    return RunOrigin(command, _text(_user()), _text(platform.node()), name_of(file), digest)
+
+
+def name_of(file: str) -> str:
+    """Return how a ledger names a file."""
+    return _text(os.path.abspath(file) if file and Path(file).exists() else str(file))
 
 
 def _text(name: str) -> str:

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from one_test import one_test
 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
@@ -40,18 +41,73 @@ def test_a_correction_is_not_paid_in_addition_to_what_it_corrects(console, sandb
         assert console("apply", file, *ledger, sandbox=sandbox).code == 0
 
 
-def test_a_new_ledger_is_said_to_know_no_earlier_payment(console, sandbox):
-    """A correction has another name, and so another ledger."""
-    console.write("january.csv", HEADER, "ana,10,r,o1")
-    console.write("corrected.csv", HEADER, "ana,12,r,o1")
-    assert "is new" not in console("apply", "january.csv", "--yes", sandbox=sandbox).err
-    told = "corrected.csv.ledger is new: this file is compared with no earlier payment"
-    for more in (("--dry-run",), ()):  # without --yes nothing is sent
-        ended = console("apply", "corrected.csv", *more, sandbox=sandbox).err
-        assert told in ended and "--ledger: january.csv.ledger." in ended
+def test_a_file_under_another_name_is_not_paid_again_with_a_new_ledger(console, sandbox):
+    """A correction has another name, and so another ledger: the old one, beside it, knows the rows."""
+    console.write("january.csv", HEADER, "ana,10,r,o-1", "bia,1,r,o2")
+    console.write("corrected.csv", HEADER, "ana,12,r,O-1", "cid,1,r,o3", "bia,1,r,o2")
+    assert console("apply", "january.csv", "--yes", sandbox=sandbox).code == 0
+    told = "january.csv.ledger has 2 rows of corrected.csv, or probably has"
+    for more in (("--dry-run",), ("--yes",)):
+        ended = console("apply", "corrected.csv", *more, sandbox=sandbox)
+        assert (ended.code, told in ended.err, "--ledger january.csv.ledger" in ended.err) == (2, True, True)
+    assert not console.folder.joinpath("corrected.csv.ledger").exists()
     advised = console("apply", "corrected.csv", "--ledger", "january.csv.ledger", "--yes", sandbox=sandbox)
     assert (advised.code, "is new" in advised.err) == (Exit.USAGE, False)
-    assert sandbox.books.balances()["ana"] == Decimal(10)
+    assert sandbox.books.balances() == {"ana": Decimal(10), "bia": Decimal(1)}
+    assert console("apply", "corrected.csv", "--yes", ALLOWED, sandbox=sandbox).code == 0
+    assert sandbox.books.balances() == {"ana": Decimal(22), "bia": Decimal(1), "cid": Decimal(1)}
+
+
+def test_what_no_ledger_beside_a_new_one_has_is_sent_and_told(console, sandbox):
+    """Also beside a ledger of another account, and beside what is none."""
+    console.write("january.csv", HEADER, "ana,10,r,o1")
+    console.write("february.csv", HEADER, "ana,10,r,o2")
+    console.write("notes.ledger", "no ledger")
+    with Sandbox() as other:
+        assert console("apply", "february.csv", "--yes", "--ledger", "x.ledger", sandbox=other).code == 0
+    assert console("apply", "january.csv", "--yes", sandbox=sandbox).code == 0
+    ended = console("apply", "february.csv", "--yes", sandbox=sandbox)
+    assert ended.code == 0 and "february.csv.ledger is new. No row of the file is in" in ended.err
+    assert "(january.csv.ledger)" in ended.err
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("row", "differs"),
+    [
+        ("ana@x,10,r,P-2", "reference differs in case"),
+        ("Ana@x,10,r,p-2", "customer differs in case"),
+        ("ana@x,12,r,P-2", "reference differs in case"),
+        ("1003,10,r,7", "customer differs in zeros at the beginning"),
+        ("01003,10,r,007", "reference differs in zeros at the beginning"),
+        ("jose\u0301,10,r,7", "customer differs in Unicode form"),
+    ],
+)
+def test_what_is_written_in_another_way_than_it_was_paid_is_not_paid_again(console, sandbox, row, differs):
+    """The file was edited between two runs: a key that differs in a letter is another one to the provider."""
+    kept = ("cid,1,r,o1", "ana@x,10,r,p-2", "01003,10,r,7", "jos\u00e9,10,r,7")
+    ledger = ("--ledger", f"l-{len(row)}{differs}", "--yes")
+    console.write("f.csv", HEADER, *kept)
+    assert console("apply", "f.csv", *ledger, "--accept-used-keys", sandbox=sandbox).code == 0
+    before = sandbox.books.balances()
+    console.write("f.csv", HEADER, "cid,1,r,o1", row)
+    ended = console("apply", "f.csv", *ledger, sandbox=sandbox)
+    assert ended.code == Exit.USAGE and f"line 3 of run 1 in the ledger: the {differs}" in ended.err.replace(
+        "line 4", "line 3"
+    ).replace("line 5", "line 3")
+    assert ALLOWED in ended.err
+    assert "3 changes of earlier runs of this file are applied, or may be, and are not in it now" in ended.err
+    assert sandbox.books.balances() == before
+
+
+def test_what_stood_in_the_file_in_two_ways_at_first_goes_on(console, sandbox):
+    """Both were told before the first run; the one that is left is no correction of the other."""
+    console.write("f.csv", HEADER, "ana@x,10,r,o1")
+    assert console("apply", "f.csv", "--yes", sandbox=sandbox).code == 0
+    console.write("f.csv", HEADER, "ana@x,10,r,o1", "Ana@x,10,r,o1")
+    ended = console("apply", "f.csv", "--yes", sandbox=sandbox)
+    assert (ended.code, "is probably 'ana@x' of line 2" in ended.err) == (0, True)
+    assert "differ in case; both would be paid" in console("check", "f.csv").err
 
 
 def test_two_amounts_in_one_file_are_both_named(console, sandbox):
@@ -70,7 +126,7 @@ def test_two_amounts_in_one_file_are_both_named(console, sandbox):
         ended = console(*command, file, sandbox=sandbox)
         assert ended.code == Exit.USAGE
         assert "line 6: ana gets R$ 12.00 here, and R$ 10.00 by line 2" in ended.err
-        assert "1 row with a second amount" in ended.err or "1 rows with a second amount" in ended.err
+        assert "1 row for a customer and reference with another payment" in ended.err
     assert sandbox.books.requests == 0
     assert console("check", file, ALLOWED).code == 0
     assert console("apply", file, "--yes", ALLOWED, sandbox=sandbox).code == 0

@@ -99,8 +99,9 @@ def apply(options: ApplyOptions) -> int:
         say_table(plan_table(plan))
         said_before(plan, ledger)
         new = ledger is not None and not ledger.exists()
+        found.refuse_other_ledger(allowed=options.second_amounts)
         if ledger is not None and new:
-            _tell_of_other_ledgers(ledger)
+            _tell_of_other_ledgers(ledger, plan)
         found.refuse_second_amounts(allowed=options.second_amounts)
         if options.dry_run:
             return _end_dry_run(plan)
@@ -187,16 +188,17 @@ def _end_dry_run(plan: Plan) -> int:
     return 0
 
 
-def _tell_of_other_ledgers(ledger: Path) -> None:
-    """Say that a new ledger knows no earlier payment, and which ledgers beside it may, the newest first."""
-    others = sorted(ledger.parent.glob("*.ledger"), key=lambda each: each.stat().st_mtime, reverse=True)
+def _tell_of_other_ledgers(ledger: Path, plan: Plan) -> None:
+    """Say which ledgers beside a new one have no row of the file, the latest written first."""
+    others = [str(each.path) for each in plan.beside if not each.rows]
     if others:
+        more = [phrase("{count:,} more", count=len(others) - SHOWN_LEDGERS)]
         say(
             phrase(
-                "{ledger} is new: this file is compared with no earlier payment. If it corrects a file that "
-                "was applied, name the ledger of that one with --ledger: {others}.",
+                "{ledger} is new. No row of the file is in the ledgers of this account beside it ({others}). "
+                "If the file corrects one of another folder, name the ledger of that one with --ledger.",
                 ledger=ledger,
-                others=joined(map(str, others[:SHOWN_LEDGERS])),
+                others=joined([*others[:SHOWN_LEDGERS], *more[: len(others) > SHOWN_LEDGERS]]),
             )
         )
 

@@ -96,10 +96,26 @@ class Examined:
             say(_not_allowed(self.plan))
             raise typer.Exit(2)
 
+    def refuse_other_ledger(self, *, allowed: bool) -> None:
+        """End the command where another ledger than a new one has rows of the file, unless `allowed`."""
+        for other in [each for each in self.plan.beside if each.rows and not allowed]:
+            said = phrase(
+                "{ledger} has {rows} of {file}, or probably has: a new ledger could let them be paid again.",
+                rows=rows(other.rows),
+                file=self.plan.source.name,
+                ledger=other.path,
+            )
+            way = phrase(
+                "Say --ledger {ledger}, or --allow-second-amount if all of it is to be paid.",
+                ledger=other.path,
+            )
+            say(joined((said, way, phrase("Nothing was sent.")), " "))
+            raise typer.Exit(2)
+
 
 def _not_allowed(plan: Plan) -> Phrase:
     said = phrase(
-        "{rows} with a second amount for a customer and reference: both would be paid.",
+        "{rows} for a customer and reference with another payment: both would be paid.",
         rows=rows(plan.second_amounts),
     )
     way = phrase("Take out what corrects a former amount, or say --allow-second-amount if both are meant.")

@@ -7,9 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
-from bonifiq_async._model.errors import PayloadError
+from attrs import frozen
+
+from bonifiq_async._model.errors import ConfigurationError, LedgerError, PayloadError
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.kinds import ProblemKind
+from bonifiq_async.cli.examination.look_alikes import difference, likeness
+from bonifiq_async.cli.examination.marks import Marks
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.ledger.protocol import DONE
@@ -26,23 +30,124 @@ def applied_under(ledger: Path, adapter: FileAdapter) -> Iterator[Callable[[str]
         yield lambda key: next((each for each in applied.under(key, operations) if each.state in DONE), None)
 
 
-def second_amounts(
-    known: AppliedChanges, adapter: FileAdapter, to_send: Callable[[int], bool]
+@frozen
+class LeftBehind:
+    """Changes that a ledger has of a file, which no longer has them: how many, and the key of the `first`."""
+
+    changes: int = 0
+    first: str = ""
+
+
+def left_behind(known: AppliedChanges, file: str) -> LeftBehind:
+    """Return what earlier runs may have applied from a file, by the name that a ledger has of it."""
+    count, first = 0, ""
+    for keys in known.left_behind("seen", file):
+        count, first = count + len(keys), first or keys[0]
+    return LeftBehind(count, first)
+
+
+@frozen
+class ElsewhereLedger:
+    """A ledger in the folder of a new one, and how many `rows` of the file it has, or probably has."""
+
+    path: Path
+    rows: int
+
+
+def in_other_ledgers(
+    database: sqlite3.Connection, new: LedgerFile, adapter: FileAdapter
+) -> Sequence[ElsewhereLedger]:
+    """Return the ledgers of the same account beside a new one, that with the most rows of the file first.
+
+    One that cannot be read is left out.
+    """
+    found = []
+    for other in new.others():
+        with contextlib.suppress(ConfigurationError, LedgerError), other.beside(database) as known:
+            if known.provider != adapter.name:
+                continue
+            paid = Marks()
+            for some in known.among("seen", ("line",), tuple(adapter.repeat_classes)):
+                paid.put([cast(int, line) for line, _ in some], 1)
+            for alike in _alike(database, known, adapter):
+                paid.put([line for _, line in alike], 1)
+            found.append(ElsewhereLedger(other.path, paid.count(1)))
+    return sorted(found, key=lambda each: -each.rows)
+
+
+def paid_before(
+    database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter, to_send: Callable[[int], bool]
 ) -> Iterator[Problem]:
-    """Yield the rows to send for whose customer and reference the ledger has another change."""
+    """Yield the rows to send for whose customer and reference the ledger has another change.
 
-    def purpose(key: str, customer: str, value: str, body: bytes) -> str | None:
-        try:
-            return adapter.purpose(key, customer, Decimal(value), body)
-        except (ArithmeticError, PayloadError, ValueError):  # no amount or request of this version
-            return None
-
-    for found in known.of_one_purpose("seen", ("line", "value"), purpose):
-        some = cast("Sequence[tuple[Recorded, tuple[int, str]]]", found)
-        for kept, (line, value) in some:
-            if to_send(line):
-                change = kept.customer_id, Decimal(value)
+    These may be written in another way there, unless the file itself has both: that is told of its rows.
+    """
+    for some in _alike(database, known, adapter):
+        for kept, line in some:
+            if not to_send(line):
+                continue
+            key, customer, value, purpose = database.execute(
+                "SELECT key, customer, value, purpose FROM seen WHERE line = ?", (line,)
+            ).fetchone()
+            change = customer, Decimal(value)
+            if (customer, purpose) == (kept.customer_id, _purpose(adapter, *_cells(kept))) and purpose:
                 yield paid_twice(line, adapter, change, (kept.value, _place(kept)))
+            elif not database.execute("SELECT 1 FROM seen WHERE key = ?", (kept.key,)).fetchone():
+                yield _written_otherwise(line, adapter, (key, purpose, *change), kept)
+
+
+def _alike(
+    database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter
+) -> Iterator[Sequence[tuple[Recorded, int]]]:
+    """Yield what a ledger may have applied that is probably for customer and reference of a line."""
+
+    def of_recorded(key: str, customer: str, value: str, body: bytes) -> str:
+        return likeness(customer, _purpose(adapter, key, customer, value, body), key)
+
+    database.create_function("likeness", 3, likeness, deterministic=True)
+    # Made for a ledger that is there alone, and once: an index needs no function then.
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'likely'").fetchone():
+        database.execute(
+            "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key FROM seen"
+        )
+        database.execute("CREATE INDEX by_likeness ON likely (likeness, line, key)")
+    return known.alike("likely", of_recorded)
+
+
+def _cells(kept: Recorded) -> tuple[str, str, str, bytes]:
+    return kept.key, kept.customer_id, str(kept.value), kept.body
+
+
+def _purpose(adapter: FileAdapter, key: str, customer: str, value: str, body: bytes) -> str | None:
+    try:
+        return adapter.purpose(key, customer, Decimal(value), body)
+    except (ArithmeticError, PayloadError, ValueError):  # no amount or request of this version
+        return None
+
+
+def _reference(purpose: str | None, key: str) -> str:
+    return key if purpose is None else purpose.partition("-")[2]
+
+
+def _written_otherwise(
+    line: int, adapter: FileAdapter, row: tuple[str, str | None, str, Decimal], kept: Recorded
+) -> Problem:
+    key, purpose, customer, value = row
+    which, one, other = phrase("the customer"), customer, kept.customer_id
+    if one == other:
+        kept_for = _purpose(adapter, *_cells(kept))
+        which, one, other = phrase("the reference"), _reference(purpose, key), _reference(kept_for, kept.key)
+    message = phrase(
+        "{key} ({amount}) is probably {other} ({paid}), by {where}: {which} differs in {what}",
+        key=ascii(key),
+        amount=adapter.money(value),
+        other=ascii(kept.key),
+        paid=adapter.money(kept.value),
+        where=_place(kept),
+        which=which,
+        what=difference(one, other),
+    )
+    return Problem(line, adapter.columns.keys[0], message, ProblemKind.PAID_ALIKE, cell=key)
 
 
 def _place(kept: Recorded) -> Phrase:

@@ -27,6 +27,7 @@ class ProblemKind(StrEnum):
     CONFLICT = "conflict"
     REPEAT = "repeat"
     SECOND_AMOUNT = "second-amount"
+    PAID_ALIKE = "paid-alike"
     OTHER_WORDS = "other-words"
     LOOK_ALIKE = "look-alike"
 
@@ -90,6 +91,11 @@ MEANINGS: Mapping[ProblemKind, Meaning] = {
         phrase("Take out the rows that correct a former amount: both would be paid."),
         named=False,
     ),
+    ProblemKind.PAID_ALIKE: Meaning(
+        phrase("it is probably paid already, written in another way"),
+        phrase("Write customer and reference as they were: else both would be paid."),
+        named=False,
+    ),
     ProblemKind.OTHER_WORDS: Meaning(
         phrase("it is applied, with other words"),
         phrase("Nothing is to be done: the words of what is applied stay as they are."),
@@ -97,7 +103,7 @@ MEANINGS: Mapping[ProblemKind, Meaning] = {
     ),
     ProblemKind.LOOK_ALIKE: Meaning(
         phrase("two ids are probably one customer"),
-        phrase("Nothing is merged: write both in one way, if they are."),
+        phrase("Both would be paid: write both in one way, if they are."),
         named=False,
     ),
 }

@@ -17,6 +17,8 @@ _UNSEEN = re.compile(
 
 def folded(customer: str) -> str:
     """Return an id without its case, its Unicode form and what is not seen in it."""
+    if customer.isascii():
+        return customer.lower()
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _seen(customer)).casefold())
     return _seen(text)
 
@@ -29,8 +31,23 @@ def _seen(text: str) -> str:
     )
 
 
+def likeness(customer: str, purpose: str | None, key: str) -> str:
+    """Return what two changes have in common that are probably for one customer and reference.
+
+    Of a change without a reference, its key counts. A number is the same with zeros before it.
+    """
+    kind, _, reference = ("", "", key) if purpose is None else purpose.partition("-")
+    return "\n".join((kind, *(_number(folded(each)) for each in (customer, reference))))
+
+
+def _number(text: str) -> str:
+    return text.lstrip("0") if text.isdigit() else text
+
+
 def difference(one: str, other: str) -> Phrase:
     """Say in what two ids differ that are folded to one."""
+    if one != other and one.lstrip("0") == other.lstrip("0"):
+        return phrase("zeros at the beginning")
     if one.casefold() == other.casefold():
         return phrase("case")
     if folded(one) != folded(other) or _seen(one) != one or _seen(other) != other:
@@ -67,7 +84,7 @@ def look_alikes(database: sqlite3.Connection, field: str) -> Iterator[Problem]:
             former, first, first_line = form, customer, line
         else:
             message = phrase(
-                "{customer} is probably {other} of line {line}: they differ in {what}",
+                "{customer} is probably {other} of line {line}: they differ in {what}; both would be paid",
                 customer=ascii(customer),
                 other=ascii(first),
                 line=first_line,

@@ -16,13 +16,30 @@ from attrs import define, field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
-from bonifiq_async.cli.examination.against_ledger import compared, paid_twice, second_amounts
+from bonifiq_async.cli.examination.against_ledger import (
+    ElsewhereLedger,
+    LeftBehind,
+    compared,
+    in_other_ledgers,
+    left_behind,
+    paid_before,
+    paid_twice,
+)
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.examination.look_alikes import look_alikes
+from bonifiq_async.cli.examination.marks import (
+    LEFT_OUT,
+    OTHER_CHANGE,
+    SETTLED,
+    TO_SEND,
+    USED_ELSEWHERE,
+    Marks,
+)
 from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.origin import name_of
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.comparison import OTHER, AppliedChanges, LedgerFile
 
@@ -30,28 +47,6 @@ SEEN = """seen (
     line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT, purpose TEXT
 )"""
 """The table of a file's rows."""
-
-TO_SEND, LEFT_OUT, SETTLED, USED_ELSEWHERE, OTHER_CHANGE = range(5)
-
-
-@define
-class Marks:
-    """What becomes of each line of a file, in a byte a line; what was never marked is to send."""
-
-    _marks: bytearray = field(factory=bytearray)
-
-    def put(self, lines: Sequence[int], mark: int) -> None:
-        """Mark some lines, at least one."""
-        missing = max(lines) + 1 - len(self._marks)
-        if missing > 0:
-            self._marks.extend(bytes(missing))
-        for line in lines:
-            self._marks[line] = mark
-
-    def stands(self, mark: int) -> Callable[[int], bool]:
-        """Return what says of a line whether it has `mark`."""
-        marks, end = self._marks, len(self._marks)
-        return lambda line: marks[line] == mark if line < end else mark == TO_SEND
 
 
 @define
@@ -69,7 +64,8 @@ class Plan:
     Of these, `used_elsewhere` are so by the provider's word alone, and `settled` are all others: `reworded`
     of them with other words than the file has. Neither are sent, nor the rows left out: conflicts, and rows
     that repeat another, which are `repeated`. `second_amounts` rows to send pay what is, or may be, paid
-    under another amount, too.
+    under another amount or in another spelling, too. `left_behind` is applied and not in the file any more;
+    `beside` are the ledgers beside a new one, with how many rows of the file each has.
     """
 
     source: Source
@@ -84,6 +80,8 @@ class Plan:
     repeated: Repeats = field(factory=Repeats, repr=False)
     reworded: int = 0
     second_amounts: int = 0
+    left_behind: LeftBehind = field(factory=LeftBehind)
+    beside: Sequence[ElsewhereLedger] = ()
 
     @property
     def to_send(self) -> int:
@@ -151,6 +149,12 @@ def examine(
             for problem in _second_amounts(database, known, source.adapter, marks.stands(TO_SEND)):
                 seconds += 1
                 on_notice(problem)
+            behind = LeftBehind()
+            if applied is not None and not problems:  # of a row that is not valid, the key is not known
+                behind = left_behind(applied, name_of(source.name))
+            beside: Sequence[ElsewhereLedger] = ()
+            if ledger is not None and applied is None:
+                beside = in_other_ledgers(database, ledger, source.adapter)
         return Plan(
             source,
             changes,
@@ -164,6 +168,8 @@ def examine(
             repeated,
             reworded,
             seconds,
+            behind,
+            beside,
         )
 
 
@@ -342,7 +348,7 @@ def _second_amounts(
             where = phrase("line {line}", line=first)
             yield paid_twice(line, adapter, (customer, Decimal(value)), (Decimal(other), where))
     if known is not None:
-        yield from second_amounts(known, adapter, to_send)
+        yield from paid_before(database, known, adapter, to_send)
 
 
 @contextlib.contextmanager

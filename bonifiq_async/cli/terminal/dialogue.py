@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.screen import give, say, whatever_is_read
 
@@ -41,6 +42,17 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
                 "{count:,} of these has other words in the file than were applied; it stays as it is.",
                 "{count:,} of these have other words in the file than were applied; they stay as they are.",
                 count=plan.reworded,
+            )
+        )
+    if plan.left_behind.changes:
+        say(
+            phrase(
+                "{count:,} change of earlier runs of this file is applied, or may be, and is not in it now: "
+                "{key}.",
+                "{count:,} changes of earlier runs of this file are applied, or may be, and are not in it "
+                "now, such as {key}.",
+                count=plan.left_behind.changes,
+                key=printable(plan.left_behind.first),
             )
         )
     if plan.used_elsewhere.changes:

@@ -304,7 +304,7 @@ def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: b
     """
     dialect = plan.source.dialect
     before = {"already_applied": plan.settled.changes, "used_elsewhere": plan.used_elsewhere.changes}
-    before["reworded"] = plan.reworded
+    before |= {"reworded": plan.reworded, "not_in_file": plan.left_behind.changes}
     return json_line(
         {
             "changes": plan.changes,

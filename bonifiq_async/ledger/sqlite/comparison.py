@@ -26,6 +26,12 @@ class AppliedChanges:
 
     database: sqlite3.Connection
 
+    @property
+    def provider(self) -> str | None:
+        """The provider of the ledger, None when nothing was sent yet."""
+        found: str | None = self.database.execute("SELECT provider FROM ledger.book").fetchone()[0]
+        return found
+
     def among(
         self, table: str, columns: Sequence[str], operations: Collection[str]
     ) -> Iterator[Sequence[tuple[object, ...]]]:
@@ -55,30 +61,42 @@ class AppliedChanges:
         found = [each for each in under(self.database, key) if each.operation in operations]
         return [recorded_of(each, each.row.state) for each in found if each.row.state not in FREE]
 
-    def of_one_purpose(
-        self, table: str, columns: Sequence[str], purpose: Callable[[str, str, str, bytes], str | None]
-    ) -> Iterator[Sequence[tuple[Recorded, tuple[object, ...]]]]:
-        """Yield what may have been applied of the same customer and purpose under another key.
+    def alike(
+        self, table: str, likeness: Callable[[str, str, str, bytes], str | None]
+    ) -> Iterator[Sequence[tuple[Recorded, int]]]:
+        """Yield what may have been applied that is like a row of `table` and has another key.
 
-        Some at a time, each with the `columns` of the row of `table`, which has a column `purpose` and an
-        index `by_customer` on the customer and that. `purpose` gets key, customer, value and body of a
+        Some at a time, each with the `line` of the row. The table has the columns `line`, `key` and
+        `likeness`, and an index `by_likeness` on that. `likeness` gets key, customer, value and body of a
         change, and does not raise. Raises as `among`.
         """
-        self.database.create_function("purpose_of", 4, purpose, deterministic=True)
+        self.database.create_function("likeness_of", 4, likeness, deterministic=True)
         found = self.database.execute(
-            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)},"
-            f" {', '.join(f'wanted.{name}' for name in columns)}"
-            f" FROM {_APPLIED} CROSS JOIN {table} AS wanted INDEXED BY by_customer"
-            f" ON wanted.customer = {_APPLIED}.customer_id AND wanted.key <> {_APPLIED}.key"
-            f" AND wanted.purpose = purpose_of({_APPLIED}.key, {_APPLIED}.customer_id, {_APPLIED}.value,"
-            f" {_APPLIED}.body)"
+            f"SELECT {', '.join(f'{_APPLIED}.{name}' for name in COLUMNS)}, wanted.line"
+            f" FROM {_APPLIED} CROSS JOIN {table} AS wanted INDEXED BY by_likeness"
+            f" ON wanted.key <> {_APPLIED}.key AND wanted.likeness ="
+            f" likeness_of({_APPLIED}.key, {_APPLIED}.customer_id, {_APPLIED}.value, {_APPLIED}.body)"
         )
         while some := found.fetchmany(TOGETHER):
             entries = [entry_of(row[: len(COLUMNS)]) for row in some]
             yield [
-                (recorded_of(entry, entry.row.state), row[len(COLUMNS) :])
+                (recorded_of(entry, entry.row.state), row[len(COLUMNS)])
                 for entry, row in zip(entries, some, strict=True)
             ]
+
+    def left_behind(self, table: str, file: str) -> Iterator[Sequence[str]]:
+        """Yield keys of what may have been applied from `file` in earlier runs and is not in `table`.
+
+        Some at a time; the table is that of `among`. Raises as `among`.
+        """
+        found = self.database.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM {_APPLIED} WHERE run IN"
+            " (SELECT id FROM ledger.run WHERE file = ?) AND NOT EXISTS"
+            f" (SELECT 1 FROM {table} AS wanted INDEXED BY by_key WHERE wanted.key = {_APPLIED}.key)",
+            (file,),
+        )
+        while some := found.fetchmany(TOGETHER):
+            yield [entry_of(row).key for row in some]
 
 
 @frozen
@@ -90,6 +108,12 @@ class LedgerFile:
 
     path: Path
     account: Account | None = None
+
+    def others(self) -> Sequence["LedgerFile"]:
+        """Return the ledgers that stand in the same folder by their ending, the latest written first."""
+        found = (each for each in self.path.parent.glob("*.ledger") if each.is_file())
+        latest = sorted(found, key=lambda each: each.stat().st_mtime, reverse=True)
+        return [LedgerFile(each, self.account) for each in latest if each != self.path]
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[AppliedChanges]:

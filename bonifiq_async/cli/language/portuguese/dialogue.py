@@ -29,7 +29,13 @@ TEMPLATES: Mapping[str, Template] = {
     "{file} is refused as it is": "{file} é recusado como está",
     "{verdict}: {changes}, {rows} not valid.": "{verdict}: {changes}, {rows} com erro.",
     "{rows} of {file} cannot be applied, so nothing was sent. Correct the file.": "Não é possível aplicar {rows} de {file}, então nada foi enviado. Corrija o arquivo.",
-    "{rows} with a second amount for a customer and reference: both would be paid.": "{rows} com um segundo valor para um cliente e referência: os dois seriam pagos.",
+    "{rows} for a customer and reference with another payment: both would be paid.": "{rows} para um cliente e referência com outro pagamento: os dois seriam pagos.",
+    "{ledger} has {rows} of {file}, or probably has: a new ledger could let them be paid again.": "{ledger} já tem {rows} de {file}, ou provavelmente tem: com um registro novo, poderiam ser pagas outra vez.",
+    "Say --ledger {ledger}, or --allow-second-amount if all of it is to be paid.": "Use --ledger {ledger}, ou --allow-second-amount se é para pagar tudo.",
+    "{count:,} change of earlier runs of this file is applied, or may be, and is not in it now: {key}.": (
+        "{count:,} lançamento de execuções anteriores deste arquivo está aplicado, ou pode estar, e não está mais nele: {key}.",
+        "{count:,} lançamentos de execuções anteriores deste arquivo estão aplicados, ou podem estar, e não estão mais nele, como {key}.",
+    ),
     "Take out what corrects a former amount, or say --allow-second-amount if both are meant.": "Tire o que corrige um valor anterior, ou diga --allow-second-amount se quer os dois.",
     "{count:,} of these has other words in the file than were applied; it stays as it is.": (
         "{count:,} destes tem no arquivo outras palavras que as aplicadas; fica como está.",
@@ -57,7 +63,10 @@ TEMPLATES: Mapping[str, Template] = {
     "no ledger": "sem registro",
     "ledger {ledger}": "registro {ledger}",
     "new ledger {ledger}": "registro novo {ledger}",
-    "{ledger} is new: this file is compared with no earlier payment. If it corrects a file that was applied, name the ledger of that one with --ledger: {others}.": "{ledger} é novo: este arquivo não é comparado com nenhum pagamento anterior. Se ele corrige um arquivo já aplicado, informe o registro daquele com --ledger: {others}.",
+    "{ledger} is new. No row of the file is in the ledgers of this account beside it ({others}). If the file corrects one of another folder, name the ledger of that one with --ledger.": (
+        "{ledger} é novo. Nenhuma linha do arquivo está nos registros desta conta ao lado dele ({others}). Se o arquivo corrige um de outra pasta, informe o registro daquele com --ledger."
+    ),
+    "{count:,} more": "mais {count:,}",
     "{text} is no single amount such as 10000.00 or 10000,00": "{text} não é um valor único como 10000.00 ou 10000,00",
     "Type the sum to go on, {sum}": "Digite a soma para continuar, {sum}",
     "{sum} is above --confirm-above, and there is no terminal to type it at. Nothing was sent.": "{sum} passa de --confirm-above, e não há terminal para digitar a soma. Nada foi enviado.",

@@ -134,7 +134,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Do not ask.": "Não pergunta.",
     "Say what would be sent; send nothing.": "Diz o que seria enviado; não envia nada.",
     "Write all that is said of rows to this CSV file.": "Escreve neste arquivo CSV tudo o que se diz das linhas.",
-    "Pay a customer and reference under another amount, too: both are meant.": "Paga um cliente e referência também com outro valor: os dois são desejados.",
+    "Pay a customer and reference again, by another amount, spelling or ledger: both are meant.": "Paga um cliente e referência outra vez, com outro valor, grafia ou registro: os dois são desejados.",
     "Leave out rows that are not valid.": "Deixa de fora as linhas inválidas.",
     "No exit code 4 where a key was used before, not by this ledger: that counts as applied.": (
         "Sem código de saída 4 onde uma chave já tinha sido usada, não por este registro: vale como aplicado."
