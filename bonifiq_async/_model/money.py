@@ -59,6 +59,13 @@ class SumsByUnit:
             sums = self.by_unit[unit] = Sums()
         sums.put(value, times)
 
+    def take(self, others: "SumsByUnit") -> None:
+        """Count what others come to, too."""
+        for unit, each in others.by_unit.items():
+            sums = self.by_unit.setdefault(unit, Sums())
+            sums.added = EXACT.add(sums.added, each.added)
+            sums.removed = EXACT.add(sums.removed, each.removed)
+
     def single(self) -> Sums | None:
         """Return the sums where all changes are of one unit, zeros where there are none, else None."""
         if len(self.by_unit) > 1:

@@ -58,6 +58,8 @@ FREE = frozenset({State.REFUSED, State.NOT_APPLIED})
 """States in which the balance has not changed, and no process is sending."""
 DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED, State.USED_ELSEWHERE})
 """States in which the balance has changed, or the provider says so: nothing is sent again."""
+SURE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
+"""States in which the balance has changed, by more than the provider's word that the key was used before."""
 
 
 Account = tuple[str, str]

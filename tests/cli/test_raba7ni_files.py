@@ -227,7 +227,10 @@ def test_an_existing_ledger_of_the_file_alone_is_not_ignored(console, sandbox):
     assert console(*COMMAND, "--ledger", "changes.csv.ledger", sandbox=sandbox).code == 0
     ended = console(*COMMAND, sandbox=sandbox)
     assert (ended.code, "say which one it is with --ledger" in ended.err) == (Exit.USAGE, True)
-    assert console(*COMMAND, "--ledger", "raba7ni.ledger", sandbox=sandbox).code == 0  # the option names it
+    command = (*COMMAND, "--ledger", "raba7ni.ledger")
+    ended = console(*command, sandbox=sandbox)
+    assert (ended.code, "changes.csv.ledger has 1 row of changes.csv" in ended.err) == (Exit.USAGE, True)
+    assert console(*command, "--allow-second-amount", sandbox=sandbox).code == 0  # it is meant
     assert sandbox.books.requests == 2 and Path("raba7ni.ledger").exists()
 
 
@@ -255,7 +258,7 @@ def test_a_ledger_or_an_outcome_file_of_the_other_provider_is_refused(console, s
             assert (ended.code, "another account" in ended.err) == (Exit.USAGE, True)
         for command, out in ((COMMAND, "other-out.csv"), (bonifiqs, "out.csv")):
             before = Path(out).read_bytes()
-            ended = console(*command, "--ledger", "new.ledger", "--out", out)
+            ended = console(*command, "--ledger", "new.ledger", "--out", out, "--allow-second-amount")
             assert (ended.code, "does not have the columns" in ended.err) == (Exit.USAGE, True)
             assert Path(out).read_bytes() == before
         assert (bonifiq.books.requests, sandbox.books.requests) == requests

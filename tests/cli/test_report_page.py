@@ -160,6 +160,7 @@ def test_a_run_is_reported_at_its_end(applied: Console) -> None:
         "ADD-c1-1-o1 run 1, line 3",
         "bonifiq settle l --all-by-repeating",
         "bonifiq settle l --key ADD-c2-1-o2 --operation change_cashback --as applied --note 'how",
+        "applied in all BRL 29 R$ 30.00 R$ 0.00",
         "29 applied, 1 refused, 1 unknown",
     ):
         assert each in said
@@ -236,3 +237,38 @@ def test_there_is_no_report_without_a_ledger_run_or_time(applied: Console) -> No
         ended = applied("report", *args, "--html", "r.html")
         assert (ended.code, said in ended.err) == (2, True), ended.err
     assert not (applied.folder / "r.html").exists()
+
+
+def test_a_run_that_ended_early_is_not_shown_as_whole(
+    console: Console, sandbox: Callable[..., Sandbox]
+) -> None:
+    """What was not tried is counted; a key that was used elsewhere is not counted as applied."""
+    server = sandbox(duplicates="error-400")
+    console.write("f.csv", *rows(40))
+    console.write("g.csv", *rows(3))
+    assert console("apply", "g.csv", "--yes", "--no-ledger", sandbox=server).code == 0
+    server.faults = FaultScript(["", "", "", *["401"] * 50])
+    args = ("--yes", "--max-in-flight", "1", "--ledger", "l", "--report", "r.html")
+    assert console("apply", "f.csv", *args, sandbox=server).code == 2
+    said = words(console.folder / "r.html")
+    assert "Run 1 0 of 40 changes are applied. 3 have a key that was used elsewhere." in said
+    assert "The run ended early: " in said and "were not tried." in said
+
+
+def test_each_run_is_listed_and_counted_by_its_own_words(applied: Console) -> None:
+    """Also the one that changed nothing; and a run's speed is not that of the time between two runs."""
+    assert applied("apply", f"{HOSTILE[1:8]}.csv", "--yes", "--ledger", "l", "--dry-run").code == 0
+    with Sandbox() as server:
+        ended = applied(
+            "apply", f"{HOSTILE[1:8]}.csv", "--yes", "--ledger", "l", "--same-account", sandbox=server
+        )
+    assert ended.code == 0, ended.err
+    with Sandbox() as server:
+        args = ("--yes", "--ledger", "l", "--same-account")
+        assert applied("apply", f"{HOSTILE[1:8]}.csv", *args, sandbox=server).code == 0
+    assert applied("report", "l", "--html", "all.html").code == 0
+    said = words(applied.folder / "all.html")
+    assert "29 already_applied, 2 applied" in said or "2 applied, 29 already_applied" in said
+    assert "31 already_applied 0" in said
+    assert "not tried" not in said
+    assert applied("status", "l").out.count("applied in all") == 1

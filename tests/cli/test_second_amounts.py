@@ -58,7 +58,7 @@ def test_a_file_under_another_name_is_not_paid_again_with_a_new_ledger(console, 
     assert sandbox.books.balances() == {"ana": Decimal(22), "bia": Decimal(1), "cid": Decimal(1)}
 
 
-def test_what_no_ledger_beside_a_new_one_has_is_sent_and_told(console, sandbox):
+def test_rows_that_no_ledger_beside_a_new_one_has_are_sent(console, sandbox):
     """Also beside a ledger of another account, and beside what is none."""
     console.write("january.csv", HEADER, "ana,10,r,o1")
     console.write("february.csv", HEADER, "ana,10,r,o2")
@@ -101,7 +101,7 @@ def test_what_is_written_in_another_way_than_it_was_paid_is_not_paid_again(conso
 
 
 def test_what_stood_in_the_file_in_two_ways_at_first_goes_on(console, sandbox):
-    """Both were told before the first run; the one that is left is no correction of the other."""
+    """Both were shown before the first run; the one that is left is no correction of the other."""
     console.write("f.csv", HEADER, "ana@x,10,r,o1")
     assert console("apply", "f.csv", "--yes", sandbox=sandbox).code == 0
     console.write("f.csv", HEADER, "ana@x,10,r,o1", "Ana@x,10,r,o1")

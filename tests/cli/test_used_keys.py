@@ -279,3 +279,21 @@ def test_a_provider_without_keys_has_no_used_keys(console):
         ended = console(*command, sandbox=sandbox)
     assert ended.code == 0
     assert "used_elsewhere" not in ended.out + Path("out.jsonl").read_text()
+
+
+def test_the_advice_looks_for_the_ledger_before_it_pays_again(mixed, sandbox):
+    """A new key is paid: it stands last, where what is asked first is whether it was paid already."""
+    said = mixed(*APPLY, sandbox=sandbox).err
+    order = ("another file or ledger", "reconcile changes.csv.ledger", "needs a key of its own")
+    assert sorted(order, key=said.index) == list(order)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_outcomes_that_a_new_ledger_lacks_are_named_before_the_question(console, sandbox, name):
+    """The ledger was left in another folder, or has another name."""
+    console.write("changes.csv", HEADER, "a,1,r,k1", "b,2,r,k2")
+    told = f"{name} has 2 changes as applied, and m, which is new, has none of them"
+    first = console(*APPLY, "--ledger", "l", "--out", name, sandbox=sandbox)
+    assert (first.code, told in first.err) == (0, False)
+    ended = console("apply", "changes.csv", "--out", name, "--ledger", "m", sandbox=sandbox)  # not agreed to
+    assert (ended.code, told in ended.err) == (Exit.USAGE, True), ended.err

@@ -1,7 +1,7 @@
 """A question about a ledger: which changes are asked for, by whatever a person types, and their runs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -81,6 +81,20 @@ class Answers:
         if number is not None and number not in self._runs:
             self._runs = {run.id: run for run in runs(self._ledger)}
         return None if number is None else self._runs.get(number)
+
+    def runs_asked(self, of_changes: Collection[int]) -> Sequence[Run]:
+        """Return the runs of these numbers, and those begun in the period, also such that changed nothing."""
+        for number in of_changes:
+            self.run_of(number)
+        wanted = self.wanted
+        since, until = wanted.since or 0.0, float("inf") if wanted.until is None else wanted.until
+        return [
+            run
+            for number, run in sorted(self._runs.items())
+            if number in of_changes
+            or number == wanted.run
+            or (wanted.run is None and since <= run.begun < until)
+        ]
 
 
 def moment_of(text: str, option: str) -> float:

@@ -1,7 +1,7 @@
 """`bonifiq report`: one page of a run or of a period."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -15,6 +15,7 @@ from bonifiq_async.cli.files.private_files import numbered, own
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.sqlite.reader import Recorded, short
 
 
@@ -26,9 +27,17 @@ def report(ledger: Path, question: Question, html: Path) -> None:
         digest = Digest(_operation if found.adapter is None else found.adapter.unit_of)
         for change in found.each():
             digest.put(change)
-        runs = [run for run in map(found.run_of, sorted(digest.runs)) if run is not None]
-        head = ReportHead(ledger, _title(question, ledger), datetime.now().astimezone(), found.adapter)
-        _put(html, report_page(head, digest, runs))
+        listed = found.runs_asked(digest.runs)
+        whole = found.run_of(question.run)
+        head = ReportHead(
+            ledger,
+            _title(question, ledger),
+            datetime.now().astimezone(),
+            found.adapter,
+            whole,
+            _seconds(question, [whole] if whole is not None else listed),
+        )
+        _put(html, report_page(head, digest, listed))
     say(phrase("The report is in {file}.", file=html))
 
 
@@ -63,6 +72,14 @@ def _told(path: Path) -> Iterator[None]:
         raise ConfigurationError(
             phrase("The page {path} cannot be written: {why}.", path=path, why=error.strerror)
         ) from None
+
+
+def _seconds(question: Question, runs: Sequence[Run]) -> float | None:
+    """Return how long runs took, without the time between them; of a part of them, it says nothing."""
+    if question.since is not None or question.until is not None or not runs:
+        return None
+    times = [None if run.ended is None else run.ended - run.begun for run in runs]
+    return None if None in times else sum(each for each in times if each is not None)
 
 
 def _title(question: Question, ledger: Path) -> Phrase:

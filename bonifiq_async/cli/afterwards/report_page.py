@@ -26,8 +26,8 @@ from bonifiq_async.cli.afterwards.page_parts import (
     table,
 )
 from bonifiq_async.cli.language.phrase import READER, Phrase, joined, number, phrase, shown
-from bonifiq_async.cli.terminal.effects import effect_name
-from bonifiq_async.ledger.protocol import DONE, State
+from bonifiq_async.cli.terminal.effects import NOT_TRIED, effect_name
+from bonifiq_async.ledger.protocol import SURE, State
 from bonifiq_async.ledger.runs import Run, RunState
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, short
 
@@ -39,12 +39,18 @@ TAGS = {"pt": "pt-BR"}
 
 @frozen
 class ReportHead:
-    """What a report is of: a `ledger` as it was typed; which changes, in words; when it was `made`."""
+    """What a report is of: a `ledger` as it was typed; which changes, in words; when it was `made`.
+
+    `whole` is the run that it is of, None for several. `seconds` is how long the runs took, None where that
+    does not tell how fast they were.
+    """
 
     ledger: Path
     title: Phrase
     made: datetime
     adapter: FileAdapter | None
+    whole: Run | None = None
+    seconds: float | None = None
 
 
 def report_page(head: ReportHead, digest: Digest, runs: Sequence[Run]) -> str:
@@ -75,21 +81,42 @@ def _summary(head: ReportHead, digest: Digest) -> str:
     if digest.first is not None and digest.last is not None:
         facts[phrase("First sent")] = moment(digest.first)
         facts[phrase("Last event")] = moment(digest.last)
-        seconds = max(digest.last - digest.first, 1.0)
         facts[phrase("Requests")] = number(digest.attempts)
-        facts[phrase("Changes in a second, on average")] = phrase(
-            "{rate:,.1f}", rate=digest.changes / seconds
-        )
-    doubts = digest.count(*SETTLEABLE)
+    if head.seconds is not None:
+        rate = digest.changes / max(head.seconds, 1.0)
+        facts[phrase("Changes in a second, on average")] = phrase("{rate:,.1f}", rate=rate)
+    not_tried = 0 if head.whole is None else head.whole.counts.get(NOT_TRIED, 0)
     applied = phrase(
-        "{applied:,} of {changes:,} changes are applied.", applied=digest.count(*DONE), changes=digest.changes
+        "{applied:,} of {changes:,} changes are applied.",
+        applied=digest.count(*SURE),
+        changes=digest.changes + not_tried,
     )
-    unknown = phrase("Of {count:,} it is not known.", count=doubts)
     rows = "".join(f"<tr><td>{said(name)}</td><td>{said(value)}</td></tr>" for name, value in facts.items())
     return (
-        f'<p><b>{said(applied)}</b>{f""" <b class="fails">{said(unknown)}</b>""" if doubts else ""}</p>'
-        f"<table>{rows}</table>"
+        f"<p><b>{said(applied)}</b>"
+        + "".join(f' <b class="fails">{said(each)}</b>' for each in _open(head.whole, digest, not_tried))
+        + f"</p><table>{rows}</table>"
     )
+
+
+def _open(whole: Run | None, digest: Digest, not_tried: int) -> Iterable[Phrase]:
+    """Yield what is not settled, and of a run that it is not all."""
+    if count := digest.count(*SETTLEABLE):
+        yield phrase("Of {count:,} it is not known.", count=count)
+    if count := digest.count(State.USED_ELSEWHERE):
+        yield phrase(
+            "{count:,} has a key that was used elsewhere.",
+            "{count:,} have a key that was used elsewhere.",
+            count=count,
+        )
+    if not_tried:
+        yield phrase(
+            "The run ended early: {count:,} was not tried.",
+            "The run ended early: {count:,} were not tried.",
+            count=not_tried,
+        )
+    if whole is not None and whole.ended is None:
+        yield phrase("The run has not ended: the file may have more changes.")
 
 
 def _columns(head: ReportHead, *names: Phrase) -> Columned:
@@ -105,14 +132,17 @@ def _columns(head: ReportHead, *names: Phrase) -> Columned:
 def _sums(head: ReportHead, states: Mapping[State, SumsWithCounts], *before: str) -> Iterable[Sequence[str]]:
     """Yield a row for each state and unit, with the cells that stand before them."""
     for state in [each for each in State if each in states]:
-        tally = states[state]
-        for unit, sums in sorted(tally.sums.by_unit.items()):
-            sizes = (
-                said(number(tally.counts[unit])),
-                _money(head, sums.added, unit),
-                _money(head, sums.removed, unit),
-            )
-            yield (*before, said(effect_name(state)), said(unit), *sizes)
+        yield from _rows(head, states[state], *before, said(effect_name(state)))
+
+
+def _rows(head: ReportHead, tally: SumsWithCounts, *before: str) -> Iterable[Sequence[str]]:
+    for unit, sums in sorted(tally.sums.by_unit.items()):
+        sizes = (
+            said(number(tally.counts[unit])),
+            _money(head, sums.added, unit),
+            _money(head, sums.removed, unit),
+        )
+        yield (*before, said(unit), *sizes)
 
 
 def _money(head: ReportHead, amount: Decimal, unit: str) -> str:
@@ -127,7 +157,17 @@ def _of(head: ReportHead, change: Recorded) -> str:
 
 def _by_effect(head: ReportHead, digest: Digest) -> str:
     columns = _columns(head, phrase("effect"))
-    return section(phrase("Sums by effect"), table(columns, _sums(head, digest.states)))
+    rows = [*_sums(head, digest.states), *_total(head, digest.states)]
+    return section(phrase("Sums by effect"), table(columns, rows))
+
+
+def _total(head: ReportHead, states: Mapping[State, SumsWithCounts]) -> Iterable[Sequence[str]]:
+    """Yield what is applied in all, a row for each unit."""
+    total = SumsWithCounts()
+    for each in [states[state] for state in SURE if state in states]:
+        total.sums.take(each.sums)
+        total.counts.update(each.counts)
+    yield from _rows(head, total, said(phrase("applied in all")))
 
 
 def _by_day(head: ReportHead, digest: Digest) -> str:
@@ -276,9 +316,10 @@ def _used_elsewhere(head: ReportHead, digest: Digest) -> str:
     if not count:
         return ""
     how = phrase(
-        "The provider says that their keys were used before, and this ledger knows of no such request: these "
-        "customers may have got nothing. Give such changes keys of their own, or, where an earlier run made "
-        "them, give your word on each:"
+        "The provider says that their keys were used before, and this ledger knows of no such request. First "
+        "look whether another file or ledger applied them (bonifiq reconcile compares with the balances), "
+        "and give your word on each. Only what was never applied needs a key of its own, under which it is "
+        "paid:"
     )
     columns: Columned = {phrase("customer"): FOREIGN, phrase("amount"): NUMBERS, phrase("change"): FOREIGN}
     rows = [(text(change.customer_id), _of(head, change), _place(change)) for change in digest.used_elsewhere]
@@ -309,7 +350,9 @@ def _runs(runs: Sequence[Run], digest: Digest) -> str:
         made = run.origin
         digits = f"<br><small>sha256 {text(made.digest)}</small>" if made.digest else ""
         ended = _ENDS[run.state] if run.ended is None else moment(run.ended)
-        counts = joined([_counted(name, count) for name, count in run.counts.items()])
+        counts = joined(
+            [_counted(name, count) for name, count in run.counts.items()] or [phrase("no change")]
+        )
         rows.append(
             (
                 str(run.id),
@@ -325,12 +368,11 @@ def _runs(runs: Sequence[Run], digest: Digest) -> str:
 
 
 def _counted(name: str, count: int) -> Phrase:
-    known = [effect_name(state) for state in State if state.value == name]
-    return phrase("{count:,} {kind}", count=count, kind=known[0] if known else phrase("not tried"))
+    return phrase("{count:,} {kind}", count=count, kind=effect_name(name))
 
 
 _ENDS = {
     RunState.UNDER_WAY: phrase("under way"),
-    RunState.NOT_ENDED: phrase("not ended: its process was killed"),
+    RunState.NOT_ENDED: phrase("not ended: its process is gone"),
     RunState.ENDED: phrase("ended"),
 }

@@ -17,7 +17,7 @@ from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import kind_of
+from bonifiq_async.cli.files.outcome_file import applied_in, columns, kind_of
 from bonifiq_async.cli.files.outcome_sheet import lines_of
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
@@ -101,7 +101,7 @@ def apply(options: ApplyOptions) -> int:
         new = ledger is not None and not ledger.exists()
         found.refuse_other_ledger(allowed=options.second_amounts)
         if ledger is not None and new:
-            _tell_of_other_ledgers(ledger, plan)
+            _tell_of_new_ledger(ledger, plan, lines)
         found.refuse_second_amounts(allowed=options.second_amounts)
         if options.dry_run:
             return _end_dry_run(plan)
@@ -188,8 +188,8 @@ def _end_dry_run(plan: Plan) -> int:
     return 0
 
 
-def _tell_of_other_ledgers(ledger: Path, plan: Plan) -> None:
-    """Say which ledgers beside a new one have no row of the file, the latest written first."""
+def _tell_of_new_ledger(ledger: Path, plan: Plan, lines: Path | None) -> None:
+    """Say which ledgers beside a new one have no row of the file, and which outcomes it does not have."""
     others = [str(each.path) for each in plan.beside if not each.rows]
     if others:
         more = [phrase("{count:,} more", count=len(others) - SHOWN_LEDGERS)]
@@ -199,6 +199,16 @@ def _tell_of_other_ledgers(ledger: Path, plan: Plan) -> None:
                 "If the file corrects one of another folder, name the ledger of that one with --ledger.",
                 ledger=ledger,
                 others=joined([*others[:SHOWN_LEDGERS], *more[: len(others) > SHOWN_LEDGERS]]),
+            )
+        )
+    if lines is not None and (count := applied_in(lines, columns(plan.source.adapter))):
+        say(
+            phrase(
+                "{out} has {changes} as applied, and {ledger}, which is new, has none of them: name the "
+                "ledger of these outcomes with --ledger.",
+                out=lines,
+                changes=changes(count),
+                ledger=ledger,
             )
         )
 

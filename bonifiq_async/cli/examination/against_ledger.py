@@ -80,7 +80,7 @@ def paid_before(
 ) -> Iterator[Problem]:
     """Yield the rows to send for whose customer and reference the ledger has another change.
 
-    These may be written in another way there, unless the file itself has both: that is told of its rows.
+    These may be written in another way there, unless the file itself has both: that is shown of its rows.
     """
     for some in _alike(database, known, adapter):
         for kept, line in some:

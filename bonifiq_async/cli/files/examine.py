@@ -149,12 +149,11 @@ def examine(
             for problem in _second_amounts(database, known, source.adapter, marks.stands(TO_SEND)):
                 seconds += 1
                 on_notice(problem)
-            behind = LeftBehind()
-            if applied is not None and not problems:  # of a row that is not valid, the key is not known
-                behind = left_behind(applied, name_of(source.name))
             beside: Sequence[ElsewhereLedger] = ()
             if ledger is not None and applied is None:
                 beside = in_other_ledgers(database, ledger, source.adapter)
+            # Of a row that is not valid, the key is not known.
+            behind = None if problems or applied is None else left_behind(applied, name_of(source.name))
         return Plan(
             source,
             changes,
@@ -168,7 +167,7 @@ def examine(
             repeated,
             reworded,
             seconds,
-            behind,
+            behind or LeftBehind(),
             beside,
         )
 

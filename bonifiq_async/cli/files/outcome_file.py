@@ -16,7 +16,7 @@ from attrs import evolve
 
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.outcome import Attempt, Outcome
+from bonifiq_async._model.outcome import Attempt, Effect, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
@@ -147,6 +147,22 @@ def kind_of(path: Path) -> Format:
             phrase("The outcome file {path} must end in .xlsx, .csv or .jsonl. Nothing was sent.", path=path)
         )
     return kind
+
+
+def applied_in(path: Path, columns: tuple[str, ...]) -> int:
+    """Return how many changes an outcome file has as applied; 0 of what is none, or is not there."""
+    try:
+        with path.open("rb") as file:
+            if kind_of(path) != "csv":
+                lines = json_lines(file)
+            elif found := form_of(file.readline(_LONGEST_LINE), columns, _NEEDED):
+                file.seek(0)
+                lines = csv_lines(file, found[1], found[0])
+            else:
+                return 0
+            return sum(line.effect == Effect.APPLIED.value and not line.repeats for line in lines)
+    except FileNotFoundError:
+        return 0
 
 
 class OutcomeFile:

@@ -102,18 +102,23 @@ def concluded(
 
 
 def _say_whose_keys(count: int, ledger: Path | None) -> None:
-    word = ""
-    if ledger is not None:
-        word = phrase("; bonifiq settle {ledger} --key KEY takes your word for one", ledger=ledger)
+    keys = phrase("{count:,} key was used before", "{count:,} keys were used before", count=count)
     say(
         phrase(
-            "{keys}, the provider says, and not by what is recorded here: these customers may have got "
-            "nothing. Give such changes keys of their own, or, where an earlier run made them, add "
-            "--accept-used-keys{word}.",
-            keys=phrase("{count:,} key was used before", "{count:,} keys were used before", count=count),
-            word=word,
+            "{keys}, the provider says, and not by what is recorded here. First look whether another file or "
+            "ledger applied it: then --accept-used-keys counts it as applied.",
+            keys=keys,
         )
     )
+    if ledger is not None:
+        say(
+            phrase(
+                "bonifiq reconcile {ledger} compares with the balances, and bonifiq settle {ledger} --key "
+                "KEY takes your word for one.",
+                ledger=ledger,
+            )
+        )
+    say(phrase("Only what was never applied needs a key of its own, under which it is paid."))
 
 
 def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: Path | None) -> None:

@@ -7,6 +7,9 @@ from bonifiq_async._model.outcome import Effect
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.ledger.protocol import State
 
+NOT_TRIED = "not tried"
+"""How a run counts the changes that were never begun."""
+
 _NAMES = {
     "applied": phrase("applied"),
     "already_applied": phrase("already_applied"),
@@ -16,6 +19,7 @@ _NAMES = {
     "unknown": phrase("unknown"),
     "claimed": phrase("claimed"),
     "in_doubt": phrase("in_doubt"),
+    "not_tried": phrase("not tried"),
 }
 
 

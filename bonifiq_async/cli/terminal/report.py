@@ -20,10 +20,10 @@ from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
-from bonifiq_async.cli.terminal.effects import effect_name
+from bonifiq_async.cli.terminal.effects import NOT_TRIED, effect_name
 from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
-from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.protocol import SURE, State
 from bonifiq_async.ledger.sqlite.reader import Recorded, Standing
 
 K = TypeVar("K", Effect, State)
@@ -129,7 +129,7 @@ class RunEnding:
     def by_name(self) -> Mapping[str, int]:
         """What a ledger keeps of how the run ended: how many changes came to what, and to nothing."""
         kinds = {effect.value: count for effect, count in self.counts.items()}
-        kinds |= {State.USED_ELSEWHERE.value: self.used_elsewhere.count, "not tried": self.not_tried}
+        kinds |= {State.USED_ELSEWHERE.value: self.used_elsewhere.count, NOT_TRIED: self.not_tried}
         return {name: count for name, count in kinds.items() if count}
 
     @property
@@ -343,7 +343,11 @@ def show_values(
 
 def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:
     """Return what a ledger knows, by state."""
-    return _by_kind(adapter, phrase("state"), _kinds(found.counts, found.sums))
+    sums = SumsByUnit()
+    for state in SURE:
+        sums.take(found.sums[state])
+    total = (phrase("applied in all"), sum(found.counts[state] for state in SURE), sums)
+    return _by_kind(adapter, phrase("state"), [*_kinds(found.counts, found.sums), total])
 
 
 def standing_values(found: Standing) -> Mapping[str, object]:

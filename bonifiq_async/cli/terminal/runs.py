@@ -36,7 +36,11 @@ def run_lines(runs: Sequence[Run]) -> Sequence[str]:
 def _end_of(run: Run) -> Phrase:
     if run.ended is None:
         over = run.state is RunState.NOT_ENDED
-        return phrase("not ended, and its process is gone: it was killed") if over else phrase("under way")
+        return (
+            phrase("not ended, and its process is gone: it was killed, or could not write down its end")
+            if over
+            else phrase("under way")
+        )
     counts = [
         phrase("{count:,} {state}", count=count, state=effect_name(name))
         for name, count in run.counts.items()

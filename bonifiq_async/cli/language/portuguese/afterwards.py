@@ -27,9 +27,10 @@ TEMPLATES: Mapping[str, Template] = {
     "{at:%Y-%m-%d %H:%M:%S %z}": "{at:%d/%m/%Y %H:%M:%S %z}",
     "ended {time}: {counts}": "terminou {time}: {counts}",
     "no change": "nenhum lançamento",
-    "not ended, and its process is gone: it was killed": "sem término, e seu processo não existe mais: foi morto",
+    "not ended, and its process is gone: it was killed, or could not write down its end": "sem término, e seu processo não existe mais: foi morto, ou não conseguiu gravar o seu término",
     "under way": "em curso",
     # Status.
+    "applied in all": "aplicados ao todo",
     "Provider: {provider}": "Provedor: {provider}",
     "none yet": "nenhum ainda",
     "The last runs; bonifiq history --runs has all:": "As últimas execuções; bonifiq history --runs tem todas:",

@@ -85,8 +85,10 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} chave já tinha sido usada",
         "{count:,} chaves já tinham sido usadas",
     ),
-    "{keys}, the provider says, and not by what is recorded here: these customers may have got nothing. Give such changes keys of their own, or, where an earlier run made them, add --accept-used-keys{word}.": "{keys}, diz o provedor, e não pelo que está registrado aqui: estes clientes podem não ter recebido nada. Dê a esses lançamentos chaves próprias ou, se uma execução anterior os fez, acrescente --accept-used-keys{word}.",
-    "; bonifiq settle {ledger} --key KEY takes your word for one": "; bonifiq settle {ledger} --key KEY registra a sua palavra sobre um deles",
+    "{keys}, the provider says, and not by what is recorded here. First look whether another file or ledger applied it: then --accept-used-keys counts it as applied.": "{keys}, diz o provedor, e não pelo que está registrado aqui. Veja primeiro se outro arquivo ou registro o aplicou: nesse caso, --accept-used-keys conta como aplicado.",
+    "bonifiq reconcile {ledger} compares with the balances, and bonifiq settle {ledger} --key KEY takes your word for one.": "bonifiq reconcile {ledger} compara com os saldos, e bonifiq settle {ledger} --key KEY registra a sua palavra sobre um.",
+    "Only what was never applied needs a key of its own, under which it is paid.": "Só o que nunca foi aplicado precisa de uma chave própria, com a qual é pago.",
+    "{out} has {changes} as applied, and {ledger}, which is new, has none of them: name the ledger of these outcomes with --ledger.": "{out} tem {changes} como aplicados, e {ledger}, que é novo, não tem nenhum deles: informe o registro desses resultados com --ledger.",
     "{count:,} outcome stands above, and not in {out}; those before it are there.": (
         "{count:,} resultado está acima, e não em {out}; os anteriores estão lá.",
         "{count:,} resultados estão acima, e não em {out}; os anteriores estão lá.",

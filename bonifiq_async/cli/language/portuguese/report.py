@@ -25,6 +25,15 @@ TEMPLATES: Mapping[str, Template] = {
     "Changes in a second, on average": "Lançamentos por segundo, em média",
     "{applied:,} of {changes:,} changes are applied.": "{applied:,} de {changes:,} lançamentos estão aplicados.",
     "Of {count:,} it is not known.": "De {count:,} não se sabe.",
+    "{count:,} has a key that was used elsewhere.": (
+        "{count:,} tem uma chave usada em outro lugar.",
+        "{count:,} têm uma chave usada em outro lugar.",
+    ),
+    "The run ended early: {count:,} was not tried.": (
+        "A execução terminou antes do fim: {count:,} não foi tentado.",
+        "A execução terminou antes do fim: {count:,} não foram tentados.",
+    ),
+    "The run has not ended: the file may have more changes.": "A execução não terminou: o arquivo pode ter mais lançamentos.",
     "Sums by effect": "Somas por resultado",
     "Sums by day": "Somas por dia",
     "day": "dia",
@@ -51,7 +60,9 @@ TEMPLATES: Mapping[str, Template] = {
     "how you know, and your name": "como se sabe, e o seu nome",
     "and {count:,} more; this has them all:": "e mais {count:,}; isto mostra todos:",
     "Keys that were used before: {count:,}": "Chaves que já tinham sido usadas: {count:,}",
-    "The provider says that their keys were used before, and this ledger knows of no such request: these customers may have got nothing. Give such changes keys of their own, or, where an earlier run made them, give your word on each:": "O provedor diz que as chaves já tinham sido usadas, e este registro não conhece tal requisição: esses clientes podem não ter recebido nada. Dê chaves próprias a esses lançamentos ou, se uma execução anterior os fez, dê a sua palavra sobre cada um:",
+    "The provider says that their keys were used before, and this ledger knows of no such request. First look whether another file or ledger applied them (bonifiq reconcile compares with the balances), and give your word on each. Only what was never applied needs a key of its own, under which it is paid:": (
+        "O provedor diz que as chaves já tinham sido usadas, e este registro não conhece tal requisição. Veja primeiro se outro arquivo ou registro os aplicou (bonifiq reconcile compara com os saldos), e dê a sua palavra sobre cada um. Só o que nunca foi aplicado precisa de uma chave própria, com a qual é pago:"
+    ),
     "since": "desde",
     "customer": "cliente",
     # The runs.
@@ -62,5 +73,5 @@ TEMPLATES: Mapping[str, Template] = {
     "by": "por",
     "begun": "começo",
     "changes here": "lançamentos aqui",
-    "not ended: its process was killed": "não terminou: o processo foi morto",
+    "not ended: its process is gone": "não terminou: o processo não existe mais",
 }
