@@ -334,9 +334,9 @@ TEXTS: Mapping[str, Case] = {
         ],
     ),
     "decimals.csv": Case(
-        _br("15,9", "10,505"),
+        _br("15,9", "R$ 10,505"),
         _read("15.9"),
-        ["line 3: value is '10.505'; an amount has 2 decimals at the most"],
+        ["line 3: value is 'R$ 10,505'; an amount has 2 decimals at the most. If it is 10505"],
     ),
     "plain.csv": Case(_text(PLAIN, "c2,7.50,r,o2"), _read("7.50")),
     "plain-grouped.csv": Case(

@@ -127,15 +127,22 @@ def too_exact(
                 continue
             rest = cell.partition(".")[2]
             if len(rest) > decimals and rest.isdigit():
-                said = _too_exact(name, f"{cell!r:.40}", decimals)
-                if plain and len(rest) == 3 and _GROUPED.fullmatch(cell):
-                    grouped = cell.replace(".", "")
-                    other = phrase("If it is {amount}, say so with --decimal ,", amount=grouped)
-                    said = joined((said, other), ". ")
-                return name, said, ProblemKind.DECIMALS
+                grouped = plain and len(rest) == 3 and _GROUPED.fullmatch(cell)
+                other = (cell.replace(".", ""), ",") if grouped else None
+                return name, exact_text(name, cell, decimals, other), ProblemKind.DECIMALS
         elif isinstance(cell, Decimal) and cell != round(cell, decimals):
             return name, _too_exact(name, str(cell), decimals), ProblemKind.DECIMALS
     return None
+
+
+def exact_text(name: str, cell: str, decimals: int, other: tuple[str, str] | None) -> Phrase:
+    """Say that a cell has too many decimals, and which amount it is by the `other` decimal mark, if any."""
+    said = _too_exact(name, f"{cell!r:.40}", decimals)
+    if other is None:
+        return said
+    amount, mark = other
+    hint = phrase("If it is {amount}, say so with --decimal {mark}", amount=amount, mark=mark)
+    return joined((said, hint), ". ")
 
 
 def _too_exact(name: str, cell: str, decimals: int) -> Phrase:

@@ -7,6 +7,7 @@ import csv
 import io
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
@@ -16,11 +17,11 @@ from bonifiq_async.cli.adapter import Columns
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.formulas import has_guards, unguarded
 from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
-from bonifiq_async.cli.files.spoilt import Spoilt, lost_zeros
+from bonifiq_async.cli.files.spoilt import Spoilt, exact_text, lost_zeros
 from bonifiq_async.cli.files.unfit import broken, too_wide
 from bonifiq_async.cli.language.packing import packed, unpacked
-from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, text_of_number
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, readings, text_of_number
 from bonifiq_async.cli.reading.headers import Header
 from bonifiq_async.cli.reading.sheets.cells import Bad, Cell
 
@@ -193,6 +194,17 @@ class TableFile:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, tuple):
                             problem = Problem(line, name, joined((name, read[0]), " "), read[1], end, cell)
+                        elif (said := self._too_exact(name, cell, mark, read)) is not None:
+                            problem = Problem(line, name, said, ProblemKind.DECIMALS, end, cell)
                         else:
                             row[at] = f"{read:f}"
                 yield line, end, problem if problem is not None else tuple(row)
+
+    def _too_exact(self, name: str, cell: str, mark: str, amount: Decimal) -> Phrase | None:
+        """Say of a cell as it is written that it has too many decimals, and what it is by the other mark."""
+        exponent, decimals = amount.as_tuple().exponent, self.columns.decimals
+        if decimals is None or not isinstance(exponent, int) or -exponent <= decimals:
+            return None
+        read = readings(cell, self.columns.currency)
+        others = [(f"{read[each]:f}", each) for each in read if each != mark]
+        return exact_text(name, cell, decimals, others[0] if others else None)

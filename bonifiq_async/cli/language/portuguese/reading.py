@@ -91,7 +91,7 @@ TEMPLATES: Mapping[str, Template] = {
     "is {text}, whose digits are grouped as no amount is": "é {text}, cujos algarismos estão agrupados como em nenhum valor",
     "is {text}, which is no amount such as {example}": "é {text}, que não é um valor como {example}",
     "{name} is {cell}; an amount has {decimals} decimals at the most": "{name} é {cell}; um valor tem no máximo {decimals} casas decimais",
-    "If it is {amount}, say so with --decimal ,": "Se é {amount}, diga com --decimal ,",
+    "If it is {amount}, say so with --decimal {mark}": "Se é {amount}, diga com --decimal {mark}",
     # Cells.
     "{name} is {cell}, {how}": "{name} é {cell}, {how}",
     "which is how a spreadsheet shows an error; correct its formula": "que é como uma planilha mostra um erro; corrija a fórmula",
