@@ -51,6 +51,7 @@ from bonifiq_async.cli.options import (
     Yes,
     form_of,
     format_of,
+    keep,
 )
 from bonifiq_async.cli.terminal.screen import show
 
@@ -136,6 +137,8 @@ def check(
         form,
         command.CheckOptions(problems, allow_second_amount, as_json),
     )
+    if not code:
+        keep(form, save_profile)
     raise typer.Exit(code)
 
 
@@ -158,7 +161,9 @@ def convert(
     from bonifiq_async.cli.commands import convert as command
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
-    raise typer.Exit(command.convert(file, format_of(format), adapter_for(provider), form, to))
+    code = command.convert(file, format_of(format), adapter_for(provider), form, to)
+    keep(form, save_profile)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -198,13 +203,14 @@ def apply(
     from bonifiq_async.cli.commands import apply as command
     from bonifiq_async.cli.files.csv_form import NAMED
 
+    form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     raise typer.Exit(
         command.apply(
             command.ApplyOptions(
                 file=file,
                 adapter=adapter_for(provider),
                 format=format_of(format),
-                form=form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile),
+                form=form,
                 out=out,
                 out_form=None if out_form is None else NAMED[out_form.value],
                 ledger=ledger,
@@ -225,7 +231,8 @@ def apply(
                 report=report,
                 second_amounts=allow_second_amount,
                 as_json=as_json,
-            )
+            ),
+            lambda: keep(form, save_profile),
         )
     )
 
@@ -268,7 +275,9 @@ def export(
 def settle(
     ledger: Path,
     key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
-    word: Annotated[Word | None, typer.Option("--as", help="What you found out at the provider.")] = None,
+    word: Annotated[
+        Word | None, typer.Option("--as", help="What you found out at the provider. It cannot be taken back.")
+    ] = None,
     note: Annotated[str | None, typer.Option(help="How you know, and your name.")] = None,
     operation: Annotated[
         str | None, typer.Option(help="Such as earn, where several changes in doubt share the key.")

@@ -8,6 +8,7 @@ from bonifiq_async._model.errors import (
     BonifiQError,
     NotAppliedError,
     OutcomeUnknownError,
+    PayloadError,
     RefusedError,
 )
 from bonifiq_async._model.outcome import Effect
@@ -68,6 +69,8 @@ BY_ERROR: tuple[tuple[type[BonifiQError], Exit], ...] = (
 
 def of_error(error: BonifiQError) -> Exit:
     """Return the code of a command that ended with `error`."""
+    if isinstance(error, PayloadError) and error.attempts:
+        return Exit.STOPPED  # it is the provider's answer that does not fit, and no value that was given
     return next(code for kind, code in BY_ERROR if isinstance(error, kind))
 
 

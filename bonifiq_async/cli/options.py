@@ -75,19 +75,27 @@ def form_of(
     What a profile says counts where they say nothing. Raises `ConfigurationError`.
     """
     from bonifiq_async.cli.reading.dialect import form_options
-    from bonifiq_async.cli.reading.profiles import save, with_profile
+    from bonifiq_async.cli.reading.profiles import profile_path, with_profile
 
-    found, folder = (
-        form_options(*given[:4], given[4] or (), given[5]),
-        Path(typer.get_app_dir("bonifiq-async")),
-    )
+    found, folder = form_options(*given[:4], given[4] or (), given[5]), _folder()
     if profile is not None:
         found = with_profile(found, folder, profile)
     if save_profile is not None:
+        profile_path(folder, save_profile)
+    return found
+
+
+def keep(form: "FormOptions", save_profile: str | None) -> None:
+    """Keep as a profile what was right for a file, if that is wanted. Raises `ConfigurationError`."""
+    if save_profile is not None:
+        from bonifiq_async.cli.reading.profiles import save
         from bonifiq_async.cli.terminal.screen import say
 
-        say(phrase("Saved in {path}.", path=save(found, folder, save_profile)))
-    return found
+        say(phrase("Saved in {path}.", path=save(form, _folder(), save_profile)))
+
+
+def _folder() -> Path:
+    return Path(typer.get_app_dir("bonifiq-async"))
 
 
 def _known(provider: str) -> str:

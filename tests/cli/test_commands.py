@@ -139,6 +139,14 @@ def test_the_table_of_operations(console):
     assert "ChangeKey" in shown and "unverified" in shown
 
 
+def test_an_answer_that_cannot_be_read_is_no_wrong_value(console):
+    """What was typed is right, and the command may be run again."""
+    with Sandbox(faults=FaultScript(["html-before"] * 20)) as sandbox:
+        ended = console("balance", "ana", "--language", "pt", sandbox=sandbox)
+    assert (ended.code, "não é como diz a documentação" in ended.err) == (Exit.STOPPED, True), ended.err
+    assert "não é aceito" not in ended.err
+
+
 def test_a_run_is_recorded_beside_its_file(console, sandbox):
     """The ledger is named, private, shown by status, and has one account."""
     console.write("changes.csv", *rows(20))

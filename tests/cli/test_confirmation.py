@@ -10,11 +10,14 @@ import console as console_module
 import pytest
 import typer
 from console import HEADER, Console, rows
+from one_test import one_test
 
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.adapter import adapter_for
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.examine import CountedSums, Marks, Plan
+from bonifiq_async.cli.language.phrase import ENGLISH, READER
+from bonifiq_async.cli.language.portuguese import PORTUGUESE
 from bonifiq_async.cli.terminal import confirmation
 from bonifiq_async.cli.terminal.confirmation import (
     Consent,
@@ -25,6 +28,7 @@ from bonifiq_async.cli.terminal.confirmation import (
     threshold,
     to_send,
 )
+from bonifiq_async.cli.terminal.screen import agreed
 from bonifiq_async.ledger.account import account_text
 from bonifiq_async.sandbox import FaultScript
 
@@ -200,3 +204,46 @@ def test_what_is_sent_again_is_asked_for_as_what_is_sent_first(console: Console,
     assert (ended.code, server.books.requests) == (Exit.USAGE, 1)
     assert "R$ 100.00 added is above --confirm-above" in ended.err
     assert (console(*again, "100", sandbox=server).code, server.books.requests) == (Exit.DONE, 2)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("language", "typed", "agrees"),
+    [
+        ("pt", "s\n", True),
+        ("pt", "Sim\n", True),
+        ("pt", "y\n", True),
+        ("pt", "não\n", False),
+        ("pt", "\n", False),
+        ("pt", "talvez\nsim\n", True),
+        ("en", "yes\n", True),
+        ("en", "n\n", False),
+    ],
+)
+def test_a_question_takes_the_words_of_the_language(
+    console: Console, monkeypatch, capsys, language: str, typed: str, agrees: bool
+) -> None:
+    """And shows them: what a person types in Portuguese is no error that is asked again in English."""
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    reader = READER.set(PORTUGUESE if language == "pt" else ENGLISH)
+    try:
+        assert agreed("?") is agrees
+    finally:
+        READER.reset(reader)
+    assert ("[s/N]" if language == "pt" else "[y/N]") in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("typed", "code"), [("n\n", Exit.USAGE), ("y\n", Exit.DONE)])
+def test_a_word_that_cannot_be_taken_back_is_asked_for(
+    console: Console, sandbox, monkeypatch, typed: str, code: int
+) -> None:
+    """At a terminal; a script has said it with the command."""
+    server = sandbox(faults=FaultScript(["html-before"] * 50))
+    console.write("f.csv", HEADER, "ana,1,r,o1")
+    assert console("apply", "f.csv", "--yes", sandbox=server).code == Exit.UNKNOWN
+    at_terminal = SimpleNamespace(BytesIO=io.BytesIO, TextIOWrapper=lambda _: Terminal(typed))
+    monkeypatch.setattr(console_module, "io", at_terminal)
+    word = ("--key", "ADD-ana-1-o1", "--as", "applied", "--note", "ana, by phone")
+    ended = console("settle", "f.csv.ledger", *word)
+    assert (ended.code, "That cannot be taken back." in ended.err) == (code, True), ended.err
+    assert ("is now recorded" in ended.err) == (code == Exit.DONE)

@@ -283,3 +283,20 @@ def test_a_killed_run_is_reported_by_status_and_by_the_next_run(console):
         assert "not ended" not in again.err
     of = [(each["run"], each["last_run"]) for each in listed(console)]
     assert len(of) == 2000 and {(1, 1), (3, 3)} <= set(of) <= {(1, 1), (1, 3), (3, 3), (2, 2)}
+
+
+def test_an_id_in_another_case_is_named(console, asked):
+    """No change is hidden behind a letter: the answer is not that the customer got nothing."""
+    ended = console("history", LEDGER, "--customer", "Ana@Example.com")
+    assert (ended.code, "has changes of 'ana@example.com'" in ended.err) == (0, True), ended.err
+    assert "has changes of" not in console("history", LEDGER, "--customer", "ana@example.com").err
+
+
+def test_csv_has_the_form_that_is_asked_for(console, asked):
+    """That of outcome files: a spreadsheet of a country with decimal commas opens it by a click."""
+    ended = console("history", LEDGER, "--format", "csv", "--out-form", "comma")
+    head, first, *_ = ended.out.splitlines()
+    assert (head[0], head[1:].split(";")) == ("\ufeff", list(COLUMNS))
+    assert ";10,50;" in first
+    assert console("history", LEDGER, "--format", "csv").out.startswith("first_sent,")
+    assert console("history", LEDGER, "--runs", "--format", "csv", "--out-form", "comma").out[1:5] == "run;"

@@ -197,3 +197,13 @@ def test_a_kill_loses_no_outcome(console: Console, module: str, name: str, calls
     (sheet,) = {*console.folder.glob("out*.xlsx")} - {console.folder / each for each in made}
     assert [row["line"] for row in read(sheet)] == list(range(2, 12))
     assert not list(console.folder.glob(".out*"))
+
+
+def test_a_sum_of_the_column_counts_no_money_twice(console: Console) -> None:
+    """A line that repeats another has its amount as a text, which a spreadsheet's sum leaves out."""
+    console.write("changes.csv", HEADER, "ana,10.50,r,o1", "ana,10.50,r,o1", "bia,1,r,o2")
+    with Sandbox() as sandbox:
+        assert console(*APPLY, sandbox=sandbox).code == 0
+    values = [row["value"] for row in read("out.xlsx")]
+    assert values == [10.5, "10.50", 1.0]
+    assert sum(each for each in values if isinstance(each, float)) == 11.5

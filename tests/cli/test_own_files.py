@@ -6,7 +6,9 @@ import pytest
 from console import HEADER, Console, rows
 from one_test import one_test
 
+from bonifiq_async.bonifiq.files import ADAPTER
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.files.outcome_file import OutcomeFile, columns
 from bonifiq_async.sandbox import Sandbox
 
 SHEET = f"{HEADER}\nana,1.00,r,o1\n"
@@ -55,3 +57,29 @@ def test_a_page_replaces_a_page_and_nothing_else(console: Console, sandbox: Call
     ended = console("report", "f.csv.ledger", "--html", "f.csv.ledger")
     assert (ended.code, "stays as it is" in ended.err) == (Exit.USAGE, True)
     assert ledger.read_bytes() == before
+
+
+def test_two_runs_do_not_write_one_outcome_file(console: Console, sandbox: Callable[..., Sandbox]) -> None:
+    """Each would add a line for what the other has written."""
+    server = sandbox()
+    console.write("f.csv", *rows(1))
+    with OutcomeFile(console.folder / "o.csv", columns(ADAPTER)):
+        ended = console("apply", "f.csv", "--yes", "--out", "o.csv", sandbox=server)
+    assert (ended.code, server.books.requests) == (Exit.USAGE, 0)
+    assert "Another run is writing to the outcome file o.csv" in ended.err
+    assert console("apply", "f.csv", "--yes", "--out", "o.csv", sandbox=server).code == 0
+
+
+def test_what_was_wrong_with_another_file_is_not_left_in_the_list(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a profile kept of options that fit no file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(console.folder))
+    console.write("f.csv", HEADER, "ana,much,r,o1")
+    console.write("g.csv", "a,b", "1,2")
+    listed = console.folder / "p.csv"
+    assert console("check", "f.csv", "--problems", "p.csv", "--save-profile", "x").code == Exit.USAGE
+    assert len(listed.read_text().splitlines()) == 2
+    assert console("check", "g.csv", "--problems", "p.csv", "--save-profile", "x").code == Exit.USAGE
+    assert len(listed.read_text().splitlines()) <= 1
+    assert not list(console.folder.rglob("x.json"))

@@ -8,6 +8,7 @@ import typer
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.options import (
     AsJson,
+    CsvFormName,
     CustomerOption,
     FileFormat,
     RunNumber,
@@ -30,20 +31,25 @@ def history(
     format: Annotated[
         FileFormat | None, typer.Option("--format", help="For programs. Default: a table.")
     ] = None,
+    out_form: Annotated[
+        CsvFormName | None, typer.Option(help="Of --format csv, as apply has it for --out. Default: plain.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
     """Say of each change when and by which run it was sent, from which file and line, and what came of it."""
     from bonifiq_async.cli.afterwards.question import Question
     from bonifiq_async.cli.commands import history as command
+    from bonifiq_async.cli.files.csv_form import NAMED
 
     shown = "jsonl" if as_json else format_of(format) or "table"
+    form = NAMED[CsvFormName.plain if out_form is None else out_form]
     question = Question(customer, key, reference, since, until, effect or (), run)
     if list_runs:
         if question != Question():
             raise typer.BadParameter(phrase("stands alone, with --format or --json"), param_hint="--runs")
-        command.list_runs(ledger, shown)
+        command.list_runs(ledger, shown, form)
         return
-    command.history(ledger, question, shown)
+    command.history(ledger, question, shown, form)
 
 
 def report(

@@ -11,11 +11,14 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import Grounds, adapter_of, provider_in
 from bonifiq_async.cli.commands.export import states_of
+from bonifiq_async.cli.examination.look_alikes import likeness
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, runs
 
+SPELLINGS = 3
+"""Ids that are shown at the most for one that no change has."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -38,6 +41,7 @@ class Answers:
     def __init__(self, ledger: Path, question: Question) -> None:
         self._ledger = ledger
         self._question = question
+        self.given = 0
         self.provider = provider_in(ledger)
         self.adapter = None if self.provider is None else adapter_of(self.provider)
         if question.reference is not None and self.adapter is None and self.provider is not None:
@@ -70,7 +74,18 @@ class Answers:
         reference = self._question.reference
         for change in changes(self._ledger, self.wanted):
             if reference is None or self.grounds(change).reference == reference:
+                self.given += 1
                 yield change
+
+    def other_spellings(self) -> Sequence[str]:
+        """Return ids of the ledger that are probably the customer asked for, where `each` had no change."""
+        asked, found = self._question.customer, set[str]()
+        if asked is not None and not self.given:
+            folded = likeness(asked, None, "")
+            for change in changes(self._ledger):
+                if len(found) < SPELLINGS and likeness(change.customer_id, None, "") == folded:
+                    found.add(change.customer_id)
+        return sorted(found - {asked})
 
     def grounds(self, change: Recorded) -> Grounds:
         """Return why a change was made, as far as this program can read it."""

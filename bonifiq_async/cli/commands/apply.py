@@ -15,6 +15,7 @@ from bonifiq_async.cli.afterwards.report import report, reserved
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
+from bonifiq_async.cli.examination.groups import begun_anew
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import applied_in, columns, kind_of
@@ -66,8 +67,8 @@ class ApplyOptions:
         return self.file == "-"
 
 
-def apply(options: ApplyOptions) -> int:
-    """Apply every row of a file once, and return the exit code."""
+def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) -> int:
+    """Apply every row of a file once, and return the exit code; call `on_valid` when its rows are valid."""
     ledger = _ledger_of(options)
     lines = None if options.out is None else lines_of(options.out)
     refuse_one_file_twice(
@@ -81,6 +82,7 @@ def apply(options: ApplyOptions) -> int:
         }
     )
     page = None if options.report is None else _reserved(options.report, ledger)
+    begun_anew(options.problems)
     if lines is not None:
         kind_of(lines)  # what is wrong with it is said before a long file is read
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
@@ -95,6 +97,7 @@ def apply(options: ApplyOptions) -> int:
             give(plan_json(plan, found.problems, known=ledger is not None and ledger.exists()))
         if not options.skip_invalid:
             found.refuse_invalid(skippable=True)
+        on_valid()
         say(phrase("{file} asks for:", file=source.name))
         say_table(plan_table(plan))
         said_before(plan, ledger)

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
-from bonifiq_async.cli.examination.groups import Problems, listing
+from bonifiq_async.cli.examination.groups import Problems, begun_anew, listing
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Source
@@ -44,6 +44,7 @@ def check(
     """Print what a file asks for, and return the exit code."""
     listed = options.listed
     refuse_one_file_twice({"FILE": None if file == "-" else Path(file), "--problems": listed})
+    begun_anew(listed)
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
         found = examined(source, listed=listed)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bonifiq_async.cli.afterwards.question import Answers, Question
-from bonifiq_async.cli.commands.export import csv_lines, together
+from bonifiq_async.cli.commands.export import together
+from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.dialogue import changes as counted
@@ -50,14 +51,14 @@ WHEN, AMOUNT = 25, 14
 """Characters of the first two columns on a screen; the third has the rest."""
 
 
-def history(ledger: Path, question: Question, format: str) -> None:
-    """Print the changes that are asked for, as a `table`, as `csv` or as `jsonl`. Raises `Lost`."""
+def history(ledger: Path, question: Question, format: str, form: CsvForm) -> None:
+    """Print the changes that are asked for, as a `table`, as `csv` in a form or as `jsonl`. Raises `Lost`."""
     with interruptible():
         found = Answers(ledger, question)
         if format == "table":
             _show(found)
         elif format == "csv":
-            _give_csv(found)
+            _give_csv(found, form)
         else:
             for some in together(found.each()):
                 give(
@@ -65,9 +66,13 @@ def history(ledger: Path, question: Question, format: str) -> None:
                         [json_line(dict(zip(COLUMNS, _values(found, each), strict=True))) for each in some]
                     )
                 )
+        for other in found.other_spellings():
+            say(
+                phrase("The ledger has changes of {customer}: probably that is meant.", customer=ascii(other))
+            )
 
 
-def list_runs(ledger: Path, format: str) -> None:
+def list_runs(ledger: Path, format: str, form: CsvForm) -> None:
     """Print the runs of a ledger, the latest first. Raises `Lost`."""
     found = runs(ledger)
     if format == "table":
@@ -76,7 +81,7 @@ def list_runs(ledger: Path, format: str) -> None:
     rows = [run_values(run) for run in found]
     if format == "csv":
         names = ("run", "state", "command", "file", "sha256", "user", "host", "begun", "ended")
-        give(csv_lines([names, *([row[name] for name in names] for row in rows)]))
+        give(form.head(names) + b"".join(form.line(row[name] for name in names) for row in rows))
         return
     give(b"".join(map(json_line, rows)))
 
@@ -113,10 +118,10 @@ def _values(found: Answers, change: Recorded) -> Sequence[object]:
     )
 
 
-def _give_csv(found: Answers) -> None:
-    give(csv_lines([COLUMNS]))
+def _give_csv(found: Answers, form: CsvForm) -> None:
+    give(form.head(COLUMNS))
     for some in together(found.each()):
-        give(csv_lines(_values(found, each) for each in some))
+        give(b"".join([form.line(_values(found, each)) for each in some]))
 
 
 def _show(found: Answers) -> None:

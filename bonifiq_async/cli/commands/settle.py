@@ -14,10 +14,10 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
-from bonifiq_async.cli.terminal.dialogue import concluded
+from bonifiq_async.cli.terminal.dialogue import concluded, interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
-from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.terminal.screen import agreed, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import PersonsWord, accept_without_log
@@ -74,6 +74,13 @@ def settle(
             phrase("give --key, --as and --note, or --all-by-repeating"), param_hint="--key"
         )
     state = State.APPLIED if word.applied else State.NOT_APPLIED
+    lasting = phrase(
+        "Record change {key} as {effect}? That cannot be taken back.", key=word.key, effect=effect_name(state)
+    )
+    with interruptible():
+        if not repeat.yes and agreed(lasting) is False:
+            say(phrase("Nothing was settled."))
+            return Exit.USAGE
     record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
     say(phrase("Change {key} is now recorded as {effect}.", key=word.key, effect=effect_name(state)))
     return Exit.DONE

@@ -118,6 +118,19 @@ class Problems:
         return [group.values() for group in self.groups.values()]
 
 
+_HEAD = ",".join(COLUMNS) + "\n"
+
+
+def begun_anew(path: Path | None) -> None:
+    """Empty the list of an earlier run, so that it is not taken for that of a file which cannot be read.
+
+    Another file stays as it is. Raises `ConfigurationError`.
+    """
+    if path is not None:
+        with _taken(path), own(path, _HEAD.encode()) as file:
+            file.truncate()
+
+
 @contextlib.contextmanager
 def listing(path: Path | None) -> Iterator[Problems]:
     """Give what takes the problems of a file, and lists all in the CSV file at `path`, if given.
@@ -127,13 +140,12 @@ def listing(path: Path | None) -> Iterator[Problems]:
     if path is None:
         yield Problems()
         return
-    head = ",".join(COLUMNS) + "\n"
     with contextlib.ExitStack() as stack:
         with _taken(path):
-            file = stack.enter_context(own(path, head.encode()))
+            file = stack.enter_context(own(path, _HEAD.encode()))
             file.truncate()
             text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-            text.write(head)
+            text.write(_HEAD)
         yield Problems(_List(path, text))
         with _taken(path):
             text.flush()

@@ -5,6 +5,7 @@ import csv
 import itertools
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from errno import ENOENT
@@ -27,6 +28,9 @@ from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.ledger.sqlite.location import make_private
 from bonifiq_async.ledger.sqlite.reader import Recorded
+
+if sys.platform != "win32":
+    import fcntl
 
 OutcomeRecord = Mapping[str, object]
 
@@ -186,6 +190,7 @@ class OutcomeFile:
             self._file = os.fdopen(found, "ab", buffering=0)
             with contextlib.ExitStack() as unusable:
                 unusable.callback(self.close)
+                self._lock()
                 self._size = path.stat().st_size
                 if self._size == 0:
                     make_private(path)
@@ -201,6 +206,22 @@ class OutcomeFile:
                     why=error.strerror,
                 )
             ) from None
+
+    def _lock(self) -> None:
+        """Refuse a file that another run writes to: each would add what the other has written already."""
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(
+                    phrase(
+                        "Another run is writing to the outcome file {path}: wait for its end, or name "
+                        "another. Nothing was sent.",
+                        path=self._path,
+                    )
+                ) from None
+            except OSError:
+                pass  # a file system without locks
 
     def _head(self) -> bytes:
         return b"" if self._form is None else self._form.head(self._columns)

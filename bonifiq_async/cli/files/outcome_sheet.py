@@ -153,8 +153,11 @@ class _SheetWriter:
             self.end()
             self._begin()
         self._row += 1
+        repeats = record.get("repeats") is not None
         for at, name in enumerate(self._columns):
             value = record.get(name)
+            if repeats and name in self._amounts and isinstance(value, int | Decimal):
+                value = f"{Decimal(value):f}"  # a text, which no sum counts: its money is in the first line
             if value is not None:
                 width = self._cell(at, name, value)
                 self._bytes += width * 2 + 60

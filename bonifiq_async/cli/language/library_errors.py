@@ -21,7 +21,7 @@ from bonifiq_async._model.errors import (
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Attempt, Verdict
 from bonifiq_async._policy.failures import WAY_OUT
-from bonifiq_async._policy.verdict import PROXY_REFUSED
+from bonifiq_async._policy.verdict import PROXY_REFUSED, leaves_doubt
 from bonifiq_async.cli.language.library_texts import cause_said, sentence_said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase, rephrased
 
@@ -132,6 +132,12 @@ def _in_english(error: BonifiQError, text: str) -> Phrase:
         return rephrased(text, "Configuration: {text}", text=text)
     if isinstance(error, LedgerError):
         return rephrased(text, "Ledger: {text}", text=text)
+    if isinstance(error, PayloadError) and error.attempts:
+        return rephrased(
+            text,
+            "The provider's answer is not as its documentation has it: {text} Nothing changed.",
+            text=text,
+        )
     if isinstance(error, PayloadError):
         return rephrased(text, "{field} is not accepted: {text}", field=error.path, text=text)
     return rephrased(text, "{text}", text=text)
@@ -145,14 +151,19 @@ def _answer(error: BonifiQError) -> Phrase:
 
 
 def _how(error: BonifiQError) -> Phrase:
-    """Return how the last attempt ended."""
+    """Return how the last attempt ended; of what may have been applied, the last that may have done it."""
     if not error.attempts:
         return phrase("without an attempt")
-    last: Attempt = error.attempts[-1]
+    doubtful: list[Attempt] = []
+    if isinstance(error, OutcomeUnknownError):
+        doubtful = [each for each in error.attempts if leaves_doubt(each.verdict, each.status)]
+    last: Attempt = (doubtful or error.attempts)[-1]
     ended = _ENDED.get(last.verdict, phrase("ended"))
     told = [phrase("attempt {number} {ended}", number=last.number, ended=ended)]
     if last.cause:
         told.append(joined([cause_said(last.cause)]))
+    elif last is not error.attempts[-1]:
+        told.extend([] if last.status is None else [phrase("status {status}", status=last.status)])
     elif last.status is not None:
         told.append(_answer(error))
     return joined(told, ": ")

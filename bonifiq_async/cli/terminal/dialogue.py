@@ -129,6 +129,8 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
     where = phrase("--out FILE writes them all")
     if out is not None:
         where = phrase("all are in {out}", out=out)
+        if ending.told_here:
+            where = phrase("they are in {out}, or stand above", out=out)
     if ending.warnings:
         say(*ending.warnings)
     if ending.warned > len(ending.warnings):
@@ -163,7 +165,16 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
             phrase("To go on, run the same command again; no change is applied twice:"),
             f"  {command_line()}",
         )
-    if ending.adapter.ledger_alone_knows and ending.counts[Effect.UNKNOWN]:
+    doubtful = ledger is not None and ending.counts[Effect.UNKNOWN] > 0
+    if doubtful and not ending.adapter.ledger_alone_knows:
+        say(
+            phrase(
+                "What stays unknown: bonifiq reconcile {ledger} compares it with the balances, and bonifiq "
+                "settle {ledger} --key KEY takes your word for one.",
+                ledger=ledger,
+            )
+        )
+    elif doubtful:
         say(
             phrase(
                 "What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "

@@ -70,9 +70,20 @@ def give(data: bytes) -> None:
     sys.stdout.flush()
 
 
+_ANSWERS = {
+    **dict.fromkeys(("y", "yes", "s", "sim"), True),
+    **dict.fromkeys(("", "n", "no", "não", "nao"), False),
+}
+
+
 def agreed(question: str) -> bool | None:
-    """Ask a person yes or no; None where no person can be asked."""
-    return typer.confirm(printable(shown(question), None), err=True) if sys.stdin.isatty() else None
+    """Ask a person yes or no, in the words of either language; None where no person can be asked."""
+    while (answer := typed(phrase("{question} [y/N]", question=question))) is not None:
+        said = _ANSWERS.get(answer.strip().casefold())
+        if said is not None:
+            return said
+        say(phrase("Type y or n."))
+    return None
 
 
 def typed(question: str) -> str | None:

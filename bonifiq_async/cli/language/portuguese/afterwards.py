@@ -22,6 +22,7 @@ TEMPLATES: Mapping[str, Template] = {
     "What the keys of {provider} are made of is not known here: ask with --key.": "Não se sabe aqui de que são feitas as chaves de {provider}: pergunte com --key.",
     "The ledger {ledger} has no run {run}; bonifiq history {ledger} --runs lists them.": "O registro {ledger} não tem a execução {run}; bonifiq history {ledger} --runs lista todas.",
     "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be": "{text} não é uma data: escreva 2026-01-31 ou 2026-01-31T14:30, com fuso (-03:00) se preciso",
+    "The ledger has changes of {customer}: probably that is meant.": "O registro tem lançamentos de {customer}: provavelmente é o que se quer.",
     # Runs.
     "Run {run} ({what}, begun {begun} by {user} on {host})": "Execução {run} ({what}, iniciada {begun} por {user} em {host})",
     "{at:%Y-%m-%d %H:%M:%S %z}": "{at:%d/%m/%Y %H:%M:%S %z}",

@@ -67,6 +67,10 @@ TEMPLATES: Mapping[str, Template] = {
         "{ledger} é novo. Nenhuma linha do arquivo está nos registros desta conta ao lado dele ({others}). Se o arquivo corrige um de outra pasta, informe o registro daquele com --ledger."
     ),
     "{count:,} more": "mais {count:,}",
+    "{question} [y/N]": "{question} [s/N]",
+    "Type y or n.": "Digite s ou n.",
+    "Record change {key} as {effect}? That cannot be taken back.": "Registrar o lançamento {key} como {effect}? Isso não pode ser desfeito.",
+    "Nothing was settled.": "Nada foi resolvido.",
     "{text} is no single amount such as 10000.00 or 10000,00": "{text} não é um valor único como 10000.00 ou 10000,00",
     "Type the sum to go on, {sum}": "Digite a soma para continuar, {sum}",
     "{sum} is above --confirm-above, and there is no terminal to type it at. Nothing was sent.": "{sum} passa de --confirm-above, e não há terminal para digitar a soma. Nada foi enviado.",
