@@ -1,6 +1,9 @@
 """Repeats and differences: the same reference or key with another amount or text, and the same row again."""
 
+import contextlib
 import json
+import os
+import sqlite3
 from decimal import Decimal
 
 import pytest
@@ -69,6 +72,19 @@ def test_rows_that_no_ledger_beside_a_new_one_has_are_sent(console, sandbox):
     ended = console("apply", "february.csv", "--yes", sandbox=sandbox)
     assert ended.code == 0 and "february.csv.ledger is new. No row of the file is in" in ended.err
     assert "(january.csv.ledger)" in ended.err
+    assert "Not compared" in ended.err and "notes.ledger" in ended.err and "x.ledger" in ended.err
+
+
+def test_a_damaged_ledger_hides_no_other_beside_a_new_one(console, sandbox):
+    """It is written last, and so read first."""
+    console.write("f.csv", HEADER, "ana,10,r,o1")
+    for name in ("good.ledger", "bad.ledger"):
+        assert console("apply", "f.csv", "--yes", "--ledger", name, ALLOWED, sandbox=sandbox).code == 0
+    with contextlib.closing(sqlite3.connect("bad.ledger")) as database, database:
+        database.execute("UPDATE change SET value = '11'")
+    os.utime("good.ledger", (1, 1))
+    ended = console("apply", "f.csv", "--yes", sandbox=sandbox)
+    assert (ended.code, "good.ledger has 1 row of f.csv" in ended.err) == (Exit.USAGE, True), ended.err
 
 
 @one_test

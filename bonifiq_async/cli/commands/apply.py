@@ -71,20 +71,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     """Apply every row of a file once, and return the exit code; call `on_valid` when its rows are valid."""
     ledger = _ledger_of(options)
     lines = None if options.out is None else lines_of(options.out)
-    refuse_one_file_twice(
-        {
-            "FILE": None if options.from_stdin else Path(options.file),
-            "--problems": options.problems,
-            "--out": options.out,
-            f"{lines} of --out": lines if lines != options.out else None,
-            "--report": options.report,
-            "--ledger": ledger,
-        }
-    )
-    page = None if options.report is None else _reserved(options.report, ledger)
-    begun_anew(options.problems)
-    if lines is not None:
-        kind_of(lines)  # what is wrong with it is said before a long file is read
+    page = _made_ready(options, ledger, lines)
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
@@ -122,13 +109,28 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         )
 
 
-def _reserved(path: Path, ledger: Path | None) -> Path:
-    """Return the page of the run; one that could not be made is refused, before anything is sent."""
+def _made_ready(options: ApplyOptions, ledger: Path | None, lines: Path | None) -> Path | None:
+    """Return the page of the run, if any; what cannot be written is said before a long file is read."""
+    refuse_one_file_twice(
+        {
+            "FILE": None if options.from_stdin else Path(options.file),
+            "--problems": options.problems,
+            "--out": options.out,
+            f"{lines} of --out": lines if lines != options.out else None,
+            "--report": options.report,
+            "--ledger": ledger,
+        }
+    )
+    begun_anew(options.problems)
+    if lines is not None:
+        kind_of(lines)
+    if options.report is None:
+        return None
     if ledger is None:
         raise typer.BadParameter(
             phrase("needs a ledger, in which the changes are recorded"), param_hint="--report"
         )
-    return reserved(path)
+    return reserved(options.report)
 
 
 @contextlib.contextmanager
@@ -193,7 +195,8 @@ def _end_dry_run(plan: Plan) -> int:
 
 def _tell_of_new_ledger(ledger: Path, plan: Plan, lines: Path | None) -> None:
     """Say which ledgers beside a new one have no row of the file, and which outcomes it does not have."""
-    others = [str(each.path) for each in plan.beside if not each.rows]
+    apart = [str(each.path) for each in plan.beside if each.rows is None]
+    others = [str(each.path) for each in plan.beside if each.rows == 0]
     if others:
         more = [phrase("{count:,} more", count=len(others) - SHOWN_LEDGERS)]
         say(
@@ -202,6 +205,13 @@ def _tell_of_new_ledger(ledger: Path, plan: Plan, lines: Path | None) -> None:
                 "If the file corrects one of another folder, name the ledger of that one with --ledger.",
                 ledger=ledger,
                 others=joined([*others[:SHOWN_LEDGERS], *more[: len(others) > SHOWN_LEDGERS]]),
+            )
+        )
+    if apart:
+        say(
+            phrase(
+                "Not compared, as of another account or not readable: {others}.",
+                others=joined(apart[:SHOWN_LEDGERS]),
             )
         )
     if lines is not None and (count := applied_in(lines, columns(plan.source.adapter))):

@@ -99,7 +99,9 @@ class Examined:
 
     def refuse_other_ledger(self, *, allowed: bool) -> None:
         """End the command where another ledger than a new one has rows of the file, unless `allowed`."""
-        for other in [each for each in self.plan.beside if each.rows and not allowed]:
+        for other in self.plan.beside:
+            if not other.rows or allowed:
+                continue
             said = phrase(
                 "{ledger} has {rows} of {file}, or probably has: a new ledger could let them be paid again.",
                 rows=rows(other.rows),

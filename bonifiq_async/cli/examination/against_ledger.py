@@ -48,31 +48,37 @@ def left_behind(known: AppliedChanges, file: str) -> LeftBehind:
 
 @frozen
 class ElsewhereLedger:
-    """A ledger in the folder of a new one, and how many `rows` of the file it has, or probably has."""
+    """A ledger in the folder of a new one, and how many `rows` of the file it has, or probably has.
+
+    None where it could not be compared: it is another account's, or cannot be read.
+    """
 
     path: Path
-    rows: int
+    rows: int | None
 
 
 def in_other_ledgers(
     database: sqlite3.Connection, new: LedgerFile, adapter: FileAdapter
 ) -> Sequence[ElsewhereLedger]:
-    """Return the ledgers of the same account beside a new one, that with the most rows of the file first.
-
-    One that cannot be read is left out.
-    """
+    """Return the ledgers beside a new one, that with the most rows of the file first."""
     found = []
     for other in new.others():
-        with contextlib.suppress(ConfigurationError, LedgerError), other.beside(database) as known:
-            if known.provider != adapter.name:
-                continue
-            paid = Marks()
-            for some in known.among("seen", ("line",), tuple(adapter.repeat_classes)):
-                paid.put([cast(int, line) for line, _ in some], 1)
-            for alike in _alike(database, known, adapter):
-                paid.put([line for _, line in alike], 1)
-            found.append(ElsewhereLedger(other.path, paid.count(1)))
-    return sorted(found, key=lambda each: -each.rows)
+        try:
+            with other.beside(database) as known:
+                rows = _rows_in(database, known, adapter) if known.provider == adapter.name else 0
+        except (ConfigurationError, LedgerError):
+            rows = None
+        found.append(ElsewhereLedger(other.path, rows))
+    return sorted(found, key=lambda each: -(each.rows or 0))
+
+
+def _rows_in(database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter) -> int:
+    paid = Marks()
+    for some in known.among("seen", ("line",), tuple(adapter.repeat_classes)):
+        paid.put([cast(int, line) for line, _ in some], 1)
+    for alike in _alike(database, known, adapter):
+        paid.put([line for _, line in alike], 1)
+    return paid.count(1)
 
 
 def paid_before(

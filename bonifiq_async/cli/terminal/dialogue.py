@@ -122,10 +122,6 @@ def _say_whose_keys(count: int, ledger: Path | None) -> None:
 
 
 def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: Path | None) -> None:
-    from bonifiq_async._model.outcome import Effect
-    from bonifiq_async.cli.exit_codes import Exit
-    from bonifiq_async.cli.files.rows import command_line
-
     where = phrase("--out FILE writes them all")
     if out is not None:
         where = phrase("all are in {out}", out=out)
@@ -153,6 +149,14 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
                 out=out,
             )
         )
+    _say_what_is_next(ending, code, ledger)
+
+
+def _say_what_is_next(ending: "RunEnding", code: int, ledger: Path | None) -> None:
+    from bonifiq_async._model.outcome import Effect
+    from bonifiq_async.cli.exit_codes import Exit
+    from bonifiq_async.cli.files.rows import command_line
+
     over = (
         Exit.DONE,
         Exit.REFUSED,

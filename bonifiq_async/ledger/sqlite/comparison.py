@@ -137,7 +137,9 @@ class LedgerFile:
                     f" FROM ledger.change WHERE state NOT IN ({free})"
                 )
                 yield AppliedChanges(database)
-                database.execute(f"DROP VIEW {_APPLIED}")
-                database.execute("DETACH ledger")
             except sqlite3.Error as error:
                 raise unusable(self.path, error) from None
+            finally:  # another ledger may be next, whatever is wrong with this one
+                with contextlib.suppress(sqlite3.Error):
+                    database.execute(f"DROP VIEW IF EXISTS {_APPLIED}")
+                    database.execute("DETACH ledger")

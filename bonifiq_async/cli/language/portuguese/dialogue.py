@@ -67,6 +67,7 @@ TEMPLATES: Mapping[str, Template] = {
         "{ledger} é novo. Nenhuma linha do arquivo está nos registros desta conta ao lado dele ({others}). Se o arquivo corrige um de outra pasta, informe o registro daquele com --ledger."
     ),
     "{count:,} more": "mais {count:,}",
+    "Not compared, as of another account or not readable: {others}.": "Não comparados, por serem de outra conta ou ilegíveis: {others}.",
     "{question} [y/N]": "{question} [s/N]",
     "Type y or n.": "Digite s ou n.",
     "Record change {key} as {effect}? That cannot be taken back.": "Registrar o lançamento {key} como {effect}? Isso não pode ser desfeito.",
