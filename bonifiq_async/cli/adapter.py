@@ -136,7 +136,7 @@ class BalanceEvidence:
     movements: tuple[Movement, ...] = ()
 
 
-TOLD = ("run", "first_sent", "ended")
+TOLD = ("last_run", "first_sent", "ended")
 """Columns that an export adds to say what became of a change. In a file of changes they ask for nothing."""
 
 

@@ -181,7 +181,7 @@ def test_what_is_exported_can_be_applied_again(console, asked):
     """With all columns of the export, of which none is new to the command, and under the same keys."""
     export = console("export", LEDGER, "--effect", "applied", "--effect", "unknown")
     head, *lines = export.out.splitlines()
-    assert head == "customer_id,value,reason,change_key,customer_reason,reference,run,first_sent,ended"
+    assert head == "customer_id,value,reason,change_key,customer_reason,reference,last_run,first_sent,ended"
     assert len(lines) == 2
     for name, text in (
         ("again.csv", export.out),
@@ -230,18 +230,18 @@ def test_an_outcome_has_the_new_columns_after_the_former_ones(console):
     with Sandbox() as sandbox:
         console(*APPLY, "--out", "o.csv", sandbox=sandbox)
         head, *lines = csv.reader(Path("o.csv").read_text().splitlines())
-        names = ["notice", "error", "reason", "reference", "run", "first_sent", "ended", "repeats"]
+        names = ["notice", "error", "reason", "reference", "last_run", "first_sent", "ended", "repeats"]
         assert head[-8:] == names
         for line in lines:
             said = dict(zip(head, line, strict=True))
-            assert said["run"] == "1" and said["reference"].startswith("order-")
+            assert said["last_run"] == "1" and said["reference"].startswith("order-")
             sent, ended = (datetime.fromisoformat(said[name]) for name in ("first_sent", "ended"))
             assert sent.utcoffset() is not None and sent <= ended
         console(*APPLY, "--out", "again.csv", sandbox=sandbox)
     known = {each["change_key"]: each for each in listed(console)}
     for said in csv.DictReader(Path("again.csv").read_text().splitlines()):
         change = known.pop(said["change_key"])
-        assert (said["effect"], said["run"]) == ("already_applied", "1")  # the run that sent it
+        assert (said["effect"], said["last_run"]) == ("already_applied", "1")  # the run that sent it
         for name in ("first_sent", "ended"):
             assert datetime.fromisoformat(said[name]) == datetime.fromisoformat(change[name])
     assert not known
@@ -255,7 +255,7 @@ def test_a_file_of_raba7ni_is_listed_too(console):
     [change] = listed(console, "--reference", "ORDER-1")
     assert (change["operation"], change["unit"], change["line"]) == ("earn", "card 10", 2)
     said = json.loads(Path("o.jsonl").read_text())
-    assert (said["reference"], said["reason"], said["run"]) == ("ORDER-1", None, 1)
+    assert (said["reference"], said["reason"], said["last_run"]) == ("ORDER-1", None, 1)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import functools
 import re
 import string
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import pytest
 import typer
@@ -13,9 +14,12 @@ from console import Console
 from import_graph import TREES
 from one_test import one_test
 
+from bonifiq_async._model.errors import NotAppliedError, OutcomeUnknownError
+from bonifiq_async._model.outcome import Attempt, Verdict
 from bonifiq_async.cli.app import ABOUT, EXIT_CODES, app
 from bonifiq_async.cli.language.choice import chosen, option_first
-from bonifiq_async.cli.language.phrase import ENGLISH, number, phrase
+from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.phrase import ENGLISH, READER, number, phrase, shown
 from bonifiq_async.cli.language.portuguese import PARTS, PORTUGUESE
 
 TREES_OF_COMMANDS = {
@@ -213,3 +217,20 @@ def test_what_was_mistyped_is_said_in_the_language(console: Console) -> None:
         2,
         True,
     )
+
+
+def test_an_unknown_change_is_explained_by_the_attempt_that_may_have_applied_it() -> None:
+    """Not by a later one, which was never sent: that would read as if nothing could have happened."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    attempts = (
+        Attempt(1, Verdict.LOST, None, True, at, 1.0, 0.0),
+        Attempt(2, Verdict.NOT_SENT, None, False, at, 1.0, 0.0, cause="connection refused"),
+    )
+    reader = READER.set(PORTUGUESE)
+    try:
+        unknown = shown(said(OutcomeUnknownError("?", change_key="k", attempts=attempts)))
+        given_up = shown(said(NotAppliedError("?", change_key="k", attempts=attempts[1:])))
+    finally:
+        READER.reset(reader)
+    assert "a tentativa 1 foi enviada" in unknown and "connection refused" not in unknown, unknown
+    assert "connection refused" in given_up

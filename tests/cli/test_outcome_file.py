@@ -14,10 +14,12 @@ import pytest
 from console import Console, process, rows
 from mounts import mounted
 
-from bonifiq_async import ConfigurationError, Effect, Outcome, RefusedError
+from bonifiq_async import CashbackChange, ConfigurationError, Effect, Outcome, RefusedError
 from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, record
+from bonifiq_async.cli.terminal.dialogue import concluded
+from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.sandbox import FaultScript, Latency, Sandbox
 
 
@@ -196,3 +198,17 @@ def test_a_run_whose_outcome_file_is_deleted_stops_and_reports_every_change_when
         assert again.returncode == Exit.DONE, said
         assert sandbox.books.requests == 100
         assert {row["change_key"] for row in _read(out)} == set(sandbox.books.keys())
+
+
+def test_no_outcome_is_said_to_stand_where_it_does_not(tmp_path: Path, capsys) -> None:
+    """A disk that took no more: those that came after it stand on the screen alone."""
+    out = tmp_path / "o.csv"
+    out.touch()
+    ending = RunEnding(ADAPTER, planned=20, stopped="full", told_here=20)
+    for number in range(20):
+        change = CashbackChange.add("ana", Decimal(1), reason="r", reference=f"o{number}")
+        ending.count(Outcome(change, Effect.REFUSED, None, (), RefusedError("no")))
+    concluded(ending, as_json=True, out=out, ledger=None, accept_used_keys=False)
+    said = capsys.readouterr().err
+    assert "20 outcomes stand above, and not in" in said
+    assert "all are in" not in said and f"they are in {out}, or stand above" in said

@@ -281,7 +281,7 @@ def test_without_a_terminal_a_line_is_written_every_few_seconds(monkeypatch, cap
     """With what is admitted, and the retries."""
     times = iter([0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 6.0, 7.0, 7.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
-    with display(plan_of(100)) as shown:
+    with display(plan_of(100), SumsByUnit()) as shown:
         for seen in (20, 60, 70):
             shown.show(BatchSummary(seen=seen, repeats=5), FlowState(3, 8, None, 0.0, None))
     (line,) = capsys.readouterr().err.splitlines()
@@ -292,7 +292,15 @@ def test_the_reason_of_a_delay_reaches_no_screen_unescaped(monkeypatch, capsys) 
     """Whether it comes from the provider or from the system."""
     times = iter([0.0, 0.0, 6.0, 6.0, 6.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
-    with display(plan_of(3)) as shown:
+    with display(plan_of(3), SumsByUnit()) as shown:
         shown.show(BatchSummary(), SHOWN["a cause that is hostile"].flow)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.isprintable() and r"\x1b[31mred" in line
+
+
+def test_the_money_includes_what_a_repeat_found_applied() -> None:
+    """It is applied like the rest, though another attempt or an earlier call did it."""
+    again = SumsByUnit()
+    again.put("BRL", Decimal("0.50"))
+    now = Progress(plan_of(500, 100), applied(7, "14"), None, 0.0, again)
+    assert "R$ 214.50 added" in log_line(now)

@@ -132,9 +132,9 @@ def test_what_is_applied_between_the_read_and_the_claim_is_not_sent(console, san
     _set_states("not applied")
     original = applying.display
 
-    def meanwhile(total):
+    def meanwhile(*given):
         _set_states("applied")  # as another process would
-        return original(total)
+        return original(*given)
 
     monkeypatch.setattr(applying, "display", meanwhile)
     claimed.clear()

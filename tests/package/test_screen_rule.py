@@ -33,7 +33,7 @@ def test_nothing_but_the_screen_prints() -> None:
 
 def test_the_screen_prints() -> None:
     """Guards the reading of the code: what it must find is found."""
-    assert {"print", "sys.stdout", "sys.stderr", "typer.confirm"} <= set(
+    assert {"print", "sys.stdout", "sys.stderr", "typer.prompt"} <= set(
         _printing(TREES["cli.terminal.screen"])
     )
     assert "rich.table" in set(_printing(TREES["cli.terminal.tables"]))

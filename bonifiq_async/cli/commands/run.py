@@ -17,6 +17,7 @@ from bonifiq_async._model.errors import (
     NotAppliedError,
     OutcomeUnknownError,
 )
+from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async._model.printable import printable
@@ -90,8 +91,9 @@ def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], 
             out = stack.enter_context(OutcomeFile(lines_of(settings.out), columns(plan.source.adapter), form))
             if out.repaired is not None:
                 say(out.repaired)
-        with display(plan) as shown, asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            ending = runner.run(_send(plan, settings, make_client, out, shown))
+        again = SumsByUnit()
+        with display(plan, again) as shown, asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            ending = runner.run(_send(plan, settings, make_client, out, shown, again))
         if out is not None and settings.out is not None:
             out.finish()
             ending.out = settings.out
@@ -135,11 +137,12 @@ async def _send(
     make_client: Callable[[Ledger | None], Client],
     out: OutcomeFile | None,
     shown: Display,
+    again: SumsByUnit,
 ) -> RunEnding:
     ending = RunEnding(
         plan.source.adapter, planned=plan.changes, left_out=plan.problems, repeated=plan.repeated
     )
-    ending.reworded = plan.reworded
+    ending.reworded, ending.again = plan.reworded, again
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
@@ -266,7 +269,7 @@ async def _account_for_settled(
     kinds = [(plan.read_used_elsewhere(), True)]
     if out is None:
         ending.counts[Effect.ALREADY_APPLIED] += plan.settled.changes
-        ending.sums[Effect.ALREADY_APPLIED] = plan.settled.sums
+        ending.sums[Effect.ALREADY_APPLIED].take(plan.settled.sums)
     else:
         kinds.insert(0, (plan.read_settled(), False))
     for rows, elsewhere in kinds:
@@ -294,6 +297,8 @@ def _note(
 ) -> OutcomeFile | None:
     """Count an outcome and write it down; return the file to write the next one to."""
     ending.count(outcome)
+    if outcome.effect is Effect.ALREADY_APPLIED and not outcome.used_elsewhere:
+        ending.again.put(ending.adapter.unit_of(outcome.change), outcome.change.value)
     return _write(_recorded(outcome, ending), ending, batch, out)
 
 

@@ -5,7 +5,6 @@ import csv
 import itertools
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from errno import ENOENT
@@ -22,15 +21,12 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
-from bonifiq_async.cli.files.private_files import private
+from bonifiq_async.cli.files.private_files import locked, private
 from bonifiq_async.cli.files.rows import FORMATS, Format
 from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.ledger.sqlite.location import make_private
 from bonifiq_async.ledger.sqlite.reader import Recorded
-
-if sys.platform != "win32":
-    import fcntl
 
 OutcomeRecord = Mapping[str, object]
 
@@ -190,7 +186,14 @@ class OutcomeFile:
             self._file = os.fdopen(found, "ab", buffering=0)
             with contextlib.ExitStack() as unusable:
                 unusable.callback(self.close)
-                self._lock()
+                if not locked(self._file.fileno()):  # each would add what the other has written already
+                    raise ConfigurationError(
+                        phrase(
+                            "Another run is writing to the outcome file {path}: wait for its end, or name "
+                            "another. Nothing was sent.",
+                            path=path,
+                        )
+                    )
                 self._size = path.stat().st_size
                 if self._size == 0:
                     make_private(path)
@@ -206,22 +209,6 @@ class OutcomeFile:
                     why=error.strerror,
                 )
             ) from None
-
-    def _lock(self) -> None:
-        """Refuse a file that another run writes to: each would add what the other has written already."""
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError(
-                    phrase(
-                        "Another run is writing to the outcome file {path}: wait for its end, or name "
-                        "another. Nothing was sent.",
-                        path=self._path,
-                    )
-                ) from None
-            except OSError:
-                pass  # a file system without locks
 
     def _head(self) -> bytes:
         return b"" if self._form is None else self._form.head(self._columns)

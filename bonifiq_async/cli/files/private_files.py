@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import sqlite3
+import sys
 import tempfile
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from typing import IO
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.sqlite.location import PRIVATE, make_private
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def private(path: str | Path, flags: int) -> int:
@@ -39,6 +43,21 @@ def own(path: Path, head: bytes) -> IO[bytes]:
         file.seek(0)
         unusable.pop_all()
     return file
+
+
+def locked(number: int) -> bool:
+    """Lock an open file until it is closed, and say whether no other process has locked it.
+
+    Where there are no locks, as on Windows and some file systems, none has.
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+    return True
 
 
 def numbered(path: Path) -> Iterator[Path]:

@@ -169,23 +169,19 @@ def _say_what_is_next(ending: "RunEnding", code: int, ledger: Path | None) -> No
             phrase("To go on, run the same command again; no change is applied twice:"),
             f"  {command_line()}",
         )
-    doubtful = ledger is not None and ending.counts[Effect.UNKNOWN] > 0
-    if doubtful and not ending.adapter.ledger_alone_knows:
-        say(
-            phrase(
-                "What stays unknown: bonifiq reconcile {ledger} compares it with the balances, and bonifiq "
-                "settle {ledger} --key KEY takes your word for one.",
-                ledger=ledger,
-            )
+    if ledger is not None and ending.counts[Effect.UNKNOWN]:
+        way = phrase(
+            "What stays unknown: bonifiq reconcile {ledger} compares it with the balances, and bonifiq "
+            "settle {ledger} --key KEY takes your word for one.",
+            ledger=ledger,
         )
-    elif doubtful:
-        say(
-            phrase(
+        if ending.adapter.ledger_alone_knows:
+            way = phrase(
                 "What is in doubt is not sent again: bonifiq status {ledger} --look helps to decide, and "
                 "bonifiq settle {ledger} takes your word for each.",
                 ledger=ledger,
             )
-        )
+        say(way)
 
 
 @contextlib.contextmanager

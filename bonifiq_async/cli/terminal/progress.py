@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
+from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.batch import BatchSummary, FlowState
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.terminal.progress_text import Progress, log_line, screen_lines
@@ -42,31 +43,31 @@ class _Rate:
 
 
 class _Screen:
-    def __init__(self, place: InPlace, plan: Plan) -> None:
-        self._place, self._plan, self._rate = place, plan, _Rate()
+    def __init__(self, place: InPlace, plan: Plan, again: SumsByUnit) -> None:
+        self._place, self._plan, self._again, self._rate = place, plan, again, _Rate()
 
     def show(self, done: BatchSummary, flow: FlowState | None) -> None:
-        now = Progress(self._plan, done, flow, self._rate.now(done.seen))
+        now = Progress(self._plan, done, flow, self._rate.now(done.seen), self._again)
         self._place.show(screen_lines(now, self._place.width))
 
 
 class _Lines:
-    def __init__(self, plan: Plan) -> None:
-        self._plan, self._rate, self._last = plan, _Rate(), time.monotonic()
+    def __init__(self, plan: Plan, again: SumsByUnit) -> None:
+        self._plan, self._again, self._rate, self._last = plan, again, _Rate(), time.monotonic()
 
     def show(self, done: BatchSummary, flow: FlowState | None) -> None:
         rate = self._rate.now(done.seen)
         if time.monotonic() - self._last < EVERY:
             return
         self._last = time.monotonic()
-        say(log_line(Progress(self._plan, done, flow, rate)))
+        say(log_line(Progress(self._plan, done, flow, rate, self._again)))
 
 
 @contextlib.contextmanager
-def display(plan: Plan) -> Iterator[Display]:
-    """Give a display for what a plan asks for."""
+def display(plan: Plan, again: SumsByUnit) -> Iterator[Display]:
+    """Give a display for what a plan asks for; `again` is as `Progress` has it, and grows."""
     if not sys.stderr.isatty():
-        yield _Lines(plan)
+        yield _Lines(plan, again)
         return
     with in_place() as place:
-        yield _Screen(place, plan)
+        yield _Screen(place, plan, again)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from textwrap import wrap
 
-from attrs import frozen
+from attrs import field, frozen
 
-from bonifiq_async._model.money import EXACT, Sums
+from bonifiq_async._model.money import EXACT, Sums, SumsByUnit
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, FlowState
@@ -29,13 +29,15 @@ SHOWN_UNITS = 3
 class Progress:
     """A run at one moment: its plan, what has ended, what is let through, and the changes ended in a second.
 
-    `flow` is None when nothing runs.
+    `flow` is None when nothing runs. `again` is what changes came to that the provider had applied already
+    when this run sent them.
     """
 
     plan: Plan
     done: BatchSummary
     flow: FlowState | None
     rate: float
+    again: SumsByUnit = field(factory=SumsByUnit)
 
     @property
     def ended(self) -> int:
@@ -136,7 +138,10 @@ def _pace(now: Progress) -> list[Phrase]:
 
 def _money(now: Progress) -> list[Phrase]:
     """Return what is applied, in this run and before it, by unit."""
-    adapter, before = now.plan.source.adapter, now.plan.settled.sums.by_unit
+    adapter, known = now.plan.source.adapter, SumsByUnit()
+    known.take(now.plan.settled.sums)
+    known.take(now.again)
+    before = known.by_unit
     texts = []
     units = sorted(before.keys() | now.done.by_unit.keys())
     for unit in units[:SHOWN_UNITS]:

@@ -70,6 +70,7 @@ class RunEnding:
     `out` has the outcomes, also those of the `repeated` lines.
     `stopped` says why it ended early, and `advice` which setting to look at.
     `earlier` returns what the ledger has as applied under a key, where outcomes are written.
+    `again` is what was applied already when this run sent it.
     `told_here` outcomes stand on standard error, because no file took them.
     """
 
@@ -90,6 +91,7 @@ class RunEnding:
     warnings: list[str] = field(factory=list)
     out: Path | None = None
     repeated: Repeats = field(factory=Repeats)
+    again: SumsByUnit = field(factory=SumsByUnit)
     examples: dict[Effect, list[str]] = field(factory=dict)
     run: int | None = None
     earlier: Callable[[str], Recorded | None] | None = None
