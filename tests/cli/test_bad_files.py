@@ -183,9 +183,9 @@ def test_what_is_sent_is_what_was_checked(console, sandbox, monkeypatch):
     file = console.write("changes.csv", HEADER, "a,1,r,k")
     original = module.display
 
-    def rewrite(total: int):
+    def rewrite(*given):
         file.write_text(f"{HEADER}\na,99,r,k\nb,2,r,k2\n")
-        return original(total)
+        return original(*given)
 
     monkeypatch.setattr(module, "display", rewrite)
     assert console("apply", "changes.csv", "--yes", sandbox=sandbox).code == 0
