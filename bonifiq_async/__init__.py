@@ -20,6 +20,7 @@ The packages, from the bottom to the top; each imports what stands above it in t
 
     _log             the library's log: each line is one line, and a terminal may show it
     virtual_time     the documented name of the virtual clock
+    webhooks         the documented name of what receives webhooks of BonifiQ
 
 A leading underscore marks what is internal. The public names are the ones in `__all__`.
 """

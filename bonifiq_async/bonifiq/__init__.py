@@ -17,6 +17,7 @@ removal      what the answer to a checkout removal states
 sandbox/     the sandbox of this provider (an edge)
 schemas/     what is sent and answered of everything else, as attrs classes
 used_key     the words of an error that say that a ChangeKey was used before
+webhooks/    what BonifiQ posts to an address of yours: read, checked, handled once
 """
 
 from typing import TYPE_CHECKING

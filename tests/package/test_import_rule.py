@@ -106,7 +106,11 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
 def test_only_the_transport_uses_the_http_client() -> None:
     users = {module for module in MODULES if uses(module, "aiohttp") and "sandbox" not in package_of(module)}
     lends = {"verification.experiments.early_waits"}  # a session to a client, as a program does
-    assert users == CLIENT | set(TYPED) | lends
+    assert users == CLIENT | set(TYPED) | lends | {SERVES}
+
+
+SERVES = "bonifiq.webhooks.on_aiohttp"
+"""The module of the library that is a handler of aiohttp's server."""
 
 
 TYPED = ["_provider.connection", *(f"{provider}.client" for provider in sorted(PROVIDERS))]
@@ -130,8 +134,9 @@ def test_provider_uses_aiohttp_for_a_type_alone(module: str) -> None:
 SANDBOXES = [module for module in MODULES if "sandbox" in package_of(module)]
 
 
-def test_sandbox_uses_the_server_side_of_aiohttp_alone() -> None:
-    names = {name for module in SANDBOXES for name in OUTSIDE[module] if name.split(".")[0] == "aiohttp"}
+def test_what_serves_uses_the_server_side_of_aiohttp_alone() -> None:
+    used = [name for module in (*SANDBOXES, SERVES) for name in OUTSIDE[module]]
+    names = {name for name in used if name.split(".")[0] == "aiohttp"}
     assert names == {"aiohttp.web"}
 
 

@@ -28,6 +28,7 @@ ORDER = [
     "_delivery",
     "_provider",
     *PACKAGES_OF_PROVIDERS,
+    "webhooks",
     "batch",
     "sandbox",
     *(f"{package}.sandbox" for package in PACKAGES_OF_PROVIDERS),

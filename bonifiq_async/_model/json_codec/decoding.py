@@ -32,24 +32,24 @@ _by_member = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _by_item = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def decode(body: bytes, *, decisive: tuple[bytes, ...] = ()) -> object:
+def decode(body: bytes, *, decisive: tuple[bytes, ...] = (), what: str = "the answer") -> object:
     """Return the JSON value of `body`; numbers with a point or an exponent are exact `Decimal`s.
 
     `decisive` are quoted names that may stand in an object once at the most: which of two would count
-    is not defined (RFC 8259, section 4).
+    is not defined (RFC 8259, section 4). `what` is what an error calls the body.
     Raises `PayloadError` (path `$`) when it is not JSON, has a decisive name twice, or has more values
     than are held in memory.
     """
     large = len(body) > LARGE
     if large and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise PayloadError("the answer has more values than are read", path="$")
+        raise PayloadError(f"{what} has more values than are read", path="$")
     try:
         value: object = _in_pieces(body.strip()) if large else _decoder.decode(body)
         if decisive and (large or not _has_all(value, body)):
             _check_once(body, decisive)
         return value
     except (ValueError, ArithmeticError, RecursionError) as error:
-        problem = f"the answer is not JSON: {_first_line(error)}" if body.strip() else "the answer is empty"
+        problem = f"{what} is not JSON: {_first_line(error)}" if body.strip() else f"{what} is empty"
         raise PayloadError(problem, path="$") from None
 
 
