@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.books import Books, Effected
     from bonifiq_async.bonifiq.sandbox.customers import Customer
     from bonifiq_async.bonifiq.sandbox.sandbox import Sandbox
+    from bonifiq_async.bonifiq.sandbox.webhooks import WebhookDelivery, Webhooks
     from bonifiq_async.raba7ni.sandbox.books import Moved, Wallets
     from bonifiq_async.raba7ni.sandbox.sandbox import Raba7niSandbox
 
@@ -46,6 +47,8 @@ __all__ = [
     "Rule",
     "Sandbox",
     "Wallets",
+    "WebhookDelivery",
+    "Webhooks",
 ]
 
 _OF_PROVIDERS = {
@@ -56,6 +59,8 @@ _OF_PROVIDERS = {
     "Raba7niSandbox": "raba7ni.sandbox.sandbox",
     "Sandbox": "bonifiq.sandbox.sandbox",
     "Wallets": "raba7ni.sandbox.books",
+    "WebhookDelivery": "bonifiq.sandbox.webhooks",
+    "Webhooks": "bonifiq.sandbox.webhooks",
 }
 """Where the names are defined that a provider's own folder has: what it builds on is imported without it."""
 

@@ -9,6 +9,7 @@ from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox.books import Books, Effected
 from bonifiq_async.bonifiq.sandbox.customers import KnownCustomers
 from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates, Provider
+from bonifiq_async.bonifiq.sandbox.webhooks import Webhooks
 from bonifiq_async.sandbox.keyed import KeyedSandbox
 from bonifiq_async.sandbox.script import FaultScript
 
@@ -22,7 +23,8 @@ class Sandbox(KeyedSandbox[Effected]):
     to balances, or to `Customer`s with pending orders, a history and the like. Without `cashback_active` a
     change moves points alone: balances of cashback are 0, and pending cashback is null. `old_envelope`
     leaves out of answers what the older documentation does not have. `port` 0 takes a free one. It listens
-    on 127.0.0.1 alone. Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
+    on 127.0.0.1 alone. `webhooks.deliver(url)` posts what stands in the books. Raises `ConfigurationError` or
+    `PayloadError` for what cannot be meant.
     """
 
     SPEC = PROVIDER
@@ -46,6 +48,7 @@ class Sandbox(KeyedSandbox[Effected]):
                     f"{name} cannot be {value!r}; there are: {', '.join(get_args(Duplicates))}."
                 )
         self.books: Books = Books(customers)
+        self.webhooks = Webhooks(self.books)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
         faults = FaultScript() if faults is None else faults
         provider = Provider(
