@@ -8,6 +8,7 @@ import pytest
 from page_blocks import NOT_RUN, PAGES, ROOT, Reader, blocks_of
 
 import bonifiq_async.sandbox
+import bonifiq_async.webhooks
 
 LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid"}
 TESTED_ELSEWHERE = {
@@ -85,6 +86,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert sorted(name for name in shown if "." not in name) == bonifiq_async.__all__
     ends = {name.rpartition(".")[2] for name in shown}
     assert set(bonifiq_async.sandbox.__all__) - ends == {"FAULTS"}  # a table in testing.md
+    assert set(bonifiq_async.webhooks.__all__) <= ends
 
 
 def test_a_page_lies_with_those_of_its_kind() -> None:

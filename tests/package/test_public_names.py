@@ -18,6 +18,7 @@ from import_graph import TREES, name_of
 from one_test import one_test
 
 import bonifiq_async
+import bonifiq_async.webhooks
 from bonifiq_async.bonifiq.calls import catalogue, orders, point_of_sale, reports, rewards
 from bonifiq_async.bonifiq.calls.caller import Group
 from bonifiq_async.bonifiq.checkout import Checkout
@@ -100,7 +101,22 @@ NAMES = [
     "Verdict",
     "change_key_for",
 ]
-PACKAGES = ["bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.raba7ni", "bonifiq_async.sandbox"]
+PACKAGES = [
+    *("bonifiq_async.batch", "bonifiq_async.bonifiq", "bonifiq_async.raba7ni", "bonifiq_async.sandbox"),
+    "bonifiq_async.webhooks",
+]
+WEBHOOK_NAMES = [
+    "EarnedPointsPayload",
+    "ObjectiveType",
+    "Verifier",
+    "WebhookCustomer",
+    "WebhookEvent",
+    "WebhookReceiver",
+    "WebhookTopic",
+    "aiohttp_handler",
+    "asgi_app",
+    "parse",
+]
 LONGEST = 400
 
 
@@ -110,6 +126,11 @@ def relative(path: Path) -> str:
 
 def test_names_are_pinned_and_sorted() -> None:
     assert bonifiq_async.__all__ == NAMES == sorted(NAMES)
+
+
+def test_names_of_webhooks_are_pinned() -> None:
+    assert bonifiq_async.webhooks.__all__ == WEBHOOK_NAMES
+    assert set(WEBHOOK_NAMES) <= set(dir(bonifiq_async.webhooks))
 
 
 def sources() -> dict[str, str]:

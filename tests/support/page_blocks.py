@@ -93,6 +93,7 @@ class Reader:
         self._open_until = open_until
         self._code = 0
         monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(folder)
         (folder / "docs").mkdir(exist_ok=True)
         for example in (ROOT / "docs").glob("*.xlsx"):
             shutil.copy(example, folder / "docs")

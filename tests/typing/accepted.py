@@ -1,10 +1,12 @@
 """Code of users must type-check, and have the promised types; nothing here is ever run."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
+
+from aiohttp import web
 
 from bonifiq_async import (
     BasicCredentials,
@@ -36,6 +38,14 @@ from bonifiq_async import (
     bonifiq,
 )
 from bonifiq_async.testing.pytest_plugin import ClientKwargs
+from bonifiq_async.webhooks import (
+    EarnedPointsPayload,
+    Verifier,
+    WebhookEvent,
+    WebhookReceiver,
+    aiohttp_handler,
+    asgi_app,
+)
 
 Answer = CashbackEarned | CashbackRedeemed | CashbackRefunded
 
@@ -210,3 +220,26 @@ async def a_batch_takes_both_kinds(
 ) -> None:
     async for outcome in CashbackBatch(client).run(changes):
         assert_type(outcome, Outcome[CustomerPoints])
+
+
+Scope = MutableMapping[str, Any]
+"""As frameworks of ASGI declare scopes and messages."""
+
+
+def frameworks_take_the_handlers(
+    app: web.Application,
+    mount: Callable[
+        [
+            Callable[
+                [Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitable[None]]], Awaitable[None]
+            ]
+        ],
+        None,
+    ],
+) -> None:
+    async def handle(event: WebhookEvent) -> None:
+        assert_type(event.payload, EarnedPointsPayload | Mapping[str, object])
+
+    receiver = WebhookReceiver(handle, Verifier("X-Secret", "a"), ledger=MemoryLedger())
+    app.router.add_post("/", aiohttp_handler(receiver))
+    mount(asgi_app(receiver))
