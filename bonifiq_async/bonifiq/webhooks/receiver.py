@@ -40,7 +40,7 @@ LOOK_AGAIN = 0.1
 ACCOUNT = ("bonifiq webhooks", "webhooks")
 """The account of a ledger of events: no client's, so that no ledger of money counts an event."""
 
-Read = Callable[[], Awaitable[bytes]]
+BodyReader = Callable[[], Awaitable[bytes]]
 """What gives the next bytes of a body, and none at its end."""
 
 
@@ -82,7 +82,7 @@ class WebhookReceiver:
             logger.warning("webhook refused: not the header of the subscription, %s", self._verifier)
         return accepted
 
-    async def answer(self, read: Read) -> int:
+    async def answer(self, read: BodyReader) -> int:
         """Return the status of a delivery whose headers are accepted, and whose body `read` gives.
 
         200: handled, now or before. 400: no event. 408: its body did not come in time. 503: not handled,
@@ -150,7 +150,7 @@ class WebhookReceiver:
         logger.warning("webhook %s was handled, which may not be noted: %s", intent.key, problem)
 
 
-async def _whole(read: Read) -> bytes:
+async def _whole(read: BodyReader) -> bytes:
     """Return a body. Raises `PayloadError` for one that is too long, as soon as it is."""
     found = bytearray()
     while len(found) <= LARGEST and (piece := await read()):
