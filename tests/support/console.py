@@ -1,5 +1,6 @@
 """Runs the console command, inside this process or as a real one."""
 
+import functools
 import io
 import os
 import subprocess
@@ -7,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from attrs import frozen
 
 from bonifiq_async.cli import main
+from bonifiq_async.cli.language.choice import chosen, option_first
+from bonifiq_async.cli.language.phrase import ENGLISH
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
 HEADER = "customer_id,value,reason,reference"
@@ -35,6 +39,11 @@ class Ended:
     err: str
 
 
+ASSEMBLED = typer.main.get_command
+ASSEMBLED_ONCE = functools.cache(ASSEMBLED)
+"""To assemble the command takes half of a short run; a translation changes what was assembled."""
+
+
 class Console:
     """Runs `bonifiq` with the settings of a sandbox, in an empty folder."""
 
@@ -51,6 +60,8 @@ class Console:
     ) -> Ended:
         for name, value in {**settings(sandbox), **env}.items():
             self._monkeypatch.setenv(name, value)
+        english = chosen(option_first(list(args)), os.environ) is ENGLISH
+        self._monkeypatch.setattr(typer.main, "get_command", ASSEMBLED_ONCE if english else ASSEMBLED)
         self._monkeypatch.setattr(sys, "argv", ["bonifiq", *args])
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         with pytest.raises(SystemExit) as ended:

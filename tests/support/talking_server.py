@@ -149,8 +149,7 @@ def answers(*bodies: bytes, status: str = "200 OK") -> Answer:
 
 def trust(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients trust an authority, and no other."""
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    trusting = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     monkeypatch.setattr(connector, "_SSL_CONTEXT_VERIFIED", trusting)
 
 

@@ -697,8 +697,9 @@ async def test_an_answer_without_a_request_is_no_answer(borrowed: bool, raw_serv
     session = aiohttp.ClientSession() if borrowed else None
     async with BonifiQClient(BasicCredentials("t", "k"), base_url=url, session=session) as client:
         first = await client.outcome_of(change("K1", customer="bob"))
+        lines = alive(ResponseHandler)
         taken.set()
-        await until(lambda: any(line.should_close and line.is_connected() for line in alive(ResponseHandler)))
+        await until(lambda: any(line.should_close and line.is_connected() for line in lines))
         second = await client.outcome_of(change("K2", customer="ana"))
     if session is not None:
         await session.close()
