@@ -50,6 +50,9 @@ def test_a_page_replaces_a_page_and_nothing_else(console: Console, sandbox: Call
     pages = [console.folder.joinpath(name) for name in ("r.html", "r-2.html")]
     first, second = (page.read_text() for page in pages)
     assert "<h1>Run 1</h1>" in first and "<h1>Run 2</h1>" in second
+    console.write("wrong.csv", HEADER, "ana,much,r,o1")
+    assert console("apply", "wrong.csv", "--yes", "--report", "r.html", sandbox=server).code == Exit.USAGE
+    assert sorted(console.folder.glob("*.html")) == sorted(pages)  # no page, where there is no run
     assert console("report", "f.csv.ledger", "--html", "r.html").code == 0
     assert "All changes of" in pages[0].read_text()
     ledger = console.folder / "f.csv.ledger"

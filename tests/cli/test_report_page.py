@@ -15,7 +15,10 @@ from recorded import NOON, recorded
 
 from bonifiq_async.cli.afterwards.digest import ENDED, MOST_GROUPS, SHOWN, WRONG, Digest, kind_of
 from bonifiq_async.cli.afterwards.histogram import STEPS, WIDTHS, Histogram
+from bonifiq_async.cli.afterwards.question import Question
+from bonifiq_async.cli.afterwards.report import time_of
 from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.runs import Run, RunOrigin, RunState
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 HOSTILE = "<script>alert(1)</script>"
@@ -272,3 +275,15 @@ def test_each_run_is_listed_and_counted_by_its_own_words(applied: Console) -> No
     assert "31 already_applied 0" in said
     assert "not tried" not in said
     assert applied("status", "l").out.count("applied in all") == 1
+
+
+def test_the_speed_is_that_of_the_runs_and_not_of_the_time_between_them() -> None:
+    """A change that is settled by hand a day later makes no run slower."""
+    first, killed, settled = (
+        Run(number, RunOrigin("apply", "ana", "h"), begun, ended, RunState.ENDED)
+        for number, begun, ended in ((1, 100.0, 104.0), (2, 200.0, None), (3, 90_000.0, 90_000.0))
+    )
+    assert time_of(Question(), [first, settled]) == 4.0
+    assert time_of(Question(), [first, killed]) is None  # how long it took is not known
+    assert time_of(Question(since="2026-01-01"), [first]) is None  # which changes were its own is not known
+    assert time_of(Question(), []) is None

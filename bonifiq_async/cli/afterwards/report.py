@@ -35,14 +35,14 @@ def report(ledger: Path, question: Question, html: Path) -> None:
             datetime.now().astimezone(),
             found.adapter,
             whole,
-            _seconds(question, [whole] if whole is not None else listed),
+            time_of(question, [whole] if whole is not None else listed),
         )
         _put(html, report_page(head, digest, listed))
     say(phrase("The report is in {file}.", file=html))
 
 
 def reserved(path: Path) -> Path:
-    """Make the file for the page of a run that begins: `path`, or `path-2` beside the page of an earlier one.
+    """Make the file for the page of a run that ended: `path`, or `path-2` beside the page of an earlier one.
 
     Raises `ConfigurationError` where that cannot be.
     """
@@ -51,6 +51,11 @@ def reserved(path: Path) -> Path:
             if not file.read(1):
                 return name
     raise AssertionError("there are no more names")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise `ConfigurationError` where no page can be made at `path`, and leave nothing there."""
+    reserved(path).unlink()
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -74,7 +79,7 @@ def _told(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _seconds(question: Question, runs: Sequence[Run]) -> float | None:
+def time_of(question: Question, runs: Sequence[Run]) -> float | None:
     """Return how long runs took, without the time between them; of a part of them, it says nothing."""
     if question.since is not None or question.until is not None or not runs:
         return None

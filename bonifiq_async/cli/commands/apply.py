@@ -11,7 +11,7 @@ from bonifiq_async._model.errors import BonifiQError
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.afterwards.question import Question
-from bonifiq_async.cli.afterwards.report import report, reserved
+from bonifiq_async.cli.afterwards.report import refuse_unwritable, report, reserved
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, client_from_env, send
@@ -71,7 +71,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     """Apply every row of a file once, and return the exit code; call `on_valid` when its rows are valid."""
     ledger = _ledger_of(options)
     lines = None if options.out is None else lines_of(options.out)
-    page = _made_ready(options, ledger, lines)
+    _refuse_unwritable(options, ledger, lines)
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     record = _record_of(options, ledger, make_client)
@@ -99,7 +99,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
             _tell_of_doubts(ledger)
         confirmed(plan, Destination(make_client(None).account, ledger, new), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
-    with _reported_at_last(page, ledger, ending):
+    with _reported_at_last(options.report, ledger, ending):
         return concluded(
             ending,
             as_json=options.as_json,
@@ -109,8 +109,8 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         )
 
 
-def _made_ready(options: ApplyOptions, ledger: Path | None, lines: Path | None) -> Path | None:
-    """Return the page of the run, if any; what cannot be written is said before a long file is read."""
+def _refuse_unwritable(options: ApplyOptions, ledger: Path | None, lines: Path | None) -> None:
+    """Say which file cannot be written before a long one is read."""
     refuse_one_file_twice(
         {
             "FILE": None if options.from_stdin else Path(options.file),
@@ -125,12 +125,12 @@ def _made_ready(options: ApplyOptions, ledger: Path | None, lines: Path | None) 
     if lines is not None:
         kind_of(lines)
     if options.report is None:
-        return None
+        return
     if ledger is None:
         raise typer.BadParameter(
             phrase("needs a ledger, in which the changes are recorded"), param_hint="--report"
         )
-    return reserved(options.report)
+    refuse_unwritable(options.report)
 
 
 @contextlib.contextmanager
@@ -139,7 +139,7 @@ def _reported_at_last(path: Path | None, ledger: Path | None, ending: RunEnding)
     yield
     if path is not None and ledger is not None:
         try:
-            report(ledger, Question(run=ending.run), path)
+            report(ledger, Question(run=ending.run), reserved(path))
         except BonifiQError as error:
             say(str(error))
 
