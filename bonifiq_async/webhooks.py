@@ -2,7 +2,7 @@
 
     receiver = WebhookReceiver(handle, Verifier("X-Secret", secret), ledger=SqliteLedger("events.ledger"))
     app.router.add_post("/bonifiq", aiohttp_handler(receiver))     # aiohttp.web
-    app.mount("/bonifiq", asgi_app(receiver))                      # an ASGI framework
+    Route("/bonifiq", asgi_app(receiver))                          # Starlette
 
 `handle` is an async function of a `WebhookEvent`. Each name is imported when it is first asked for: a program
 that serves by ASGI does not import aiohttp's server.

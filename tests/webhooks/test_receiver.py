@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import inspect
 import logging
 import subprocess
 import sys
@@ -203,6 +204,12 @@ async def test_a_sender_that_leaves_is_no_error() -> None:
 
         await app(scope, receive, gone)
     assert (handled.uuids, sent) == (["u-1"], [400, 200])
+
+
+def test_a_framework_takes_the_application_for_one() -> None:
+    """Starlette's `Route` calls a function with a request; a server asks whether `__call__` is awaited."""
+    app = asgi_app(WebhookReceiver(Handled(), VERIFIER))
+    assert not inspect.isroutine(app) and inspect.iscoroutinefunction(app.__call__)
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import cast
 
+from attrs import frozen
+
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async.bonifiq.webhooks.receiver import WebhookReceiver
 
@@ -14,25 +16,31 @@ AsgiApp = Callable[[Mapping[str, object], Receive, Send], Awaitable[None]]
 
 
 def asgi_app(receiver: WebhookReceiver) -> AsgiApp:
-    """Return an application that answers every POST, wherever it is mounted, with a status and no body.
+    """Return an application that answers every POST, at whatever path, with a status and no body.
 
-    What the receiver's `handle` raises is raised, for the server to log and to answer with 500. Raises
+    What the receiver's `handle` raises is raised, for the server to log and to answer with 500. It raises
     `ValueError` for a scope that is not HTTP's; a server goes on without lifespan events then.
     """
+    return _App(receiver)
 
-    async def app(scope: Mapping[str, object], receive: Receive, send: Send) -> None:
+
+@frozen
+class _App:
+    """An object and no function, which Starlette's `Route` would call with a request of its own."""
+
+    _receiver: WebhookReceiver
+
+    async def __call__(self, scope: Mapping[str, object], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"webhooks come by HTTP, not by {scope['type']}")
-        posted = scope["method"] == "POST"
-        accepted = posted and receiver.accepts(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
-        del scope  # a traceback that shows locals must not have the secret
-        status = await receiver.answer(_reader(receive)) if accepted else 401 if posted else 405
+        posted, pairs = scope["method"] == "POST", cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+        accepted = posted and self._receiver.accepts(pairs)
+        del scope, pairs  # a traceback that shows locals must not have the secret
+        status = await self._receiver.answer(_reader(receive)) if accepted else 401 if posted else 405
         headers = [(b"content-length", b"0"), *([] if posted else [(b"allow", b"POST")])]
         with contextlib.suppress(OSError):  # the sender has gone, as it may (ASGI HTTP 2.4)
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
-
-    return app
 
 
 def _reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
