@@ -16,9 +16,13 @@ from bonifiq_async._model.money import EXACT
 from bonifiq_async._model.operation import BRL, Operation
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
 from bonifiq_async._provider.trial import TrialRow
+from bonifiq_async.bonifiq.calls.customers import points_digest
+from bonifiq_async.bonifiq.changes.keys import points_key_for, points_purpose_in
+from bonifiq_async.bonifiq.changes.points import PointsChange
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
+from bonifiq_async.bonifiq.operations.customers import CHANGE_POINTS
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.cli.adapter import (
     Client,
@@ -66,6 +70,14 @@ _USUAL = {
 @frozen
 class CustomerRow(CashbackChange):
     """A change and its line, and the reference from which its key was derived."""
+
+    line: int = 0
+    reference: str | None = None
+
+
+@frozen
+class PointsRow(PointsChange):
+    """A change of points and its line, and the reference from which its key was derived."""
 
     line: int = 0
     reference: str | None = None
@@ -145,9 +157,13 @@ class BonifiQFiles(FileAdapter):
         words=("reason", "customer_reason"),
         usual=_USUAL,
     )
-    answer_columns = ("cashback_balance", "points_balance")
+    answer_columns: ClassVar[tuple[str, ...]] = ("cashback_balance", "points_balance")
     export_columns = (*_REQUIRED, "change_key", "customer_reason")
     statements: ClassVar[StatementReader | None] = BonifiQStatements()
+
+    def others(self) -> tuple[FileAdapter, ...]:
+        """Return what reads a file of points."""
+        return (BonifiQPoints(),)
 
     @cached_property
     def changes(self) -> Mapping[str, Operation[object]]:
@@ -232,6 +248,78 @@ class BonifiQFiles(FileAdapter):
             credentials=SANDBOX_CREDENTIALS,
             port=port,
         )
+
+
+_POINTS_REQUIRED = ("customer_id", "points", "reason")
+
+
+class BonifiQPoints(BonifiQFiles):
+    """A row of a file with a column `points` adds points or removes them: whole ones, which are no money."""
+
+    columns = Columns(
+        names=(*_POINTS_REQUIRED, *_KEYS, "customer_reason"),
+        required=_POINTS_REQUIRED,
+        either=(_KEYS,),
+        keys=_KEYS,
+        customers=("customer_id",),
+        amounts=("points",),
+        decimals=0,
+        documents=("customer_id",),
+        words=("reason", "customer_reason"),
+        usual={
+            "points": ("pontos", "quantidade_de_pontos", "qtd_pontos"),
+            **{name: others for name, others in _USUAL.items() if name != "value"},
+        },
+    )
+    change_columns = ("customer_id", "points")
+    answer_columns = ("points_balance",)
+    export_columns = (*_POINTS_REQUIRED, "change_key", "customer_reason")
+    statements: ClassVar[StatementReader | None] = None
+
+    def others(self) -> tuple[FileAdapter, ...]:
+        """Return nothing: it is the other one."""
+        return ()
+
+    @cached_property
+    def changes(self) -> Mapping[str, Operation[object]]:
+        """The one that such a file may have."""
+        return {CHANGE_POINTS.name: CHANGE_POINTS}
+
+    def read_row(self, line: int, cells: Cells) -> FileChange:
+        """Return the change of a row, whose key may be derived from a reference."""
+        customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
+        number_of = amount(None if given == "" else given, "points")
+        if number_of != int(number_of):
+            shown = repr(given)[:40]
+            said = phrase("{field} is {shown}; write a whole number", field="points", shown=shown)
+            raise PayloadError(said, path="points")
+        customer_id, points = "" if customer_id is None else customer_id, int(number_of)
+        by_key, by_reference = change_key not in _NOTHING, reference not in _NOTHING
+        key = points_key_for(customer_id, points, reference) if by_reference else change_key
+        if not (by_key or by_reference) or (by_key and key != change_key):
+            raise PayloadError(phrase("give exactly one of change_key and reference"), path="change_key")
+        known = reference if by_reference else None
+        return PointsRow(customer_id, points, reason or "", key, customer_reason, line, known)
+
+    def digest(self, change: FileChange) -> bytes:
+        """Return the digest of the change's request."""
+        return points_digest(cast(PointsRow, change))
+
+    def recorded_grounds(self, change: Recorded) -> Grounds:
+        """Return the reason; a reference stands in the key."""
+        return Grounds(super().recorded_grounds(change).reason)
+
+    def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
+        """Return the reference of a derived key, and whether it adds."""
+        return points_purpose_in(key, customer_id, int(value))
+
+    def row_purpose(self, change: FileChange) -> str | None:
+        """Return the same of a row."""
+        return self.purpose(change.change_key, change.customer_id, change.value, b"")
+
+    def money(self, amount: Decimal) -> str:
+        """Return a number of points: `1,250 points`."""
+        return phrase("{amount} {unit}", amount=number(amount), unit=self.unit)
 
 
 ADAPTER = BonifiQFiles()

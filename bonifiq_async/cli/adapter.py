@@ -215,6 +215,10 @@ class FileAdapter(TrialFiles, Protocol):
         """
         ...
 
+    def others(self) -> tuple[FileAdapter, ...]:
+        """Return what reads files of the provider that have other columns: the header says which it is."""
+        return ()
+
     def digest(self, change: FileChange) -> bytes:
         """Return what a ledger keeps of a change to tell it from another one under the same key."""
         ...

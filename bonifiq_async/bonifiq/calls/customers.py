@@ -7,6 +7,7 @@ from typing import Unpack
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._policy.request import digest_of
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, Item, segment
 from bonifiq_async.bonifiq.calls.caller import page_size as checked_size
 from bonifiq_async.bonifiq.calls.fields import CustomerFields
@@ -175,6 +176,11 @@ class CustomerRecords(Group):
             path, query={"PageNumber": str(page), "PageSize": str(number)}
         )
         return self._caller.items(operation, ask, number, deadline)
+
+
+def points_digest(change: PointsChange) -> bytes:
+    """Return the digest of the request of a change of points: what a ledger keeps of it."""
+    return digest_of(customers.CHANGE_POINTS, {"id": change.customer_id}, body_of(change))
 
 
 def _of(customer_id: str, payload: object = None) -> CallParts:

@@ -56,6 +56,17 @@ def points_parts(customer_id: str, points: int) -> tuple[str, tuple[Part, ...]]:
     return kind, (("customer_id", customer_id), ("points", abs(points)))
 
 
+def points_purpose_in(key: str, customer_id: str, points: int) -> str | None:
+    """Return what a derived key of points has beside customer and number: `POINTS_ADD-123`.
+
+    None where the key is not that of the customer and the number. No key of cashback has such a purpose.
+    """
+    kind, parts = points_parts(customer_id, points)
+    begin = f"{key_from(kind, *parts)}-"
+    reference = key.removeprefix(begin)
+    return None if reference == key or "-" in reference else f"{kind.replace('-', '_')}-{reference}"
+
+
 def whole_points(points: object, name: str) -> int:
     """Return `points` if it is a signed whole number that 32 bits hold, and not zero."""
     if type(points) is not int:

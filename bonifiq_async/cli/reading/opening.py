@@ -14,7 +14,8 @@ from typing import IO
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.errors import ConfigurationError, PayloadError
+from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import Columns, FileAdapter
 from bonifiq_async.cli.files.private_files import scratch
@@ -32,7 +33,15 @@ from bonifiq_async.cli.reading.dialect import (
     mark_of,
     said_row,
 )
-from bonifiq_async.cli.reading.headers import LOOKED_AT, SAID, Header, header_of, likely_header, read_header
+from bonifiq_async.cli.reading.headers import (
+    LOOKED_AT,
+    SAID,
+    Header,
+    header_of,
+    likely_header,
+    missing,
+    read_header,
+)
 from bonifiq_async.cli.reading.sheets.cells import NotRead
 from bonifiq_async.cli.reading.sheets.office_parts import opened_archive, sheet_kind
 from bonifiq_async.cli.reading.table import RawRow, TableFile, TableWriter
@@ -144,6 +153,26 @@ def _stamp(original: IO[bytes]) -> tuple[int, int]:
     return now.st_size, now.st_mtime_ns
 
 
+def _with_the_columns(file: _File, names: Sequence[str]) -> _File:
+    """Return the file as one of its adapter, or of the one of its others whose columns it has."""
+    for adapter in (file.adapter, *file.adapter.others()):
+        header = header_of(names, adapter.columns, file.form.columns)
+        if isinstance(header, Header) and not missing(header, adapter.columns):
+            return evolve(file, adapter=adapter)
+    return file
+
+
+def _of_members(file: _File) -> FileAdapter:
+    """Return the adapter whose columns the first line of a file of JSON lines has."""
+    try:
+        first = decode(file.survey.head.split(b"\n", 1)[0])
+    except PayloadError:
+        return file.adapter
+    has = first.keys() if isinstance(first, dict) else ()
+    fits = (each for each in (file.adapter, *file.adapter.others()) if set(each.columns.required) <= set(has))
+    return next(fits, file.adapter)
+
+
 def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Source:
     sheets = sheet_kind(file.survey.head, file.copy)
     if sheets is not None:
@@ -167,7 +196,7 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
                     options=options,
                 )
             )
-        return Source(file.path, file.name, "jsonl", file.adapter, documents=False)
+        return Source(file.path, file.name, "jsonl", _of_members(file), documents=False)
     if file.form.sheet is not None:
         raise ConfigurationError(phrase("{file} has no sheets: leave out --sheet.", file=file.name))
     return _of_text(file, stack)
@@ -177,8 +206,7 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
 
 
 def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
-    columns = file.adapter.columns
-    text = text_of(file.path, file.name, file.survey, file.form, columns)
+    text = text_of(file.path, file.name, file.survey, file.form, file.adapter.columns)
     if text is None:
         raise ConfigurationError(
             phrase(
@@ -189,6 +217,8 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
             )
         )
     names, where = _header_cells(file, text)
+    file = _with_the_columns(file, names)
+    columns = file.adapter.columns
     plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
     plain = plain and file.form.header_row is None
     header = header_of(names, columns, file.form.columns)
@@ -287,6 +317,8 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     line, first = next(rows)
     if form.header_row is not None and not first:
         raise ConfigurationError(no_such_row(file.name, form.header_row))
+    file = _with_the_columns(file, choice.texts(first))
+    columns = file.adapter.columns
     place = phrase("sheet {name}", name=printable(sheet.value))
     where = joined((file.name, place, lines(line, line)))
 
