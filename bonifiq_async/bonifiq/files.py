@@ -38,7 +38,7 @@ from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
 
 if TYPE_CHECKING:
-    from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates
+    from bonifiq_async.bonifiq.sandbox.used_keys import Duplicates
     from bonifiq_async.cli.afterwards.statement import Pace
     from bonifiq_async.sandbox import FaultScript, Sandbox
 

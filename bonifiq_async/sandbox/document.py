@@ -4,7 +4,7 @@ Nothing here is the client's, so that a fault in how the client reads, checks or
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 from typing import TypeGuard
 
@@ -22,6 +22,18 @@ def document(body: bytes) -> Mapping[str, object] | None:
     It is none either when a member stands in an object twice: which of the two counts cannot be said.
     Numbers with a point or an exponent are exact `Decimal`s.
     """
+    value = _value(body)
+    return value if isinstance(value, dict) else None
+
+
+def array(body: bytes) -> Sequence[object] | None:
+    """Return the values of the JSON array that `body` is, read as an object is, None if it is none."""
+    value = _value(body)
+    return value if isinstance(value, list) else None
+
+
+def _value(body: bytes) -> object:
+    """Return the JSON value that `body` is; None, which is neither object nor array, if it is none."""
     try:
         text = body.decode()
         value: object = json.loads(
@@ -31,7 +43,7 @@ def document(body: bytes) -> Mapping[str, object] | None:
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, ArithmeticError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
 def _refuse(constant: str) -> object:

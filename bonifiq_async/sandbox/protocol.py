@@ -66,10 +66,14 @@ class Booked(NamedTuple):
 
 @frozen
 class Reply:
-    """A status and a JSON value, which may hold a token and is left out of the repr."""
+    """A status and a JSON value, which may hold a token and is left out of the repr.
+
+    `kind` is the Content-Type that the provider gives it.
+    """
 
     status: int
-    value: Mapping[str, object] = field(repr=False)
+    value: object = field(repr=False)
+    kind: str = "application/json"
 
 
 Route = Callable[[Request], Reply]
@@ -90,5 +94,5 @@ class Speaks(Protocol):
     def turned_away(self, path: str, request: Request) -> Reply | None:
         """Return the answer to a caller that may not do this, None for one that may."""
 
-    def failure(self, status: int) -> Mapping[str, object]:
+    def failure(self, status: int) -> object:
         """Return the body of an error that is not about the request; of a success that came to nothing."""

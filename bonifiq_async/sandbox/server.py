@@ -303,4 +303,4 @@ def _gone() -> web.Response:
 
 
 def _json(reply: Reply) -> web.Response:
-    return web.Response(status=reply.status, body=_encode(reply.value), content_type="application/json")
+    return web.Response(status=reply.status, body=_encode(reply.value), content_type=reply.kind)

@@ -89,7 +89,12 @@ def customers_of(given: KnownCustomers) -> dict[str, Customer]:
 
 def points_of(cashback: Decimal) -> int:
     """Return the points that so much cashback is, as far as 32 bits hold them (`format: int32`)."""
-    return max(-_MOST_POINTS, min(int(MONEY.multiply(cashback, CENTS)), _MOST_POINTS))
+    return thirty_two_bits(int(MONEY.multiply(cashback, CENTS)))
+
+
+def thirty_two_bits(number: int) -> int:
+    """Return a number as far as 32 bits hold it (`format: int32`)."""
+    return max(-_MOST_POINTS, min(number, _MOST_POINTS))
 
 
 def expiring(points: CustomerPointsToExpire) -> Mapping[str, object]:

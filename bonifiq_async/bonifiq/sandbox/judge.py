@@ -36,7 +36,8 @@ class Said:
     status: int = 400
 
 
-_BLANK = (7, "General_FieldCannotBeNullOrBlank")
+BLANK = (7, "General_FieldCannotBeNullOrBlank")
+"""`ErrorCode` and `CodeName` of a member that is demanded."""
 REFUSALS: Mapping[str, Said] = {
     "no JSON": Said("The body is not a JSON object in UTF-8 in which each member stands once"),
     "content type": Said("The Content-Type is not application/json", status=415),
@@ -44,8 +45,8 @@ REFUSALS: Mapping[str, Said] = {
     "value": Said("Value is not a decimal number"),
     "zero": Said("Value is zero", 16, "Points_PointsCannotBeZero"),
     "operation": Said("OperationType is neither 0 beside a Value above zero nor 1 beside one below"),
-    "reason": Said("Reason is required", *_BLANK),
-    "key": Said("ChangeKey is not a text, or blank", *_BLANK),
+    "reason": Said("Reason is required", *BLANK),
+    "key": Said("ChangeKey is not a text, or blank", *BLANK),
     "customer reason": Said("CustomerReason is neither a text nor null"),
     "long customer reason": Said(
         "CustomerReason has more than 255 characters without its tags", 10, "Genaral_LengthLimitExceeded"
@@ -113,10 +114,11 @@ def without_tags(text: str) -> str:
 
 @frozen
 class RemovalAsked:
-    """A removal of the cashback on a checkout that a request asks for."""
+    """A removal, or a refresh, of the cashback on a checkout that a request asks for."""
 
     customer_id: str
     checkout_id: str
+    total: Decimal | None = None
 
 
 CODES: Mapping[str, Said] = {
@@ -130,6 +132,24 @@ CODES: Mapping[str, Said] = {
     )
 }
 """The five ways in which a checkout removal ends, as its page lists them."""
+REFRESHED: Mapping[str, Said] = {
+    "04": CODES["04"],
+    "05": Said(
+        "The cashback stays applied.",
+        name="CashbackStillApplied",
+        code="05",
+        severity=WARNING,
+        status=200,
+    ),
+    "06": Said(
+        "The cashback was removed, since the cart changed.",
+        name="CashbackRemovedByCartChange",
+        code="06",
+        severity=WARNING,
+        status=200,
+    ),
+}
+"""How a refresh ends beside the codes 01 and 02 of a removal, as its page lists them."""
 
 
 def removal(document: Mapping[str, object] | None) -> RemovalAsked | Said:
@@ -145,4 +165,4 @@ def removal(document: Mapping[str, object] | None) -> RemovalAsked | Said:
         return CODES["02"]
     if document.get("Total") is not None and decimal(document["Total"]) is None:
         return REFUSALS["total"]
-    return RemovalAsked(customer_id, checkout_id)
+    return RemovalAsked(customer_id, checkout_id, decimal(document.get("Total")))

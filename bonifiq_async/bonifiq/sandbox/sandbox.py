@@ -8,9 +8,11 @@ from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox.books import Books, Effected
 from bonifiq_async.bonifiq.sandbox.customers import KnownCustomers
-from bonifiq_async.bonifiq.sandbox.endpoints import Duplicates, Provider
+from bonifiq_async.bonifiq.sandbox.provider import Provider
+from bonifiq_async.bonifiq.sandbox.used_keys import Duplicates
 from bonifiq_async.bonifiq.sandbox.webhooks import Webhooks
 from bonifiq_async.sandbox.keyed import KeyedSandbox
+from bonifiq_async.sandbox.report import Under
 from bonifiq_async.sandbox.script import FaultScript
 
 
@@ -22,9 +24,10 @@ class Sandbox(KeyedSandbox[Effected]):
     goes wrong. `customers` (none: every customer exists) are those that are known: ids, or a mapping of ids
     to balances, or to `Customer`s with pending orders, a history and the like. Without `cashback_active` a
     change moves points alone: balances of cashback are 0, and pending cashback is null. `old_envelope`
-    leaves out of answers what the older documentation does not have. `port` 0 takes a free one. It listens
-    on 127.0.0.1 alone. `webhooks.deliver(url)` posts what stands in the books. Raises `ConfigurationError` or
-    `PayloadError` for what cannot be meant.
+    leaves out of answers what the older documentation does not have. With `pin_required` a redeem at the
+    point of sale demands a PIN that came back. `public_token` is the token of the public API.
+    `port` 0 takes a free one. It listens on 127.0.0.1 alone. `webhooks.deliver(url)` posts what stands in
+    the books. Raises `ConfigurationError` or `PayloadError` for what cannot be meant.
     """
 
     SPEC = PROVIDER
@@ -39,6 +42,7 @@ class Sandbox(KeyedSandbox[Effected]):
         customers: KnownCustomers | None = None,
         cashback_active: bool = True,
         old_envelope: bool = False,
+        pin_required: bool = False,
         credentials: BasicCredentials | None = None,
         port: int = 0,
     ) -> None:
@@ -50,6 +54,7 @@ class Sandbox(KeyedSandbox[Effected]):
         self.books: Books = Books(customers)
         self.webhooks = Webhooks(self.books)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
+        self.public_token = secrets.token_hex(8)
         faults = FaultScript() if faults is None else faults
         provider = Provider(
             self.books,
@@ -59,5 +64,10 @@ class Sandbox(KeyedSandbox[Effected]):
             cashback_active,
             old_envelope,
             faults.retention,
+            public_token=self.public_token,
+            pin_required=pin_required,
         )
         super().__init__(provider, faults=faults, port=port)
+
+    def _under(self, key: str) -> Under:
+        return Under(key, self.books.requests_for(key), self.books.took_effect(key))

@@ -77,7 +77,7 @@ class Raba7ni:
             return self._error(415, "unsupported_media_type")
         return None
 
-    def failure(self, status: int) -> Mapping[str, object]:
+    def failure(self, status: int) -> object:
         """See `Speaks.failure`."""
         if status < 400:
             return {"success": True, "data": {}}

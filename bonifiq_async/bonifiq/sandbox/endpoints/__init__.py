@@ -1,0 +1,12 @@
+"""The answer to each request, by the families of the documentation's pages.
+
+balances       balances, and the changes of cashback and points
+checkout       cashback on a checkout
+customers      customers' data, their history and coupons
+order_answer   an order as answers have one, and what it gives
+orders         orders, also those of the point of sale
+point_of_sale  rewards for a purchase, the PIN challenge, redeems
+redeeming      what a redeem takes, and what goes back when it is cancelled
+rewards        redeems that were made
+store          what all endpoints work on: the books, the settings, the used keys
+"""
