@@ -111,3 +111,26 @@ def test_one_reference_is_for_cashback_and_for_points(console: Console) -> None:
     assert side.asked == ["ana/points", "ana/cashback"]
     exported = console("export", "l", "--effect", "applied").out
     assert "ADD-ana-500-o1" in exported and "POINTS" not in exported
+
+
+def test_what_is_in_doubt_is_sent_again_as_what_it_is(points: Console) -> None:
+    """Points as points, beside cashback in one ledger; and what is exported can be applied."""
+    points.write("cashback.csv", "customer_id,value,reason,reference", "ana,500,r,o1")
+    side, answers = Points(), [(200, b"<html>")] * 4
+    with provider(lambda path: answers.pop() if answers else side(path)) as url:
+        for name in ("points.csv", "cashback.csv"):
+            ended = points("apply", name, "--yes", "--ledger", "l", **environment(url))
+            assert ended.code == Exit.UNKNOWN
+        ended = points("settle", "l", "--all-by-repeating", "--yes", **environment(url))
+    assert ended.code == Exit.DONE
+    assert sorted(side.asked) == ["ana/cashback", "ana/points", "ana/points", "bia/points"]
+    assert "R$ 500" in ended.err + ended.out and "505 points" in ended.err + ended.out
+
+
+def test_a_ledger_of_points_is_exported_as_a_file_of_points(points: Console) -> None:
+    with provider(Points()) as url:
+        points("apply", "points.csv", "--yes", **environment(url))
+    exported = points("export", "points.csv.ledger", "--effect", "applied").out
+    points.write("again.csv", *exported.splitlines())
+    plan = json.loads(points("check", "again.csv", "--json").out)
+    assert (plan["changes"], plan["added"], plan["removed"]) == (3, 505, 20)
