@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -13,11 +13,11 @@ from attrs import frozen
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
-from bonifiq_async._model.operation import BRL, Operation
+from bonifiq_async._model.operation import BRL, POINTS, Operation
 from bonifiq_async._policy.change_key import change_key_for, purpose_in, reference_in
 from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.bonifiq.calls.customers import points_digest
-from bonifiq_async.bonifiq.changes.keys import points_key_for, points_purpose_in
+from bonifiq_async.bonifiq.changes.keys import points_key_for, points_purpose_in, points_reference_in
 from bonifiq_async.bonifiq.changes.points import PointsChange
 from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
@@ -26,13 +26,13 @@ from bonifiq_async.bonifiq.operations.customers import CHANGE_POINTS
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.cli.adapter import (
     Client,
-    Columns,
     FileAdapter,
     FileChange,
     Grounds,
     OfCustomer,
 )
 from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine, StatementReader
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded
@@ -46,7 +46,8 @@ SANDBOX_CREDENTIALS = BasicCredentials("sandbox", "sandbox")
 """The sandbox's own sign-in. It guards nothing: the server listens on this machine alone."""
 
 _KEYS = ("change_key", "reference")
-_REQUIRED = ("customer_id", "value", "reason")
+_REQUIRED = ("customer_id", "reason")
+_AMOUNTS = ("value", "points")
 _NOTHING = (None, "")
 _USUAL = {
     "customer_id": (
@@ -54,6 +55,8 @@ _USUAL = {
         *("email_do_cliente", "e_mail_do_cliente", "cpf", "cnpj", "cpf_cnpj", "cpf_do_cliente", "documento"),
     ),
     "value": ("valor", "valor_r", "valor_em_reais", "valor_do_cashback", "cashback", "amount"),
+    "points": ("pontos", "quantidade_de_pontos", "qtd_pontos", "qtde_pontos", "total_de_pontos"),
+    "kind": ("tipo", "tipo_de_mudanca", "tipo_de_lancamento"),
     "reason": ("motivo", "razao", "justificativa"),
     "reference": ("referencia", "pedido", "numero_do_pedido", "id_do_pedido", "order"),
     "change_key": ("chave", "key"),
@@ -67,9 +70,13 @@ _USUAL = {
 """Usual names of a column, in Portuguese above all; case, accents, blanks and hyphens do not count."""
 
 
+_KINDS = {"cashback": BRL, "points": POINTS, "pontos": POINTS}
+"""What may stand under `kind`, and the unit of the number beside it."""
+
+
 @frozen
 class CustomerRow(CashbackChange):
-    """A change and its line, and the reference from which its key was derived."""
+    """A change of cashback and its line, and the reference from which its key was derived."""
 
     line: int = 0
     reference: str | None = None
@@ -77,12 +84,52 @@ class CustomerRow(CashbackChange):
 
 @frozen
 class PointsRow(PointsChange):
-    """A change of points and its line, and the reference from which its key was derived."""
+    """The same of a change of points."""
 
     line: int = 0
     reference: str | None = None
 
 
+def _how_much(value: object, points: object, kind: object) -> Decimal | int:
+    """Return how much a row moves: an amount in reais, or a whole number of points."""
+    unit = None if kind is None else _KINDS.get(str(kind).strip().casefold())
+    if kind is not None and unit is None:
+        raise PayloadError(
+            phrase("kind is {kind}; write cashback or points", kind=repr(kind)[:40]), path="kind"
+        )
+    if points in _NOTHING:
+        value = None if value == "" else value
+        return _whole(value, "value") if unit == POINTS else amount(value, "value")
+    if value not in _NOTHING:
+        raise PayloadError(phrase("value and points are both there; leave one empty"), path="points")
+    if unit == BRL:
+        raise PayloadError(phrase("kind is cashback, and its number is under points"), path="kind")
+    return _whole(points, "points")
+
+
+def _derived(customer_id: str, value: Decimal | int, reference: str) -> str:
+    if isinstance(value, int):
+        return points_key_for(customer_id, value, reference)
+    return change_key_for(customer_id, value, reference)
+
+
+def _whole(cell: object, name: str) -> int:
+    """Return a number of points; raises `PayloadError` for a part of one: points are whole."""
+    given = amount(cell, name)
+    if given != given.to_integral_value():
+        raise PayloadError(
+            phrase("{name} is {number}; points are whole numbers", name=name, number=str(given)[:40]),
+            path=name,
+        )
+    if given.adjusted() > _LONGEST_POINTS:
+        raise PayloadError(
+            phrase("{name} is {number}; that is too large", name=name, number=str(given)[:40]), path=name
+        )
+    return int(given)
+
+
+_LONGEST_POINTS = 20
+"""Digits of a number of points that is read at all; what the provider holds is far less."""
 _ZERO = Decimal(0)
 
 
@@ -101,95 +148,112 @@ class BonifiQStatements:
         return statement_of(await cast(BonifiQClient, client).customers.points(customer))
 
     def moved_by(self, change: Recorded, shown: AccountStatement) -> MovedBy:
-        return MovedBy(change.value, _ZERO)
+        return MovedBy(change.value, _ZERO, POINTS if change.operation == CHANGE_POINTS.name else "")
 
 
 def statement_of(points: CustomerPoints) -> AccountStatement:
     """Return what an answer shows."""
     if points.customer_exists is False:
-        return AccountStatement(complete=True, note=phrase("the provider does not know this customer"))
+        note = phrase("the provider does not know this customer")
+        return AccountStatement(complete=True, note=note, complete_in=(POINTS,))
     lines = tuple(
         StatementLine(
             line.date_received,
             line.cashback_amount,
             line.point_type_description or "",
-            cancelled=bool(line.is_canceled),
+            bool(line.is_canceled),
+            {} if line.amount is None else {POINTS: Decimal(line.amount)},
         )
         for line in points.point_history
     )
-    balance, live = points.cashback_balance, [line for line in lines if not line.cancelled]
-    complete = balance is not None and balance in (_sum(lines), _sum(live))
-    if complete:
-        return AccountStatement(balance, lines, complete=True)
-    if not lines:
-        return AccountStatement(balance, note=phrase("the provider shows a balance, and no movements"))
+    balance, number_of = points.cashback_balance, points.points_balance
+    complete = balance is not None and _come_to(balance, lines, "")
+    counted = (POINTS,) * (number_of is not None and _come_to(Decimal(number_of), lines, POINTS))
+    if complete and counted:
+        return AccountStatement(balance, lines, complete=True, complete_in=counted)
     note = phrase("the movements that the provider shows do not come to the balance: some are not shown")
-    return AccountStatement(balance, lines, note=note)
+    if not lines:
+        note = phrase("the provider shows a balance, and no movements")
+    return AccountStatement(balance, lines, complete, note, complete_in=counted)
 
 
-def _sum(lines: Iterable[StatementLine]) -> Decimal | None:
-    """Return what lines come to; None where one has no amount, or no sum is exact."""
+def _come_to(balance: Decimal, lines: Sequence[StatementLine], unit: str) -> bool:
+    """Say whether lines come to a balance, with what was cancelled or without."""
+    return balance in (_sum(lines, unit), _sum([line for line in lines if not line.cancelled], unit))
+
+
+def _sum(lines: Iterable[StatementLine], unit: str) -> Decimal | None:
+    """Return what lines come to in a unit; None where one has no amount, or no sum is exact."""
     total = _ZERO
     try:
         for line in lines:
-            if line.amount is None:
+            amount = line.in_unit(unit)
+            if amount is None:
                 return None
-            total = EXACT.add(total, line.amount)
+            total = EXACT.add(total, amount)
     except ArithmeticError:
         return None
     return total
 
 
 class BonifiQFiles(FileAdapter):
-    """A row adds cashback to a customer or removes it, under a key that the provider counts once."""
+    """A row adds cashback or points to a customer or removes them, under a key that counts once.
+
+    Cashback stands under `value`, points under `points`; where there is a `kind`, both may stand under
+    `value`. What is written has them in columns of their own: no sum of a column has both.
+    """
 
     name = "bonifiq"
     columns = Columns(
-        names=(*_REQUIRED, *_KEYS, "customer_reason"),
+        names=("customer_id", "value", "reason", *_KEYS, "customer_reason", "points", "kind"),
         required=_REQUIRED,
-        either=(_KEYS,),
+        either=(_AMOUNTS, _KEYS),
         keys=_KEYS,
         customers=("customer_id",),
-        amounts=("value",),
+        amounts=_AMOUNTS,
         decimals=2,  # of a real; the provider itself takes more
         currency=("R$", "BRL"),
+        counts=("points",),
         documents=("customer_id",),
         words=("reason", "customer_reason"),
+        filled=("kind",),
         usual=_USUAL,
     )
-    answer_columns: ClassVar[tuple[str, ...]] = ("cashback_balance", "points_balance")
-    export_columns = (*_REQUIRED, "change_key", "customer_reason")
+    change_columns = ("customer_id", *_AMOUNTS)
+    amounts_name_units = True
+    answer_columns = ("cashback_balance", "points_balance")
+    export_columns = ("customer_id", "value", "reason", "change_key", "customer_reason", "points")
     statements: ClassVar[StatementReader | None] = BonifiQStatements()
-
-    def others(self) -> tuple[FileAdapter, ...]:
-        """Return what reads a file of points."""
-        return (BonifiQPoints(),)
 
     @cached_property
     def changes(self) -> Mapping[str, Operation[object]]:
-        """The one that a file may have. A ledger may hold others, which no file says or repeats."""
-        return {CHANGE_CASHBACK.name: CHANGE_CASHBACK}
+        """Those that a file may have. A ledger may hold others, which no file says or repeats."""
+        return {each.name: each for each in (CHANGE_CASHBACK, CHANGE_POINTS)}
 
     def unit_of(self, change: OfCustomer) -> str:
         """Return the unit of a change's value; that of a recorded one is its operation's."""
+        if not isinstance(change, Recorded):
+            return cast(FileChange, change).unit
         from bonifiq_async.bonifiq.operations.changes import CHANGES
 
-        units = {each.name: str(each.unit) for each in CHANGES}
-        return units.get(getattr(change, "operation", ""), self.unit)
+        return {each.name: str(each.unit) for each in CHANGES}.get(change.operation, BRL)
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row, whose key may be derived from a reference."""
         # What has another type than text is refused below, by name.
-        customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
-        value = amount(None if given == "" else given, "value")
+        customer_id, given, *words, points, kind = cast(tuple[str, ...], cells)
+        reason, change_key, reference, customer_reason = words
+        value = _how_much(given, points, kind)
         by_key, by_reference = change_key not in _NOTHING, reference not in _NOTHING
         customer_id = "" if customer_id is None else customer_id
-        key = change_key_for(customer_id, value, reference) if by_reference else change_key
+        key = _derived(customer_id, value, reference) if by_reference else change_key
         # An export has both, and they agree.
         if not (by_key or by_reference) or (by_key and key != change_key):
             raise PayloadError(phrase("give exactly one of change_key and reference"), path="change_key")
         reason = "" if reason is None else reason
         known = reference if by_reference else None
+        if isinstance(value, int):
+            return PointsRow(customer_id, value, reason, key, customer_reason, line, known)
         return CustomerRow(customer_id, value, reason, key, customer_reason, line, known)
 
     def trial_row(self, customer: int, amount: Decimal, key: str) -> TrialRow:
@@ -200,26 +264,48 @@ class BonifiQFiles(FileAdapter):
 
     def digest(self, change: FileChange) -> bytes:
         """Return the digest of the change's request."""
+        if isinstance(change, PointsChange):
+            return points_digest(change)
         return request_digest(cast(CustomerRow, change))
+
+    def change_cells(self, change: FileChange) -> Sequence[object]:
+        """Return the customer, and the amount in the column of its unit."""
+        if isinstance(change, PointsChange):
+            return change.customer_id, None, change.points
+        return change.customer_id, change.value, None
+
+    def export_cells(self, change: Recorded) -> Iterable[object]:
+        """Return the cells of a recorded change, its amount in the column of its unit."""
+        cells = dict(zip(self.export_columns, super().export_cells(change), strict=True))
+        if change.operation == CHANGE_POINTS.name:
+            cells["value"] = None
+        return cells.values()
 
     def grounds(self, change: FileChange) -> Grounds:
         """Return the reason, and the reference where the row has one."""
-        row = cast(CustomerRow, change)
+        row = cast("CustomerRow | PointsRow", change)
         return Grounds(row.reason, row.reference)
 
     def recorded_grounds(self, change: Recorded) -> Grounds:
         """Return the reason, and the reference where the key is one that is derived."""
         body = decode(change.body)
         reason = body.get("Reason") if isinstance(body, dict) else None
-        reference = reference_in(change.key, change.customer_id, change.value)
+        if change.operation == CHANGE_POINTS.name:
+            reference = points_reference_in(change.key, change.customer_id, int(change.value))
+        else:
+            reference = reference_in(change.key, change.customer_id, change.value)
         return Grounds(reason if isinstance(reason, str) else None, reference)
 
     def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
         """Return the reference of a derived key, and whether it adds: another amount has another key."""
+        if key.startswith("POINTS-"):
+            return points_purpose_in(key, customer_id, int(value))
         return purpose_in(key, customer_id, value)
 
     def row_purpose(self, change: FileChange) -> str | None:
         """Return the same of a row, whose key need not be proven where it was derived here."""
+        if isinstance(change, PointsChange):
+            return points_purpose_in(change.change_key, change.customer_id, change.points)
         row = cast(CustomerRow, change)
         if row.reference is None:
             return purpose_in(row.change_key, row.customer_id, row.value)
@@ -232,9 +318,17 @@ class BonifiQFiles(FileAdapter):
             amount = EXACT.add(amount.normalize(EXACT), Decimal("0.00"))
         return phrase("R$ {amount}", amount=number(amount))
 
+    def is_money(self, unit: str) -> bool:
+        """Say whether a unit is money; points are none."""
+        return unit != POINTS
+
+    def column_of(self, unit: str) -> str:
+        """Return the column of a unit."""
+        return "points" if unit == POINTS else "value"
+
     def amount(self, value: Decimal, unit: str) -> str:
         """Return an amount in its unit: points are no money."""
-        if unit == BRL:
+        if unit in (BRL, ""):
             return self.money(value)
         return phrase("{amount} {unit}", amount=number(value), unit=unit)
 
@@ -248,78 +342,6 @@ class BonifiQFiles(FileAdapter):
             credentials=SANDBOX_CREDENTIALS,
             port=port,
         )
-
-
-_POINTS_REQUIRED = ("customer_id", "points", "reason")
-
-
-class BonifiQPoints(BonifiQFiles):
-    """A row of a file with a column `points` adds points or removes them: whole ones, which are no money."""
-
-    columns = Columns(
-        names=(*_POINTS_REQUIRED, *_KEYS, "customer_reason"),
-        required=_POINTS_REQUIRED,
-        either=(_KEYS,),
-        keys=_KEYS,
-        customers=("customer_id",),
-        amounts=("points",),
-        decimals=0,
-        documents=("customer_id",),
-        words=("reason", "customer_reason"),
-        usual={
-            "points": ("pontos", "quantidade_de_pontos", "qtd_pontos"),
-            **{name: others for name, others in _USUAL.items() if name != "value"},
-        },
-    )
-    change_columns = ("customer_id", "points")
-    answer_columns = ("points_balance",)
-    export_columns = (*_POINTS_REQUIRED, "change_key", "customer_reason")
-    statements: ClassVar[StatementReader | None] = None
-
-    def others(self) -> tuple[FileAdapter, ...]:
-        """Return nothing: it is the other one."""
-        return ()
-
-    @cached_property
-    def changes(self) -> Mapping[str, Operation[object]]:
-        """The one that such a file may have."""
-        return {CHANGE_POINTS.name: CHANGE_POINTS}
-
-    def read_row(self, line: int, cells: Cells) -> FileChange:
-        """Return the change of a row, whose key may be derived from a reference."""
-        customer_id, given, reason, change_key, reference, customer_reason = cast(tuple[str, ...], cells)
-        number_of = amount(None if given == "" else given, "points")
-        if number_of != int(number_of):
-            shown = repr(given)[:40]
-            said = phrase("{field} is {shown}; write a whole number", field="points", shown=shown)
-            raise PayloadError(said, path="points")
-        customer_id, points = "" if customer_id is None else customer_id, int(number_of)
-        by_key, by_reference = change_key not in _NOTHING, reference not in _NOTHING
-        key = points_key_for(customer_id, points, reference) if by_reference else change_key
-        if not (by_key or by_reference) or (by_key and key != change_key):
-            raise PayloadError(phrase("give exactly one of change_key and reference"), path="change_key")
-        known = reference if by_reference else None
-        return PointsRow(customer_id, points, reason or "", key, customer_reason, line, known)
-
-    def digest(self, change: FileChange) -> bytes:
-        """Return the digest of the change's request."""
-        return points_digest(cast(PointsRow, change))
-
-    def recorded_grounds(self, change: Recorded) -> Grounds:
-        """Return the reason; a reference stands in the key."""
-        return Grounds(super().recorded_grounds(change).reason)
-
-    def purpose(self, key: str, customer_id: str, value: Decimal, body: bytes) -> str | None:
-        """Return the reference of a derived key, and whether it adds."""
-        return points_purpose_in(key, customer_id, int(value))
-
-    def row_purpose(self, change: FileChange) -> str | None:
-        """Return the same of a row."""
-        return self.purpose(change.change_key, change.customer_id, change.value, b"")
-
-    def money(self, amount: Decimal) -> str:
-        """Return a number of points: `1,250 points`."""
-        return phrase("{amount} {unit}", amount=number(amount), unit=self.unit)
 
 
 ADAPTER = BonifiQFiles()

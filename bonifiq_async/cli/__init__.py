@@ -3,6 +3,7 @@
 adapter       what the command line has to know of a provider
 afterwards/   what is asked of a ledger afterwards
 app           the commands and their options, declared
+columns       the columns of a provider's files, and what may stand under each
 commands/     what each command does
 entry_point   how the command is run: an error or interrupt becomes a sentence, and a code of `exit_codes`
 examination/  what is said of the rows of a file before anything is sent

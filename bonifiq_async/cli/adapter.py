@@ -10,7 +10,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bonifiq_async._provider.registry import names, spec_of, specs
 from bonifiq_async._provider.trial import TrialFiles
@@ -18,7 +18,7 @@ from bonifiq_async.cli.files.unfit import every
 from bonifiq_async.cli.language.phrase import joined, number, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bonifiq_async._transport.connector import PoolLimits
     from bonifiq_async._transport.session import Timeouts
     from bonifiq_async.cli.afterwards.statement import StatementReader
+    from bonifiq_async.cli.columns import Columns
     from bonifiq_async.cli.files.rows import Cells
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.reader import Recorded
@@ -148,31 +149,6 @@ class Grounds:
     reference: str | None = None
 
 
-@frozen
-class Columns:
-    """The columns of a file: `required` must stand in its header, and one at least of each of `either`.
-
-    `keys` tell a change from others: their cells are taken as they stand, with the blanks around them, which
-    are refused. `customers` say whose it is. The cells of `multiline` alone may have line breaks. `amounts`
-    have so many `decimals` at the most (None: however many), and may have one of the symbols of `currency`.
-    The cells of `documents` may be a CPF or a CNPJ. Those of `words` move no money. `usual` are other names
-    of a column.
-    """
-
-    names: tuple[str, ...]
-    required: tuple[str, ...]
-    either: tuple[tuple[str, ...], ...]
-    keys: tuple[str, ...]
-    customers: tuple[str, ...]
-    multiline: tuple[str, ...] = ()
-    amounts: tuple[str, ...] = ()
-    decimals: int | None = None
-    currency: tuple[str, ...] = ()
-    documents: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    usual: Mapping[str, tuple[str, ...]] = field(factory=dict)
-
-
 class EvidenceReader(Protocol):
     """Asks a provider for what helps a person to decide on a change in doubt."""
 
@@ -196,8 +172,9 @@ class FileAdapter(TrialFiles, Protocol):
     """What differs between the providers' files of changes, outcomes and exports.
 
     `change_columns` are the columns of an outcome file that describe a change, `answer_columns` those that
-    describe its answer. `sum_labels` name what was added and what was removed. `evidence` is None where a
-    repeat decides what became of a change in doubt, `statements` where no movements can be asked for.
+    describe its answer. `sum_labels` name what was added and what was removed. `amounts_name_units` says that
+    `amount` tells the units apart, so that no name need stand beside it. `evidence` is None where a repeat
+    decides what became of a change in doubt, `statements` where no movements can be asked for.
     """
 
     name: ClassVar[str]
@@ -205,6 +182,7 @@ class FileAdapter(TrialFiles, Protocol):
     change_columns: ClassVar[tuple[str, ...]] = ("customer_id", "value")
     answer_columns: ClassVar[tuple[str, ...]]
     sum_labels: ClassVar[tuple[str, str]] = (phrase("added"), phrase("removed"))
+    amounts_name_units: ClassVar[bool] = False
     evidence: ClassVar[EvidenceReader | None] = None
     statements: ClassVar[StatementReader | None] = None
 
@@ -214,10 +192,6 @@ class FileAdapter(TrialFiles, Protocol):
         Raises `PayloadError`, whose path is a column, for what is wrong with them.
         """
         ...
-
-    def others(self) -> tuple[FileAdapter, ...]:
-        """Return what reads files of the provider that have other columns: the header says which it is."""
-        return ()
 
     def digest(self, change: FileChange) -> bytes:
         """Return what a ledger keeps of a change to tell it from another one under the same key."""
@@ -234,12 +208,6 @@ class FileAdapter(TrialFiles, Protocol):
     def repeat_classes(self) -> Mapping[str, RepeatClass]:
         """Whether each of the `changes`, by name, may be sent again."""
         return {name: each.repeat for name, each in self.changes.items()}
-
-    @cached_property
-    def unit(self) -> str:
-        """The unit of all `changes`. Raises `ValueError` where they have several: `unit_of` tells which."""
-        (unit,) = {str(each.unit) for each in self.changes.values()}
-        return unit
 
     @property
     def export_columns(self) -> tuple[str, ...]:
@@ -287,16 +255,36 @@ class FileAdapter(TrialFiles, Protocol):
         return self.purpose(change.change_key, change.customer_id, change.value, b"")
 
     def unit_of(self, change: OfCustomer) -> str:
-        """Return the unit of a change's value: amounts of two units are never added together."""
-        return self.unit
+        """Return the unit of a change's value: amounts of two units are never added together.
+
+        Raises `ValueError` where the `changes` have several: a provider of these says whose is which.
+        """
+        (unit,) = {str(each.unit) for each in self.changes.values()}
+        return unit
+
+    def is_money(self, unit: str) -> bool:
+        """Say whether amounts in a unit are money: `--confirm-above` asks for sums of money alone."""
+        return True
 
     def money(self, amount: Decimal) -> str:
         """Return an amount for a screen, with every digit that it has."""
         return number(amount)
 
     def amount(self, value: Decimal, unit: str) -> str:
-        """Return the same of an amount that a ledger may hold, in its unit."""
+        """Return the same of an amount in a unit, which says the unit where it is not money."""
         return self.money(value)
+
+    def shown_as(self, name: str, beside: Container[str]) -> Callable[[Decimal], str]:
+        """Return how an amount under a column of a file is shown, whose columns are all `beside` it.
+
+        It has no currency where it is a count, and where another cell of its row says what it is.
+        """
+        other = name in self.columns.counts or any(each in beside for each in self.columns.filled)
+        return number if other else self.money
+
+    def column_of(self, unit: str) -> str:
+        """Return the column under which an amount in a unit stands."""
+        return (*self.columns.amounts, "value")[0]
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> LocalSandbox:
         """Return a sandbox that fails as `faults` say, at a port (0: any free one).

@@ -20,7 +20,6 @@ from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.money import EXACT
 from bonifiq_async._provider.trial import TrialRow
 from bonifiq_async.cli.adapter import (
-    Columns,
     EvidenceReader,
     FileAdapter,
     FileChange,
@@ -28,6 +27,7 @@ from bonifiq_async.cli.adapter import (
     OfCustomer,
 )
 from bonifiq_async.cli.afterwards.statement import StatementReader
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.sqlite.reader import Recorded

@@ -70,7 +70,7 @@ def test_a_change_that_cannot_be_repeated_stays_in_doubt(console, monkeypatch):
     """Its row does not come back as it was sent: nothing is sent, and nothing is said to be settled."""
     with Sandbox(faults=FaultScript(["html-after"])) as sandbox:
         _in_doubt(console.folder / "l", sandbox, reason="r")
-        changed = ("c", Decimal(1), "another", "k", None)
+        changed = ("c", Decimal(1), "another", "k", None, None)
         monkeypatch.setattr(bonifiq_files.BonifiQFiles, "export_cells", lambda self, change: changed)
         ended = console("settle", "l", "--all-by-repeating", "--yes", "--json", sandbox=sandbox)
         assert (ended.code, effect_counts(ended)) == (Exit.UNKNOWN, {"unknown": 1})

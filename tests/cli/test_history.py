@@ -181,7 +181,8 @@ def test_what_is_exported_can_be_applied_again(console, asked):
     """With all columns of the export, of which none is new to the command, and under the same keys."""
     export = console("export", LEDGER, "--effect", "applied", "--effect", "unknown")
     head, *lines = export.out.splitlines()
-    assert head == "customer_id,value,reason,change_key,customer_reason,reference,last_run,first_sent,ended"
+    columns = "customer_id,value,reason,change_key,customer_reason,points,reference,last_run,first_sent,ended"
+    assert head == columns
     assert len(lines) == 2
     for name, text in (
         ("again.csv", export.out),

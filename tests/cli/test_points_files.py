@@ -1,6 +1,9 @@
 """Files with a column of points: applied once, resumed, and nowhere shown or added as money."""
 
+import csv
 import json
+import re
+from decimal import Decimal
 from urllib.parse import unquote
 
 import pytest
@@ -57,7 +60,7 @@ def test_a_run_is_made_once_and_goes_on(points: Console) -> None:
         ("POINTS-ADD-ana-500-o1", 500),
         ("POINTS-REMOVE-bia-20-o2", -20),
     ]
-    assert {each["points_balance"] for each in outcomes} == {100} and "value" not in outcomes[0]
+    assert {(each["points_balance"], each["value"]) for each in outcomes} == {(100, None)}
     for shown in (first.out, again.out, points("status", "points.csv.ledger").out):
         assert "R$" not in shown and "505 points" in shown
 
@@ -109,8 +112,9 @@ def test_one_reference_is_for_cashback_and_for_points(console: Console) -> None:
             ended = console("apply", name, "--yes", "--ledger", "l", **environment(url))
             assert ended.code == Exit.DONE
     assert side.asked == ["ana/points", "ana/cashback"]
-    exported = console("export", "l", "--effect", "applied").out
-    assert "ADD-ana-500-o1" in exported and "POINTS" not in exported
+    _, points, cashback = csv.reader(console("export", "l", "--effect", "applied").out.splitlines())
+    assert points[:6] == ["ana", "", "r", "POINTS-ADD-ana-500-o1", "", "500"]
+    assert cashback[:6] == ["ana", "500", "r", "ADD-ana-500-o1", "", ""]
 
 
 def test_what_is_in_doubt_is_sent_again_as_what_it_is(points: Console) -> None:
@@ -134,3 +138,101 @@ def test_a_ledger_of_points_is_exported_as_a_file_of_points(points: Console) -> 
     points.write("again.csv", *exported.splitlines())
     plan = json.loads(points("check", "again.csv", "--json").out)
     assert (plan["changes"], plan["added"], plan["removed"]) == (3, 505, 20)
+
+
+MIXED = ("customer_id,value,points,reason,reference", "ana,10.50,,r,o1", "ana,,500,r,o1", "bia,,-20,r,o2")
+
+
+def test_one_file_has_cashback_and_points(console: Console) -> None:
+    """Each in a sum of its own: in the plan, the outcomes, the closing table, the ledger and its page."""
+    console.write("m.csv", *MIXED)
+    by_unit = {
+        "BRL": {"added": Decimal("10.5"), "removed": 0},
+        "points": {"added": 500, "removed": 20},
+    }
+    plan = json.loads(console("check", "m.csv", "--json").out, parse_float=Decimal)
+    assert (plan["added"], plan["by_unit"], plan["problems"]) == (None, by_unit, 0)
+    side = Points()
+    with provider(side) as url:
+        ended = console(
+            "apply", "m.csv", "--yes", "--out", "o.csv", "--confirm-above", "400", **environment(url)
+        )
+    assert ended.code == Exit.DONE and "no sum of points is asked for" in ended.err
+    assert sorted(side.asked) == ["ana/cashback", "ana/points", "bia/points"]
+    assert side.asked.index("ana/cashback") < side.asked.index("ana/points")
+    rows = list(csv.DictReader((console.folder / "o.csv").read_text().splitlines()))
+    assert sorted((row["customer_id"], row["value"], row["points"]) for row in rows) == [
+        ("ana", "", "500"),
+        ("ana", "10.50", ""),
+        ("bia", "", "-20"),
+    ]
+    page = console.folder / "page.html"
+    assert console("report", "m.csv.ledger", "--html", str(page)).code == Exit.DONE
+    for shown in (ended.err, ended.out, console("status", "m.csv.ledger").out, page.read_text("utf-8")):
+        assert "R$ 10.50" in shown and "500 points" in shown and "20 points" in shown
+        assert not re.search(r"R\$ -?(500|20|510|490)\b", shown), shown
+    states = json.loads(console("status", "m.csv.ledger", "--json").out, parse_float=Decimal)["states"]
+    assert states["applied"]["by_unit"] == by_unit
+
+
+KINDS = {
+    "points": ("Cliente,Tipo,Valor,Motivo,Pedido", "ana,pontos,500,r,o1"),
+    "cashback": ("customer_id,kind,value,reason,reference", "ana,cashback,500,r,o1"),
+    "under points": ("customer_id,kind,points,value,reason,reference", "ana,Points,500,,r,o1"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_column_says_of_each_row_which_it_is(name: str, console: Console) -> None:
+    """And no row that was read is shown as money that is none."""
+    console.write("k.csv", *KINDS[name])
+    plan = json.loads((ended := console("check", "k.csv", "--json")).out)
+    unit = "BRL" if name == "cashback" else "points"
+    assert plan["by_unit"] == {unit: {"added": 500, "removed": 0}}
+    assert name == "cashback" or "R$" not in ended.err
+
+
+UNCLEAR = {
+    "both": ("customer_id,value,points,reason,reference", "ana,1,2,r,o", "both there"),
+    "no kind": ("customer_id,kind,value,reason,reference", "ana,,500,r,o", "kind is empty"),
+    "another kind": ("customer_id,Tipo,value,reason,reference", "ana,Bônus,5,r,o", "kind is 'Bônus'"),
+    "a part of a point": ("customer_id,kind,value,reason,reference", "ana,points,1.5,r,o", "whole numbers"),
+    "the wrong column": ("customer_id,kind,points,reason,reference", "ana,cashback,5,r,o", "under points"),
+    "a thousand": ("customer_id,points,reason,reference", "ana,1.000,r,o", "say so with --decimal ,"),
+    "money": ("customer_id,points,reason,reference", "ana,R$ 5,r,o", "points is 'R$ 5'"),
+    "with cents": (
+        "Cliente;Pontos;Motivo;Pedido",
+        'ana;"5,50";r;o',
+        "points is '5,50'; it is a whole number",
+    ),
+    "enormous": ("customer_id,points,reason,reference", f"ana,{'9' * 60},r,o", "too large"),
+}
+
+
+@pytest.mark.parametrize(("header", "row", "words"), UNCLEAR.values(), ids=UNCLEAR.keys())
+def test_what_is_not_sure_to_be_points_is_refused(
+    header: str, row: str, words: str, console: Console
+) -> None:
+    console.write("k.csv", header, row)
+    ended = console("check", "k.csv")
+    assert ended.code == Exit.USAGE and words in ended.err
+
+
+def test_a_grouped_number_is_asked_about_as_one_of_points(console: Console) -> None:
+    console.write("k.csv", "Cliente;Pontos;Motivo;Pedido", "ana;1.500;r;o")
+    ended = console("check", "k.csv")
+    assert "points '1.500' is 1,500 with a decimal comma" in ended.err and "R$" not in ended.err
+    assert json.loads(console("check", "k.csv", "--decimal", ",", "--json").out)["added"] == 1500
+
+
+def test_a_key_counts_for_one_change_whichever_it_is(console: Console) -> None:
+    """Within a file, against the ledger, and in the run itself."""
+    head = "customer_id,value,points,reason,change_key"
+    console.write("two.csv", head, "ana,5,,r,k", "ana,,5,r,k")
+    assert "R$ 5.00 here, and 5 points there" in console("check", "two.csv").err
+    console.write("one.csv", head, "ana,5,,r,k")
+    console.write("other.csv", head, "ana,,5,r,k")
+    with provider(Points()) as url:
+        assert console("apply", "one.csv", "--yes", "--ledger", "l", **environment(url)).code == Exit.DONE
+        ended = console("apply", "other.csv", "--yes", "--ledger", "l", **environment(url))
+    assert ended.code == Exit.USAGE and 'points: "R$ 5.00", now "5 points"' in ended.err

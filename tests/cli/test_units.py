@@ -123,11 +123,14 @@ async def test_points_are_no_money_on_any_screen(console, raw_server, tmp_path):
         assert "700 points" in text and "R$ 700" not in text and "R$ 45" not in text and "R$ 10.50" in text
 
 
-async def test_no_file_has_what_is_no_cashback(console, raw_server, tmp_path):
-    """Applied from one, points would be paid as reais."""
+async def test_a_file_has_cashback_and_points_in_columns_of_their_own(console, raw_server, tmp_path):
+    """What is neither is in none: applied from one, it would be another change."""
     ledger = tmp_path / "l"
     await of_every_kind(ledger, raw_server)
-    for form in ("csv", "jsonl"):
-        exported = console("export", str(ledger), "--effect", "applied", "--format", form)
-        assert "ADD-ana-10.5-1" in exported.out and "POINTS" not in exported.out
-        assert "CANCEL" not in exported.out and "3 changes are left out" in exported.err
+    exported = console("export", str(ledger), "--effect", "applied", "--format", "jsonl")
+    rows = [json.loads(line, parse_float=Decimal) for line in exported.out.splitlines()]
+    assert [(row["change_key"], row["value"], row["points"]) for row in rows] == [
+        ("ADD-ana-10.5-1", Decimal("10.5"), None),
+        ("POINTS-ADD-ana-700-1", None, 700),
+    ]
+    assert "2 changes are left out" in exported.err

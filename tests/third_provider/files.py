@@ -2,7 +2,8 @@
 
 from bonifiq_async._policy.request import digest_of
 from bonifiq_async._provider.trial import TrialRow
-from bonifiq_async.cli.adapter import Columns, FileAdapter
+from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.rows import amount
 from third_provider.operations import MilesChange, request_of
 

@@ -56,15 +56,28 @@ def points_parts(customer_id: str, points: int) -> tuple[str, tuple[Part, ...]]:
     return kind, (("customer_id", customer_id), ("points", abs(points)))
 
 
-def points_purpose_in(key: str, customer_id: str, points: int) -> str | None:
-    """Return what a derived key of points has beside customer and number: `POINTS_ADD-123`.
+def points_reference_in(key: str, customer_id: str, points: int) -> str | None:
+    """Return the reference of which `points_key_for` makes `key`; None where it makes it of none."""
+    try:
+        kind, parts = points_parts(customer_id, points)
+        begin = key_from(kind, *parts) + "-"
+        if not key.startswith(begin):
+            return None
+        reference = key.removeprefix(begin).replace("%2D", "-").replace("%25", "%")
+        return reference if points_key_for(customer_id, points, reference) == key else None
+    except PayloadError:
+        return None
 
-    None where the key is not that of the customer and the number. No key of cashback has such a purpose.
+
+def points_purpose_in(key: str, customer_id: str, points: int) -> str | None:
+    """Return what a derived key has beside customer and number: `POINTS_ADD-123`, kind and reference.
+
+    It is the same for each number of points, and that of no cashback: an order may bring both.
     """
-    kind, parts = points_parts(customer_id, points)
-    begin = f"{key_from(kind, *parts)}-"
-    reference = key.removeprefix(begin)
-    return None if reference == key or "-" in reference else f"{kind.replace('-', '_')}-{reference}"
+    reference = points_reference_in(key, customer_id, points)
+    if reference is None:
+        return None
+    return f"{'POINTS_REMOVE' if points < 0 else 'POINTS_ADD'}-{escaped(reference)}"
 
 
 def whole_points(points: object, name: str) -> int:

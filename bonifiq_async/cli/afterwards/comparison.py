@@ -6,9 +6,10 @@ amount and time alone: which one of several equal ones is whose does not count, 
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from attrs import frozen
 
@@ -51,12 +52,16 @@ class Asked:
 
 @frozen
 class Compared:
-    """What is said of a `change`, or of a movement that is no change's (`line`); `note` says why."""
+    """What is said of a `change`, or of a movement that is no change's (`line`); `note` says why.
+
+    `unit` is that of `MovedBy`.
+    """
 
     agreement: Agreement
     note: str
     change: Recorded | None = None
     line: StatementLine | None = None
+    unit: str = ""
 
 
 def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[float, float]) -> list[Compared]:
@@ -66,7 +71,8 @@ def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[flo
     takes its movement first, then what is in doubt, and at last what it has as not applied.
     """
     ordered = sorted(changes, key=lambda each: _rank(each.change.state))
-    lines = [line for line in shown.lines if not line.cancelled and line.amount is not None]
+    units = {each.moves.unit for each in ordered} or {""}
+    lines = [line for line in shown.lines if not line.cancelled and _moved(line, units)]
     found = _matched(ordered, lines)
     said = [
         _said(each, shown, None if at is None else lines[at])
@@ -76,10 +82,15 @@ def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[flo
     taken = set(found)
     for at, line in enumerate(lines):
         if at not in taken and _is_within(line, within):
-            said.append(
-                Compared(Agreement.NOT_OURS, phrase("no change of this ledger explains it"), line=line)
-            )
+            why = phrase("no change of this ledger explains it")
+            unit = next(unit for unit in sorted(units) if line.in_unit(unit) is not None)
+            said.append(Compared(Agreement.NOT_OURS, why, line=line, unit=unit))
     return said
+
+
+def _moved(line: StatementLine, units: Collection[str]) -> bool:
+    """Say whether a line moved anything in one of the units of the changes."""
+    return any(line.in_unit(unit) is not None for unit in units)
 
 
 def _rank(state: State) -> int:
@@ -88,7 +99,7 @@ def _rank(state: State) -> int:
 
 def _said(each: Asked, shown: AccountStatement, line: StatementLine | None) -> Compared:
     agreement, note = _judged(each, shown, line)
-    return Compared(agreement, note, each.change, line)
+    return Compared(agreement, note, each.change, line, each.moves.unit)
 
 
 def _judged(each: Asked, shown: AccountStatement, line: StatementLine | None) -> tuple[Agreement, str]:
@@ -107,7 +118,7 @@ def _judged(each: Asked, shown: AccountStatement, line: StatementLine | None) ->
         )
     if state in DONE:
         return _absent(each, shown)
-    told = shown.complete and each.moves.amount is not None
+    told = shown.is_complete(each.moves.unit) and each.moves.amount is not None
     return Agreement.IN_DOUBT, (
         phrase("no movement of its amount is there at its time: it seems not to be applied")
         if told
@@ -119,7 +130,7 @@ def _absent(each: Asked, shown: AccountStatement) -> tuple[Agreement, str]:
     """Say what it means that no movement was found for a change that the ledger has as applied."""
     if each.moves.amount is None:
         return Agreement.CANNOT_TELL, phrase("by how much it moved the balance is not known")
-    if not shown.complete:
+    if not shown.is_complete(each.moves.unit):
         return Agreement.CANNOT_TELL, shown.note or phrase("the provider does not show what would tell it")
     if any(line.cancelled and _fits(each, line) for line in shown.lines):
         return Agreement.MISSING, phrase("a movement of its amount at its time was cancelled there")
@@ -132,10 +143,9 @@ def _matched(changes: Sequence[Asked], lines: Sequence[StatementLine]) -> list[i
     A change may take the movement of one before it where that finds another: augmenting paths (Kuhn 1955, by
     breadth first). What has found one keeps one.
     """
-    by_amount = sorted(range(len(lines)), key=lambda at: lines[at].amount or _NOTHING)
-    amounts = [lines[at].amount or _NOTHING for at in by_amount]
+    sorted_lines = {unit: _by_amount(lines, unit) for unit in {each.moves.unit for each in changes}}
     fitting = [
-        [at for at in by_amount[slice(*_near(each.moves, amounts))] if _fits(each, lines[at])]
+        [at for _, at in _near(each.moves, sorted_lines[each.moves.unit]) if _fits(each, lines[at])]
         for each in changes
     ]
     owner: dict[int, int] = {}
@@ -160,22 +170,28 @@ def _matched(changes: Sequence[Asked], lines: Sequence[StatementLine]) -> list[i
     return found
 
 
-_NOTHING = Decimal(0)
+Placed = tuple[Decimal, int]
+"""The amount of a movement, and its place."""
 
 
-def _near(moves: MovedBy, amounts: Sequence[Decimal]) -> tuple[int, int]:
-    """Return where in sorted amounts those begin and end that a change may have moved."""
+def _by_amount(lines: Sequence[StatementLine], unit: str) -> list[Placed]:
+    """Return the movements in a unit, sorted."""
+    amounts = ((line.in_unit(unit), at) for at, line in enumerate(lines))
+    return sorted((amount, at) for amount, at in amounts if amount is not None)
+
+
+def _near(moves: MovedBy, placed: Sequence[Placed]) -> Sequence[Placed]:
+    """Return those of the sorted movements that a change may have made."""
     if moves.amount is None:
-        return 0, 0
-    return (
-        bisect_left(amounts, moves.amount - moves.tolerance),
-        bisect_right(amounts, moves.amount + moves.tolerance),
-    )
+        return ()
+    begin = bisect_left(placed, moves.amount - moves.tolerance, key=itemgetter(0))
+    return placed[begin : bisect_right(placed, moves.amount + moves.tolerance, key=itemgetter(0))]
 
 
 def _fits(each: Asked, line: StatementLine) -> bool:
     """Say whether a movement may be that of a change."""
-    amount, moves, change = line.amount, each.moves, each.change
+    moves, change = each.moves, each.change
+    amount = line.in_unit(moves.unit)
     if amount is None or moves.amount is None or abs(amount - moves.amount) > moves.tolerance:
         return False
     return is_of_its_time(change, line.at)

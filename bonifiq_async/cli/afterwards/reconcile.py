@@ -44,8 +44,8 @@ AT_ONCE = 8
 """Customers that are asked about at once."""
 LISTED = 20
 """What does not agree is shown one by one, as far as it is so many; `--out` has all."""
-PACKED = "notes are packed"
-"""Begins the question of a comparison: one that was begun with other notes begins anew."""
+PACKED = "notes are packed, amounts have units"
+"""Begins the question of a comparison: one that was begun with other lines begins anew."""
 UNNAMED = "\x00"
 """Begins the name of a customer that the provider does not show: no id has it."""
 COLUMNS = (
@@ -58,6 +58,7 @@ COLUMNS = (
     "at",
     "event",
     "amount",
+    "unit",
     "note",
 )
 """What is said of a change, or of a movement, in `--out` and `--json`."""
@@ -106,7 +107,9 @@ def reconcile(options: ReconcileOptions) -> int:
             _take_in(progress, options, answers, adapter.statements)
             asked = progress.index()
             say(phrase("{count:,} customer to ask about.", "{count:,} customers to ask about.", count=asked))
-            asyncio.run(_ask(_Asking(progress, made, adapter.statements, answers.wanted), options.max_rate))
+            asyncio.run(
+                _ask(_Asking(progress, made, adapter, adapter.statements, answers.wanted), options.max_rate)
+            )
             code = _shown(progress, options, adapter)
         beside.unlink()
     return code
@@ -149,6 +152,7 @@ class _Asking:
 
     progress: ProgressFile
     client: Client
+    adapter: FileAdapter
     reader: StatementReader
     wanted: ChangeFilter
 
@@ -186,8 +190,9 @@ async def _work(
         shown = await _statement(asking, customer, pace)
         changes = [(_unpacked(each), wanted) for each, wanted in cells]
         asked = [Asked(each, asking.reader.moved_by(each, shown), wanted) for each, wanted in changes]
+        own = next((asking.adapter.unit_of(each.change) for each in asked if not each.moves.unit), None)
         found = compare(asked, shown, _period(asking.wanted, [each for each, wanted in changes if wanted]))
-        asking.progress.found(customer, digest, [_row(customer, each) for each in found])
+        asking.progress.found(customer, digest, [_row(customer, each, own) for each in found])
 
 
 async def _statement(asking: _Asking, customer: str, pace: Callable[[], Awaitable[None]]) -> AccountStatement:
@@ -211,7 +216,8 @@ def _period(wanted: ChangeFilter, asked: Sequence[Recorded]) -> tuple[float, flo
     return since, until
 
 
-def _row(customer: str, found: Compared) -> FoundRow:
+def _row(customer: str, found: Compared, unit: str | None) -> FoundRow:
+    """Return what is said of a change or a movement; `unit` is the statement's own."""
     change, line = found.change, found.line
     return (
         found.agreement.value,
@@ -222,7 +228,8 @@ def _row(customer: str, found: Compared) -> FoundRow:
         None if change is None else change.value,
         None if line is None or line.at is None else line.at.isoformat(),
         None if line is None else line.kind or None,
-        None if line is None else line.amount,
+        None if line is None else line.in_unit(found.unit),
+        found.unit or unit,
         packed(found.note),
     )
 
@@ -262,12 +269,12 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
         table.add_row(NAMES[each], number(counts[each.value]))
     show_table(table)
     for row in differing:
-        agreement, customer, key, operation, state, value, at, event, amount, note = row
+        agreement, customer, key, operation, state, value, at, event, amount, unit, note = row
         what = (
             phrase(
                 "movement of {amount} at {at} ({event})",
                 event=event or "-",
-                amount=_money(adapter, amount),
+                amount=_amount(adapter, amount, unit),
                 at=at or "-",
             )
             if key is None
@@ -275,7 +282,7 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
                 "{operation} {amount}, {state}, key {key}",
                 operation=operation,
                 key=key,
-                amount=_money(adapter, value),
+                amount=_amount(adapter, value, unit),
                 state=effect_name(State(state)),
             )
         )
@@ -290,8 +297,8 @@ def _show(counts: Counter[str], differing: Sequence[FoundRow], adapter: FileAdap
         )
 
 
-def _money(adapter: FileAdapter, amount: object) -> str:
-    return adapter.money(Decimal(str(amount)))
+def _amount(adapter: FileAdapter, amount: object, unit: object) -> str:
+    return adapter.amount(Decimal(str(amount)), "" if unit is None else str(unit))
 
 
 def _values(row: FoundRow) -> Sequence[object]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -20,33 +20,51 @@ if TYPE_CHECKING:
 
 @frozen
 class StatementLine:
-    """One movement of a balance as a provider shows it. A `cancelled` one has no effect any more."""
+    """One movement of a balance as a provider shows it. A `cancelled` one has no effect any more.
+
+    `amount` is in the statement's own unit; `elsewhere` is what the same movement is in another one.
+    """
 
     at: datetime | None
     amount: Decimal | None
     kind: str
     cancelled: bool = False
+    elsewhere: Mapping[str, Decimal] = field(factory=dict, hash=False)
+
+    def in_unit(self, unit: str) -> Decimal | None:
+        """Return how much it moved in a unit; None where it moved nothing in it."""
+        return self.elsewhere.get(unit, None) if unit else self.amount
 
 
 @frozen
 class AccountStatement:
     """What a provider shows of one customer: the balance, and its movements.
 
-    `complete` says that these are surely all that moved it; `note` says what is not shown, if anything.
+    `complete` says that these are surely all that moved it, and `complete_in` has the other units of which
+    that is so; `note` says what is not shown, if anything.
     """
 
     balance: Decimal | None = None
     lines: tuple[StatementLine, ...] = ()
     complete: bool = False
     note: str = ""
+    complete_in: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def is_complete(self, unit: str) -> bool:
+        """Say whether the movements are surely all in a unit."""
+        return unit in self.complete_in if unit else self.complete
 
 
 @frozen
 class MovedBy:
-    """By how much a change moves a balance, exact but for `tolerance`; None where that is not known."""
+    """By how much a change moves a balance, exact but for `tolerance`; None where that is not known.
+
+    `unit` is "" for the statement's own, else one that a line has `elsewhere`.
+    """
 
     amount: Decimal | None
     tolerance: Decimal
+    unit: str = ""
 
 
 class StatementReader(Protocol):

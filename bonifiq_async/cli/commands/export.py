@@ -77,8 +77,6 @@ def states_of(effects: Sequence[str]) -> Collection[State]:
 
 
 def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format: Format) -> None:
-    others: Counter[str] = Counter()
-    adapter = _of_its_changes(ledger, adapter, states)
     # Of a provider whose files have both, a derived key stands beside its reference.
     more = ("reference",) * ("reference" in {*adapter.columns.names} - {*adapter.export_columns})
     columns = (*adapter.export_columns, *more, *TOLD)
@@ -86,6 +84,8 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
     def row(change: Recorded) -> ExportRow:
         references = [adapter.recorded_grounds(change).reference for _ in more]
         return (*adapter.export_cells(change), *references, *told_of(change))
+
+    others: Counter[str] = Counter()
 
     def in_files() -> Iterator[Recorded]:
         for change in recorded(ledger, states):
@@ -116,21 +116,13 @@ def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format
     say_left_out(others)
 
 
-def _of_its_changes(ledger: Path, adapter: FileAdapter, states: Collection[State]) -> FileAdapter:
-    """Return the first of an adapter and its others of whose changes the ledger has one."""
-    for each in (adapter, *adapter.others()) if adapter.others() else ():
-        if any(change.operation in each.changes for change in recorded(ledger, states)):
-            return each
-    return adapter
-
-
 def say_left_out(others: Mapping[str, int]) -> None:
     """Say what stands in the ledger and in no file: applied from one, it would be another change."""
     if others:
         say(
             phrase(
-                "{count:,} change is left out, which this file cannot have: see bonifiq history.",
-                "{count:,} changes are left out, which this file cannot have: see bonifiq history.",
+                "{count:,} change is left out, which no file can have: see bonifiq history.",
+                "{count:,} changes are left out, which no file can have: see bonifiq history.",
                 count=sum(others.values()),
             )
         )
@@ -214,16 +206,11 @@ class InDoubt:
 
 
 @contextlib.contextmanager
-def in_doubt(ledger: Path, adapter: FileAdapter, elsewhere: Collection[str] = ()) -> Iterator[InDoubt]:
-    """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates.
-
-    Changes of the operations `elsewhere` are those of another adapter of the provider.
-    """
+def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
+    """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates."""
     with scratch() as (copy, path):
         repeatable, unrepeatable, refused = 0, 0, list[str]()
         for change in recorded(ledger, SETTLEABLE):
-            if change.operation in elsewhere:
-                continue
             if adapter.repeat_classes.get(change.operation) is not RepeatClass.KEYED:
                 unrepeatable += 1
                 continue

@@ -1,6 +1,5 @@
 """`bonifiq settle`: what a ledger has in doubt is settled, by a person's word or by sending it again."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 import typer
@@ -11,7 +10,7 @@ from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
 from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, send
-from bonifiq_async.cli.exit_codes import FIRST, Exit
+from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
@@ -89,29 +88,16 @@ def settle(
 
 def _repeat(ledger: Path, options: RepeatOptions) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
-    first = adapter_in(ledger)
-    family = (first, *first.others())
-    codes = []
-    for adapter in family:
-        others = {name for each in family if each is not adapter for name in each.repeat_classes}
-        code = _repeat_those_of(ledger, adapter, others, options)
-        codes += [] if code is None else [code]
-    if not codes:
-        say(phrase("Nothing in {ledger} is in doubt.", ledger=ledger))
-    return next((code for code in FIRST if code in codes), max(codes, default=Exit.DONE))
-
-
-def _repeat_those_of(
-    ledger: Path, adapter: FileAdapter, elsewhere: Collection[str], options: RepeatOptions
-) -> int | None:
-    """Send what is in doubt of the operations of an adapter; None where there is nothing."""
-    flow = FlowControl(give_up_at_start=AT_START)
+    flow, adapter = FlowControl(give_up_at_start=AT_START), adapter_in(ledger)
     make_client = client_from_env(adapter, flow.max_in_flight)
     consent = Consent(options.yes, above=threshold(options.confirm_above, adapter))
-    with in_doubt(ledger, adapter, elsewhere) as found:
+    with in_doubt(ledger, adapter) as found:
         _tell_what_is_left(found, adapter)
         if found.plan is None:
-            return Exit.USAGE if found.unrepeatable or found.refused else None
+            if found.unrepeatable or found.refused:
+                return Exit.USAGE
+            say(phrase("Nothing in {ledger} is in doubt.", ledger=ledger))
+            return Exit.DONE
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
         confirmed(found.plan, Destination(make_client(None).account, ledger), consent)

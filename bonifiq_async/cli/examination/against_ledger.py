@@ -92,10 +92,10 @@ def paid_before(
         for kept, line in some:
             if not to_send(line):
                 continue
-            key, customer, value, purpose = database.execute(
-                "SELECT key, customer, value, purpose FROM seen WHERE line = ?", (line,)
+            key, customer, value, unit, purpose = database.execute(
+                "SELECT key, customer, value, unit, purpose FROM seen WHERE line = ?", (line,)
             ).fetchone()
-            change = customer, Decimal(value)
+            change = customer, Decimal(value), unit
             if (customer, purpose) == (kept.customer_id, _purpose(adapter, *_cells(kept))) and purpose:
                 yield paid_twice(line, adapter, change, (kept.value, _place(kept)))
             elif not database.execute("SELECT 1 FROM seen WHERE key = ?", (kept.key,)).fetchone():
@@ -136,9 +136,9 @@ def _reference(purpose: str | None, key: str) -> str:
 
 
 def _written_otherwise(
-    line: int, adapter: FileAdapter, row: tuple[str, str | None, str, Decimal], kept: Recorded
+    line: int, adapter: FileAdapter, row: tuple[str, str | None, str, Decimal, str], kept: Recorded
 ) -> Problem:
-    key, purpose, customer, value = row
+    key, purpose, customer, value, unit = row
     which, one, other = phrase("the customer"), customer, kept.customer_id
     if one == other:
         kept_for = _purpose(adapter, *_cells(kept))
@@ -146,9 +146,9 @@ def _written_otherwise(
     message = phrase(
         "{key} ({amount}) is probably {other} ({paid}), by {where}: {which} differs in {what}",
         key=ascii(key),
-        amount=adapter.money(value),
+        amount=adapter.amount(value, unit),
         other=ascii(kept.key),
-        paid=adapter.money(kept.value),
+        paid=adapter.amount(kept.value, adapter.unit_of(kept)),
         where=_place(kept),
         which=which,
         what=difference(one, other),
@@ -163,19 +163,21 @@ def _place(kept: Recorded) -> Phrase:
 
 
 def paid_twice(
-    line: int, adapter: FileAdapter, change: tuple[str, Decimal], other: tuple[Decimal, Phrase]
+    line: int, adapter: FileAdapter, change: tuple[str, Decimal, str], other: tuple[Decimal, Phrase]
 ) -> Problem:
-    """Return what is said of a row of a customer and an amount, where there is another amount elsewhere."""
-    customer, value = change
+    """Return what is said of a row of a customer and an amount, where there is another amount elsewhere.
+
+    Both are in the unit that stands behind the amount.
+    """
+    customer, value, unit = change
     message = phrase(
         "{customer} gets {amount} here, and {other} by {where} for the same reference",
         customer=customer,
-        amount=adapter.money(value),
-        other=adapter.money(other[0]),
+        amount=adapter.amount(value, unit),
+        other=adapter.amount(other[0], unit),
         where=other[1],
     )
-    column = (*adapter.columns.amounts, "value")[0]
-    return Problem(line, column, message, ProblemKind.SECOND_AMOUNT, cell=value)
+    return Problem(line, adapter.column_of(unit), message, ProblemKind.SECOND_AMOUNT, cell=value)
 
 
 def compared(row: FileChange, kept: Recorded, adapter: FileAdapter) -> Problem | None:
@@ -192,10 +194,12 @@ def compared(row: FileChange, kept: Recorded, adapter: FileAdapter) -> Problem |
         said = adapter.read_row(0, tuple(map({**cells, **words}.get, names)))
     except PayloadError:
         return None
-    if type(former) is not type(row):
+    units = adapter.unit_of(former), adapter.unit_of(row)
+    if type(former) is not type(row) and adapter.changes[kept.operation].own_keys:
         return None
-    if former.value != row.value:
-        differ.append(("value", adapter.money(former.value), adapter.money(row.value)))
+    if (former.value, units[0]) != (row.value, units[1]):
+        was_paid, now_paid = map(adapter.amount, (former.value, row.value), units)
+        differ.append((adapter.column_of(units[1]), was_paid, now_paid))
     if kept.customer_id != row.customer_id:
         differ.append(("customer", kept.customer_id, row.customer_id))
     differ += [(name, was, now) for name, now in words.items() if (was := getattr(former, name, None)) != now]

@@ -214,21 +214,21 @@ def _leave_out_conflicts(
         " FROM (SELECT key, digest, min(line) AS first FROM seen GROUP BY key HAVING count(*) > 1) early"
     )
     found = database.execute(
-        "SELECT odd.*, seen.value FROM (SELECT line,"
-        " CASE seen.digest WHEN shared.digest THEN other ELSE first END AS elsewhere, value"
+        "SELECT odd.*, seen.value, seen.unit FROM (SELECT line,"
+        " CASE seen.digest WHEN shared.digest THEN other ELSE first END AS elsewhere, value, unit"
         " FROM shared CROSS JOIN seen ON seen.key = shared.key WHERE other IS NOT NULL) AS odd"
         " CROSS JOIN seen ON seen.line = elsewhere ORDER BY odd.line"
     )
     conflicts = 0
-    for line, other, value, there in found:
+    for line, other, value, unit, there, unit_there in found:
         conflicts += 1
         message = phrase("its key stands for another change in line {line}", line=other)
-        if Decimal(value) != Decimal(there):
+        if (Decimal(value), unit) != (Decimal(there), unit_there):
             message = phrase(
                 "{what}: {amount} here, and {other} there",
                 what=message,
-                amount=adapter.money(Decimal(value)),
-                other=adapter.money(Decimal(there)),
+                amount=adapter.amount(Decimal(value), unit),
+                other=adapter.amount(Decimal(there), unit_there),
             )
         on_problem(Problem(line, "change_key", message, ProblemKind.CONFLICT))
         marks.put([line], LEFT_OUT)
@@ -336,16 +336,16 @@ def _second_amounts(
 ) -> Iterator[Problem]:
     """Yield each row for whose customer and reference an earlier one, or a ledger, has another change."""
     found = database.execute(
-        "SELECT seen.customer, seen.line, seen.value, early.line, early.value FROM (SELECT customer, purpose,"
-        " min(line) AS first FROM seen WHERE purpose IS NOT NULL GROUP BY customer, purpose"
-        " HAVING count(*) > 1) AS twice CROSS JOIN seen INDEXED BY by_customer"
+        "SELECT seen.customer, seen.line, seen.value, seen.unit, early.line, early.value"
+        " FROM (SELECT customer, purpose, min(line) AS first FROM seen WHERE purpose IS NOT NULL"
+        " GROUP BY customer, purpose HAVING count(*) > 1) AS twice CROSS JOIN seen INDEXED BY by_customer"
         " ON seen.customer = twice.customer AND seen.purpose = twice.purpose AND seen.line > first"
         " CROSS JOIN seen AS early ON early.line = first"
     )
-    for customer, line, value, first, other in found:
+    for customer, line, value, unit, first, other in found:
         if to_send(line) or to_send(first):
             where = phrase("line {line}", line=first)
-            yield paid_twice(line, adapter, (customer, Decimal(value)), (Decimal(other), where))
+            yield paid_twice(line, adapter, (customer, Decimal(value), unit), (Decimal(other), where))
     if known is not None:
         yield from paid_before(database, known, adapter, to_send)
 

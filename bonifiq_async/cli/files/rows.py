@@ -23,7 +23,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange, adapter_for
 from bonifiq_async.cli.examination.kinds import ProblemKind, kind_of
 from bonifiq_async.cli.files.formulas import has_guards, unguarded
-from bonifiq_async.cli.files.spoilt import Naming, first_spoilt, too_exact
+from bonifiq_async.cli.files.spoilt import Naming, first_empty, first_spoilt, too_exact
 from bonifiq_async.cli.files.unfit import (
     alternatives,
     broken,
@@ -175,12 +175,15 @@ class Source:
             Naming(columns.names.index(name), name, name in columns.customers, name in documents)
             for name in named
         ]
-        exact = () if self.kept or columns.decimals is None else columns.amounts
-        amounts = [(columns.names.index(name), name) for name in exact]
-        decimals, plain = columns.decimals or 0, self.reader is None
+        exact = [(name, columns.decimals_of(name)) for name in (() if self.kept else columns.amounts)]
+        amounts = [(names.index(name), name, most) for name, most in exact if most is not None]
+        here = () if self.dialect is None else {column.name for column in self.dialect.columns}
+        filled = [(names.index(name), name) for name in columns.filled_in(here)]
+        plain = self.reader is None
 
         def read(line: int, last: int, cells: Cells) -> FileChange | Problem:
-            spoilt = first_spoilt(naming, cells) or too_exact(amounts, cells, decimals, plain)
+            spoilt = first_spoilt(naming, cells) or too_exact(amounts, cells, plain)
+            spoilt = spoilt or (first_empty(filled, cells) if filled else None)
             try:
                 if spoilt is None:
                     return row(line, cells)

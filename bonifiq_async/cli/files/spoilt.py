@@ -114,13 +114,13 @@ def numbers_of_their_own(cells: Iterable[str]) -> bool:
 
 
 def too_exact(
-    names: Sequence[tuple[int, str]], cells: Sequence[object], decimals: int, plain: bool = True
+    names: Sequence[tuple[int, str, int]], cells: Sequence[object], plain: bool = True
 ) -> Spoilt | None:
-    """Return the first of the columns of amounts with more decimals than its unit has, and what to say.
+    """Return the first of the columns of amounts with more decimals than it may have, and what to say.
 
     In the `plain` form, which has points, a point that groups thousands may be taken for a decimal mark.
     """
-    for at, name in names:
+    for at, name, decimals in names:
         cell = cells[at]
         if isinstance(cell, str):
             if cell[-1 - decimals : -decimals] == "." or "." not in cell:
@@ -145,7 +145,18 @@ def exact_text(name: str, cell: str, decimals: int, other: tuple[str, str] | Non
     return joined((said, hint), ". ")
 
 
+def first_empty(names: Sequence[tuple[int, str]], cells: Sequence[object]) -> Spoilt | None:
+    """Return the first of the columns whose cell is empty, and what to say; None where none is."""
+    for at, name in names:
+        if cells[at] is None or cells[at] == "":
+            said = phrase("{name} is empty; fill it in", name=name)
+            return name, said, ProblemKind.EMPTY
+    return None
+
+
 def _too_exact(name: str, cell: str, decimals: int) -> Phrase:
+    if not decimals:
+        return phrase("{name} is {cell}; it is a whole number, without decimals", name=name, cell=cell)
     return phrase(
         "{name} is {cell}; an amount has {decimals} decimals at the most",
         name=name,

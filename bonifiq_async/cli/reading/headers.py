@@ -7,7 +7,7 @@ from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.misspelt import did_you_mean
 from bonifiq_async.cli.files.misspelt import meaning as meant_by
 from bonifiq_async.cli.files.unfit import alternatives, every

@@ -7,17 +7,17 @@ import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from attrs import evolve, field, frozen
 
-from bonifiq_async._model.errors import ConfigurationError, PayloadError
-from bonifiq_async._model.json_codec import decode
+from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import Columns, FileAdapter
+from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.private_files import scratch
 from bonifiq_async.cli.files.rows import FORMATS, Source, every, undecodable_line
 from bonifiq_async.cli.files.spoilt import numbers_of_their_own
@@ -39,7 +39,6 @@ from bonifiq_async.cli.reading.headers import (
     Header,
     header_of,
     likely_header,
-    missing,
     read_header,
 )
 from bonifiq_async.cli.reading.sheets.cells import NotRead
@@ -153,26 +152,6 @@ def _stamp(original: IO[bytes]) -> tuple[int, int]:
     return now.st_size, now.st_mtime_ns
 
 
-def _with_the_columns(file: _File, names: Sequence[str]) -> _File:
-    """Return the file as one of its adapter, or of the one of its others whose columns it has."""
-    for adapter in (file.adapter, *file.adapter.others()):
-        header = header_of(names, adapter.columns, file.form.columns)
-        if isinstance(header, Header) and not missing(header, adapter.columns):
-            return evolve(file, adapter=adapter)
-    return file
-
-
-def _of_members(file: _File) -> FileAdapter:
-    """Return the adapter whose columns the first line of a file of JSON lines has."""
-    try:
-        first = decode(file.survey.head.split(b"\n", 1)[0])
-    except PayloadError:
-        return file.adapter
-    has = first.keys() if isinstance(first, dict) else ()
-    fits = (each for each in (file.adapter, *file.adapter.others()) if set(each.columns.required) <= set(has))
-    return next(fits, file.adapter)
-
-
 def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Source:
     sheets = sheet_kind(file.survey.head, file.copy)
     if sheets is not None:
@@ -196,7 +175,7 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
                     options=options,
                 )
             )
-        return Source(file.path, file.name, "jsonl", _of_members(file), documents=False)
+        return Source(file.path, file.name, "jsonl", file.adapter, documents=False)
     if file.form.sheet is not None:
         raise ConfigurationError(phrase("{file} has no sheets: leave out --sheet.", file=file.name))
     return _of_text(file, stack)
@@ -206,7 +185,8 @@ def _source(file: _File, kind: str | None, stack: contextlib.ExitStack) -> Sourc
 
 
 def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
-    text = text_of(file.path, file.name, file.survey, file.form, file.adapter.columns)
+    columns = file.adapter.columns
+    text = text_of(file.path, file.name, file.survey, file.form, columns)
     if text is None:
         raise ConfigurationError(
             phrase(
@@ -217,8 +197,6 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
             )
         )
     names, where = _header_cells(file, text)
-    file = _with_the_columns(file, names)
-    columns = file.adapter.columns
     plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
     plain = plain and file.form.header_row is None
     header = header_of(names, columns, file.form.columns)
@@ -317,8 +295,6 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     line, first = next(rows)
     if form.header_row is not None and not first:
         raise ConfigurationError(no_such_row(file.name, form.header_row))
-    file = _with_the_columns(file, choice.texts(first))
-    columns = file.adapter.columns
     place = phrase("sheet {name}", name=printable(sheet.value))
     where = joined((file.name, place, lines(line, line)))
 
@@ -366,10 +342,10 @@ def _finished(
     file: _File, facts: Dialect, evidence: Mapping[str, MarkEvidence], table: TableFile, documents: bool
 ) -> Source:
     """Return the source of a table, once the decimal mark of each column of amounts is known."""
-    marks = {}
+    marks, here = {}, {column.name for column in facts.columns}
     for column, each in evidence.items():
         found = mark_of(column, each, file.form.decimal, plain=facts.plain)
-        marks[column] = _asked(file, found) if isinstance(found, Unclear) else found
+        marks[column] = _asked(file, found, here) if isinstance(found, Unclear) else found
     table = evolve(table, marks={column: found.value for column, found in marks.items()})
     dialect = evolve(facts, decimal=marks, plain=False)
     return Source(
@@ -377,15 +353,16 @@ def _finished(
     )
 
 
-def _asked(file: _File, found: Unclear) -> Fact:
+def _asked(file: _File, found: Unclear, here: Collection[str]) -> Fact:
     """Return what a person says of a mark that no row proves. Raises `ConfigurationError` where none can."""
-    text = found.example.text
+    text, columns = found.example.text, file.adapter.columns
+    shown = file.adapter.shown_as(found.column, here)
     what = phrase(
         "{file}, line {line}: {name} {readings}, and no row proves which it is.",
         file=file.name,
         line=found.example.line,
         name=found.column,
-        readings=unclear(text, readings(text, file.adapter.columns.currency), file.adapter.money),
+        readings=unclear(text, readings(text, columns.currency_of(found.column)), shown),
     )
     answer = file.ask(phrase("{what} Is the decimal mark a comma?", what=what))
     if answer is None:

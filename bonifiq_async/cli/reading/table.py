@@ -13,7 +13,7 @@ from typing import IO
 
 from attrs import define, field, frozen
 
-from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.formulas import has_guards, unguarded
 from bonifiq_async.cli.files.rows import NumberedRow, Problem, Wanted
@@ -69,7 +69,7 @@ class TableWriter:
     def __attrs_post_init__(self) -> None:
         used = {column.name for column in self._header.columns}
         amounts = [name for name in self._columns.amounts if name in used]
-        self.evidence = {name: MarkEvidence(self._columns.currency) for name in amounts}
+        self.evidence = {name: MarkEvidence(self._columns.currency_of(name)) for name in amounts}
 
     def write(self, rows: Iterator[RawRow]) -> None:
         """Write the rows that have anything in them."""
@@ -176,8 +176,8 @@ class TableFile:
     def rows(self, wanted: Wanted) -> Iterator[NumberedRow]:
         """Yield the rows of the lines `wanted`, amounts with a point."""
         names = self.columns.names
-        amounts = [(names.index(name), name, mark) for name, mark in self.marks.items()]
-        currency = self.columns.currency
+        known = self.columns.currency_of
+        amounts = [(names.index(name), name, mark, known(name)) for name, mark in self.marks.items()]
         with self.path.open(encoding="utf-8", newline="") as text:
             for first, last, column, kinds, *cells in csv.reader(text):
                 line = int(first)
@@ -188,7 +188,7 @@ class TableFile:
                 if column:
                     problem = Problem(line, column, unpacked(kinds), ProblemKind(cells[0]), end)
                 row: list[str | None] = [cell or None for cell in cells]
-                for at, name, mark in amounts if problem is None else ():
+                for at, name, mark, currency in amounts if problem is None else ():
                     cell = row[at]
                     if cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
@@ -202,9 +202,9 @@ class TableFile:
 
     def _too_exact(self, name: str, cell: str, mark: str, amount: Decimal) -> Phrase | None:
         """Say of a cell as it is written that it has too many decimals, and what it is by the other mark."""
-        exponent, decimals = amount.as_tuple().exponent, self.columns.decimals
+        exponent, decimals = amount.as_tuple().exponent, self.columns.decimals_of(name)
         if decimals is None or not isinstance(exponent, int) or -exponent <= decimals:
             return None
-        read = readings(cell, self.columns.currency)
+        read = readings(cell, self.columns.currency_of(name))
         others = [(f"{read[each]:f}", each) for each in read if each != mark]
         return exact_text(name, cell, decimals, others[0] if others else None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.unfit import not_csv
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.dialect import DELIMITERS, Fact, FormOptions

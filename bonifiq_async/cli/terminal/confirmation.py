@@ -106,13 +106,24 @@ def confirmed(plan: "Plan", to: Destination, consent: Consent) -> None:
                 _end(phrase("There is no terminal to ask at, so nothing was sent. Add --yes to send."))
             if not answer:
                 _end(phrase("Nothing was sent."))
-        for label, amount in _above(plan, consent.above):
-            _asked_for_sum(plan, label, amount, consent)
+        if consent.above is not None:
+            _confirm_above(plan, consent.above, consent)
 
 
-def _asked_for_sum(plan: "Plan", label: str, amount: Decimal, consent: Consent) -> None:
-    adapter = plan.source.adapter
-    shown = phrase("{amount} {label}", amount=adapter.money(amount), label=label)
+def _confirm_above(plan: "Plan", limit: Decimal, consent: Consent) -> None:
+    """Have each sum of money above a limit typed; what is no money is not compared with an amount."""
+    adapter, others = plan.source.adapter, False
+    for each in _sums(plan):
+        if not adapter.is_money(each.unit):
+            others = others or bool(each.amount)
+        elif each.amount > limit:
+            _asked_for_sum(each, adapter, consent)
+    if others:
+        say(phrase("--confirm-above is about money: no sum of points is asked for."))
+
+
+def _asked_for_sum(each: "_Sum", adapter: "FileAdapter", consent: Consent) -> None:
+    amount, shown = each.amount, each.said(adapter)
     text = None if consent.from_stdin else typed(phrase("Type the sum to go on, {sum}", sum=shown))
     if text is None:
         _end(
@@ -136,24 +147,27 @@ def _less(amount: Decimal, parts: Iterable[Decimal]) -> Decimal:
     return amount
 
 
-def _above(plan: "Plan", limit: Decimal | None) -> Iterator[tuple[str, Decimal]]:
-    """Yield each sum to be sent that is above a limit, with what it is of."""
-    if limit is not None:
-        yield from (each for each in _sums(plan) if each[1] > limit)
+@frozen
+class _Sum:
+    """A sum to be sent, with its name: what was added or removed, of which unit."""
+
+    label: str
+    unit: str
+    amount: Decimal
+
+    def said(self, adapter: "FileAdapter") -> Phrase:
+        return phrase("{amount} {label}", amount=adapter.amount(self.amount, self.unit), label=self.label)
 
 
-def _sums(plan: "Plan") -> Iterator[tuple[str, Decimal]]:
-    """Yield each sum to be sent, with its name: what was added or removed, of which unit."""
-    units = to_send(plan)
+def _sums(plan: "Plan") -> Iterator[_Sum]:
+    """Yield each sum to be sent."""
+    units, adapter = to_send(plan), plan.source.adapter
+    apart = len(units) > 1 and not adapter.amounts_name_units
     for unit, sums in sorted(units.items()):
-        for label, amount in zip(plan.source.adapter.sum_labels, (sums.added, sums.removed), strict=True):
-            yield phrase("{label} ({unit})", label=label, unit=unit) if len(units) > 1 else label, amount
+        for label, amount in zip(adapter.sum_labels, (sums.added, sums.removed), strict=True):
+            name = phrase("{label} ({unit})", label=label, unit=unit) if apart else label
+            yield _Sum(name, unit, amount)
 
 
 def _named(plan: "Plan") -> list[Phrase]:
-    adapter = plan.source.adapter
-    return [
-        phrase("{amount} {label}", amount=adapter.money(amount), label=label)
-        for label, amount in _sums(plan)
-        if amount
-    ]
+    return [each.said(plan.source.adapter) for each in _sums(plan) if each.amount]

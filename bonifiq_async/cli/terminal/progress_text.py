@@ -150,7 +150,7 @@ def _money(now: Progress) -> list[Phrase]:
         amounts = (EXACT.add(added, earlier.added), EXACT.add(removed, earlier.removed))
         named = zip(adapter.sum_labels, amounts, strict=True)
         said = [
-            phrase("{amount} {label}", amount=adapter.money(amount), label=label)
+            phrase("{amount} {label}", amount=adapter.amount(amount, unit), label=label)
             for label, amount in named
             if amount
         ]
@@ -158,7 +158,8 @@ def _money(now: Progress) -> list[Phrase]:
             each = (
                 said[0] if len(said) == 1 else phrase("{first} and {second}", first=said[0], second=said[1])
             )
-            texts.append(joined([unit, each], ": ") if len(units) > 1 else each)
+            apart = len(units) > 1 and not adapter.amounts_name_units
+            texts.append(joined([unit, each], ": ") if apart else each)
     more = len(units) - SHOWN_UNITS
     return texts + ([phrase("and {count:,} more", count=more)] if more > 0 else [])
 

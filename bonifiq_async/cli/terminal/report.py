@@ -182,21 +182,17 @@ def plan_table(plan: Plan) -> Table:
     adapter = plan.source.adapter
     table.add_row(phrase("changes"), number(plan.changes))
     table.add_row(phrase("customers"), number(plan.customers))
-    for unit, sums in _of_each_unit(plan.sums):
+    units = sorted(plan.sums.by_unit.items()) or [("", Sums())]
+    for unit, sums in units:
         for name, amount in zip(adapter.sum_labels, (sums.added, sums.removed), strict=True):
-            label = phrase("{name} ({unit})", name=name, unit=unit) if unit else name
-            table.add_row(label, adapter.money(amount))
+            apart = len(units) > 1 and not adapter.amounts_name_units
+            label = phrase("{name} ({unit})", name=name, unit=unit) if apart else name
+            table.add_row(label, adapter.amount(amount, unit))
     if plan.repeats:
         table.add_row(phrase("rows that repeat another, sent once"), number(plan.repeats))
     if plan.problems:
         table.add_row(phrase("rows that are not valid"), number(plan.problems))
     return table
-
-
-def _of_each_unit(sums: SumsByUnit) -> Sequence[tuple[str, Sums]]:
-    """Return the sums of each unit; without its name where all are of one."""
-    single = sums.single()
-    return sorted(sums.by_unit.items()) if single is None else [("", single)]
 
 
 Kinds = Sequence[tuple[Phrase, int, SumsByUnit]]
@@ -268,14 +264,15 @@ def ending_table(ending: RunEnding) -> Table:
 
 def used_table(ending: RunEnding) -> Table:
     """Return the first of the changes whose keys were used elsewhere."""
-    used = ending.used_elsewhere
+    used, adapter = ending.used_elsewhere, ending.adapter
     table = Table(title=phrase("Used before, not by this ledger"), title_justify="left")
     table.add_column(phrase("line"), justify="right", overflow="fold")
     for name in ("change_key", "customer_id", "value"):
         table.add_column(name, justify="right" if name == "value" else "left", overflow="fold")
     for line, change in sorted(((_line(each), each) for each in used.first), key=itemgetter(0)):
         names = (change.change_key, change.customer_id)
-        table.add_row(number(line) if line else "-", *names, ending.adapter.money(change.value))
+        amount = adapter.amount(change.value, adapter.unit_of(change))
+        table.add_row(number(line) if line else "-", *names, amount)
     if used.count > len(used.first):
         table.add_row("", phrase("and {count:,} more", count=used.count - len(used.first)), "", "")
     return table

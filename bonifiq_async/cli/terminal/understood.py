@@ -1,6 +1,6 @@
 """How a file is understood, shown before anything is sent."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -41,28 +41,28 @@ def say_understood(source: "Source") -> None:
 def _rows(source: "Source", dialect: "Dialect") -> Table:
     names = source.adapter.columns.names
     used = [names.index(column.name) for column in dialect.columns]
-    amounts = {names.index(name) for name in source.adapter.columns.amounts}
+    columns, here = source.adapter.columns, {column.name for column in dialect.columns}
+    amounts = {names.index(name): source.adapter.shown_as(name, here) for name in columns.amounts}
     table = Table(title=phrase("The first rows, as they were understood"), title_justify="left")
     for name in (phrase("line"), *(names[at] for at in used)):
         table.add_column(name, overflow="fold")
-    money = source.adapter.money
     good = (row for row in source.cells(every) if isinstance(row[2], tuple))
     for line, _, cells in islice(good, ROWS):
-        table.add_row(f"{line}", *_texts(cells, used, amounts, money))
+        table.add_row(f"{line}", *_texts(cells, used, amounts))
     return table
 
 
 def _texts(
-    cells: object, used: Sequence[int], amounts: Collection[int], money: Callable[[Decimal], str]
+    cells: object, used: Sequence[int], amounts: Mapping[int, Callable[[Decimal], str]]
 ) -> Sequence[str]:
     if not isinstance(cells, tuple):
         return ()
-    return [_amount(cells[at], money) if at in amounts else str(cells[at] or "") for at in used]
+    return [_amount(cells[at], amounts[at]) if at in amounts else str(cells[at] or "") for at in used]
 
 
 def _amount(cell: object, money: Callable[[Decimal], str]) -> str:
     """Return an amount as the reader writes it: what the file has for a decimal mark is seen above."""
     try:
-        return money(Decimal(str(cell)))
+        return "" if cell is None else money(Decimal(str(cell)))
     except InvalidOperation:
-        return str(cell or "")
+        return str(cell)

@@ -55,9 +55,9 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} deles tem um texto vazio ou espaços nas pontas, que o CSV não guarda: aplicado a partir dele, é recusado como outro lançamento. Use --format jsonl.",
         "{count:,} deles têm um texto vazio ou espaços nas pontas, que o CSV não guarda: aplicados a partir dele, são recusados como outros lançamentos. Use --format jsonl.",
     ),
-    "{count:,} change is left out, which this file cannot have: see bonifiq history.": (
-        "{count:,} lançamento fica de fora, pois este arquivo não pode tê-lo: veja bonifiq history.",
-        "{count:,} lançamentos ficam de fora, pois este arquivo não pode tê-los: veja bonifiq history.",
+    "{count:,} change is left out, which no file can have: see bonifiq history.": (
+        "{count:,} lançamento fica de fora, pois nenhum arquivo pode tê-lo: veja bonifiq history.",
+        "{count:,} lançamentos ficam de fora, pois nenhum arquivo pode tê-los: veja bonifiq history.",
     ),
     "What is sent is recorded in {ledger}, with all other files beside it; the same command goes on there.": "O que é enviado fica registrado em {ledger}, com todos os outros arquivos ao lado; o mesmo comando continua dali.",
     "What is sent is recorded in {ledger}; the same command goes on there.": "O que é enviado fica registrado em {ledger}; o mesmo comando continua dali.",

@@ -74,6 +74,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Nothing was settled.": "Nada foi resolvido.",
     "{text} is no single amount such as 10000.00 or 10000,00": "{text} não é um valor único como 10000.00 ou 10000,00",
     "Type the sum to go on, {sum}": "Digite a soma para continuar, {sum}",
+    "--confirm-above is about money: no sum of points is asked for.": "--confirm-above trata de dinheiro: nenhuma soma de pontos é pedida.",
     "{sum} is above --confirm-above, and there is no terminal to type it at. Nothing was sent.": "{sum} passa de --confirm-above, e não há terminal para digitar a soma. Nada foi enviado.",
     "That is not the sum. Nothing was sent.": "Essa não é a soma. Nada foi enviado.",
     "There is no terminal to ask at, so nothing was sent. Add --yes to send.": "Não há terminal para perguntar, então nada foi enviado. Acrescente --yes para enviar.",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import Columns
+from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import text_of_number
 from bonifiq_async.cli.reading.dialect import Fact, FormOptions
