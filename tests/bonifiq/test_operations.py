@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import attrs
@@ -201,3 +202,19 @@ def test_modules_of_entries_have_no_entry_that_is_not_listed() -> None:
     modules = [each for _, each in inspect.getmembers(table, inspect.ismodule)]
     defined = [each for module in modules for each in vars(module).values() if isinstance(each, Operation)]
     assert len(defined) == 48 and all(each in OPERATIONS for each in defined)
+
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "operations.md").read_text("utf-8")
+
+
+def test_the_page_has_the_table() -> None:
+    """Word for word: each operation, why those that are sent once are, and what was not seen."""
+    shown = list(map(entry_of, OPERATIONS))
+    rows = [
+        f"| `{each.method_name}` | `{each.method} {each.path}` |"
+        f" {each.repeat}{f', `{each.key}`' if each.key else ''} | {each.source} |"
+        for each in shown
+    ]
+    rows += [f"| `{each.method_name}` | {each.why} |" for each in shown if each.repeat == "never"]
+    rows += [f"| `{each.method_name}` | {each.caveat} |" for each in shown if each.caveat]
+    assert [line for line in PAGE.splitlines() if line.startswith("| `")] == rows
