@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from console import HEADER, brl, process, rows
+from full_disk import file_limit
 
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async.batch import CashbackBatch
@@ -169,9 +170,8 @@ def test_a_full_disk_for_the_copy_of_the_file_is_one_sentence(tmp_path, size, mo
     for name in [name for name in os.environ if name.startswith("COV")]:
         monkeypatch.delenv(name)
     (tmp_path / "changes.csv").write_text("\n".join(rows(200)))
-    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
     with Sandbox() as sandbox:
-        running = process(sandbox, tmp_path, "apply", "changes.csv", "--yes", prelude=limit)
+        running = process(sandbox, tmp_path, "apply", "changes.csv", "--yes", prelude=file_limit(size))
         _, said = running.communicate(timeout=60)
         assert running.returncode == Exit.USAGE, said
         assert said.startswith("changes.csv cannot be read and copied: ") and said.count("\n") == 1
@@ -291,10 +291,9 @@ def test_a_reader_that_closes_its_end_does_not_end_a_run(tmp_path):
 def test_a_full_disk_stops_the_run_and_loses_no_outcome(tmp_path):
     """The file keeps whole lines; what it could not hold is on standard error; the run can go on."""
     (tmp_path / "changes.csv").write_text("\n".join(rows(500)))
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
     command = ("apply", "changes.csv", "--yes", "--no-ledger", "--max-in-flight", "4", "--out", "out.jsonl")
     with Sandbox(duplicates="error-400") as sandbox:
-        running = process(sandbox, tmp_path, *command, prelude=limit)
+        running = process(sandbox, tmp_path, *command, prelude=file_limit(20_000))
         _, said = running.communicate(timeout=60)
         assert running.returncode == Exit.STOPPED, said
         assert "The outcome file takes no more" in said

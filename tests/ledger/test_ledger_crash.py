@@ -21,6 +21,7 @@ import pytest
 from conftest import change, client_for
 from console import process, settings
 from crash_points import dies
+from full_disk import file_limit
 from mounts import mounted
 
 from bonifiq_async import Effect, SqliteLedger, change_key_for
@@ -193,7 +194,7 @@ class At(FaultScript):
         return super().meet(arrival)
 
 
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))"
+FULL = file_limit(120_000)
 WITHOUT_ROOTS_RIGHTS = """
 import ctypes
 head, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
