@@ -169,7 +169,7 @@ SAMPLES: Mapping[str, Sample] = {
         "PosChallengeValidateResponse",
     ),
     "pos.redeem": Sample(
-        lambda c: c.pos.redeem(3, customer_id="ana@b.example", reference="sale-1", value=TEN),
+        lambda c: c.pos.redeem(1, customer_id="ana@b.example", reference="sale-1", value=TEN),
         REDEEMED,
         "RedeemRewardResponse",
         outcome=True,
