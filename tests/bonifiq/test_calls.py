@@ -23,6 +23,7 @@ from bonifiq_async import (
     ConfigurationError,
     Outcome,
     OutcomeUnknownError,
+    PointsChange,
     UnverifiedOperationWarning,
 )
 from bonifiq_async._model.operation import Operation, RepeatClass
@@ -206,3 +207,47 @@ def test_what_is_given_by_name_is_what_is_sent() -> None:
         assert set(fields.__annotations__) == {each.name for each in attrs.fields(kind)}
         needed = {each.name for each in attrs.fields(kind) if each.default is attrs.NOTHING}
         assert fields.__required_keys__ == needed
+
+
+async def test_the_public_client_signs_in_by_its_token_alone(
+    raw_server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the environment, too; the token is shown nowhere, and nothing is changed with it."""
+    provider = Provider(PUBLIC["public.points"][1])
+    monkeypatch.setenv("BONIFIQ_BASE_URL", await raw_server(provider.talk))
+    monkeypatch.setenv("BONIFIQ_PUBLIC_API_TOKEN", "canary-7319")
+    async with BonifiQPublicClient.from_env() as client:
+        await client.points("ana")
+        with pytest.raises(ConfigurationError, match="changes nothing"):
+            await client.outcome_of(PointsChange.add("ana", 1, reason="r", reference="1"))
+        assert "canary" not in repr(client.__dict__)
+    assert "x-bq-apitoken: canary-7319" in provider.heads[0].lower()
+    assert "authorization" not in provider.heads[0].lower()
+    monkeypatch.delenv("BONIFIQ_PUBLIC_API_TOKEN")
+    with pytest.raises(ConfigurationError, match="BONIFIQ_PUBLIC_API_TOKEN"):
+        BonifiQPublicClient.from_env()
+    with pytest.raises(ConfigurationError, match="blank"):
+        BonifiQPublicClient(" ")
+
+
+@QUIET
+async def test_a_list_is_read_as_far_as_it_is_asked_for(raw_server: Serve) -> None:
+    """One page at a time, and no page beyond the last item that is taken."""
+    asked: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, _ = await read_request(reader)
+        number = int(dict(parse_qsl(urlsplit(head.split(b" ")[1].decode()).query))["PageNumber"])
+        asked.append(number)
+        items = [{"Title": f"{number}-{each}"} for each in range(3)]
+        page = {"Items": items, "TotalItemCount": 9, "PageNumber": number, "HasNextPage": number < 3}
+        writer.write(http(body_of(page)))
+
+    url = await raw_server(talk)
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=url) as client:
+        found = client.customers.history("ana", page_size=3)
+        assert [(await anext(found)).title for _ in range(4)] == ["1-0", "1-1", "1-2", "2-0"]
+        assert asked == [1, 2]
+        await found.aclose()
+        assert [line.title async for line in client.customers.history("ana", page_size=3)][-1] == "3-2"
+    assert asked == [1, 2, 1, 2, 3]

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from all_calls import SAMPLES, enveloped
@@ -400,3 +401,38 @@ def test_an_error_has_no_shape_of_its_own() -> None:
         for status in (400, 404):
             assert read(READER, operation, evidence(failed, status)).verdict is REFUSED
     assert read_sealed(READER, point_of_sale.CHALLENGE, evidence(b"none", 404)).verdict is REFUSED
+
+
+# --- the page ---
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "answers.md").read_text("utf-8")
+
+
+def table(name: str) -> list[list[str]]:
+    """Return the cells of a table of the page."""
+    text = PAGE.partition(f"<!-- answers: {name} -->")[2].partition("<!-- end -->")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.strip().splitlines()[2:]]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_the_page_has_what_a_refresh_says() -> None:
+    words = {(True, False): "kept", (False, True): "removed", (False, False): "neither"}
+    for code, *cells in table("refresh"):
+        for removed, said in zip((None, False, True), cells, strict=True):
+            reading = refreshed(None if "none" in code else code, removed)
+            if reading.verdict is ACCEPTED:
+                assert said == words[reading.result.kept, reading.result.removed]
+            else:
+                assert (said == "not said") is (removed is None) and said in ("not said", "a contradiction")
+
+
+def test_the_page_has_what_a_cancellation_says() -> None:
+    says = {"true": [True], "left out": [None], "false": [False], "false, or left out": [False, None]}
+    for details, cancel, *cells in table("cancellation"):
+        for done in says[cancel]:
+            result = {"Status": 3, **({} if done is None else {"isCanceled": done})}
+            result |= {"RefundErrorDetails": DETAILS} if details == "there" else {}
+            for operation, said in zip((orders.CANCEL, orders.CANCEL_PARTIALLY), cells, strict=True):
+                verdict = cancelled(operation, result).verdict
+                expected = ACCEPTED if said.startswith("a success") else UNREADABLE
+                assert verdict is (REFUSED if said == "a failure" else expected), (details, cancel, said)
