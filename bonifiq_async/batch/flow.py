@@ -71,9 +71,9 @@ class Pacer:
         """Return the seconds until the next request may leave."""
         return self._next - now if self._next > now else 0.0
 
-    def took(self, now: float, pace: float) -> None:
-        """Note that a request leaves now, while the provider takes `pace` in a second."""
-        since = self._next if now - self._next <= self.SLACK else now
+    def took(self, now: float, pace: float, *, even: bool = False) -> None:
+        """Note that a request leaves now, while the provider takes `pace` in a second, evenly or not."""
+        since = self._next if not even and now - self._next <= self.SLACK else now
         self._next = since + 1 / (pace if pace < self._own else self._own)
 
     def follows(self, pace: float) -> bool:

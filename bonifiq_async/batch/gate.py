@@ -5,7 +5,6 @@ outage lets one probe through at growing intervals until the provider is back or
 """
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -14,16 +13,14 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.errors import NotAppliedError, RetryAfterTooLong
 from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
-from bonifiq_async._policy.budget import EARLIEST, Hold
+from bonifiq_async._policy.budget import EARLIEST
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
-from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
-from bonifiq_async.batch.flow import FlowControl, FlowState, Pacer
+from bonifiq_async.batch.admission import Admission
+from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.outage import A_WHILE, OutageState, cause_of
 
-FIRST_COME = 10 * EARLIEST
-"""Seconds after a hold for the change that was asked to wait to come back: repeats go before first tries."""
 LOOK = 1.0
 """Seconds after which a sleeper looks again whether anything has changed."""
 
@@ -52,12 +49,7 @@ class Gate:
     def __init__(self, flow: FlowControl, runtime: Runtime) -> None:
         self._flow = flow
         self._runtime = runtime
-        self._adaptation = AdaptiveLimit.of(flow.initial, flow.max_in_flight)
-        self._pacer = Pacer(flow.max_rate)
-        self._active = 0
-        self._resting: list[float] = []
-        self._full = self._paced = False
-        self._held = Hold()
+        self._admission = Admission.of(flow)
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._waker: asyncio.Task[None] | None = None
@@ -75,10 +67,10 @@ class Gate:
         now, outage = self._runtime.monotonic(), self._outage
         fails = outage.lasts(now)
         return FlowState(
-            in_flight=self._active,
-            limit=int(self._adaptation.limit.value),
-            rate=self._pacer.rate(self._adaptation.pace.value),
-            held=self._held.remaining(now),
+            in_flight=self._admission.active,
+            limit=self._admission.limit,
+            rate=self._admission.rate,
+            held=self._admission.held.remaining(now),
             paused=fails if self._paused else None,
             failing=fails if fails >= A_WHILE else None,
             waiting=len(self.due) + sum(not waiter.done() for waiter, _ in self._repeats),
@@ -86,8 +78,8 @@ class Gate:
             status=None if outage.since is None else outage.cause.status,
             alike=outage.since is not None and outage.alike,
             next_try=None
-            if self._active
-            else outage.next_try(now, self._held.remaining(now), self.due.values()),
+            if self._admission.active
+            else outage.next_try(now, self._admission.held.remaining(now), self.due.values()),
         )
 
     def now(self) -> float:
@@ -129,7 +121,7 @@ class Gate:
         now = self._runtime.monotonic()
         fails = self._outage.lasts(now)
         if self._stopped:
-            in_vain = min(fails, now - self._held.until) >= A_WHILE
+            in_vain = min(fails, now - self._admission.held.until) >= A_WHILE
             return StopReason.STOPPED if self._paused or in_vain or not passage.sent else None
         return StopReason.OUTAGE if self._is_over(now) else None
 
@@ -171,7 +163,7 @@ class Gate:
 
     def leave(self, passage: "Passage") -> None:
         """Give a place back."""
-        self._active -= 1
+        self._admission.left()
         if self._prober is passage:
             self._prober = None
         self._let_in()
@@ -194,10 +186,7 @@ class Gate:
     def saw(self, sample: Sample, passage: "Passage") -> None:
         """Take in how an attempt of `passage` ended."""
         now = self._runtime.monotonic()
-        if sample.verdict not in GOOD and (rest := self._adaptation.rest(sample)) > 0:
-            heapq.heappush(self._resting, now + rest)
-        self._adaptation.saw(sample, now, full=self._full, paced=self._paced)
-        self._full = self._paced = False
+        self._admission.saw(sample, now)
         self.repeats += passage.failed
         passage.told, passage.alone = sample.asked is not None, sample.alone
         if sample.verdict not in GOOD or (sample.nowhere and self._awaits_first):
@@ -208,9 +197,9 @@ class Gate:
             self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
-        elif self._outage.succeeded(now, self._active):
+        elif self._outage.succeeded(now, self._admission.active):
             self._prober = None
-            self._adaptation.restart(now)
+            self._admission.adaptation.restart(now)
         self._let_in()
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
@@ -234,7 +223,7 @@ class Gate:
 
     def hold(self, asked: float) -> None:
         """Let no request go for so many seconds; give up when that is more than the run waits."""
-        self._held.extend(self._runtime.monotonic(), asked, asked + FIRST_COME)
+        self._admission.hold(self._runtime.monotonic(), asked)
         if asked > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}", asked)
 
@@ -261,15 +250,9 @@ class Gate:
 
     def _admit(self, passage: "Passage", now: float) -> None:
         passage.held = True
-        self._active += 1
-        self._outage.sent(self._active)
+        self._admission.took(now)
+        self._outage.sent(self._admission.active)
         self._prober = passage if self._paused else None
-        self._pacer.took(now, self._pace(now))
-
-    def _pace(self, now: float) -> float:
-        """Return the requests a second that the provider takes now; after a hold not all leave at once."""
-        pace, spread = self._adaptation.pace.value, self._held.spread()
-        return min(pace, self._adaptation.limit.value / spread) if now < self._held.until + spread else pace
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
@@ -279,18 +262,9 @@ class Gate:
         if probe_at is not None:
             if self._prober is not None:
                 return None
-            return max(0.0, probe_at - now, self._held.remaining(now), self._pacer.wait(now))
-        if self._held.until > now:
-            return self._held.until - now
-        while self._resting and self._resting[0] <= now:
-            heapq.heappop(self._resting)
-        if self._active + len(self._resting) >= int(self._adaptation.limit.value):
-            self._full = True
-            return self._resting[0] - now if self._resting else None
-        wait = self._pacer.wait(now)
-        if wait > 0 and self._pacer.follows(self._adaptation.pace.value):
-            self._paced = True
-        return wait
+            admission = self._admission
+            return max(0.0, probe_at - now, admission.held.remaining(now), admission.pacer.wait(now))
+        return self._admission.wait(now)
 
     def _give_up(self, why: str, asked: float | None = None) -> None:
         """End the run: changes that wait are turned away, and none begins or is tried again."""

@@ -51,7 +51,7 @@ SMALL = {
     "batch": ["--sizes", "50"],
     "start": ["--runs", "1"],
     "delay": ["--changes", "50", "--in-flight", "2"],
-    "flow": ["--seconds", "4", "--only", "200/s, 429 beyond, no burst", "--fixed"],
+    "flow": ["--seconds", "4", "--only", "100/s, burst 0.1 s", "--fixed"],
     "faults": ["--runs", "1", "--changes", "40", "--shares", "0.3", "--outage", "0"],
 }
 

@@ -1,9 +1,9 @@
-"""Providers, and a run against them without tasks and sockets: what the gate does, in virtual time."""
+"""Runs against a provider without tasks and sockets: what the gate decides, in virtual time, with a seed."""
 
 import functools
 import heapq
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol, Self
@@ -12,84 +12,140 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.outcome import Verdict
-from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
-from bonifiq_async.batch.flow import Pacer
+from bonifiq_async._policy.budget import EARLIEST
+from bonifiq_async._policy.retry import JITTER
+from bonifiq_async._policy.wait_scope import Turn, WaitScope
+from bonifiq_async.batch.admission import Admission
+from bonifiq_async.batch.flow import FlowControl
+from bonifiq_async.batch.outage import OutageState
 
 Answer = tuple[int, float | None, float]
 """Status, Retry-After and seconds."""
-AT_ONCE = 0.001
+SENDS = 0.0001
+"""Seconds that a client is busy with a request."""
 
 
 class Model(Protocol):
-    """A provider with the `share` of its capacity."""
+    """A provider that has the `share` of its capacity."""
 
     def answer(self, now: float, at_once: int, share: float) -> Answer: ...
 
     def allows(self, share: float) -> float: ...
 
 
-@define
-class Bucket:
-    """Accepts `rate` a second, and saves up `burst` seconds of it; 429 beyond, with a Retry-After or not."""
-
-    rate: float
-    burst: float
-    asks: float | None = 1.0
-    full: bool = True
-    tokens: float = 0.0
-    last: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        self.tokens = self.rate * self.burst if self.full else 0.0
-
-    def answer(self, now: float, at_once: int, share: float) -> Answer:
-        rate = self.rate * share
-        self.tokens = min(rate * self.burst, self.tokens + (now - self.last) * rate)
-        self.last = now
-        if self.tokens < 1:
-            return 429, self.asks, AT_ONCE
-        self.tokens -= 1
-        return 200, None, 0.02
-
-    def allows(self, share: float) -> float:
-        return self.rate * share
-
-
-@define
-class Seats:
-    """Accepts a number at once; 503 beyond."""
-
-    seats: int
-    takes: float = 0.05
-
-    def answer(self, now: float, at_once: int, share: float) -> Answer:
-        return (503, None, AT_ONCE) if at_once > self.seats * share else (200, None, self.takes)
-
-    def allows(self, share: float) -> float:
-        return self.seats * share / self.takes
-
-
-class Queue(Seats):
-    """Accepts any number at once, the slower the more there are."""
-
-    def answer(self, now: float, at_once: int, share: float) -> Answer:
-        return 200, None, self.takes * max(1.0, at_once / (self.seats * share))
-
-
 Noise = Callable[[float], Answer | None]
 """Given a number from 0 up to 1, the failure of a request that has nothing to do with load, if it is one."""
 
 
-def failing(status: int, share: float) -> Noise:
-    """Return a rule that fails this share of requests with `status`."""
-    return lambda chance: (status, None, 0.02) if chance < share else None
+@define(eq=False)
+class Change:
+    """One change on its way."""
+
+    name: str
+    attempts: int = 0
+
+
+@define(eq=False, slots=False)
+class Run:
+    """One batch: its admission, its changes that wait to be repeated, and what it counted."""
+
+    provider: "Simulation"
+    admission: Admission
+    changes: int
+    began: float = 0.0
+    outage: OutageState = field(factory=lambda: OutageState(0.0))
+    scope: WaitScope = field(factory=WaitScope)
+    repeats: deque[Change] = field(factory=deque)
+    prober: Change | None = None
+    resting: int = 0
+    number: int = 0
+    wakes: float = -1.0
+    busy: float = -1.0
+    latest: float = -1.0
+    taken: Counter[int] = field(factory=Counter)
+    broken: int = 0
+
+    def let_in(self) -> None:
+        """Send what may leave now, and look again when only time is missing."""
+        now = self.provider.now
+        while self.admission.active + self.resting < self.changes:
+            wait = self._wait(now)
+            if wait is None:
+                return
+            if wait > 0:
+                if not now < self.wakes <= now + wait:
+                    self.wakes = now + wait
+                    self.provider.push(wait + self.provider.lateness(), self.let_in)
+                return
+            change = self.repeats.popleft() if self.repeats else self._fresh()
+            self.prober = change if self.outage.probe_at is not None else None
+            self.broken += self.admission.held.remaining(now) > 0
+            first, self.latest = self.latest <= self.admission.held.until, now
+            self.admission.took(now)
+            self.outage.sent(self.admission.active)
+            self.provider.carry(self, change, first and bool(self.scope.told))
+
+    def ended(self, change: Change, left: float, first: bool, status: int, asked: float | None) -> None:
+        """Take in an answer."""
+        now, alone = self.provider.now, False
+        change.attempts += 1
+        asks = asked is not None and status != 200
+        if asks:
+            alone = self.scope.tell(change.name, now, first=first)
+            if not alone:
+                self.admission.hold(now, asked or 0.0)
+        elif status == 200 and self.scope.told:
+            self.scope.passed(change.name, left)
+        verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
+        verdict = Verdict.THROTTLED if status == 429 or asks else verdict
+        sample = Sample(verdict, status, now - left, None if alone else asked, alone=alone)
+        self.admission.saw(sample, now)
+        if status != 200:
+            probe = change is self.prober
+            self.outage.failed(change, now, probe=probe, elapsed=now - left)
+            self.resting += 1
+            self.provider.push(self._back_off(change, asked), functools.partial(self._again, change))
+        elif self.outage.succeeded(now, self.admission.active):
+            self.admission.adaptation.restart(now)
+        if change is self.prober:
+            self.prober = None
+        self.admission.left()
+        self.let_in()
+
+    def _wait(self, now: float) -> float | None:
+        probe_at = self.outage.probe_at
+        if probe_at is None:
+            return self.admission.wait(now)
+        if self.prober is not None:
+            return None
+        return max(0.0, probe_at - now, self.admission.held.remaining(now), self.admission.pacer.wait(now))
+
+    def _fresh(self) -> Change:
+        self.number += 1
+        return Change(f"{self.number}")
+
+    def _back_off(self, change: Change, asked: float | None) -> float:
+        chance = self.provider.chance
+        wait = chance.random() * min(15.0, 0.25 * 2 ** (change.attempts - 1))
+        if asked is None:
+            return wait
+        turn = self.scope.turn(change.name) if asked >= 1.0 else Turn.ANY
+        by = chance.random() if turn is Turn.ANY else float(turn is Turn.LAST)
+        return max(wait, asked * (1 + by * JITTER)) + EARLIEST
+
+    def _again(self, change: Change) -> None:
+        self.resting -= 1
+        self.repeats.append(change)
+        self.let_in()
 
 
 @define(slots=False)
 class Simulation:
-    """A run with changes without end. `steps` says since when there is which share of capacity.
+    """Runs with changes without end. `steps` says since when there is which share of capacity.
 
-    `taken` and `away` are counts by second, `limits` what the limit was each tenth of a second.
+    `most` changes are in flight in each of `runs`, which begin within a second of each other. `transit` are
+    the seconds to and fro, more or less; `late` is by how much timers are late. `taken` and `away` are counts
+    by second, `limits` what the limit of the first run was each tenth of a second.
     """
 
     model: Model
@@ -98,103 +154,94 @@ class Simulation:
     most: int = 256
     max_rate: float | None = None
     transit: float = 0.0
+    late: float = 0.0
     seed: int = 1
+    runs: int = 1
     taken: Counter[int] = field(factory=Counter)
     away: Counter[int] = field(factory=Counter)
     limits: list[float] = field(factory=list)
-    _now: float = 0.0
-    _in_flight: int = 0
+    paces: list[float] = field(factory=list)
+    now: float = 0.0
     _at_once: int = 0
-    _held: float = -1.0
-    _wakes: float = -1.0
-    _full: bool = False
-    _paced: bool = False
-    _resting: list[float] = field(factory=list)
     _events: list[tuple[float, int, Callable[[], None]]] = field(factory=list)
     _count: Iterator[int] = field(factory=count)
 
     def __attrs_post_init__(self) -> None:
-        self._adaptation, self._pacer = AdaptiveLimit.of(8, self.most), Pacer(self.max_rate)
-        self._chance = random.Random(self.seed)
+        self.chance = random.Random(self.seed)
+        flow = FlowControl(self.most, max_rate=self.max_rate)
+        self.batches = [Run(self, Admission.of(flow), self.most) for _ in range(self.runs)]
 
     def run(self, seconds: float) -> Self:
-        """Simulate some seconds."""
-        self._let_in()
+        """Simulate so many seconds."""
+        for number, batch in enumerate(self.batches):
+            self.push(self.chance.random() if number else 0.0, batch.let_in)
+        first = self.batches[0].admission.adaptation
         while self._events and self._events[0][0] < seconds:
-            self._now, _, happens = heapq.heappop(self._events)
+            self.now, _, happens = heapq.heappop(self._events)
             happens()
-            self._let_in()
-            while len(self.limits) < self._now * 10:
-                self.limits.append(self._adaptation.limit.value)
+            while len(self.limits) < self.now * 10:
+                self.limits.append(first.limit.value)
+                self.paces.append(first.pace.value)
         return self
 
+    @property
+    def broken(self) -> int:
+        """How many requests left inside a hold."""
+        return sum(batch.broken for batch in self.batches)
+
     def used(self, since: int, until: int) -> float:
-        """Return the accepted requests of those seconds, as a share of the provider's capacity."""
+        """Return what was taken in those seconds, as a share of what the provider would have taken."""
         seconds = range(since, until)
-        allowed = sum(self.model.allows(self._share(second)) for second in seconds)
+        allowed = sum(self.model.allows(self.share(second)) for second in seconds)
         return sum(self.taken[second] for second in seconds) / allowed
 
     def turned_away(self, since: int, until: int) -> float:
-        """Return the refused requests of those seconds, as a share of all requests."""
+        """Return what was turned away in those seconds, as a share of all requests."""
         seconds = range(since, until)
         away = sum(self.away[second] for second in seconds)
         return away / max(1, away + sum(self.taken[second] for second in seconds))
 
-    def _share(self, now: float) -> float:
+    def share(self, now: float) -> float:
+        """Return the share of its capacity that the provider has."""
         return next(share for since, share in reversed(self.steps) if now >= since)
 
-    def _end(self, sample: Sample) -> None:
-        rest = self._adaptation.rest(sample)
-        if rest > 0:
-            heapq.heappush(self._resting, self._now + rest)
-        self._adaptation.saw(sample, self._now, full=self._full, paced=self._paced)
-        self._full = self._paced = False
-        if sample.asked is not None:
-            self._held = max(self._held, self._now + sample.asked)
-        self._in_flight -= 1
+    def lateness(self) -> float:
+        """Return by how many seconds a timer is late, seldom by much."""
+        spike = 5.0 if self.late and self.chance.random() < 0.003 else 1.0
+        return self.late * spike * self.chance.random() if self.late else 0.0
 
-    def _let_in(self) -> None:
-        while (wait := self._wait()) == 0:
-            self._in_flight += 1
-            self._pacer.took(self._now, self._adaptation.pace.value)
-            self._push(self._travels(), functools.partial(self._arrive, self._now))
-        if wait is not None and not self._now < self._wakes <= self._now + wait:
-            self._wakes = self._now + wait
-            self._push(wait, lambda: None)
+    def push(self, wait: float, happens: Callable[[], None]) -> None:
+        """Have something happen in so many seconds."""
+        heapq.heappush(self._events, (self.now + wait, next(self._count), happens))
+
+    def carry(self, batch: Run, change: Change, first: bool) -> None:
+        """Carry a request to the provider."""
+        batch.busy = left = max(batch.busy + SENDS, self.now)
+        travels = left - self.now + self._travels()
+        self.push(travels, functools.partial(self._arrive, batch, change, left, first))
 
     def _travels(self) -> float:
-        return self.transit * (0.5 + self._chance.random())
+        return self.transit * (0.5 + self.chance.random())
 
-    def _arrive(self, left: float) -> None:
+    def _arrive(self, batch: Run, change: Change, left: float, first: bool) -> None:
         self._at_once += 1
-        answer = self.noise(self._chance.random())
+        answer = self.noise(self.chance.random())
         if answer is None:
-            answer = self.model.answer(self._now, self._at_once, self._share(self._now))
+            own = getattr(self.model, "own", None)  # a limit of the customer, by its name
+            answer = own(change.name) if own is not None else None
+        if answer is None:
+            answer = self.model.answer(self.now, self._at_once, self.share(self.now))
         status, asked, seconds = answer
-        (self.taken if status == 200 else self.away)[int(self._now)] += 1
-        self._push(
-            seconds * (0.8 + 0.4 * self._chance.random()), functools.partial(self._leave, left, status, asked)
-        )
+        if status == 200:
+            self.taken[int(self.now)] += 1
+            batch.taken[int(self.now)] += 1
+        else:
+            self.away[int(self.now)] += 1
+        takes = seconds * (0.8 + 0.4 * self.chance.random())
+        self.push(takes, functools.partial(self._leave, batch, change, left, first, status, asked))
 
-    def _leave(self, left: float, status: int, asked: float | None) -> None:
+    def _leave(
+        self, batch: Run, change: Change, left: float, first: bool, status: int, asked: float | None
+    ) -> None:
         self._at_once -= 1
-        travels = self._travels()
-        verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
-        verdict = Verdict.THROTTLED if status == 429 else verdict
-        sample = Sample(verdict, status, self._now + travels - left, asked)
-        self._push(travels, functools.partial(self._end, sample))
-
-    def _wait(self) -> float | None:
-        if self._held > self._now:
-            return self._held - self._now
-        while self._resting and self._resting[0] <= self._now:
-            heapq.heappop(self._resting)
-        if self._in_flight + len(self._resting) >= int(self._adaptation.limit.value):
-            self._full = True
-            return self._resting[0] - self._now if self._resting else None
-        wait = self._pacer.wait(self._now)
-        self._paced = self._paced or (wait > 0 and self._pacer.follows(self._adaptation.pace.value))
-        return wait
-
-    def _push(self, wait: float, happens: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (self._now + wait, next(self._count), happens))
+        self.push(self._travels(), functools.partial(batch.ended, change, left, first, status, asked))

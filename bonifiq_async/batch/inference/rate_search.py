@@ -1,0 +1,209 @@
+"""The pace: what follows from each refusal, and when it is worth looking for more.
+
+A look for more costs what a failed one costs: the wait that is asked for, in which nothing is sent, less what
+the provider saves up meanwhile. See docs/explanation/adaptive-limit.md.
+"""
+
+from attrs import define, evolve, field
+
+from bonifiq_async.batch.inference.cause import RefusalCause
+from bonifiq_async.batch.inference.ceiling import Ceiling
+from bonifiq_async.batch.inference.kind import FITS, FoundLimit, LimitKind, Stretch, fitted
+from bonifiq_async.batch.inference.trace import Trace
+
+SPENT, REFUSED = 0.03, 0.01
+"""Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away."""
+SOONEST = 1.5
+"""Seconds between two looks at the least."""
+FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
+"""Share of the time between looks for the first one; factor by which it grows when a look fails; and the
+share after the limit fell, and after it rose."""
+ROUGH, SOONER = 1.2, 0.25
+"""How many times the rate the most possible one is where it is known roughly; the share of the time then."""
+BELOW, EVEN_BELOW, FIRST_EVEN = 0.97, 0.96, 0.9
+"""Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp."""
+BURST = 1.0
+"""Seconds for which a provider is taken to save up, until it is known better."""
+RAMP, LEAP = 1.6, 0.15
+"""How many times as long a pace takes to double as a limit in flight, since an overshoot costs a wait; and
+the seconds of doubling that one answer can add."""
+FEW = 2
+"""Requests taken after a wait up to which a rate without burst has fallen to less than half."""
+REMEMBERED = 6
+"""Stretches between refusals that a limit is fitted to."""
+TRIAL, TOO_MANY = 12, 0.05
+"""Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
+what is sent. Each trial needs twice as many as the one before."""
+PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
+"""Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
+least, where nothing was taken after the last wait: each such pause is twice the one before."""
+
+
+@define
+class Refusals:
+    """What was refused at about the same time: first `received` of one that was `sent`, with this `status`.
+
+    `holds` says that nothing is sent now. `good` and `refused` count the answers to what left between `since`
+    and `until`.
+    """
+
+    received: float
+    sent: float
+    status: int | None
+    holds: bool
+    since: float
+    until: float = float("inf")
+    many: int = 1
+    good: int = 0
+    refused: int = 0
+
+    def counts(self, left: float) -> bool:
+        """Say whether what left then counts."""
+        return self.since < left <= self.until
+
+
+@define
+class RateSearch:
+    """Sets the `pace`, in requests a second. `found` is the limit as far as it is known, since `since`.
+
+    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through.
+    """
+
+    pace: Ceiling = field(factory=lambda: Ceiling(float("inf"), 0.5, float("inf")))
+    cause: RefusalCause = field(factory=RefusalCause)
+    found: FoundLimit | None = None
+    since: float = 0.0
+    trace: Trace = field(factory=Trace)
+    shut: int = 0
+    _stretches: list[Stretch] = field(factory=list)
+    _began: float = float("inf")
+    _at_began: int = 0
+    _patience: float = FIRST
+    _rough: bool = True
+    _trying: bool = False
+    _trial: int = TRIAL
+    _refused: int = 0
+    _taken: int = 0
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the pace is kept evenly: a moment that was missed is not made up for."""
+        return self.pace.value < float("inf") and (self.found is None or self.found.kind is LimitKind.EVEN)
+
+    def took(self, left: float) -> None:
+        """Take in that a request was taken that left at `left`."""
+        self.trace.note(left)
+        self.shut = 0
+
+    def rise(self, turns: float) -> None:
+        """Rise by what so many seconds in use allow."""
+        self.pace.rise(min(turns / RAMP, LEAP) if self.pace.wall is None else turns)
+
+    def pause(self, asked: float) -> float:
+        """Return the seconds for which nothing is sent after a refusal, beyond what it asks for."""
+        if self.shut:
+            return float(min(LONGEST_PAUSE, max(LEAST_PAUSE, asked) * 2**self.shut))
+        return 0.0 if asked or self._trying or self.cause.is_chance else PAUSE
+
+    def opened(self, left: float) -> None:
+        """Take in that a request of the first stretch left at `left`."""
+        if not self._at_began and left < self._began:
+            self._began = left
+
+    def go_on(self, refusals: Refusals, now: float) -> None:
+        """Draw the conclusion from what was refused, when requests may leave again."""
+        taken, began = self.trace.total - self._at_began, min(self._began, refusals.sent)
+        self._began, self._at_began = now, self.trace.total
+        self.cause.beside(refusals.good, refusals.refused)
+        unpaced = self.pace.value == float("inf")
+        self._trying = False
+        if unpaced:
+            self.cause.stretch(taken)
+            if self.cause.is_likely_chance:
+                self._stretches.clear()
+                return
+        elif self._tries(taken):
+            return
+        elif taken == 0 and self._stretches:
+            self.shut += 1  # the wait goes on
+            last = self._stretches[-1]
+            self._stretches[-1] = evolve(last, held=now - last.refused)
+            return
+        counts = self.trace.counts(began, refusals.sent)
+        stretch = Stretch(counts, taken, began, refusals.sent, now - refusals.sent, self.pace.value)
+        if unpaced:
+            self._stretches = [stretch]
+            self.pace.fall(max(taken / (BURST + stretch.seconds), 1 / stretch.held), None)
+        else:
+            self._follow(stretch, refusals.many, now)
+
+    def _tries(self, taken: int) -> bool:
+        """Begin a trial, and say so, where lower paces have not helped against refusals."""
+        self._refused, self._taken = self._refused + 1, self._taken + taken
+        share = self._refused / (self._refused + self._taken)
+        if self.shut or self._refused < self._trial or share < TOO_MANY:
+            return False
+        self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
+        self.cause.try_anew(share)
+        self._free()
+        return True
+
+    def _free(self) -> None:
+        """Set no pace."""
+        self._forget()
+        self.pace.value, self.pace.wall = float("inf"), None
+
+    def _follow(self, stretch: Stretch, refused: int, now: float) -> None:
+        """Set the pace to what explains the refusals, `refused` of which were the last."""
+        pace, before = self.pace, self.found
+        self._weigh(stretch)
+        if self.cause.is_chance:
+            self._free()
+            return
+        stretches = [*self._stretches[1 - REMEMBERED :], stretch]
+        found = fitted(stretches, before) if len(stretches) > 1 else None
+        while found is not None and found.misfit > FITS:
+            stretches = stretches[1:]
+            found = fitted(stretches, before) if len(stretches) > 1 else None
+        halved = (
+            before is not None
+            and before.kind is LimitKind.EVEN
+            and stretch.taken <= FEW
+            and pace.wall is not None
+        )
+        if found is None or halved:
+            self._patience = RISEN if pace.beyond else SOON
+            self._forget()
+            self._stretches = [stretch]
+            pace.fall(pace.value / 2 if halved else stretch.rate, None)
+            return
+        if before is None or before.kind is not found.kind:
+            self.since = now
+        self._stretches, self.found = stretches, found
+        self._keep_below(found, stretch.held, refused)
+
+    def _keep_below(self, found: FoundLimit, held: float, refused: int) -> None:
+        """Set the pace just below the limit, and look for more when that is worth its cost."""
+        pace, rate = self.pace, max(found.rate, self.pace.lowest)
+        share = BELOW
+        if found.kind is LimitKind.EVEN:
+            share = FIRST_EVEN if pace.wall is None else EVEN_BELOW
+        if pace.wall is not None:
+            self._patience = min(1.0, self._patience * PATIENCE)
+        self._rough = found.most > ROUGH * rate
+        lost = max(0.0, held - found.burst / rate)
+        look = self._patience * max(SOONEST, lost / SPENT, refused / (REFUSED * rate))
+        pace.fall(rate * share, rate, look * SOONER if self._rough else look)
+
+    def _weigh(self, stretch: Stretch) -> None:
+        """Take in what the last refusal says of its cause."""
+        if self.pace.beyond:
+            self.cause.beyond()
+        elif self.pace.wall is not None and not self._rough:
+            taken = [each.taken for each in self._stretches]
+            self.cause.below(stretch.taken, taken[-1], len(taken) / (sum(taken) + len(taken)))
+
+    def _forget(self) -> None:
+        """Begin anew, as if no limit were known."""
+        self.found, self._rough = None, True
+        self._stretches.clear()

@@ -1,0 +1,95 @@
+"""All kinds of limits in virtual time, with seeds: how much is used, and how much is turned away."""
+
+import pytest
+from limits import Kind, all_kinds
+
+KINDS = {each.name: each for each in all_kinds()}
+
+SHORT: dict[str, tuple[float, float]] = {
+    "10/s, burst 0.2 s, asks 1 s": (0.82, 0.02),
+    "30/s, burst 0.1 s, asks 1 s": (0.87, 0.02),
+    "250/s, burst 0.0 s, asks 1 s": (0.67, 0.03),
+    "500/s, burst 0.0 s, asks 1 s": (0.53, 0.03),
+    "10/s, burst 0.2 s, asks 2 s": (0.74, 0.02),
+    "10 each second, asks 2 s": (0.88, 0.02),
+    "30/s, burst 0.1 s, asks 2 s": (0.84, 0.02),
+    "30/s, burst 0.2 s, asks 2 s": (0.86, 0.02),
+    "30 each second, asks 2 s": (0.87, 0.02),
+    "100/s, burst 0.0 s, asks 2 s": (0.71, 0.03),
+    "250/s, burst 0.0 s, asks 2 s": (0.65, 0.03),
+    "250/s, burst 0.1 s, asks 2 s": (0.88, 0.02),
+    "250/s, burst 0.2 s, asks 2 s": (0.86, 0.02),
+    "250/s, burst 1.0 s, asks 2 s": (0.86, 0.02),
+    "500/s, burst 0.0 s, asks 2 s": (0.52, 0.03),
+    "500/s, burst 0.2 s, asks 2 s": (0.87, 0.02),
+    "10/s, burst 0.2 s, asks 0.2 s": (0.87, 0.02),
+    "250/s, burst 0.0 s, asks 0.2 s": (0.69, 0.03),
+    "500/s, burst 0.0 s, asks 0.2 s": (0.49, 0.03),
+    "250/s, burst 0.0 s, asks none": (0.69, 0.03),
+    "500/s, burst 0.0 s, asks none": (0.51, 0.03),
+    "60/s, burst 0.0 s, by three each 20 s, asks 1.0": (0.59, 0.03),
+    "60/s, burst 0.0 s, by three each 20 s, asks None": (0.75, 0.03),
+    "60/s, burst 0.2 s, by three each 20 s, asks 1.0": (0.64, 0.03),
+    "240/s, burst 0.0 s, by three each 20 s, asks 1.0": (0.48, 0.03),
+    "240/s, burst 0.0 s, by three each 20 s, asks None": (0.61, 0.03),
+    "240/s, burst 0.2 s, by three each 20 s, asks 1.0": (0.80, 0.03),
+    "2% 429 by chance, at once, asks 1.0": (0.63, 1),
+    "5% 429 by chance, asks None": (0.67, 1),
+    "5% 503 by chance, asks None": (0.67, 1),
+    "5% 429 by chance, at once, asks None": (0.64, 1),
+    "20% 429 by chance, asks None": (0.20, 1),
+    "two runs, 100/s, burst 0.2 s": (0.79, 0.03),
+    "two runs, 100 each second": (0.78, 0.03),
+}
+"""What does not reach its goal yet, and what it reaches: the share that is used, and that is turned away."""
+
+QUICK = (
+    "10/s, burst 1.0 s, asks 1 s",
+    "100/s, burst 0.2 s, asks 1 s",
+    "100/s, burst 0.0 s, asks 1 s",
+    "100 each second, asks 1 s",
+    "100/s, burst 0.1 s, asks none",
+    "600 each minute, asks 1.0",
+    "60/s, burst 1.0 s, by three each 20 s, asks 1.0",
+    "2% 429 by chance, asks 1.0",
+    "2% 503 by chance, asks 1.0",
+)
+"""One of each kind."""
+
+
+def reached(kind: Kind) -> tuple[float, float]:
+    """Return what is used and turned away; no request leaves inside a hold."""
+    simulation = kind.simulation(1)
+    until = kind.seconds + kind.since
+    assert simulation.broken == 0
+    return simulation.used(kind.since, until), simulation.turned_away(kind.since, until)
+
+
+def assert_reached(kind: Kind) -> None:
+    """Assert that it reaches its goal, or what is known of it."""
+    used, away = reached(kind)
+    least, most = SHORT.get(kind.name, (kind.used, kind.away))
+    assert used >= least, f"{kind.name}: {used:.3f}"
+    assert away <= most, f"{kind.name}: {away:.4f}"
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_limit_is_found(name: str) -> None:
+    """One of each kind."""
+    assert_reached(KINDS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(6))
+def test_every_kind_of_limit_is_found(part: int) -> None:
+    """A sixth of the table, in each part."""
+    for name in [*KINDS][part::6]:
+        assert_reached(KINDS[name])
+
+
+def test_what_falls_short_is_named_and_does() -> None:
+    """A goal that is reached needs no defence."""
+    assert SHORT.keys() <= KINDS.keys()
+    assert [
+        name for name, (used, away) in SHORT.items() if used >= KINDS[name].used and away <= KINDS[name].away
+    ] == []
