@@ -277,6 +277,41 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+ERROR_NAMES = (
+    "Campaign_InvalidDateRange",
+    "Campaign_Conflict",
+    "Reward_PointsShouldBePositive",
+    "Reward_ValueShouldBePositive",
+    "Reward_ValueShouldBe100PercentMax",
+    "Reward_ValueShouldBe999ValueMax",
+    "Reward_PointsShouldBe9999ValueMax",
+    "General_FieldCannotBeNullOrBlank",
+    "General_FieldCannotBeDefault",
+    "General_BiggerThanZero",
+    "Genaral_LengthLimitExceeded",
+    "Order_OrderCompletedNeddCompletedDate",
+    "Order_OrderCompletedDateMustBeAfterPlacementDate",
+    "Order_CompletedOrderCannotBeCancelled",
+    "Order_CancelledOrderRequiresCancellationDate",
+    "Order_OrderCancellationDateBeforePlacementDate",
+    "Points_PointsCannotBeZero",
+    "FileUpload_NoFileReceived",
+    "FileUpload_MoreThanOneFileReceived",
+    "Objective_AmountOfPointsCannotBeLessThanOne",
+    "Objective_DiscountValueCannotBeLessThanOne",
+    "Objective_OrderMinimumValueCannotBeLessThanZero",
+    "Objective_DaysToWaitToGrantPointsCannotBeLessThanZero",
+)
+"""The names of `ErrorCode`, from 0 on (table ApiResponseErrorDescription), spelled as the page does.
+
+The page that was seen is cut after them: higher numbers exist, and have no name here.
+"""
+
+
 def named(said: ErrorAnswer, codes: Mapping[str, str]) -> ErrorAnswer:
-    """Return the same with the name that the page gives its code, where it has none."""
-    return said if said.code_name else evolve(said, code_name=codes.get(said.code or ""))
+    """Return the same with the name that the pages give its code or number, where it has none."""
+    if said.code_name:
+        return said
+    number = said.error_code
+    of_table = ERROR_NAMES[number] if number is not None and 0 <= number < len(ERROR_NAMES) else None
+    return evolve(said, code_name=codes.get(said.code or "", of_table))

@@ -352,6 +352,24 @@ def test_a_yes_may_be_a_boolean_or_an_object() -> None:
     assert (status.verdict, status.result.done) == (ACCEPTED, False)
 
 
+@one_test
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (16, "Points_PointsCannotBeZero"),
+        (0, "Campaign_InvalidDateRange"),
+        (23, None),
+        (-1, None),
+        (None, None),
+    ],
+)
+def test_an_error_is_named_by_its_number(number: int | None, name: str | None) -> None:
+    """Where it has no name of its own, and as far as the table was seen."""
+    answer = enveloped(None, HasError=True, Severity=2, ErrorMessage="no", ErrorCode=number)
+    said = READER.read(customers.GET, evidence(answer)).said
+    assert said is not None and (said.code_name, said.error_code) == (name, number)
+
+
 def test_names_of_what_is_not_found() -> None:
     """Both spellings are a customer; a tier is none."""
     for name, refusal in (("Customer_NotFound", Refusal.CUSTOMER), ("Tier_NotFound", Refusal.OTHER)):
@@ -412,6 +430,7 @@ def table(name: str) -> list[list[str]]:
     """Return the cells of a table of the page."""
     text = PAGE.partition(f"<!-- answers: {name} -->")[2].partition("<!-- end -->")[0]
     rows = [line.strip("| ").split(" | ") for line in text.strip().splitlines()[2:]]
+    assert len(rows) > 3
     return [[cell.strip() for cell in row] for row in rows]
 
 

@@ -27,6 +27,7 @@ from bonifiq_async.bonifiq import payloads as bonifiq_payloads
 from bonifiq_async.bonifiq import schemas
 from bonifiq_async.bonifiq.answers import Envelope
 from bonifiq_async.bonifiq.client import BasicCredentials
+from bonifiq_async.bonifiq.envelope import ERROR_NAMES
 from bonifiq_async.bonifiq.payloads import (
     CashbackChangeRequest,
     CheckoutRemovalRequest,
@@ -537,3 +538,9 @@ def test_a_movement_of_another_name_is_in_the_history() -> None:
     with Raba7niSandbox() as server:
         server.books.move("gift", None, 10, 1, Decimal(100))
         assert status(server, "GET", f"{CASHBACK}/history?card_id=10&member_id=1") == 200
+
+
+def test_errors_have_the_names_of_the_table() -> None:
+    """In its order, as far as the page was seen."""
+    schemas = cast("dict[str, Schema]", CONTRACTS["bonifiq"]["components"]["schemas"])
+    assert list(ERROR_NAMES) == schemas["ApiResponseErrorDescription"]["x-enumNames"]
