@@ -340,6 +340,7 @@ class BonifiQFiles(FileAdapter):
             duplicates=cast("Duplicates", duplicates or "error-400"),
             faults=faults,
             credentials=SANDBOX_CREDENTIALS,
+            public_token=SANDBOX_CREDENTIALS.token,
             port=port,
         )
 

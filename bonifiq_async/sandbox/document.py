@@ -4,12 +4,19 @@ Nothing here is the client's, so that a fault in how the client reads, checks or
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal, Inexact
+from functools import reduce
 from typing import TypeGuard
 
 MONEY = Context(prec=100, traps=[Inexact])
 """The sandboxes' own arithmetic: exact, or it raises."""
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of amounts."""
+    return reduce(MONEY.add, amounts, Decimal(0))
+
 
 _LARGEST = 2**96 - 1
 _DECIMALS = 28

@@ -1,4 +1,4 @@
-"""Every operation that the sandbox serves, called by the client: what one writes, the other reads."""
+"""Every operation, called by the client against the sandbox: what one writes, the other reads."""
 
 from collections.abc import Awaitable
 from decimal import Decimal
@@ -10,15 +10,15 @@ from conftest import client_for
 
 from bonifiq_async import BonifiQPublicClient, Outcome, RefusedError
 from bonifiq_async.bonifiq.operations.table import OPERATIONS, documented
-from bonifiq_async.bonifiq.sandbox.books import Books
-from bonifiq_async.bonifiq.sandbox.provider import Provider
 from bonifiq_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
-SERVED = Provider(Books(), Sandbox().credentials).routes()
-NAMES = [documented(each).called for each in OPERATIONS if (each.method, each.path) in SERVED]
-REFUSED = {"pos.cancel_redeem", "pos.cancel_redeem_by_key", "rewards.get"}
-"""Of a redeem that no call has made."""
+NAMES = [documented(each).called for each in OPERATIONS]
+REFUSED = {
+    *("pos.cancel_redeem", "pos.cancel_redeem_by_key", "rewards.get"),
+    "reward_configurations.redeem_product_discount",
+}
+"""Of a redeem that no call has made, and of a reward that is for no product."""
 
 
 async def answered(name: str, sandbox: Sandbox) -> object:
@@ -38,6 +38,8 @@ async def test_the_client_reads_what_the_sandbox_writes(name: str) -> None:
     """As the class of its result; a list may have no item."""
     customers = {"ana": Decimal(500), "ana@b.example": Decimal(500)}
     with Sandbox(customers=customers) as sandbox:
+        sandbox.books.apply_points("ana", 500, "gift")
+        sandbox.books.affiliates["ana@b.example"] = True
         try:
             result = await answered(name, sandbox)
         except RefusedError:
@@ -49,7 +51,3 @@ async def test_the_client_reads_what_the_sandbox_writes(name: str) -> None:
     found = result[0] if isinstance(result, tuple) else result
     assert type(found).__name__ == (PUBLIC[name][2] if name in PUBLIC else SAMPLES[name].result)
     assert name not in REFUSED
-
-
-def test_the_sandbox_serves_most() -> None:
-    assert len(NAMES) > 25

@@ -145,6 +145,8 @@ def test_a_history_comes_page_by_page(talk: Talk) -> None:
     assert [[line["Points"] for line in page["Items"]] for page in pages] == [[1, 2, 3], [4, 5, 6], [7], []]
     assert [page["HasNextPage"] for page in pages] == [True, True, False, False]
     assert {page["TotalItemCount"] for page in pages} == {7}
+    whole = talk.result("POST", f"{CUSTOMER}/history?PageSize=7")
+    assert (len(whole["Items"]), whole["HasNextPage"]) == (7, False)
     for query in ("PageSize=51", "PageSize=0", "PageNumber=x", "PageNumber=-1", "pagesize=3"):
         talk.refusal("POST", f"{CUSTOMER}/history?{query}")
 

@@ -270,3 +270,21 @@ def test_no_repr_has_a_pin(server: Sandbox, talk: Talk) -> None:
     pin = talk.result("POST", f"{PIN}/challenge", {})["Code"]
     assert pin not in repr(server.books.challenges.last(ANA))
     assert pin not in server.report()
+
+
+MOST = 2**96 - 1
+"""The largest amount of the contract's decimal: 29 digits, one more than Python keeps by itself."""
+
+
+def test_no_digit_of_the_largest_amount_is_lost(sandbox: Callable[..., Sandbox]) -> None:
+    server = sandbox(customers={ANA: MOST})
+    talk = bonifiq(server)
+    talk.result("POST", REDEEM, {**CART, "CashbackValue": MOST})
+    assert server.books.balance(ANA) == 0
+    line = {"OriginalId": "a", "ProductPrice": MOST}
+    talk.result("POST", "/v1/pvt/Order", order(OrderTotal=MOST, Products=[line]))
+    assert talk.result("GET", f"{CUSTOMER}/pendingpoints")["TotalPendingPoints"] == 2**31 - 1
+    parts = [{"OriginalId": "a", "ValueToRefund": MOST}]
+    body = {"ValueToRefund": MOST, "CancelKey": "k", "Products": parts}
+    assert talk.result("POST", "/v1/pvt/Order/o1/partialcancel", body)["isCanceled"] is True
+    assert server.books.orders["o1"].left == 0

@@ -87,7 +87,8 @@ class Talk:
 
 def bonifiq(sandbox: Sandbox) -> Talk:
     signed = f"{sandbox.credentials.token}:{sandbox.credentials.key}".encode()
-    return Talk("bonifiq", sandbox, {"Authorization": f"Basic {base64.b64encode(signed).decode()}"})
+    basic = f"Basic {base64.b64encode(signed).decode()}"
+    return Talk("bonifiq", sandbox, {"Authorization": basic, "X-BQ-ApiToken": sandbox.public_token})
 
 
 def raba7ni(sandbox: Raba7niSandbox) -> Talk:

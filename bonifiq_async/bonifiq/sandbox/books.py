@@ -128,6 +128,8 @@ class Books(KeyedBooks[Effected]):
         self.redeems = Redeems()
         self.challenges = Challenges()
         self.affiliates: dict[str, bool] = {}
+        for name in self._customers:
+            self.profiles.of(name)
 
     def knows(self, customer_id: str) -> bool:
         """Say whether the customer exists (or would be made now)."""
@@ -147,6 +149,7 @@ class Books(KeyedBooks[Effected]):
         customer_reason: str | None = None,
     ) -> Effected:
         """Move money, and write it down."""
+        self.profiles.of(customer_id)
         return self.record(
             key, lambda number: Effected(customer_id, value, key, reason, customer_reason, number)
         )
@@ -161,6 +164,7 @@ class Books(KeyedBooks[Effected]):
         customer_reason: str | None = None,
     ) -> PointsEffected:
         """Move points, and write it down."""
+        self.profiles.of(customer_id)
         return self.points.record(
             key,
             lambda number: PointsEffected(customer_id, Decimal(points), key, reason, customer_reason, number),
@@ -178,11 +182,6 @@ class Books(KeyedBooks[Effected]):
         """Make a customer known, and return the profile."""
         self._balances.setdefault(customer_id, Decimal(0))
         return self.profiles.of(customer_id)
-
-    def known(self) -> tuple[str, ...]:
-        """Return every customer that has a balance or a profile."""
-        names = (*self.balances(), *self.points.balances(), *(each.original_id for each in self.profiles))
-        return tuple(dict.fromkeys(names))
 
     def put_checkout(self, customer_id: str, checkout_id: str, amount: Decimal) -> None:
         """Open a checkout that has `amount` of the customer's cashback applied."""

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async.bonifiq.payloads import CustomerPointsToExpire, PendingOrder, PointDetailItem
-from bonifiq_async.sandbox.document import MONEY, decimal
+from bonifiq_async.sandbox.document import MONEY, decimal, total
 from bonifiq_async.sandbox.report import exact, several
 
 CENTS = 100
@@ -118,7 +118,7 @@ def pending_points(orders: Iterable[PendingOrder], *, cashback_active: bool) -> 
     cashback = [line["PendingCashback"] for line in lines]
     return {
         "TotalPendingPoints": sum(cast("list[int]", points)),
-        "TotalPendingCashback": sum(cast("list[Decimal]", cashback), Decimal(0)) if cashback_active else None,
+        "TotalPendingCashback": total(cast("list[Decimal]", cashback)) if cashback_active else None,
         "PendingOrders": lines,
     }
 

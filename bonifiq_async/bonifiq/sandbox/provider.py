@@ -12,10 +12,12 @@ from attrs import define, field
 from bonifiq_async.bonifiq.client import BasicCredentials
 from bonifiq_async.bonifiq.sandbox.books import Books, Effected
 from bonifiq_async.bonifiq.sandbox.endpoints.balances import BalanceEndpoints
+from bonifiq_async.bonifiq.sandbox.endpoints.catalogue import CatalogueEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.checkout import CheckoutEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.customers import CustomerEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.orders import OrderEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.point_of_sale import SaleEndpoints
+from bonifiq_async.bonifiq.sandbox.endpoints.reports import ReportEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.rewards import RewardEndpoints
 from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
 from bonifiq_async.bonifiq.sandbox.envelopes import Envelopes
@@ -29,11 +31,13 @@ from bonifiq_async.sandbox.protocol import Reply, Request, RequestIdentity, Rout
 _KEYS = ("ChangeKey", "OriginalKey", "CancelKey")
 _FAMILIES = (
     BalanceEndpoints,
+    CatalogueEndpoints,
     CheckoutEndpoints,
     CustomerEndpoints,
     OrderEndpoints,
-    SaleEndpoints,
+    ReportEndpoints,
     RewardEndpoints,
+    SaleEndpoints,
 )
 
 

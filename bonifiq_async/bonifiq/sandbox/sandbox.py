@@ -44,6 +44,7 @@ class Sandbox(KeyedSandbox[Effected]):
         old_envelope: bool = False,
         pin_required: bool = False,
         credentials: BasicCredentials | None = None,
+        public_token: str | None = None,
         port: int = 0,
     ) -> None:
         for name, value in (("duplicates", duplicates), ("reused_key", reused_key or duplicates)):
@@ -54,7 +55,7 @@ class Sandbox(KeyedSandbox[Effected]):
         self.books: Books = Books(customers)
         self.webhooks = Webhooks(self.books)
         self.credentials = credentials or BasicCredentials("sandbox", secrets.token_hex(8))
-        self.public_token = secrets.token_hex(8)
+        self.public_token = public_token or secrets.token_hex(8)
         faults = FaultScript() if faults is None else faults
         provider = Provider(
             self.books,

@@ -50,10 +50,10 @@ class CustomerEndpoints:
     def upsert(self, request: Request) -> Reply:
         """Make a customer, or change what is known of one, by OriginalId."""
         asked = body_of(request, CUSTOMER)
-        asked.text("OriginalId")
-        before = set(self.store.books.known())
+        profiles = self.store.books.profiles
+        before = profiles.find(profiles.named(asked.text("OriginalId")))
         profile = profile_from(self.store, asked)
-        operation = "updated" if profile.original_id in before else "created"
+        operation = "created" if before is None else "updated"
         return self.store.answers.done({**shown_customer(self.store, profile), "Operation": operation})
 
     def set_birthday(self, request: Request) -> Reply:

@@ -2,11 +2,10 @@
 
 from decimal import Decimal
 
-from bonifiq_async.bonifiq.sandbox.customers import CENTS, thirty_two_bits
+from bonifiq_async.bonifiq.sandbox.customers import thirty_two_bits
 from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
 from bonifiq_async.bonifiq.sandbox.envelopes import without_nothing
 from bonifiq_async.bonifiq.sandbox.records.orders import CANCELLED, COMPLETED, Order
-from bonifiq_async.sandbox.document import MONEY
 
 
 def bonus(total: Decimal) -> int:
@@ -72,7 +71,7 @@ def _customer(store: Store, customer_id: str) -> dict[str, object]:
 
 def _bonus(store: Store, points: int) -> dict[str, object]:
     """Return what an order gives (schema EstimatedBonus)."""
-    cashback = MONEY.divide(Decimal(points), CENTS) if store.cashback_active else Decimal(0)
+    cashback = store.worth(points)
     return {
         "GenerateBonus": points > 0,
         "EstimatedPoints": points,

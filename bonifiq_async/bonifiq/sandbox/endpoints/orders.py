@@ -36,7 +36,7 @@ from bonifiq_async.bonifiq.sandbox.records.orders import (
     Order,
 )
 from bonifiq_async.bonifiq.sandbox.used_keys import Key
-from bonifiq_async.sandbox.document import MONEY
+from bonifiq_async.sandbox.document import MONEY, total
 from bonifiq_async.sandbox.protocol import Reply, Request, Route
 
 CANCEL_KEY = "CancelKey"
@@ -173,8 +173,8 @@ class OrderEndpoints:
         return self.store.books.orders.get(request.parameters["orderId"])
 
     def _read(self, asked: AskedMembers, original_id: str, origin: int) -> Order:
-        total, placed = asked.amount("OrderTotal"), asked.moment("OrderPlacementDate")
-        if total < 0:
+        value, placed = asked.amount("OrderTotal"), asked.moment("OrderPlacementDate")
+        if value < 0:
             raise RequestRefused(Said("OrderTotal is below zero", 9, "General_BiggerThanZero"))
         completed, cancelled = (
             asked.maybe_moment("OrderCompletedDate"),
@@ -200,7 +200,7 @@ class OrderEndpoints:
             original_id,
             "",
             placed,
-            total,
+            value,
             asked.maybe_moment("UpdatedDate") or self.store.now(),
             tuple(map(_line, asked.parts("Products"))),
             completed,
@@ -217,7 +217,7 @@ class OrderEndpoints:
         """Grant what an order gives now, or take back what it no longer gives."""
         profile = self.store.books.profiles.of(order.customer_id)
         due = bonus(order.left) if order.state == COMPLETED and (profile.takes_part or order.granted) else 0
-        self.store.grant(order.customer_id, due - order.granted, f"order {order.original_id}")
+        self.store.grant(order, due - order.granted)
         order.granted = due
 
     def _end(self, order: Order, *, with_redeem: bool) -> None:
@@ -238,13 +238,13 @@ class OrderEndpoints:
         amounts: dict[str, Decimal] = {}
         for name, much in parts:
             amounts[name] = MONEY.add(amounts.get(name, Decimal(0)), much)
-        total = sum(amounts.values(), Decimal(0))
-        if parts and total != value:
-            expected = {"Field": "Products", "ExpectedValue": value, "ActualValue": total}
+        together = total(amounts.values())
+        if parts and together != value:
+            expected = {"Field": "Products", "ExpectedValue": value, "ActualValue": together}
             self._refuse(order, "ProductsDoNotAddUp", "The products do not come to ValueToRefund", expected)
         for name, much in amounts.items():
             prices = [line.price for line in order.lines if line.original_id == name]
-            left = MONEY.subtract(sum(prices, Decimal(0)), order.refunded_lines.get(name, Decimal(0)))
+            left = MONEY.subtract(total(prices), order.refunded_lines.get(name, Decimal(0)))
             if not 0 < much <= left:
                 of_product = {"ProductOriginalId": name, "ExpectedValue": left, "ActualValue": much}
                 self._refuse(order, "ProductAboveOrder", "The product has no such value left", of_product)

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 
 from attrs import frozen
@@ -13,6 +12,7 @@ from bonifiq_async.bonifiq.sandbox.endpoints.redeeming import (
     NO_REWARD,
     Taking,
     amount_of,
+    coupon_of,
     give_back,
     pairs_of,
     participant,
@@ -38,7 +38,7 @@ from bonifiq_async.bonifiq.sandbox.judge import BLANK, Said
 from bonifiq_async.bonifiq.sandbox.records.challenges import Challenge
 from bonifiq_async.bonifiq.sandbox.records.profiles import CustomerProfile
 from bonifiq_async.bonifiq.sandbox.records.program import PERCENT, PRODUCT, REWARDS, TIERS, Reward
-from bonifiq_async.bonifiq.sandbox.records.redeems import Coupon, MadeRedeem
+from bonifiq_async.bonifiq.sandbox.records.redeems import MadeRedeem
 from bonifiq_async.bonifiq.sandbox.used_keys import Key
 from bonifiq_async.sandbox.document import MONEY
 from bonifiq_async.sandbox.protocol import Reply, Request, Route
@@ -58,7 +58,6 @@ from bonifiq_async.sandbox.protocol import Reply, Request, Route
 """Why a reward cannot be used (CannotUseReason)."""
 _NO_PIN = Said("The customer's PIN was not validated", name="CustomerNotValidated")
 _USED = Said("The reward was used by an order, which is to be cancelled", name="Reward_UsedByOrder")
-_VALID = timedelta(days=30)
 
 
 @frozen
@@ -265,9 +264,3 @@ class SaleEndpoints:
             "IsEnrolled": profile.takes_part,
             "CurrentTier": {"Name": tier.name, "Color": tier.color, "IconUrl": None},
         }
-
-
-def coupon_of(made: MadeRedeem) -> Coupon:
-    """Return the coupon of a redeem."""
-    kind = REWARDS[made.reward].kind
-    return Coupon(made.external_code, kind, made.worth or Decimal(0), made.moment, made.moment + _VALID)

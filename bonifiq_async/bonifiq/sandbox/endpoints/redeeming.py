@@ -1,5 +1,6 @@
 """What a redeem takes, in BRL or in points, and what goes back when it is cancelled."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from attrs import field, frozen
@@ -10,12 +11,14 @@ from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
 from bonifiq_async.bonifiq.sandbox.envelopes import without_nothing
 from bonifiq_async.bonifiq.sandbox.forms.asked import AskedMembers, RequestRefused
 from bonifiq_async.bonifiq.sandbox.judge import BLANK, Said
-from bonifiq_async.bonifiq.sandbox.records.redeems import MadeRedeem
+from bonifiq_async.bonifiq.sandbox.records.program import REWARDS
+from bonifiq_async.bonifiq.sandbox.records.redeems import Coupon, MadeRedeem
 from bonifiq_async.sandbox.document import MONEY
 
 NOT_ENOUGH = Said("The balance is not enough for this reward", name="NotEnoughPoints")
 NO_CASHBACK = Said("The balance has no such cashback", name="CashbackNotAvailable")
 NOT_ENROLLED = Said("The customer does not take part in the program", name="CustomerNotEnrolled")
+_VALID = timedelta(days=30)
 NO_REWARD = Said("The reward was not found", name="Reward_NotFound", status=404)
 
 
@@ -53,7 +56,7 @@ def redeem(store: Store, taking: Taking) -> MadeRedeem:
     else:
         if not 0 < taking.cash <= books.balance(customer_id):
             raise RequestRefused(NO_CASHBACK)
-        moved = books.apply(customer_id, -taking.cash, taking.key or "", reason=reason)
+        moved = books.apply(customer_id, MONEY.minus(taking.cash), taking.key or "", reason=reason)
     return books.redeems.add(
         MadeRedeem(
             number,
@@ -84,6 +87,12 @@ def give_back(store: Store, made: MadeRedeem) -> None:
         store.books.apply(made.customer_id, made.cash, "", reason=reason)
     if made.checkout is not None and made.order is None:
         store.books.clear_checkout(made.customer_id, made.checkout)
+
+
+def coupon_of(made: MadeRedeem) -> Coupon:
+    """Return the coupon of a redeem."""
+    kind = REWARDS[made.reward].kind
+    return Coupon(made.external_code, kind, made.worth or Decimal(0), made.moment, made.moment + _VALID)
 
 
 def shown_redeem(made: MadeRedeem) -> dict[str, object]:

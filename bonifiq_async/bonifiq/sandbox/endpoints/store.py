@@ -11,6 +11,7 @@ from bonifiq_async.bonifiq.sandbox.customers import CENTS, expiring, history_lin
 from bonifiq_async.bonifiq.sandbox.envelopes import Envelopes
 from bonifiq_async.bonifiq.sandbox.forms.asked import RequestRefused
 from bonifiq_async.bonifiq.sandbox.judge import REFUSALS
+from bonifiq_async.bonifiq.sandbox.records.orders import Order
 from bonifiq_async.bonifiq.sandbox.used_keys import UsedKeys
 from bonifiq_async.sandbox.document import MONEY, is_text
 
@@ -71,23 +72,30 @@ class Store:
 
     def name(self, customer_id: str) -> str:
         """Return the name of a customer, which is the id where there is no other."""
-        return (
-            self.books.customer(customer_id).name or self.books.profiles.of(customer_id).name or customer_id
-        )
+        profile = self.books.profiles.find(customer_id)
+        given = None if profile is None else profile.name
+        return self.books.customer(customer_id).name or given or customer_id
 
     def moved(self, customer_id: str) -> list[BookedMove]:
         """Return what moved a customer's cashback and points, oldest first."""
         moved = [*self.books.changes_of(customer_id), *self.books.points.changes_of(customer_id)]
         return sorted(moved, key=lambda each: each.moment)
 
-    def grant(self, customer_id: str, points: int, reason: str) -> None:
+    def grant(self, order: Order, points: int) -> None:
         """Give what so many points of an order are, or take it back where it is below zero.
 
         A store with cashback gives cashback for its orders, any other one points.
         """
         if not points:
             return
+        customer_id, reason = order.customer_id, f"order {order.original_id}"
+        moved: BookedMove
         if self.cashback_active:
-            self.books.apply(customer_id, MONEY.divide(Decimal(points), CENTS), "", reason=reason)
+            moved = self.books.apply(customer_id, self.worth(points), "", reason=reason)
         else:
-            self.books.apply_points(customer_id, points, "", reason=reason)
+            moved = self.books.apply_points(customer_id, points, "", reason=reason)
+        order.moves.append(moved.identity)
+
+    def worth(self, points: int) -> Decimal:
+        """Return what points are as cashback, 0 where cashback is off."""
+        return MONEY.divide(Decimal(points), CENTS) if self.cashback_active else Decimal(0)

@@ -27,7 +27,10 @@ class Line:
 
 @define
 class Order:
-    """An order. `granted` are the points that it stands for now; `redeem` is the redeem that it used."""
+    """An order. `granted` are the points that it stands for now; `redeem` is the redeem that it used.
+
+    `moves` are the ids of what its points moved in the books.
+    """
 
     number: int
     original_id: str
@@ -48,6 +51,7 @@ class Order:
     refunded: Decimal = Decimal(0)
     refunded_lines: dict[str, Decimal] = field(factory=dict)
     redeem: int | None = None
+    moves: list[int] = field(factory=list)
 
     @property
     def left(self) -> Decimal:

@@ -10,7 +10,10 @@ _FIRST_TIER = 1
 
 @define
 class CustomerProfile:
-    """What is known of a customer beside balances. `number` is the provider's own id."""
+    """What is known of a customer beside balances. `number` is the provider's own id.
+
+    `created` is when the provider first knew the customer.
+    """
 
     original_id: str
     number: int
@@ -34,7 +37,7 @@ class CustomerProfile:
 
 
 class Profiles:
-    """Profiles by the store's id; each is made when it is first asked for."""
+    """Profiles by the store's id, in the order in which they were made."""
 
     def __init__(self) -> None:
         self._known: dict[str, CustomerProfile] = {}
@@ -43,8 +46,12 @@ class Profiles:
     def __iter__(self) -> Iterator[CustomerProfile]:
         return iter(tuple(self._known.values()))
 
+    def find(self, customer_id: str) -> CustomerProfile | None:
+        """Return the profile of a customer, None where there is none."""
+        return self._known.get(customer_id)
+
     def of(self, customer_id: str) -> CustomerProfile:
-        """Return the profile of a customer."""
+        """Return the profile of a customer; one that has none gets one."""
         found = self._known.get(customer_id)
         if found is None:
             email = customer_id if "@" in customer_id else None

@@ -60,8 +60,8 @@ TIERS: Mapping[int, StoreTier] = {
         StoreTier(3, "Gold", "#ffd700", Decimal(2000), ("Free shipping", "A gift on birthdays")),
     )
 }
-OBJECTIVES = ("A purchase", "A birthday", "A review")
-"""Ways to earn points; their ids count from 1."""
+OBJECTIVES: Mapping[str, int] = {"A purchase": 1, "A birthday": 50, "A review": 20}
+"""Ways to earn points, and how many; their ids count from 1."""
 LOOK: Mapping[str, object] = {
     "Logo": None,
     "ProgramName": "Sandbox",
