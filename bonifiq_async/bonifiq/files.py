@@ -54,11 +54,17 @@ _USUAL = {
         *("cliente", "id_cliente", "id_do_cliente", "codigo_do_cliente", "customer", "email", "e_mail"),
         *("email_do_cliente", "e_mail_do_cliente", "cpf", "cnpj", "cpf_cnpj", "cpf_do_cliente", "documento"),
     ),
-    "value": ("valor", "valor_r", "valor_em_reais", "valor_do_cashback", "cashback", "amount"),
+    "value": (
+        *("valor", "valor_r", "valor_em_reais", "valor_do_cashback", "cashback", "amount"),
+        *("valor_do_credito", "valor_credito", "valor_do_bonus"),
+    ),
     "points": ("pontos", "quantidade_de_pontos", "qtd_pontos", "qtde_pontos", "total_de_pontos"),
     "kind": ("tipo", "tipo_de_mudanca", "tipo_de_lancamento"),
     "reason": ("motivo", "razao", "justificativa"),
-    "reference": ("referencia", "pedido", "numero_do_pedido", "id_do_pedido", "order"),
+    "reference": (
+        *("referencia", "pedido", "numero_do_pedido", "id_do_pedido", "order", "numero_pedido", "id_pedido"),
+        *("no_do_pedido", "n_do_pedido", "no_pedido", "n_pedido", "num_do_pedido", "codigo_do_pedido"),
+    ),
     "change_key": ("chave", "key"),
     "customer_reason": (
         "motivo_para_o_cliente",
@@ -207,7 +213,7 @@ class BonifiQFiles(FileAdapter):
     columns = Columns(
         names=("customer_id", "value", "reason", *_KEYS, "customer_reason", "points", "kind"),
         required=_REQUIRED,
-        either=(_AMOUNTS, _KEYS),
+        either=(_AMOUNTS, ("reference", "change_key")),
         keys=_KEYS,
         customers=("customer_id",),
         amounts=_AMOUNTS,

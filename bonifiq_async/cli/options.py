@@ -133,7 +133,12 @@ SheetName = Annotated[
 ]
 Maps = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="HEADER=COLUMN", help="Which column is what; may be given again."),
+    typer.Option(
+        "--map",
+        metavar="HEADER=COLUMN",
+        help="Which column is what: customer_id, value or points, reason, reference or change_key, "
+        "customer_reason, kind. Another provider's are named where one is wrong. May be given again.",
+    ),
 ]
 HeaderRow = Annotated[
     int | None,

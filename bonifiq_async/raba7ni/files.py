@@ -61,7 +61,7 @@ _USUAL = {
     "email": ("e_mail", "email_do_cliente", "e_mail_do_cliente"),
     "phone": ("telefone", "celular", "fone"),
     "amount": ("valor", "valor_da_compra"),
-    "reference": ("referencia", "pedido", "numero_do_pedido"),
+    "reference": ("referencia", "pedido", "numero_do_pedido", "no_do_pedido", "n_do_pedido"),
     "key": ("chave",),
     "member_name": ("nome", "nome_do_cliente"),
     "cashback_to_deduct": ("cashback_a_descontar",),

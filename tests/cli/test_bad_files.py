@@ -55,7 +55,7 @@ BAD_FILES = {
     "empty": (b"", "changes.csv is empty"),
     "header only": (b"customer_id,value,reason,change_key\n", "has no changes in it"),
     "no column": (b"customer_id,value,change_key\na,1,k\n", "line 1: the header lacks reason"),
-    "no key column": (b"customer_id,value,reason\na,1,r\n", "lacks change_key or reference"),
+    "no key column": (b"customer_id,value,reason\na,1,r\n", "lacks reference or change_key"),
     "column twice": (b"customer_id,value,value,reason,reference\na,1,1,r,o\n", "has value twice"),
     "two encodings": (
         "customer_id,value,reason,reference\nçé,1,r,o\n".encode() + "josé,1,r,o2\n".encode("latin-1"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from foreign_files import CASES, OFFICE, SAID, Case, number, row, text, xlsx
+from foreign_files import CASES, HEAD_3, OFFICE, SAID, TITLE_ROW, Case, number, row, text, xlsx
 from office_files import FOLDER
 from one_test import one_test
 
@@ -73,6 +73,25 @@ def test_a_text_that_fits_into_no_cell_is_refused(tmp_path: Path) -> None:
 def test_options_take_precedence(tmp_path):
     for name, (said, rows) in SAID.items():
         check(name, Case(OFFICE, rows, options=said), tmp_path)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("name", "said", "refused"),
+    [
+        ("folhas.xlsx", {"maps": ["Motivos=reason"]}, "sheet Campanha, line 1: no column is called Motivos"),
+        ("folhas.xlsx", {"header_row": 2}, "sheet Campanha, line 2 is not the header, and line 1 looks like"),
+        ("folhas.xlsx", {"maps": ["reason=Motivo"]}, "--map is the wrong way round"),
+        ("lacks.xlsx", {}, "sheet Plan1, line 1 is not the header, and line 3 looks like it"),
+        ("lacks.xlsx", {"header_row": 3}, "sheet Plan1, line 3: the header lacks value or points"),
+        ("duas.xlsx", {"maps": ["x=value"]}, "no sheet with the columns that are needed"),
+    ],
+)
+def test_the_error_names_the_sheet_and_what_it_lacks(tmp_path, name, said, refused):
+    (tmp_path / "lacks.xlsx").write_bytes(xlsx(head=TITLE_ROW + HEAD_3.replace("valor", "quanto")))
+    path = (tmp_path if name == "lacks.xlsx" else FOLDER) / name
+    with pytest.raises(ConfigurationError, match=re.escape(refused)):
+        read(path, said)
 
 
 @pytest.mark.slow

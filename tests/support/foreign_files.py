@@ -71,6 +71,9 @@ TITLE_ROW = '<row r="1"><c r="A1" t="inlineStr"><is><t>Campanha de verão</t></i
 HEAD_3 = HEAD.replace('1"', '3"') + "</row>"
 
 
+HIDDEN = {2, 3, 4, 6, 8, 10, 12, 14, 15}
+
+
 def row(line: int, amount: str, customer: str | None = None, reference: str | None = None) -> str:
     """Return a row of a sheet, as XML: `amount` is its second cell."""
     return (
@@ -261,7 +264,7 @@ TEXTS: Mapping[str, Case] = {
         options={"maps": ["Pedido=reference", "PEDIDO=change_key"]},
     ),
     "lacks.csv": Case(
-        _text("Cliente;Valor;Motivos", "a;1;r"), refused="lacks reason, change_key or reference"
+        _text("Cliente;Valor;Motivos", "a;1;r"), refused="lacks reason, reference or change_key"
     ),
     "doubled.csv": Case(_text("Cliente;Valor;Valor;Motivo;Pedido", "a;1;2;r;o"), refused="may both be value"),
     "no-sheet.csv": Case(_text(*ONE_BR), refused="has no sheets", options={"sheet": "1"}),
@@ -411,6 +414,18 @@ TEXTS: Mapping[str, Case] = {
         _text("Campanha", "Quem;Valor;Motivo;Pedido", "c3;7,00;r;o3"),
         refused="line 2 looks like it: say --header-row 2",
         options={"maps": ("Quem=customer_id",)},
+    ),
+    "title-said-lacks.csv": Case(
+        _text("Campanha", "Cliente;Quanto;Motivo;Pedido", "c3;7,00;r;o3"),
+        refused="line 2: the header lacks value or points; it has Cliente, Quanto, Motivo, Pedido",
+        options={"header_row": 2},
+    ),
+    "usual-names.csv": Case(
+        _text("E-mail do cliente;Valor do crédito;Motivo;Nº do pedido", "c2;7,00;r;o2"),
+        [(2, "c2", "7.00", "ADD-c2-7-o2")],
+    ),
+    "map-reversed.csv": Case(
+        _text(*ONE_BR), refused="write --map 'Motivo=reason'", options={"maps": ["reason=Motivo"]}
     ),
     "title-said.csv": Case(
         _text(*TITLE, *ONE_BR), [(5, "josé", "7.50", "ADD-josé-7.5-o1")], options={"header_row": 4}
@@ -584,7 +599,19 @@ SHEETS: Mapping[str, Case] = {
     "hidden-rows.xlsx": Case(
         xlsx(row(2, number(2, "7")).replace("<row ", '<row hidden="1" ')),
         _read("7"),
-        notes=["rows that are hidden, as by a filter, and are applied like the others: 1"],
+        notes=["1 hidden row (2), as by a filter, which is applied like the others"],
+    ),
+    "hidden-stretches.xlsx": Case(
+        xlsx(
+            *(
+                row(line, number(line, "7")).replace(
+                    "<row ", '<row hidden="1" ' if line in HIDDEN else "<row "
+                )
+                for line in range(2, 16)
+            )
+        ),
+        _read(*["7"] * 14),
+        notes=["9 hidden rows (2–4, 6, 8, 10, 12, …), as by a filter, which are applied like the others"],
     ),
     "entities.xlsx": Case(xlsx(row(2, number(2, "7")), prolog=BOMB), refused="it has a document type"),
     "cut.xlsx": Case(xlsx(row(2, number(2, "7")))[:-200], refused="it is damaged"),
@@ -630,7 +657,7 @@ SHEETS: Mapping[str, Case] = {
         _ods("7.5", row="table:visibility='filter'", column="table:visibility='collapse'"),
         _read("7.5"),
         notes=[
-            "rows that are hidden, as by a filter, and are applied like the others: 1",
+            "1 hidden row (2), as by a filter, which is applied like the others",
             "columns that are hidden, and are read like the others: A:B",
         ],
     ),

@@ -98,6 +98,7 @@ class Reader:
         for example in (ROOT / "docs").glob("*.xlsx"):
             shutil.copy(example, folder / "docs")
         monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.delenv(name, raising=False)
         self._sandbox([])

@@ -74,10 +74,6 @@ def header_of(cells: Sequence[str], columns: Columns, said: Mapping[str, str]) -
     found: dict[str, list[Column]] = {}
     claimed: set[int] = set()
     for header, name in said.items():
-        if name not in columns.names:
-            return phrase(
-                "--map says {name}, which is none of {names}", name=name, names=joined(columns.names)
-            )
         places = [place for place, each in enumerate(names) if folded(each) == folded(header)]
         if not places:
             have = printable(", ".join(filter(None, names)))
@@ -127,34 +123,53 @@ def _hinted(columns: Columns) -> Callable[[str], str]:
 def likely_header(
     rows: Iterable[tuple[int, Sequence[str]]], columns: Columns, said: Mapping[str, str]
 ) -> tuple[int, int | None]:
-    """Return how many columns the row has that is most likely the header, and its number.
+    """Return how many columns are known of the row that is most likely the header, and its number.
 
-    That is None for the first row, and where no row has two.
+    The number is None where no row has two. A name that is said of no column of a row, or that two may have,
+    does not keep that row from being the header: what is wrong with it is reported of it.
     """
-    first, best, found = None, 1, None
+    names = {folded(each): name for name, others in columns.usual.items() for each in (name, *others)}
+    names |= {folded(name): name for name in columns.names} | {folded(each): said[each] for each in said}
+    best, found = 1, None
     for line, cells in rows:
-        first = line if first is None else first
-        header = header_of(cells, columns, said)
-        known = len(header.columns) if isinstance(header, Header) else 0
+        known = len({names.get(folded(cell)) for cell in cells} - {None})
         if known > best:
             best, found = known, line
-    return best, None if found == first else found
+    return best, found
+
+
+def refuse_unknown(said: Mapping[str, str], columns: Columns) -> None:
+    """Refuse what is said to be a column that there is not. Raises `ConfigurationError`."""
+    for header, name in said.items():
+        if name in columns.names:
+            continue
+        problem = phrase(
+            "--map says {name}, which is none of {names}", name=printable(name), names=joined(columns.names)
+        )
+        if header in columns.names:
+            problem = phrase(
+                "--map is the wrong way round: write --map '{name}={header}'",
+                name=printable(name),
+                header=header,
+            )
+        raise ConfigurationError(phrase("{problem}. Nothing was sent.", problem=problem))
 
 
 def read_header(
     cells: Sequence[str],
     columns: Columns,
     said: Mapping[str, str],
-    where: str,
+    place: tuple[int, str],
     likely: Callable[[], int | None],
 ) -> Header:
-    """Return what the columns are. Raises `ConfigurationError`, which begins with `where`.
+    """Return what the columns are. Raises `ConfigurationError`, which begins with the `place`.
 
-    Where another row is `likely` the header, that says so.
+    That is the line, and where it stands in words. Where another one is `likely` the header, that is said.
     """
+    line, where = place
     header = header_of(cells, columns, said)
     lacks = missing(header, columns) if isinstance(header, Header) else []
-    if (isinstance(header, str) or lacks) and (row := likely()) is not None:
+    if (isinstance(header, str) or lacks) and (row := likely()) not in (None, line):
         raise ConfigurationError(
             phrase(
                 "{where} is not the header, and line {row} looks like it: say --header-row {row}. Nothing "

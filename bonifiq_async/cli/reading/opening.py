@@ -34,12 +34,11 @@ from bonifiq_async.cli.reading.dialect import (
     said_row,
 )
 from bonifiq_async.cli.reading.headers import (
-    LOOKED_AT,
     SAID,
     Header,
     header_of,
-    likely_header,
     read_header,
+    refuse_unknown,
 )
 from bonifiq_async.cli.reading.sheets.cells import NotRead
 from bonifiq_async.cli.reading.sheets.office_parts import opened_archive, sheet_kind
@@ -95,8 +94,10 @@ def opened(
         raise ConfigurationError(
             phrase("{file} is not a file that can be read. Nothing was sent.", file=file)
         )
+    form = form or FormOptions()
+    refuse_unknown(form.columns, adapter.columns)
     with contextlib.ExitStack() as stack:
-        opening = _copied(file, adapter, form or FormOptions(), ask, stack)
+        opening = _copied(file, adapter, form, ask, stack)
         try:
             source = _source(opening, kind, stack)
         except NotRead as error:
@@ -196,13 +197,13 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
                 line=undecodable_line(file.path),
             )
         )
-    names, where = _header_cells(file, text)
+    names, place = _header_cells(file, text)
     plain = text.encoding.value == "utf-8" and text.delimiter.value == "," and not text.skipped
     plain = plain and file.form.header_row is None
     header = header_of(names, columns, file.form.columns)
     plain = plain and isinstance(header, Header) and header.plain
     if not isinstance(header, Header) or not plain or not header.columns:
-        header = read_header(names, columns, file.form.columns, where, text.likely_row)
+        header = read_header(names, columns, file.form.columns, place, text.likely_row)
     customers = _customers(islice(text.rows(), 1, SAMPLE), header, columns)
     documents = not numbers_of_their_own(customers)
     notes = tuple(_not_needed(header))
@@ -235,8 +236,11 @@ def _of_text(file: _File, stack: contextlib.ExitStack) -> Source:
     return _finished(file, facts, evidence, table, documents)
 
 
-def _header_cells(file: _File, text: CsvText) -> tuple[Sequence[str], str]:
-    """Return the cells of the header, and where it stands. Raises `ConfigurationError` where it is none."""
+def _header_cells(file: _File, text: CsvText) -> tuple[Sequence[str], tuple[int, str]]:
+    """Return the cells of the header, its line, and where that stands.
+
+    Raises `ConfigurationError` where it is none.
+    """
     row = file.form.header_row
     first, last, names = next(text.rows(), (0, 0, []))
     if row is not None and (first != row or not names):
@@ -246,7 +250,7 @@ def _header_cells(file: _File, text: CsvText) -> tuple[Sequence[str], str]:
         raise ConfigurationError(blank_above(file.name, text.likely_row()) if blank else empty(file.name))
     if last > first:
         raise ConfigurationError(broken_header(file.name, first, last))
-    return names, joined((file.name, lines(first, first)))
+    return names, (first, joined((file.name, lines(first, first))))
 
 
 def _amounts_are_plain(file: _File, text: CsvText, header: Header) -> bool:
@@ -299,12 +303,9 @@ def _of_workbook(file: _File, kind: str, stack: contextlib.ExitStack) -> Source:
     where = joined((file.name, place, lines(line, line)))
 
     def likely() -> int | None:
-        looked_at = islice(book.rows(sheet.value), LOOKED_AT)
-        return likely_header(
-            [(line, choice.texts(cells)) for line, cells in looked_at], columns, form.columns
-        )[1]
+        return choice.likely_row(book, sheet.value, form, columns)[1]
 
-    header = read_header(choice.texts(first), columns, form.columns, where, likely)
+    header = read_header(choice.texts(first), columns, form.columns, (line, where), likely)
     numbered: Iterator[RawRow] = ((line, line, cells) for line, cells in rows)
     table, evidence = _tabulated(file, stack, header, numbered, grid=True)
     notes = (*choice.other_sheets(book, sheet), *book.notes, *_not_needed(header))

@@ -96,7 +96,12 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "The line of the header. Default: the first; none is guessed.": "A linha do cabeçalho. Padrão: a primeira; nenhuma é adivinhada.",
     "The sheet of a spreadsheet, by name or number.": "A planilha do arquivo, por nome ou número.",
-    "Which column is what; may be given again.": "Qual coluna é o quê; pode ser repetida.",
+    "Which column is what: customer_id, value or points, reason, reference or change_key, customer_reason, kind. "
+    "Another provider's are named where one is wrong. May be given again.": (
+        "Qual coluna é o quê: customer_id (cliente), value (valor) ou points (pontos), reason (motivo), reference "
+        "(pedido) ou change_key (chave), customer_reason, kind. As de outro provedor são ditas quando uma está "
+        "errada. Pode ser repetida."
+    ),
     "What --save-profile kept of these, where none is given.": (
         "O que --save-profile guardou destas opções, onde nenhuma é dada."
     ),

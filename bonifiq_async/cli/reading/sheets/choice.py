@@ -1,7 +1,7 @@
 """Which sheet of a spreadsheet is read, from which row on, and what a person should know of the others."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Protocol
 
 from bonifiq_async._model.errors import ConfigurationError
@@ -10,7 +10,7 @@ from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.amounts import text_of_number
 from bonifiq_async.cli.reading.dialect import Fact, FormOptions
-from bonifiq_async.cli.reading.headers import SAID, Header, header_of, missing
+from bonifiq_async.cli.reading.headers import LOOKED_AT, SAID, Header, header_of, likely_header, missing
 from bonifiq_async.cli.reading.sheets.cells import Bad, Cell, Sheet, SheetRow
 
 
@@ -48,9 +48,17 @@ def texts(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
+def likely_row(book: Workbook, sheet: str, form: FormOptions, columns: Columns) -> tuple[int, int | None]:
+    """Return what `likely_header` does of the rows of a sheet."""
+    looked_at = islice(book.rows(sheet), LOOKED_AT)
+    return likely_header([(line, texts(cells)) for line, cells in looked_at], columns, form.columns)
+
+
 def sheet_of(book: Workbook, file: str, form: FormOptions, columns: Columns) -> Fact:
     """Return the sheet to read: the one that was said, or the only one that may be meant.
 
+    Where none has the columns that are needed, it is the one that comes nearest, of which is reported what
+    it lacks.
     Raises `ConfigurationError`, which names the `file`.
     """
     names = [sheet.name for sheet in book.sheets]
@@ -82,16 +90,26 @@ def sheet_of(book: Workbook, file: str, form: FormOptions, columns: Columns) -> 
             fits.append(name)
     if len(fits) == 1:
         return Fact(fits[0], phrase("the only sheet with the columns that are needed"))
-    how_many = phrase("several sheets") if fits else phrase("no sheet")
+    nearest = _nearest({name: likely_row(book, name, form, columns)[0] for name in seen})
+    if not fits and nearest is not None:
+        return Fact(nearest, phrase("the nearest sheet"))
+    problem = phrase("{file} has no sheet with the columns that are needed", file=file)
+    if fits:
+        problem = phrase("{file} has several sheets with the columns that are needed", file=file)
     raise ConfigurationError(
         phrase(
-            "{file} has {sheets} with the columns that are needed. Say which sheet to read with --sheet: "
-            "{names}. Nothing was sent.",
-            file=file,
-            sheets=how_many,
+            "{problem}. Say which sheet to read with --sheet: {names}. Nothing was sent.",
+            problem=problem,
             names=listed,
         )
     )
+
+
+def _nearest(known: Mapping[str, int]) -> str | None:
+    """Return the sheet with the most columns that are known; None where two have as many, or none has two."""
+    most = max(known.values(), default=1)
+    best = [name for name, count in known.items() if count == most > 1]
+    return best[0] if len(best) == 1 else None
 
 
 def other_sheets(book: Workbook, sheet: Fact) -> Iterator[str]:

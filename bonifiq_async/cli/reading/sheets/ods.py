@@ -16,11 +16,11 @@ from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.reading.sheets.cells import (
     Bad,
     Cell,
+    HiddenRows,
     NotRead,
     Sheet,
     SheetRow,
     hidden_columns,
-    hidden_rows,
     letters,
 )
 from bonifiq_async.cli.reading.sheets.office_parts import nothing, open_part, parse_names
@@ -94,13 +94,13 @@ class _OdsReader:
     _cell: Mapping[str, str] | None = None
     _passed_by: int = 0
     _paragraphs: int = 0
-    _hidden: int = 0
+    _hidden: HiddenRows = field(factory=HiddenRows)
     _column: int = 1
     _columns: list[str] = field(factory=list)
 
     def notes(self) -> Sequence[str]:
         """Return what a person should know of the rows, once they are read."""
-        found = [hidden_rows(self._hidden)] if self._hidden else []
+        found = [self._hidden.said()] if self._hidden.count else []
         return found + ([hidden_columns(self._columns)] if self._columns else [])
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -159,7 +159,8 @@ class _OdsReader:
             if self._line + times - 1 > MOST_ROWS:
                 raise NotRead(phrase("a part of it is larger than any spreadsheet's"))
             self.rows.append((self._line, times, self._row))
-            self._hidden += times if self._told.get(f"{TABLE}visibility") in _HIDDEN else 0
+            if self._told.get(f"{TABLE}visibility") in _HIDDEN:
+                self._hidden.put(self._line, times)
         self._line += times
 
     def _put_column(self, attributes: Mapping[str, str]) -> None:

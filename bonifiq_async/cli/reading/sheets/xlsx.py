@@ -20,11 +20,11 @@ from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.sheets.cells import (
     Bad,
     Cell,
+    HiddenRows,
     NotRead,
     Sheet,
     SheetRow,
     hidden_columns,
-    hidden_rows,
     letters,
 )
 from bonifiq_async.cli.reading.sheets.office_parts import elements_of, open_part, parse_names
@@ -174,7 +174,7 @@ class _SheetReader:
     _formula: bool = False
     _phonetic: bool = False
     _hides: bool = False
-    _hidden: int = 0
+    _hidden: HiddenRows = field(factory=HiddenRows)
     _merged: list[str] = field(factory=list)
     _columns: list[str] = field(factory=list)
     _known: dict[str, str | None] = field(factory=dict)
@@ -186,8 +186,8 @@ class _SheetReader:
     def notes(self) -> list[str]:
         """Return what a person should know of the rows, once they are read."""
         found = list[str]()
-        if self._hidden:
-            found.append(hidden_rows(self._hidden))
+        if self._hidden.count:
+            found.append(self._hidden.said())
         if self._columns:
             found.append(hidden_columns(self._columns))
         if self._merged:
@@ -244,7 +244,8 @@ class _SheetReader:
     def _end_other(self, name: str) -> None:
         if name == "row":
             if self._row:
-                self._hidden += self._hides
+                if self._hides:
+                    self._hidden.put(self._line)
                 self.rows.append((self._line, self._row))
         elif name == "rPh":
             self._phonetic = False
