@@ -12,6 +12,8 @@ from bonifiq_async._policy.budget import EARLIEST, Hold
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 from bonifiq_async.batch.flow import FlowControl, Pacer
+from bonifiq_async.batch.inference.kind import LimitKind
+from bonifiq_async.batch.inference.said import SaidLimit
 
 FIRST_COME = 10 * EARLIEST
 """Seconds after a hold for the change that was asked to wait to come back: repeats go before first tries."""
@@ -25,6 +27,9 @@ class Admission:
     pacer: Pacer
     held: Hold = field(factory=Hold)
     active: int = 0
+    said: SaidLimit = field(factory=SaidLimit)
+    kind: LimitKind | None = None
+    since: float = 0.0
     _resting: list[float] = field(factory=list)
     _full: bool = False
     _paced: bool = False
@@ -57,6 +62,8 @@ class Admission:
         if self.active + len(self._resting) >= int(adaptation.limit.value):
             self._full = True
             return self._resting[0] - now if self._resting else None
+        if self.said.budget < 1.0 and (wait := self.said.wait(now)) > 0:
+            return wait
         wait = self.pacer.wait(now)
         if wait > 0 and self.pacer.follows(adaptation.search.pace.value):
             self._paced = True
@@ -65,6 +72,7 @@ class Admission:
     def took(self, now: float) -> None:
         """Note that a request leaves now; after a hold not all leave at once."""
         self.active += 1
+        self.said.took(now)
         adaptation, spread = self.adaptation, self.held.spread()
         pace = min(adaptation.search.pace.value, adaptation.caution)
         if now < self.held.until + spread and not adaptation.by_chance:
@@ -81,6 +89,15 @@ class Admission:
             heapq.heappush(self._resting, now + rest)
         self.adaptation.saw(sample, now, full=self._full, paced=self._paced)
         self._full = self._paced = False
+        if sample.allowances:
+            self.said.believe(sample.allowances, now - sample.elapsed, now)
+
+    def limit_kind(self, now: float) -> LimitKind | None:
+        """Return the kind of limit as far as it is known; `since` is when it was found."""
+        kind = LimitKind.SAID if self.said.is_known(now) else self.adaptation.search.kind
+        if kind is not self.kind:
+            self.kind, self.since = kind, now
+        return kind
 
     def hold(self, now: float, asked: float) -> None:
         """Let no request go for so many seconds."""

@@ -38,7 +38,8 @@ class FlowState:
     only probes go out; else None. `waiting` changes failed, and wait to be sent again. While nothing
     succeeds, `cause` says in words why the last try failed, and `status` is that of its answer, if there was
     one; `alike` says that all tries since the last success failed so. `next_try` are the seconds until the
-    next one, None where something is on its way.
+    next one, None where something is on its way. `kind` is the kind of limit that was found, in words, and
+    `known_for` the seconds since then.
     """
 
     in_flight: int
@@ -52,6 +53,8 @@ class FlowState:
     status: int | None = None
     alike: bool = False
     next_try: float | None = None
+    kind: str | None = None
+    known_for: float | None = None
 
 
 class Pacer:

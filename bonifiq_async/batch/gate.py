@@ -65,7 +65,7 @@ class Gate:
     def state(self) -> FlowState:
         """What is going on now."""
         now, outage = self._runtime.monotonic(), self._outage
-        fails = outage.lasts(now)
+        fails, kind = outage.lasts(now), self._admission.limit_kind(now)
         return FlowState(
             in_flight=self._admission.active,
             limit=self._admission.limit,
@@ -80,6 +80,8 @@ class Gate:
             next_try=None
             if self._admission.active
             else outage.next_try(now, self._admission.held.remaining(now), self.due.values()),
+            kind=None if kind is None else kind.value,
+            known_for=None if kind is None else now - self._admission.since,
         )
 
     def now(self) -> float:

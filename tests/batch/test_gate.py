@@ -15,6 +15,7 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._delivery.claim import LEASE_MARGIN
 from bonifiq_async._delivery.single_flight import POLL
 from bonifiq_async._model.outcome import Verdict
+from bonifiq_async._policy.rate_limit.allowance import Allowance
 from bonifiq_async.batch.gate import LOOK, Gate, Passage
 from bonifiq_async.ledger.protocol import Held, Intent, Ruling
 
@@ -234,6 +235,21 @@ async def test_a_task_that_times_out_leaves_nothing_behind() -> None:
 
 
 # The state of the gate
+
+
+@virtual
+async def test_the_state_has_the_kind_of_limit_and_since_when() -> None:
+    """As the provider says, with an answer."""
+    gate = gate_of(4)
+    passage = await begun(gate)
+    assert (gate.state.kind, gate.state.known_for) == (None, None)
+    passage.saw(Sample(Verdict.ACCEPTED, 200, 0.01, allowances=(Allowance(10, 3.0, 2.0),)))
+    passage.release()
+    assert gate.state.known_for == 0.0
+    await asyncio.sleep(7.0)
+    assert (gate.state.kind, gate.state.known_for) == ("what the provider says", pytest.approx(7.0))
+    await asyncio.sleep(60.0)
+    assert gate.state.kind is None
 
 
 @virtual

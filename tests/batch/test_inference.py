@@ -7,10 +7,13 @@ import pytest
 from limits import Bucket, Window
 from one_test import one_test
 
+from bonifiq_async._policy.rate_limit.allowance import Allowance
 from bonifiq_async.batch.inference.cause import CERTAIN, RefusalCause
 from bonifiq_async.batch.inference.ceiling import Ceiling
 from bonifiq_async.batch.inference.kind import FITS, LimitKind, Stretch, fitted
 from bonifiq_async.batch.inference.rate_search import LONGEST_PAUSE, PAUSE, SPENT, RateSearch, Refusals
+from bonifiq_async.batch.inference.said import LONGEST as LONGEST_SAID
+from bonifiq_async.batch.inference.said import SaidLimit
 from bonifiq_async.batch.inference.trace import COARSE, LONGEST, Trace
 
 
@@ -165,6 +168,33 @@ def test_a_ceiling_says_when_it_is_beyond() -> None:
     assert not ceiling.beyond
     ceiling.rise(2.5)
     assert ceiling.beyond
+
+
+# What the provider says
+
+
+def test_no_more_leave_than_are_left_by_the_answer_to_the_latest_request() -> None:
+    """What was sent since is taken off; an answer that is overtaken says nothing more."""
+    said = SaidLimit()
+    assert (said.wait(9.0), said.is_known(9.0)) == (0.0, False)
+    said.believe((Allowance(10, 7.0, 2.0, 5.0),), 9.9, 10.0)
+    for number in range(6):
+        said.took(10.0 + number / 100)
+    assert (said.wait(10.1), said.is_known(10.1)) == (0.0, True)
+    said.believe((Allowance(10, 5.0, 1.9, 5.0),), 10.015, 10.1)  # to the second of the six
+    assert said.budget == 1.0
+    said.believe((Allowance(10, 7.0, 1.9, 5.0),), 9.95, 10.11)
+    said.took(10.12)
+    assert said.wait(10.2) == pytest.approx(1.8)
+    assert said.wait(12.1) == 0.0
+    assert said.budget == 10
+
+
+def test_a_reset_far_ahead_is_not_waited_for() -> None:
+    """The number may be in another unit; a limit that says no state says nothing of what is left."""
+    said = SaidLimit()
+    said.believe((Allowance(10), Allowance(5, 0.0, 3_600_000.0)), 1.0, 1.0)
+    assert said.wait(1.0) == LONGEST_SAID
 
 
 # The trace

@@ -34,6 +34,10 @@ TEXTS = {
     "no rate": (FlowState(12, 64, None, 0.0, None), "12 of 64 in flight"),
     "a rate": (FlowState(12, 64, 1180.4, 0.0, None), "12 of 64 in flight, at most 1,180/s"),
     "a slow rate": (FlowState(1, 8, 0.5, 0.0, None), "1 of 8 in flight, at most 0.5/s"),
+    "a kind": (
+        FlowState(1, 8, 20.0, 0.0, None, kind="a rate with burst", known_for=75.0),
+        "1 of 8 in flight, at most 20/s, a rate with burst for 1 min 15 s",
+    ),
     "more than the limit, which has fallen": (
         FlowState(131, 130, None, 0.0, None),
         "131 in flight, which falls to 130",

@@ -48,6 +48,7 @@ ALGORITHMS = {
     "batch.inference.ceiling": "explanation/adaptive-limit.md",
     "batch.inference.kind": "explanation/adaptive-limit.md",
     "batch.inference.rate_search": "explanation/adaptive-limit.md",
+    "batch.inference.said": "explanation/adaptive-limit.md",
     "batch.inference.trace": "explanation/adaptive-limit.md",
     "_delivery.single_flight": "explanation/single-flight.md",
     "_delivery.claim": "explanation/single-flight.md",
@@ -222,7 +223,9 @@ def test_every_constant_is_in_the_table(page: str, module: str, body: str) -> No
 def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
     tuned = {"_policy.retry", "_policy.budget", "_policy.wait_scope", "batch.adaptive_limit"}
     tuned |= {"_delivery.single_flight", "_delivery.claim"}
-    tuned |= {f"batch.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "trace")}
+    tuned |= {
+        f"batch.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "said", "trace")
+    }
     tuned |= {"batch.failure_rate", "batch.flow", "batch.outage", "ledger.sqlite.owner"}
     assert tuned <= {module for _, module, _ in CONSTANTS}
 

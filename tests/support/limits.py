@@ -5,6 +5,8 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 from simulated import Answer, Model, Noise, Simulation
 
+from bonifiq_async._policy.rate_limit.allowance import Allowance
+
 AT_ONCE = 0.001
 """Seconds of a refusal."""
 
@@ -64,6 +66,25 @@ class Window:
 
     def allows(self, share: float) -> float:
         return self.many / self.seconds * share
+
+
+@define
+class SaidWindow(Window):
+    """A window that says with each answer how many are left, and until when."""
+
+    def says(self, now: float) -> Allowance:
+        at = (now + self.phase * self.seconds) / self.seconds
+        left = max(0.0, self.many - self.count)
+        return Allowance(self.many, left, (1 - at % 1) * self.seconds, self.seconds)
+
+
+@define
+class SaidBucket(Bucket):
+    """A bucket that says how many are left, and when it is full."""
+
+    def says(self, now: float) -> Allowance:
+        most, left = self.rate * self.burst, float(int(self.tokens))
+        return Allowance(most, left, max(0.01, (most - self.tokens) / self.rate), self.burst)
 
 
 @define
@@ -278,6 +299,11 @@ def others() -> list[Kind]:
             0.72,
             0.05,
         ),
+        Kind("100 each second, said, asks 1 s", lambda: SaidWindow(100), 0.95, 0.01),
+        Kind("10 each second, said, asks 1 s", lambda: SaidWindow(10), 0.9, 0.02),
+        Kind("500 each second, said, asks 2 s", lambda: SaidWindow(500, 1.0, 2.0), 0.93, 0.01),
+        Kind("3000 each minute, said", lambda: SaidWindow(3000, 60.0, phase=0.0), 0.95, 0.01, 180, since=0),
+        Kind("100/s, burst 1 s, said", lambda: SaidBucket(100, 1.0), 0.95, 0.01),
         Kind("100/s, and customers' own", lambda: OfCustomers(100, 1.0), 0.72, 0.03),
         Kind("100/s, burst 0.2 s, asks 0", lambda: Bucket(100, 0.2, 0.0), 0.72, 0.03),
         Kind("100/s, burst 1 s, asks 0", lambda: Bucket(100, 1.0, 0.0), 0.72, 0.03),

@@ -13,6 +13,7 @@ from attrs import define, field
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.budget import EARLIEST
+from bonifiq_async._policy.rate_limit.allowance import Allowance
 from bonifiq_async._policy.retry import JITTER
 from bonifiq_async._policy.wait_scope import Turn, WaitScope
 from bonifiq_async.batch.admission import Admission
@@ -21,6 +22,8 @@ from bonifiq_async.batch.outage import OutageState
 
 Answer = tuple[int, float | None, float]
 """Status, Retry-After and seconds."""
+Said = tuple[Allowance, ...]
+"""What the head of an answer says of limits."""
 SENDS = 0.0001
 """Seconds that a client is busy with a request."""
 
@@ -85,9 +88,9 @@ class Run:
             self.outage.sent(self.admission.active)
             self.provider.carry(self, change, first and bool(self.scope.told))
 
-    def ended(self, change: Change, left: float, first: bool, status: int, asked: float | None) -> None:
+    def ended(self, change: Change, left: float, first: bool, answer: Answer, said: Said) -> None:
         """Take in an answer."""
-        now, alone = self.provider.now, False
+        now, alone, (status, asked, _) = self.provider.now, False, answer
         change.attempts += 1
         asks = asked is not None and status != 200
         if asks:
@@ -98,7 +101,7 @@ class Run:
             self.scope.passed(change.name, left)
         verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
         verdict = Verdict.THROTTLED if status == 429 or asks else verdict
-        sample = Sample(verdict, status, now - left, None if alone else asked, alone=alone)
+        sample = Sample(verdict, status, now - left, None if alone else asked, alone=alone, allowances=said)
         self.admission.saw(sample, now)
         if status != 200:
             probe = change is self.prober
@@ -231,17 +234,19 @@ class Simulation:
             answer = own(change.name) if own is not None else None
         if answer is None:
             answer = self.model.answer(self.now, self._at_once, self.share(self.now))
-        status, asked, seconds = answer
+        status, _, seconds = answer
         if status == 200:
             self.taken[int(self.now)] += 1
             batch.taken[int(self.now)] += 1
         else:
             self.away[int(self.now)] += 1
         takes = seconds * (0.8 + 0.4 * self.chance.random())
-        self.push(takes, functools.partial(self._leave, batch, change, left, first, status, asked))
+        says = getattr(self.model, "says", None)  # what the head of an answer says of the limit
+        said = () if says is None else (says(self.now),)
+        self.push(takes, functools.partial(self._leave, batch, change, left, first, answer, said))
 
     def _leave(
-        self, batch: Run, change: Change, left: float, first: bool, status: int, asked: float | None
+        self, batch: Run, change: Change, left: float, first: bool, answer: Answer, said: Said
     ) -> None:
         self._at_once -= 1
-        self.push(self._travels(), functools.partial(batch.ended, change, left, first, status, asked))
+        self.push(self._travels(), functools.partial(batch.ended, change, left, first, answer, said))

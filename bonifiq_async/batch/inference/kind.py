@@ -41,6 +41,8 @@ class LimitKind(Enum):
     EVEN = "a rate without burst"
     BURST = "a rate with burst"
     WINDOW = "a number each second"
+    CHANCE = "refusals by chance"
+    SAID = "what the provider says"
 
 
 @fixed

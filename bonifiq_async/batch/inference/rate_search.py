@@ -21,7 +21,10 @@ share after the limit fell, and after it rose."""
 ROUGH, SOONER = 1.2, 0.25
 """How many times the rate the most possible one is where it is known roughly; the share of the time then."""
 BELOW, EVEN_BELOW, FIRST_EVEN = 0.97, 0.96, 0.9
-"""Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp."""
+"""Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp or
+where refusals are frequent."""
+OFTEN = 0.5
+"""Share of the time between looks below which refusals are frequent: by jitter, where there is no burst."""
 BURST = 1.0
 """Seconds for which a provider is taken to save up, until it is known better."""
 RAMP, LEAP = 1.6, 0.15
@@ -84,6 +87,13 @@ class RateSearch:
     _trial: int = TRIAL
     _refused: int = 0
     _taken: int = 0
+
+    @property
+    def kind(self) -> LimitKind | None:
+        """The kind of limit, as far as it is known."""
+        if self.cause.is_chance:
+            return LimitKind.CHANCE
+        return None if self.found is None else self.found.kind
 
     @property
     def is_even(self) -> bool:
@@ -180,14 +190,15 @@ class RateSearch:
         if before is None or before.kind is not found.kind:
             self.since = now
         self._stretches, self.found = stretches, found
-        self._keep_below(found, stretch.held, refused)
+        self._keep_below(found, stretch, refused)
 
-    def _keep_below(self, found: FoundLimit, held: float, refused: int) -> None:
+    def _keep_below(self, found: FoundLimit, stretch: Stretch, refused: int) -> None:
         """Set the pace just below the limit, and look for more when that is worth its cost."""
+        held, seconds = stretch.held, stretch.seconds
         pace, rate = self.pace, max(found.rate, self.pace.lowest)
         share = BELOW
         if found.kind is LimitKind.EVEN:
-            share = FIRST_EVEN if pace.wall is None else EVEN_BELOW
+            share = EVEN_BELOW if pace.beyond or seconds > pace.recovery * OFTEN else FIRST_EVEN
         if pace.wall is not None:
             self._patience = min(1.0, self._patience * PATIENCE)
         self._rough = found.most > ROUGH * rate

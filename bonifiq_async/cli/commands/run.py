@@ -155,7 +155,7 @@ async def _send(
                 say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
-        stack.callback(asyncio.create_task(keep_shown(batch, shown)).cancel)
+        stack.callback(asyncio.create_task(keep_shown(batch, shown, ending=ending)).cancel)
         with interrupts(ending, batch, TIME.call):
             outcomes = batch.run(plan.read())
             async with contextlib.aclosing(outcomes):
@@ -205,11 +205,18 @@ async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
         await ledger.end_run(ending.by_name)
 
 
-async def keep_shown(batch: CashbackBatch[FileChange, object], shown: Display, every: float = 0.2) -> None:
-    """Show how far the run is, also while nothing ends; at last, how it ended."""
+async def keep_shown(
+    batch: CashbackBatch[FileChange, object],
+    shown: Display,
+    every: float = 0.2,
+    ending: RunEnding | None = None,
+) -> None:
+    """Show how far the run is, also while nothing ends; at last, how it ended. `ending` keeps the limits."""
     try:
         while True:
             await asyncio.sleep(every)
+            if ending is not None:
+                ending.flow = batch.flow_state or ending.flow
             shown.show(batch.summary, batch.flow_state)
     finally:
         shown.show(batch.summary, batch.flow_state)

@@ -115,7 +115,21 @@ def flow_text(flow: FlowState | None) -> Phrase:
         words.append(phrase("at most {rate:,.0f}/s", rate=flow.rate))
     elif flow.rate is not None:
         words.append(phrase("at most {rate:.2g}/s", rate=flow.rate))
+    if (kind := _kind(flow)) is not None:
+        words.append(phrase("{kind} for {time}", kind=kind, time=duration(flow.known_for or 0.0)))
     return joined(words)
+
+
+def _kind(flow: FlowState) -> Phrase | None:
+    """Return what kind of limit was found, in words."""
+    kinds = {
+        "a rate without burst": phrase("a rate without burst"),
+        "a rate with burst": phrase("a rate with burst"),
+        "a number each second": phrase("a number each second"),
+        "refusals by chance": phrase("refusals by chance"),
+        "what the provider says": phrase("what the provider says"),
+    }
+    return kinds.get(flow.kind or "")
 
 
 def duration(seconds: float) -> str:

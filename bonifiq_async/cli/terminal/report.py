@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from bonifiq_async._model.money import Sums, SumsByUnit
 from bonifiq_async._model.outcome import Change, Effect, Outcome
 from bonifiq_async._policy.failures import said_beside
-from bonifiq_async.batch import BatchSummary
+from bonifiq_async.batch import BatchSummary, FlowState
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.examination.groups import Problems
 from bonifiq_async.cli.examination.repeats import Repeats
@@ -79,6 +79,7 @@ class RunEnding:
     sums: dict[Effect, SumsByUnit] = field(factory=lambda: {effect: SumsByUnit() for effect in Effect})
     used_elsewhere: UsedElsewhere = field(factory=UsedElsewhere)
     summary: BatchSummary = field(factory=BatchSummary)
+    flow: FlowState | None = None
     planned: int = 0
     left_out: int = 0
     reworded: int = 0
@@ -289,11 +290,21 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
             "warned": ending.warned,
             "attempts": ending.summary.attempts,
             "elapsed": round(ending.summary.elapsed, 3),
+            "limit": _limit(ending.flow),
             "interrupted": ending.interrupted,
             "stopped": ending.stopped,
             "exit_code": exit_code,
         }
     )
+
+
+def _limit(flow: FlowState | None) -> dict[str, object] | None:
+    """Return the limit that was found at last: its kind, since when (in seconds), rate, requests at once."""
+    if flow is None:
+        return None
+    known = None if flow.known_for is None else round(flow.known_for, 1)
+    rate = None if flow.rate is None else round(flow.rate, 1)
+    return {"kind": flow.kind, "known_for": known, "rate": rate, "in_flight": flow.limit}
 
 
 def plan_json(plan: Plan, found: Problems, *, known: bool = False, understood: bool = False) -> bytes:
