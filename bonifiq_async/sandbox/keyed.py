@@ -174,12 +174,14 @@ class KeyedSandbox(Server, Generic[M]):
 
     def report(self) -> str:
         """Return the last requests, the balances that changed and what came of each key, without secrets."""
+        return report(self.journal.last(), self._accounts(), list(map(self._under, self.books.keys())))
+
+    def _accounts(self) -> list[BalanceReport]:
         opened = self.books.opened
-        accounts = [
+        return [
             BalanceReport(name, opened.get(name, Decimal(0)), now)
             for name, now in self.books.balances().items()
         ]
-        return report(self.journal.last(), accounts, list(map(self._under, self.books.keys())))
 
     def _under(self, key: str) -> Under:
         effects = [f"{moved.value:+f} for {moved.customer_id}" for moved in self.books.effects(key)]

@@ -121,6 +121,7 @@ def test_cashback_points_and_orders_have_books_of_their_own(keyed: Keyed, sandbo
     )
     assert books.took_effect("k") == (effect,)
     assert f"k: 1 request; {effect}" in server.report()
+    assert ("  ana@b.example, points: 0 -> 5" in server.report()) is (keyed.key == "ChangeKey")
     assert books.balance(ANA) == (Decimal("17.5") if keyed.key == "OriginalKey" else 20)
     assert books.points.balance(ANA) == (5 if keyed.key == "ChangeKey" else 0)
     assert sum(each.value for each in books.refunds.history()) == (

@@ -1,6 +1,7 @@
 """BonifiQ's sandbox, as users start it."""
 
 import secrets
+from decimal import Decimal
 from typing import get_args
 
 from bonifiq_async._model.errors import ConfigurationError
@@ -12,7 +13,7 @@ from bonifiq_async.bonifiq.sandbox.provider import Provider
 from bonifiq_async.bonifiq.sandbox.used_keys import Duplicates
 from bonifiq_async.bonifiq.sandbox.webhooks import Webhooks
 from bonifiq_async.sandbox.keyed import KeyedSandbox
-from bonifiq_async.sandbox.report import Under
+from bonifiq_async.sandbox.report import BalanceReport, Under
 from bonifiq_async.sandbox.script import FaultScript
 
 
@@ -69,6 +70,11 @@ class Sandbox(KeyedSandbox[Effected]):
             pin_required=pin_required,
         )
         super().__init__(provider, faults=faults, port=port)
+
+    def _accounts(self) -> list[BalanceReport]:
+        points = self.books.points.balances()
+        in_points = [BalanceReport(f"{name}, points", Decimal(0), now) for name, now in points.items()]
+        return [*super()._accounts(), *in_points]
 
     def _under(self, key: str) -> Under:
         return Under(key, self.books.requests_for(key), self.books.took_effect(key))

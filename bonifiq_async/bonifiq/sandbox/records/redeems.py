@@ -56,6 +56,8 @@ class Redeems:
 
     def __init__(self) -> None:
         self._made: dict[int, MadeRedeem] = {}
+        self._of: dict[str, list[MadeRedeem]] = {}
+        self._under: dict[str, MadeRedeem] = {}
 
     @property
     def next_number(self) -> int:
@@ -65,6 +67,9 @@ class Redeems:
     def add(self, redeem: MadeRedeem) -> MadeRedeem:
         """Write a redeem down."""
         self._made[redeem.number] = redeem
+        self._of.setdefault(redeem.customer_id, []).append(redeem)
+        if redeem.key is not None:
+            self._under[redeem.key] = redeem
         return redeem
 
     def find(self, number: int | None) -> MadeRedeem | None:
@@ -77,7 +82,7 @@ class Redeems:
 
     def under(self, key: str) -> MadeRedeem | None:
         """Return the last redeem under a key."""
-        return next((each for each in reversed(self.all()) if each.key == key), None)
+        return self._under.get(key)
 
     def by_code(self, code: str) -> MadeRedeem | None:
         """Return the redeem whose external code an order gives."""
@@ -86,10 +91,9 @@ class Redeems:
 
     def of(self, customer_id: str) -> tuple[MadeRedeem, ...]:
         """Return those of a customer, oldest first."""
-        return tuple(each for each in self.all() if each.customer_id == customer_id)
+        return tuple(self._of.get(customer_id, ()))
 
     def held(self, customer_id: str) -> MadeRedeem | None:
         """Return the cashback that a cart of a customer holds, without an order."""
-        return next(
-            (each for each in self.of(customer_id) if each.checkout is not None and each.is_open), None
-        )
+        made = reversed(self._of.get(customer_id, []))
+        return next((each for each in made if each.checkout is not None and each.is_open), None)
