@@ -289,11 +289,20 @@ def test_the_advice_looks_for_the_ledger_before_it_pays_again(mixed, sandbox):
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
-def test_outcomes_that_a_new_ledger_lacks_are_named_before_the_question(console, sandbox, name):
-    """The ledger was left in another folder, or has another name."""
+def test_rows_among_the_outcomes_are_not_sent_with_a_new_ledger(console, sandbox, name):
+    """The ledger was left in another folder, or has another name; other rows go out."""
     console.write("changes.csv", HEADER, "a,1,r,k1", "b,2,r,k2")
-    told = f"{name} has 2 changes as applied, and m, which is new, has none of them"
+    console.write("others.csv", HEADER, "a,1,r,k3")
+    told = f"{name} has 2 rows of changes.csv as applied, or perhaps, and m, which is new, has none"
     first = console(*APPLY, "--ledger", "l", "--out", name, sandbox=sandbox)
     assert (first.code, told in first.err) == (0, False)
-    ended = console("apply", "changes.csv", "--out", name, "--ledger", "m", sandbox=sandbox)  # not agreed to
-    assert (ended.code, told in ended.err) == (Exit.USAGE, True), ended.err
+    console.folder.joinpath("l").rename(console.folder / "moved")
+    before = sandbox.books.requests
+    again = ("apply", "changes.csv", "--yes", "--out", name, "--ledger", "m")
+    ended = console(*again, sandbox=sandbox)
+    assert (ended.code, told in ended.err, "Nothing was sent." in ended.err) == (2, True, True), ended.err
+    assert sandbox.books.requests == before and not console.folder.joinpath("m").exists()
+    others = console("apply", "others.csv", "--yes", "--out", name, "--ledger", "n", sandbox=sandbox)
+    assert (others.code, "n, which is new, has none" in others.err) == (0, True)
+    console(*again, "--allow-second-amount", sandbox=sandbox)
+    assert sandbox.books.requests == before + 3

@@ -8,6 +8,8 @@ import typer
 from attrs import frozen
 
 from bonifiq_async._model.errors import BonifiQError
+from bonifiq_async._model.outcome import Effect
+from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.afterwards.question import Question
@@ -18,13 +20,14 @@ from bonifiq_async.cli.commands.run import Settings, client_from_env, send
 from bonifiq_async.cli.examination.groups import begun_anew
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
-from bonifiq_async.cli.files.outcome_file import applied_in, columns, kind_of
+from bonifiq_async.cli.files.outcome_file import columns, kind_of, lines_in
 from bonifiq_async.cli.files.outcome_sheet import lines_of
+from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
-from bonifiq_async.cli.terminal.dialogue import changes, concluded, said_before
+from bonifiq_async.cli.terminal.dialogue import changes, concluded, rows, said_before
 from bonifiq_async.cli.terminal.report import RunEnding, plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
@@ -91,7 +94,8 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         new = ledger is not None and not ledger.exists()
         found.refuse_other_ledger(allowed=options.second_amounts)
         if ledger is not None and new:
-            _tell_of_new_ledger(ledger, plan, lines)
+            _tell_of_new_ledger(ledger, plan)
+            _refuse_outcomes_elsewhere(ledger, plan, lines, allowed=options.second_amounts)
         found.refuse_second_amounts(allowed=options.second_amounts)
         if options.dry_run:
             return _end_dry_run(plan)
@@ -193,8 +197,8 @@ def _end_dry_run(plan: Plan) -> int:
     return 0
 
 
-def _tell_of_new_ledger(ledger: Path, plan: Plan, lines: Path | None) -> None:
-    """Say which ledgers beside a new one have no row of the file, and which outcomes it does not have."""
+def _tell_of_new_ledger(ledger: Path, plan: Plan) -> None:
+    """Say which ledgers beside a new one have no row of the file."""
     apart = [str(each.path) for each in plan.beside if each.rows is None]
     others = [str(each.path) for each in plan.beside if each.rows == 0]
     if others:
@@ -214,16 +218,58 @@ def _tell_of_new_ledger(ledger: Path, plan: Plan, lines: Path | None) -> None:
                 others=joined(apart[:SHOWN_LEDGERS]),
             )
         )
-    if lines is not None and (count := applied_in(lines, columns(plan.source.adapter))):
+
+
+def _refuse_outcomes_elsewhere(ledger: Path, plan: Plan, lines: Path | None, *, allowed: bool) -> None:
+    """Refuse rows that the outcome file has, and a new ledger lacks, unless they are `allowed`."""
+    applied, again = (0, 0) if lines is None else _with_outcomes(plan, lines)
+    if again:
+        say(
+            phrase(
+                "{out} has {rows} of {file} as applied, or perhaps, and {ledger}, which is new, has none: it "
+                "could let them be paid again. Name the ledger of these outcomes with --ledger, or say "
+                "--allow-second-amount if all of it is to be paid.",
+                out=lines,
+                rows=rows(again),
+                file=plan.source.name,
+                ledger=ledger,
+            )
+        )
+        if not allowed:
+            say(phrase("Nothing was sent."))
+            raise typer.Exit(2)
+    elif applied:
         say(
             phrase(
                 "{out} has {changes} as applied, and {ledger}, which is new, has none of them: name the "
                 "ledger of these outcomes with --ledger.",
                 out=lines,
-                changes=changes(count),
+                changes=changes(applied),
                 ledger=ledger,
             )
         )
+
+
+def _with_outcomes(plan: Plan, lines: Path) -> tuple[int, int]:
+    """Return how many changes an outcome file has as applied, and how many to be sent it may have.
+
+    The last line of a change counts.
+    """
+    adapter, applied = plan.source.adapter, 0
+    table = "outcome (key TEXT, operation TEXT, effect TEXT, PRIMARY KEY (key, operation))"
+    with contextlib.closing(temporary_database(table)) as database:
+        for line in lines_in(lines, columns(adapter)):
+            applied += line.effect == Effect.APPLIED.value and not line.repeats
+            put = "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?)"
+            database.execute(put, (line.key, line.operation, line.effect))
+        free = f"'{Effect.REFUSED.value}', '{Effect.NOT_APPLIED.value}'"
+        found = f"SELECT 1 FROM outcome WHERE key = ? AND operation = ? AND effect NOT IN ({free})"
+        again = 0
+        for row in plan.read():
+            cells = dict(zip(adapter.change_columns, adapter.change_cells(row), strict=True))
+            change = printable(row.change_key, None), str(cells.get("operation") or "")
+            again += database.execute(found, change).fetchone() is not None
+    return applied, again
 
 
 def _tell_of_doubts(ledger: Path) -> None:

@@ -5,7 +5,7 @@ import csv
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from errno import ENOENT
 from pathlib import Path
@@ -16,14 +16,21 @@ from attrs import evolve
 
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.json_codec import decode
-from bonifiq_async._model.outcome import Attempt, Effect, Outcome
+from bonifiq_async._model.outcome import Attempt, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.cli.adapter import TOLD, FileAdapter, FileChange
 from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm, form_of, mark_in
 from bonifiq_async.cli.files.private_files import locked, private
 from bonifiq_async.cli.files.rows import FORMATS, Format
-from bonifiq_async.cli.files.written_lines import WrittenLines, csv_lines, json_lines, room, written_line
+from bonifiq_async.cli.files.written_lines import (
+    WrittenLine,
+    WrittenLines,
+    csv_lines,
+    json_lines,
+    room,
+    written_line,
+)
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.ledger.sqlite.location import make_private
 from bonifiq_async.ledger.sqlite.reader import Recorded
@@ -149,20 +156,14 @@ def kind_of(path: Path) -> Format:
     return kind
 
 
-def applied_in(path: Path, columns: tuple[str, ...]) -> int:
-    """Return how many changes an outcome file has as applied; 0 of what is none, or is not there."""
-    try:
-        with path.open("rb") as file:
-            if kind_of(path) != "csv":
-                lines = json_lines(file)
-            elif found := form_of(file.readline(_LONGEST_LINE), columns, _NEEDED):
-                file.seek(0)
-                lines = csv_lines(file, found[1], found[0])
-            else:
-                return 0
-            return sum(line.effect == Effect.APPLIED.value and not line.repeats for line in lines)
-    except FileNotFoundError:
-        return 0
+def lines_in(path: Path, columns: tuple[str, ...]) -> Iterator[WrittenLine]:
+    """Yield the lines of an outcome file; none of what is no such file, or is not there."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if kind_of(path) != "csv":
+            yield from json_lines(file)
+        elif found := form_of(file.readline(_LONGEST_LINE), columns, _NEEDED):
+            file.seek(0)
+            yield from csv_lines(file, found[1], found[0])
 
 
 class OutcomeFile:

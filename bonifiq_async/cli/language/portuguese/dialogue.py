@@ -95,6 +95,7 @@ TEMPLATES: Mapping[str, Template] = {
     "bonifiq reconcile {ledger} compares with the balances, and bonifiq settle {ledger} --key KEY takes your word for one.": "bonifiq reconcile {ledger} compara com os saldos, e bonifiq settle {ledger} --key KEY registra a sua palavra sobre um.",
     "Only what was never applied needs a key of its own, under which it is paid.": "Só o que nunca foi aplicado precisa de uma chave própria, com a qual é pago.",
     "{out} has {changes} as applied, and {ledger}, which is new, has none of them: name the ledger of these outcomes with --ledger.": "{out} tem {changes} como aplicados, e {ledger}, que é novo, não tem nenhum deles: informe o registro desses resultados com --ledger.",
+    "{out} has {rows} of {file} as applied, or perhaps, and {ledger}, which is new, has none: it could let them be paid again. Name the ledger of these outcomes with --ledger, or say --allow-second-amount if all of it is to be paid.": "{out} tem {rows} de {file} como aplicado ou talvez aplicado, e {ledger}, que é novo, não tem nenhuma: poderia deixar pagar de novo. Informe o registro desses resultados com --ledger, ou --allow-second-amount se tudo deve mesmo ser pago.",
     "{count:,} outcome stands above, and not in {out}; those before it are there.": (
         "{count:,} resultado está acima, e não em {out}; os anteriores estão lá.",
         "{count:,} resultados estão acima, e não em {out}; os anteriores estão lá.",
