@@ -155,7 +155,7 @@ def applied(console: Console, sandbox: Callable[..., Sandbox]) -> Console:
 def test_a_run_is_reported_at_its_end(applied: Console) -> None:
     said = words(applied.folder / "r.html")
     for each in (
-        "Run 1 29 of 31 changes are applied. Of 1 it is not known.",
+        "Run 1 At the end of the run, 29 of 31 changes were applied. 1 was refused. Of 1 it is not known. ",
         "applied BRL 29 R$ 30.00 R$ 0.00",
         "refused BRL 1 R$ 1.00 R$ 0.00",
         "unknown BRL 1 R$ 1.00 R$ 0.00",
@@ -178,6 +178,37 @@ def test_the_same_page_is_made_afterwards_in_the_language_of_the_reader(applied:
     assert (ended.code, ended.err) == (0, "O relatório está em pt.html.\n")
     assert "aplicado (applied) BRL 29 R$ 30,00 R$ 0,00" in words(applied.folder / "pt.html")
     assert '<html lang="pt-BR">' in (applied.folder / "pt.html").read_text("utf-8")
+
+
+def headline_of(path: Path) -> str:
+    return words(path).partition(" At the end of the run, ")[2].partition(" Ledger ")[0]
+
+
+def test_the_page_of_a_run_says_what_the_run_ended_with_whatever_later_runs_did(
+    console: Console, sandbox: Callable[..., Sandbox]
+) -> None:
+    """A refused change is sent by three runs: each says what it was told, and which of it has changed."""
+    server = sandbox(faults=FaultScript(["", "400", "400", "400"]))
+    console.write("f.csv", *rows(3))
+    args = ("--yes", "--max-in-flight", "1", "--ledger", "l", "--report")
+    ends = []
+    for number in ("1", "2", "3"):
+        console("apply", "f.csv", *args, f"{number}.html", sandbox=server)
+        ends.append(headline_of(console.folder / f"{number}.html"))
+    assert ends == [
+        "1 of 3 changes were applied. 2 were refused.",
+        "2 of 3 changes were applied. 1 of them had been applied before. 1 was refused.",
+        "3 of 3 changes were applied. 2 of them had been applied before.",
+    ]
+    later = []
+    for number in ("1", "2", "3"):
+        assert console("report", "l", "--html", "r.html", "--run", number).code == 0
+        later.append(headline_of(console.folder / "r.html"))
+    assert later == [
+        f"{ends[0]} 2 were sent again or settled later (run 2, 3): below is what stands of them today.",
+        f"{ends[1]} 1 is in no list below: it stands under another run, or under none.",
+        ends[2],
+    ]
 
 
 @one_test
@@ -254,7 +285,9 @@ def test_a_run_that_ended_early_is_not_shown_as_whole(
     args = ("--yes", "--max-in-flight", "1", "--ledger", "l", "--report", "r.html")
     assert console("apply", "f.csv", *args, sandbox=server).code == 2
     said = words(console.folder / "r.html")
-    assert "Run 1 0 of 40 changes are applied. 3 have a key that was used elsewhere." in said
+    assert (
+        "the run, 0 of 40 changes were applied. 2 were refused. 3 have a key that was used elsewhere." in said
+    )
     assert "The run ended early: " in said and "were not tried." in said
 
 

@@ -42,8 +42,9 @@ LIVES = {
     "in doubt, and in doubt again": (["run"] * 3, [State.IN_DOUBT] * 3, (1, 7, 3)),
     "in doubt, and ended without a run": (["run", ""], [State.UNKNOWN, State.APPLIED], (1, 7, None)),
     "in doubt without a run": (["", "run"], [State.IN_DOUBT, State.APPLIED], (None, 7, 1)),
-    "refused, and sent anew": (["run", "run"], [State.REFUSED, State.APPLIED], (2, 107, 2)),
-    "refused, and sent anew without a run": (["run", ""], [State.REFUSED, State.APPLIED], (None, 107, None)),
+    "refused, and sent anew": (["run", "run"], [State.REFUSED, State.APPLIED], (1, 7, 2)),
+    "refused, and sent anew without a run": (["run", ""], [State.REFUSED, State.APPLIED], (1, 7, None)),
+    "refused without a run, and sent anew": (["", "run"], [State.REFUSED, State.APPLIED], (1, 107, 1)),
 }
 
 
@@ -51,7 +52,7 @@ LIVES = {
 async def test_a_change_is_of_the_run_that_sent_it_first_and_of_the_one_that_ended_it(
     by, states, expected, tmp_path
 ):
-    """Where nothing of it may have been applied, the next claim is its first."""
+    """Also where the first one changed nothing: the run that was told so is asked about it later."""
     for number, (how, state) in enumerate(zip(by, states, strict=True)):
         async with SqliteLedger(tmp_path / "l") as ledger:
             if how == "run":

@@ -2,14 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from attrs import define, field, frozen
 
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async.cli.afterwards.histogram import Histogram
-from bonifiq_async.ledger.protocol import State
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.cli.terminal.effects import NOT_TRIED
+from bonifiq_async.ledger.protocol import SURE, State
+from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded
 
 FAILED = frozenset({State.REFUSED, State.NOT_APPLIED, State.UNKNOWN, State.IN_DOUBT})
@@ -52,7 +55,8 @@ class Digest:
     """What became of changes. `unit_of` says in which unit the value of a change is.
 
     `errors` are by state and text, the text None for all that came after `MOST_GROUPS` of them; `by_hand` are
-    the same of what a person's word settled. `runs` counts the changes of each run.
+    the same of what a person's word settled. `runs` counts the changes of each run, `claims`
+    those of each first run, last run and state.
     """
 
     unit_of: Callable[[Recorded], str]
@@ -66,6 +70,7 @@ class Digest:
     doubts: list[Recorded] = field(factory=list)
     used_elsewhere: list[Recorded] = field(factory=list)
     runs: Counter[int] = field(factory=Counter)
+    claims: Counter[tuple[int | None, int | None, State]] = field(factory=Counter)
     first: float | None = None
     last: float | None = None
 
@@ -81,6 +86,7 @@ class Digest:
         self.course.put(_on_the_wall(at), *kinds)
         self.first = min(change.first_sent, change.first_sent if self.first is None else self.first)
         self.last = max(change.last_sent, change.last_sent if self.last is None else self.last)
+        self.claims[change.run, change.last_run, state] += 1
         self.runs.update({run for run in (change.run, change.last_run) if run is not None})
         if state in FAILED or change.error is not None:
             self._group(self.errors if state in FAILED else self.by_hand, change)
@@ -98,6 +104,93 @@ class Digest:
         if name not in groups and len(groups) >= MOST_GROUPS:
             name = (change.state, None)
         groups.setdefault(name, ErrorGroup(change)).count += 1
+
+
+def headline(digest: Digest, whole: Run | None) -> Sequence[Phrase]:
+    """Return how many changes are applied, and then what is not, or not all.
+
+    Of a run that has ended it is what the run itself ended with: later ones may have sent or settled what it
+    left, and its changes stand in the ledger as they are today.
+    """
+    if whole is None or whole.ended is None:
+        counts = Counter({state.value: digest.count(state) for state in digest.states})
+        applied = phrase(
+            "{applied:,} of {changes:,} changes are applied.",
+            applied=digest.count(*SURE),
+            changes=digest.changes,
+        )
+        return [applied, *_open(counts), *([] if whole is None else [_UNDER_WAY])]
+    counts = Counter({name.replace("_", " "): count for name, count in whole.counts.items()})
+    applied = phrase(
+        "At the end of the run, {applied:,} of {changes:,} changes were applied.",
+        applied=sum(counts[state.value] for state in SURE),
+        changes=counts.total(),
+    )
+    return [applied, *_open(counts, before=True), *_since(digest, whole, counts)]
+
+
+_UNDER_WAY = phrase("The run has not ended: the file may have more changes.")
+
+
+def _open(counts: Counter[str], *, before: bool = False) -> Iterable[Phrase]:
+    """Yield what is not applied, or not known to be; of a run, also what was applied `before` it."""
+    count = counts[State.ALREADY_APPLIED.value]
+    if before and count:
+        yield phrase(
+            "{count:,} of them had been applied before.",
+            "{count:,} of them had been applied before.",
+            count=count,
+        )
+    if count := counts[State.REFUSED.value]:
+        yield phrase("{count:,} was refused.", "{count:,} were refused.", count=count)
+    if count := counts[State.NOT_APPLIED.value]:
+        yield phrase("{count:,} was not applied.", "{count:,} were not applied.", count=count)
+    if count := sum(counts[state.value] for state in SETTLEABLE):
+        yield phrase("Of {count:,} it is not known.", count=count)
+    if count := counts[State.USED_ELSEWHERE.value]:
+        yield phrase(
+            "{count:,} has a key that was used elsewhere.",
+            "{count:,} have a key that was used elsewhere.",
+            count=count,
+        )
+    if count := counts[NOT_TRIED]:
+        yield phrase(
+            "The run ended early: {count:,} was not tried.",
+            "The run ended early: {count:,} were not tried.",
+            count=count,
+        )
+
+
+def _since(digest: Digest, whole: Run, counts: Counter[str]) -> Iterable[Phrase]:
+    """Yield what of a run the ledger has otherwise today, and what it does not have under the run."""
+    later = Counter({last: 0 for _, last, _ in digest.claims if last != whole.id})
+    for (_, last, _), count in digest.claims.items():
+        if last != whole.id:
+            later[last] += count
+    if count := later.total():
+        by = joined([str(run) for run in sorted(run for run in later if run is not None)] or ["-"])
+        yield phrase(
+            "{count:,} was sent again or settled later (run {runs}): below is what stands of it today.",
+            "{count:,} were sent again or settled later (run {runs}): below is what stands of them today.",
+            count=count,
+            runs=by,
+        )
+    told = sum(count for name, count in counts.items() if name not in _NOT_CLAIMED)
+    here = sum(
+        count
+        for (_, last, state), count in digest.claims.items()
+        if last != whole.id or state is not State.ALREADY_APPLIED
+    )
+    if (count := told - here) > 0:
+        yield phrase(
+            "{count:,} is in no list below: it stands under another run, or under none.",
+            "{count:,} are in no list below: they stand under other runs, or under none.",
+            count=count,
+        )
+
+
+_NOT_CLAIMED = (State.ALREADY_APPLIED.value, NOT_TRIED)
+"""What a run counts, and may not have claimed."""
 
 
 def _on_the_wall(at: datetime) -> float:

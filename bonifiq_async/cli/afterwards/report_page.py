@@ -11,7 +11,7 @@ from bonifiq_async._pages import markup
 from bonifiq_async._pages.markup import text
 from bonifiq_async._pages.pictures import Axis, Series, over_time
 from bonifiq_async.cli.adapter import FileAdapter
-from bonifiq_async.cli.afterwards.digest import ENDED, WRONG, Digest, ErrorGroup, SumsWithCounts
+from bonifiq_async.cli.afterwards.digest import ENDED, WRONG, Digest, ErrorGroup, SumsWithCounts, headline
 from bonifiq_async.cli.afterwards.histogram import Histogram
 from bonifiq_async.cli.afterwards.page_parts import (
     FOREIGN,
@@ -26,7 +26,7 @@ from bonifiq_async.cli.afterwards.page_parts import (
     table,
 )
 from bonifiq_async.cli.language.phrase import READER, Phrase, joined, number, phrase, shown
-from bonifiq_async.cli.terminal.effects import NOT_TRIED, effect_name
+from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.ledger.protocol import SURE, State
 from bonifiq_async.ledger.runs import Run, RunState
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, short
@@ -85,38 +85,13 @@ def _summary(head: ReportHead, digest: Digest) -> str:
     if head.seconds is not None:
         rate = digest.changes / max(head.seconds, 1.0)
         facts[phrase("Changes in a second, on average")] = phrase("{rate:,.1f}", rate=rate)
-    not_tried = 0 if head.whole is None else head.whole.counts.get(NOT_TRIED, 0)
-    applied = phrase(
-        "{applied:,} of {changes:,} changes are applied.",
-        applied=digest.count(*SURE),
-        changes=digest.changes + not_tried,
-    )
+    applied, *rest = headline(digest, head.whole)
     rows = "".join(f"<tr><td>{said(name)}</td><td>{said(value)}</td></tr>" for name, value in facts.items())
     return (
         f"<p><b>{said(applied)}</b>"
-        + "".join(f' <b class="fails">{said(each)}</b>' for each in _open(head.whole, digest, not_tried))
+        + "".join(f' <b class="fails">{said(each)}</b>' for each in rest)
         + f"</p><table>{rows}</table>"
     )
-
-
-def _open(whole: Run | None, digest: Digest, not_tried: int) -> Iterable[Phrase]:
-    """Yield what is not settled, and of a run that it is not all."""
-    if count := digest.count(*SETTLEABLE):
-        yield phrase("Of {count:,} it is not known.", count=count)
-    if count := digest.count(State.USED_ELSEWHERE):
-        yield phrase(
-            "{count:,} has a key that was used elsewhere.",
-            "{count:,} have a key that was used elsewhere.",
-            count=count,
-        )
-    if not_tried:
-        yield phrase(
-            "The run ended early: {count:,} was not tried.",
-            "The run ended early: {count:,} were not tried.",
-            count=not_tried,
-        )
-    if whole is not None and whole.ended is None:
-        yield phrase("The run has not ended: the file may have more changes.")
 
 
 def _columns(head: ReportHead, *names: Phrase) -> Columned:

@@ -232,8 +232,8 @@ class SqliteLedger:
             )
             if entry is not None:
                 again = evolve(again, attempts=entry.attempts, answer=entry.answer, error=entry.error)
-            # As with `first_sent`: where it may have been applied, it is still what was sent first.
-            if entry is not None and ruling.in_doubt:
+            # The run that was told of a refusal is asked about it later: its change stays its own.
+            if entry is not None and (ruling.in_doubt or entry.run):
                 again = evolve(again, run=entry.run, line=entry.line, last_run=self._run)
             else:
                 again = evolve(again, run=self._run, line=intent.line)

@@ -24,6 +24,21 @@ TEMPLATES: Mapping[str, Template] = {
     "Requests": "Requisições",
     "Changes in a second, on average": "Lançamentos por segundo, em média",
     "{applied:,} of {changes:,} changes are applied.": "{applied:,} de {changes:,} lançamentos estão aplicados.",
+    "At the end of the run, {applied:,} of {changes:,} changes were applied.": "No fim da execução, {applied:,} de {changes:,} lançamentos estavam aplicados.",
+    "{count:,} of them had been applied before.": (
+        "{count:,} deles já estava aplicado antes.",
+        "{count:,} deles já estavam aplicados antes.",
+    ),
+    "{count:,} was refused.": ("{count:,} foi recusado.", "{count:,} foram recusados."),
+    "{count:,} was not applied.": ("{count:,} não foi aplicado.", "{count:,} não foram aplicados."),
+    "{count:,} was sent again or settled later (run {runs}): below is what stands of it today.": (
+        "{count:,} foi reenviado ou resolvido depois (execução {runs}): abaixo está como se encontra hoje.",
+        "{count:,} foram reenviados ou resolvidos depois (execução {runs}): abaixo está como se encontram hoje.",
+    ),
+    "{count:,} is in no list below: it stands under another run, or under none.": (
+        "{count:,} não está nas listas abaixo: consta em outra execução, ou em nenhuma.",
+        "{count:,} não estão nas listas abaixo: constam em outras execuções, ou em nenhuma.",
+    ),
     "Of {count:,} it is not known.": "De {count:,} não se sabe.",
     "{count:,} has a key that was used elsewhere.": (
         "{count:,} tem uma chave usada em outro lugar.",
