@@ -75,11 +75,11 @@ def test_each_change_is_listed_with_its_run_file_and_line(console, asked):
 
 
 def test_a_change_that_a_later_run_ended_belongs_to_both_runs(console, asked):
-    """The run that sent it first, with its line, and the one that ended it; a refused change is sent anew."""
+    """The run that sent it first, also where it was refused, with its line; and the one that ended it."""
     console.write("changes.csv", FILE[0], FILE[2], FILE[1], FILE[3])
     assert console(*APPLY, sandbox=asked).code == 0
     of = {each["reference"]: (each["run"], each["line"], each["last_run"]) for each in listed(console)}
-    assert of == {"order-1": (2, 3, 2), "order-2": (1, 3, 2), "order-3": (1, 4, 1)}
+    assert of == {"order-1": (1, 2, 2), "order-2": (1, 3, 2), "order-3": (1, 4, 1)}
     runs = [json.loads(line) for line in console("history", LEDGER, "--runs", "--json").out.splitlines()]
     assert [(run["run"], run["state"], run["counts"]) for run in runs] == [
         (2, "ended", {"applied": 2, "already_applied": 1}),
