@@ -21,6 +21,7 @@ from bonifiq_async.bonifiq.files import statement_of
 from bonifiq_async.bonifiq.payloads import CustomerPoints, PointDetailItem
 from bonifiq_async.cli.afterwards.comparison import Agreement, Asked, compare
 from bonifiq_async.cli.afterwards.progress_file import progress_file
+from bonifiq_async.cli.afterwards.reconcile import READS
 from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
@@ -225,16 +226,19 @@ def test_the_findings_are_in_the_language_of_the_reader(applied: tuple[Console, 
     assert ended.out.rstrip().endswith("há uma movimentação do seu valor na sua hora: parece aplicado")
 
 
-def test_what_the_provider_refuses_is_in_the_language_of_the_reader(
+def test_a_look_up_that_fails_is_repeated_and_says_nothing_of_the_money(
     console: Console, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """The file of --out has it in English, whatever the language."""
-    server = sandbox(faults=FaultScript(["", "422"]))
-    console.write("f.csv", HEADER, "c,1,r,o")
-    assert console("apply", "f.csv", "--yes", "--ledger", "l", sandbox=server).code == 0
+    """Neither of a change that is applied nor of one that was refused. The file of --out has it in English."""
+    server = sandbox(faults=FaultScript(["", "400", *["422"] * READS, "html-before", *["422"] * (READS - 2)]))
+    console.write("f.csv", HEADER, "c,1,r,o", "c,2,r,refused")
+    assert console("apply", "f.csv", "--yes", "--ledger", "l", sandbox=server).code == 3
     ended = console("reconcile", "l", "--language", "pt", "--out", "found.csv", sandbox=server)
-    assert "A chamada: recusado pelo provedor (status 422, Fault 422). Nada mudou" in ended.out
-    assert "was refused by the provider" in (console.folder / "found.csv").read_text("utf-8")
+    failed = "a consulta falhou (status 422, Fault 422): rode reconcile de novo"
+    assert (ended.code, ended.out.count(failed), "Nada mudou" in ended.out) == (4, 2, False), ended.out
+    found = (console.folder / "found.csv").read_text("utf-8")
+    assert found.count("cannot tell") == found.count("the look-up failed (status 422, Fault 422)") == 2
+    assert console("reconcile", "l", sandbox=server).code == 0
 
 
 def test_an_interrupted_comparison_goes_on(

@@ -105,6 +105,8 @@ def _said(each: Asked, shown: AccountStatement, line: StatementLine | None) -> C
 def _judged(each: Asked, shown: AccountStatement, line: StatementLine | None) -> tuple[Agreement, str]:
     state = each.change.state
     if state in FREE:
+        if line is None and shown.is_empty:
+            return Agreement.CANNOT_TELL, shown.note
         if line is None:
             return Agreement.AGREES, phrase("nothing of it is there, as the ledger has it")
         return Agreement.NOT_OURS, phrase(

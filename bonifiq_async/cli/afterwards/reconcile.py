@@ -29,7 +29,7 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.csv_form import PLAIN
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.private_files import private
-from bonifiq_async.cli.language.library_errors import said
+from bonifiq_async.cli.language.library_errors import look_up_failed
 from bonifiq_async.cli.language.packing import packed, unpacked
 from bonifiq_async.cli.language.phrase import number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
@@ -42,6 +42,8 @@ from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, 
 
 AT_ONCE = 8
 """Customers that are asked about at once."""
+READS = 3
+"""How often a customer is asked about whose answer is a refusal or unreadable: a read is safe to repeat."""
 LISTED = 20
 """What does not agree is shown one by one, as far as it is so many; `--out` has all."""
 PACKED = "notes are packed, amounts have units"
@@ -196,17 +198,20 @@ async def _work(
 
 
 async def _statement(asking: _Asking, customer: str, pace: Callable[[], Awaitable[None]]) -> AccountStatement:
-    """Return what the provider shows of a customer; of one that it refuses, its words."""
+    """Return what the provider shows of a customer; where it refuses to, or cannot be read, why."""
     if customer.startswith(UNNAMED):
         return AccountStatement(
             note=phrase("the provider shows no movements under the name that the change has")
         )
-    try:
-        return await asking.reader.read(asking.client, customer, pace)
-    except AuthenticationError:
-        raise
-    except (RefusedError, PayloadError) as error:
-        return AccountStatement(note=said(error))
+    for left in reversed(range(READS)):
+        try:
+            return await asking.reader.read(asking.client, customer, pace)
+        except AuthenticationError:
+            raise
+        except (RefusedError, PayloadError) as error:
+            if not left:
+                return AccountStatement(note=look_up_failed(error))
+    raise AssertionError("the last read returns")
 
 
 def _period(wanted: ChangeFilter, asked: Sequence[Recorded]) -> tuple[float, float]:

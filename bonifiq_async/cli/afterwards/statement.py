@@ -50,6 +50,11 @@ class AccountStatement:
     note: str = ""
     complete_in: tuple[str, ...] = field(default=(), kw_only=True)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the provider shows nothing at all, so that what is not there says nothing."""
+        return self.balance is None and not (self.lines or self.complete or self.complete_in)
+
     def is_complete(self, unit: str) -> bool:
         """Say whether the movements are surely all in a unit."""
         return unit in self.complete_in if unit else self.complete

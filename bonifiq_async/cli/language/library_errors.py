@@ -54,6 +54,13 @@ def way_out_of(repeat: RepeatClass) -> Phrase:
     return rephrased(english, "Do not repeat it; compare the customer's balance and settle it by hand.")
 
 
+def look_up_failed(error: BonifiQError) -> Phrase:
+    """Return why what a provider shows is not known. That says nothing of the money that is asked about."""
+    refused = isinstance(error, RefusedError)
+    why = _answer(error) if refused else phrase("the answer is not as it is documented")
+    return phrase("the look-up failed ({why}): run reconcile again", why=why)
+
+
 def _of_library(error: BonifiQError, text: str) -> Phrase:
     subject = phrase("The call")
     if error.change_key is not None:

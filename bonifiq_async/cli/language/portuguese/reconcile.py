@@ -29,6 +29,8 @@ TEMPLATES: Mapping[str, Template] = {
     "by how much it moved the balance is not known": "não se sabe quanto moveu o saldo",
     "the provider does not show what would tell it": "o provedor não mostra o que permitiria saber",
     "the provider shows no movements under the name that the change has": "o provedor não mostra movimentações com o nome que o lançamento tem",
+    "the look-up failed ({why}): run reconcile again": "a consulta falhou ({why}): rode reconcile de novo",
+    "the answer is not as it is documented": "a resposta não é como está documentada",
     "the provider does not know this customer": "o provedor não conhece este cliente",
     "the provider shows a balance, and no movements": "o provedor mostra um saldo, e nenhuma movimentação",
     "the movements that the provider shows do not come to the balance: some are not shown": "as movimentações que o provedor mostra não somam o saldo: algumas não aparecem",
