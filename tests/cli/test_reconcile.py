@@ -229,7 +229,7 @@ def test_the_findings_are_in_the_language_of_the_reader(applied: tuple[Console, 
 def test_a_look_up_that_fails_is_repeated_and_says_nothing_of_the_money(
     console: Console, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """Neither of a change that is applied nor of one that was refused. The file of --out has it in English."""
+    """Neither of an applied change nor of a refused one. The file of --out has it in English."""
     server = sandbox(faults=FaultScript(["", "400", *["422"] * READS, "html-before", *["422"] * (READS - 2)]))
     console.write("f.csv", HEADER, "c,1,r,o", "c,2,r,refused")
     assert console("apply", "f.csv", "--yes", "--ledger", "l", sandbox=server).code == 3

@@ -1,6 +1,7 @@
 """`bonifiq report`: what it counts, and what it shows of a run and of a period."""
 
 import itertools
+import re
 import tracemalloc
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -177,6 +178,10 @@ def test_the_same_page_is_made_afterwards_in_the_language_of_the_reader(applied:
     ended = applied("report", "l", "--html", "pt.html", "--language", "pt")
     assert (ended.code, ended.err) == (0, "O relatório está em pt.html.\n")
     assert "aplicado (applied) BRL 29 R$ 30,00 R$ 0,00" in words(applied.folder / "pt.html")
+    refused = "foi recusado pelo provedor (status 400, Fault 400). Nada mudou."
+    assert f"Lançamento … {refused}" in words(applied.folder / "pt.html")
+    told = applied("history", "l", "--effect", "refused", "--language", "pt").out
+    assert "Lançamento ADD-c1-1-o1 foi recusado" in re.sub(r"[│\s]+", " ", told)
     assert '<html lang="pt-BR">' in (applied.folder / "pt.html").read_text("utf-8")
 
 
@@ -187,7 +192,7 @@ def headline_of(path: Path) -> str:
 def test_the_page_of_a_run_says_what_the_run_ended_with_whatever_later_runs_did(
     console: Console, sandbox: Callable[..., Sandbox]
 ) -> None:
-    """A refused change is sent by three runs: each says what it was told, and which of it has changed."""
+    """A refused change is sent by three runs: each says what it ended with, and what has changed since."""
     server = sandbox(faults=FaultScript(["", "400", "400", "400"]))
     console.write("f.csv", *rows(3))
     args = ("--yes", "--max-in-flight", "1", "--ledger", "l", "--report")

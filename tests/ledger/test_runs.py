@@ -52,7 +52,7 @@ LIVES = {
 async def test_a_change_is_of_the_run_that_sent_it_first_and_of_the_one_that_ended_it(
     by, states, expected, tmp_path
 ):
-    """Also where the first one changed nothing: the run that was told so is asked about it later."""
+    """Also where the first sending changed nothing: the run that made it is asked about it later."""
     for number, (how, state) in enumerate(zip(by, states, strict=True)):
         async with SqliteLedger(tmp_path / "l") as ledger:
             if how == "run":

@@ -25,6 +25,7 @@ from bonifiq_async.cli.afterwards.page_parts import (
     shell,
     table,
 )
+from bonifiq_async.cli.language.library_texts import stored_said
 from bonifiq_async.cli.language.phrase import READER, Phrase, joined, number, phrase, shown
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.ledger.protocol import SURE, State
@@ -198,7 +199,7 @@ def _errors(groups: Groups, title: Phrase, course: Histogram | None = None) -> s
     rows = [
         (
             said(effect_name(state)),
-            text(words) if words is not None else said(phrase("others")),
+            said(phrase("others") if words is None else stored_said(words)),
             said(number(group.count)),
             _place(group.first),
         )

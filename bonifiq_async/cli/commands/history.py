@@ -8,6 +8,7 @@ from bonifiq_async.cli.afterwards.question import Answers, Question
 from bonifiq_async.cli.commands.export import together
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
+from bonifiq_async.cli.language.library_texts import stored_said
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.dialogue import changes as counted
 from bonifiq_async.cli.terminal.dialogue import interruptible
@@ -178,7 +179,7 @@ def _lines(found: Answers, change: Recorded) -> Iterator[str]:
     if "status" in said:
         yield phrase("answer {words}", words=" ".join(said.values()))
     if change.error is not None:
-        yield change.error
+        yield stored_said(change.error)
 
 
 def _by(run: Run | None, line: int | None) -> str:

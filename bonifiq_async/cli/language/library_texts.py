@@ -1,4 +1,4 @@
-"""Sentences of the library that an operator meets where something usual fails, known again by their form.
+"""Sentences of the library that an operator meets, from errors and from ledgers, known again by their form.
 
 The library speaks English, for logs and programs, and its errors carry some causes as texts alone. Each
 phrase here is such a sentence, word for word; what is none of them stays English.
@@ -66,6 +66,39 @@ _SENTENCES = (
         path="",
         name="",
     ),
+    phrase(
+        "{path} is no ledger: it does not begin as one does. The ledger beside it is {ledger}. Nothing was "
+        "sent. Name the ledger; if {name} was one, it is damaged: keep the file for what it holds, and go on "
+        "with an earlier copy or a new ledger: the same keys go out again, which does no harm only where the "
+        "provider de-duplicates them, and as long as it remembers them.",
+        path="",
+        ledger="",
+        name="",
+    ),
+    phrase(
+        "{ledger} is of another account: it was written for {held}, not for {asked}. Nothing was sent; name "
+        "another ledger.",
+        ledger="",
+        held="",
+        asked="",
+    ),
+    phrase(
+        "{ledger} is of another account: it was written with {settings}. Nothing was sent; correct the "
+        "{names}, or name another ledger if this is meant: everything goes out again there, also what is "
+        "applied already. If the same account has a new {name}, `apply --same-account` goes on here.",
+        ledger="",
+        settings="",
+        names="",
+        name="",
+    ),
+    phrase(
+        "{ledger} is of another account: it was written with {settings}. Nothing was sent; correct the "
+        "{names}, or name another ledger if this is meant: everything goes out again there, also what is "
+        "applied already.",
+        ledger="",
+        settings="",
+        names="",
+    ),
     phrase("No change is in doubt under the key {key} in {path}. Nothing was settled.", key="", path=""),
     phrase(
         "{name}: The base URL has no scheme or no host; give one such as https://host. Nothing was sent.",
@@ -74,10 +107,111 @@ _SENTENCES = (
 )
 """What an error says as a whole."""
 
+_ATTEMPTS = (
+    phrase("was never sent"),
+    phrase("was throttled"),
+    phrase("was not processed"),
+    phrase("failed at the provider"),
+    phrase("was sent and got no whole answer"),
+    phrase("got an unreadable answer"),
+    phrase("was refused by a proxy or a firewall"),
+)
+_STOPS = (
+    phrase("a repeat could apply it twice"),
+    phrase("the answer does not fit the contract"),
+    phrase("a proxy or a firewall refused it in the provider's place"),
+    phrase("all attempts are spent"),
+    phrase("the deadline leaves no time"),
+    phrase("the retry quota is spent"),
+    phrase("the provider asks to wait longer than allowed"),
+    phrase("the provider asks to wait {note}, which is longer than allowed", note=""),
+    phrase("the client was closed"),
+    phrase("it was applied before"),
+    phrase("another call or process is sending it"),
+    phrase("it must not be sent again"),
+    phrase("nothing has succeeded for too long"),
+    phrase("the run was stopped"),
+)
+_PARTS = (
+    *_CAUSES,
+    *_ATTEMPTS,
+    *_STOPS,
+    phrase("no reason given"),
+    phrase("it is not what was asked"),
+    phrase("it is larger than is read"),
+    phrase("status {status}, which proves nothing", status=""),
+    phrase("status {status}, {words}", status="", words=""),
+    phrase("an earlier run left it in doubt, and {how}", how=""),
+    phrase("an earlier call with this key ended unknown"),
+    phrase("{how}, and its repeat was refused ({answer})", how="", answer=""),
+    phrase("{how} (last: {attempt})", how="", attempt=""),
+    phrase("the answer does not fit the contract ({why})", why=""),
+    phrase("{how}, and {stopped}", how="", stopped=""),
+    phrase("attempt {number} {ended}", number="", ended=""),
+    phrase("{ended} with status {status}", ended="", status=""),
+    phrase("{ended} ({why})", ended="", why=""),
+)
+"""Of what is said of how a change ended: the longer form before one that would take its end for a name."""
+
+_STORED = (
+    phrase("settled by hand: {note}", note=""),
+    phrase("it stood as {state} ({why}) when its sender was answered", state="", why=""),
+    phrase("this client has sent it before and got no answer, and this ledger knows nothing of that"),
+    phrase("Change {key} was refused by the provider ({answer}). Nothing changed.", key="", answer=""),
+    phrase(
+        "Change {key} was refused: the provider does not know the customer ({answer}). Nothing changed.",
+        key="",
+        answer="",
+    ),
+    phrase(
+        "Change {key} was refused: the provider does not accept the credentials ({answer}). Nothing changed; "
+        "check the credentials and what they are allowed to do.",
+        key="",
+        answer="",
+    ),
+    phrase(
+        "Change {key} was refused: the provider does not accept the sign-in of this call, or not the "
+        "credentials ({answer}). Nothing changed; sign in again, else check the credentials.",
+        key="",
+        answer="",
+    ),
+    phrase(
+        "Change {key} was refused on the way: a proxy asks for credentials ({answer}). The provider did not "
+        "get it. Nothing changed; give the proxy its user and password.",
+        key="",
+        answer="",
+    ),
+    phrase(
+        "Change {key} was refused by a proxy or a firewall in the provider's place ({answer}, with a page "
+        "that is not the provider's). Nothing changed; ask its operator why.",
+        key="",
+        answer="",
+    ),
+    phrase(
+        "Change {key} may or may not have been applied: {how}. Repeat it with the same key, or compare the "
+        "customer's balance.",
+        key="",
+        how="",
+    ),
+    phrase(
+        "Change {key} may or may not have been applied: {how}. Do not repeat it; compare the customer's "
+        "balance and settle it by hand.",
+        key="",
+        how="",
+    ),
+    phrase("Change {key} was given up: {how}. Nothing changed; it may be made again.", key="", how=""),
+)
+"""What a ledger keeps of how a change ended."""
+
 
 def cause_said(text: str) -> str:
     """Return a cause in words that are known here, else as it came."""
     return recognised(text, _CAUSES, _CAUSES) or text
+
+
+def stored_said(text: str) -> str:
+    """Return what a ledger keeps of how a change ended in words that are known here, else as it came."""
+    return recognised(text, _STORED, (*_STORED, *_PARTS)) or text
 
 
 def sentence_said(text: str) -> Phrase | None:

@@ -94,7 +94,7 @@ def recognised(text: str, known: Iterable[Phrase], within: Iterable[Phrase] = ()
 def _form_of(template: str) -> re.Pattern[str]:
     """Return what a text looks like that a template of texts alone has made."""
     parts = [
-        re.escape(literal) + (f"(?P<{name}>.+)" if name else "")
+        re.escape(literal) + (f"(?P<{name}>.+?)" if name else "")
         for literal, name, _, _ in Formatter().parse(template)
     ]
     return re.compile("".join(parts), re.DOTALL)

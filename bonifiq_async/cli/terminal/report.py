@@ -346,9 +346,14 @@ def show_values(
         return
     table = Table(show_header=False)
     for name, value in values.items():
-        shown = money(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
-        table.add_row(labels.get(name, name.replace("_", " ")), shown)
+        table.add_row(labels.get(name, name.replace("_", " ")), _cell(value, money))
     show_table(table)
+
+
+def _cell(value: object, money: Callable[[Decimal], str]) -> str:
+    if isinstance(value, bool):
+        return phrase("yes") if value else phrase("no")
+    return money(value) if isinstance(value, Decimal) else "-" if value is None else str(value)
 
 
 def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:

@@ -232,7 +232,7 @@ class SqliteLedger:
             )
             if entry is not None:
                 again = evolve(again, attempts=entry.attempts, answer=entry.answer, error=entry.error)
-            # The run that was told of a refusal is asked about it later: its change stays its own.
+            # A run is asked later about what was refused to it: the change stays its own.
             if entry is not None and (ruling.in_doubt or entry.run):
                 again = evolve(again, run=entry.run, line=entry.line, last_run=self._run)
             else:

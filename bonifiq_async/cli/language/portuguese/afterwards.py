@@ -31,6 +31,8 @@ TEMPLATES: Mapping[str, Template] = {
     "not ended, and its process is gone: it was killed, or could not write down its end": "sem término, e seu processo não existe mais: foi morto, ou não conseguiu gravar o seu término",
     "under way": "em curso",
     # Status.
+    "yes": "sim",
+    "no": "não",
     "applied in all": "aplicados ao todo",
     "Provider: {provider}": "Provedor: {provider}",
     "none yet": "nenhum ainda",
