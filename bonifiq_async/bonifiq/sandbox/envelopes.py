@@ -1,6 +1,7 @@
 """The shapes of answers: both envelopes, and the pages of lists; other shapes are their endpoints' own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -9,6 +10,7 @@ from bonifiq_async.bonifiq.sandbox.judge import ERROR, SUCCESS, WARNING, Said
 from bonifiq_async.sandbox.protocol import Reply
 
 DONE = Said("", severity=SUCCESS, status=200)
+T = TypeVar("T")
 ListItem = Mapping[str, object]
 
 
@@ -55,11 +57,19 @@ def without_nothing(members: ListItem) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def page(items: Sequence[ListItem], asked: PageAsked) -> dict[str, object]:
-    """Return a page of a list, without the members of a failure."""
+def as_it_is(item: ListItem) -> ListItem:
+    """Return an item that is shown already."""
+    return item
+
+
+def page(items: Sequence[T], asked: PageAsked, show: Callable[[T], ListItem]) -> dict[str, object]:
+    """Return a page of a list, without the members of a failure; `show` makes what an answer has of an item.
+
+    It is called for the items of the page alone, so that a long list costs each page little.
+    """
     before, end = (asked.number - 1) * asked.size, asked.number * asked.size
     return {
-        "Items": items[before:end],
+        "Items": [show(each) for each in items[before:end]],
         "TotalItemCount": len(items),
         "PageSize": asked.size,
         "PageNumber": asked.number,
@@ -67,6 +77,6 @@ def page(items: Sequence[ListItem], asked: PageAsked) -> dict[str, object]:
     }
 
 
-def whole_page(items: Sequence[ListItem], asked: PageAsked) -> Reply:
+def whole_page(items: Sequence[T], asked: PageAsked, show: Callable[[T], ListItem]) -> Reply:
     """Return a page of a list, with the members of a failure, of which there is none."""
-    return Reply(DONE.status, {**page(items, asked), "HasError": False, "ErrorMessages": []})
+    return Reply(DONE.status, {**page(items, asked, show), "HasError": False, "ErrorMessages": []})

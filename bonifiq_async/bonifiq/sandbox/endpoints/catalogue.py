@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 from bonifiq_async.bonifiq.sandbox.endpoints.customers import profile_from
 from bonifiq_async.bonifiq.sandbox.endpoints.order_answer import bonus
 from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
-from bonifiq_async.bonifiq.sandbox.envelopes import whole_page
+from bonifiq_async.bonifiq.sandbox.envelopes import as_it_is, whole_page
 from bonifiq_async.bonifiq.sandbox.forms.asked import (
     AskedMembers,
     Parameters,
@@ -127,7 +127,7 @@ class CatalogueEndpoints:
             }
             for number, (title, points) in enumerate(OBJECTIVES.items(), 1)
         ]
-        return whole_page(items, query.page("PageNumber", "PageSize", _LARGEST_PAGE))
+        return whole_page(items, query.page("PageNumber", "PageSize", _LARGEST_PAGE), as_it_is)
 
     def tiers(self, request: Request) -> Reply:
         """Answer the tier of a customer, and those above it; without a customer, all."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import frozen
 
 from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
-from bonifiq_async.bonifiq.sandbox.envelopes import whole_page, without_nothing
+from bonifiq_async.bonifiq.sandbox.envelopes import as_it_is, whole_page, without_nothing
 from bonifiq_async.bonifiq.sandbox.forms.asked import AskedMembers, Parameters, RequestRefused, body_of
 from bonifiq_async.bonifiq.sandbox.forms.bodies import CHANGE_STATUS, CHANGE_TIER, CUSTOMER, SET_BIRTHDAY
 from bonifiq_async.bonifiq.sandbox.judge import BLANK, Said
@@ -116,7 +116,9 @@ class CustomerEndpoints:
         ]
         items.sort(key=lambda each: each[0])
         return whole_page(
-            [{"Date": when, "IsTierHistory": "TierName" in item, **item} for when, item in items], asked
+            [{"Date": when, "IsTierHistory": "TierName" in item, **item} for when, item in items],
+            asked,
+            as_it_is,
         )
 
     def coupons(self, request: Request) -> Reply:
@@ -143,6 +145,7 @@ class CustomerEndpoints:
                 for moment, coupon in unused
             ],
             asked,
+            as_it_is,
         )
 
     def _profile(self, request: Request, name: str) -> CustomerProfile:

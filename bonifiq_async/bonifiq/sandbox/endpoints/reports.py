@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from bonifiq_async.bonifiq.sandbox.books import BookedMove
 from bonifiq_async.bonifiq.sandbox.customers import expiring, history_line
 from bonifiq_async.bonifiq.sandbox.endpoints.customers import shown_customer
 from bonifiq_async.bonifiq.sandbox.endpoints.order_answer import order_answer
 from bonifiq_async.bonifiq.sandbox.endpoints.store import Store
-from bonifiq_async.bonifiq.sandbox.envelopes import page, whole_page, without_nothing
+from bonifiq_async.bonifiq.sandbox.envelopes import ListItem, as_it_is, page, whole_page, without_nothing
 from bonifiq_async.bonifiq.sandbox.forms.asked import Parameters, body_of, page_within
 from bonifiq_async.bonifiq.sandbox.forms.bodies import TO_EXPIRE
 from bonifiq_async.bonifiq.sandbox.records.profiles import CustomerProfile
@@ -74,7 +75,7 @@ class ReportEndpoints:
             }
             for number, (profile, points, when) in enumerate(self._expiring(window), 1)
         ]
-        return Reply(200, page(items, wanted))
+        return Reply(200, page(items, wanted, as_it_is))
 
     def customers(self, request: Request) -> Reply:
         """Answer the customers with their balances and histories."""
@@ -87,8 +88,8 @@ class ReportEndpoints:
         moved = _Window(query.moment("pointDateFrom"), query.moment("pointDateTo"))
         enrolled, document = query.flag("isEnrolled", default=True), query.text("document")
         email, original_id = query.text("email"), query.text("originalId")
-        items = [
-            self._reported(profile, moved)
+        found = [
+            profile
             for profile in self.store.books.profiles
             if profile.takes_part is enrolled
             and created.has(profile.created)
@@ -96,30 +97,35 @@ class ReportEndpoints:
             and email in (None, profile.email)
             and original_id in (None, profile.original_id)
         ]
-        return whole_page(items, query.page(*_PAGE, _LARGEST_REPORT))
+        wanted = query.page(*_PAGE, _LARGEST_REPORT)
+        return whole_page(found, wanted, lambda profile: self._reported(profile, moved))
 
     def received(self, request: Request) -> Reply:
         """Answer what customers received, and for which order."""
         wanted = Parameters.of(request, *_PAGE).page(*_PAGE, None)
         orders = {number: order for order in self.store.books.orders.values() for number in order.moves}
-        items = []
-        for profile in self.store.books.profiles:
-            for moved in self.store.moved(profile.original_id):
-                if moved.value > 0:
-                    order = orders.get(moved.identity)
-                    items.append(
-                        {
-                            "Id": str(moved.identity),
-                            "EventDate": moved.moment,
-                            "Points": moved.points,
-                            "Cashback": moved.cashback or Decimal(0),
-                            "Type": _OTHER if order is None else _PURCHASE,
-                            "Customer": shown_customer(self.store, profile),
-                            "TotalCashbackAvailable": self.store.shown_cashback(profile.original_id),
-                            "Order": None if order is None else order_answer(self.store, order),
-                        }
-                    )
-        return whole_page(items, wanted)
+        found = [
+            (profile, moved)
+            for profile in self.store.books.profiles
+            for moved in self.store.moved(profile.original_id)
+            if moved.value > 0
+        ]
+
+        def show(each: tuple[CustomerProfile, BookedMove]) -> ListItem:
+            profile, moved = each
+            order = orders.get(moved.identity)
+            return {
+                "Id": str(moved.identity),
+                "EventDate": moved.moment,
+                "Points": moved.points,
+                "Cashback": moved.cashback or Decimal(0),
+                "Type": _OTHER if order is None else _PURCHASE,
+                "Customer": shown_customer(self.store, profile),
+                "TotalCashbackAvailable": self.store.shown_cashback(profile.original_id),
+                "Order": None if order is None else order_answer(self.store, order),
+            }
+
+        return whole_page(found, wanted, show)
 
     def notified(self, request: Request) -> Reply:
         """Answer the points that customers are to be warned of."""
@@ -136,7 +142,7 @@ class ReportEndpoints:
             }
             for number, (profile, points, when) in enumerate(self._expiring(window), 1)
         ]
-        return whole_page(items, query.page(*_PAGE, None))
+        return whole_page(items, query.page(*_PAGE, None), as_it_is)
 
     def _expiring(self, window: _Window) -> Iterator[tuple[CustomerProfile, int, datetime]]:
         for profile in self.store.books.profiles:

@@ -65,7 +65,7 @@ class RewardEndpoints:
         taking = Taking(customer_id, None, reward.number, cash, reward.points, reward.value)
         made = redeem(self.store, taking)
         made.coupon = coupon_of(made)
-        return whole_page([_shown(reward)], PageAsked())
+        return whole_page([reward], PageAsked(), _shown)
 
     def redeem_product(self, request: Request) -> Reply:
         """Redeem a product reward. No page says that its key counts once: it counts each time here."""
