@@ -10,6 +10,7 @@ from cancelling import CancelledAt
 from conftest import Clock, fast, raba7ni_client_for
 from crash_points import dies
 from fault_tables import LETTERS
+from silence import SilentScript
 
 from bonifiq_async import (
     Earn,
@@ -110,6 +111,7 @@ def rows() -> Iterator[Row]:
 
 
 ROWS = list(rows())
+LIMITS = Timeouts(connect=5.0, attempt=5.0)
 
 
 def changes(server: Raba7niSandbox) -> dict[str, Earn | Redeem | Refund]:
@@ -126,15 +128,14 @@ def changes(server: Raba7niSandbox) -> dict[str, Earn | Redeem | Refund]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.fault}{f' open={row.opens}' * bool(row.opens)}")
 async def test_row(row: Row, kind: str, raba7ni) -> None:
     """Attempts, effect, requests and the books are as the table says; a second call sends nothing more."""
-    server = raba7ni(faults=FaultScript([] if row.fault == "ok" else [row.fault]))
+    server = raba7ni(faults=SilentScript([] if row.fault == "ok" else [row.fault], LIMITS.attempt))
     server.books.person(123).pin = "1234"
     server.books.move("gift", None, 10, 123, Decimal(100))
     made, before = changes(server)[kind], server.books.balance(10, 123)
     if row.opens:
         server.refuse_connections()
     clock = Clock(on_sleep=lambda wait: server.accept_connections() if wait == row.opens else None)
-    limits = Timeouts(connect=5.0, attempt=0.3 if "silence" in row.fault else 5.0)
-    async with raba7ni_client_for(server, runtime=clock.runtime(), timeouts=limits) as client:
+    async with raba7ni_client_for(server, runtime=clock.runtime(), timeouts=LIMITS) as client:
         outcome = await client.outcome_of(made)
         assert tuple(attempt.verdict for attempt in outcome.attempts) == row.verdicts
         assert outcome.effect is row.effect

@@ -8,6 +8,7 @@ import attrs
 import pytest
 from conftest import Clock, change, claims_of, client_for, fast, http, read_request
 from fault_tables import LETTERS
+from silence import SilentScript
 
 from bonifiq_async import BasicCredentials, BonifiQClient
 from bonifiq_async._delivery.calls import Calls
@@ -268,22 +269,20 @@ def _rows() -> Iterator[Row]:
 
 
 ROWS = list(_rows())
+LIMITS = Timeouts(connect=5.0, attempt=10.0)
 
 
 class Rig:
     """The layers between a request and its outcome, without a provider's client around them."""
 
     def __init__(self, sandbox: Sandbox, row: Row) -> None:
-        timeouts = Timeouts(
-            connect=5.0, attempt=0.3 if any("silence" in fault for fault in row.faults) else 10.0
-        )
         doors = {"shut": sandbox.refuse_connections, "open": sandbox.accept_connections}
         clock = Clock(on_sleep=lambda wait: doors[row.port[wait]]() if wait in row.port else None)
         self.session = SessionManager(
-            {"Authorization": Secret(sandbox.credentials.header())}, timeouts=timeouts, pool=PoolLimits()
+            {"Authorization": Secret(sandbox.credentials.header())}, timeouts=LIMITS, pool=PoolLimits()
         )
-        delivery = Delivery(self.session, policy=fast(), timeouts=timeouts, runtime=clock.runtime())
-        self.calls = Calls(delivery, claims_of(), timeouts)
+        delivery = Delivery(self.session, policy=fast(), timeouts=LIMITS, runtime=clock.runtime())
+        self.calls = Calls(delivery, claims_of(), LIMITS)
         self.url = sandbox.url
 
     async def call(self, operation: Operation[object]) -> tuple[Effect, tuple[Attempt, ...], object]:
@@ -319,7 +318,7 @@ async def test_row(row: Row, way: str, sandbox) -> None:
     if row.id.startswith("read ") and way not in row.id:
         return  # a table of the other way
     reused = None if row.reused == "none" else row.reused
-    server = sandbox(duplicates=row.mode, reused_key=reused, faults=FaultScript(row.faults))
+    server = sandbox(duplicates=row.mode, reused_key=reused, faults=SilentScript(row.faults, LIMITS.attempt))
     server.books.put_checkout("ANA", "CART", Decimal(5))
     rig = Rig(server, row)
     if row.port.get(0) == "shut":

@@ -15,6 +15,7 @@ import attrs
 import pytest
 from conftest import Clock, delivery_of, fast, until
 from sides import Side, Start, sides
+from silence import SilentScript
 from tracebacks import rendered
 
 from bonifiq_async import (
@@ -250,10 +251,10 @@ class CancellationBehaviour(Behaviour):
 
     async def test_after_it_was_sent(self, start: Start) -> None:
         """In doubt, and neither permit nor task is left."""
-        server = start(faults=FaultScript(["silence-after"]))
+        server = start(faults=SilentScript(["silence-after"], 2.0))
         async with self.side.client(server) as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(2.0):
                     await self.side.make(client, self.side.change())
             assert client.in_doubt() == (self.side.change().change_key,)
             assert delivery_of(client).limiter.active == 0
@@ -286,10 +287,10 @@ class CancellationBehaviour(Behaviour):
 
     async def test_doubt_is_on_disk(self, start: Start, tmp_path, caplog) -> None:
         """The next run knows, and the log says what to do about it."""
-        server = start(faults=FaultScript(["silence-after"]))
+        server = start(faults=SilentScript(["silence-after"], 2.0))
         async with SqliteLedger(tmp_path / "l") as ledger, self.side.client(server, ledger=ledger) as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2):
+                async with asyncio.timeout(2.0):
                     await self.side.make(client, self.side.change())
         assert standing(tmp_path / "l").counts[State.IN_DOUBT] == 1
         assert ("Do not repeat it" in caplog.text) is not self.side.repeats
@@ -379,9 +380,9 @@ class SecretsBehaviour(Behaviour):
         """Repr, error, traceback with locals, pickle, log (asyncio's, too), and the ledger's files."""
         caplog.set_level(logging.DEBUG)
         asyncio.get_running_loop().set_debug(True)
-        server = start(credentials=self.side.credentials(), faults=FaultScript(faults))
+        limits = Timeouts(connect=5.0, attempt=5.0, call=20.0)
+        server = start(credentials=self.side.credentials(), faults=SilentScript(faults, limits.attempt))
         self.side.signs_in(server)
-        limits = Timeouts(connect=2.0, attempt=0.3, call=5.0)
         files = []
         async with SqliteLedger(tmp_path / "l") as ledger:
             options = {"ledger": ledger, "retry": fast(max_attempts=2), "timeouts": limits}
@@ -410,10 +411,10 @@ class SecretsBehaviour(Behaviour):
 
     async def test_a_cancelled_call_shows_no_secret(self, start: Start) -> None:
         """The frames of the transport hold headers and body; they are not in the traceback."""
-        server = start(credentials=self.side.credentials(), faults=FaultScript(["silence-before"] * 2))
+        server = start(credentials=self.side.credentials(), faults=SilentScript(["silence-before"], 2.0))
         async with self.side.client(server) as client:
             with pytest.raises(TimeoutError) as caught:
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(2.0):
                     await self.side.make(client, self.side.change_with_secrets())
             text = rendered(caught.value)
             assert "session.py" in text

@@ -17,6 +17,7 @@ import pytest
 from alive import parts
 from conftest import CHANGED, change, client_for, fast, http, read_request
 from escapes import ESCAPES, PLAIN, Write
+from silence import SilentScript
 from tracebacks import rendered
 
 from bonifiq_async import (
@@ -32,7 +33,6 @@ from bonifiq_async import (
 from bonifiq_async._transport.session import SessionManager
 from bonifiq_async.bonifiq.files import ADAPTER, CustomerRow
 from bonifiq_async.cli.files.outcome_file import json_line, record
-from bonifiq_async.sandbox import FaultScript
 
 pytestmark = pytest.mark.usefixtures("way")
 """Everything here holds directly and by aiohttp's session."""
@@ -70,7 +70,7 @@ FAULTS = {
     "unreadable": ["html-after"],
     "silent": ["silence-after"] * 2,
 }
-QUICK = Timeouts(connect=2.0, attempt=0.15, call=5.0)
+LIMITS = Timeouts(connect=5.0, attempt=5.0, call=20.0)
 failing = pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
 Call = Callable[[BonifiQClient], Awaitable[object]]
 CALLS = {
@@ -86,8 +86,8 @@ async def test_a_failing_call_shows_no_secret(call: Call, faults: list[str], san
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, logger=name)
-    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(faults * 2))
-    async with client_for(server, retry=fast(max_attempts=2), timeouts=QUICK) as client:
+    server = sandbox(credentials=CREDENTIALS, faults=SilentScript(faults * 2, LIMITS.attempt))
+    async with client_for(server, retry=fast(max_attempts=2), timeouts=LIMITS) as client:
         with pytest.raises(BonifiQError) as caught:
             await call(client)
         error = caught.value
@@ -118,10 +118,10 @@ def _frames_of_aiohttp(error: BaseException | None) -> list[str]:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 async def test_a_cancelled_call_shows_no_secret(call: Call, sandbox) -> None:
-    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(["silence-after"] * 2))
+    server = sandbox(credentials=CREDENTIALS, faults=SilentScript(["silence-after"], 2.0))
     async with client_for(server) as client:
         with pytest.raises(TimeoutError) as caught:
-            async with asyncio.timeout(0.1):
+            async with asyncio.timeout(2.0):
                 await call(client)
         assert isinstance(caught.value.__cause__, asyncio.CancelledError)
         text = rendered(caught.value) + "".join(traceback.format_exception(caught.value))
@@ -222,8 +222,8 @@ async def test_values_show_no_secret(sandbox) -> None:
 
 @failing
 async def test_outcomes_pickle_and_hold_no_secret(faults: list[str], sandbox) -> None:
-    server = sandbox(credentials=CREDENTIALS, faults=FaultScript(faults))
-    async with client_for(server, retry=fast(max_attempts=2), timeouts=QUICK) as client:
+    server = sandbox(credentials=CREDENTIALS, faults=SilentScript(faults, LIMITS.attempt))
+    async with client_for(server, retry=fast(max_attempts=2), timeouts=LIMITS) as client:
         outcome = await client.outcome_of(CHANGE)
     assert leaks(pickle.dumps(outcome)) == []
     kept = pickle.loads(pickle.dumps(outcome))
@@ -281,7 +281,7 @@ async def test_an_answer_that_echoes_the_credentials_is_redacted(
     async with (
         ledger,
         BonifiQClient(
-            credentials, base_url=url, timeouts=QUICK, retry=fast(max_attempts=2), ledger=ledger
+            credentials, base_url=url, timeouts=LIMITS, retry=fast(max_attempts=2), ledger=ledger
         ) as client,
     ):
         outcome = await client.outcome_of(CHANGE)

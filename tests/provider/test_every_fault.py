@@ -8,11 +8,12 @@ import pytest
 from conftest import Clock
 from fault_tables import LETTERS
 from sides import Side, sides
+from silence import SilentScript
 
 from bonifiq_async import Effect, Outcome, SqliteLedger, Timeouts
 from bonifiq_async.ledger.protocol import BY_EFFECT
 from bonifiq_async.ledger.sqlite.reader import standing
-from bonifiq_async.sandbox import FAULTS, FaultScript
+from bonifiq_async.sandbox import FAULTS
 
 TABLE = """
     # fault             with keys  without
@@ -53,6 +54,7 @@ TABLE = """
 """The verdict of each attempt. `+` is a repeat of an applied change: accepted again, or a used key."""
 
 ROWS = {row[0]: row[1:] for row in map(str.split, TABLE.strip().splitlines()) if row[0] != "#"}
+LIMITS = Timeouts(connect=5.0, attempt=5.0)
 
 
 def effect_of(letters: str, side: Side) -> Effect:
@@ -71,10 +73,9 @@ async def test_every_fault(side: Side, way: str, served: object, tmp_path: Path)
     async with SqliteLedger(tmp_path / "l") as ledger:
         for fault, row in ROWS.items():
             letters = row[0 if side.repeats else 1].replace("+", "A" if side.replays else "D")
-            server.faults = FaultScript([fault])
-            limits = Timeouts(connect=5.0, attempt=0.3 if "silence" in fault else 5.0)
+            server.faults = SilentScript([fault], LIMITS.attempt)
             runtime = Clock().runtime()
-            async with side.client(server, ledger=ledger, runtime=runtime, timeouts=limits) as client:
+            async with side.client(server, ledger=ledger, runtime=runtime, timeouts=LIMITS) as client:
                 outcome: Outcome = await side.make(client, side.change(fault))
                 doubt = client.in_doubt() != ()
             verdicts = tuple(LETTERS[letter] for letter in letters)
