@@ -7,11 +7,14 @@ import contextlib
 import gc
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
+import typer
 from console import Ended
 
 OUT, ERR = "stdout", "stderr"
@@ -93,18 +96,21 @@ def _run(arguments: Sequence[str], env: Mapping[str, str], streams: Mapping[str,
     main()
 
 
-if __name__ == "__main__":
-    import pkgutil
-    from importlib import import_module
-
+def warm() -> None:
+    """Import the whole package and assemble the command, for what is forked later."""
     import bonifiq_async
+    from bonifiq_async.cli.app import app
 
     for module in pkgutil.walk_packages(bonifiq_async.__path__, "bonifiq_async."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    with contextlib.suppress(
-        ImportError
-    ):  # what a newer typer imports, with pydantic, for the first argument
-        import_module("typer._adapters")
+    with contextlib.suppress(ImportError):
+        import_module("typer._adapters")  # with pydantic: a newer typer imports it for the first argument
+    assembled = typer.main.get_command(app)
+    typer.main.get_command = lambda _: assembled
     gc.freeze()  # else each fork copies the heap when its collector runs
+
+
+if __name__ == "__main__":
+    warm()
     _run(**_fork_and_wait())

@@ -1,7 +1,6 @@
 """`bonifiq prove`: all claims hold, and each fails where the library breaks it."""
 
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from attrs import evolve
+from broken_runs import BrokenRuns, ended
 from one_test import one_test
 
 from bonifiq_async import CashbackChange
@@ -296,67 +296,66 @@ registry.PROVIDERS.update({registry.PROVIDERS})
 """The registry of the tests, for every interpreter: the provider made up for them has its claims, too."""
 
 
-def command(folder: Path, *args: str, prelude: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run `bonifiq prove` at its smallest; `prelude` is run by every interpreter that it starts."""
+SMALLEST = ("--scale", "tiny", "--json")
+LONGEST = 900
+"""Seconds that a run may take on a busy machine."""
+
+
+def environment(folder: Path, prelude: str = "") -> dict[str, str]:
+    """Return the environment of a run in `folder`; `prelude` is run by every interpreter that has it."""
     (folder / "sitecustomize.py").write_text(REGISTRY + textwrap.dedent(prelude))
     (folder / "temporary").mkdir(exist_ok=True)  # the files of a run that had to be killed
     tests = Path(__file__).parent.parent
     paths = [str(folder), str(tests.parent), str(tests), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "TMPDIR": str(folder / "temporary"),
+    }
+
+
+def command(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    """Run `bonifiq prove` at its smallest."""
     return subprocess.run(
-        [sys.executable, "-m", "bonifiq_async", "prove", "--scale", "tiny", "--json", *args],
+        [sys.executable, "-m", "bonifiq_async", "prove", *SMALLEST, *args],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "TMPDIR": str(folder / "temporary"),
-        },
+        env=environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=LONGEST,
         check=False,
     )
 
 
 class Runs:
-    """Every run of this file, all started at once: they mostly wait.
+    """The run of every break, two at once: they mostly wait.
 
     Several workers of a test run share `folder`, and the first free worker does each run.
     """
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
-        self._folder = folder
-        asked = {"": (("--seed", "3", "--html", "page.html"), "")}
-        for name, (claims, prelude) in BREAKS.items():
-            asked[name] = (tuple(arg for claim in claims for arg in ("--only", claim)), prelude)
-        self._numbers = {name: number for number, name in enumerate(asked)}
-        for name, (args, prelude) in asked.items():
-            pool.submit(self._run, self._numbers[name], args, prelude)
+    def __init__(self, folder: Path, broken: BrokenRuns, pool: ThreadPoolExecutor) -> None:
+        self._folders = {name: folder / str(number) for number, name in enumerate(BREAKS)}
+        self._broken = broken
+        for name in BREAKS:
+            pool.submit(self._run, name)
 
-    def _run(self, number: int, args: tuple[str, ...], prelude: str) -> None:
-        place = self._folder / str(number)
+    def _run(self, name: str) -> None:
+        folder, (claims, prelude) = self._folders[name], BREAKS[name]
         try:
-            place.mkdir()
+            folder.mkdir()
         except FileExistsError:
             return  # another worker does it
-        try:
-            ended: object = command(place, *args, prelude=prelude)
-        except BaseException as error:  # noqa: BLE001 - the test of this run reports it
-            ended = error
-        part = place.with_suffix(".part")
-        part.write_bytes(pickle.dumps(ended))
-        part.rename(place.with_suffix(".ended"))
+        args = (*SMALLEST, *(arg for claim in claims for arg in ("--only", claim)))
+        self._broken.start(folder, args, environment(folder, prelude), textwrap.dedent(prelude))
+        self.ended(name)
 
     def ended(self, name: str) -> "subprocess.CompletedProcess[str]":
         """Return the end of a run, once it has ended."""
-        path = self._folder / f"{self._numbers[name]}.ended"
-        limit = time.monotonic() + 900
-        while not path.exists():
-            assert time.monotonic() < limit, "no worker has done it"
+        limit = time.monotonic() + LONGEST
+        while (found := ended(self._folders[name])) is None:
+            assert time.monotonic() < limit, "it has not ended"
             time.sleep(0.05)
-        found = pickle.loads(path.read_bytes())
-        if isinstance(found, BaseException):
-            raise found
         return found
 
 
@@ -366,13 +365,16 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs of prove"
     folder.mkdir(exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
-        yield Runs(folder, pool)
+        broken = BrokenRuns(REGISTRY, environment(tmp_path_factory.mktemp("broken")))
+        yield Runs(folder, broken, pool)
+    broken.close()
 
 
 @pytest.mark.slow
-def test_all_claims_hold(runs):
+@pytest.mark.usefixtures("runs")  # which begin meanwhile
+def test_all_claims_hold(tmp_path):
     """At the smallest size, each with at least one case."""
-    ended = runs.ended("")
+    ended = command(tmp_path, "--seed", "3", "--html", "page.html")
     assert (ended.returncode, ended.stdout.count("\n")) == (0, 1), ended.stderr
     told = msgspec.json.decode(ended.stdout)
     assert [each["claim"] for each in told["claims"]] == list(NAMES)
@@ -389,9 +391,9 @@ def test_all_claims_hold(runs):
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_claim_fails_when_the_library_breaks_it(name, runs):
     """Exactly these claims, with an example, the exit code 1 and the seed."""
-    ended = runs.ended(name)
-    assert ended.returncode == Exit.BUG, ended.stderr
-    told = msgspec.json.decode(ended.stdout)
+    run = runs.ended(name)
+    assert run.returncode == Exit.BUG, run.stderr
+    told = msgspec.json.decode(run.stdout)
     assert {each["claim"]: each["holds"] for each in told["claims"]} == dict.fromkeys(BREAKS[name][0], False)
     assert all(each["wrong"] > 0 and each["problems"] for each in told["claims"])
     assert "--seed 1 --only" in told["command"]
