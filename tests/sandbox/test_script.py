@@ -386,10 +386,11 @@ async def test_silence_takes_no_place(sandbox):
     """A request that is never answered blocks no other."""
     server = sandbox(faults=FaultScript(["silence-before"], limit=Limit(at_once=1)))
     async with client_for(server) as client:
-        silent = asyncio.create_task(client.outcome_of(change("a"), deadline=0.5))
+        silent = asyncio.create_task(client.outcome_of(change("a")))
         await until(lambda: server.books.requests == 1)
         assert (await client.outcome_of(change("b"))).effect is Effect.APPLIED
-        await silent
+        silent.cancel()
+        await asyncio.wait([silent])
     assert "at once" not in server.faults.met
 
 

@@ -94,7 +94,7 @@ async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) 
     none_within_the_hold(witness, received)
 
 
-BRIEF = 0.3
+BRIEF = 0.1
 
 
 @pytest.mark.usefixtures("way")

@@ -16,6 +16,7 @@ import pytest
 from attrs import frozen
 from conftest import CHANGED, POINTS, change, fast, read_request
 from conftest import http as answer
+from silence import forward
 
 from bonifiq_async import (
     Attempt,
@@ -280,7 +281,8 @@ async def test_a_flood_is_refused_in_bounded_memory_and_time(flood: Callable, ra
 async def _dripping(whole: bytes) -> AsyncIterator[bytes]:
     for place in range(len(whole)):
         yield whole[place : place + 1]
-        await asyncio.sleep(0.02)
+        forward(asyncio.get_running_loop(), 0.02)
+        await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("at", [0, 100], ids=["in the head", "in the body"])

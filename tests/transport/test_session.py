@@ -489,8 +489,8 @@ async def test_a_closed_tls_handshake_is_not_sent(raw_server) -> None:
 
 
 CONNECT_TIMES = {
-    "the connect timeout ends it": Timeouts(connect=0.05, attempt=5.0),
-    "the attempt timeout ends it": Timeouts(connect=5.0, attempt=0.05),
+    "the connect timeout ends it": Timeouts(connect=0.02, attempt=5.0),
+    "the attempt timeout ends it": Timeouts(connect=5.0, attempt=0.02),
 }
 
 
