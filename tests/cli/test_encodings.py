@@ -64,7 +64,7 @@ def test_a_screen_shows_what_it_can_and_a_file_is_utf_8(
     export = run("export", "changes.csv.ledger", "--effect", "applied", "--effect", "unknown", **env)
     assert (export.returncode, export.stderr) == (Exit.DONE, b"")
     lines = export.stdout.decode().splitlines()
-    assert lines[0].startswith("customer_id,value,reason,change_key,customer_reason,reference,")
+    assert lines[0].startswith("customer_id,value,reason,change_key,customer_reason,points,reference,")
     assert [line[: line.index(",,") + 2] for line in lines[1:]] == [
         "josé,1,verão,ADD-josé-1-o1,,",
         "中文,2,r,ADD-中文-2-o2,,",
