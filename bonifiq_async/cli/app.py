@@ -51,7 +51,7 @@ from bonifiq_async.cli.options import (
     Yes,
     form_of,
     format_of,
-    keep,
+    keeping,
 )
 from bonifiq_async.cli.terminal.screen import show
 
@@ -122,23 +122,24 @@ def check(
     header_row: HeaderRow = None,
     profile: Profile = None,
     save_profile: SaveProfile = None,
+    ledger: LedgerPath = None,
     allow_second_amount: SecondAmounts = False,
     problems: ProblemsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Validate every row; send nothing."""
+    """Validate every row, and compare it with the ledger; send nothing."""
     from bonifiq_async.cli.commands import check as command
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
-    code = command.check(
-        file,
-        format_of(format),
-        adapter_for(provider),
-        form,
-        command.CheckOptions(problems, allow_second_amount, as_json),
-    )
-    if not code:
-        keep(form, save_profile)
+    with keeping(form, save_profile) as keep:
+        code = command.check(
+            file,
+            format_of(format),
+            adapter_for(provider),
+            form,
+            command.CheckOptions(problems, allow_second_amount, as_json, ledger),
+            keep,
+        )
     raise typer.Exit(code)
 
 
@@ -161,8 +162,9 @@ def convert(
     from bonifiq_async.cli.commands import convert as command
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
-    code = command.convert(file, format_of(format), adapter_for(provider), form, to)
-    keep(form, save_profile)
+    with keeping(form, save_profile) as keep:
+        code = command.convert(file, format_of(format), adapter_for(provider), form, to)
+        keep()
     raise typer.Exit(code)
 
 
@@ -204,8 +206,8 @@ def apply(
     from bonifiq_async.cli.files.csv_form import NAMED
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
-    raise typer.Exit(
-        command.apply(
+    with keeping(form, save_profile) as keep:
+        code = command.apply(
             command.ApplyOptions(
                 file=file,
                 adapter=adapter_for(provider),
@@ -232,9 +234,9 @@ def apply(
                 second_amounts=allow_second_amount,
                 as_json=as_json,
             ),
-            lambda: keep(form, save_profile),
+            keep,
         )
-    )
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """The options that commands share, each declared once, and the values that they take."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -85,13 +87,35 @@ def form_of(
     return found
 
 
-def keep(form: "FormOptions", save_profile: str | None) -> None:
-    """Keep as a profile what was right for a file, if that is wanted. Raises `ConfigurationError`."""
-    if save_profile is not None:
-        from bonifiq_async.cli.reading.profiles import save
-        from bonifiq_async.cli.terminal.screen import say
+@contextlib.contextmanager
+def keeping(form: "FormOptions", save_profile: str | None) -> Iterator[Callable[[], None]]:
+    """Give what keeps the options as a profile, if that is wanted; where it is not called, that is said.
 
-        say(phrase("Saved in {path}.", path=save(form, _folder(), save_profile)))
+    It is for a file whose rows are valid: they show that the decimal mark is right. Raises
+    `ConfigurationError`.
+    """
+    from bonifiq_async.cli.terminal.screen import say
+
+    kept = save_profile is None
+
+    def keep() -> None:
+        nonlocal kept
+        if not kept and save_profile is not None:
+            from bonifiq_async.cli.reading.profiles import save
+
+            kept = True  # or it is said why it cannot be
+            say(phrase("Saved in {path}.", path=save(form, _folder(), save_profile)))
+
+    try:
+        yield keep
+    finally:
+        if not kept:
+            say(
+                phrase(
+                    "The profile {name} is not saved: it is when the rows of a file are valid.",
+                    name=save_profile,
+                )
+            )
 
 
 def _folder() -> Path:

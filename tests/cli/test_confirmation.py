@@ -194,6 +194,31 @@ def test_a_dry_run_counts_what_the_ledger_has(console: Console, sandbox) -> None
     assert server.books.requests == 3
 
 
+def test_a_dry_run_names_the_target_and_refuses_another_account(
+    console: Console, sandbox, monkeypatch
+) -> None:
+    """As the run would; without credentials it says that the account was not compared."""
+    server = sandbox()
+    console.write("changes.csv", *rows(3))
+    dry = ("apply", "changes.csv", "--dry-run")
+    unknown = console(*dry)
+    assert "Target: bonifiq, new ledger changes.csv.ledger; no credentials are set" in unknown.err
+    ended = console(*dry, sandbox=server)
+    assert f"at {server.url}, new ledger changes.csv.ledger." in " ".join(ended.err.split())
+    assert console("apply", "changes.csv", "--yes", sandbox=server).code == 0
+    token = {"BONIFIQ_API_TOKEN": "another"}
+    ended = console(*dry, sandbox=server, **token)
+    assert (ended.code, "of another account" in ended.err) == (Exit.USAGE, True)
+    before = Path("changes.csv.ledger").read_bytes()
+    assert console(*dry, "--same-account", sandbox=server, **token).code == 0
+    assert Path("changes.csv.ledger").read_bytes() == before
+    monkeypatch.delenv("BONIFIQ_BASE_URL")
+    ended = console(
+        "apply", "changes.csv", "--dry-run", "--ledger", "l", BONIFIQ_API_TOKEN="t", BONIFIQ_API_KEY="k"
+    )
+    assert "(BONIFIQ_BASE_URL is not set), new ledger l" in ended.err
+
+
 def test_what_is_sent_again_is_asked_for_as_what_is_sent_first(console: Console, sandbox) -> None:
     """Its sum is typed, also with --yes; without a terminal nothing is sent."""
     server = sandbox(faults=FaultScript(["html-before"]))

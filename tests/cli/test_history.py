@@ -189,7 +189,7 @@ def test_what_is_exported_can_be_applied_again(console, asked):
         ("again.jsonl", console("export", LEDGER, "--effect", "applied", "--format", "jsonl").out),
     ):
         Path(name).write_text(text)
-        ended = console("check", name)
+        ended = console("check", name, "--ledger", LEDGER)
         assert ended.code == 0 and "means nothing" not in ended.err and "left out" not in ended.err
         assert console("apply", name, "--yes", "--ledger", LEDGER, sandbox=asked).code == 0
     keys = [str(each["change_key"]) for each in listed(console)]

@@ -206,16 +206,31 @@ def test_help_is_in_the_language(console: Console, arguments: tuple[str, ...]) -
         assert english not in page
 
 
-def test_what_was_mistyped_is_said_in_the_language(console: Console) -> None:
-    ended = console("apply", "f.csv", "--no-such", "--language", "pt")
-    assert (ended.code, "Erro: a opção --no-such não existe" in ended.err) == (2, True)
-    ended = console("apply", "f.csv", "--no-ledger", "--ledger", "l", BONIFIQ_LANGUAGE="pt")
-    assert (
-        ended.code,
-        "Erro: --no-ledger: diz o contrário de --ledger; use só uma das duas" in ended.err,
-    ) == (
-        2,
-        True,
+@one_test
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("apply f.csv --no-such", "a opção --no-such não existe"),
+        (
+            "apply f.csv --no-ledger --ledger l",
+            "--no-ledger: diz o contrário de --ledger; use só uma das duas",
+        ),
+        ("aplicar f.csv", "o comando aplicar não existe"),
+        ("check", "falta 'FILE'"),
+        ("check f.csv g.csv", "g.csv está a mais"),
+        ("check f.csv --sheet", "--sheet precisa de um valor"),
+        ("check f.csv --json=1", "--json não aceita valor"),
+        ("check f.csv --format x", "'x' não é nenhum destes: 'csv', 'jsonl'"),
+        ("check f.csv --header-row x", "é preciso um número inteiro"),
+        ("check f.csv --header-row 0", "precisa ser 1 ou mais"),
+        ("demo --faults x", "é preciso um número"),
+        ("demo --faults 2", "precisa ser 0.9 ou menos"),
+    ],
+)
+def test_what_was_mistyped_is_said_in_the_language(console: Console, arguments: str, said: str) -> None:
+    ended = console(*arguments.split(), BONIFIQ_LANGUAGE="pt")
+    assert (ended.code, said in ended.err.rpartition("Erro: ")[2], "rror" in ended.err) == (2, True, False), (
+        ended.err
     )
 
 

@@ -76,13 +76,19 @@ def test_two_runs_do_not_write_one_outcome_file(console: Console, sandbox: Calla
 def test_what_was_wrong_with_another_file_is_not_left_in_the_list(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor is a profile kept of options that fit no file."""
+    """Nor is a profile kept of options that fit no file, and that is said."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(console.folder))
     console.write("f.csv", HEADER, "ana,much,r,o1")
     console.write("g.csv", "a,b", "1,2")
     listed = console.folder / "p.csv"
-    assert console("check", "f.csv", "--problems", "p.csv", "--save-profile", "x").code == Exit.USAGE
+    ended = console("check", "f.csv", "--problems", "p.csv", "--save-profile", "x")
+    assert (ended.code, "The profile x is not saved" in ended.err) == (Exit.USAGE, True)
     assert len(listed.read_text().splitlines()) == 2
     assert console("check", "g.csv", "--problems", "p.csv", "--save-profile", "x").code == Exit.USAGE
     assert len(listed.read_text().splitlines()) <= 1
+    ended = console("apply", "f.csv", "--dry-run", "--save-profile", "x")
+    assert (ended.code, "The profile x is not saved" in ended.err) == (Exit.USAGE, True)
     assert not list(console.folder.rglob("x.json"))
+    console.write("f.csv", HEADER, "ana,1,r,o1", "ana,2,r,o1")
+    ended = console("check", "f.csv", "--save-profile", "x")  # refused, but read rightly
+    assert (ended.code, "Saved in" in ended.err, "not saved" in ended.err) == (Exit.USAGE, True, False)

@@ -61,6 +61,27 @@ def test_a_file_under_another_name_is_not_paid_again_with_a_new_ledger(console, 
     assert sandbox.books.balances() == {"ana": Decimal(22), "bia": Decimal(1), "cid": Decimal(1)}
 
 
+def test_check_compares_with_the_ledger_that_apply_would_have(console, sandbox):
+    """And with those beside a new one, in the same words; also the account, where credentials are set."""
+    console.write("january.csv", HEADER, "ana,10,r,o1", "bia,1,r,o2")
+    console.write("corrected.csv", HEADER, "ana,12,r,o1", "cid,1,r,o3")
+    assert console("apply", "january.csv", "--yes", sandbox=sandbox).code == 0
+    known = console("check", "january.csv", sandbox=sandbox)
+    assert (known.code, "2 of them are applied already" in known.err) == (0, True)
+    assert "january.csv can be applied" in known.out
+    for more, said in (
+        ((), "january.csv.ledger has 1 row of corrected.csv, or probably has"),
+        (("--ledger", "january.csv.ledger"), "ana gets R$ 12.00 here, and R$ 10.00 by line 2 of run 1"),
+    ):
+        ended = console("check", "corrected.csv", *more, sandbox=sandbox)
+        assert (ended.code, said in ended.err, "Nothing was sent." in ended.err) == (2, True, True), ended
+        assert "corrected.csv is refused as it is" in ended.out
+        assert console("check", "corrected.csv", *more, ALLOWED, sandbox=sandbox).code == 0
+    other = console("check", "january.csv", sandbox=sandbox, BONIFIQ_API_TOKEN="another")
+    assert (other.code, "of another account" in other.err) == (Exit.USAGE, True)
+    assert json.loads(console("check", "january.csv", "--json", sandbox=sandbox).out)["already_applied"] == 2
+
+
 def test_rows_that_no_ledger_beside_a_new_one_has_are_sent(console, sandbox):
     """Also beside a ledger of another account, and beside what is none."""
     console.write("january.csv", HEADER, "ana,10,r,o1")

@@ -16,7 +16,7 @@ from bonifiq_async.cli.afterwards.question import Question
 from bonifiq_async.cli.afterwards.report import refuse_unwritable, report, reserved
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
 from bonifiq_async.cli.commands.export import default_ledger
-from bonifiq_async.cli.commands.run import Settings, client_from_env, send
+from bonifiq_async.cli.commands.run import Settings, account_from_env, client_from_env, destination, send
 from bonifiq_async.cli.examination.groups import begun_anew
 from bonifiq_async.cli.files.csv_form import CsvForm
 from bonifiq_async.cli.files.examine import Plan
@@ -26,13 +26,13 @@ from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
-from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
+from bonifiq_async.cli.terminal.confirmation import Consent, confirmed, ledger_said, threshold
 from bonifiq_async.cli.terminal.dialogue import changes, concluded, rows, said_before
 from bonifiq_async.cli.terminal.report import RunEnding, plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.cli.terminal.understood import say_understood
-from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.protocol import Account, Ledger
 from bonifiq_async.ledger.sqlite.comparison import LedgerFile
 from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, rebind, standing
 
@@ -77,7 +77,10 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     _refuse_unwritable(options, ledger, lines)
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
-    record = _record_of(options, ledger, make_client)
+    account = _account_of(options, ledger, make_client)
+    # A dry run changes nothing: a ledger whose account is to be another one is read as of any.
+    of = None if options.dry_run and options.same_account else account
+    record = None if ledger is None else LedgerFile(ledger, of)
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
@@ -92,16 +95,16 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         say_table(plan_table(plan))
         said_before(plan, ledger)
         new = ledger is not None and not ledger.exists()
-        found.refuse_other_ledger(allowed=options.second_amounts)
+        found.refuse(found.in_other_ledger(allowed=options.second_amounts))
         if ledger is not None and new:
             _tell_of_new_ledger(ledger, plan)
             _refuse_outcomes_elsewhere(ledger, plan, lines, allowed=options.second_amounts)
-        found.refuse_second_amounts(allowed=options.second_amounts)
+        found.refuse(found.second_amounts(allowed=options.second_amounts))
         if options.dry_run:
-            return _end_dry_run(plan)
+            return _end_dry_run(plan, account, ledger)
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
-        confirmed(plan, Destination(make_client(None).account, ledger, new), consent)
+        confirmed(plan, destination(make_client(None).account, ledger, new=new), consent)
         ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
     with _reported_at_last(options.report, ledger, ending):
         return concluded(
@@ -178,22 +181,32 @@ def _ledger_of(options: ApplyOptions) -> Path | None:
     return None
 
 
-def _record_of(
+def _account_of(
     options: ApplyOptions, ledger: Path | None, make_client: Callable[[Ledger | None], Client]
-) -> LedgerFile | None:
-    """Return the ledger as one of the account of the environment's credentials; of any, in a dry run."""
-    account = None
-    if not options.dry_run:
-        account = make_client(None).account  # what is missing is said before a long file is read
-        if ledger is not None and options.same_account:
-            rebind(ledger, account)
-    return None if ledger is None else LedgerFile(ledger, account)
+) -> Account | None:
+    """Return the account of the environment's credentials, which a dry run alone may do without."""
+    if options.dry_run:
+        return account_from_env(options.adapter)
+    account = make_client(None).account  # what is missing is said before a long file is read
+    if ledger is not None and options.same_account:
+        rebind(ledger, account)
+    return account
 
 
-def _end_dry_run(plan: Plan) -> int:
-    count = plan.to_send
+def _end_dry_run(plan: Plan, account: Account | None, ledger: Path | None) -> int:
+    count, new = plan.to_send, ledger is not None and not ledger.exists()
     said = phrase("{count:,} change would be sent", "{count:,} changes would be sent", count=count)
     say(phrase("This was a dry run: nothing was sent. {changes}.", changes=said))
+    if account is not None:
+        say(phrase("Target: {target}.", target=destination(account, ledger, new=new).said()))
+        return 0
+    say(
+        phrase(
+            "Target: {provider}, {ledger}; no credentials are set, so that the account was not compared.",
+            provider=plan.source.adapter.name,
+            ledger=ledger_said(ledger, new),
+        )
+    )
     return 0
 
 

@@ -1,6 +1,6 @@
 """`bonifiq check`: every row is validated, and what is wrong with a row is printed. Nothing is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.examination.groups import Problems, begun_anew, listing
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
@@ -15,7 +16,7 @@ from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
-from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows
+from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows, said_before
 from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import agreed, give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
@@ -31,31 +32,49 @@ def asked(question: str) -> bool | None:
 
 @frozen
 class CheckOptions:
-    """What else `bonifiq check` was given; `second_amounts` says that they are allowed."""
+    """What else `bonifiq check` was given; `second_amounts` says that they are allowed.
+
+    `ledger` is that with which the file would be applied, None for the one beside it.
+    """
 
     listed: Path | None
     second_amounts: bool
     as_json: bool
+    ledger: Path | None = None
 
 
 def check(
-    file: str, format: str | None, adapter: FileAdapter, form: FormOptions, options: CheckOptions
+    file: str,
+    format: str | None,
+    adapter: FileAdapter,
+    form: FormOptions,
+    options: CheckOptions,
+    on_valid: Callable[[], object] = lambda: None,
 ) -> int:
-    """Print what a file asks for, and return the exit code."""
-    listed = options.listed
-    refuse_one_file_twice({"FILE": None if file == "-" else Path(file), "--problems": listed})
+    """Print what a file asks for, and return the exit code; call `on_valid` when its rows are valid."""
+    listed, ledger = options.listed, options.ledger
+    if ledger is None and file != "-":
+        ledger = default_ledger(file, adapter)
+    refuse_one_file_twice(
+        {"FILE": None if file == "-" else Path(file), "--problems": listed, "--ledger": ledger}
+    )
     begun_anew(listed)
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
-        found = examined(source, listed=listed)
+        found = examined(source, ledger=_record_of(ledger, adapter), listed=listed)
         plan = found.plan
+        if not plan.problems:
+            on_valid()
+        refused = [] if plan.problems else found.refusals(allowed=options.second_amounts)
         with whatever_is_read(to_the_end=False):
             if options.as_json:
-                give(plan_json(plan, found.problems, understood=True))
+                known = ledger is not None and ledger.exists()
+                give(plan_json(plan, found.problems, known=known, understood=True))
             else:
                 show_table(plan_table(plan))
-                refused = phrase("{file} is refused as it is", file=source.name)
-                verdict = refused if plan.problems else phrase("{file} can be applied", file=source.name)
+                verdict = phrase("{file} can be applied", file=source.name)
+                if plan.problems or refused:
+                    verdict = phrase("{file} is refused as it is", file=source.name)
                 show(
                     phrase(
                         "{verdict}: {changes}, {rows} not valid.",
@@ -64,9 +83,19 @@ def check(
                         rows=rows(plan.problems),
                     )
                 )
-        if not plan.problems:
-            found.refuse_second_amounts(allowed=options.second_amounts)
-    return 2 if plan.problems else 0
+        said_before(plan, ledger)
+        if refused:
+            say(*refused)
+    return 2 if plan.problems or refused else 0
+
+
+def _record_of(ledger: Path | None, adapter: FileAdapter) -> LedgerFile | None:
+    """Return the ledger as one of the account of the environment, where there is one to compare with."""
+    if ledger is None or not (ledger.exists() or LedgerFile(ledger).others()):
+        return None
+    from bonifiq_async.cli.commands.run import account_from_env  # a client, which most checks do not need
+
+    return LedgerFile(ledger, account_from_env(adapter))
 
 
 @frozen
@@ -91,16 +120,25 @@ class Examined:
             say(phrase("--skip-invalid leaves out what is not valid."))
         raise typer.Exit(2)
 
-    def refuse_second_amounts(self, *, allowed: bool) -> None:
-        """End the command where what is paid already would be paid under another amount, unless `allowed`."""
-        if self.plan.second_amounts and not allowed:
-            say(_not_allowed(self.plan))
+    def refuse(self, refusals: Sequence[Phrase]) -> None:
+        """End the command where something refuses the file."""
+        if refusals:
+            say(*refusals)
             raise typer.Exit(2)
 
-    def refuse_other_ledger(self, *, allowed: bool) -> None:
-        """End the command where another ledger than a new one has rows of the file, unless `allowed`."""
-        for other in self.plan.beside:
-            if not other.rows or allowed:
+    def refusals(self, *, allowed: bool) -> Sequence[Phrase]:
+        """Return what refuses a file whose rows are valid, unless it is `allowed`."""
+        return [*self.in_other_ledger(allowed=allowed), *self.second_amounts(allowed=allowed)]
+
+    def second_amounts(self, *, allowed: bool) -> Sequence[Phrase]:
+        """Refuse to pay what is paid already under another amount, unless that is `allowed`."""
+        return [_not_allowed(self.plan)] if self.plan.second_amounts and not allowed else []
+
+    def in_other_ledger(self, *, allowed: bool) -> Sequence[Phrase]:
+        """Refuse rows that another ledger than a new one has, unless that is `allowed`."""
+        found = []
+        for other in [] if allowed else self.plan.beside:
+            if not other.rows:
                 continue
             said = phrase(
                 "{ledger} has {rows} of {file}, or probably has: a new ledger could let them be paid again.",
@@ -112,8 +150,8 @@ class Examined:
                 "Say --ledger {ledger}, or --allow-second-amount if all of it is to be paid.",
                 ledger=other.path,
             )
-            say(joined((said, way, phrase("Nothing was sent.")), " "))
-            raise typer.Exit(2)
+            found.append(joined((said, way, phrase("Nothing was sent.")), " "))
+        return found[:1]
 
 
 def _not_allowed(plan: Plan) -> Phrase:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,7 @@ from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Effect, Outcome
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
+from bonifiq_async._provider.registry import spec_of
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
@@ -43,12 +45,13 @@ from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import tell_why
+from bonifiq_async.cli.terminal.confirmation import Destination
 from bonifiq_async.cli.terminal.dialogue import interrupts
 from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
-from bonifiq_async.ledger.protocol import Ledger
+from bonifiq_async.ledger.protocol import Account, Ledger
 from bonifiq_async.ledger.runs import RunState
 from bonifiq_async.ledger.sqlite.store import SqliteLedger
 
@@ -80,6 +83,19 @@ def client_from_env(adapter: FileAdapter, connections: int) -> Callable[[Ledger 
     """Return what makes a patient client of the environment's settings, with so many connections."""
     pool = PoolLimits(connections=connections)
     return lambda ledger: adapter.connect(ClientSettings(PATIENCE, TIME, pool, ledger))
+
+
+def account_from_env(adapter: FileAdapter) -> Account | None:
+    """Return the account of the environment's credentials; None where these are not set."""
+    if not all(map(os.environ.get, spec_of(adapter.name).environment.credentials)):
+        return None
+    return client_from_env(adapter, 1)(None).account
+
+
+def destination(account: Account, ledger: Path | None, *, new: bool = False) -> Destination:
+    """Return where changes go that are sent with the settings of the environment."""
+    name = spec_of(account[0]).environment.base_url
+    return Destination(account, ledger, new, None if os.environ.get(name) else name)
 
 
 def send(plan: Plan, settings: Settings, make_client: Callable[[Ledger | None], Client]) -> RunEnding:

@@ -9,11 +9,11 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
-from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, send
+from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, destination, send
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import origin
-from bonifiq_async.cli.terminal.confirmation import Consent, Destination, confirmed, threshold
+from bonifiq_async.cli.terminal.confirmation import Consent, confirmed, threshold
 from bonifiq_async.cli.terminal.dialogue import concluded, interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
@@ -100,7 +100,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
             return Exit.DONE
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
-        confirmed(found.plan, Destination(make_client(None).account, ledger), consent)
+        confirmed(found.plan, destination(make_client(None).account, ledger), consent)
         ending = send(found.plan, Settings(flow, options.out, ledger=ledger, settles=True), make_client)
     code = concluded(
         ending,

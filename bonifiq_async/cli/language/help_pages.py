@@ -6,7 +6,7 @@ of the command line has words of its own, in English alone: those that stand on 
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Protocol, cast, runtime_checkable
 
 from typer.core import TyperGroup
@@ -91,8 +91,8 @@ def usage_lines(error: UsageError, language: Language) -> Sequence[str]:
     """Return what to say of an error in what was typed: the usage, and what is wrong, each one line."""
     written = io.StringIO()
     error.show(written)
-    usage, mark, message = written.getvalue().rstrip("\n").partition("\nError: ")
-    lines = translated_page(usage, language).split("\n")
+    usage, mark, message = f"\n{written.getvalue()}".rstrip("\n").partition("\nError: ")
+    lines = translated_page(usage, language).split("\n")[1:]
     if not mark:
         return lines
     if language is not ENGLISH:
@@ -101,8 +101,25 @@ def usage_lines(error: UsageError, language: Language) -> Sequence[str]:
     return [*lines, phrase("Error: {message}", message=message)]
 
 
+_FORMS: Sequence[tuple[str, Callable[[re.Match[str]], Phrase]]] = (
+    (r"^No such command '(.+)'", lambda form: phrase("there is no command {name}", name=form[1])),
+    (r"unexpected extra argument\S* \((.+)\)", lambda form: phrase("{given} is one too many", given=form[1])),
+    (r"^Option '(.+)' requires", lambda form: phrase("{name} needs a value", name=form[1])),
+    (r"^Option '(.+)' does not take", lambda form: phrase("{name} takes no value", name=form[1])),
+    (
+        r"('.*') is not one of (.+?)\.?$",
+        lambda form: phrase("{given} is none of {names}", given=form[1], names=form[2]),
+    ),
+    (r"valid (?:integer|int)\b", lambda _: phrase("a whole number is needed")),
+    (r"valid (?:number|float)\b", lambda _: phrase("a number is needed")),
+    (r"greater than or equal to (\S+)", lambda form: phrase("it is {least} or more", least=form[1])),
+    (r"less than or equal to (\S+)", lambda form: phrase("it is {most} or less", most=form[1])),
+)
+"""What the library says of what was typed, by its form, and the same to be translated."""
+
+
 def what_is_wrong(error: UsageError) -> str:
-    """Return what is wrong with what was typed; what the library alone says of it stays as it is."""
+    """Return what is wrong with what was typed; an unknown sentence of the library stays as it is."""
     kind, message = type(error).__name__, getattr(error, "message", "")
     name = _name(error)
     if kind == "NoSuchOption":
@@ -110,8 +127,15 @@ def what_is_wrong(error: UsageError) -> str:
     if kind == "MissingParameter":
         return phrase("{name} is missing", name=name)
     if kind == "BadParameter":
-        return phrase("{name}: {message}", name=name, message=message)
-    return error.format_message()
+        return phrase("{name}: {message}", name=name, message=_known(message))
+    return _known(error.format_message())
+
+
+def _known(message: str) -> str:
+    if isinstance(message, Phrase):
+        return message
+    found = ((re.search(form, message), said) for form, said in _FORMS)
+    return next((said(form) for form, said in found if form is not None), message)
 
 
 def _name(error: UsageError) -> str:

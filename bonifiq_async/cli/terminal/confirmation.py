@@ -24,12 +24,36 @@ if TYPE_CHECKING:
 class Destination:
     """Where changes go: the `account` as a ledger has it, and the ledger if there is one.
 
-    A `new` ledger knows no earlier payment.
+    A `new` ledger knows no earlier payment. `address_setting` is the environment variable of the address
+    where that is not set: then it is the provider's own.
     """
 
     account: tuple[str, str]
     ledger: Path | None
     new: bool = False
+    address_setting: str | None = None
+
+    def said(self) -> Phrase:
+        """Return the provider, account, address and ledger, in one line."""
+        provider, account = self.account
+        settings = settings_in(account)
+        address = settings.get(BASE_URL, "-")
+        if self.address_setting is not None:
+            address = phrase("{address} ({name} is not set)", address=address, name=self.address_setting)
+        return phrase(
+            "{provider}, {account}, at {address}, {ledger}",
+            provider=provider,
+            account=", ".join(f"{name} {value}" for name, value in settings.items() if name != BASE_URL),
+            address=address,
+            ledger=ledger_said(self.ledger, self.new),
+        )
+
+
+def ledger_said(ledger: Path | None, new: bool) -> Phrase:
+    """Return where is recorded what is sent."""
+    if ledger is None:
+        return phrase("no ledger")
+    return phrase("new ledger {ledger}", ledger=ledger) if new else phrase("ledger {ledger}", ledger=ledger)
 
 
 @frozen
@@ -79,21 +103,11 @@ def is_sum(text: str, amount: Decimal, adapter: "FileAdapter") -> bool:
 
 def question(plan: "Plan", to: Destination) -> Phrase:
     """Return the question: what is sent, and the provider, account, address and ledger, in one line."""
-    provider, account = to.account
-    settings = settings_in(account)
-    where = phrase("no ledger")
-    if to.ledger is not None:
-        where = phrase("ledger {ledger}", ledger=to.ledger)
-        if to.new:
-            where = phrase("new ledger {ledger}", ledger=to.ledger)
     return phrase(
-        "Apply {changes} ({sums}) to {provider}, {account}, at {address}, {ledger}?",
+        "Apply {changes} ({sums}) to {target}?",
         changes=changes(plan.to_send),
         sums=joined(_named(plan)) or phrase("nothing"),
-        provider=provider,
-        account=", ".join(f"{name} {value}" for name, value in settings.items() if name != BASE_URL),
-        address=settings.get(BASE_URL, "-"),
-        ledger=where,
+        target=to.said(),
     )
 
 

@@ -19,6 +19,15 @@ TEMPLATES: Mapping[str, Template] = {
     "Error: {message}": "Erro: {message}",
     "there is no option {name}": "a opção {name} não existe",
     "{name} is missing": "falta {name}",
+    "there is no command {name}": "o comando {name} não existe; bonifiq --help mostra os que existem",
+    "{given} is one too many": "{given} está a mais",
+    "{name} needs a value": "{name} precisa de um valor",
+    "{name} takes no value": "{name} não aceita valor",
+    "{given} is none of {names}": "{given} não é nenhum destes: {names}",
+    "a whole number is needed": "é preciso um número inteiro",
+    "a number is needed": "é preciso um número",
+    "it is {least} or more": "precisa ser {least} ou mais",
+    "it is {most} or less": "precisa ser {most} ou menos",
     # The command as a whole.
     "Cashback changes, each applied exactly once. Credentials come from the environment: {environment}.": (
         "Lançamentos de cashback, cada um aplicado exatamente uma vez. As credenciais vêm do ambiente: "
@@ -57,7 +66,7 @@ TEMPLATES: Mapping[str, Template] = {
     "Do the main job against the built-in sandbox with faults on, and compare the books.": (
         "Faz o trabalho principal contra o sandbox embutido, com falhas ligadas, e confere as contas."
     ),
-    "Validate every row; send nothing.": "Valida todas as linhas; não envia nada.",
+    "Validate every row, and compare it with the ledger; send nothing.": "Valida todas as linhas e as compara com o registro; não envia nada.",
     "Write a file of whatever form in the plain one: UTF-8, commas, points; send nothing.": (
         "Grava um arquivo de qualquer formato no formato simples: UTF-8, vírgulas, pontos; não envia nada."
     ),

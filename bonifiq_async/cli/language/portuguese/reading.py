@@ -60,6 +60,7 @@ TEMPLATES: Mapping[str, Template] = {
     "There is no profile {name}; there are: {names}.": "Não existe o perfil {name}; existem: {names}.",
     "The profile {path} cannot be read: {why}.": "Não é possível ler o perfil {path}: {why}.",
     "The profile {path} cannot be written: {why}.": "Não é possível gravar o perfil {path}: {why}.",
+    "The profile {name} is not saved: it is when the rows of a file are valid.": "O perfil {name} não foi salvo: isso se faz quando as linhas de um arquivo estão certas.",
     "Saved in {path}.": "Salvo em {path}.",
     "{given} is not one of {names}.": "{given} não é um destes: {names}.",
     # The file as a whole.

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
+    # A count before a state would have to agree with it.
+    "{count:,} {state}": "{state}: {count:,}",
+    "{count:,} {kind}": "{kind}: {count:,}",
     # The file as it was understood, and the plan.
     "{file} is read as {kind}:": "{file} é lido como {kind}:",
     "The first rows, as they were understood": "As primeiras linhas, como foram entendidas",
