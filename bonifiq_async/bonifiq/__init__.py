@@ -5,7 +5,7 @@ calls/       the operations of the client by group, beside those on customers an
 changes/     what a caller means to change under a key, beside cashback
 checkout     the checkout operations of the client
 client       the client: one account, one pool of connections, one event loop
-commands     the commands of the command line that are this provider's alone (an edge)
+commands/    the commands of the command line that are this provider's alone (an edge)
 customers    the customer operations of the client
 envelope     what the envelope says: its flags, what denies a success, what a result shows
 files        the columns of its files of changes, and how the command line reads a row (an edge)
@@ -266,16 +266,17 @@ PROVIDER = ProviderSpec(
         "old_envelope": "whether answers have only the older documentation's members",
     },
     commands={
-        "balance": ObjectReference(f"{__name__}.commands", "balance"),
-        "pending": ObjectReference(f"{__name__}.commands", "pending"),
-        "checkout-remove": ObjectReference(f"{__name__}.commands", "checkout_remove"),
-        "customer": ObjectReference(f"{__name__}.commands", "customer"),
-        "customer-history": ObjectReference(f"{__name__}.commands", "customer_history"),
-        "customers-report": ObjectReference(f"{__name__}.commands", "customers_report"),
-        "order": ObjectReference(f"{__name__}.commands", "order"),
-        "operations": ObjectReference(f"{__name__}.commands", "operations"),
+        "balance": ObjectReference(f"{__name__}.commands.single", "balance"),
+        "pending": ObjectReference(f"{__name__}.commands.single", "pending"),
+        "checkout-remove": ObjectReference(f"{__name__}.commands.single", "checkout_remove"),
+        "customer": ObjectReference(f"{__name__}.commands.single", "customer"),
+        "customer-history": ObjectReference(f"{__name__}.commands.lists", "customer_history"),
+        "customers-report": ObjectReference(f"{__name__}.commands.lists", "customers_report"),
+        "points-report": ObjectReference(f"{__name__}.commands.lists", "points_report"),
+        "order": ObjectReference(f"{__name__}.commands.single", "order"),
+        "operations": ObjectReference(f"{__name__}.commands.table", "operations"),
     },
-    portuguese=ObjectReference(f"{__name__}.commands", "PORTUGUESE"),
+    portuguese=ObjectReference(f"{__name__}.commands.portuguese", "PORTUGUESE"),
 )
 """What the registry loads."""
 
