@@ -6,7 +6,7 @@ LONGEST = 4_000
 """Requests that are remembered."""
 DISORDER = 300
 """Places that an answer can be out of order at the most."""
-EXACT, COARSE, FINE = 1.0, 0.1, 0.003
+EXACT, COARSE, FINE = 1.0, 0.1, 0.005
 """Seconds before a refusal in which counts are as `FINE` as this; before that they are `COARSE`."""
 
 
