@@ -676,7 +676,10 @@ SHEETS: Mapping[str, Case] = {
         _ods("7.5", row="table:number-rows-repeated='x'"), refused="a part of it is damaged"
     ),
     **{
-        f"{each}.ods": Case(_ods(each), problems=["line 2: value is no number; write it as an amount"])
+        f"{each}.ods": Case(
+            _ods(each),
+            problems=["line 2: value is no number; write an amount, such as 12.50, in cell B2, under valor"],
+        )
         for each in ("NaN", "inf", "1e400")
     },
     "rows-beyond.xlsx": Case(
@@ -733,7 +736,10 @@ OFFICES: Mapping[str, Case] = {
         name: Case(
             OFFICE,
             [(4, "caio", "5", "ADD-caio-5-o3")],
-            ["line 2: value is an error, '#DIV/0!'", "line 3: reference is an error, '#N/A'"],
+            [
+                "line 2: value is an error, '#DIV/0!'; write an amount, such as 12.50, in cell B2, under Valor",
+                "line 3: reference is an error, '#N/A'; write a text in cell",
+            ],
         )
         for name in ("erros.xlsx", "erros.ods")
     },

@@ -13,6 +13,7 @@ from typing import IO
 
 from attrs import define, field, frozen
 
+from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.files.formulas import has_guards, unguarded
@@ -23,7 +24,7 @@ from bonifiq_async.cli.language.packing import packed, unpacked
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.reading.amounts import MarkEvidence, read_amount, readings, text_of_number
 from bonifiq_async.cli.reading.headers import Header
-from bonifiq_async.cli.reading.sheets.cells import Bad, Cell
+from bonifiq_async.cli.reading.sheets.cells import Bad, Cell, letters
 
 RawRow = tuple[int, int, Sequence[Cell]]
 """First line, last line and cells of a row of a file."""
@@ -86,7 +87,7 @@ class TableWriter:
                     if (problem := self._torn(cells, spans=last > line)) is not None:
                         put((line, last, problem[0], packed(problem[1]), problem[2]))
                         continue
-                read = self._texts(cells, used)
+                read = self._texts(line, cells, used)
                 if len(read) == 3:
                     put((line, last, read[0], packed(read[1]), read[2]))
                     continue
@@ -101,7 +102,7 @@ class TableWriter:
             text.detach()
 
     def _texts(
-        self, cells: Sequence[Cell], used: Sequence[tuple[int, int, str]]
+        self, line: int, cells: Sequence[Cell], used: Sequence[tuple[int, int, str]]
     ) -> tuple[str, list[str]] | Spoilt:
         """Return which cells of a row are numbers, by letters, and its texts; or what is wrong with one.
 
@@ -125,7 +126,11 @@ class TableWriter:
                     return name, said, ProblemKind.INVALID
                 row[at] = cell if text and name in self._columns.keys else text
             else:
-                read = self._read(name, cell)
+                read = (
+                    self._bad(name, cell, f"{letters(place + 1)}{line}")
+                    if isinstance(cell, Bad)
+                    else self._number(name, cell)
+                )
                 if isinstance(read, tuple):
                     return read
                 numbers += _LETTERS[at]
@@ -144,14 +149,25 @@ class TableWriter:
             return "row", too_wide(len(cells), len(names)), ProblemKind.BROKEN_ROW
         return None
 
-    def _read(self, name: str, cell: float | Bad) -> str | Spoilt:
-        """Return a cell that is no text as one; or its column, and what is wrong with it."""
-        if isinstance(cell, Bad):
-            what = joined([_WHAT.get(cell.what, cell.what), *([f"{cell.text!r:.40}"] if cell.text else [])])
-            said = phrase("{name} is {what}; write it as text", name=name, what=what)
-            if name in self.evidence:
-                said = phrase("{name} is {what}; write it as an amount", name=name, what=what)
-            return name, said, ProblemKind.NO_TEXT
+    def _bad(self, name: str, cell: Bad, place: str) -> Spoilt:
+        """Return the column of a cell of no use, what is wrong with it, and where that stands."""
+        what = joined([_WHAT.get(cell.what, cell.what), *([f"{cell.text!r:.40}"] if cell.text else [])])
+        form = phrase("a text")
+        if name in self.evidence:
+            whole = name in self._columns.counts
+            form = phrase("a whole number") if whole else phrase("an amount, such as 12.50,")
+        said = phrase(
+            "{name} is {what}; write {form} in cell {cell}, under {header}",
+            name=name,
+            what=what,
+            form=form,
+            cell=place,
+            header=next(printable(each.header) for each in self._header.columns if each.name == name),
+        )
+        return name, said, ProblemKind.NO_TEXT
+
+    def _number(self, name: str, cell: float) -> str | Spoilt:
+        """Return a number as a text; or its column, and what is wrong with it."""
         text = text_of_number(cell)
         if text is None:
             said = phrase(
