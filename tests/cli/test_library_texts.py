@@ -135,16 +135,25 @@ def test_what_others_have_written_stays_as_it_is() -> None:
         (
             ("p", "token=1\nbase URL=http://a"),
             ("p", "token=2\nbase URL=http://a"),
-            "`apply --same-account` continua",
+            "gravado com outro token. Nada foi enviado; corrija o token, ou",
         ),
-        (("p", "token=1\nbase URL=http://a"), ("p", "token=1\nbase URL=http://b"), "corrija base URL, ou"),
+        (
+            ("p", "token=1\nbase URL=http://a"),
+            ("p", "token=1\nbase URL=http://b"),
+            "gravado com o endereço http://a, e não http://b. Nada foi enviado; corrija o endereço, ou",
+        ),
+        (
+            ("p", "token=1\nbase URL=http://a"),
+            ("p", "token=2\nbase URL=http://b"),
+            "com outro token e o endereço http://a, e não http://b. Nada foi enviado; corrija o token e o",
+        ),
     ],
 )
 def test_a_ledger_of_another_account_is_refused_in_the_readers_language(
     held: tuple[str, str], asked: tuple[str, str], words: str
 ) -> None:
     shown = sentence_said(another("The ledger l", held, asked))
-    assert shown is not None and words in shown.within(PORTUGUESE)
+    assert shown is not None and words in shown.within(PORTUGUESE) and "The" not in shown.within(PORTUGUESE)
 
 
 @pytest.mark.slow

@@ -76,28 +76,42 @@ _SENTENCES = (
         name="",
     ),
     phrase(
-        "{ledger} is of another account: it was written for {held}, not for {asked}. Nothing was sent; name "
+        "The ledger {ledger} is of another account: "
+        "it was written for {held}, not for {asked}. Nothing was sent; name "
         "another ledger.",
         ledger="",
         held="",
         asked="",
     ),
     phrase(
-        "{ledger} is of another account: it was written with {settings}. Nothing was sent; correct the "
-        "{names}, or name another ledger if this is meant: everything goes out again there, also what is "
-        "applied already. If the same account has a new {name}, `apply --same-account` goes on here.",
+        "The ledger {ledger} is of another account: "
+        "it was written with another {name} and the base URL {before}, not "
+        "{now}. Nothing was sent; correct the {name_too} and the base URL, or name another ledger if this is "
+        "meant: everything goes out again there, also what is applied already.",
         ledger="",
-        settings="",
-        names="",
         name="",
+        before="",
+        now="",
+        name_too="",
     ),
     phrase(
-        "{ledger} is of another account: it was written with {settings}. Nothing was sent; correct the "
-        "{names}, or name another ledger if this is meant: everything goes out again there, also what is "
-        "applied already.",
+        "The ledger {ledger} is of another account: "
+        "it was written with the base URL {before}, not {now}. Nothing was "
+        "sent; correct the base URL, or name another ledger if this is meant: everything goes out again "
+        "there, also what is applied already.",
         ledger="",
-        settings="",
+        before="",
+        now="",
+    ),
+    phrase(
+        "The ledger {ledger} is of another account: "
+        "it was written with another {setting}. Nothing was sent; correct "
+        "the {names}, or name another ledger if this is meant: everything goes out again there, also what is "
+        "applied already. If the same account has a new {name}, `apply --same-account` goes on here.",
+        ledger="",
+        setting="",
         names="",
+        name="",
     ),
     phrase("No change is in doubt under the key {key} in {path}. Nothing was settled.", key="", path=""),
     phrase(
