@@ -98,6 +98,8 @@ class PointsRow(PointsChange):
 
 def _how_much(value: object, points: object, kind: object) -> Decimal | int:
     """Return how much a row moves: an amount in reais, or a whole number of points."""
+    if points is None and kind is None:  # as in most files
+        return amount(None if value == "" else value, "value")
     unit = None if kind is None else _KINDS.get(str(kind).strip().casefold())
     if kind is not None and unit is None:
         raise PayloadError(

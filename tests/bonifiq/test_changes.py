@@ -13,6 +13,7 @@ from one_test import one_test
 
 from bonifiq_async import BasicCredentials, BonifiQClient, PayloadError, PointsChange, change_key_for
 from bonifiq_async._model.json_codec import encode
+from bonifiq_async._policy.change_key import purpose_in
 from bonifiq_async.bonifiq import (
     CheckoutItem,
     CreateCustomerRequest,
@@ -23,7 +24,13 @@ from bonifiq_async.bonifiq import (
     RedeemProductInput,
     points_key_for,
 )
-from bonifiq_async.bonifiq.changes.keys import Part, how_much, one_key
+from bonifiq_async.bonifiq.changes.keys import (
+    Part,
+    how_much,
+    one_key,
+    points_purpose_in,
+    points_reference_in,
+)
 from bonifiq_async.bonifiq.schemas.redeems import PosRedeemRequest
 
 TEN, MOMENT = Decimal(10), datetime(2026, 3, 1, tzinfo=UTC)
@@ -90,6 +97,23 @@ def key_of(change: tuple[object, ...]) -> str:
 def test_two_changes_never_have_one_key(one: tuple[object, ...], other: tuple[object, ...]) -> None:
     """Of one kind or of two: how far the provider's keys reach is not documented."""
     assert (key_of(one) == key_of(other)) is (one == other)
+
+
+@given(LABELS, NUMBERS, LABELS, st.booleans())
+def test_a_key_of_points_tells_its_reference(customer: str, points: int, reference: str, less: bool) -> None:
+    """For the customer and the number; each number has the same purpose, and no cashback has it."""
+    signed = -points if less else points
+    key = points_key_for(customer, signed, reference)
+    assert points_reference_in(key, customer, signed) == reference
+    assert points_reference_in(key, customer, -signed) is None
+    assert points_reference_in(key, f"{customer}x", signed) is None
+    for other in ("", "a-b"):  # no reference, and one that is not written as it would be
+        assert points_reference_in(f"{key.rpartition('-')[0]}-{other}", customer, signed) is None
+    purpose = points_purpose_in(key, customer, signed)
+    assert purpose == points_purpose_in(points_key_for(customer, signed * 2, reference), customer, signed * 2)
+    cashback = change_key_for(customer, Decimal(signed), reference)
+    assert purpose not in (None, purpose_in(cashback, customer, Decimal(signed)))
+    assert points_purpose_in(cashback, customer, signed) is None
 
 
 def test_a_change_of_points_is_one_value() -> None:
