@@ -6,6 +6,7 @@ import re
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from foreign_files import CASES, HEAD_3, OFFICE, SAID, TITLE_ROW, Case, number, row, text, xlsx
@@ -18,6 +19,8 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.reading.dialect import form_options
 from bonifiq_async.cli.reading.opening import opened
+from bonifiq_async.cli.reading.sheets.cells import Sheet
+from bonifiq_async.cli.reading.sheets.choice import sheet_of
 from bonifiq_async.cli.reading.text_file import Survey
 from bonifiq_async.sandbox import Sandbox
 
@@ -92,6 +95,31 @@ def test_the_error_names_the_sheet_and_what_it_lacks(tmp_path, name, said, refus
     path = (tmp_path if name == "lacks.xlsx" else FOLDER) / name
     with pytest.raises(ConfigurationError, match=re.escape(refused)):
         read(path, said)
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("first", "second", "nearest"),
+    [
+        (["Motivo", "Quem"], ["Loja"], "A"),
+        (["Loja"], ["Motivo", "Quem"], "B"),
+        (["Loja"], ["Total"], None),
+        (["Motivo", "Quem"], ["Pedido"], None),
+    ],
+)
+def test_the_nearest_sheet_has_the_most_columns_that_are_known(first, second, nearest):
+    """Of two that have as many, and where none has any, a person says which."""
+    rows = {"A": [(1, ["Campanha"]), (2, first)], "B": [(1, second)]}
+    book = SimpleNamespace(sheets=(Sheet("A"), Sheet("B")), notes=(), rows=lambda name: iter(rows[name]))
+
+    def found():
+        return sheet_of(book, "f", form_options(None, None, None, None, ()), adapter_for().columns)
+
+    if nearest is None:
+        with pytest.raises(ConfigurationError, match="no sheet with the columns that are needed"):
+            found()
+    else:
+        assert found().value == nearest
 
 
 @pytest.mark.slow

@@ -130,12 +130,12 @@ def likely_header(
     """
     names = {folded(each): name for name, others in columns.usual.items() for each in (name, *others)}
     names |= {folded(name): name for name in columns.names} | {folded(each): said[each] for each in said}
-    best, found = 1, None
+    best, found = 0, None
     for line, cells in rows:
         known = len({names.get(folded(cell)) for cell in cells} - {None})
         if known > best:
             best, found = known, line
-    return best, found
+    return best, found if best > 1 else None
 
 
 def refuse_unknown(said: Mapping[str, str], columns: Columns) -> None:
@@ -184,7 +184,7 @@ def read_header(
         raise ConfigurationError(
             phrase(
                 "{where}: the header lacks {names}; it has {others}. Say which column is what with --map "
-                "'HEADER={first}'. Nothing was sent.",
+                "'HEADER={first}', or which line is the header with --header-row. Nothing was sent.",
                 where=where,
                 names=joined(lacks),
                 others=joined(map(_hinted(columns), filter(None, header.names))) or phrase("nothing"),

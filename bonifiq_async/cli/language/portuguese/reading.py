@@ -87,7 +87,7 @@ TEMPLATES: Mapping[str, Template] = {
     "{problem}. Nothing was sent.": "{problem}. Nada foi enviado.",
     "no column is called {name}; there are {names}": "nenhuma coluna se chama {name}; existem {names}",
     "{headers} may both be {name}: say which with --map 'HEADER={name}'": "{headers} podem ser {name}: diga qual com --map 'CABEÇALHO={name}'",
-    "{where}: the header lacks {names}; it has {others}. Say which column is what with --map 'HEADER={first}'. Nothing was sent.": "{where}: faltam no cabeçalho {names}; ele tem {others}. Diga qual coluna é qual com --map 'CABEÇALHO={first}'. Nada foi enviado.",
+    "{where}: the header lacks {names}; it has {others}. Say which column is what with --map 'HEADER={first}', or which line is the header with --header-row. Nothing was sent.": "{where}: faltam no cabeçalho {names}; ele tem {others}. Diga qual coluna é qual com --map 'CABEÇALHO={first}', ou qual linha é o cabeçalho com --header-row. Nada foi enviado.",
     # Amounts.
     "{text} is {comma} with a decimal comma, and {point} with a decimal point": "{text} é {comma} com vírgula decimal, e {point} com ponto decimal",
     "{file}, line {line}: {name} {readings}, and no row proves which it is.": "{file}, linha {line}: {name}: {readings}, e nenhuma linha prova qual é.",

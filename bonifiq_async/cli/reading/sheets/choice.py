@@ -106,9 +106,9 @@ def sheet_of(book: Workbook, file: str, form: FormOptions, columns: Columns) -> 
 
 
 def _nearest(known: Mapping[str, int]) -> str | None:
-    """Return the sheet with the most columns that are known; None where two have as many, or none has two."""
-    most = max(known.values(), default=1)
-    best = [name for name, count in known.items() if count == most > 1]
+    """Return the sheet with the most columns that are known; None where two have as many, or none has any."""
+    most = max(known.values(), default=0)
+    best = [name for name, count in known.items() if count == most > 0]
     return best[0] if len(best) == 1 else None
 
 
