@@ -138,6 +138,7 @@ class RetryAfterTooLong(NotAppliedError):
 class OutcomeUnknownError(BonifiQError):
     """The balance may have changed. Repeat with the same key where that is safe, or ask the provider.
 
+    `change_key` is None for a call without a key: it is repeated only where its message says so.
     `answer` keeps the first bytes of an answer that could not be read, for a person to look at.
     """
 

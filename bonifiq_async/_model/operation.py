@@ -57,8 +57,9 @@ class Documented:
 
     `called` is the client's method, such as `customers.points`. `source` is the page, `why` the reason of its
     repeat class, and `caveat` what was not seen; `warns` says that a call without that knowledge is a risk of
-    which its caller is warned. `payload` is the class of what is sent, `key` the JSON name of the key in it,
-    and `largest_page` the largest size of a page that the provider allows.
+    which its caller is warned. `unanswered` says, of an operation that is never repeated and has no key, what
+    its caller looks at where no answer came. `payload` is the class of what is sent, `key` the JSON name of
+    the key in it, and `largest_page` the largest size of a page that the provider allows.
     """
 
     called: str
@@ -70,6 +71,7 @@ class Documented:
     payload: type[object] | None = None
     key: str | None = None
     largest_page: int | None = None
+    unanswered: str = ""
 
 
 BRL = "BRL"

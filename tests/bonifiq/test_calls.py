@@ -78,9 +78,9 @@ IN_OTHER_WORDS = {
         "customers.add_points",
         "customers.remove_points",
     ),
-    "public.outcome_on",
+    *("public.outcome_on", "orders.find"),
 }
-"""Methods that make the change of another one."""
+"""Methods that make the change of another one, or its read."""
 
 
 def test_every_method_of_a_group_is_an_operation() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Unpack
 
 from bonifiq_async._model import validation
-from bonifiq_async._model.errors import PayloadError
+from bonifiq_async._model.errors import AuthenticationError, PayloadError, RefusedError
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async.bonifiq.calls.caller import Caller, CallParts, Group, segment
@@ -22,6 +22,9 @@ from bonifiq_async.bonifiq.schemas.cancels import (
 )
 from bonifiq_async.bonifiq.schemas.orders import CreateOrderRequest, OrderResponse
 
+ORDER_NOT_FOUND = frozenset({"Order_NotFound", "OrderNotFound"})
+"""Names of what is answered of an order that is not there, by analogy with those of a customer."""
+
 
 class Orders(Group):
     """A client's orders.
@@ -38,15 +41,31 @@ class Orders(Group):
         redeem that was used. Dates have their zone; a completed order needs `order_completed_date`.
 
         It is sent once. What a second one under the same `original_id` does is not documented: where no
-        answer came, `OutcomeUnknownError` is raised, and `get` shows whether the order is there. Source:
+        answer came, `OutcomeUnknownError` is raised, and `find` shows whether the order is there. Source:
         endpoint page "Add an order or purchase".
         """
         asked = CallParts(payload=CreateOrderRequest(**order))
         return await self._caller.value(orders.CREATE, asked, deadline=deadline)
 
     async def get(self, order_id: str, *, deadline: float | None = None) -> OrderResponse:
-        """Return an order. What is answered of an unknown one is not documented."""
+        """Return an order. What is answered of an unknown one is not documented: see `find`."""
         return await self._caller.value(orders.GET, _of(order_id), deadline=deadline)
+
+    async def find(self, order_id: str, *, deadline: float | None = None) -> OrderResponse | None:
+        """Return an order, or None where the provider says, by the name `Order_NotFound`, that it has none.
+
+        Any other refusal is raised as `get` raises it: a 401, a 403 or a 404 that names no order says
+        nothing of the order. None says how it is now: a request without an answer may still arrive later.
+        The name is not documented for orders; it is formed as `Customer_NotFound` and `CustomerNotFound` are.
+        """
+        try:
+            return await self.get(order_id, deadline=deadline)
+        except AuthenticationError:
+            raise
+        except RefusedError as error:
+            if error.code_name in ORDER_NOT_FOUND:
+                return None
+            raise
 
     async def complete(
         self,

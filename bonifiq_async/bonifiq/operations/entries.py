@@ -16,7 +16,16 @@ def read(
 
 
 def write(
-    called: str, source: str, why: str, payload: type[object] | None = None, *, key: str | None = None
+    called: str,
+    source: str,
+    why: str,
+    payload: type[object] | None = None,
+    *,
+    key: str | None = None,
+    unanswered: str = "",
 ) -> Documented:
-    """Return where a write is documented, and why its repeat is of its class; `key` is its JSON name."""
-    return Documented(called, Certainty.PAGE, source, why, payload=payload, key=key)
+    """Return where a write is documented, and why its repeat is of its class; `key` is its JSON name.
+
+    `unanswered` is that of `Documented`.
+    """
+    return Documented(called, Certainty.PAGE, source, why, payload=payload, key=key, unanswered=unanswered)

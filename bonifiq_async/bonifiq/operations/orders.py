@@ -20,10 +20,10 @@ from bonifiq_async.bonifiq.schemas.cancels import (
 from bonifiq_async.bonifiq.schemas.orders import CreateOrderRequest, OrderResponse
 
 NOT_SAID = (
-    "what a second order under one OriginalId does is not documented (an update, an error, or points twice): "
-    "after a lost answer, read the order by its OriginalId"
+    "what a second order under one OriginalId does is not documented (an update, an error, or points twice)"
 )
 """Why an order is never sent a second time by itself."""
+LOOK_FOR_IT = "orders.find(original_id) shows whether the order is there; the request may still arrive later"
 CANCELLED_ONCE = f"{BY_KEY}: the key used again on the same order makes the cancellation fail"
 _CUT = "the end of its result was not seen"
 
@@ -35,7 +35,13 @@ CREATE = Operation(
     writes=True,
     result=OrderResponse,
     documented=evolve(
-        write("orders.create", "api/private/order/add-an-order-or-purchase", NOT_SAID, CreateOrderRequest),
+        write(
+            "orders.create",
+            "api/private/order/add-an-order-or-purchase",
+            NOT_SAID,
+            CreateOrderRequest,
+            unanswered=LOOK_FOR_IT,
+        ),
         certainty=Certainty.INCOMPLETE,
         caveat=_CUT,
     ),

@@ -11,7 +11,7 @@ from bonifiq_async._model.operation import (
     RepeatClass,
 )
 from bonifiq_async.bonifiq.operations.entries import BY_KEY, UNDONE_ONCE, read, write
-from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, NOT_SAID
+from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, LOOK_FOR_IT, NOT_SAID
 from bonifiq_async.bonifiq.schemas.cancels import (
     CancelOrderRequest,
     OrderCancelResponse,
@@ -56,6 +56,7 @@ CHALLENGE = Operation(
         "api-reference/pos/creates-a-challenge-otp-to-confirm-that-the-customer-is-the-owner-of-the-points",
         "each call sends a message to a person",
         PosChallengeRequest,
+        unanswered="ask the customer whether a message with the PIN has come",
     ),
 )
 VALIDATE_CHALLENGE = Operation(
@@ -71,6 +72,7 @@ VALIDATE_CHALLENGE = Operation(
         "api-reference/pos/after-sending-the-challenge-request-the-app-must-ask-the-user-for-the-pin-code",
         "whether a PIN is good a second time, and how many tries there are, is not documented",
         PosChallengeValidateRequest,
+        unanswered="pos.available_rewards shows whether the customer is still to be validated",
     ),
 )
 REDEEM = Operation(
@@ -133,6 +135,7 @@ CREATE_ORDER = Operation(
             "api-reference/pos/this-is-shortcut-for-the-original-orders-endpoint-to-add-orders-into-bonifiq",
             NOT_SAID,
             CreateOrderRequest,
+            unanswered=LOOK_FOR_IT,
         ),
         certainty=Certainty.INCOMPLETE,
         caveat="the end of its result was not seen, and is that of the official example",

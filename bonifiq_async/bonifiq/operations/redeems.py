@@ -101,6 +101,7 @@ REDEEM_CONFIGURATION = Operation(
             "api/private/rewardconfigurations/redeem-a-reward-for-the-customer-given-on-the-request-body",
             "it takes no key",
             RewardConfigurationRedeemRequest,
+            unanswered="customers.points shows whether the customer's balance changed",
         ),
         certainty=Certainty.INCOMPLETE,
         caveat="a page of rewards is documented as its answer, which does not fit a redeem",

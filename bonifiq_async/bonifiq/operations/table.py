@@ -84,7 +84,8 @@ class OperationEntry:
     in braces. `repeat` is `safe`, `keyed` or `never`, and `why` the reason; `key` is the JSON name of the
     key. `source` says how sure all this is: `seed` (a whole document), `page` (a whole page), `incomplete` or
     `unverified`, with what was not seen as `caveat`; `page` is where it is documented. `shape` is that of the
-    answer, `codes` the business codes with their names.
+    answer, `codes` the business codes with their names. `unanswered` says what to look at where no answer
+    came, None where the same call may be made again.
     """
 
     method_name: str
@@ -98,6 +99,7 @@ class OperationEntry:
     caveat: str | None
     shape: str
     codes: Mapping[str, str] = field(hash=False)
+    unanswered: str | None = None
 
 
 def entry_of(operation: Operation[object]) -> OperationEntry:
@@ -115,4 +117,5 @@ def entry_of(operation: Operation[object]) -> OperationEntry:
         known.caveat or None,
         operation.shape.value,
         dict(operation.codes),
+        known.unanswered or None,
     )
