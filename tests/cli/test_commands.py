@@ -378,9 +378,26 @@ def test_what_is_in_doubt_can_be_exported_applied_again_or_settled_by_hand(conso
         ]
         word = ("--as", "applied", "--note", "seen in the panel, ana")
         assert console("settle", "changes.csv.ledger", "--key", "ADD-c0-1-o0", *word).code == 0
-        for key in ("ADD-c0-1-o0", "ADD-c2-1-o2", "unknown"):
+        for key, why in (
+            ("ADD-c0-1-o0", "is applied since "),
+            ("ADD-c2-1-o2", "is applied since "),
+            ("ADD-c1-1", "In doubt is ADD-c1-1-o1, of a similar key."),
+            ("unknown", "No change is in doubt under the key unknown"),
+        ):
             refused = console("settle", "changes.csv.ledger", "--key", key, *word)
             assert (refused.code, "Nothing was settled" in refused.err) == (Exit.USAGE, True)
+            assert why in refused.err
+        refused = console("settle", "changes.csv.ledger", "--key", "ADD-c1-1-o1", "--as", "applied")
+        assert (refused.code, "missing: --note" in refused.err) == (Exit.USAGE, True), refused.err
+        shown = console("status", "changes.csv.ledger")
+        assert "1 of these was settled by hand" in shown.out
+        counted = json.loads(console("status", "changes.csv.ledger", "--json").out)
+        assert counted["settled_by_hand"] == 1
+        [day] = counted["days"]
+        assert {name: each["changes"] for name, each in day["effects"].items()} == {
+            "applied": 2,
+            "unknown": 1,
+        }
         console.write(
             "left.jsonl",
             console("export", "changes.csv.ledger", "--effect", "unknown", "--format", "jsonl").out.rstrip(),

@@ -7,17 +7,22 @@ import io
 import json
 import platform
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import typer
 from console import HEADER, Console, process, rows
+from one_test import one_test
 
 from bonifiq_async import change_key_for
 from bonifiq_async._policy.change_key import reference_in
+from bonifiq_async.cli.afterwards.question import moment_of
 from bonifiq_async.cli.commands.history import COLUMNS
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.language.choice import language_of
+from bonifiq_async.cli.language.phrase import ENGLISH, READER
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 APPLY = ("apply", "changes.csv", "--yes")
@@ -155,6 +160,40 @@ def test_the_table_fits_the_screen(width, console, asked):
     for part in ("REMOVE-bia@example.com-3-order%2D2", "line3", "returnedgoods", "answer422"):
         assert part in text.replace(" ", "")
     assert "R$ -3.00" in ended.out and "1 attempt" in ended.out
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("text", "language", "moment"),
+    [
+        ("29/11/2026", "pt", datetime(2026, 11, 29)),
+        ("2026-11-29", "pt", datetime(2026, 11, 29)),
+        ("29/11/2026 14:30", "pt", datetime(2026, 11, 29, 14, 30)),
+        ("29/11/2026 14:30:05 -0300", "pt", datetime.fromisoformat("2026-11-29T14:30:05-03:00")),
+        ("29/11/2026", "", None),
+        ("1/2/26", "pt", None),
+        ("31/02/2026", "pt", None),
+    ],
+)
+def test_a_day_is_typed_as_the_reader_writes_it(text, language, moment):
+    """Where two countries read a date as two days, it is refused in the language of neither."""
+    READER.set(language_of(language))
+    try:
+        if moment is None:
+            with pytest.raises(typer.BadParameter):
+                moment_of(text, "--since")
+            return
+        assert moment_of(text, "--since") == moment.timestamp()
+        days = 1 if " " not in text else 0
+        assert moment_of(text, "--until") == (moment + timedelta(days=days)).timestamp()
+    finally:
+        READER.set(ENGLISH)
+
+
+def test_the_table_has_the_times_as_the_reader_writes_them(console, asked):
+    today = datetime.now().astimezone()
+    assert f"{today:%d/%m/%Y} " in console("history", LEDGER, "--language", "pt").out
+    assert f"{today:%Y-%m-%d}T" in console("history", LEDGER, "--language", "pt", "--json").out
 
 
 def test_times_are_in_the_zone_of_the_reader(console, asked, monkeypatch):

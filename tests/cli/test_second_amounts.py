@@ -33,7 +33,8 @@ def test_a_correction_is_not_paid_in_addition_to_what_it_corrects(console, sandb
         ended = console("apply", "corrected.csv", *ledger, sandbox=sandbox)
         assert ended.code == Exit.USAGE and "Nothing was sent." in ended.err
         said = "line 2: ana gets R$ 12.00 here, and R$ 10.00 by line 3 of run 1 in the ledger"
-        assert said in ended.err and ALLOWED in ended.err
+        assert f"{said} for the same reference: R$ 2.00 more" in ended.err and ALLOWED in ended.err
+        assert "pay the difference in a row of its own, with a reference such as 1001-b" in ended.err
     assert sandbox.books.balances()["ana"] == Decimal(10)
     dry = console("apply", "corrected.csv", "--ledger", "l", "--dry-run", "--json", sandbox=sandbox)
     told = json.loads(dry.out)

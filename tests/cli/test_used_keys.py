@@ -186,6 +186,7 @@ def test_status_lists_them_separately_and_says_what_to_do(mixed, sandbox):
     assert lines(ended.out, "used_elsewhere ", " 2 ", "R$ 20.00")
     assert "export changes.csv.ledger --effect used_elsewhere" in ended.out
     assert "In doubt" not in ended.out
+    assert "2 have a key that was used elsewhere." in mixed("reconcile", LEDGER, sandbox=sandbox).out
     found = json.loads(mixed("status", LEDGER, "--json").out, parse_float=Decimal)
     assert found["states"]["used_elsewhere"] == {"changes": 2, **brl(20, Decimal("4.5"))}
     assert found["states"]["applied"]["changes"] == 3 and found["in_doubt"] == []

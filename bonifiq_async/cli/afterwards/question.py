@@ -1,5 +1,6 @@
 """A question about a ledger: which changes are asked for, by whatever a person types, and their runs."""
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import Grounds, adapter_of, provider_in
 from bonifiq_async.cli.commands.export import states_of
 from bonifiq_async.cli.examination.look_alikes import likeness
-from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.language.phrase import READER, phrase
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, runs
@@ -115,18 +116,35 @@ class Answers:
 def moment_of(text: str, option: str) -> float:
     """Return a time that a person typed, in seconds since the epoch; without a zone it is in the local one.
 
+    It may be written as the screen of the reader's language has it: 31/01/2026 is no time in another one.
     A day begins at midnight; as the end of a period it belongs to it.
     """
     try:
-        at = datetime.fromisoformat(text)
-        if option == "--until" and _DATE.fullmatch(text):
+        at, is_day = _typed(text)
+        if option == "--until" and is_day:
             at += timedelta(days=1)
         return at.timestamp()
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             phrase(
-                "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be",
+                "{text} is no time here: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need "
+                "be",
                 text=repr(text),
             ),
             param_hint=option,
         ) from None
+
+
+_FORMS = ("{at:%Y-%m-%d}", "{at:%Y-%m-%d %H:%M:%S}", "{at:%Y-%m-%d %H:%M:%S %z}")
+"""How times stand on a screen, where the seconds are never left out; the first is a day."""
+
+
+def _typed(text: str) -> tuple[datetime, bool]:
+    """Return a time, and whether it is a day. Raises `ValueError`."""
+    for form in _FORMS:
+        template = READER.get().templates.get(form)  # {at:%d/%m/%Y}
+        for seconds in ("", ":00") if isinstance(template, str) else ():
+            with contextlib.suppress(ValueError):
+                at = datetime.strptime(f"{text}{seconds}", str(template)[4:-1])
+                return at, form == _FORMS[0]
+    return datetime.fromisoformat(text), _DATE.fullmatch(text) is not None

@@ -242,12 +242,14 @@ def _row(customer: str, found: Compared, unit: str | None) -> FoundRow:
 def _shown(progress: ProgressFile, options: ReconcileOptions, adapter: FileAdapter) -> int:
     """Write and print what was found; return the exit code."""
     counts: Counter[str] = Counter()
+    used_elsewhere = 0
     differing: list[FoundRow] = []
     with contextlib.ExitStack() as stack:
         put = None if options.out is None else stack.enter_context(_out(options.out))
         for *cells, note in progress.lines():
             row = (*cells, unpacked(str(note)))
             counts[str(row[0])] += 1
+            used_elsewhere += row[4] == State.USED_ELSEWHERE.value
             if put is not None:
                 put(PLAIN.line(_values(row)))
             if row[0] != Agreement.AGREES.value and len(differing) < LISTED:
@@ -257,9 +259,18 @@ def _shown(progress: ProgressFile, options: ReconcileOptions, adapter: FileAdapt
     if options.as_json:
         rows = [dict(zip(COLUMNS, _values(row), strict=True)) for row in differing]
         named = {each.value.replace(" ", "_"): counts[each.value] for each in Agreement}
+        named["used_elsewhere"] = used_elsewhere
         give(json_line({**named, "differing": rows, "exit_code": int(code)}))
         return code
     _show(counts, differing, adapter)
+    if used_elsewhere:
+        show(
+            phrase(
+                "{count:,} has a key that was used elsewhere.",
+                "{count:,} have a key that was used elsewhere.",
+                count=used_elsewhere,
+            )
+        )
     left = counts.total() - counts[Agreement.AGREES.value] - len(differing)
     if left > 0:
         show(phrase("and {count:,} more; --out FILE.csv writes them all", count=left))

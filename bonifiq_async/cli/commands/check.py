@@ -159,7 +159,10 @@ def _not_allowed(plan: Plan) -> Phrase:
         "{rows} for a customer and reference with another payment: both would be paid.",
         rows=rows(plan.second_amounts),
     )
-    way = phrase("Take out what corrects a former amount, or say --allow-second-amount if both are meant.")
+    way = phrase(
+        "Take out what corrects a former amount, and pay the difference in a row of its own, with a "
+        "reference such as 1001-b; or say --allow-second-amount if both are meant."
+    )
     return joined((said, way, phrase("Nothing was sent.")), " ")
 
 

@@ -13,7 +13,7 @@ from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.dialogue import changes as counted
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
-from bonifiq_async.cli.terminal.runs import run_lines, run_values
+from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table, width
 from bonifiq_async.ledger.protocol import State
@@ -137,9 +137,9 @@ def _show(found: Answers) -> None:
             amount, adapter = str(change.value), found.adapter
             if adapter is not None:
                 amount = adapter.amount(change.value, adapter.unit_of(change))
-            ended = phrase("not ended") if change.ended is None else local_time(change.ended, "seconds")
+            ended = phrase("not ended") if change.ended is None else time_of(change.ended)
             table.add_row(
-                (ended, local_time(change.first_sent, "seconds")),
+                (ended, time_of(change.first_sent)),
                 (
                     amount,
                     phrase("{count:,} attempt", "{count:,} attempts", count=change.attempts),

@@ -1,5 +1,6 @@
 """`bonifiq settle`: what a ledger has in doubt is settled, by a person's word or by sending it again."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import typer
@@ -11,16 +12,17 @@ from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
 from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, destination, send
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.confirmation import Consent, confirmed, threshold
 from bonifiq_async.cli.terminal.dialogue import concluded, interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.report import plan_table
+from bonifiq_async.cli.terminal.runs import time_of
 from bonifiq_async.cli.terminal.screen import agreed, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, accept_without_log
+from bonifiq_async.ledger.sqlite.reader import WORDS, PersonsWord, accept_without_log, changes, short
 from bonifiq_async.ledger.sqlite.reader import settle as record_word
 
 
@@ -70,8 +72,14 @@ def settle(
             )
         return _repeat(ledger, repeat)
     if word.key is None or word.applied is None or word.note is None:
+        given = {"--key": word.key, "--as": word.applied, "--note": word.note}
+        missing = [name for name, value in given.items() if value is None]
         raise typer.BadParameter(
-            phrase("give --key, --as and --note, or --all-by-repeating"), param_hint="--key"
+            phrase(
+                "give --key, --as and --note, or --all-by-repeating; missing: {names}",
+                names=joined(missing),
+            ),
+            param_hint=missing[0],
         )
     state = State.APPLIED if word.applied else State.NOT_APPLIED
     lasting = phrase(
@@ -81,9 +89,39 @@ def settle(
         if not repeat.yes and agreed(lasting) is False:
             say(phrase("Nothing was settled."))
             return Exit.USAGE
-    record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
+    try:
+        record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
+    except ConfigurationError:
+        _refuse_what_takes_no_word(ledger, word.key, word.operation)
+        raise
     say(phrase("Change {key} is now recorded as {effect}.", key=word.key, effect=effect_name(state)))
     return Exit.DONE
+
+
+def _refuse_what_takes_no_word(ledger: Path, key: str, operation: str | None) -> None:
+    """Raise with what stands under a key that is settled, or with a key in doubt that is probably meant."""
+    doubtful: list[str] = []
+    for change in changes(ledger):
+        if change.state in WORDS:
+            doubtful.append(change.key)
+        elif change.key == key and change.ended is not None and operation in (None, short(change.operation)):
+            raise ConfigurationError(
+                phrase(
+                    "Change {key} is {effect} since {time}, and not in doubt. Nothing was settled.",
+                    key=key,
+                    effect=effect_name(change.state),
+                    time=time_of(change.ended),
+                )
+            )
+    if key not in doubtful and (near := get_close_matches(key, doubtful, 1)):
+        raise ConfigurationError(
+            phrase(
+                "No change is in doubt under the key {key}. In doubt is {near}, of a similar key. Nothing "
+                "was settled.",
+                key=key,
+                near=near[0],
+            )
+        )
 
 
 def _repeat(ledger: Path, options: RepeatOptions) -> int:

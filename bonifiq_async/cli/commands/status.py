@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -14,13 +15,22 @@ from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of, provider_in
+from bonifiq_async.cli.afterwards.digest import Digest, SumsWithCounts
 from bonifiq_async.cli.files.outcome_file import json_line
-from bonifiq_async.cli.language.phrase import joined, number, phrase
+from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
-from bonifiq_async.cli.terminal.report import moment, standing_table, standing_values
+from bonifiq_async.cli.terminal.report import (
+    Kinds,
+    by_kind,
+    by_name_of,
+    kinds_of,
+    moment,
+    standing_table,
+    standing_values,
+)
 from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, show
-from bonifiq_async.cli.terminal.tables import show_table
+from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import (
     SETTLEABLE,
@@ -35,6 +45,8 @@ LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
 SHOWN = 10
 """Of these, how many are shown as text where the provider is not asked about each."""
+LAST_DAYS = 7
+"""Days whose sums are shown, the latest of those that have changes."""
 LAST_RUNS = 5
 """Runs that are shown, the latest first."""
 
@@ -54,7 +66,9 @@ def status(ledger: Path, *, look: bool, as_json: bool) -> None:
 def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
     provider = provider_in(ledger)
     adapter = None if provider is None else adapter_of(provider)
-    found = standing(ledger, unit_of=_operation if adapter is None else adapter.unit_of)
+    digest = Digest(_operation if adapter is None else adapter.unit_of)
+    found = standing(ledger, unit_of=digest.unit_of, seen=digest.put)
+    days = sorted(digest.days.items())[-LAST_DAYS:]
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
     last = runs(ledger)[:LAST_RUNS]
@@ -62,10 +76,21 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
     if as_json:
         each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
         made = [run_values(run) for run in last]
-        give(json_line({**standing_values(found), "in_doubt": each, "runs": made}))
+        of_days = [{"day": day.isoformat(), "effects": by_name_of(_of_day(states))} for day, states in days]
+        give(json_line({**standing_values(found), "days": of_days, "in_doubt": each, "runs": made}))
         return
     show(phrase("Provider: {provider}", provider=found.provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
+    if count := found.by_hand:
+        show(
+            phrase(
+                "{count:,} of these was settled by hand, by a person's word: bonifiq history has the note.",
+                "{count:,} of these were settled by hand, by a person's word: bonifiq history has the notes.",
+                count=count,
+            )
+        )
+    if days:
+        show_table(_days_table(days, adapter))
     if last:
         show(phrase("The last runs; bonifiq history --runs has all:"), *run_lines(last))
     for place, doubt in enumerate(doubts):
@@ -91,6 +116,30 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
                 ledger=ledger,
             )
         )
+
+
+Days = Sequence[tuple[date, Mapping[State, SumsWithCounts]]]
+"""What changed on some days, by state; a change counts on the day of its last event."""
+
+
+def _days_table(days: Days, adapter: FileAdapter | None) -> Table:
+    kinds = [
+        (phrase("{day}, {state}", day=_day(day), state=name), count, sums)
+        for day, states in days
+        for name, count, sums in _of_day(states)
+    ]
+    return by_kind(adapter, phrase("the last days"), kinds)
+
+
+def _day(day: date) -> Phrase:
+    return phrase("{at:%Y-%m-%d}", at=datetime.combine(day, datetime.min.time()))
+
+
+def _of_day(states: Mapping[State, SumsWithCounts]) -> Kinds:
+    return kinds_of(
+        {state: each.counts.total() for state, each in states.items()},
+        {state: each.sums for state, each in states.items()},
+    )
 
 
 def _operation(change: Recorded) -> str:

@@ -170,12 +170,15 @@ def paid_twice(
     Both are in the unit that stands behind the amount.
     """
     customer, value, unit = change
+    apart, is_more = adapter.amount(abs(value - other[0]), unit), abs(value) > abs(other[0])
+    more = phrase("{amount} more", amount=apart) if is_more else phrase("{amount} less", amount=apart)
     message = phrase(
-        "{customer} gets {amount} here, and {other} by {where} for the same reference",
+        "{customer} gets {amount} here, and {other} by {where} for the same reference: {difference}",
         customer=customer,
         amount=adapter.amount(value, unit),
         other=adapter.amount(other[0], unit),
         where=other[1],
+        difference=more,
     )
     return Problem(line, adapter.column_of(unit), message, ProblemKind.SECOND_AMOUNT, cell=value)
 

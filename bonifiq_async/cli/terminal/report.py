@@ -200,11 +200,12 @@ Kinds = Sequence[tuple[Phrase, int, SumsByUnit]]
 """Names of kinds of changes, each with how many there are, and what they come to."""
 
 
-def _kinds(counts: Mapping[K, int], sums: Mapping[K, SumsByUnit]) -> Kinds:
+def kinds_of(counts: Mapping[K, int], sums: Mapping[K, SumsByUnit]) -> Kinds:
+    """Return counts and sums by effect or state as `by_kind` takes them."""
     return [(effect_name(kind), count, sums[kind]) for kind, count in counts.items()]
 
 
-def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str | None = None) -> Table:
+def by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str | None = None) -> Table:
     """Return a table of changes and sums: a row for each kind that occurs, and each unit of it."""
     table = Table(title=title, title_justify="left")
     units = {unit for _, count, sums in kinds if count for unit in sums.by_unit}
@@ -222,7 +223,7 @@ def _by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str 
     return table
 
 
-def _by_name(kinds: Kinds) -> Mapping[str, object]:
+def by_name_of(kinds: Kinds) -> Mapping[str, object]:
     """Return the same for machines."""
     return {str(name): {"changes": count, **sums_values(sums)} for name, count, sums in kinds}
 
@@ -247,12 +248,12 @@ def _effects(ending: RunEnding) -> Kinds:
     """Return the kinds of a run: its effects, and behind them what was used elsewhere."""
     used = ending.used_elsewhere
     apart = [(effect_name(State.USED_ELSEWHERE), used.count, used.sums)] if ending.adapter.has_keys else []
-    return [*_kinds(ending.counts, ending.sums), *apart]
+    return [*kinds_of(ending.counts, ending.sums), *apart]
 
 
 def ending_table(ending: RunEnding) -> Table:
     """Return the closing table by effect."""
-    table = _by_kind(ending.adapter, phrase("effect"), _effects(ending), phrase("Changes by effect"))
+    table = by_kind(ending.adapter, phrase("effect"), _effects(ending), phrase("Changes by effect"))
     for name, count in (
         (phrase("of them with a warning"), ending.warned),
         (phrase("not tried"), ending.not_tried),
@@ -283,7 +284,7 @@ def ending_json(ending: RunEnding, exit_code: int) -> bytes:
     """Return the same for machines, as one line of JSON."""
     return json_line(
         {
-            "effects": _by_name(_effects(ending)),
+            "effects": by_name_of(_effects(ending)),
             "not_tried": ending.not_tried,
             "left_out": ending.left_out,
             "reworded": ending.reworded,
@@ -362,7 +363,7 @@ def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:
     for state in SURE:
         sums.take(found.sums[state])
     total = (phrase("applied in all"), sum(found.counts[state] for state in SURE), sums)
-    return _by_kind(adapter, phrase("state"), [*_kinds(found.counts, found.sums), total])
+    return by_kind(adapter, phrase("state"), [*kinds_of(found.counts, found.sums), total])
 
 
 def standing_values(found: Standing) -> Mapping[str, object]:
@@ -372,7 +373,8 @@ def standing_values(found: Standing) -> Mapping[str, object]:
         oldest = {"change_key": found.oldest[0], "since": moment(found.oldest[1])}
     return {
         "provider": found.provider,
-        "states": _by_name(_kinds(found.counts, found.sums)),
+        "states": by_name_of(kinds_of(found.counts, found.sums)),
+        "settled_by_hand": found.by_hand,
         "oldest_in_doubt": oldest,
     }
 

@@ -28,6 +28,8 @@ SETTLEABLE = frozenset({State.IN_DOUBT, State.UNKNOWN})
 SAID = ("status", "code", "code_name", "message")
 
 _SAME = {State.APPLIED: State.APPLIED, State.NOT_APPLIED: State.NOT_APPLIED}
+BY_HAND = "settled by hand: "
+"""Begins what is kept of a person's word."""
 WORDS: Mapping[State, Mapping[State, State]] = {
     State.IN_DOUBT: _SAME,
     State.UNKNOWN: _SAME,
@@ -67,6 +69,11 @@ class Recorded:
         """What `answer` says of the provider's answer: `status`, `code`, `code_name`, `message`, if known."""
         parts = (part.partition("=") for part in (self.answer or "").partition(" notice=")[0].split(" "))
         return {name: unquote(text) for name, _, text in parts if name in SAID}
+
+    @property
+    def settled_by_hand(self) -> bool:
+        """Whether it stands as it does by a person's word."""
+        return self.error is not None and self.error.startswith(BY_HAND)
 
     @property
     def ended(self) -> float | None:
@@ -165,39 +172,52 @@ def recorded_of(entry: Entry, state: State) -> Recorded:
 class Standing:
     """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
 
-    `provider` is that of the changes, None when nothing was sent yet.
+    `provider` is that of the changes, None when nothing was sent yet. A person's word settled `by_hand`.
     """
 
     counts: Mapping[State, int]
     sums: Mapping[State, SumsByUnit]
     oldest: tuple[str, float] | None = field(default=None)
     provider: str | None = None
+    by_hand: int = 0
 
 
 def _one_unit(change: Recorded) -> str:
     return ""
 
 
+def _unseen(change: Recorded) -> None:
+    """Do nothing."""
+
+
 def standing(
-    path: Path, *, unit_of: Callable[[Recorded], str] = _one_unit, runtime: Runtime = Runtime()
+    path: Path,
+    *,
+    unit_of: Callable[[Recorded], str] = _one_unit,
+    seen: Callable[[Recorded], None] = _unseen,
+    runtime: Runtime = Runtime(),
 ) -> Standing:
     """Return what the ledger at `path` knows. A claim whose owner has gone is in doubt.
 
-    `unit_of` says in which unit the value of a change is: sums of different units are kept apart.
-    Raises `ConfigurationError` when there is no ledger there or it cannot be used, and `LedgerError` when
-    any change in it is not what was written.
+    `unit_of` says in which unit the value of a change is: sums of different units are kept apart. `seen` is
+    called with each change. Raises `ConfigurationError` when there is no ledger there or it cannot be used,
+    and `LedgerError` when any change in it is not what was written.
     """
     counts, sums = dict.fromkeys(State, 0), {state: SumsByUnit() for state in State}
     oldest: tuple[str, float] | None = None
+    by_hand = 0
     with _existing(path) as connection:
         provider, sight = provider_in(connection), Sight.here(runtime)
         for entry in every(connection):
             state = _state(connection, sight, entry)
             counts[state] += 1
-            sums[state].put(unit_of(recorded_of(entry, state)), entry.row.value)
+            change = recorded_of(entry, state)
+            sums[state].put(unit_of(change), entry.row.value)
+            by_hand += change.settled_by_hand
+            seen(change)
             if state in SETTLEABLE and oldest is None:
                 oldest = (entry.key, entry.row.first_sent)
-    return Standing(counts, sums, oldest, provider)
+    return Standing(counts, sums, oldest, provider, by_hand)
 
 
 def rebind(path: Path, account: Account) -> None:
@@ -278,7 +298,7 @@ def _settle(connection: LedgerConnection, sight: Sight, entry: Entry, word: Pers
     if word.by is not None:
         last_run = run.begin(connection, word.by, "", now, sight).id
         run.end(connection, last_run, now, {said.value: 1})
-    note = f"settled by hand: {printable(word.note, None)}"
+    note = f"{BY_HAND}{printable(word.note, None)}"
     put(connection, evolve(entry, row=row, last_sent=now, error=note, last_run=last_run))
 
 

@@ -21,7 +21,7 @@ TEMPLATES: Mapping[str, Template] = {
     "No run has been recorded.": "Nenhuma execução foi registrada.",
     "What the keys of {provider} are made of is not known here: ask with --key.": "Não se sabe aqui de que são feitas as chaves de {provider}: pergunte com --key.",
     "The ledger {ledger} has no run {run}; bonifiq history {ledger} --runs lists them.": "O registro {ledger} não tem a execução {run}; bonifiq history {ledger} --runs lista todas.",
-    "{text} is no time: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be": "{text} não é uma data: escreva 2026-01-31 ou 2026-01-31T14:30, com fuso (-03:00) se preciso",
+    "{text} is no time here: write 2026-01-31 or 2026-01-31T14:30, with a zone (-03:00) if need be": "{text} não é uma data: escreva 31/01/2026, 31/01/2026 14:30 ou 2026-01-31T14:30, com fuso (-03:00) se preciso",
     "The ledger has changes of {customer}: probably that is meant.": "O registro tem lançamentos de {customer}: provavelmente é o que se quer.",
     # Runs.
     "Run {run} ({what}, begun {begun} by {user} on {host})": "Execução {run} ({what}, iniciada {begun} por {user} em {host})",
@@ -31,6 +31,14 @@ TEMPLATES: Mapping[str, Template] = {
     "not ended, and its process is gone: it was killed, or could not write down its end": "sem término, e seu processo não existe mais: foi morto, ou não conseguiu gravar o seu término",
     "under way": "em curso",
     # Status.
+    "{day}, {state}": "{day}, {state}",
+    "the last days": "os últimos dias",
+    "{count:,} of these was settled by hand, by a person's word: bonifiq history has the note.": (
+        "{count:,} destes foi resolvido à mão, pela palavra de uma pessoa: bonifiq history tem a observação.",
+        "{count:,} destes foram resolvidos à mão, pela palavra de uma pessoa: bonifiq history tem as observações.",
+    ),
+    "Change {key} is {effect} since {time}, and not in doubt. Nothing was settled.": "O lançamento {key} está {effect} desde {time}, e não em dúvida. Nada foi resolvido.",
+    "No change is in doubt under the key {key}. In doubt is {near}, of a similar key. Nothing was settled.": "Nenhum lançamento está em dúvida com a chave {key}. Em dúvida está {near}, de chave parecida. Nada foi resolvido.",
     "yes": "sim",
     "no": "não",
     "applied in all": "aplicados ao todo",

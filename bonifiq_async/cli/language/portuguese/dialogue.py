@@ -36,7 +36,7 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} lançamento de execuções anteriores deste arquivo está aplicado, ou pode estar, e não está mais nele: {key}.",
         "{count:,} lançamentos de execuções anteriores deste arquivo estão aplicados, ou podem estar, e não estão mais nele, como {key}.",
     ),
-    "Take out what corrects a former amount, or say --allow-second-amount if both are meant.": "Tire o que corrige um valor anterior, ou diga --allow-second-amount se quer os dois.",
+    "Take out what corrects a former amount, and pay the difference in a row of its own, with a reference such as 1001-b; or say --allow-second-amount if both are meant.": "Tire o que corrige um valor anterior e pague a diferença numa linha própria, com um pedido como 1001-b; ou diga --allow-second-amount se quer os dois.",
     "{count:,} of these has other words in the file than were applied; it stays as it is.": (
         "{count:,} destes tem no arquivo outras palavras que as aplicadas; fica como está.",
         "{count:,} destes têm no arquivo outras palavras que as aplicadas; ficam como estão.",
@@ -89,7 +89,7 @@ TEMPLATES: Mapping[str, Template] = {
     "{one} and {other} are the same file": "{one} e {other} são o mesmo arquivo",
     "stands alone": "não combina com outras opções",
     "stands alone, without --key, --as, --note and --operation": "não combina com --key, --as, --note e --operation",
-    "give --key, --as and --note, or --all-by-repeating": "informe --key, --as e --note, ou --all-by-repeating",
+    "give --key, --as and --note, or --all-by-repeating; missing: {names}": "informe --key, --as e --note, ou --all-by-repeating; falta: {names}",
     # How a run ended, and how to go on.
     "{count:,} key was used before": (
         "{count:,} chave já tinha sido usada",
