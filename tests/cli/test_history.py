@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import platform
+import re
 import time
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ import pytest
 import typer
 from console import HEADER, Console, process, rows
 from one_test import one_test
+from python_calamine import CalamineWorkbook
 
 from bonifiq_async import change_key_for
 from bonifiq_async._policy.change_key import reference_in
@@ -330,6 +332,32 @@ def test_an_id_in_another_case_is_named(console, asked):
     ended = console("history", LEDGER, "--customer", "Ana@Example.com")
     assert (ended.code, "has changes of 'ana@example.com'" in ended.err) == (0, True), ended.err
     assert "has changes of" not in console("history", LEDGER, "--customer", "ana@example.com").err
+
+
+def test_a_spreadsheet_has_dates_texts_and_the_readers_words(console, asked):
+    """Ids stay texts, times are dates, and an existing file stays as it is."""
+    assert console("history", LEDGER, "--out", "h.xlsx", "--language", "pt").code == 0
+    head, *lines = CalamineWorkbook.from_path("h.xlsx").get_sheet_by_index(0).to_python()
+    assert (len(head), head[:3], head[4:6]) == (
+        len(COLUMNS),
+        ["primeiro envio", "terminou", "efeito"],
+        ["identificador do cliente", "valor"],
+    )
+    first = dict(zip(COLUMNS, lines[0], strict=True))
+    assert abs(first["first_sent"] - datetime.now()) < timedelta(minutes=5)
+    assert (first["customer_id"], first["value"], first["reference"]) == ("ana@example.com", 10.5, "order-1")
+    assert len(lines) == 3
+    for args in (("--out", "h.xlsx"), ("--out", "h.txt"), ("--out", "h.csv", "--json")):
+        assert console("history", LEDGER, *args).code == Exit.USAGE, args
+    ended = console("history", LEDGER, "--out", "h.csv", "--out-form", "comma", "--language", "pt")
+    assert ended.code == 0
+    head, line, *_ = Path("h.csv").read_text("utf-8-sig").splitlines()
+    assert head.startswith("first_sent;ended;effect;")
+    assert re.match(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d;", line) and ";10,50;" in line
+    assert console("history", LEDGER, "--out", "plain.csv").code == 0
+    assert Path("plain.csv").read_text() == console("history", LEDGER, "--format", "csv").out
+    again = console("apply", "h.xlsx", "--ledger", LEDGER, "--dry-run", "--language", "pt", sandbox=asked)
+    assert (again.code, "Nada foi enviado" in again.err) == (Exit.USAGE, True)  # it is no file of changes
 
 
 def test_csv_has_the_form_that_is_asked_for(console, asked):

@@ -200,17 +200,18 @@ def test_differences_are_found(applied: tuple[Console, Sandbox]) -> None:
         for customer in ("c0", "c3"):
             other.books.put_checkout(customer, "x", Decimal(0))
         other.books.apply("c4", Decimal("7.77"), "another program's")
-        ended = console("reconcile", "l", "--out", "o.csv", "--max-rate", "10000")
+        ended = console("reconcile", "l", "--out", "o.csv", "--out-form", "comma", "--max-rate", "10000")
     assert ended.code == 7, ended.err
-    with (console.folder / "o.csv").open(newline="") as file:
-        rows = [(row["customer_id"], row["agreement"], row["amount"]) for row in csv.DictReader(file)]
+    with (console.folder / "o.csv").open(newline="", encoding="utf-8-sig") as file:
+        found = csv.DictReader(file, delimiter=";")
+        rows = [(row["customer_id"], row["agreement"], row["amount"]) for row in found]
     assert sorted(rows) == [
         ("c0", "missing there", ""),
         ("c1", "agrees", ""),
         ("c2", "in doubt", ""),
         ("c3", "in doubt", ""),
         ("c4", "missing there", ""),
-        ("c4", "not ours", "7.77"),
+        ("c4", "not ours", "7,77"),
         ("c5", "cannot tell", ""),
     ]
     missing = "missing there: c0: change_cashback R$ 1.00, applied, key ADD-c0-1-o0: "

@@ -17,6 +17,10 @@ from bonifiq_async.cli.options import (
     format_of,
 )
 
+CsvFormOfList = Annotated[
+    CsvFormName | None, typer.Option(help="Of CSV, as apply has it for --out. Default: plain.")
+]
+
 
 def history(
     ledger: Path,
@@ -31,9 +35,10 @@ def history(
     format: Annotated[
         FileFormat | None, typer.Option("--format", help="For programs. Default: a table.")
     ] = None,
-    out_form: Annotated[
-        CsvFormName | None, typer.Option(help="Of --format csv, as apply has it for --out. Default: plain.")
+    out: Annotated[
+        Path | None, typer.Option(help="A new file for a spreadsheet: .xlsx, or .csv with --out-form.")
     ] = None,
+    out_form: CsvFormOfList = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
     """Say of each change when and by which run it was sent, from which file and line, and what came of it."""
@@ -41,15 +46,20 @@ def history(
     from bonifiq_async.cli.commands import history as command
     from bonifiq_async.cli.files.csv_form import NAMED
 
-    shown = "jsonl" if as_json else format_of(format) or "table"
-    form = NAMED[CsvFormName.plain if out_form is None else out_form]
+    shown = "jsonl" if as_json else format_of(format)
+    form = NAMED[out_form or CsvFormName.plain]
     question = Question(customer, key, reference, since, until, effect or (), run)
     if list_runs:
-        if question != Question():
+        if question != Question() or out is not None:
             raise typer.BadParameter(phrase("stands alone, with --format or --json"), param_hint="--runs")
-        command.list_runs(ledger, shown, form)
+        command.list_runs(ledger, shown or "table", form)
         return
-    command.history(ledger, question, shown, form)
+    if out is None:
+        command.history(ledger, question, shown or "table", form)
+        return
+    if shown is not None:
+        raise typer.BadParameter(phrase("stands without --format and --json"), param_hint="--out")
+    command.history_file(ledger, question, out, form)
 
 
 def report(
@@ -74,6 +84,7 @@ def reconcile(
     customer: CustomerOption = None,
     max_rate: Annotated[float, typer.Option(min=0.001, help="Requests in a second, at most.")] = 20.0,
     out: Annotated[Path | None, typer.Option(help="A new CSV file with all that was found.")] = None,
+    out_form: CsvFormOfList = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a ledger with what the provider shows of its customers; change nothing.
@@ -82,7 +93,10 @@ def reconcile(
     """
     from bonifiq_async.cli.afterwards import reconcile as command
     from bonifiq_async.cli.afterwards.question import Question
+    from bonifiq_async.cli.files.csv_form import NAMED
 
     question = Question(customer, since=since, until=until, run=run)
-    options = command.ReconcileOptions(ledger, question, max_rate, out, as_json)
+    options = command.ReconcileOptions(
+        ledger, question, max_rate, out, as_json, NAMED[out_form or CsvFormName.plain]
+    )
     raise typer.Exit(command.reconcile(options))

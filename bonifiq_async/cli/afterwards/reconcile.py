@@ -26,7 +26,7 @@ from bonifiq_async.cli.afterwards.statement import AccountStatement, StatementRe
 from bonifiq_async.cli.commands.export import say_left_out
 from bonifiq_async.cli.commands.run import client_from_env
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.files.csv_form import PLAIN
+from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.language.library_errors import look_up_failed
@@ -83,6 +83,7 @@ class ReconcileOptions:
     max_rate: float
     out: Path | None
     as_json: bool
+    form: CsvForm = PLAIN
 
 
 def reconcile(options: ReconcileOptions) -> int:
@@ -245,13 +246,13 @@ def _shown(progress: ProgressFile, options: ReconcileOptions, adapter: FileAdapt
     used_elsewhere = 0
     differing: list[FoundRow] = []
     with contextlib.ExitStack() as stack:
-        put = None if options.out is None else stack.enter_context(_out(options.out))
+        put = None if options.out is None else stack.enter_context(_out(options.out, options.form))
         for *cells, note in progress.lines():
             row = (*cells, unpacked(str(note)))
             counts[str(row[0])] += 1
             used_elsewhere += row[4] == State.USED_ELSEWHERE.value
             if put is not None:
-                put(PLAIN.line(_values(row)))
+                put(options.form.line(_values(row)))
             if row[0] != Agreement.AGREES.value and len(differing) < LISTED:
                 differing.append(row)
     codes = [EXIT_BY_AGREEMENT[each] for each in EXIT_BY_AGREEMENT if counts[each.value]]
@@ -336,11 +337,11 @@ NAMES = {
 
 
 @contextlib.contextmanager
-def _out(path: Path) -> Iterator[Callable[[bytes], object]]:
+def _out(path: Path, form: CsvForm) -> Iterator[Callable[[bytes], object]]:
     """Give what writes lines to a new file. Raises `ConfigurationError`."""
     try:
         with open(path, "xb", opener=private) as file:
-            file.write(PLAIN.head(COLUMNS))
+            file.write(form.head(COLUMNS))
             yield file.write
     except OSError as error:
         raise ConfigurationError(

@@ -1,15 +1,20 @@
 """`bonifiq history`: every change of a ledger with its times, its answer, its run, file and line."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
+from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.afterwards.question import Answers, Question
 from bonifiq_async.cli.commands.export import together
-from bonifiq_async.cli.files.csv_form import CsvForm
+from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm
 from bonifiq_async.cli.files.outcome_file import json_line, local_time
+from bonifiq_async.cli.files.outcome_sheet import ENDING, TIMES, SheetForm, lines_of, write_records
+from bonifiq_async.cli.files.private_files import private
 from bonifiq_async.cli.language.library_texts import stored_said
-from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.language.phrase import joined, phrase, shown
 from bonifiq_async.cli.terminal.dialogue import changes as counted
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.effects import effect_name
@@ -20,33 +25,35 @@ from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.sqlite.reader import Recorded, runs, short
 
-COLUMNS = (
-    "first_sent",
-    "ended",
-    "effect",
-    "operation",
-    "customer_id",
-    "value",
-    "unit",
-    "change_key",
-    "reference",
-    "reason",
-    "attempts",
-    "status",
-    "code",
-    "code_name",
-    "message",
-    "answer",
-    "run",
-    "command",
-    "user",
-    "host",
-    "file",
-    "sha256",
-    "line",
-    "last_run",
+HEADS = (
+    phrase("first_sent"),
+    phrase("ended"),
+    phrase("effect"),
+    phrase("operation"),
+    phrase("customer_id"),
+    phrase("value"),
+    phrase("unit"),
+    phrase("change_key"),
+    phrase("reference"),
+    phrase("reason"),
+    phrase("attempts"),
+    phrase("status"),
+    phrase("code"),
+    phrase("code_name"),
+    phrase("message"),
+    phrase("answer"),
+    phrase("run"),
+    phrase("command"),
+    phrase("user"),
+    phrase("host"),
+    phrase("file"),
+    phrase("sha256"),
+    phrase("line"),
+    phrase("last_run"),
 )
-"""What is shown of a change. A later version adds columns behind these."""
+"""The columns of what is shown of a change, as a spreadsheet heads them. A later version adds some behind."""
+COLUMNS = tuple(map(str, HEADS))
+"""The same for a program."""
 
 WHEN, AMOUNT = 25, 14
 """Characters of the first two columns on a screen; the third has the rest."""
@@ -71,6 +78,58 @@ def history(ledger: Path, question: Question, format: str, form: CsvForm) -> Non
             say(
                 phrase("The ledger has changes of {customer}: probably that is meant.", customer=ascii(other))
             )
+
+
+def history_file(ledger: Path, question: Question, out: Path, form: CsvForm) -> None:
+    """Write the changes that are asked for to a new file, .xlsx or .csv. Raises `ConfigurationError`."""
+    if out.suffix.lower() not in (ENDING, ".csv"):
+        raise ConfigurationError(phrase("{file}: name a file that ends in .xlsx or .csv.", file=out))
+    is_sheet = lines_of(out) != out
+    if out.exists():
+        raise ConfigurationError(phrase("{to} exists already and stays as it is: name another file.", to=out))
+    with interruptible():
+        found = Answers(ledger, question)
+        try:
+            if is_sheet:
+                rows = (dict(zip(COLUMNS, _values(found, each), strict=True)) for each in found.each())
+                write_records(out, SheetForm(COLUMNS, ("value",), tuple(map(shown, HEADS)), "history"), rows)
+            else:
+                _write_csv(out, found, form)
+        except OSError as error:
+            raise ConfigurationError(
+                phrase("{to} cannot be written: {why}.", to=out, why=error.strerror)
+            ) from None
+        say(
+            phrase(
+                "{count:,} change is in {file}.",
+                "{count:,} changes are in {file}.",
+                count=found.given,
+                file=out,
+            )
+        )
+
+
+def _write_csv(out: Path, found: Answers, form: CsvForm) -> None:
+    """Write a whole file, or none; by its names, `apply` knows what is guarded in it. Raises `OSError`."""
+    with open(out, "xb", opener=private) as file, contextlib.ExitStack() as failed:
+        failed.callback(out.unlink)
+        file.write(form.head(COLUMNS))
+        for each in found.each():
+            file.write(form.line(_as_read(form, _values(found, each))))
+        file.flush()
+        failed.pop_all()
+
+
+def _as_read(form: CsvForm, values: Sequence[object]) -> Sequence[object]:
+    """Return values with times as a spreadsheet of the reader's country reads them; a program reads ISO."""
+    if form is PLAIN:
+        return values
+    return [
+        shown(phrase("{at:%Y-%m-%d %H:%M:%S}", at=datetime.fromisoformat(str(value))))
+        if name in TIMES and value is not None
+        else value
+        for name, value in zip(COLUMNS, values, strict=True)
+    ]
 
 
 def list_runs(ledger: Path, format: str, form: CsvForm) -> None:

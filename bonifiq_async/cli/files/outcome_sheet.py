@@ -1,4 +1,4 @@
-"""The outcome file as a spreadsheet: a line a change, made of the JSON lines of all runs beside it.
+"""Changes as a spreadsheet. That of an outcome file is made of the JSON lines of all runs beside it.
 
 No line can be added to a spreadsheet, and a run that is killed must lose none. So outcomes are written as
 JSON lines, and the spreadsheet is made when a run ends, under a name that is free.
@@ -8,17 +8,20 @@ import contextlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Protocol, cast
+
+from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.files.private_files import numbered, private
 from bonifiq_async.cli.files.written_lines import WrittenLines, json_lines, room
-from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.language.phrase import READER, phrase, shown
 
 ENDING = ".xlsx"
 MOST_ROWS = 1_000_000
@@ -29,8 +32,20 @@ LONGEST = 32_000
 """Characters of a cell; Excel has 32,767."""
 SURE_DIGITS = 15
 """Digits of a number that a spreadsheet keeps. An amount of more is written as a text."""
+TIMES = ("first_sent", "ended")
+"""Columns of times: dates of the local zone, in the form of the reader's language."""
 WIDEST = 60
 """Characters of a column's width, however long its texts."""
+
+
+@frozen
+class SheetForm:
+    """What a sheet has: its `columns`, of which those named in `amounts` are money, and their `heads`."""
+
+    columns: Sequence[str]
+    amounts: Collection[str]
+    heads: Sequence[str]
+    title: str = "outcomes"
 
 
 class _Format(Protocol): ...
@@ -41,6 +56,7 @@ class _Sheet(Protocol):
     def write_number(
         self, row: int, column: int, number: int | Decimal, format: _Format | None = None
     ) -> int: ...
+    def write_datetime(self, row: int, column: int, moment: datetime, format: _Format) -> int: ...
     def write_boolean(self, row: int, column: int, value: bool) -> int: ...
     def freeze_panes(self, row: int, column: int) -> None: ...
     def autofilter(self, row: int, column: int, last_row: int, last_column: int) -> None: ...
@@ -76,15 +92,26 @@ def write_sheet(lines: Path, out: Path, columns: Sequence[str], amounts: Collect
 
     Its `columns` named in `amounts` are money. Raises `OSError`, and then leaves nothing behind.
     """
+
+    def records() -> Iterator[Mapping[str, object]]:
+        with room(), lines.open("rb") as source, contextlib.closing(WrittenLines()) as written:
+            written.read(json_lines(source))
+            for at in written.in_order():
+                source.seek(at)
+                yield cast(Mapping[str, object], decode(source.readline()))
+
+    return write_records(out, SheetForm(columns, amounts, columns), records())
+
+
+def write_records(out: Path, form: SheetForm, records: Iterator[Mapping[str, object]]) -> Path:
+    """Write records to a new spreadsheet, and return its name: `out`, or `out-2`. Raises `OSError`."""
     folder = out.with_name(f".{out.name}.part")  # what a killed run left there is in the JSON lines
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(0o700)
     try:
         made = folder / "book"
         with open(made, "x+b", opener=private) as file:
-            with room(), lines.open("rb") as source, contextlib.closing(WrittenLines()) as written:
-                written.read(json_lines(source))
-                _write(file, folder, columns, amounts, _records(source, written.in_order()))
+            _write(file, folder, form, records)
             file.flush()
             os.fsync(file.fileno())
         for name in numbered(out):
@@ -96,25 +123,13 @@ def write_sheet(lines: Path, out: Path, columns: Sequence[str], amounts: Collect
     raise AssertionError("there are no more names")
 
 
-def _records(source: IO[bytes], places: Iterable[int]) -> Iterator[Mapping[str, object]]:
-    for at in places:
-        source.seek(at)
-        yield cast(Mapping[str, object], decode(source.readline()))
-
-
-def _write(
-    file: IO[bytes],
-    folder: Path,
-    columns: Sequence[str],
-    amounts: Collection[str],
-    records: Iterator[Mapping[str, object]],
-) -> None:
+def _write(file: IO[bytes], folder: Path, form: SheetForm, records: Iterator[Mapping[str, object]]) -> None:
     import xlsxwriter  # type: ignore[import-untyped]
     from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
 
     book = cast(_BookClass, xlsxwriter.Workbook)(file, {"constant_memory": True, "tmpdir": str(folder)})
     try:
-        writer = _SheetWriter(book, columns, amounts)
+        writer = _SheetWriter(book, form)
         for each in records:
             writer.put(each)
         writer.end()
@@ -127,12 +142,29 @@ def _digits(amount: Decimal) -> str:
     return f"{abs(amount):f}".replace(".", "").strip("0")
 
 
+def _moment(value: object) -> datetime | None:
+    """Return a time of the local zone without its offset, which no sheet has; None for what is none."""
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(str(value)).astimezone().replace(tzinfo=None)
+    return None
+
+
+def _form_of_times() -> str:
+    """Return the form of times in the language of the reader, as a spreadsheet has it."""
+    shown_as = shown(phrase("{at:%Y-%m-%d %H:%M:%S}", at=datetime(2001, 2, 3, 4, 5, 6)))
+    for digits, letters in (("2001", "yyyy"), ("02", "mm"), ("03", "dd"), ("04:05:06", "hh:mm:ss")):
+        shown_as = shown_as.replace(digits, letters)
+    return shown_as
+
+
 class _SheetWriter:
     """Writes rows to the sheets of a book."""
 
-    def __init__(self, book: _Book, columns: Sequence[str], amounts: Collection[str]) -> None:
-        self._book, self._columns, self._amounts = book, columns, amounts
+    def __init__(self, book: _Book, form: SheetForm) -> None:
+        self._book, self._form = book, form
+        self._columns, self._amounts = form.columns, form.amounts
         self._text = book.add_format({"num_format": "@"})  # a text stays one when its cell is edited
+        self._time = book.add_format({"num_format": _form_of_times()})
         self._head = book.add_format({"bold": True, "bottom": 1})
         self._money: dict[int, _Format] = {}
         self._sheets = 0
@@ -140,11 +172,13 @@ class _SheetWriter:
 
     def _begin(self) -> None:
         self._sheets += 1
-        self._sheet = self._book.add_worksheet(f"outcomes {self._sheets}" if self._sheets > 1 else "outcomes")
+        self._sheet = self._book.add_worksheet(
+            f"{self._form.title} {self._sheets}" if self._sheets > 1 else self._form.title
+        )
         self._sheet.freeze_panes(1, 0)
         self._row = self._bytes = 0
-        self._widths = [len(name) + 3 for name in self._columns]  # beside the button of the filter
-        for at, name in enumerate(self._columns):
+        self._widths = [len(name) + 3 for name in self._form.heads]  # beside the button of the filter
+        for at, name in enumerate(self._form.heads):
             self._sheet.write_string(0, at, name, self._head)
 
     def put(self, record: Mapping[str, object]) -> None:
@@ -157,7 +191,8 @@ class _SheetWriter:
         for at, name in enumerate(self._columns):
             value = record.get(name)
             if repeats and name in self._amounts and isinstance(value, int | Decimal):
-                value = f"{Decimal(value):f}"  # a text, which no sum counts: its money is in the first line
+                # A text, which no sum counts: its money is in the first line.
+                value = f"{Decimal(value):f}".translate(READER.get().marks)
             if value is not None:
                 width = self._cell(at, name, value)
                 self._bytes += width * 2 + 60
@@ -169,6 +204,9 @@ class _SheetWriter:
         if isinstance(value, bool):
             self._sheet.write_boolean(self._row, at, value)
             return 5
+        if name in TIMES and (moment := _moment(value)) is not None:
+            self._sheet.write_datetime(self._row, at, moment, self._time)
+            return 20
         if isinstance(value, int) and name not in self._amounts and not name.endswith("_id"):
             if abs(value) < 10**SURE_DIGITS:
                 self._sheet.write_number(self._row, at, value)

@@ -159,7 +159,8 @@ TEMPLATES: Mapping[str, Template] = {
     "Such as unknown or not_applied; may be given again.": "Como unknown ou not_applied; pode ser repetida.",
     "The key of the change in doubt.": "A chave do lançamento em dúvida.",
     "What you found out at the provider. It cannot be taken back.": "O que você apurou no provedor. Não pode ser desfeito.",
-    "Of --format csv, as apply has it for --out. Default: plain.": "De --format csv, como o apply a tem para --out. Padrão: plain.",
+    "Of CSV, as apply has it for --out. Default: plain.": "De CSV, como o apply a tem para --out. Padrão: plain.",
+    "A new file for a spreadsheet: .xlsx, or .csv with --out-form.": "Um arquivo novo para planilha: .xlsx, ou .csv com --out-form.",
     "How you know, and your name.": "Como você sabe, e seu nome.",
     "Such as earn, where several changes in doubt share the key.": (
         "Como earn, onde vários lançamentos em dúvida têm a mesma chave."
