@@ -125,10 +125,12 @@ def check(
     ledger: LedgerPath = None,
     allow_second_amount: SecondAmounts = False,
     problems: ProblemsPath = None,
+    out_form: OutForm = None,
     as_json: AsJson = False,
 ) -> None:
     """Validate every row, and compare it with the ledger; send nothing."""
     from bonifiq_async.cli.commands import check as command
+    from bonifiq_async.cli.files.csv_form import NAMED
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     with keeping(form, save_profile) as keep:
@@ -137,7 +139,13 @@ def check(
             format_of(format),
             adapter_for(provider),
             form,
-            command.CheckOptions(problems, allow_second_amount, as_json, ledger),
+            command.CheckOptions(
+                problems,
+                allow_second_amount,
+                as_json,
+                ledger,
+                None if out_form is None else NAMED[out_form.value],
+            ),
             keep,
         )
     raise typer.Exit(code)

@@ -241,7 +241,7 @@ Out = Annotated[
 OutForm = Annotated[
     CsvFormName | None,
     typer.Option(
-        help="Of --out in CSV: for programs (plain), or for spreadsheets by their decimal mark. "
+        help="Of what is written in CSV: for programs (plain), or for spreadsheets by their decimal mark. "
         "Default: as FILE is."
     ),
 ]

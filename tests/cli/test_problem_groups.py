@@ -36,6 +36,18 @@ def test_a_kind_is_shown_once_with_its_first_place_and_what_to_do(console):
     assert (rows[1]["column"], rows[1]["cell"]) == ("value", "15,9")
 
 
+def test_the_list_has_the_form_of_the_file_or_that_which_is_asked_for(console):
+    """A list of another form is written over, too."""
+    console.write("f.csv", HEADER.replace(",", ";"), "a;1,50;r;o1", "b;x;r;o2")
+    for args, head in (
+        ((), "line;last_line;"),
+        (("--out-form", "plain"), "line,last_line,"),
+        ((), "line;last"),
+    ):
+        assert console("check", "f.csv", "--problems", "list.csv", *args).code == Exit.USAGE
+        assert (console.folder / "list.csv").read_text("utf-8-sig").startswith(head), args
+
+
 def test_few_rows_are_shown_one_by_one(console):
     """And a kind has a line of its own only where several rows have it."""
     console.write("f.csv", HEADER, "a,1.50,r,o1", "b,x,r,o2", "c,,r,o3", "d,y,r,o4")

@@ -84,7 +84,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
-        found = examined(source, ledger=record, listed=options.problems)
+        found = examined(source, ledger=record, listed=options.problems, form=options.out_form)
         plan = found.plan
         if options.dry_run and options.as_json:
             give(plan_json(plan, found.problems, known=ledger is not None and ledger.exists()))

@@ -10,6 +10,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.examination.groups import Problems, begun_anew, listing
+from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Source
@@ -34,13 +35,15 @@ def asked(question: str) -> bool | None:
 class CheckOptions:
     """What else `bonifiq check` was given; `second_amounts` says that they are allowed.
 
-    `ledger` is that with which the file would be applied, None for the one beside it.
+    `ledger` is that with which the file would be applied, None for the one beside it; `list_form` is that of
+    the list, None for that of the file.
     """
 
     listed: Path | None
     second_amounts: bool
     as_json: bool
     ledger: Path | None = None
+    list_form: CsvForm | None = None
 
 
 def check(
@@ -61,7 +64,8 @@ def check(
     begun_anew(listed)
     with opened(file, format, adapter, form, asked) as source:
         say_understood(source)
-        found = examined(source, ledger=_record_of(ledger, adapter), listed=listed)
+        record = _record_of(ledger, adapter)
+        found = examined(source, ledger=record, listed=listed, form=options.list_form)
         plan = found.plan
         if not plan.problems:
             on_valid()
@@ -166,7 +170,13 @@ def _not_allowed(plan: Plan) -> Phrase:
     return joined((said, way, phrase("Nothing was sent.")), " ")
 
 
-def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path | None = None) -> Examined:
+def examined(
+    source: Source,
+    *,
+    ledger: LedgerFile | None = None,
+    listed: Path | None = None,
+    form: CsvForm | None = None,
+) -> Examined:
     """Return what a file asks for, and say what is wrong with its rows; `listed` gets all of it."""
 
     def tell_unknown(line: int, names: Sequence[str]) -> None:
@@ -176,7 +186,7 @@ def examined(source: Source, *, ledger: LedgerFile | None = None, listed: Path |
         say(phrase("{file}, line {line}: {problem}", file=source.name, line=line, problem=said))
 
     source = evolve(source, unknown=Misspelt(source.adapter.columns.names, tell_unknown))
-    with interruptible(), listing(listed) as problems:
+    with interruptible(), listing(listed, form or form_like(source.dialect)) as problems:
         try:
             plan = examine(source, problems.put, ledger, problems.put)
         finally:

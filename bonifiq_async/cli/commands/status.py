@@ -81,14 +81,8 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
         return
     show(phrase("Provider: {provider}", provider=found.provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
-    if count := found.by_hand:
-        show(
-            phrase(
-                "{count:,} of these was settled by hand, by a person's word: bonifiq history has the note.",
-                "{count:,} of these were settled by hand, by a person's word: bonifiq history has the notes.",
-                count=count,
-            )
-        )
+    if found.by_hand:
+        show(_settled_by_hand(found.by_hand))
     if days:
         show_table(_days_table(days, adapter))
     if last:
@@ -139,6 +133,14 @@ def _of_day(states: Mapping[State, SumsWithCounts]) -> Kinds:
     return kinds_of(
         {state: each.counts.total() for state, each in states.items()},
         {state: each.sums for state, each in states.items()},
+    )
+
+
+def _settled_by_hand(count: int) -> Phrase:
+    return phrase(
+        "{count:,} of these was settled by hand, by a person's word: bonifiq history has the note.",
+        "{count:,} of these were settled by hand, by a person's word: bonifiq history has the notes.",
+        count=count,
     )
 
 

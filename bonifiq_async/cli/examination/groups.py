@@ -1,20 +1,19 @@
 """What is said of the rows of a file, grouped by kind; and the whole list, as a file."""
 
 import contextlib
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.examination.kinds import MEANINGS, ProblemKind
-from bonifiq_async.cli.files.formulas import guarded
+from bonifiq_async.cli.files.csv_form import PLAIN, CsvForm
 from bonifiq_async.cli.files.private_files import own
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, phrase
+from bonifiq_async.cli.reading.dialect import DELIMITERS
 
 FIRST = 3
 """Rows of a kind that are kept to be shown."""
@@ -69,15 +68,14 @@ class _List:
     """The file of `--problems`, a row for each problem."""
 
     _path: Path
-    _text: IO[str]
+    _file: IO[bytes]
+    _form: CsvForm
 
     def put(self, problem: Problem) -> None:
         last = problem.line if problem.last is None else problem.last
         cells = (problem.line, last, problem.kind.value, problem.field, problem.text, problem.message)
         with _taken(self._path):
-            csv.writer(self._text, lineterminator="\n").writerow(
-                [guarded(each) if isinstance(each, str) else each for each in cells]
-            )
+            self._file.write(self._form.line(cells))
 
 
 @define
@@ -118,7 +116,8 @@ class Problems:
         return [group.values() for group in self.groups.values()]
 
 
-_HEAD = ",".join(COLUMNS) + "\n"
+_HEADS = tuple(CsvForm(delimiter).head(COLUMNS) for delimiter in DELIMITERS)
+"""How a list of any form begins, behind the mark of UTF-8."""
 
 
 def begun_anew(path: Path | None) -> None:
@@ -127,13 +126,13 @@ def begun_anew(path: Path | None) -> None:
     Another file stays as it is. Raises `ConfigurationError`.
     """
     if path is not None:
-        with _taken(path), own(path, _HEAD.encode()) as file:
+        with _taken(path), own(path, *_HEADS) as file:
             file.truncate()
 
 
 @contextlib.contextmanager
-def listing(path: Path | None) -> Iterator[Problems]:
-    """Give what takes the problems of a file, and lists all in the CSV file at `path`, if given.
+def listing(path: Path | None, form: CsvForm = PLAIN) -> Iterator[Problems]:
+    """Give what takes the problems of a file, and lists all in the CSV file at `path`, if given, in a form.
 
     A list of before is written over, and no other file. Raises `ConfigurationError`.
     """
@@ -142,13 +141,12 @@ def listing(path: Path | None) -> Iterator[Problems]:
         return
     with contextlib.ExitStack() as stack:
         with _taken(path):
-            file = stack.enter_context(own(path, _HEAD.encode()))
+            file = stack.enter_context(own(path, *_HEADS))
             file.truncate()
-            text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-            text.write(_HEAD)
-        yield Problems(_List(path, text))
+            file.write(evolve(form, bom=True).head(COLUMNS))
+        yield Problems(_List(path, file, form))
         with _taken(path):
-            text.flush()
+            file.flush()
 
 
 @contextlib.contextmanager

@@ -24,15 +24,15 @@ def private(path: str | Path, flags: int) -> int:
     return os.open(path, flags, PRIVATE)
 
 
-def own(path: Path, head: bytes) -> IO[bytes]:
-    """Open a file to be written anew: it is new or empty, or begins with `head`, as its kind does.
+def own(path: Path, *heads: bytes) -> IO[bytes]:
+    """Open a file to be written anew: it is new or empty, or begins with one of `heads`, as its kind does.
 
     Raises `ConfigurationError` for another file, which stays as it is, and `OSError`.
     """
     with contextlib.ExitStack() as unusable:
         file = unusable.enter_context(os.fdopen(private(path, os.O_RDWR | os.O_CREAT), "r+b"))
-        begins = file.read(len(BOM_UTF8) + len(head))
-        if begins and not begins.removeprefix(BOM_UTF8).startswith(head):
+        begins = file.read(len(BOM_UTF8) + max(map(len, heads)))
+        if begins and not begins.removeprefix(BOM_UTF8).startswith(heads):
             raise ConfigurationError(
                 phrase(
                     "{file} holds something else and stays as it is: name another file. Nothing was sent.",

@@ -122,8 +122,8 @@ TEMPLATES: Mapping[str, Template] = {
     "One outcome a line: .xlsx, .csv or .jsonl; a run that goes on adds to it.": (
         "Um resultado por linha: .xlsx, .csv ou .jsonl; uma execução que continua acrescenta a ele."
     ),
-    "Of --out in CSV: for programs (plain), or for spreadsheets by their decimal mark. Default: as FILE is.": (
-        "De --out em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
+    "Of what is written in CSV: for programs (plain), or for spreadsheets by their decimal mark. Default: as FILE is.": (
+        "Do que é gravado em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
         "point: ponto). Padrão: como em FILE."
     ),
     "The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates nothing, "
