@@ -31,7 +31,6 @@ TEMPLATES: Mapping[str, Template] = {
     "reference": "pedido",
     "reason": "motivo",
     "attempts": "tentativas",
-    "status": "status",
     "code": "código",
     "code_name": "nome do código",
     "answer": "resposta",
