@@ -205,6 +205,9 @@ def test_the_page_of_a_run_says_what_the_run_ended_with_whatever_later_runs_did(
         "2 of 3 changes were applied. 1 of them had been applied before. 1 was refused.",
         "3 of 3 changes were applied. 2 of them had been applied before.",
     ]
+    console("apply", "f.csv", *args, "4.html", sandbox=server)
+    assert "3 of them had been applied before." in headline_of(console.folder / "4.html")
+    assert "in a second" not in words(console.folder / "4.html")  # it sent nothing
     later = []
     for number in ("1", "2", "3"):
         assert console("report", "l", "--html", "r.html", "--run", number).code == 0

@@ -83,7 +83,7 @@ def _summary(head: ReportHead, digest: Digest) -> str:
         facts[phrase("First sent")] = moment(digest.first)
         facts[phrase("Last event")] = moment(digest.last)
         facts[phrase("Requests")] = number(digest.attempts)
-    if head.seconds is not None:
+    if head.seconds is not None and digest.changes:
         rate = digest.changes / max(head.seconds, 1.0)
         facts[phrase("Changes in a second, on average")] = phrase("{rate:,.1f}", rate=rate)
     applied, *rest = headline(digest, head.whole)
