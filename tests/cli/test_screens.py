@@ -25,7 +25,9 @@ def made_steady(text: str, folder: Path) -> str:
     """Return the screen without what differs from run to run: paths and times."""
     text = text.replace(f"{folder}/", "")
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", "2026-11-30 14:05:09 -0300", text)
-    return re.sub(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [+-]\d{4}", "30/11/2026 14:05:09 -0300", text)
+    text = re.sub(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d [+-]\d{4}", "30/11/2026 14:05:09 -0300", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d,", "2026-11-30,", text)  # the days of status
+    return re.sub(r"\d\d/\d\d/\d{4},", "30/11/2026,", text)
 
 
 def shown(console: Console, language: str) -> str:
