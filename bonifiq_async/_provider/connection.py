@@ -154,11 +154,12 @@ class Connection(Generic[C, R]):
         return self._account
 
     def in_doubt(self) -> tuple[str, ...]:
-        """Return the keys of the changes that may or may not have been applied, oldest first.
+        """Return the keys of the changes of this client that may or may not have been applied, oldest first.
 
         A call that was cancelled after its request had left stands here, as one that raised
-        `OutcomeUnknownError` does, until it is repeated with the same key and answered, or settled in the
-        ledger.
+        `OutcomeUnknownError` does, until this client repeats it with the same key and is answered. It is
+        empty in a new client, also one with the same ledger: what a ledger has in doubt, the commands
+        `status LEDGER --json` and `history LEDGER --effect unknown --json` give.
         """
         return self._claims.in_doubt()
 

@@ -23,6 +23,8 @@ from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.operations.customers import CHANGE_POINTS
+from bonifiq_async.bonifiq.operations.orders import CANCEL_PARTIALLY
+from bonifiq_async.bonifiq.operations.point_of_sale import CANCEL_ORDER_PARTIALLY
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
 from bonifiq_async.cli.adapter import (
     Client,
@@ -139,6 +141,8 @@ def _whole(cell: object, name: str) -> int:
 _LONGEST_POINTS = 20
 """Digits of a number of points that is read at all; what the provider holds is far less."""
 _ZERO = Decimal(0)
+_OF_ORDERS = (CANCEL_PARTIALLY.name, CANCEL_ORDER_PARTIALLY.name)
+"""Operations whose request names an order and no customer."""
 
 
 class BonifiQStatements:
@@ -149,14 +153,17 @@ class BonifiQStatements:
     """
 
     def customer_of(self, change: Recorded) -> str | None:
-        return change.customer_id
+        return None if change.operation in _OF_ORDERS else change.customer_id
 
     async def read(self, client: Client, customer: str, pace: Pace) -> AccountStatement:
         await pace()
         return statement_of(await cast(BonifiQClient, client).customers.points(customer))
 
     def moved_by(self, change: Recorded, shown: AccountStatement) -> MovedBy:
-        return MovedBy(change.value, _ZERO, POINTS if change.operation == CHANGE_POINTS.name else "")
+        unit = POINTS if change.operation == CHANGE_POINTS.name else ""
+        if change.operation in (CHANGE_CASHBACK.name, CHANGE_POINTS.name):
+            return MovedBy(change.value, _ZERO, unit)
+        return MovedBy(change.value or None, _ZERO, unit, certain=False)
 
 
 def statement_of(points: CustomerPoints) -> AccountStatement:
@@ -242,9 +249,8 @@ class BonifiQFiles(FileAdapter):
         """Return the unit of a change's value; that of a recorded one is its operation's."""
         if not isinstance(change, Recorded):
             return cast(FileChange, change).unit
-        from bonifiq_async.bonifiq.operations.changes import CHANGES
-
-        return {each.name: str(each.unit) for each in CHANGES}.get(change.operation, BRL)
+        operation = self.recorded.get(change.operation)
+        return BRL if operation is None else str(operation.unit)
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row, whose key may be derived from a reference."""

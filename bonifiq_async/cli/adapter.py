@@ -198,11 +198,16 @@ class FileAdapter(TrialFiles, Protocol):
         ...
 
     @cached_property
-    def changes(self) -> Mapping[str, Operation[object]]:
+    def recorded(self) -> Mapping[str, Operation[object]]:
         """The operations that change a balance, by name: those that a ledger of the provider may hold."""
         spec = spec_of(self.name)
         operations = (spec.changes or spec.operations).load(tuple)
         return {each.name: each for each in operations if each.unit is not None}
+
+    @property
+    def changes(self) -> Mapping[str, Operation[object]]:
+        """Those of the `recorded` that a file may ask for."""
+        return self.recorded
 
     @cached_property
     def repeat_classes(self) -> Mapping[str, RepeatClass]:

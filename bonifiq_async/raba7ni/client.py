@@ -125,8 +125,9 @@ class Raba7niClient(Connection[CashbackWrite, CashbackAnswer]):
         return await self.cashback.outcome_on(change, terms)
 
     def in_doubt(self) -> tuple[str, ...]:
-        """Return the keys of the changes that may or may not have been applied, oldest first.
+        """Return the keys of the changes of this client that may or may not have been applied, oldest first.
 
-        They are not sent again: a person compares balance and history, and settles them in the ledger.
+        They are not sent again: a person compares balance and history, and settles them in the ledger, which
+        has those of earlier clients, too (`bonifiq status LEDGER --json`).
         """
         return super().in_doubt()

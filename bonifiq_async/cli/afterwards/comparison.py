@@ -82,10 +82,20 @@ def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[flo
     taken = set(found)
     for at, line in enumerate(lines):
         if at not in taken and _is_within(line, within):
-            why = phrase("no change of this ledger explains it")
+            agreement, why = _unexplained(ordered, line)
             unit = next(unit for unit in sorted(units) if line.in_unit(unit) is not None)
-            said.append(Compared(Agreement.NOT_OURS, why, line=line, unit=unit))
+            said.append(Compared(agreement, why, line=line, unit=unit))
     return said
+
+
+def _unexplained(changes: Sequence[Asked], line: StatementLine) -> tuple[Agreement, str]:
+    """Say what a movement may be that is no change's by its amount."""
+    if any(
+        each.moves.amount is None and each.change.state not in FREE and is_of_its_time(each.change, line.at)
+        for each in changes
+    ):
+        return Agreement.CANNOT_TELL, phrase("it may be of a change of which no amount is known")
+    return Agreement.NOT_OURS, phrase("no change of this ledger explains it")
 
 
 def _moved(line: StatementLine, units: Collection[str]) -> bool:
@@ -120,7 +130,7 @@ def _judged(each: Asked, shown: AccountStatement, line: StatementLine | None) ->
         )
     if state in DONE:
         return _absent(each, shown)
-    told = shown.is_complete(each.moves.unit) and each.moves.amount is not None
+    told = shown.is_complete(each.moves.unit) and each.moves.amount is not None and each.moves.certain
     return Agreement.IN_DOUBT, (
         phrase("no movement of its amount is there at its time: it seems not to be applied")
         if told
@@ -134,6 +144,10 @@ def _absent(each: Asked, shown: AccountStatement) -> tuple[Agreement, str]:
         return Agreement.CANNOT_TELL, phrase("by how much it moved the balance is not known")
     if not shown.is_complete(each.moves.unit):
         return Agreement.CANNOT_TELL, shown.note or phrase("the provider does not show what would tell it")
+    if not each.moves.certain:
+        return Agreement.CANNOT_TELL, phrase(
+            "no movement of its amount is there: the provider may have taken less, or given it back"
+        )
     if any(line.cancelled and _fits(each, line) for line in shown.lines):
         return Agreement.MISSING, phrase("a movement of its amount at its time was cancelled there")
     return Agreement.MISSING, shown.note or phrase("no movement of its amount is there at its time")

@@ -123,14 +123,15 @@ def _take_in(
 ) -> None:
     """Read the ledger once, into what can be asked by customer.
 
-    A change of an operation that no file has stands in no statement as its value: it is left out.
+    A change that no file can have and that names no customer is left out.
     """
     others: Counter[str] = Counter()
     for change in changes(options.ledger, ChangeFilter()):
-        if answers.adapter is not None and change.operation not in answers.adapter.changes:
+        customer = reader.customer_of(change)
+        in_files = answers.adapter is None or change.operation in answers.adapter.changes
+        if customer is None and not in_files:
             others[change.operation] += 1
             continue
-        customer = reader.customer_of(change)
         progress.put(
             customer or f"{UNNAMED}{change.customer_id}",
             _packed(change),

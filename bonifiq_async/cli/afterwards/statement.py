@@ -64,12 +64,14 @@ class AccountStatement:
 class MovedBy:
     """By how much a change moves a balance, exact but for `tolerance`; None where that is not known.
 
-    `unit` is "" for the statement's own, else one that a line has `elsewhere`.
+    `unit` is "" for the statement's own, else one that a line has `elsewhere`. A redeem is not `certain`:
+    the provider may have taken less, or given it back, so that no movement of its amount need be there.
     """
 
     amount: Decimal | None
     tolerance: Decimal
     unit: str = ""
+    certain: bool = True
 
 
 class StatementReader(Protocol):

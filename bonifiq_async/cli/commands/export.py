@@ -197,22 +197,28 @@ def default_ledger(file: str, adapter: FileAdapter) -> Path:
 class InDoubt:
     """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not.
 
-    `refused` says of each change that an earlier version sent and this one does not, why that is.
+    `by_call` is how many may be repeated, but not from here: no file can have them. `refused` says of each
+    change that an earlier version sent and this one does not, why that is.
     """
 
     plan: Plan | None
     unrepeatable: int
     refused: Sequence[str] = ()
+    by_call: int = 0
 
 
 @contextlib.contextmanager
 def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
     """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates."""
     with scratch() as (copy, path):
-        repeatable, unrepeatable, refused = 0, 0, list[str]()
+        repeatable, unrepeatable, by_call, refused = 0, 0, 0, list[str]()
         for change in recorded(ledger, SETTLEABLE):
-            if adapter.repeat_classes.get(change.operation) is not RepeatClass.KEYED:
+            operation = adapter.recorded.get(change.operation)
+            if operation is None or operation.repeat is not RepeatClass.KEYED:
                 unrepeatable += 1
+                continue
+            if change.operation not in adapter.changes:
+                by_call += 1
                 continue
             cells = dict(zip(adapter.export_columns, adapter.export_cells(change), strict=True))
             try:
@@ -224,7 +230,7 @@ def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
             repeatable += 1
         copy.flush()
         source = Source(path, str(ledger), "jsonl", adapter, kept=True)
-        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused)
+        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused, by_call)
 
 
 def _refuse(problem: Problem) -> None:

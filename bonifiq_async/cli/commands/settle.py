@@ -132,7 +132,7 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
     with in_doubt(ledger, adapter) as found:
         _tell_what_is_left(found, adapter)
         if found.plan is None:
-            if found.unrepeatable or found.refused:
+            if found.unrepeatable or found.by_call or found.refused:
                 return Exit.USAGE
             say(phrase("Nothing in {ledger} is in doubt.", ledger=ledger))
             return Exit.DONE
@@ -147,23 +147,34 @@ def _repeat(ledger: Path, options: RepeatOptions) -> int:
         ledger=ledger,
         accept_used_keys=options.accept_used_keys,
     )
-    return Exit.UNKNOWN if found.refused and code in (Exit.DONE, Exit.REFUSED) else code
+    return Exit.UNKNOWN if (found.refused or found.by_call) and code in (Exit.DONE, Exit.REFUSED) else code
 
 
 def _tell_what_is_left(found: InDoubt, adapter: FileAdapter) -> None:
     """Say which changes are not sent again, and why."""
     if found.unrepeatable:
-        doubtful = phrase(
-            "{count:,} change in doubt is not repeated",
-            "{count:,} changes in doubt are not repeated",
-            count=found.unrepeatable,
-        )
         say(
             phrase(
                 "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.",
-                doubtful=doubtful,
+                doubtful=_not_repeated(found.unrepeatable),
                 provider=adapter.name,
+            )
+        )
+    if found.by_call:
+        say(
+            phrase(
+                "{doubtful}, because no file can have them: the same call of the program, with this ledger, "
+                "settles each; or --key, --as and --note.",
+                doubtful=_not_repeated(found.by_call),
             )
         )
     for why in found.refused:
         say(phrase("Not repeated: {why}. Settle it with --key, --as and --note.", why=why))
+
+
+def _not_repeated(count: int) -> str:
+    return phrase(
+        "{count:,} change in doubt is not repeated",
+        "{count:,} changes in doubt are not repeated",
+        count=count,
+    )

@@ -35,6 +35,7 @@ from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import (
     SETTLEABLE,
     Recorded,
+    Standing,
     recorded,
     runs,
     short,
@@ -81,8 +82,8 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
         return
     show(phrase("Provider: {provider}", provider=found.provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
-    if found.by_hand:
-        show(_settled_by_hand(found.by_hand))
+    if beside := _beside_the_table(found):
+        show(*beside)
     if days:
         show_table(_days_table(days, adapter))
     if last:
@@ -99,7 +100,7 @@ def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
             )
         )
     if doubts:
-        show(_way_out(ledger, adapter))
+        show(*_ways_out(ledger, adapter, doubts, unlisted))
     if used := found.counts[State.USED_ELSEWHERE]:
         show(
             phrase(
@@ -136,12 +137,19 @@ def _of_day(states: Mapping[State, SumsWithCounts]) -> Kinds:
     )
 
 
-def _settled_by_hand(count: int) -> Phrase:
-    return phrase(
+def _beside_the_table(found: Standing) -> Sequence[Phrase]:
+    """Return what the sums do not tell by themselves."""
+    by_hand = phrase(
         "{count:,} of these was settled by hand, by a person's word: bonifiq history has the note.",
         "{count:,} of these were settled by hand, by a person's word: bonifiq history has the notes.",
-        count=count,
+        count=found.by_hand,
     )
+    without_amount = phrase(
+        "{count:,} of these has no known amount, and counts as none in the sums.",
+        "{count:,} of these have no known amount, and count as none in the sums.",
+        count=found.without_amount,
+    )
+    return [by_hand] * bool(found.by_hand) + [without_amount] * bool(found.without_amount)
 
 
 def _operation(change: Recorded) -> str:
@@ -214,15 +222,31 @@ def _values(doubt: Recorded, shown: BalanceEvidence | None) -> Mapping[str, obje
     return values
 
 
-def _way_out(ledger: Path, adapter: FileAdapter | None) -> str:
-    if adapter is not None and not adapter.ledger_alone_knows:
-        return phrase(
-            "To settle them, run the apply that left them again, or bonifiq settle {ledger} "
+def _ways_out(
+    ledger: Path, adapter: FileAdapter | None, doubts: Sequence[Recorded], unlisted: int
+) -> Sequence[str]:
+    """Say how what is in doubt is settled: what a file can have, and what a program alone can."""
+    if adapter is None or adapter.ledger_alone_knows:
+        return [
+            phrase(
+                "They are not sent again. When you have found out what became of one: bonifiq settle "
+                "{ledger} --key KEY --as applied (or not_applied) --note ...",
+                ledger=ledger,
+            )
+        ]
+    in_files = {doubt.operation in adapter.changes for doubt in doubts}
+    if unlisted and adapter.recorded.keys() != adapter.changes.keys():
+        in_files = {True, False}
+    ways = {
+        True: phrase(
+            "To settle changes of a file, run the apply that left them again, or bonifiq settle {ledger} "
             "--all-by-repeating: both send them again under their keys",
             ledger=ledger,
-        )
-    return phrase(
-        "They are not sent again. When you have found out what became of one: bonifiq settle {ledger} "
-        "--key KEY --as applied (or not_applied) --note ...",
-        ledger=ledger,
-    )
+        ),
+        False: phrase(
+            "A change that no file can have is settled by the same call of the program, with this "
+            "ledger; or by bonifiq settle {ledger} --key KEY --as applied (or not_applied) --note ...",
+            ledger=ledger,
+        ),
+    }
+    return [way for in_file, way in ways.items() if in_file in in_files]

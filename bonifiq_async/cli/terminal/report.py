@@ -376,6 +376,7 @@ def standing_values(found: Standing) -> Mapping[str, object]:
         "states": by_name_of(kinds_of(found.counts, found.sums)),
         "settled_by_hand": found.by_hand,
         "oldest_in_doubt": oldest,
+        "without_amount": found.without_amount,
     }
 
 

@@ -173,6 +173,7 @@ class Standing:
     """Changes and sums by state. `oldest` is the key longest in doubt, and since when (epoch seconds).
 
     `provider` is that of the changes, None when nothing was sent yet. A person's word settled `by_hand`.
+    `without_amount` counts those whose value is zero: how much they move, the provider decides.
     """
 
     counts: Mapping[State, int]
@@ -180,6 +181,7 @@ class Standing:
     oldest: tuple[str, float] | None = field(default=None)
     provider: str | None = None
     by_hand: int = 0
+    without_amount: int = 0
 
 
 def _one_unit(change: Recorded) -> str:
@@ -206,6 +208,7 @@ def standing(
     counts, sums = dict.fromkeys(State, 0), {state: SumsByUnit() for state in State}
     oldest: tuple[str, float] | None = None
     by_hand = 0
+    without_amount = 0
     with _existing(path) as connection:
         provider, sight = provider_in(connection), Sight.here(runtime)
         for entry in every(connection):
@@ -214,10 +217,11 @@ def standing(
             change = recorded_of(entry, state)
             sums[state].put(unit_of(change), entry.row.value)
             by_hand += change.settled_by_hand
+            without_amount += not change.value
             seen(change)
             if state in SETTLEABLE and oldest is None:
                 oldest = (entry.key, entry.row.first_sent)
-    return Standing(counts, sums, oldest, provider, by_hand)
+    return Standing(counts, sums, oldest, provider, by_hand, without_amount)
 
 
 def rebind(path: Path, account: Account) -> None:

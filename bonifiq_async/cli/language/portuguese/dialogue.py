@@ -129,5 +129,6 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} lançamentos em dúvida não são repetidos",
     ),
     "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.": "{doubtful}, porque {provider} não reconhece repetições: resolva cada um com --key, --as e --note.",
+    "{doubtful}, because no file can have them: the same call of the program, with this ledger, settles each; or --key, --as and --note.": "{doubtful}, pois nenhum arquivo pode tê-los: a mesma chamada do programa, com este registro, resolve cada um; ou --key, --as e --note.",
     "Not repeated: {why}. Settle it with --key, --as and --note.": "Não repetido: {why}. Resolva-o com --key, --as e --note.",
 }

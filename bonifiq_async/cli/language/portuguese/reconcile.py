@@ -26,6 +26,8 @@ TEMPLATES: Mapping[str, Template] = {
     "nothing of it is there, as the ledger has it": "nada dele está lá, como diz o registro",
     "the ledger has it as not applied, and a movement of its amount is there at its time": "o registro diz que não foi aplicado, e há uma movimentação do seu valor na sua hora",
     "no change of this ledger explains it": "nenhum lançamento deste registro explica isto",
+    "no movement of its amount is there: the provider may have taken less, or given it back": "não há movimentação do seu valor: o provedor pode ter tirado menos, ou devolvido",
+    "it may be of a change of which no amount is known": "pode ser de um lançamento cujo valor não se conhece",
     "by how much it moved the balance is not known": "não se sabe quanto moveu o saldo",
     "the provider does not show what would tell it": "o provedor não mostra o que permitiria saber",
     "the provider shows no movements under the name that the change has": "o provedor não mostra movimentações com o nome que o lançamento tem",
