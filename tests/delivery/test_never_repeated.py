@@ -124,10 +124,15 @@ def changes(server: Raba7niSandbox) -> dict[str, Earn | Redeem | Refund]:
     }
 
 
-@pytest.mark.parametrize("kind", ["earn", "redeem", "refund"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.fault}{f' open={row.opens}' * bool(row.opens)}")
-async def test_row(row: Row, kind: str, raba7ni) -> None:
+async def test_row(row: Row, raba7ni) -> None:
     """Attempts, effect, requests and the books are as the table says; a second call sends nothing more."""
+    for kind in ("earn", "redeem", "refund"):
+        await is_as_the_table_says(row, kind, raba7ni)
+
+
+async def is_as_the_table_says(row: Row, kind: str, raba7ni) -> None:
+    """Check a row for one kind of change."""
     server = raba7ni(faults=SilentScript([] if row.fault == "ok" else [row.fault], LIMITS.attempt))
     server.books.person(123).pin = "1234"
     server.books.move("gift", None, 10, 123, Decimal(100))

@@ -12,6 +12,7 @@ from typing import cast
 import attrs
 import pytest
 import yaml
+from contracts import LOADER
 from hypothesis import given
 from hypothesis import strategies as st
 from one_test import one_test
@@ -44,7 +45,7 @@ def document(name: str) -> Schema:
         r"^````yaml[^\n]*\n(.*?)^````", (DATA / name).read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     assert block is not None
-    return cast(Schema, yaml.safe_load(block[1]))
+    return cast(Schema, yaml.load(block[1], LOADER))
 
 
 DOCUMENTS = {

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 import pytest
-import yaml
+from contracts import contract
 from hypothesis import given
 from hypothesis import strategies as st
 from one_test import one_test
@@ -146,7 +146,7 @@ def test_a_change_makes_the_body_of_the_page(place: int, body: object) -> None:
 # The contract.
 
 Schema = Mapping[str, object]
-CONTRACT = cast(Schema, yaml.safe_load((DATA / "raba7ni.yaml").read_text("utf-8")))
+CONTRACT = contract("raba7ni")
 SCHEMAS = cast("dict[str, Schema]", cast(Schema, CONTRACT["components"])["schemas"])
 
 
