@@ -55,6 +55,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("few")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests whose runs go on in the background, and take the longest."""
+    items.sort(key=lambda item: item.path.name != "test_prove.py")
+
+
 def pytest_collection_finish() -> None:
     """Exclude from garbage collection what lives as long as the session: all tests and their tables."""
     gc.freeze()
