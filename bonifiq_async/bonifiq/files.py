@@ -344,7 +344,13 @@ class BonifiQFiles(FileAdapter):
         """Return an amount in its unit: points are no money."""
         if unit in (BRL, ""):
             return self.money(value)
+        if unit == POINTS:
+            return phrase("{amount} points", amount=number(value))
         return phrase("{amount} {unit}", amount=number(value), unit=unit)
+
+    def unit_name(self, unit: str) -> str:
+        """Return what a table calls a unit."""
+        return phrase("points") if unit == POINTS else unit
 
     def sandbox(self, faults: FaultScript, port: int, duplicates: str | None) -> Sandbox:
         """Return a sandbox with the same sign-in each time."""

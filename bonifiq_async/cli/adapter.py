@@ -267,6 +267,10 @@ class FileAdapter(TrialFiles, Protocol):
         (unit,) = {str(each.unit) for each in self.changes.values()}
         return unit
 
+    def unit_name(self, unit: str) -> str:
+        """Return what a table calls a unit."""
+        return unit
+
     def is_money(self, unit: str) -> bool:
         """Say whether amounts in a unit are money: `--confirm-above` asks for sums of money alone."""
         return True

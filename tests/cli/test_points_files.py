@@ -175,6 +175,18 @@ def test_one_file_has_cashback_and_points(console: Console) -> None:
     assert states["applied"]["by_unit"] == by_unit
 
 
+def test_a_reader_of_portuguese_has_points_in_portuguese(console: Console) -> None:
+    """In the plan, the closing table, the ledger and the page; reais with a comma, points without money."""
+    console.write("m.csv", *MIXED)
+    page = console.folder / "p.html"
+    with provider(Points()) as url:
+        ended = console("apply", "m.csv", "--yes", "--language", "pt", **environment(url))
+    status = console("status", "m.csv.ledger", "--language", "pt").out
+    assert console("report", "m.csv.ledger", "--html", str(page), "--language", "pt").code == Exit.DONE
+    for shown in (ended.err, ended.out, status, page.read_text("utf-8")):
+        assert "500 pontos" in shown and "R$ 10,50" in shown and " points" not in shown
+
+
 KINDS = {
     "points": ("Cliente,Tipo,Valor,Motivo,Pedido", "ana,pontos,500,r,o1"),
     "cashback": ("customer_id,kind,value,reason,reference", "ana,cashback,500,r,o1"),

@@ -40,6 +40,7 @@ PORTUGUESE: Mapping[str, Template] = {
     "source": "fonte",
     "R$ {amount}": "R$ {amount}",
     "{amount} {unit}": "{amount} {unit}",
+    "{amount} points": "{amount} pontos",
     "kind is {kind}; write cashback or points": "kind é {kind}; escreva cashback ou pontos",
     "value and points are both there; leave one empty": "value e points estão preenchidos; deixe um vazio",
     "kind is cashback, and its number is under points": "kind é cashback, e o número está em points",

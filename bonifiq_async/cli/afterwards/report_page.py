@@ -118,7 +118,8 @@ def _rows(head: ReportHead, tally: SumsWithCounts, *before: str) -> Iterable[Seq
             _money(head, sums.added, unit),
             _money(head, sums.removed, unit),
         )
-        yield (*before, said(unit), *sizes)
+        name = unit if head.adapter is None else head.adapter.unit_name(unit)
+        yield (*before, said(name), *sizes)
 
 
 def _money(head: ReportHead, amount: Decimal, unit: str) -> str:

@@ -218,7 +218,8 @@ def by_kind(adapter: FileAdapter | None, column: str, kinds: Kinds, title: str |
         for unit, of_unit in sorted(sums.by_unit.items()) if count else ():
             sizes = (of_unit.added, of_unit.removed)
             money = [number(each) if adapter is None else adapter.amount(each, unit) for each in sizes]
-            table.add_row(*head, *(unit for _ in apart), *money)
+            named = unit if adapter is None else adapter.unit_name(unit)
+            table.add_row(*head, *(named for _ in apart), *money)
             head = ("", "")
     return table
 
