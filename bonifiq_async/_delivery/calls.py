@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bonifiq_async._delivery.delivery import Delivery, Reader
 from bonifiq_async._delivery.single_flight import SingleFlight
@@ -158,7 +158,7 @@ def _concluded(
     return Outcome(
         change,
         told.effect,
-        None if reading is None else reading.result,
+        _recalled(operation, told.recalled) if reading is None else reading.result,
         told.attempts,
         error,
         position,
@@ -185,7 +185,7 @@ def _in_short(operation: Operation[T], delivered: Delivered[T], error: BonifiQEr
                     parts.append(f"{name}={quote(printable(text), safe='')}")
         if result is not None:
             for name in operation.kept:
-                parts.append(f"{name}={getattr(result, name)!s}")
+                parts.append(f"{name}={quote(str(getattr(result, name)), safe='', errors='replace')}")
         if notice is not None:
             parts.append(f"notice={said_beside(notice)}")
     return Ending(
@@ -193,4 +193,15 @@ def _in_short(operation: Operation[T], delivered: Delivered[T], error: BonifiQEr
         len(attempts),
         " ".join(parts) or None,
         None if error is None else str(error),
+        bool(operation.recalled),
     )
+
+
+def _recalled(operation: Operation[T], answer: str | None) -> T | None:
+    """Return what a ledger has of the result of a change that was made before, None where it has nothing."""
+    if answer is None or not operation.recalled:
+        return None
+    parts = (part.partition("=") for part in answer.partition(" notice=")[0].split(" "))
+    said = {name: unquote(text) for name, _, text in parts if text != "None"}
+    found = {name: kind(said[name]) for name, kind in operation.recalled if name in said}
+    return operation.result(**found) if found else None

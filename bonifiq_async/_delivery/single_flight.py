@@ -272,7 +272,12 @@ def _not_sent(claim: Claim, ruling: Settled | Conflict | Held | Unsettled) -> De
         return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
     if isinstance(ruling, Settled):
         claim.clear()
-        return Delivered(Effect.ALREADY_APPLIED, StopReason.REMEMBERED, used_elsewhere=ruling.used_elsewhere)
+        return Delivered(
+            Effect.ALREADY_APPLIED,
+            StopReason.REMEMBERED,
+            used_elsewhere=ruling.used_elsewhere,
+            recalled=ruling.answer,
+        )
     if isinstance(ruling, Held):
         claim.note(Why.HELD)
         ends = f"its claim ends in {max(ceil(ruling.seconds), 1)} s, unless it is renewed"

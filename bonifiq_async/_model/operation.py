@@ -89,7 +89,9 @@ class Operation(Generic[T_co]):
     None where its body has the key, or the key is ours alone. `own_keys` says that a key counts for this
     operation alone; without a source that says so, it counts for every operation of the provider. `unit` is
     what the value of a change is measured in, None where the operation changes no balance. `query` names the
-    optional parameters of the query. `kept` names the attributes of the result that a ledger keeps.
+    optional parameters of the query. `kept` names the attributes of the result that a ledger keeps, and
+    `recalled` those of them, each with its type, with which a repeat is answered that is not sent: what does
+    not become old, as a balance does.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
     spelt. `sealed` says that an answer has a secret in it: no error keeps any of one. `documented` is where
     it is documented, for a provider with a table of that.
@@ -107,6 +109,7 @@ class Operation(Generic[T_co]):
     unit: str | None = None
     query: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    recalled: tuple[tuple[str, type[int] | type[str]], ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
     sealed: bool = False

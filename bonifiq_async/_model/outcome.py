@@ -153,8 +153,9 @@ class Notice:
 class Outcome(Generic[T]):
     """A change and what became of it.
 
-    `result` is the provider's answer where there is one; it is None for a change that was answered
-    from memory, and where the provider said that the change was made and gave no result. `notice` is what it
+    `result` is the provider's answer where there is one. Of a change that was answered from memory it is
+    None, but for a redeem, of which `reward_id` and `external_code` are remembered. It is None, too, where
+    the provider said that the change was made and gave no result. `notice` is what it
     said beside the result, None where it said nothing more: a warning may say that a part was applied.
     `error` is set for every effect but `APPLIED` and `ALREADY_APPLIED`. `position` is
     the change's place in a batch, counted from 0; None for a single call. `reason` says why no further

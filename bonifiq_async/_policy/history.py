@@ -34,7 +34,8 @@ class Delivered(Generic[T]):
     """How a delivery ended.
 
     `asked` is the wait in seconds that the provider asked for at the end; `note` says more of `reason`.
-    `used_elsewhere` is that of `Outcome`.
+    `used_elsewhere` is that of `Outcome`. `recalled` is what a ledger has of the answer of a change that is
+    not sent again.
     """
 
     effect: Effect
@@ -45,6 +46,7 @@ class Delivered(Generic[T]):
     asked: float | None = None
     note: str | None = None
     used_elsewhere: bool = False
+    recalled: str | None = None
 
     @property
     def result(self) -> T | None:

@@ -45,8 +45,9 @@ class Checkout(Group):
 
         `cashback_value` is in BRL; left out, it is the most that the balance and the cart allow. Cashback
         that another checkout of the customer holds without an order is refunded first. The result has the
-        `external_code` that the order takes as its `coupon`. A new redeem on the same checkout, after a
-        removal, needs a new key.
+        `external_code` that the order takes as its `coupon`; what a repeat has of it, see `pos.redeem`. A new
+        redeem on the same checkout, after a removal, needs a new reference or key, as do another total or
+        other items: `ChangeKeyConflict` is raised where this client knows of the removal, or of the other.
 
         The page calls the key optional; without one a lost answer could not be repeated, so that it is
         demanded here. Raises what `change_cashback` does. Source: endpoint page "Redeems cashback for a
@@ -63,8 +64,13 @@ class Checkout(Group):
             redeem_origin=redeem_origin,
             items=tuple(items),
         )
-        change, asked = CheckoutRedeem(body), CallParts(payload=body)
-        return await self._caller.applied(change, redeems.REDEEM_CHECKOUT, asked, deadline=deadline)
+        change, asked, taken_back = CheckoutRedeem(body), CallParts(payload=body), self._caller.taken_back
+        taken_back.check(change.change_key)
+        outcome = await self._caller.applied(change, redeems.REDEEM_CHECKOUT, asked, deadline=deadline)
+        taken_back.made((customer_id, checkout_id), change.change_key)
+        if outcome.result is not None:
+            taken_back.made(outcome.result.reward_id, change.change_key)
+        return outcome
 
     async def refresh(
         self,
@@ -87,7 +93,10 @@ class Checkout(Group):
             None if total is None else validation.total(total, "total"),
         )
         asked = CallParts(payload=payload)
-        return await self._caller.value(redeems.REFRESH_CHECKOUT, asked, read=read_refresh, deadline=deadline)
+        held = await self._caller.value(redeems.REFRESH_CHECKOUT, asked, read=read_refresh, deadline=deadline)
+        if held.removed:
+            self._caller.taken_back.undone((customer_id, checkout_id))
+        return held
 
     async def remove_cashback(
         self,
@@ -119,4 +128,6 @@ class Checkout(Group):
             REMOVE_CHECKOUT_CASHBACK, request, caller.reader.read_removal, deadline=deadline
         )
         repeated = any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])
+        if removal.removed:
+            caller.taken_back.undone((customer_id, checkout_id))
         return attrs.evolve(removal, repeated=repeated)

@@ -154,6 +154,8 @@ class MemoryLedger:
         if row is None or row.fence != fence or ending.state not in TRANSITIONS[row.state]:
             return False
         del self._rows[place]
+        if ending.recalled:  # of most changes, no answer is held in memory
+            row = evolve(row, answer=ending.answer)
         kind = self._done if ending.state in DONE else self._doubtful if ending.state in DOUBTFUL else None
         if kind is None:
             self._lasting.pop(place, None)

@@ -91,7 +91,10 @@ class Intent:
 
 @fixed
 class Row:
-    """What stands in a ledger for an operation and key. Times are seconds since the epoch."""
+    """What stands in a ledger for an operation and key. Times are seconds since the epoch.
+
+    `answer` is that of its ending, where a repeat is answered with it.
+    """
 
     digest: bytes
     state: State
@@ -102,6 +105,7 @@ class Row:
     first_sent: float
     customer_id: str
     value: Decimal
+    answer: str | None = None
 
 
 @fixed
@@ -124,9 +128,10 @@ FIRST = Granted(fence=1, in_doubt=False)
 
 @fixed
 class Settled:
-    """It is applied already; send nothing. `used_elsewhere` is that of `Outcome`."""
+    """It is applied already; send nothing. `used_elsewhere` is that of `Outcome`, `answer` that of `Row`."""
 
     used_elsewhere: bool = False
+    answer: str | None = None
 
 
 @fixed
@@ -157,12 +162,16 @@ Ruling = Granted | Settled | Conflict | Held | Unsettled
 
 @fixed
 class Ending:
-    """How one sending ended: state, requests made, the provider's answer in short, the error."""
+    """How one sending ended: state, requests made, the provider's answer in short, the error.
+
+    `recalled` says that a repeat which is not sent is answered with `answer`.
+    """
 
     state: State
     attempts: int = 0
     answer: str | None = None
     error: str | None = None
+    recalled: bool = False
 
 
 @public
@@ -229,7 +238,7 @@ def rule(
     if row.digest != intent.digest:
         return Conflict(row.customer_id, row.value)
     if row.state in DONE:
-        return Settled(row.state is State.USED_ELSEWHERE)
+        return Settled(row.state is State.USED_ELSEWHERE, row.answer)
     if row.state is State.CLAIMED and row.owner != owner and row.lease_until > now:
         return Held(row.owner, row.lease_until - now)
     if not repeatable:

@@ -9,7 +9,7 @@ from typing import cast
 import attrs
 import pytest
 from all_calls import SAMPLES, body_of, enveloped
-from conftest import fast, http, read_request, until
+from conftest import client_for, fast, http, read_request, until
 
 from bonifiq_async import (
     BasicCredentials,
@@ -27,8 +27,10 @@ from bonifiq_async import (
 )
 from bonifiq_async.bonifiq.operations.changes import CHANGES
 from bonifiq_async.bonifiq.operations.table import documented
+from bonifiq_async.bonifiq.schemas.redeems import RedeemRewardResponse
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle
+from bonifiq_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
 ONCE = "reward_configurations.redeem_product_discount"
@@ -158,6 +160,73 @@ class TestALostAnswer:
         assert script.bodies[0] == script.bodies[1]
         (change,) = recorded(tmp_path / "l", {State.APPLIED})
         assert change.body == script.bodies[0]
+
+
+REDEEMS = ["checkout.redeem", "pos.redeem", ONCE]
+
+
+@pytest.mark.parametrize("name", REDEEMS)
+class TestARepeatOfARedeem:
+    """It has what the order takes as its coupon, and what the redeem is cancelled with."""
+
+    async def test_from_memory(self, name: str, raw_server: Serve) -> None:
+        async with client_at(await raw_server(Script([coupon("EXT 1=%")]).talk)) as client:
+            for _ in range(3):
+                assert coupon_of(await made(name, client)) == (7, "EXT 1=%")
+
+    async def test_from_a_ledger_in_another_run(self, name: str, raw_server: Serve, tmp_path: Path) -> None:
+        """And what was not said stays unknown, as in a result."""
+        script = Script([coupon("EXT\n1 notice=a"), coupon(None)])
+        url = await raw_server(script.talk)
+        for file, code in (("a", "EXT\n1 notice=a"), ("b", None)):
+            for _ in range(2):
+                async with SqliteLedger(tmp_path / file) as ledger, client_at(url, ledger=ledger) as client:
+                    assert coupon_of(await made(name, client)) == (7, code)
+        assert len(script.bodies) == 2
+
+
+async def test_a_used_key_has_no_coupon(raw_server: Serve) -> None:
+    """The provider gives no result, then or later."""
+    async with client_at(await raw_server(Script([used("pos.redeem", 409)]).talk)) as client:
+        assert [(await made("pos.redeem", client)).result for _ in range(2)] == [None, None]
+
+
+class TestARedeemThatWasTakenBack:
+    """Its key stands for it still: the same call again would be a discount for which nothing is taken."""
+
+    @pytest.mark.parametrize("by_key", [False, True])
+    async def test_at_the_point_of_sale(self, by_key: bool, raw_server: Serve) -> None:
+        canceled = http(body_of(enveloped({"IsCanceled": True})))
+        script = Script([coupon("EXT-1"), http(body_of(enveloped({"IsCanceled": False}))), canceled])
+        async with client_at(await raw_server(script.talk)) as client:
+            key = (await made("pos.redeem", client)).change.change_key
+            await client.pos.cancel_redeem(7)
+            assert coupon_of(await made("pos.redeem", client)) == (7, "EXT-1")  # it was not canceled
+            await (client.pos.cancel_redeem_by_key(key) if by_key else client.pos.cancel_redeem(7))
+            with pytest.raises(ChangeKeyConflict, match="took back") as found:
+                await made("pos.redeem", client)
+        assert found.value.change_key == key and len(script.bodies) == 3
+
+    async def test_at_the_checkout(self) -> None:
+        """Another key takes the cashback again."""
+        with Sandbox(customers={"ana": 50}) as sandbox:
+            async with client_for(sandbox) as client:
+                for reference in ("cart-1", "cart-1/2"):
+                    cart = {"customer_id": "ana", "checkout_id": "cart-1", "reference": reference}
+                    await client.checkout.redeem(**cart, cashback_value=Decimal(10))
+                    assert sandbox.balances()["ana"] == 40
+                    assert (await client.checkout.remove_cashback("ana", "cart-1")).removed
+                    with pytest.raises(ChangeKeyConflict, match="took back"):
+                        await client.checkout.redeem(**cart, cashback_value=Decimal(10))
+
+
+def coupon(code: str | None) -> bytes:
+    return http(body_of(enveloped({"RewardId": 7, "ExternalCode": code})))
+
+
+def coupon_of(outcome: Outcome[object]) -> tuple[int | None, str | None]:
+    assert isinstance(outcome.result, RedeemRewardResponse)
+    return outcome.result.reward_id, outcome.result.external_code
 
 
 class TestWhatIsSentOnce:

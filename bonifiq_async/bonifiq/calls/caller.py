@@ -19,6 +19,7 @@ from bonifiq_async._model.values import fixed, public
 from bonifiq_async._policy.request import prepare
 from bonifiq_async._provider.paging import pages
 from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.changes.taken_back import TakenBack
 from bonifiq_async.bonifiq.reading.pages import Listing, Turning, read_page
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Caller:
 
     def __init__(self, calls: Calls, base_url: str, reader: AnswerReader, paths: Texts = PATHS) -> None:
         self.calls, self.base_url, self.reader = calls, base_url, reader
+        self.taken_back = TakenBack()
         self._paths = dict(paths)
         self._warned: set[str] = set()
 

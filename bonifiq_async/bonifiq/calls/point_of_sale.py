@@ -127,7 +127,12 @@ class PointOfSale(Group):
 
         `value` (BRL) and `points` are for cashback rewards, one of both at the most. The result has the
         `reward_id` with which it is cancelled, and the `external_code` that the order takes as its `coupon`.
-        The provider counts a key once: after `OutcomeUnknownError`, call it again with the same.
+        The provider counts a key once: after `OutcomeUnknownError`, call it again with the same. A repeat has
+        the result, or of it what is remembered: `reward_id` and `external_code`. Where the provider says no
+        more than that the key was used, `result` is None: take that redeem back with `cancel_redeem_by_key`,
+        and redeem again under another key. After a redeem that was taken back, the next needs another
+        reference or key, too: under the old one nothing is taken. Where this client took it back itself, that
+        raises `ChangeKeyConflict`.
         """
         number = whole(reward_id, "reward_id")
         parts = (("customer_id", customer_id), ("reward_id", number), how_much(value, points))
@@ -142,18 +147,25 @@ class PointOfSale(Group):
             sales_person=sales_person,
             force_generate_coupon=force_generate_coupon,
         )
-        change = PosRedeem(reward_id, body)
-        return await self._caller.applied(
+        change, taken_back = PosRedeem(reward_id, body), self._caller.taken_back
+        taken_back.check(change.change_key)
+        outcome = await self._caller.applied(
             change, pos.REDEEM, CallParts({"id": number}, body), deadline=deadline
         )
+        if outcome.result is not None:
+            taken_back.made(outcome.result.reward_id, change.change_key)
+        return outcome
 
     async def cancel_redeem(self, reward_id: int, *, deadline: float | None = None) -> RewardResponse:
         """Cancel a redeem by the `reward_id` of its result: what was taken goes back. It cannot be undone.
 
-        Look at `is_canceled`. A second time does no harm.
+        Look at `is_canceled`. A second time does no harm. The next redeem needs a new reference or key.
         """
         asked = CallParts({"id": whole(reward_id, "reward_id")})
-        return await self._caller.value(pos.CANCEL_REDEEM, asked, deadline=deadline)
+        done = await self._caller.value(pos.CANCEL_REDEEM, asked, deadline=deadline)
+        if done.is_canceled:
+            self._caller.taken_back.undone(reward_id)
+        return done
 
     async def cancel_redeem_by_key(
         self, original_key: str, *, deadline: float | None = None
@@ -164,7 +176,10 @@ class PointOfSale(Group):
         `UnverifiedOperationWarning`.
         """
         asked = CallParts(query={"originalKey": segment(original_key, "original_key")})
-        return await self._caller.value(pos.CANCEL_REDEEM_BY_KEY, asked, deadline=deadline)
+        done = await self._caller.value(pos.CANCEL_REDEEM_BY_KEY, asked, deadline=deadline)
+        if done.is_canceled:
+            self._caller.taken_back.undone_by_key(original_key)
+        return done
 
     async def create_order(
         self, *, deadline: float | None = None, **order: Unpack[OrderFields]

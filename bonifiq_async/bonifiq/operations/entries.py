@@ -6,6 +6,8 @@ READS = "it changes nothing"
 SAME_AGAIN = "it says what is to be; the same again changes nothing"
 UNDONE_ONCE = "it takes something away; a second time there is nothing left to take"
 BY_KEY = "the provider counts its key once"
+COUPON = (("reward_id", int), ("external_code", str))
+"""What a redeem is used and cancelled with."""
 
 
 def read(

@@ -10,7 +10,7 @@ from bonifiq_async._model.operation import (
     Operation,
     RepeatClass,
 )
-from bonifiq_async.bonifiq.operations.entries import BY_KEY, UNDONE_ONCE, read, write
+from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, UNDONE_ONCE, read, write
 from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, LOOK_FOR_IT, NOT_SAID
 from bonifiq_async.bonifiq.schemas.cancels import (
     CancelOrderRequest,
@@ -84,6 +84,7 @@ REDEEM = Operation(
     result=RedeemRewardResponse,
     unit=BRL,
     kept=("reward_id", "external_code"),
+    recalled=COUPON,
     documented=write(
         "pos.redeem",
         "api-reference/pos/this-method-can-be-used-to-redeem-a-reward-in-behalf-of-a-customer",

@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from bonifiq_async._model.operation import BRL, AnswerShape, Certainty, Operation, RepeatClass
-from bonifiq_async.bonifiq.operations.entries import BY_KEY, SAME_AGAIN, read, write
+from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, SAME_AGAIN, read, write
 from bonifiq_async.bonifiq.payloads import CheckoutRemovalRequest
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
@@ -26,6 +26,7 @@ REDEEM_CHECKOUT = Operation(
     result=RedeemRewardResponse,
     unit=BRL,
     kept=("reward_id", "external_code"),
+    recalled=COUPON,
     documented=write(
         "checkout.redeem",
         "api/private/checkout/redeems-cashback-for-a-checkout",
@@ -117,6 +118,7 @@ REDEEM_PRODUCT_DISCOUNT = Operation(
     result=ProductDiscountRedeemResponse,
     unit=BRL,
     kept=("reward_id", "external_code"),
+    recalled=COUPON,
     documented=evolve(
         write(
             "reward_configurations.redeem_product_discount",

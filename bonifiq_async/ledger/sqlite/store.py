@@ -225,6 +225,8 @@ class SqliteLedger:
         if entry is not None and row is not None and row.state is State.CLAIMED:
             row = evolve(row, lease_until=now + self._left(database, place, entry))
         asks = "another client of this process" if place in self._live else self._owner
+        if entry is not None and row is not None and row.state in DONE:
+            row = evolve(row, answer=entry.answer)
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
         if isinstance(ruling, Granted):
             again = Entry(
