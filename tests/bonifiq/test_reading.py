@@ -192,6 +192,13 @@ SPOILT: Mapping[str, tuple[int, object]] = {
     "an envelope": (200, {"HasError": True, "Code": PIN, "ErrorMessage": f"{PIN}"}),
     "a body that is cut": (200, f'{{"Success":true,"Code":"{PIN}"'.encode()),
     "a server's error": (500, {"Code": PIN, "Message": PIN}),
+    "an error with a result": (
+        200,
+        enveloped({"Code": PIN}, HasError=True, Severity=2, ErrorMessages=[f"PIN {PIN} not sent"]),
+    ),
+    "words alone": (400, enveloped(None, HasError=True, ErrorMessage=f"PIN {PIN[:3]} {PIN} not sent")),
+    "a code name": (400, enveloped(None, HasError=True, CodeName=f"Pin{PIN}", ErrorMessage="no")),
+    "a number": (200, enveloped({"Success": True, "Code": int(PIN)})),
 }
 
 
@@ -217,6 +224,14 @@ async def test_no_error_of_a_challenge_has_the_pin(
     assert [PIN in str(each) for each in held] == [False] * len(held)
     assert len(heads) == 1
     assert getattr(error, "answer", None) in (None, b"")
+
+
+def test_a_refused_challenge_says_which_code_it_was() -> None:
+    said = enveloped({"Code": "Letters"}, HasError=True, CodeName="NoPhone", ErrorMessage="Letters")
+    reading = read_sealed(READER, point_of_sale.CHALLENGE, evidence(said, 400))
+    assert (reading.said.code_name, reading.said.message) == ("NoPhone", None)
+    said["CodeName"] = "Letters"
+    assert read_sealed(READER, point_of_sale.CHALLENGE, evidence(said, 400)).said.code_name is None
 
 
 def test_a_pin_is_revealed_by_request_alone() -> None:

@@ -1,15 +1,14 @@
 """Arrays, answers of a shape that was never seen, and those with a secret in them."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from attrs import evolve
 
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.evidence import Evidence, Reading
+from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Reading
 from bonifiq_async._model.json_codec import structure
 from bonifiq_async._model.operation import Operation
-from bonifiq_async._model.redaction import Redactor
-from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.answer_body import json_of, said_of
 from bonifiq_async.bonifiq.answers import AnswerReader, members
 from bonifiq_async.bonifiq.payloads import Severity
@@ -52,15 +51,24 @@ def read_any(reader: AnswerReader, operation: Operation[Unshaped], evidence: Evi
 
 
 def read_sealed(reader: AnswerReader, operation: Operation[T], evidence: Evidence) -> Reading[T]:
-    """Read an answer whose `Code` is a secret and no code of a failure: no word of it is kept."""
+    """Read an answer whose `Code` is a secret and no code of a failure.
+
+    Its words may have the secret in them, also where no member shows which of them it is: none is kept, but
+    the name of a code, which is one word of letters, and not the secret.
+    """
     reading = reader.read(operation, evidence)
     if reading.said is None:
         return reading
+    name = reading.said.code_name
+    kept = name if name is not None and name.isalpha() and name not in _secrets(evidence) else None
+    return evolve(reading, said=ErrorAnswer(reading.said.status, code_name=kept))
+
+
+def _secrets(evidence: Evidence) -> Collection[object]:
+    """Return what stands under `Code` in an answer and in its result."""
     try:
-        code = members(evidence).get("Code")
+        answer = members(evidence)
     except PayloadError:
-        code = None
-    said = evolve(reading.said, code=None)
-    if isinstance(code, str) and code.strip():
-        said = said.without(Redactor([Secret.kept(code)]))
-    return evolve(reading, said=said)
+        return ()
+    result = answer.get("Result")
+    return [each.get("Code") for each in (answer, result) if isinstance(each, dict)]
