@@ -57,8 +57,8 @@ class Documented:
 
     `called` is the client's method, such as `customers.points`. `source` is the page, `why` the reason of its
     repeat class, and `caveat` what was not seen; `warns` says that a call without that knowledge is a risk of
-    which its caller is warned. `unanswered` says, of an operation that is never repeated and has no key, what
-    its caller looks at where no answer came. `payload` is the class of what is sent, `key` the JSON name of
+    which its caller is warned. `unanswered` says of a write what its caller looks at where no answer came, or
+    none that says what became of it. `payload` is the class of what is sent, `key` the JSON name of
     the key in it, and `largest_page` the largest size of a page that the provider allows.
     """
 

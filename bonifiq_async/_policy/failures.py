@@ -112,7 +112,7 @@ def _unknown(
 ) -> OutcomeUnknownError:
     bare = key is None and operation.repeat is RepeatClass.NEVER
     way_out = WITHOUT_KEY if bare else WAY_OUT[operation.repeat]
-    if bare and operation.documented is not None and operation.documented.unanswered:
+    if operation.documented is not None and operation.documented.unanswered:
         way_out = f"{way_out} To see it: {operation.documented.unanswered}."
     error = OutcomeUnknownError(f"{subject} may or may not have been applied: {_doubt(delivered)}. {way_out}")
     if delivered.reason is StopReason.UNREADABLE and delivered.evidence is not None:

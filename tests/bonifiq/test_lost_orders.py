@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import cast
 
 import pytest
@@ -69,3 +70,12 @@ async def test_the_error_says_what_to_look_at(raw_server: Serve) -> None:
                 await cast("Awaitable[object]", SAMPLES[known.called].call(client))
             assert known.unanswered and str(found.value).endswith(f"{known.unanswered}."), known.called
             assert found.value.change_key is None
+
+
+async def test_a_part_of_no_order_is_never_cancelled_by_a_repeat() -> None:
+    """The answer says neither yes nor why not, each time: its caller is told to look for the order."""
+    with Sandbox() as sandbox:
+        async with client_for(sandbox) as client:
+            for cancel in (client.orders.cancel_partially, client.pos.cancel_order_partially):
+                with pytest.raises(OutcomeUnknownError, match=r"there is such an order\.$"):
+                    await cancel("nope", value_to_refund=Decimal(5), reference=cancel.__name__)

@@ -24,6 +24,7 @@ NOT_SAID = (
 )
 """Why an order is never sent a second time by itself."""
 LOOK_FOR_IT = "orders.find(original_id) shows whether the order is there; the request may still arrive later"
+LOOK_AT_IT = "orders.find(order_id) shows whether there is such an order"
 CANCELLED_ONCE = f"{BY_KEY}: the key used again on the same order makes the cancellation fail"
 _CUT = "the end of its result was not seen"
 
@@ -102,5 +103,6 @@ CANCEL_PARTIALLY = Operation(
         CANCELLED_ONCE,
         PartialCancelRequest,
         key="CancelKey",
+        unanswered=LOOK_AT_IT,
     ),
 )

@@ -11,7 +11,7 @@ from bonifiq_async._model.operation import (
     RepeatClass,
 )
 from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, UNDONE_ONCE, read, write
-from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, LOOK_FOR_IT, NOT_SAID
+from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, LOOK_AT_IT, LOOK_FOR_IT, NOT_SAID
 from bonifiq_async.bonifiq.schemas.cancels import (
     CancelOrderRequest,
     OrderCancelResponse,
@@ -171,5 +171,6 @@ CANCEL_ORDER_PARTIALLY = Operation(
         CANCELLED_ONCE,
         PartialCancelRequest,
         key="CancelKey",
+        unanswered=LOOK_AT_IT,
     ),
 )

@@ -85,7 +85,7 @@ class OperationEntry:
     key. `source` says how sure all this is: `seed` (a whole document), `page` (a whole page), `incomplete` or
     `unverified`, with what was not seen as `caveat`; `page` is where it is documented. `shape` is that of the
     answer, `codes` the business codes with their names. `unanswered` says what to look at where no answer
-    came, None where the same call may be made again.
+    came, or none that says what became of it; None where the same call tells.
     """
 
     method_name: str
