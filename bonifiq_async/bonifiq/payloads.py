@@ -87,6 +87,9 @@ class CashbackChange(Change):
     `customer_reason` is, in the points history: at most 255 characters without its HTML tags, which the
     provider strips. An empty or blank one is None, as it is to the provider, which shows its default message.
 
+    An amount may have more than two decimals: the schema (`decimal`) sets no limit, and no amount is rounded.
+    Files are stricter, since a third decimal in a column is most likely a mistake.
+
     `change_key` makes a repeat harmless: the provider applies it once. Derive it from what the change is for
     (`reference`). A caller that wants no de-duplication may give a time, such as `2023-01-01 23:59:00:000`,
     as the page suggests: then a second call is a second change, also after a crash, whatever it was meant

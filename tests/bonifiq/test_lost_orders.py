@@ -73,7 +73,7 @@ async def test_the_error_says_what_to_look_at(raw_server: Serve) -> None:
 
 
 async def test_a_part_of_no_order_is_never_cancelled_by_a_repeat() -> None:
-    """The answer says neither yes nor why not, each time: its caller is told to look for the order."""
+    """The answer says neither yes nor why not, each time: the error says where to look for the order."""
     with Sandbox() as sandbox:
         async with client_for(sandbox) as client:
             for cancel in (client.orders.cancel_partially, client.pos.cancel_order_partially):
