@@ -139,6 +139,7 @@ def _intent(
         request.bearer,
         rivals,
         line if isinstance(line, int) else 0,
+        operation.unit or "",
     )
 
 

@@ -25,10 +25,10 @@ from bonifiq_async._delivery.claim import (
     Claim,
     ClientClaims,
 )
+from bonifiq_async._delivery.conflict import conflict_of
 from bonifiq_async._delivery.in_doubt import Doubt, Doubts, Why
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import (
-    ChangeKeyConflict,
     ConfigurationError,
     LedgerError,
     OutcomeUnknownError,
@@ -213,7 +213,8 @@ async def _joined(flight: Claim, claim: Claim) -> Delivered[object] | None:
     intent, loop = claim.intent, claim.loop
     other = flight.intent
     if (other.operation, other.digest, other.bearer) != (intent.operation, intent.digest, intent.bearer):
-        raise _conflict(intent, "another change, which is in flight")
+        told = Conflict(other.customer_id, other.value, other.operation, other.path, other.body)
+        raise conflict_of(intent, told, ", which is in flight")
     if claim.permit is not None:
         claim.permit.release()
     if flight.landed is None:
@@ -247,7 +248,7 @@ async def _doubted(claim: Claim, granted: Granted, doubt: Doubt | None) -> Deliv
     if doubt is not None and not in_doubt and doubt.outlives(granted, claim.ledger.identity):
         if doubt.digest != intent.digest:
             claim.ledger.leave(intent, claim.fence, Ending(State.NOT_APPLIED))
-            raise _conflict(intent, "another change, which is in doubt")
+            raise conflict_of(intent, None, ", which is in doubt")
         if not claim.repeatable:
             told = Delivered[object](Effect.UNKNOWN, StopReason.UNSETTLED, note=UNTOLD)
             return await claim.settle(told, Ending(State.IN_DOUBT, error=UNTOLD))
@@ -266,7 +267,7 @@ def _not_sent(claim: Claim, ruling: Settled | Conflict | Held | Unsettled) -> De
     """Return how a change ended that the ledger keeps from being sent, or raise the conflict."""
     intent = claim.intent
     if isinstance(ruling, Conflict):
-        raise _conflict(intent, f"the change of {ruling.value} for {printable(ruling.customer_id)}")
+        raise conflict_of(intent, ruling)
     if isinstance(ruling, Settled) and intent.bearer is not None:
         claim.note(Why.SENT)
         return Delivered(Effect.UNKNOWN, StopReason.REMEMBERED, note=BY_WHOM)
@@ -296,12 +297,3 @@ async def _done(future: "asyncio.Future[Delivered[object] | None]", seconds: flo
     """Wait up to `seconds` for `future` without touching it, and say whether it is done."""
     done, _ = await asyncio.wait([future], timeout=seconds)
     return bool(done)
-
-
-def _conflict(intent: Intent, other: str) -> ChangeKeyConflict:
-    return ChangeKeyConflict(
-        f"Key {printable(intent.key)} stands for {other}, not for this change of {intent.value} for "
-        f"{printable(intent.customer_id)}. Nothing was sent. If it is the same change, send it exactly as "
-        "before, with all its texts; only another change needs another key.",
-        change_key=intent.key,
-    )

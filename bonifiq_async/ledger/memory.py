@@ -91,7 +91,7 @@ class MemoryLedger:
             place = (operation, intent.key)
             held = self._rows.get(place) or self._done.get(place) or self._doubtful.get(place)
             held = held or self._lasting.get(place)
-            conflict = None if held is None else rival(held)
+            conflict = None if held is None else rival(held, operation)
             if conflict is not None:
                 return conflict
         place, now = (intent.operation, intent.key), self._clock()

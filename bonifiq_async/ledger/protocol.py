@@ -73,7 +73,7 @@ class Intent:
     `body` leaves out what is secret; a request with a secret in it is sent again by a caller that has it.
     `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
     is in no ledger. `rivals` are the provider's other operations for which the same key counts. `line` is the
-    line of the file that it came from, 0 for one of no file.
+    line of the file that it came from, 0 for one of no file. `unit` is what `value` is measured in.
     """
 
     operation: str
@@ -87,6 +87,7 @@ class Intent:
     bearer: Secret | None = None
     rivals: tuple[str, ...] = ()
     line: int = 0
+    unit: str = ""
 
 
 @fixed
@@ -136,10 +137,16 @@ class Settled:
 
 @fixed
 class Conflict:
-    """The key stands for another change: of `value`, for `customer_id`."""
+    """The key stands for another change: of `value`, for `customer_id`.
+
+    `operation` is that change's where it is a rival, `path` and `body` are its request where that is kept.
+    """
 
     customer_id: str
     value: Decimal
+    operation: str | None = None
+    path: str | None = None
+    body: bytes | None = None
 
 
 @fixed
@@ -218,9 +225,9 @@ class Ledger(Protocol):
     async def __aexit__(self, *_: object) -> None: ...
 
 
-def rival(row: Row | None) -> Conflict | None:
+def rival(row: Row | None, operation: str) -> Conflict | None:
     """Return what is answered where `row` stands under the key for a rival operation; None: nothing."""
-    return None if row is None or row.state in FREE else Conflict(row.customer_id, row.value)
+    return None if row is None or row.state in FREE else Conflict(row.customer_id, row.value, operation)
 
 
 def rule(

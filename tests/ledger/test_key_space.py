@@ -37,7 +37,7 @@ async def test_a_key_of_another_operation_is_a_conflict(
     if state is not State.CLAIMED:
         assert await ledger.end(ONE, granted.fence, Ending(state))
     ruling = await ledger.claim(OTHER, lease=60, repeatable=repeatable)
-    assert ruling == Conflict("ANA", Decimal(10))
+    assert ruling == Conflict("ANA", Decimal(10), ONE.operation)
 
 
 @pytest.mark.parametrize("state", [State.REFUSED, State.NOT_APPLIED])

@@ -201,7 +201,8 @@ async def test_a_change_that_was_refused_begins_anew(tmp_path):
         await ledger.end(INTENT, first.fence, Ending(State.REFUSED, 1))
         now[0] = 2000
         assert await claimed(ledger, OTHER) == Granted(2, False, cleared=True, seconds=1000)
-        assert await ledger.claim(INTENT, lease=60, repeatable=True) == Conflict("bia", Decimal(5))
+        told = await ledger.claim(INTENT, lease=60, repeatable=True)
+        assert told == Conflict("bia", Decimal(5), path=OTHER.path, body=OTHER.body)
         await ledger.end(OTHER, 2, Ending(State.UNKNOWN, 1))
         now[0] = 2900
         assert await claimed(ledger, OTHER) == Granted(3, True, seconds=100)

@@ -98,5 +98,5 @@ def test_a_key_that_the_provider_may_have_forgotten_is_not_repeated(
 def test_a_rival_operation_has_the_key_unless_it_is_free(state: State) -> None:
     """Whatever its outcome, and whichever process claims it: the key stands for that change."""
     row = evolve(ROW, state=state, customer_id="BIA", value=Decimal(7))
-    assert rival(row) == (None if state in FREE else Conflict("BIA", Decimal(7)))
-    assert rival(None) is None
+    assert rival(row, "other") == (None if state in FREE else Conflict("BIA", Decimal(7), "other"))
+    assert rival(None, "other") is None

@@ -25,6 +25,7 @@ from bonifiq_async.ledger.protocol import (
     FREE,
     TRANSITIONS,
     Account,
+    Conflict,
     Ending,
     Granted,
     Intent,
@@ -212,7 +213,7 @@ class SqliteLedger:
             self._take_up(database, intent.account)
         for operation in holders(database, intent.key).intersection(intent.rivals) if intent.rivals else ():
             found = find(database, operation, intent.key)
-            conflict = rival(None if found is None else found.row)
+            conflict = rival(None if found is None else found.row, operation)
             if conflict is not None:
                 return conflict
         sent = fresh(intent, FIRST.fence, self._owner, self._sight.now() + lease, now, self._run)
@@ -228,6 +229,8 @@ class SqliteLedger:
         if entry is not None and row is not None and row.state in DONE:
             row = evolve(row, answer=entry.answer)
         ruling = rule(row, intent, now=now, owner=asks, repeatable=repeatable, retention=self._retention)
+        if entry is not None and isinstance(ruling, Conflict):
+            return evolve(ruling, path=entry.path, body=entry.body)
         if isinstance(ruling, Granted):
             again = Entry(
                 *place, self._claimed(intent, row, ruling, lease, now), intent.path, intent.body, now
