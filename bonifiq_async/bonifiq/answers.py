@@ -229,7 +229,7 @@ def _denies_nothing(result: JsonObject) -> bool:
 def _of_a_balance(operation: Operation[T], answer: JsonObject, found: Envelope, status: int) -> Stated:
     """Return what an envelope states whose payload is a balance."""
     flags, result, known = declared(found), answer.get("Result"), operation.members
-    denies, shows = denied(found, flags, result), shown(found, result, known)
+    denies, shows = denied(found, flags, result, known), shown(found, result, known)
     if not operation.writes:  # "no such customer" answers a read; a balance that is missing does not
         denies = Denied.NOT if denies is Denied.CUSTOMER else denies
         shows = Shown.RESULT if isinstance(result, dict) and known & result.keys() else shows

@@ -222,8 +222,11 @@ def names_success(code_name: str | None) -> bool:
     return any(_NAMES_SUCCESS.search(text) for text in texts_of(ErrorAnswer(0, None, code_name)))
 
 
-def denied(envelope: Envelope, flags: Declared, result: object) -> Denied:
-    """Return what in the members speaks against a success of a change."""
+def denied(envelope: Envelope, flags: Declared, result: object, members: frozenset[str]) -> Denied:
+    """Return what in the members speaks against a success of a change.
+
+    `members` are those that the result may have: a `Success` that is one of them is what was asked for.
+    """
     inner = result if isinstance(result, dict) else {}
     words = envelope.error_message
     if (
@@ -231,7 +234,7 @@ def denied(envelope: Envelope, flags: Declared, result: object) -> Denied:
         or (text(words) is not None and (flags is not Declared.WARNING or says_not_done(words)))
         or names_failure(envelope.code_name)
         or text(inner.get("Error")) is not None
-        or inner.get("Success") is False
+        or ("Success" not in members and inner.get("Success") is False)
     ):
         return Denied.YES
     return Denied.CUSTOMER if inner.get("CustomerExists") is False else Denied.NOT

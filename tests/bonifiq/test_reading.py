@@ -234,6 +234,20 @@ def test_a_refused_challenge_says_which_code_it_was() -> None:
     assert read_sealed(READER, point_of_sale.CHALLENGE, evidence(said, 400)).said.code_name is None
 
 
+def test_a_wrong_pin_is_an_answer_in_an_envelope_too() -> None:
+    """What is asked for is whether it was right; a failure beside it is a refusal."""
+    for read, operation in (
+        (AnswerReader.read, point_of_sale.VALIDATE_CHALLENGE),
+        (read_sealed, point_of_sale.CHALLENGE),
+    ):
+        for flags in ({}, {"Severity": 0}, {"Severity": 1}):
+            answer = {"HasError": False, "Result": {"Success": False}} | flags
+            reading = read(READER, operation, evidence(answer))
+            assert (reading.verdict, reading.result and reading.result.success) == (ACCEPTED, False)
+        failed = enveloped({"Success": False}, HasError=True, Severity=2)
+        assert read(READER, operation, evidence(failed)).verdict is REFUSED
+
+
 def test_a_pin_is_revealed_by_request_alone() -> None:
     reading = read_sealed(READER, point_of_sale.CHALLENGE, evidence({"Success": True, "Code": PIN}))
     code = reading.result.code
@@ -300,6 +314,16 @@ def test_a_list_that_is_broken_is_named(answered: list[CustomerHistoryList], pat
     with pytest.raises(PayloadError) as caught:
         turning.after(len(answered), last)
     assert caught.value.path == path
+
+
+async def test_a_broken_list_is_named_with_its_call(raw_server) -> None:
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(b'{"HasError":false,"PageNumber":2,"HasNextPage":true,"Items":[{"Title":"x"}]}'))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(talk)) as client:
+        with pytest.raises(PayloadError, match=r"^The call bonifiq\.customers\.history .* page 2 came"):
+            await anext(client.customers.history("ana"))
 
 
 def test_a_page_that_says_that_it_failed_is_refused() -> None:

@@ -119,6 +119,12 @@ def test_a_balance_that_is_no_amount_is_refused(amount: object) -> None:
         Sandbox(customers={"ana": amount})
 
 
+def test_what_stands_in_a_balance_is_made_with_its_class() -> None:
+    for name in ("points_to_expire", "point_history", "pending_orders"):
+        with pytest.raises(PayloadError, match=rf"^{name}\[0\] must be made with \w+\(\.\.\.\), not dict"):
+            Customer(**{name: [{"points": 1}]})
+
+
 @pytest.mark.parametrize("setting", ["duplicates", "reused_key"])
 def test_an_answer_to_a_used_key_that_is_not_known_is_refused(setting: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{setting} cannot be 'error-500'; there are: replay"):

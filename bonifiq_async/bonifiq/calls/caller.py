@@ -119,7 +119,13 @@ class Caller:
         async def read(number: int | None) -> tuple[tuple[Item, ...], int | None]:
             at = 1 if number is None else number
             page = await self.value(operation, ask(at), read=read_page, deadline=deadline)
-            return page.items, turning.after(at, page)
+            try:
+                return page.items, turning.after(at, page)
+            except PayloadError as error:
+                raise PayloadError(
+                    f"The call {operation.name} got a page that does not fit the contract: {error}.",
+                    path=error.path,
+                ) from None
 
         async with aclosing(pages(read)) as found:
             async for item in found:

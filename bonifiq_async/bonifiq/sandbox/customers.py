@@ -1,16 +1,17 @@
 """What a sandbox knows of a customer of BonifiQ, and how that stands in an answer, as the pages spell it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import cast
+from typing import TypeVar, cast
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async.bonifiq.payloads import CustomerPointsToExpire, PendingOrder, PointDetailItem
 from bonifiq_async.sandbox.document import MONEY, decimal, total
 from bonifiq_async.sandbox.report import exact, several
 
+T = TypeVar("T")
 CENTS = 100
 """Points for one unit of cashback here: a point is a cent."""
 _MOST_POINTS = 2**31 - 1
@@ -41,6 +42,19 @@ _NULLABLE = (frozenset(_LINE) - {"Id", "IsCanceled", "DateReceived", "Amount"}) 
 """Members that the schemas let be null; any other is left out where it is not given."""
 
 
+def _of(kind: type[T]) -> Callable[[object, "Attribute[tuple[T, ...]]", tuple[object, ...]], None]:
+    """Return the check that each of several values is of a class."""
+
+    def check(_: object, attribute: "Attribute[tuple[T, ...]]", given: tuple[object, ...]) -> None:
+        for number, each in enumerate(given):
+            if not isinstance(each, kind):
+                where = f"{attribute.name}[{number}]"
+                wanted = f"made with {kind.__name__}(...), not {type(each).__name__}"
+                raise PayloadError(f"{where} must be {wanted}", path=where)
+
+    return check
+
+
 def _balance(amount: object) -> Decimal:
     return _money(amount, "balance")
 
@@ -60,15 +74,19 @@ class Customer:
     `balance` is in BRL. The rest stands in answers as it is given: `name` (default: the customer's id),
     `redeem_key`, `points_to_expire` and `point_history` in a balance, `pending_orders` in pending points.
     After `point_history` come the changes that the books have.
-    Raises `PayloadError` for a balance that is no exact amount.
+    Raises `PayloadError` for a balance that is no exact amount, and for values of another class.
     """
 
     balance: Decimal = field(default=Decimal(0), converter=_balance)
     name: str | None = None
     redeem_key: str | None = None
-    points_to_expire: tuple[CustomerPointsToExpire, ...] = field(default=(), converter=tuple)
-    point_history: tuple[PointDetailItem, ...] = field(default=(), converter=tuple)
-    pending_orders: tuple[PendingOrder, ...] = field(default=(), converter=tuple)
+    points_to_expire: tuple[CustomerPointsToExpire, ...] = field(
+        default=(), converter=tuple, validator=_of(CustomerPointsToExpire)
+    )
+    point_history: tuple[PointDetailItem, ...] = field(
+        default=(), converter=tuple, validator=_of(PointDetailItem)
+    )
+    pending_orders: tuple[PendingOrder, ...] = field(default=(), converter=tuple, validator=_of(PendingOrder))
 
 
 KnownCustomers = Iterable[str] | Mapping[str, Decimal | int | Customer]
