@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
@@ -27,7 +28,9 @@ from bonifiq_async import (
     UnverifiedOperationWarning,
 )
 from bonifiq_async._model.operation import Operation, RepeatClass
-from bonifiq_async.bonifiq.calls.fields import CustomerFields, OrderFields
+from bonifiq_async.bonifiq.calls.customers import CustomerRecords
+from bonifiq_async.bonifiq.calls.fields import CancelFields, CustomerFields, OrderFields, PartFields
+from bonifiq_async.bonifiq.calls.orders import Orders
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
 from bonifiq_async.bonifiq.operations.table import OPERATIONS, documented
@@ -207,6 +210,25 @@ def test_what_is_given_by_name_is_what_is_sent() -> None:
         assert set(fields.__annotations__) == {each.name for each in attrs.fields(kind)}
         needed = {each.name for each in attrs.fields(kind) if each.default is attrs.NOTHING}
         assert fields.__required_keys__ == needed
+
+
+def test_help_lists_what_is_given_by_name() -> None:
+    """A signature shows no more than the name of their class."""
+    for method, fields in (
+        *((Orders.create, OrderFields), (Orders.cancel, CancelFields), (Orders.cancel_partially, PartFields)),
+        *((CustomerRecords.upsert, CustomerFields), (CustomerRecords.update, CustomerFields)),
+    ):
+        text = " ".join(str(method.__doc__).split())
+        assert [name for name in fields.__annotations__ if f"`{name}`" not in text] == [], method
+
+
+@pytest.mark.parametrize("more", [{}, {"value_to_refund": Decimal(1), "referense": "r"}])
+async def test_a_part_by_names_that_do_not_fit(more: dict[str, object]) -> None:
+    """As of any function: nothing is left out in silence, and no KeyError comes from within."""
+    client = BonifiQClient(BasicCredentials("t", "k"))
+    for method in (client.orders.cancel_partially, client.pos.cancel_order_partially):
+        with pytest.raises(TypeError, match="value_to_refund" if not more else "referense"):
+            await method("order-1", **more)
 
 
 async def test_the_public_client_signs_in_by_its_token_alone(

@@ -23,8 +23,8 @@ OTHERS = {
 }
 BOTH = f"10 for ANA, not for this change of 10 in BRL for ANA ({CASHBACK}); the two differ in "
 OF_POINTS = (
-    f"10 for ANA ({CASHBACK}), not for this change of 10 in points for ANA (bonifiq.customers.change_points); "
-    "the two differ in the operation."
+    f"10 for ANA ({CASHBACK}), not for this change of 10 in points for ANA "
+    "(bonifiq.customers.change_points); the two differ in the operation."
 )
 WORDS = {
     ("text", "memory"): BOTH + NOT_KEPT,

@@ -44,14 +44,22 @@ class CustomerRecords(Group):
     async def update(
         self, customer_id: str, *, deadline: float | None = None, **customer: Unpack[CustomerFields]
     ) -> CustomerResponse:
-        """Change the data of a customer; the arguments are those of `CreateCustomerRequest`."""
+        """Change the data of a customer; the arguments are those of `CreateCustomerRequest`.
+
+        Needed is `original_id`. The others are `name`, `email`, `phone`, `birthday_date`, `signup_date`,
+        `document`, `is_enrolled` and `enrolled_date`.
+        """
         asked = _of(customer_id, CreateCustomerRequest(**customer))
         return await self._caller.value(customers.UPDATE, asked, deadline=deadline)
 
     async def upsert(
         self, *, deadline: float | None = None, **customer: Unpack[CustomerFields]
     ) -> CustomerUpsertResponse:
-        """Create or change a customer by `original_id`; `operation` of the result says which it was."""
+        """Create or change a customer by `original_id`; `operation` of the result says which it was.
+
+        Needed is `original_id`. The others are `name`, `email`, `phone`, `birthday_date`, `signup_date`,
+        `document`, `is_enrolled` and `enrolled_date`.
+        """
         asked = CallParts(payload=CreateCustomerRequest(**customer))
         return await self._caller.value(customers.UPSERT, asked, deadline=deadline)
 

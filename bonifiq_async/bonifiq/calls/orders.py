@@ -37,6 +37,11 @@ class Orders(Group):
     async def create(self, *, deadline: float | None = None, **order: Unpack[OrderFields]) -> OrderResponse:
         """Register an order; the arguments are those of `CreateOrderRequest`.
 
+        Needed are `original_id`, `order_placement_date`, `order_total` and `customer`. The others are
+        `order_completed_date`, `order_cancelled_date`, `order_status`, `is_cancelled_or_returned`,
+        `is_completed`, `products`, `updated_date`, `coupon`, `metadatas`, `payment_method`,
+        `payment_methods`, `branch`, `sales_person` and `external_coupon`.
+
         `order_total` is in BRL: the net amount paid, without shipping. `coupon` is the `external_code` of the
         redeem that was used. Dates have their zone; a completed order needs `order_completed_date`.
 
@@ -82,7 +87,7 @@ class Orders(Group):
     async def cancel(
         self, order_id: str, *, deadline: float | None = None, **when: Unpack[CancelFields]
     ) -> OrderCancelResponse:
-        """Cancel a whole order; `order_cancelled_date` says when, and has its zone.
+        """Cancel a whole order; `order_cancelled_date` says when, with its zone; `order_status` is optional.
 
         Look at `is_canceled`: false says that none was found to cancel, or that it was not cancelled, and
         comes as a success.
@@ -92,7 +97,10 @@ class Orders(Group):
     async def cancel_partially(
         self, order_id: str, *, deadline: float | None = None, **part: Unpack[PartFields]
     ) -> Outcome[OrderCancelResponse]:
-        """Take back a part of an order; the arguments are those of `PartFields`.
+        """Take back a part of an order: `value_to_refund`, in BRL, under a `cancel_key` or a `reference`.
+
+        `products` are the lines that are taken back. `order_total` is not sent: a part above it is refused
+        here. `should_refund_redeem` overrides the setting of the store.
 
         The provider counts a key once, and the same key on the same order makes the cancellation fail. A
         refund that it refuses within a success raises `RefusedError`.
@@ -101,7 +109,14 @@ class Orders(Group):
 
 
 def part_of(order_id: str, part: PartFields) -> PartialCancelRequest:
-    """Return what is sent to take back a part of an order, under its key."""
+    """Return what is sent to take back a part of an order, under its key.
+
+    Raises `TypeError` for names that do not fit, as a function with these parameters does.
+    """
+    missing, unknown = PartFields.__required_keys__ - part.keys(), part.keys() - PartFields.__annotations__
+    if missing or unknown:
+        what = "missing" if missing else "unexpected"
+        raise TypeError(f"a part of an order: {what} argument {', '.join(sorted(missing or unknown))}")
     amount = validation.amount(part["value_to_refund"], "value_to_refund", positive=True)
     total, products = part.get("order_total"), part.get("products")
     if total is not None and amount > validation.total(total, "order_total"):
