@@ -38,7 +38,7 @@ def _difference(intent: Intent, other: Conflict) -> str:
         if names:
             return ", ".join(names)
     found = [
-        ("the customer", other.customer_id != intent.customer_id),
+        ("the customer or order", other.customer_id != intent.customer_id),
         ("the value", other.value != intent.value),
     ]
     return ", ".join([name for name, differs in found if differs]) or NOT_KEPT

@@ -128,6 +128,6 @@ class Checkout(Group):
             REMOVE_CHECKOUT_CASHBACK, request, caller.reader.read_removal, deadline=deadline
         )
         repeated = any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])
-        if removal.removed:
+        if removal.removed or repeated:  # an earlier attempt may have removed it
             caller.taken_back.undone((customer_id, checkout_id))
         return attrs.evolve(removal, repeated=repeated)

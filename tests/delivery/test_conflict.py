@@ -34,7 +34,7 @@ WORDS = {
         "value",
         "file",
     ): f"10 for ANA, not for this change of 7 in BRL for ANA ({CASHBACK}); the two differ in Value.",
-    ("customer", "memory"): "the customer.",
+    ("customer", "memory"): "the customer or order.",
     ("customer", "file"): "the path (/v1/pvt/Customer/ANA/cashback).",
     ("operation", "memory"): OF_POINTS,
     ("operation", "file"): OF_POINTS,
