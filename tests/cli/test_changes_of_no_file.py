@@ -65,6 +65,8 @@ def test_they_are_settled_by_their_call_or_by_a_word(console: Console, in_doubt:
     assert "the same call of the program" in ended.err and "--key" in ended.err
     shown = console("status", "l", sandbox=in_doubt).out
     assert "the same call of the program" in shown and "--all-by-repeating" not in shown
+    assert console("report", "l", "--html", "r.html").code == 0
+    assert "the same call of the program" in (console.folder / "r.html").read_text("utf-8")
 
 
 def test_a_file_and_a_program_may_both_have_left_some(console: Console, in_doubt: Sandbox) -> None:

@@ -430,7 +430,7 @@ def test_a_look_needs_credentials_and_a_provider_that_shows_something(console, l
     with Sandbox(faults=FaultScript(["html-after"])) as bonifiq:
         assert console("apply", "other.csv", "--yes", sandbox=bonifiq).code == Exit.UNKNOWN
         ended = console("status", "other.csv.ledger", "--look")
-        assert (ended.code, "--all-by-repeating" in ended.err) == (Exit.USAGE, True)
+        assert (ended.code, "without --look" in ended.err) == (Exit.USAGE, True)
         shown = console("status", "other.csv.ledger").out
         assert "Provider: bonifiq" in shown and "--all-by-repeating" in shown
         assert "In doubt: ADD-a-1.5-o: change_cashback R$ 1.50 for a" in shown

@@ -161,8 +161,8 @@ async def _looked(adapter: FileAdapter | None, provider: str | None, doubts: Seq
     if adapter is None or adapter.evidence is None:
         raise ConfigurationError(
             phrase(
-                "There is nothing to look up for changes of {provider}: bonifiq settle LEDGER "
-                "--all-by-repeating settles them under their keys.",
+                "There is nothing to look up for changes of {provider}: without --look, bonifiq status says "
+                "how they are settled.",
                 provider=provider,
             )
         )
