@@ -136,7 +136,7 @@ class AdaptiveLimit:
             return
         holds = bool(pause or asked)
         since, until = (left, INFINITE) if holds else (now, now + WATCHED * self._latency)
-        self.refusals = Refusals(now, left, sample.status, holds, since, until)
+        self.refusals = Refusals(now, left, sample.status, holds, asked > 0, since, until)
 
     def resumed(self, now: float) -> None:
         """Draw the conclusion from the refusals, when requests may leave again."""

@@ -116,7 +116,7 @@ def search_at(rate: float, burst: float, held: float) -> RateSearch:
             search.took(at)
             at += 1 / pace
         began = at + held
-        search.go_on(Refusals(at, at, 429, True, at), began)
+        search.go_on(Refusals(at, at, 429, True, True, at), began)
     return search
 
 
@@ -143,7 +143,7 @@ def test_a_refusal_that_asks_for_nothing_is_followed_by_a_pause_of_its_own() -> 
     pauses = []
     for number in range(8):
         at = 200.0 + number
-        search.go_on(Refusals(at, at, 429, True, at), at + 0.2)
+        search.go_on(Refusals(at, at, 429, True, False, at), at + 0.2)
         pauses.append(search.pause(1.0))
     assert pauses[:3] == [2.0, 4.0, 8.0]
     assert pauses[-1] == LONGEST_PAUSE

@@ -10,6 +10,7 @@ SHORT: dict[str, tuple[float, float]] = {
     "30/s, burst 0.1 s, asks 1 s": (0.87, 0.02),
     "250/s, burst 0.0 s, asks 1 s": (0.69, 0.03),
     "500/s, burst 0.0 s, asks 1 s": (0.53, 0.03),
+    "10 each second, asks none": (0.9, 0.025),
     "10/s, burst 0.2 s, asks 2 s": (0.74, 0.02),
     "10 each second, asks 2 s": (0.88, 0.02),
     "30/s, burst 0.1 s, asks 2 s": (0.84, 0.02),

@@ -117,7 +117,7 @@ async def test_a_customers_changes_are_in_order_over_both_kinds() -> None:
         (PointsChange if n % 2 else CashbackChange).add(f"c{n % 3}", n + 1, reason="r", reference=str(n))
         for n in range(30)
     ]
-    with Sandbox(faults=FaultScript(["500-after", "", "429"] * 10)) as sandbox:
+    with Sandbox(faults=FaultScript(["500-after", "", "503-before"] * 10)) as sandbox:
         async with client_for(sandbox, retry=fast(max_attempts=40, quota=1_000)) as client:
             outcomes = [each async for each in CashbackBatch(client).run(changes)]
         moved = [*sandbox.books.history(), *sandbox.books.points.history()]

@@ -34,9 +34,10 @@ FEW = 2
 """Requests taken after a wait up to which a rate without burst has fallen to less than half."""
 REMEMBERED = 6
 """Stretches between refusals that a limit is fitted to."""
-TRIAL, TOO_MANY = 12, 0.05
+TRIAL, LESS, TOO_MANY = 12, 6, 0.05
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. Each trial needs twice as many as the one before."""
+what is sent. Each trial needs twice as many as the one before, and `LESS` where it asks for no wait and no
+limit was found: then a failed trial costs a pause alone."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
@@ -46,14 +47,15 @@ least, where nothing was taken after the last wait: each such pause is twice the
 class Refusals:
     """What was refused at about the same time: first `received` of one that was `sent`, with this `status`.
 
-    `holds` says that nothing is sent now. `good` and `refused` count the answers to what left between `since`
-    and `until`.
+    `holds` says that nothing is sent now, `asked` that the provider asks for it. `good` and `refused` count
+    the answers to what left between `since` and `until`.
     """
 
     received: float
     sent: float
     status: int | None
     holds: bool
+    asked: bool
     since: float
     until: float = float("inf")
     many: int = 1
@@ -126,13 +128,14 @@ class RateSearch:
         self._began, self._at_began = now, self.trace.total
         self.cause.beside(refusals.good, refusals.refused)
         unpaced = self.pace.value == float("inf")
+        cheap = not refusals.asked and not self.shut  # a look costs a pause alone
         self._trying = False
         if unpaced:
             self.cause.stretch(taken)
-            if self.cause.is_likely_chance:
+            if self.cause.is_likely_chance or (cheap and self.cause.weight >= 0):
                 self._stretches.clear()
                 return
-        elif self._tries(taken):
+        elif self._tries(taken, LESS if cheap and self.found is None else 0):
             return
         elif taken == 0 and self._stretches:
             self.shut += 1  # the wait goes on
@@ -147,11 +150,11 @@ class RateSearch:
         else:
             self._follow(stretch, refusals.many, now)
 
-    def _tries(self, taken: int) -> bool:
-        """Begin a trial, and say so, where lower paces have not helped against refusals."""
+    def _tries(self, taken: int, less: int) -> bool:
+        """Begin a trial, and say so, where lower paces have not helped; after so many `less` refusals."""
         self._refused, self._taken = self._refused + 1, self._taken + taken
         share = self._refused / (self._refused + self._taken)
-        if self.shut or self._refused < self._trial or share < TOO_MANY:
+        if self.shut or self._refused < self._trial - less or share < TOO_MANY:
             return False
         self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
         self.cause.try_anew(share)
