@@ -263,7 +263,7 @@ async def _left_in_doubt(sandbox: Sandbox, path: Path, *keys: str) -> int:
 @pytest.mark.slow
 def test_a_demonstration_that_reports_them_has_failed(console, monkeypatch):
     """Its provider has no other program; without a lost request it has no used key either."""
-    command = ("demo", "--changes", "60", "--faults", "0.5")
+    command = ("demo", "--changes", "60", "--faults", "0.2")
     assert console(*command).code == 0
     monkeypatch.setattr(delivery, "_explained", lambda ended, _: evolve(ended, used_elsewhere=True))
     ended = console(*command)

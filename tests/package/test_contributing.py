@@ -23,7 +23,7 @@ PATHS = sorted(set(re.findall(r"`([\w.]+(?:/[\w.]+)*(?:/|\.py|\.md|\.toml))`", P
 def test_the_set_up_is_that_of_the_readme() -> None:
     """Without the tests, which the README runs after it."""
     set_up = COMMANDS[0]
-    assert f"{set_up} && .venv/bin/python -m pytest -n 3" in (ROOT / "README.md").read_text("utf-8")
+    assert f"{set_up} && .venv/bin/python -m pytest -n 4" in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.slow
