@@ -357,6 +357,39 @@ def test_what_is_a_sign_and_of_what(sample: Sample, times: int, falls: str | Non
     assert {name for name, value in fell.items() if value} == ({falls} if falls else set())
 
 
+def test_a_429_that_refuses_the_change_is_no_request_taken() -> None:
+    """Such as one whose body denies the change: it is counted neither for the rate nor as a wait."""
+    adaptation, now = grown()
+    taken = adaptation.search.trace.total
+    seen(adaptation, Sample(Verdict.REFUSED, 429, 0.05), 5, now, full=False)
+    assert (adaptation.search.trace.total, adaptation.refusals) == (taken, None)
+
+
+@pytest.mark.parametrize(("beside", "falls"), [(0, True), (10, False)], ids=["alone", "others got through"])
+def test_a_wait_for_load_lowers_nothing_where_the_others_get_through(beside: int, falls: bool) -> None:
+    """Beyond a limit they would have been refused, too."""
+    adaptation, now = grown()
+    no = Sample(Verdict.THROTTLED, 503, 0.05, 1.0)
+    now = seen(adaptation, no, 1, now, full=False)
+    now = seen(adaptation, YES, beside, now + 0.05, every=0.001, full=False)
+    waited(adaptation, now)
+    assert (adaptation.limit.value < 64) is falls
+
+
+def test_a_refusal_by_chance_is_judged_when_ten_answers_are_there() -> None:
+    """It holds nothing, so the answers beside it go on coming."""
+    adaptation, now = grown()
+    adaptation.search.cause.weigh(10.0)
+    now = seen(adaptation, Sample(Verdict.THROTTLED, 429, 0.05), 1, now, full=False)
+    assert adaptation.refusals is not None and not adaptation.refusals.holds
+    now = seen(adaptation, YES, 1, now, every=1.0, full=False)
+    assert adaptation.refusals is not None
+    now = seen(adaptation, YES, 20, now, every=0.001, full=False)
+    seen(adaptation, YES, 3, now, every=1.0, full=False)
+    assert adaptation.refusals is None and adaptation.by_chance
+    assert adaptation.pace.value == INFINITE
+
+
 @pytest.mark.parametrize("status", [429, 503], ids=str)
 @pytest.mark.parametrize("asked", [None, 1.0], ids=["", "with Retry-After"])
 def test_what_was_sent_before_a_fall_does_not_count(status: int, asked: float | None) -> None:

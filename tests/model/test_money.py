@@ -46,3 +46,16 @@ def test_sums_of_two_units_have_no_common_sum() -> None:
 @pytest.mark.parametrize(("spelled", "has"), [("1E+3", True), ("1e3", True), ("1000", False)])
 def test_an_exponent_is_noticed(spelled: str, has: bool) -> None:
     assert has_exponent(spelled) is has
+
+
+def test_sums_that_are_taken_in_stay_apart_by_unit() -> None:
+    """To the last digit, and without a change of those that are taken."""
+    sums, others = SumsByUnit(), SumsByUnit()
+    sums.put("BRL", HUGE)
+    others.put("BRL", TINY)
+    others.put("BRL", Decimal(-2))
+    others.put("points", Decimal(-3))
+    sums.take(others)
+    with localcontext(prec=100):
+        assert sums.by_unit == {"BRL": Sums(HUGE + TINY, Decimal(2)), "points": Sums(Decimal(0), Decimal(3))}
+    assert others.by_unit == {"BRL": Sums(TINY, Decimal(2)), "points": Sums(Decimal(0), Decimal(3))}
