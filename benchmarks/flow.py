@@ -35,9 +35,9 @@ from bonifiq_async import (
     RetryPolicy,
     Timeouts,
 )
+from bonifiq_async._limits import admission
+from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
 from bonifiq_async._pages.pictures import Bar, bars
-from bonifiq_async.batch import admission
-from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 
 DISTURBED = 0.02
 """A run is marked when the host kept more than this share of the time for others."""

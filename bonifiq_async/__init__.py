@@ -6,13 +6,14 @@ The packages, from the bottom to the top; each imports what stands above it in t
     _pages/          pages and pictures of results: HTML and SVG that need nothing from outside
     _policy/         the pure decisions: what an answer proves, whether to send again, which error to raise
     _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
+    _limits/         the provider's limit as its answers show it, and whether a request may leave now
     ledger/          the record of each change and its outcome: in memory, or durable in an SQLite file
     _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path
     _delivery/       one call: single flight by key, claims, attempts until the call ends, what is in doubt
     _provider/       what every provider is built of, and the registry: the one list of the providers
     bonifiq/         the provider BonifiQ: operations, payloads, answers, client, files, sandbox
     raba7ni/         the provider Raba7ni: the same parts
-    batch/           many changes at once: order per customer, adaptive limit, outages
+    batch/           many changes at once: order per customer, turns, outages
     sandbox/         real HTTP servers on loopback that behave as the providers do, with faults on request
     testing/         for tests of programs that use this library: the virtual clock and the pytest plugin
     verification/    the promises of the library, tried against the sandbox: `bonifiq prove`

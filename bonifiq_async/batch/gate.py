@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._concurrency.runtime import Runtime
+from bonifiq_async._limits.admission import Admission
 from bonifiq_async._model.errors import NotAppliedError, RetryAfterTooLong
 from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
 from bonifiq_async._policy.budget import EARLIEST
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
-from bonifiq_async.batch.admission import Admission
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.outage import A_WHILE, OutageState, cause_of
 
@@ -49,7 +49,7 @@ class Gate:
     def __init__(self, flow: FlowControl, runtime: Runtime) -> None:
         self._flow = flow
         self._runtime = runtime
-        self._admission = Admission.of(flow)
+        self._admission = Admission.of(flow.initial, flow.max_in_flight, flow.max_rate)
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
         self._waker: asyncio.Task[None] | None = None

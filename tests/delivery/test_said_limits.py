@@ -7,8 +7,8 @@ from conftest import CHANGED, change, fast, http, read_request
 
 from bonifiq_async import BasicCredentials, BonifiQClient, CashbackBatch, FlowControl
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
 from bonifiq_async._policy.rate_limit import Allowance
-from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
 
 SAID = (
     http(b"", 'RateLimit: "default";r=0;t=1', status="429 Too Many Requests"),

@@ -41,15 +41,15 @@ ALGORITHMS = {
     "_model.outcome": "explanation/outcomes.md",
     "ledger.sqlite": "explanation/ledger.md",
     "ledger.sqlite.owner": "explanation/ledger.md",
-    "batch.adaptive_limit": "explanation/adaptive-limit.md",
-    "batch.failure_rate": "explanation/adaptive-limit.md",
-    "batch.flow": "explanation/adaptive-limit.md",
-    "batch.inference.cause": "explanation/adaptive-limit.md",
-    "batch.inference.ceiling": "explanation/adaptive-limit.md",
-    "batch.inference.kind": "explanation/adaptive-limit.md",
-    "batch.inference.rate_search": "explanation/adaptive-limit.md",
-    "batch.inference.said": "explanation/adaptive-limit.md",
-    "batch.inference.trace": "explanation/adaptive-limit.md",
+    "_limits.adaptive_limit": "explanation/adaptive-limit.md",
+    "_limits.failure_rate": "explanation/adaptive-limit.md",
+    "_limits.pacer": "explanation/adaptive-limit.md",
+    "_limits.inference.cause": "explanation/adaptive-limit.md",
+    "_limits.inference.ceiling": "explanation/adaptive-limit.md",
+    "_limits.inference.kind": "explanation/adaptive-limit.md",
+    "_limits.inference.rate_search": "explanation/adaptive-limit.md",
+    "_limits.inference.said": "explanation/adaptive-limit.md",
+    "_limits.inference.trace": "explanation/adaptive-limit.md",
     "_delivery.single_flight": "explanation/single-flight.md",
     "_delivery.claim": "explanation/single-flight.md",
     "batch.outage": "explanation/outage.md",
@@ -221,12 +221,12 @@ def test_every_constant_is_in_the_table(page: str, module: str, body: str) -> No
 
 
 def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
-    tuned = {"_policy.retry", "_policy.budget", "_policy.wait_scope", "batch.adaptive_limit"}
+    tuned = {"_policy.retry", "_policy.budget", "_policy.wait_scope", "_limits.adaptive_limit"}
     tuned |= {"_delivery.single_flight", "_delivery.claim"}
     tuned |= {
-        f"batch.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "said", "trace")
+        f"_limits.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "said", "trace")
     }
-    tuned |= {"batch.failure_rate", "batch.flow", "batch.outage", "ledger.sqlite.owner"}
+    tuned |= {"_limits.failure_rate", "_limits.pacer", "batch.outage", "ledger.sqlite.owner"}
     assert tuned <= {module for _, module, _ in CONSTANTS}
 
 

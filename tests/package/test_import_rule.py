@@ -96,7 +96,8 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
     names = {name_of(PACKAGE.parent / line) for line in covered["run"]["include"].split()}
     others = {f"_model.{module}" for module in ("evidence", "validation", "money")}
     others |= {"ledger.protocol", "_delivery.in_doubt"}
-    others |= {f"batch.{module}" for module in ("adaptive_limit", "failure_rate", "outage", "per_customer")}
+    others |= {f"_limits.{module}" for module in ("adaptive_limit", "failure_rate")}
+    others |= {"batch.outage", "batch.per_customer"}
     others |= {"bonifiq.envelope", "bonifiq.removal", "raba7ni.envelope", "bonifiq.changes.keys"}
     others |= {f"bonifiq.reading.{module}" for module in ("cancels", "pages", "refresh")}
     assert names == {module for module in MODULES if module.startswith("_policy.")} | others

@@ -23,6 +23,7 @@ ORDER = [
     "_pages",
     "_policy",
     "_concurrency",
+    "_limits",
     "ledger",
     "_transport",
     "_delivery",

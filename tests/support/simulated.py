@@ -11,12 +11,12 @@ from typing import Protocol, Self
 from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.admission import Admission
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.budget import EARLIEST
 from bonifiq_async._policy.rate_limit.allowance import Allowance
 from bonifiq_async._policy.retry import JITTER
 from bonifiq_async._policy.wait_scope import Turn, WaitScope
-from bonifiq_async.batch.admission import Admission
 from bonifiq_async.batch.flow import FlowControl
 from bonifiq_async.batch.outage import OutageState
 
@@ -171,8 +171,11 @@ class Simulation:
 
     def __attrs_post_init__(self) -> None:
         self.chance = random.Random(self.seed)
-        flow = FlowControl(self.most, max_rate=self.max_rate)
-        self.batches = [Run(self, Admission.of(flow), self.most) for _ in range(self.runs)]
+        flow = FlowControl(self.most)
+        self.batches = [
+            Run(self, Admission.of(flow.initial, self.most, self.max_rate), self.most)
+            for _ in range(self.runs)
+        ]
 
     def run(self, seconds: float) -> Self:
         """Simulate so many seconds."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 from attrs import astuple, frozen
 
+from bonifiq_async._limits.pacer import Pacer
 from bonifiq_async._model.errors import (
     AuthenticationError,
     ConfigurationError,
     PayloadError,
     RefusedError,
 )
-from bonifiq_async.batch.flow import Pacer
 from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.afterwards.comparison import NEAR, Agreement, Asked, Compared, compare
 from bonifiq_async.cli.afterwards.progress_file import FoundRow, ProgressFile, progress_file

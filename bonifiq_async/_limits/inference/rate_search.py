@@ -6,10 +6,10 @@ the provider saves up meanwhile. See docs/explanation/adaptive-limit.md.
 
 from attrs import define, evolve, field
 
-from bonifiq_async.batch.inference.cause import RefusalCause
-from bonifiq_async.batch.inference.ceiling import Ceiling
-from bonifiq_async.batch.inference.kind import FITS, FoundLimit, LimitKind, Stretch, fitted
-from bonifiq_async.batch.inference.trace import Trace
+from bonifiq_async._limits.inference.cause import RefusalCause
+from bonifiq_async._limits.inference.ceiling import Ceiling
+from bonifiq_async._limits.inference.kind import FITS, FoundLimit, LimitKind, Stretch, fitted
+from bonifiq_async._limits.inference.trace import Trace
 
 SPENT, REFUSED = 0.03, 0.01
 """Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away."""

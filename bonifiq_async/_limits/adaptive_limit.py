@@ -11,12 +11,12 @@ constant.
 from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.failure_rate import LOAD_FALL, MOST, Back, FailureCounts, FailureRate
+from bonifiq_async._limits.inference.cause import RefusalCause
+from bonifiq_async._limits.inference.ceiling import DOUBLING, RECOVERY, Ceiling
+from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.verdict import GOOD
-from bonifiq_async.batch.failure_rate import LOAD_FALL, MOST, Back, FailureCounts, FailureRate
-from bonifiq_async.batch.inference.cause import RefusalCause
-from bonifiq_async.batch.inference.ceiling import DOUBLING, RECOVERY, Ceiling
-from bonifiq_async.batch.inference.rate_search import RateSearch, Refusals
 
 SOONEST, WORTH_A_LOOK, MEASURED = 1.5, 450, 2.0
 """To look for the limit costs a few requests, so a provider that gives this many answers in less time than

@@ -7,14 +7,14 @@ import pytest
 from limits import Bucket, Window
 from one_test import one_test
 
+from bonifiq_async._limits.inference.cause import CERTAIN, RefusalCause
+from bonifiq_async._limits.inference.ceiling import Ceiling
+from bonifiq_async._limits.inference.kind import FITS, LimitKind, Stretch, fitted
+from bonifiq_async._limits.inference.rate_search import LONGEST_PAUSE, PAUSE, SPENT, RateSearch, Refusals
+from bonifiq_async._limits.inference.said import LONGEST as LONGEST_SAID
+from bonifiq_async._limits.inference.said import SaidLimit
+from bonifiq_async._limits.inference.trace import COARSE, LONGEST, Trace
 from bonifiq_async._policy.rate_limit.allowance import Allowance
-from bonifiq_async.batch.inference.cause import CERTAIN, RefusalCause
-from bonifiq_async.batch.inference.ceiling import Ceiling
-from bonifiq_async.batch.inference.kind import FITS, LimitKind, Stretch, fitted
-from bonifiq_async.batch.inference.rate_search import LONGEST_PAUSE, PAUSE, SPENT, RateSearch, Refusals
-from bonifiq_async.batch.inference.said import LONGEST as LONGEST_SAID
-from bonifiq_async.batch.inference.said import SaidLimit
-from bonifiq_async.batch.inference.trace import COARSE, LONGEST, Trace
 
 
 def stretches_of(limit: Bucket | Window, paces: Iterable[float], began: float = 0.0) -> list[Stretch]:

@@ -8,12 +8,12 @@ import heapq
 from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
+from bonifiq_async._limits.inference.kind import LimitKind
+from bonifiq_async._limits.inference.said import SaidLimit
+from bonifiq_async._limits.pacer import Pacer
 from bonifiq_async._policy.budget import EARLIEST, Hold
 from bonifiq_async._policy.verdict import GOOD
-from bonifiq_async.batch.adaptive_limit import AdaptiveLimit
-from bonifiq_async.batch.flow import FlowControl, Pacer
-from bonifiq_async.batch.inference.kind import LimitKind
-from bonifiq_async.batch.inference.said import SaidLimit
 
 FIRST_COME = 10 * EARLIEST
 """Seconds after a hold for the change that was asked to wait to come back: repeats go before first tries."""
@@ -35,9 +35,9 @@ class Admission:
     _paced: bool = False
 
     @classmethod
-    def of(cls, flow: FlowControl) -> "Admission":
-        """Return the state of a run that begins."""
-        return cls(AdaptiveLimit.of(flow.initial, flow.max_in_flight), Pacer(flow.max_rate))
+    def of(cls, initial: int, most: int, max_rate: float | None = None) -> "Admission":
+        """Return the state of a run that begins: `initial` of at most `most` in flight, within `max_rate`."""
+        return cls(AdaptiveLimit.of(initial, most), Pacer(max_rate))
 
     @property
     def limit(self) -> int:

@@ -11,11 +11,11 @@ from one_test import one_test
 from simulated import Model, Simulation
 
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.adaptive_limit import LONGEST_REST, SOONEST, AdaptiveLimit
+from bonifiq_async._limits.failure_rate import LEARNING, MOST, TRIAL, Back, FailureCounts, FailureRate, Fall
+from bonifiq_async._limits.inference.ceiling import DOUBLING, PROBE, RECOVERY, Ceiling
+from bonifiq_async._limits.pacer import Pacer
 from bonifiq_async._model.outcome import Verdict
-from bonifiq_async.batch.adaptive_limit import LONGEST_REST, SOONEST, AdaptiveLimit
-from bonifiq_async.batch.failure_rate import LEARNING, MOST, TRIAL, Back, FailureCounts, FailureRate, Fall
-from bonifiq_async.batch.flow import Pacer
-from bonifiq_async.batch.inference.ceiling import DOUBLING, PROBE, RECOVERY, Ceiling
 
 INFINITE = float("inf")
 YES = Sample(Verdict.ACCEPTED, 200, 0.05)
