@@ -124,11 +124,18 @@ def _derived(customer_id: str, value: Decimal | int, reference: str) -> str:
 
 
 def _whole(cell: object, name: str) -> int:
-    """Return a number of points; raises `PayloadError` for a part of one: points are whole."""
+    """Return a number of points; raises `PayloadError` for a part of one: points are whole.
+
+    So they are for a text with decimals, were they zeros: `1.000` may be a thousand.
+    """
     given = amount(cell, name)
-    if given != given.to_integral_value():
+    if given != given.to_integral_value() or (isinstance(cell, str) and "." in cell):
         raise PayloadError(
-            phrase("{name} is {number}; points are whole numbers", name=name, number=str(given)[:40]),
+            phrase(
+                "{name} is {number}; points are whole numbers, without decimals",
+                name=name,
+                number=str(given)[:40],
+            ),
             path=name,
         )
     if given.adjusted() > _LONGEST_POINTS:
@@ -232,6 +239,7 @@ class BonifiQFiles(FileAdapter):
         documents=("customer_id",),
         words=("reason", "customer_reason"),
         filled=("kind",),
+        counting={"kind": tuple(word for word, unit in _KINDS.items() if unit == POINTS)},
         usual=_USUAL,
     )
     change_columns = ("customer_id", *_AMOUNTS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 
 @frozen
@@ -19,7 +19,8 @@ class Columns:
     have so many `decimals` at the most (None: however many), and may have one of the symbols of `currency`;
     those of `counts` have neither: they are whole numbers of what is no money. The cells of `documents` may
     be a CPF or a CNPJ. Those of `words` move no money. In a file that has the columns of `filled`, no cell of
-    them is empty. `usual` are other names of a column.
+    them is empty. Where a cell of a column of `counting` is one of its words, the amounts of its row are
+    counts, too. `usual` are other names of a column.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Columns:
     documents: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    counting: Mapping[str, tuple[str, ...]] = field(factory=dict)
     usual: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
     def filled_in(self, header: Collection[str]) -> tuple[str, ...]:
@@ -50,3 +52,11 @@ class Columns:
     def decimals_of(self, name: str) -> int | None:
         """Return how many decimals an amount under a column has at the most; None: however many."""
         return 0 if name in self.counts else self.decimals
+
+    def counted_by(self, cells: Sequence[str | None]) -> str | None:
+        """Return the cell of a row by which its amounts are counts; None where there is none."""
+        for name, words in self.counting.items():
+            cell = cells[self.names.index(name)]
+            if cell is not None and cell.strip().casefold() in words:
+                return cell
+        return None

@@ -217,6 +217,29 @@ UNCLEAR = {
         'ana;"5,50";r;o',
         "points is '5,50'; it is a whole number",
     ),
+    "money by its kind": (
+        "customer_id,kind,value,reason,reference",
+        "ana,points,R$ 500,r,o",
+        "value is 'R$ 500', with a currency, and its row is of 'points'",
+    ),
+    "money in Portuguese": ("Cliente;Tipo;Valor;Motivo;Pedido", "ana; Pontos;BRL 500;r;o", "of 'Pontos'"),
+    "a percentage": ("customer_id,kind,value,reason,reference", "ana,points,5%,r,o", "value is '5%'"),
+    "a unit": ("customer_id,kind,value,reason,reference", "ana,points,500 pts,r,o", "value is '500 pts'"),
+    "cents that are zero": (
+        "customer_id,kind,value,reason,reference",
+        "ana,points,5.00,r,o",
+        "whole numbers",
+    ),
+    "cents beside money": (
+        "Cliente;Tipo;Valor;Motivo;Pedido",
+        "ana;pontos;5,00;r;o",
+        "whole numbers, without decimals",
+    ),
+    "a thousand by its kind": (
+        "customer_id,kind,value,reason,reference",
+        "ana,points,1.000,r,o",
+        "say so with --decimal ,",
+    ),
     "enormous": ("customer_id,points,reason,reference", f"ana,{'9' * 60},r,o", "too large"),
 }
 

@@ -44,7 +44,9 @@ PORTUGUESE: Mapping[str, Template] = {
     "kind is {kind}; write cashback or points": "kind é {kind}; escreva cashback ou pontos",
     "value and points are both there; leave one empty": "value e points estão preenchidos; deixe um vazio",
     "kind is cashback, and its number is under points": "kind é cashback, e o número está em points",
-    "{name} is {number}; points are whole numbers": "{name} é {number}; pontos são números inteiros",
+    "{name} is {number}; points are whole numbers, without decimals": (
+        "{name} é {number}; pontos são números inteiros, sem casas decimais"
+    ),
     "{name} is {number}; that is too large": "{name} é {number}; é grande demais",
     "give exactly one of change_key and reference": "informe change_key ou reference, uma das duas",
     "customer id": "identificador do cliente",

@@ -204,12 +204,16 @@ class TableFile:
                 if column:
                     problem = Problem(line, column, unpacked(kinds), ProblemKind(cells[0]), end)
                 row: list[str | None] = [cell or None for cell in cells]
+                counted = None if problem else self.columns.counted_by(row)
                 for at, name, mark, currency in amounts if problem is None else ():
                     cell = row[at]
                     if cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, tuple):
                             problem = Problem(line, name, joined((name, read[0]), " "), read[1], end, cell)
+                        elif counted is not None and currency and not readings(cell):
+                            wrong = _no_money(name, cell, counted)
+                            problem = Problem(line, name, wrong, ProblemKind.NO_AMOUNT, end, cell)
                         elif (said := self._too_exact(name, cell, mark, read)) is not None:
                             problem = Problem(line, name, said, ProblemKind.DECIMALS, end, cell)
                         else:
@@ -224,3 +228,14 @@ class TableFile:
         read = readings(cell, self.columns.currency_of(name))
         others = [(f"{read[each]:f}", each) for each in read if each != mark]
         return exact_text(name, cell, decimals, others[0] if others else None)
+
+
+def _no_money(name: str, cell: str, counted: str) -> Phrase:
+    """Say of a cell with a currency that its row is of no money."""
+    return phrase(
+        "{name} is {cell}, with a currency, and its row is of {kind}, which are no money: one of the two is "
+        "a mistake",
+        name=name,
+        cell=f"{cell!r:.40}",
+        kind=f"{counted!r:.40}",
+    )

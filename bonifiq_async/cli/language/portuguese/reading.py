@@ -97,6 +97,7 @@ TEMPLATES: Mapping[str, Template] = {
     "is {text}, but the decimal mark is {mark}, and this amount has another one": "é {text}, mas o separador decimal é {mark}, e este valor tem outro",
     "is {text}, whose digits are grouped as no amount is": "é {text}, cujos algarismos estão agrupados como em nenhum valor",
     "is {text}, which is no amount such as {example}": "é {text}, que não é um valor como {example}",
+    "{name} is {cell}, with a currency, and its row is of {kind}, which are no money: one of the two is a mistake": "{name} é {cell}, com uma moeda, e a linha é de {kind}, que não é dinheiro: um dos dois está errado",
     "{name} is {cell}; it is a whole number, without decimals": "{name} é {cell}; é um número inteiro, sem casas decimais",
     "{name} is empty; fill it in": "{name} está vazio; preencha",
     "{name} is {cell}; an amount has {decimals} decimals at the most": "{name} é {cell}; um valor tem no máximo {decimals} casas decimais",
