@@ -93,7 +93,7 @@ class Operation(Generic[T_co]):
     `recalled` those of them, each with its type, with which a repeat is answered that is not sent: what does
     not become old, as a balance does.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
-    spelt. `sealed` says that an answer has a secret in it: no error keeps any of one. `documented` is where
+    spelt. `sealed` says that an answer may have a secret in it: no error keeps it. `documented` is where
     it is documented, for a provider with a table of that.
     """
 

@@ -7,6 +7,7 @@ import attrs
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.request import prepare
 from bonifiq_async._policy.verdict import leaves_doubt
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group
@@ -14,6 +15,7 @@ from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import CheckoutRedeem
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK, redeems
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
+from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.reading.refresh import read_refresh
 from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
 from bonifiq_async.bonifiq.schemas.redeems import (
@@ -64,9 +66,13 @@ class Checkout(Group):
             redeem_origin=redeem_origin,
             items=tuple(items),
         )
-        change, asked, taken_back = CheckoutRedeem(body), CallParts(payload=body), self._caller.taken_back
+        secrets = () if token is None else (Secret.kept(token),)  # of the cart: no error may repeat it
+        change, asked = CheckoutRedeem(body), CallParts(payload=body, secrets=secrets)
+        taken_back = self._caller.taken_back
         taken_back.check(change.change_key)
-        outcome = await self._caller.applied(change, redeems.REDEEM_CHECKOUT, asked, deadline=deadline)
+        outcome = await self._caller.applied(
+            change, redeems.REDEEM_CHECKOUT, asked, read=read_redeem, deadline=deadline
+        )
         taken_back.made((customer_id, checkout_id), change.change_key)
         if outcome.result is not None:
             taken_back.made(outcome.result.reward_id, change.change_key)

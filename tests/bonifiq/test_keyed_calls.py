@@ -185,6 +185,28 @@ class TestARepeatOfARedeem:
         assert len(script.bodies) == 2
 
 
+NO_IDS = (None, 0, -7, 2**31, 10**400)
+
+
+@pytest.mark.parametrize("name", REDEEMS)
+class TestARedeemWithoutANumber:
+    """It is used and taken back by `RewardId`: a success that has none, or no id, is no proof."""
+
+    @pytest.mark.parametrize("number", NO_IDS, ids=lambda each: f"{each!s:.12}")
+    async def test_is_unknown(self, name: str, number: int | None, raw_server: Serve) -> None:
+        answer = http(body_of(enveloped({"RewardId": number, "ExternalCode": "EXT-1"})))
+        async with client_at(await raw_server(Script([answer]).talk)) as client:
+            with pytest.raises(OutcomeUnknownError, match="RewardId") as caught:
+                await made(name, client)
+            assert client.in_doubt() == (caught.value.change_key,)
+        assert caught.value.answer is not None and b"EXT-1" in caught.value.answer
+
+    async def test_the_largest_id_is_one(self, name: str, raw_server: Serve) -> None:
+        answer = http(body_of(enveloped({"RewardId": 2**31 - 1, "OriginalKey": "k"})))
+        async with client_at(await raw_server(Script([answer]).talk)) as client:
+            assert coupon_of(await made(name, client)) == (2**31 - 1, None)
+
+
 async def test_a_used_key_has_no_coupon(raw_server: Serve) -> None:
     """The provider gives no result, then or later."""
     async with client_at(await raw_server(Script([used("pos.redeem", 409)]).talk)) as client:
@@ -275,3 +297,17 @@ async def test_a_batch_takes_cashback_and_points(raw_server: Serve) -> None:
     assert (batch.summary.value_added, batch.summary.value_removed) == (None, None)
     of_ana = [path for path in paths if path.startswith("ana")]
     assert of_ana == ["ana/cashback", "ana/points"] * 10
+
+
+async def test_the_token_of_a_cart_is_in_no_error(raw_server: Serve, tmp_path: Path) -> None:
+    """Nor in a repr, nor in what a ledger keeps of the answer; of the request it is a part."""
+    token = "canary-cart-token"
+    words = enveloped(None, HasError=True, Severity=2, ErrorMessage=f"no cart {token}")
+    script = Script([http(body_of(words), status="400 No")])
+    url = await raw_server(script.talk)
+    async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+        with pytest.raises(RefusedError, match=r"no cart \*\*\*") as caught:
+            await client.checkout.redeem(customer_id="ana", checkout_id="c", token=token, reference="1")
+    (change,) = recorded(tmp_path / "l", {State.REFUSED})
+    assert token not in repr(caught.value.__dict__) + str(change.error) + str(change.answer)
+    assert token.encode() in script.bodies[0] == change.body

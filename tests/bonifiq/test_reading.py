@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+import attrs
 import pytest
 from all_calls import SAMPLES, enveloped
 from conftest import fast, http, read_request
@@ -255,6 +256,21 @@ def test_a_pin_is_revealed_by_request_alone() -> None:
     assert not pickle.loads(pickle.dumps(code)).is_here and copy.deepcopy(code) is code
 
 
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_refusal_does_not_say_which_pin_is_right(status: int, raw_server) -> None:
+    """Its other words stay."""
+    words = enveloped(None, HasError=True, Severity=2, ErrorMessage=f"wrong: {PIN} was sent")
+
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(json.dumps(words).encode(), status=f"{status} X"))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(talk)) as client:
+        with pytest.raises(RefusedError, match=r"wrong: \*\*\* was sent") as caught:
+            await client.pos.validate_challenge("ana", code="000000")
+    assert PIN not in repr(caught.value.__dict__)
+
+
 async def test_a_pin_that_was_typed_is_in_no_error(raw_server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
@@ -266,6 +282,77 @@ async def test_a_pin_that_was_typed_is_in_no_error(raw_server, caplog: pytest.Lo
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.pos.validate_challenge("ana", code=PIN)
     assert PIN not in repr(caught.value.__dict__) + str(caught.value) + caplog.text
+
+
+SAYING: Mapping[str, object] = {
+    "a challenge": {
+        "Success": True,
+        "Code": PIN,
+        "FriendlyErrorMessage": f"sent: {PIN}",
+        "ErrorMessage": PIN,
+    },
+    "one in an envelope": enveloped({"Success": False, "Code": PIN, "FriendlyErrorMessage": f"not {PIN}"}),
+    "one beside a warning": enveloped(
+        {"Success": True, "Code": PIN}, Severity=1, HasWarning=True, ErrorMessage=f"PIN {PIN} sent late"
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", SAYING.values(), ids=SAYING.keys())
+async def test_what_a_challenge_says_has_no_pin(
+    answer: object, raw_server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer that is accepted has it as `code`, which nothing but `reveal` shows."""
+    found = await answered(answer, raw_server, caplog, lambda client: client.pos.challenge("ana"))
+    assert found.code.reveal() == PIN
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Success": False, "FriendlyErrorMessage": f"{PIN} is wrong", "TransactionId": "t"},
+        {"Success": True, "TransactionId": f"sale-{PIN}"},
+        {"Success": False, "FriendlyErrorMessage": f"{PIN[:3]} {PIN[3:]} is wrong: 135790 was sent"},
+        enveloped({"Success": False, "FriendlyErrorMessage": f"%3{PIN[0]}{PIN[1:]} is wrong"}),
+    ],
+)
+async def test_what_is_said_of_a_typed_pin_has_no_pin(
+    answer: object, raw_server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is a secret of the request, wherever the answer gives it back."""
+    found = await answered(
+        answer, raw_server, caplog, lambda client: client.pos.validate_challenge("ana", code=PIN)
+    )
+    assert "135790" not in repr(found)  # nor the right one
+
+
+async def test_the_id_of_a_sale_stays_as_it_was_sent(raw_server) -> None:
+    """Also where it has the digits of the PIN by chance: it is sent again with the PIN."""
+
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(b'{"Success":true,"Code":"1234","TransactionId":"sale-1234"}'))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(talk)) as client:
+        for sent, shown in (("sale-1234", "sale-1234"), (None, "sale-***")):
+            assert (await client.pos.challenge("ana", transaction_id=sent)).transaction_id == shown
+            checked = await client.pos.validate_challenge("ana", code="1234", transaction_id=sent)
+            assert checked.transaction_id == shown
+
+
+async def answered(answer, raw_server, caplog, call):
+    """Return the result of a call; nothing that can be shown or kept of it has the PIN."""
+    caplog.set_level(logging.DEBUG)
+
+    async def talk(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(http(json.dumps(answer).encode()))
+
+    async with BonifiQClient(BasicCredentials("t", "k"), base_url=await raw_server(talk)) as client:
+        found = await call(client)
+    for shown in (repr(found), str(found), pickle.dumps(found), caplog.text, repr(attrs.asdict(found))):
+        assert PIN not in str(shown)
+    return found
 
 
 # --- pages ---

@@ -87,7 +87,14 @@ class Caller:
     ) -> Outcome[T]:
         """Return what became of a change under its key, whatever that is."""
         meant = self._meant(operation)
-        request = prepare(meant, self.base_url, asked.path, asked.payload, key=change.change_key)
+        request = prepare(
+            meant,
+            self.base_url,
+            asked.path,
+            asked.payload,
+            key=change.change_key,
+            secrets=asked.secrets,
+        )
         return await self.calls.outcome(change, meant, request, _bound(self.reader, read), terms)
 
     async def applied(

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Unpack
 
+from attrs import evolve
+
 from bonifiq_async._model.outcome import Outcome
+from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, segment, whole
 from bonifiq_async.bonifiq.calls.fields import CancelFields, OrderFields, PartFields
@@ -12,7 +15,8 @@ from bonifiq_async.bonifiq.calls.orders import cancelled, cancelled_whole
 from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import PosRedeem
 from bonifiq_async.bonifiq.operations import point_of_sale as pos
-from bonifiq_async.bonifiq.reading.plain import read_sealed
+from bonifiq_async.bonifiq.reading.plain import read_checked, read_sealed
+from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.schemas.cancels import (
     OrderCancelResponse,
 )
@@ -27,6 +31,7 @@ from bonifiq_async.bonifiq.schemas.point_of_sale import (
     PosChallengeResponse,
     PosChallengeValidateRequest,
     PosChallengeValidateResponse,
+    without_pin,
 )
 from bonifiq_async.bonifiq.schemas.redeems import PosRedeemRequest, RedeemRewardResponse, RewardResponse
 
@@ -83,7 +88,8 @@ class PointOfSale(Group):
             transaction_id=transaction_id, phone=phone, email=email, document=document, name=name
         )
         asked = CallParts({"id": segment(customer_id, "customer_id")}, body)
-        return await self._caller.value(pos.CHALLENGE, asked, read=read_sealed, deadline=deadline)
+        sent = await self._caller.value(pos.CHALLENGE, asked, read=read_sealed, deadline=deadline)
+        return evolve(sent, transaction_id=_own(transaction_id, sent.transaction_id, sent.code))
 
     async def validate_challenge(
         self,
@@ -105,7 +111,14 @@ class PointOfSale(Group):
         body = PosChallengeValidateRequest(transaction_id=transaction_id, code=sealed[0])
         secrets: tuple[Secret, ...] = tuple(sealed)
         asked = CallParts({"id": segment(customer_id, "customer_id")}, body, secrets=secrets)
-        return await self._caller.value(pos.VALIDATE_CHALLENGE, asked, deadline=deadline)
+        checked = await self._caller.value(
+            pos.VALIDATE_CHALLENGE, asked, read=read_checked, deadline=deadline
+        )
+        return evolve(
+            checked,
+            friendly_error_message=without_pin(checked.friendly_error_message, *sealed),
+            transaction_id=_own(transaction_id, checked.transaction_id, *sealed),
+        )
 
     async def redeem(
         self,
@@ -150,7 +163,7 @@ class PointOfSale(Group):
         change, taken_back = PosRedeem(reward_id, body), self._caller.taken_back
         taken_back.check(change.change_key)
         outcome = await self._caller.applied(
-            change, pos.REDEEM, CallParts({"id": number}, body), deadline=deadline
+            change, pos.REDEEM, CallParts({"id": number}, body), read=read_redeem, deadline=deadline
         )
         if outcome.result is not None:
             taken_back.made(outcome.result.reward_id, change.change_key)
@@ -199,3 +212,10 @@ class PointOfSale(Group):
     ) -> Outcome[OrderCancelResponse]:
         """Take back a part of an order of the point of sale: see `Orders.cancel_partially`."""
         return await cancelled(self._caller, pos.CANCEL_ORDER_PARTIALLY, order_id, part, deadline)
+
+
+def _own(sent: str | None, answered: str | None, *codes: ChallengeCode | None) -> str | None:
+    """Return the id of a transaction: what the caller sent as it is, any other without the PIN."""
+    if answered is None or answered == sent:
+        return answered
+    return Redactor([code for code in codes if code is not None]).text(answered)

@@ -6,6 +6,7 @@ from bonifiq_async.bonifiq.changes.keys import one_key
 from bonifiq_async.bonifiq.changes.redeems import ProductDiscountRedeem
 from bonifiq_async.bonifiq.operations import redeems
 from bonifiq_async.bonifiq.reading.plain import read_any
+from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
 from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
@@ -84,5 +85,6 @@ class RewardConfigurations(Group):
             ProductDiscountRedeem(body),
             redeems.REDEEM_PRODUCT_DISCOUNT,
             CallParts({"id": number}, body),
+            read=read_redeem,
             deadline=deadline,
         )

@@ -67,6 +67,7 @@ VALIDATE_CHALLENGE = Operation(
     writes=True,
     result=PosChallengeValidateResponse,
     shape=AnswerShape.BARE,
+    sealed=True,
     documented=write(
         "pos.validate_challenge",
         "api-reference/pos/after-sending-the-challenge-request-the-app-must-ask-the-user-for-the-pin-code",

@@ -3,5 +3,6 @@
 cancels   cancellations, which may be refused within a success
 pages     pages of lists and estimates, and which page comes next
 plain     arrays, answers of a shape that was never seen, and those with a secret
+redeems   redeems, which have to name what they made
 refresh   what a refresh says of the cashback on a checkout
 """

@@ -9,11 +9,13 @@ from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Reading
 from bonifiq_async._model.json_codec import structure
 from bonifiq_async._model.operation import Operation
+from bonifiq_async._model.outcome import Notice
 from bonifiq_async._policy.answer_body import json_of, said_of
 from bonifiq_async.bonifiq.answers import AnswerReader, members
 from bonifiq_async.bonifiq.payloads import Severity
 from bonifiq_async.bonifiq.schemas.catalogue import ProductPointsList
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
+from bonifiq_async.bonifiq.schemas.point_of_sale import without_pin
 
 T = TypeVar("T")
 
@@ -53,15 +55,31 @@ def read_any(reader: AnswerReader, operation: Operation[Unshaped], evidence: Evi
 def read_sealed(reader: AnswerReader, operation: Operation[T], evidence: Evidence) -> Reading[T]:
     """Read an answer whose `Code` is a secret and no code of a failure.
 
-    Its words may have the secret in them, also where no member shows which of them it is: none is kept, but
-    the name of a code, which is one word of letters, and not the secret.
+    Its words may have the secret in them, also where no member shows which of them it is: of a failure and of
+    a notice none is kept, but the name of a code, which is one word of letters, and not the secret.
     """
     reading = reader.read(operation, evidence)
-    if reading.said is None:
-        return reading
-    name = reading.said.code_name
-    kept = name if name is not None and name.isalpha() and name not in _secrets(evidence) else None
-    return evolve(reading, said=ErrorAnswer(reading.said.status, code_name=kept))
+    said, notice, secrets = reading.said, reading.notice, _secrets(evidence)
+    if said is not None:
+        said = ErrorAnswer(said.status, code_name=_harmless(said.code_name, secrets))
+    if notice is not None:
+        notice = Notice(code_name=_harmless(notice.code_name, secrets), severity=notice.severity)
+    return evolve(reading, said=said, notice=notice)
+
+
+def read_checked(reader: AnswerReader, operation: Operation[T], evidence: Evidence) -> Reading[T]:
+    """Read what is said of a PIN that was typed: its words without digits that may be the right one."""
+    reading = reader.read(operation, evidence)
+    said, notice = reading.said, reading.notice
+    if said is not None:
+        said = evolve(said, message=without_pin(said.message))
+    if notice is not None:
+        notice = evolve(notice, message=without_pin(notice.message))
+    return evolve(reading, said=said, notice=notice)
+
+
+def _harmless(name: str | None, secrets: Collection[object]) -> str | None:
+    return name if name is not None and name.isalpha() and name not in secrets else None
 
 
 def _secrets(evidence: Evidence) -> Collection[object]:

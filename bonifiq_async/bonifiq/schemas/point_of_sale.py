@@ -1,5 +1,6 @@
 """BonifiQ at the point of sale: available rewards and the PIN challenge. Source: the POS pages."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -7,7 +8,8 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from bonifiq_async._model.json_codec import NotNull, spelled
-from bonifiq_async._model.secret import Secret
+from bonifiq_async._model.redaction import Redactor
+from bonifiq_async._model.secret import MASK, Secret
 from bonifiq_async.bonifiq.schemas.checks import (
     amount,
     count,
@@ -33,6 +35,20 @@ class ChallengeCode(Secret):
     """The PIN of a challenge. Nothing but `reveal` shows it."""
 
     __slots__ = ()
+
+
+_DIGITS = re.compile(r"\d(?:[ .-]?\d){3,}")
+"""What may be a PIN where no member says which it is: four digits or more, also apart."""
+
+
+def without_pin(words: str | None, *codes: ChallengeCode | None) -> str | None:
+    """Return what is said of a challenge without its PIN: these words are printed, logged and pickled.
+
+    Gone are the `codes` that are known, in every form, and whatever digits may be another one.
+    """
+    if words is None:
+        return None
+    return _DIGITS.sub(MASK, Redactor([code for code in codes if code is not None]).text(words))
 
 
 @frozen(kw_only=True)
@@ -153,7 +169,8 @@ class PosChallengeResponse:
     """What became of a PIN that was asked for; its Code is the PIN itself (schema PosChallengeResponse).
 
     `success`: PIN was sent. `should_inform_phone`: Repeat with Phone. `should_inform_email`: Repeat with
-    Email. `code`: The PIN itself; the official example says production normally leaves it out.
+    Email. `code`: The PIN itself; the official example says production normally leaves it out. In the two
+    messages, `***` stands for whatever may be the PIN.
     """
 
     success: bool | None = None
@@ -165,6 +182,10 @@ class PosChallengeResponse:
     transaction_id: str | None = None
     error_message: str | None = None
     code: ChallengeCode | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("friendly_error_message", "error_message"):
+            object.__setattr__(self, name, without_pin(getattr(self, name), self.code))
 
 
 @frozen(kw_only=True)
@@ -180,8 +201,11 @@ class PosChallengeValidateRequest:
 
 @frozen
 class PosChallengeValidateResponse:
-    """Whether a PIN was right (schema PosChallengeValidateResponse)."""
+    """Whether a PIN was right (schema PosChallengeValidateResponse). The message is without it."""
 
     transaction_id: str | None = None
     success: NotNull[bool] = None
     friendly_error_message: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "friendly_error_message", without_pin(self.friendly_error_message))

@@ -9,6 +9,7 @@ from attrs.validators import optional
 
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.json_codec import NotNull
+from bonifiq_async._model.secret import masked
 from bonifiq_async.bonifiq.payloads import Severity
 from bonifiq_async.bonifiq.schemas.checks import (
     above_zero,
@@ -82,8 +83,8 @@ class CheckoutRedeemRequest:
 
     `customer_id`: E-mail or document. `checkout_id`: Cart id of the store platform. `cashback_value`: Amount
     to apply; absent means the maximum. `total`: Cart total, for validation. `token`: Platform token of the
-    cart. `original_key`: Caller-chosen key of this redeem. `items`: Lines to consider; absent means the whole
-    total.
+    cart, which no repr shows; a ledger keeps it, as a part of the request. `original_key`: Caller-chosen key
+    of this redeem. `items`: Lines to consider; absent means the whole total.
     """
 
     customer_id: str = field(validator=label)
@@ -92,7 +93,7 @@ class CheckoutRedeemRequest:
         default=None, validator=optional(above_zero), converter=exact_or_none
     )
     total: Decimal | None = field(default=None, validator=optional(amount), converter=exact_or_none)
-    token: str | None = field(default=None, validator=optional(text))
+    token: str | None = field(default=None, validator=optional(text), repr=masked)
     original_key: str = field(validator=label)
     redeem_origin: RedeemOrigin | int | None = field(default=None, validator=optional(quantity))
     items: Sequence[CheckoutItem] = field(default=(), validator=many(CheckoutItem))
