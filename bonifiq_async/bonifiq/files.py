@@ -37,7 +37,7 @@ from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, St
 from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.cli.language.phrase import number, phrase
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.recorded import Recorded
 
 if TYPE_CHECKING:
     from bonifiq_async.bonifiq.sandbox.used_keys import Duplicates

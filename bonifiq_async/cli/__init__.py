@@ -10,6 +10,7 @@ examination/  what is said of the rows of a file before anything is sent
 exit_codes    which ending gives which exit code, as one table
 files/        files of changes, and the outcome file
 language/     the words of the command in the reader's language
+ledgers       which ledger an argument names, and where one stands that no argument names
 options       the options that commands share, each declared once
 origin        which user runs a command, where and on which file: what a ledger keeps of a run
 reading/      spreadsheets, and CSV of any encoding, delimiter and decimal mark

@@ -20,7 +20,6 @@ from bonifiq_async.cli.language.phrase import joined, number, phrase
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from decimal import Decimal
-    from pathlib import Path
 
     from bonifiq_async._delivery.terms import Terms
     from bonifiq_async._model.operation import Operation, RepeatClass
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from bonifiq_async.cli.columns import Columns
     from bonifiq_async.cli.files.rows import Cells
     from bonifiq_async.ledger.protocol import Ledger
-    from bonifiq_async.ledger.sqlite.reader import Recorded
+    from bonifiq_async.ledger.recorded import Recorded
     from bonifiq_async.sandbox import FaultScript
 
 
@@ -344,19 +343,6 @@ class FileAdapter(TrialFiles, Protocol):
 def adapter_of(provider: str) -> FileAdapter | None:
     """Return the adapter of a provider; None where the registry has no provider of that name."""
     return adapter_for(provider) if provider in names() else None
-
-
-def provider_in(ledger: Path) -> str | None:
-    """Return the provider of a ledger; None before its first change.
-
-    Raises `ConfigurationError` where there is no ledger, or it is none.
-    """
-    from bonifiq_async._model.errors import ConfigurationError
-    from bonifiq_async.ledger.sqlite.reader import provider_of
-
-    if not ledger.exists():
-        raise ConfigurationError(phrase("There is no ledger {ledger}.", ledger=ledger))
-    return provider_of(ledger)
 
 
 def adapter_for(provider: str = DEFAULT) -> FileAdapter:

@@ -28,6 +28,7 @@ from bonifiq_async.cli.options import (
     GiveUpAtStart,
     HeaderRow,
     LanguageName,
+    LedgerName,
     LedgerPath,
     Maps,
     MaxInFlight,
@@ -131,6 +132,7 @@ def check(
     """Validate every row, and compare it with the ledger; send nothing."""
     from bonifiq_async.cli.commands import check as command
     from bonifiq_async.cli.files.csv_form import NAMED
+    from bonifiq_async.cli.ledgers import ledger_at
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     with keeping(form, save_profile) as keep:
@@ -143,7 +145,7 @@ def check(
                 problems,
                 allow_second_amount,
                 as_json,
-                ledger,
+                None if ledger is None else ledger_at(ledger),
                 None if out_form is None else NAMED[out_form.value],
             ),
             keep,
@@ -212,6 +214,7 @@ def apply(
     from bonifiq_async.batch import FlowControl
     from bonifiq_async.cli.commands import apply as command
     from bonifiq_async.cli.files.csv_form import NAMED
+    from bonifiq_async.cli.ledgers import ledger_at
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     with keeping(form, save_profile) as keep:
@@ -223,7 +226,7 @@ def apply(
                 form=form,
                 out=out,
                 out_form=None if out_form is None else NAMED[out_form.value],
-                ledger=ledger,
+                ledger=None if ledger is None else ledger_at(ledger),
                 no_ledger=no_ledger,
                 same_account=same_account,
                 flow=FlowControl(
@@ -249,7 +252,7 @@ def apply(
 
 @app.command()
 def status(
-    ledger: Path,
+    ledger: LedgerName,
     look: Annotated[
         bool,
         typer.Option(
@@ -261,8 +264,9 @@ def status(
 ) -> None:
     """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
     from bonifiq_async.cli.commands import status as command
+    from bonifiq_async.cli.ledgers import ledger_at
 
-    command.status(ledger, look=look, as_json=as_json)
+    command.status(ledger_at(ledger), look=look, as_json=as_json)
 
 
 for _command in (history, report, reconcile):
@@ -271,19 +275,20 @@ for _command in (history, report, reconcile):
 
 @app.command()
 def export(
-    ledger: Path,
+    ledger: LedgerName,
     effect: Annotated[list[str], typer.Option(help="Such as unknown or not_applied; may be given again.")],
     format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.csv,
 ) -> None:
     """Print the changes of a ledger that have these effects, as a file that can be applied again."""
     from bonifiq_async.cli.commands import export as command
+    from bonifiq_async.cli.ledgers import ledger_at
 
-    command.export(ledger, effect, format_of(format) or "csv")
+    command.export(ledger_at(ledger), effect, format_of(format) or "csv")
 
 
 @app.command()
 def settle(
-    ledger: Path,
+    ledger: LedgerName,
     key: Annotated[str | None, typer.Option(help="The key of the change in doubt.")] = None,
     word: Annotated[
         Word | None, typer.Option("--as", help="What you found out at the provider. It cannot be taken back.")
@@ -313,10 +318,11 @@ def settle(
     This settles also a change whose key was used before, but not by this ledger.
     """
     from bonifiq_async.cli.commands import settle as command
+    from bonifiq_async.cli.ledgers import ledger_at
 
     raise typer.Exit(
         command.settle(
-            ledger,
+            ledger_at(ledger),
             command.WordOptions(key, None if word is None else word is Word.applied, note, operation),
             command.RepeatOptions(out, yes, confirm_above, accept_used_keys, as_json),
             all_by_repeating=all_by_repeating,

@@ -183,11 +183,13 @@ ProviderName = Annotated[
     str,
     typer.Option("--provider", metavar=f"[{'|'.join(names())}]", callback=_known, help="The provider."),
 ]
+LedgerName = Annotated[str, typer.Argument(metavar="LEDGER")]
 LedgerPath = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
+        metavar="PATH",
         help="The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates "
-        "nothing, PROVIDER.ledger in the folder of FILE."
+        "nothing, PROVIDER.ledger in the folder of FILE.",
     ),
 ]
 NoLedger = Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")]

@@ -1,8 +1,12 @@
 """The record of each change and its outcome.
 
-account   whose changes a ledger holds, and which setting makes two accounts differ
-memory    a ledger for one process: bounded, and gone with it
-protocol  what a ledger is asked and answers: states, transitions, the `Ledger` protocol
-runs      which command of which user has sent what stands there: the `RunLedger` protocol
-sqlite/   a durable ledger in one SQLite file
+account     whose changes a ledger holds, and which setting makes two accounts differ
+comparison  a ledger beside a table of changes: the `AppliedChanges` protocol
+memory      a ledger for one process: bounded, and gone with it
+protocol    what a ledger is asked and answers: states, transitions, the `Ledger` protocol
+reader      what is asked of a ledger afterwards: the `LedgerReader` protocol, and what its changes come to
+recorded    one change as a ledger has it, and which changes are asked for
+runs        which command of which user has sent what stands there: the `RunLedger` protocol
+settling    a person's word on a change in doubt: which one takes it, and what it becomes
+sqlite/     a durable ledger in one SQLite file
 """

@@ -30,7 +30,7 @@ from bonifiq_async.cli.afterwards.statement import StatementReader
 from bonifiq_async.cli.columns import Columns
 from bonifiq_async.cli.files.rows import Cells, amount
 from bonifiq_async.cli.language.phrase import phrase
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.recorded import Recorded
 from bonifiq_async.raba7ni.cashback import request_digest
 from bonifiq_async.raba7ni.changes import Earn, Refund, unit_of
 from bonifiq_async.raba7ni.client import Raba7niCredentials

@@ -17,7 +17,8 @@ from virtual import all_of, many, wide
 from bonifiq_async import AuthenticationError, CashbackBatch, Effect, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import Intent
-from bonifiq_async.ledger.sqlite.reader import standing
+from bonifiq_async.ledger.reader import standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 DONE = {Effect.APPLIED, Effect.ALREADY_APPLIED}
@@ -84,7 +85,7 @@ async def test_a_batch_records_in_the_ledger_given_to_it(sandbox, tmp_path: Path
             again = await all_of(CashbackBatch(client, ledger=ledger), many(30))
         assert {outcome.effect for outcome in again} == {Effect.ALREADY_APPLIED}
         assert server.books.requests == 30
-        counts = {state.value: count for state, count in standing(path).counts.items() if count}
+        counts = {state.value: count for state, count in standing(SqliteReader(path)).counts.items() if count}
         assert counts == {"applied": 30}
         own = await all_of(CashbackBatch(client), many(30))
         assert {outcome.effect for outcome in own} == {Effect.ALREADY_APPLIED}

@@ -29,7 +29,9 @@ from bonifiq_async.bonifiq.operations.changes import CHANGES
 from bonifiq_async.bonifiq.operations.table import documented
 from bonifiq_async.bonifiq.schemas.redeems import RedeemRewardResponse
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Rule, Sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
@@ -158,7 +160,7 @@ class TestALostAnswer:
         async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
             assert (await made(name, client)).effect is Effect.APPLIED
         assert script.bodies[0] == script.bodies[1]
-        (change,) = recorded(tmp_path / "l", {State.APPLIED})
+        (change,) = recorded(SqliteReader(tmp_path / "l"), {State.APPLIED})
         assert change.body == script.bodies[0]
 
 
@@ -264,7 +266,9 @@ class TestWhatIsSentOnce:
                 with pytest.raises(OutcomeUnknownError) as caught:
                     await made(ONCE, client)
         assert len(script.bodies) == 1
-        settle(tmp_path / "l", str(caught.value.change_key), PersonsWord(State.NOT_APPLIED, "looked"))
+        SqliteReader(tmp_path / "l").settle(
+            str(caught.value.change_key), PersonsWord(State.NOT_APPLIED, "looked")
+        )
         async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
             assert (await made(ONCE, client)).effect is Effect.APPLIED
 

@@ -14,7 +14,8 @@ from forks import Forks
 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 ROWS = (HEADER, "josé,1,verão,o1", "中文,2,r,o2", "👍,3,r,o3")
@@ -130,5 +131,7 @@ def test_a_note_may_be_what_is_not_utf_8(run: Run, tmp_path: Path) -> None:
     key = ("--key", "ADD-josé-1-o1")
     ended = run("settle", "changes.csv.ledger", *key, "--as", "applied", "--note", b"Jos\xe9\x1b[31m")
     assert (ended.returncode, ended.stderr.count(b"\n")) == (Exit.DONE, 1), ended.stderr
-    (settled,) = [each for each in recorded(tmp_path / "changes.csv.ledger", set(State)) if each.error]
+    (settled,) = [
+        each for each in recorded(SqliteReader(tmp_path / "changes.csv.ledger"), set(State)) if each.error
+    ]
     assert settled.error == r"settled by hand: Jos\udce9\x1b[31m"

@@ -17,7 +17,8 @@ from console import Ended, process
 from bonifiq_async import Earn, Effect, Member, MemberToken, Redeem, Refund, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.raba7ni.evidence.history import may_be_movement_of
 from bonifiq_async.raba7ni.payloads import CashbackTransaction
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -102,7 +103,7 @@ def test_json_lines_carry_metadata(console, sandbox):
     for file in ("c.jsonl", "c.csv"):
         command = ("apply", file, "--provider", "raba7ni", "--yes", "--ledger", "l")
         assert console(*command, sandbox=sandbox).code == 0
-    kept = {change.key: change.body for change in recorded(Path("l"), {State.APPLIED})}
+    kept = {change.key: change.body for change in recorded(SqliteReader(Path("l")), {State.APPLIED})}
     assert kept["a"] == b'{"card_id":10,"purchase_amount":1.005,"member_id":5,"metadata":{"n":0.10}}'
     assert b'"metadata":{"n":0.10}' in kept["b"]
 
@@ -321,7 +322,9 @@ def test_two_doubts_under_one_key_are_settled_one_by_one(console, raba7ni):
     none = console(*word, "applied", "--operation", "refund")
     assert (none.code, "is not_applied since " in none.err) == (Exit.USAGE, True)
     assert console(*word, "applied").code == 0
-    states = {each.operation: each.state for each in recorded(Path("raba7ni.ledger"), set(State))}
+    states = {
+        each.operation: each.state for each in recorded(SqliteReader(Path("raba7ni.ledger")), set(State))
+    }
     assert [*states.values()] == [State.APPLIED, State.NOT_APPLIED] and next(iter(states)).endswith("earn")
 
 
@@ -438,7 +441,7 @@ def test_a_look_needs_credentials_and_a_provider_that_shows_something(console, l
 
 def test_the_movements_shown_are_those_near_the_time_of_the_change(left):
     """In the direction of the change; a time without a zone may be in any zone."""
-    (doubt,) = [change for change in recorded(Path("l"), {State.UNKNOWN}) if change.key == "e"]
+    (doubt,) = [change for change in recorded(SqliteReader(Path("l")), {State.UNKNOWN}) if change.key == "e"]
     sent = datetime.fromtimestamp(doubt.first_sent, UTC)
 
     def shown(amount: int | None, moment: datetime | None) -> bool:

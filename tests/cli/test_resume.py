@@ -29,7 +29,7 @@ from bonifiq_async.cli.files.outcome_file import OutcomeFile
 from bonifiq_async.cli.files.rows import TOGETHER, Problem, Source
 from bonifiq_async.ledger.protocol import Row, State
 from bonifiq_async.ledger.sqlite import connection
-from bonifiq_async.ledger.sqlite.comparison import LedgerFile
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.ledger.sqlite.row import Entry, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -283,7 +283,7 @@ def test_a_file_is_read_in_parts_and_examined_as_a_whole(tmp_path, kind, count):
     told = [json.dumps(dict(zip(keys, line.split(","), strict=True))) for line in lines]
     path.write_text("\n".join([HEADER, *lines] if kind == "csv" else told))
     problems: list[Problem] = []
-    account = LedgerFile(ledger, ("provider", "account"))
+    account = SqliteReader(ledger, ("provider", "account"))
     plan = examining.examine(Source(path, "changes", kind), problems.append, account)
     wrong = sorted((*fifths["not valid"], *fifths["conflicting"]))
     assert sorted(problem.line - first for problem in problems) == wrong
@@ -386,7 +386,7 @@ def test_examining_takes_no_memory_for_a_row(tmp_path):
         _record(ledger, source)
         tracemalloc.start()
         try:
-            plan = examining.examine(source, print, LedgerFile(ledger, ("provider", "account")))
+            plan = examining.examine(source, print, SqliteReader(ledger, ("provider", "account")))
             assert (plan.settled.changes, plan.repeats, list(plan.read())) == (count // 2, count // 2, [])
             return tracemalloc.get_traced_memory()[1]
         finally:

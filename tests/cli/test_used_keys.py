@@ -16,7 +16,9 @@ from bonifiq_async._delivery import delivery
 from bonifiq_async.cli.commands import settle as settling
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, settle, standing
+from bonifiq_async.ledger.reader import standing
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Rule, Sandbox
 
 HEADER = "customer_id,value,reason,change_key"
@@ -204,7 +206,7 @@ def test_a_settlement_as_not_applied_lets_it_be_sent_again(mixed, sandbox):
     requests = sandbox.books.requests
     assert mixed(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
     assert sandbox.books.requests == requests + 1
-    assert standing(Path(LEDGER)).counts[State.USED_ELSEWHERE] == 2
+    assert standing(SqliteReader(Path(LEDGER))).counts[State.USED_ELSEWHERE] == 2
 
 
 @pytest.mark.parametrize(("accept", "code"), [((), Exit.UNKNOWN), (("--accept-used-keys",), 0)])
@@ -214,8 +216,8 @@ def test_settling_by_repeating_knows_them_too(console, monkeypatch, accept, code
         console.write("changes.csv", HEADER, "a,1,r,k1")
         assert console(*APPLY, sandbox=sandbox).code == Exit.UNKNOWN
         stranger(sandbox, "k1")
-        word = (Path(LEDGER), "k1", PersonsWord(State.NOT_APPLIED, "no movement"))
-        monkeypatch.setattr(settling, "confirmed", lambda *_, **__: settle(*word))
+        word = ("k1", PersonsWord(State.NOT_APPLIED, "no movement"))
+        monkeypatch.setattr(settling, "confirmed", lambda *_, **__: SqliteReader(Path(LEDGER)).settle(*word))
         ended = console("settle", LEDGER, "--all-by-repeating", "--yes", *accept, sandbox=sandbox)
         assert ended.code == code
         assert lines(ended.out, "used_elsewhere", " 1 ") and lines(ended.out, "k1", " a ")

@@ -18,7 +18,8 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.outcome_file import OutcomeFile, OutcomeRecord, columns, record
 from bonifiq_async.cli.files.written_lines import WrittenLine, WrittenLines
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 APPLY = ("apply", "changes.csv", "--yes")
@@ -221,6 +222,6 @@ def test_no_line_contradicts_the_ledger_wherever_a_run_is_killed(console: Consol
 
 
 def _agrees(ledger: Path, lines: dict[str, str]) -> None:
-    states = {change.key: change.state for change in recorded(ledger, frozenset(State))}
+    states = {change.key: change.state for change in recorded(SqliteReader(ledger), frozenset(State))}
     for key, effect in lines.items():
         assert effect in SAID[states[key]], (key, effect, states[key])

@@ -31,7 +31,9 @@ from bonifiq_async import (
     Verdict,
 )
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FAULTS, FaultScript, Raba7niSandbox
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -267,11 +269,11 @@ async def test_named_crash_points(point: str, raba7ni, tmp_path) -> None:
             return
         assert client.in_doubt() == ("EARN-10-r",)
         assert "settle it by hand" in str(outcome.error)
-        (doubtful,) = recorded(tmp_path / "l", {State.IN_DOUBT, State.UNKNOWN})
+        (doubtful,) = recorded(SqliteReader(tmp_path / "l"), {State.IN_DOUBT, State.UNKNOWN})
         assert (doubtful.key, doubtful.customer_id) == ("EARN-10-r", "10:id:123")
         happened = bool(server.books.effects("earn", "r"))
         word = State.APPLIED if happened else State.NOT_APPLIED
-        settle(tmp_path / "l", doubtful.key, PersonsWord(word, "compared with the history"))
+        SqliteReader(tmp_path / "l").settle(doubtful.key, PersonsWord(word, "compared with the history"))
         settled = await earned(client)
         assert settled.effect is (Effect.ALREADY_APPLIED if happened else Effect.APPLIED)
     assert len(server.books.effects("earn", "r")) == 1
@@ -295,7 +297,7 @@ async def test_a_pin_cannot_be_found_by_trying_all(raba7ni, tmp_path) -> None:
             renewed = Redeem(card_id=10, amount=Decimal(5), member_token=server.sign_in(123), reference="r")
             assert renewed == made
             assert (await client.outcome_of(renewed)).attempts == ()
-        (row,) = recorded(tmp_path / str(number), set(State))
+        (row,) = recorded(SqliteReader(tmp_path / str(number)), set(State))
         kept.append((row.key, row.customer_id, row.body))
     assert kept == [("REDEEM-10-r", "10:by token", b'{"card_id":10,"amount":5,"reference":"r"}')] * 2
 

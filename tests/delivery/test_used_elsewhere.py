@@ -22,7 +22,9 @@ from bonifiq_async import (
 )
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import TRANSITIONS, State
-from bonifiq_async.ledger.sqlite.reader import WORDS, PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.reader import recorded, standing
+from bonifiq_async.ledger.settling import WORDS, PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 KEY = change().change_key
@@ -163,7 +165,7 @@ async def test_a_ledger_that_has_a_request_does_not_take_over_used_elsewhere(san
             await asyncio.sleep(0)
             second = await client.outcome_on(change(), Terms(ledger=ledger))
             assert ((await first).used_elsewhere, second.used_elsewhere) == (True, False)
-    assert standing(tmp_path / "l").counts[State.ALREADY_APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.ALREADY_APPLIED] == 1
 
 
 async def test_a_batch_reports_it_in_outcome_and_summary(sandbox) -> None:
@@ -223,10 +225,10 @@ async def test_a_person_confirms_or_denies_it(word, stands, again, sandbox, tmp_
     """Confirmed, it is applied already. Denied, it may be sent again, and the provider answers the same."""
     server = sandbox(duplicates="error-400")
     await left_used_elsewhere(server, tmp_path / "l")
-    [entry] = recorded(tmp_path / "l", State)
+    [entry] = recorded(SqliteReader(tmp_path / "l"), State)
     assert entry.state is State.USED_ELSEWHERE
-    settle(tmp_path / "l", KEY, PersonsWord(word, "seen at the provider"))
-    [entry] = recorded(tmp_path / "l", State)
+    SqliteReader(tmp_path / "l").settle(KEY, PersonsWord(word, "seen at the provider"))
+    [entry] = recorded(SqliteReader(tmp_path / "l"), State)
     assert (entry.state, entry.error) == (stands, "settled by hand: seen at the provider")
     before = server.books.requests
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
@@ -246,9 +248,9 @@ def test_a_settlement_is_accepted_where_the_ledger_does_not_know(state: State) -
 
 async def test_a_confirmed_change_cannot_be_settled_again(sandbox, tmp_path) -> None:
     await left_used_elsewhere(sandbox(duplicates="error-400"), tmp_path / "l")
-    settle(tmp_path / "l", KEY, PersonsWord(State.APPLIED, "seen"))
+    SqliteReader(tmp_path / "l").settle(KEY, PersonsWord(State.APPLIED, "seen"))
     with pytest.raises(ConfigurationError, match="Nothing was settled"):
-        settle(tmp_path / "l", KEY, PersonsWord(State.NOT_APPLIED, "guessed"))
+        SqliteReader(tmp_path / "l").settle(KEY, PersonsWord(State.NOT_APPLIED, "guessed"))
 
 
 async def test_a_memory_forgets_it_like_other_applied_changes(sandbox) -> None:

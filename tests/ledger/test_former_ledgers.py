@@ -13,9 +13,10 @@ from ledger_files import by_hand
 
 from bonifiq_async import SqliteLedger
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Intent, Settled, State, Unsettled
+from bonifiq_async.ledger.reader import recorded, standing
 from bonifiq_async.ledger.runs import RunOrigin
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import changes, recorded, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "former_ledgers.zip"
 ACCOUNTS = {
@@ -54,10 +55,12 @@ def expected(provider: str, state: State) -> tuple[type[object], bool | None]:
 
 async def test_each_state_is_what_it_was(former):
     path, states, provider = former
-    counts = {state: count for state, count in standing(path).counts.items() if count}
+    counts = {state: count for state, count in standing(SqliteReader(path)).counts.items() if count}
     claimed = {State.IN_DOUBT: 2}  # a claim whose sender is gone is in doubt
     assert counts == {state: 1 for state in states if state is not State.CLAIMED} | claimed
-    assert {each.key for each in recorded(path, set(State))} == {f"key {s.value}" for s in states}
+    assert {each.key for each in recorded(SqliteReader(path), set(State))} == {
+        f"key {s.value}" for s in states
+    }
     async with SqliteLedger(path) as ledger:
         await ledger.bind(provider, ACCOUNTS[provider])
         for place, state in enumerate(states, 1):
@@ -70,9 +73,9 @@ async def test_each_state_is_what_it_was(former):
             assert (state, shown) == (state, expected(provider, state))
             if isinstance(ruling, Granted):
                 assert await ledger.end(intent, ruling.fence, Ending(State.APPLIED, 1))
-    assert all((each.run, each.last_run) == (None, None) for each in changes(path))
+    assert all((each.run, each.last_run) == (None, None) for each in SqliteReader(path).changes())
     done = sum(expected(provider, state)[0] is not Unsettled for state in states)
-    assert sum(standing(path).counts[state] for state in DONE) == done
+    assert sum(standing(SqliteReader(path)).counts[state] for state in DONE) == done
 
 
 async def test_its_changes_go_on_in_runs(former):
@@ -86,7 +89,10 @@ async def test_its_changes_go_on_in_runs(former):
             if isinstance(ruling, Granted):
                 assert await ledger.end(intent, ruling.fence, Ending(State.APPLIED, 1))
         await ledger.end_run({"applied": 1})
-    of = {each.key.removeprefix("key "): (each.run, each.line, each.last_run) for each in changes(path)}
+    of = {
+        each.key.removeprefix("key "): (each.run, each.line, each.last_run)
+        for each in SqliteReader(path).changes()
+    }
     for place, state in enumerate(states, 1):
         kind, in_doubt = expected(provider, state)
         sent = (None, None, 1) if in_doubt else (1, place, 1)

@@ -36,8 +36,9 @@ from bonifiq_async.ledger.protocol import (
     Unsettled,
     rule,
 )
+from bonifiq_async.ledger.reader import standing
 from bonifiq_async.ledger.sqlite import connection
-from bonifiq_async.ledger.sqlite.reader import standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.ledger.sqlite.writer import Writer
 from bonifiq_async.sandbox import FaultScript
 
@@ -154,7 +155,7 @@ async def test_a_process_paused_past_its_lease_cannot_overwrite_the_other(tmp_pa
         assert theirs == Granted(2, True)
         assert not await one.end(INTENT, mine.fence, Ending(State.NOT_APPLIED))
         assert await two.end(INTENT, 2, Ending(State.APPLIED))
-    assert standing(tmp_path / "l").counts[State.APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 1
 
 
 async def test_a_claim_given_up_before_it_was_answered_is_free_again(tmp_path):
@@ -166,7 +167,7 @@ async def test_a_claim_given_up_before_it_was_answered_is_free_again(tmp_path):
         claiming.cancel()
         await asyncio.wait([claiming])
         async with asyncio.timeout(5):
-            while standing(tmp_path / "l").counts[State.NOT_APPLIED] == 0:
+            while standing(SqliteReader(tmp_path / "l")).counts[State.NOT_APPLIED] == 0:
                 await asyncio.sleep(0)
         assert (await claimed(ledger)).in_doubt is False
 
@@ -188,7 +189,7 @@ async def test_a_claim_given_up_just_as_it_is_answered_is_free_again(tmp_path, m
             await asyncio.wait([claiming])
         assert claiming.cancelled()
         async with asyncio.timeout(5):
-            while standing(tmp_path / "l").counts[State.NOT_APPLIED] == 0:
+            while standing(SqliteReader(tmp_path / "l")).counts[State.NOT_APPLIED] == 0:
                 await asyncio.sleep(0)
         assert (await claimed(ledger)).in_doubt is False
 

@@ -28,7 +28,8 @@ from bonifiq_async import Effect, SqliteLedger, change_key_for
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import DONE, State
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import Books, FaultScript, Sandbox
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 
@@ -58,7 +59,7 @@ class Plan:
 
     def is_known(self, ledger: Path) -> None:
         """The ledger holds each change, as the books have it, and as done."""
-        found = {one.key: one for one in recorded(ledger, set(State))}
+        found = {one.key: one for one in recorded(SqliteReader(ledger), set(State))}
         assert set(found) == set(self.keys)
         for key, one in found.items():
             body = decode(one.body)
@@ -171,11 +172,11 @@ async def test_a_process_stopped_past_its_lease_cannot_overwrite_the_next(point,
         late = SqliteLedger(tmp_path / "l", monotonic=lambda: time.monotonic() + 21)
         async with late as ledger, client_for(server, ledger=ledger) as client:
             assert (await client.outcome_of(change("key"))).effect in (Effect.APPLIED, Effect.ALREADY_APPLIED)
-        [before] = recorded(tmp_path / "l", set(State))
+        [before] = recorded(SqliteReader(tmp_path / "l"), set(State))
         child.send_signal(signal.SIGCONT)
         told, _ = await asyncio.to_thread(ended, child)
         assert told.startswith(says), told
-        assert list(recorded(tmp_path / "l", set(State))) == [before] and before.state in DONE
+        assert list(recorded(SqliteReader(tmp_path / "l"), set(State))) == [before] and before.state in DONE
         assert len(server.books.effects("key")) == 1
         assert server.books.repeats == (not faults)
 

@@ -27,8 +27,10 @@ from bonifiq_async import (
 )
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.ledger.protocol import Intent, State
+from bonifiq_async.ledger.reader import recorded, standing
+from bonifiq_async.ledger.settling import PersonsWord
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, cells_of, close, every, find, put
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -148,13 +150,13 @@ def look_at(path: Path, before: list[Entry], history: dict[str, list[Entry]]) ->
     told = {(one.key, one.row.customer_id, one.body, one.error) for each in history.values() for one in each}
     shown, refusals = 0, []
     try:
-        for one in recorded(path, set(State)):
+        for one in recorded(SqliteReader(path), set(State)):
             assert (one.key, one.customer_id, one.body, one.error) in told
             shown += 1
     except BonifiQError as error:
         refusals.append(str(error))
     try:
-        assert sum(standing(path).counts.values()) == shown
+        assert sum(standing(SqliteReader(path)).counts.values()) == shown
     except BonifiQError as error:
         refusals.append(str(error))
     if refusals:
@@ -257,11 +259,11 @@ async def damaged(tmp_path) -> AsyncIterator[tuple[Sandbox, Path]]:
 async def test_a_damaged_amount_is_neither_shown_nor_sent(damaged):
     """The other change goes on; this one stops before the send, and stays in doubt for later calls."""
     server, path = damaged
-    for ask in (standing, lambda path: list(recorded(path, set(State)))):
+    for ask in (standing, lambda ledger: list(ledger.changes())):
         with pytest.raises(LedgerError, match="under the key 'bad' is not what was written"):
-            ask(path)
+            ask(SqliteReader(path))
     with pytest.raises(LedgerError, match="is damaged"):
-        settle(path, "bad", PersonsWord(State.NOT_APPLIED, "a guess"))
+        SqliteReader(path).settle("bad", PersonsWord(State.NOT_APPLIED, "a guess"))
     async with SqliteLedger(path) as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change("good", "10.25"))).effect is Effect.APPLIED
         with pytest.raises(

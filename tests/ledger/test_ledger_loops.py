@@ -16,8 +16,9 @@ from alive import alive
 from bonifiq_async import LedgerError, SqliteLedger
 from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async.ledger.protocol import Ending, Intent, State
+from bonifiq_async.ledger.reader import recorded
 from bonifiq_async.ledger.sqlite import store
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 WITHIN = 0.3
 """Seconds of a claim that may not end by itself: another program holds the file."""
@@ -30,7 +31,7 @@ def intent(key: str) -> Intent:
 def becomes(path: Path, state: State) -> None:
     """Wait until the ledger's thread has written that, though no loop runs and the ledger is not closed."""
     latest = time.monotonic() + 30
-    while (found := [one.state for one in recorded(path, set(State))]) != [state]:
+    while (found := [one.state for one in recorded(SqliteReader(path), set(State))]) != [state]:
         assert time.monotonic() < latest, found
         time.sleep(0.01)
 

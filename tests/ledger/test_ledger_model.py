@@ -40,8 +40,10 @@ from bonifiq_async.ledger.protocol import (
     State,
     Unsettled,
 )
+from bonifiq_async.ledger.reader import standing
+from bonifiq_async.ledger.settling import SETTLEABLE, WORDS, PersonsWord
 from bonifiq_async.ledger.sqlite.owner import BEAT, SILENCE, Sight
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, WORDS, PersonsWord, settle, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 T = TypeVar("T")
 
@@ -406,19 +408,19 @@ class SqliteMachine(Machine):
         runs = shown and claim is not None and self.lives(claim)
         stands = self.stands(key)
         if stands in WORDS and not runs:
-            settle(self.path, key, PersonsWord(state, "seen"), runtime=self.runtime)
+            SqliteReader(self.path, runtime=self.runtime).settle(key, PersonsWord(state, "seen"))
             self.known[key].over(WORDS[stands][state])
             self.known[key].fence += 1
         else:
             with pytest.raises(ConfigurationError, match="Nothing was settled"):
-                settle(self.path, key, PersonsWord(state, "guessed"), runtime=self.runtime)
+                SqliteReader(self.path, runtime=self.runtime).settle(key, PersonsWord(state, "guessed"))
         self.shown = False
 
     @rule()
     def look(self) -> None:
         """What a look into the ledger shows is what is true."""
         states = {key: self.stands(key) for key in self.known}
-        found = standing(self.path, runtime=self.runtime)
+        found = standing(SqliteReader(self.path, runtime=self.runtime))
         assert +Counter(found.counts) == Counter(state for state in states.values() if state is not None)
         doubtful = [(self.known[key].first_sent, key) for key, state in states.items() if state in SETTLEABLE]
         assert found.oldest == (min(doubtful)[::-1] if doubtful else None)

@@ -17,8 +17,10 @@ from console import process, rows
 from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import Ending, Intent, State
+from bonifiq_async.ledger.reader import recorded, standing
+from bonifiq_async.ledger.settling import PersonsWord
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, provider_of, recorded, settle, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.ledger.sqlite.row import TOGETHER
 from bonifiq_async.sandbox import FaultScript
 
@@ -66,10 +68,10 @@ def test_what_was_changed_by_hand_is_neither_shown_nor_sent(statement, console, 
 
 
 READS: dict[str, Callable[[Path], object]] = {
-    "a sum": standing,
-    "a list": lambda path: list(recorded(path, set(State))),
-    "a list of others": lambda path: list(recorded(path, {State.REFUSED})),
-    "a settlement": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
+    "a sum": lambda path: standing(SqliteReader(path)),
+    "a list": lambda path: list(recorded(SqliteReader(path), set(State))),
+    "a list of others": lambda path: list(recorded(SqliteReader(path), {State.REFUSED})),
+    "a settlement": lambda path: SqliteReader(path).settle("key", PersonsWord(State.APPLIED, "seen")),
 }
 
 
@@ -92,7 +94,7 @@ async def test_a_claim_that_was_changed_while_it_was_sent_is_reported_when_it_is
         with pytest.raises(LedgerError, match="is not what was written"):
             await ledger.claim(INTENT, lease=60, repeatable=True)
     with pytest.raises(LedgerError, match="is not what was written"):
-        standing(tmp_path / "l")
+        standing(SqliteReader(tmp_path / "l"))
 
 
 ACCOUNTS = {
@@ -112,7 +114,7 @@ async def test_the_account_of_a_ledger_has_a_seal_too(statement, tmp_path):
         altered(path, statement)
         with pytest.raises(LedgerError, match="its account is not what was written"):
             await ledger.claim(evolve(INTENT, key="other"), lease=60, repeatable=True)
-    for ask in (opened, standing, provider_of):
+    for ask in (opened, lambda path: SqliteReader(path).provider()):
         with pytest.raises(ConfigurationError, match="its account is not what was written"):
             ask(path)
 
@@ -141,7 +143,7 @@ async def test_an_unfinished_read_does_not_make_the_log_grow(tmp_path):
     """As `export | less` that stays open: it reads some at a time, between the writes of others."""
     async with SqliteLedger(tmp_path / "l") as ledger:
         await write(ledger, 20)
-        found = recorded(tmp_path / "l", set(State))
+        found = recorded(SqliteReader(tmp_path / "l"), set(State))
         assert next(found).key == "k0"
         sizes = []
         for part in range(1, 4):
@@ -158,7 +160,7 @@ async def test_a_read_gives_the_rows_of_its_start_in_order_each_as_it_is_now(tmp
         count = TOGETHER + 10
         for number in range(count):
             await ledger.claim(evolve(INTENT, key=f"k{number:04}"), lease=60, repeatable=True)
-        found = recorded(tmp_path / "l", set(State))
+        found = recorded(SqliteReader(tmp_path / "l"), set(State))
         first = next(found)
         await ledger.claim(evolve(INTENT, key="later"), lease=60, repeatable=True)
         last = evolve(INTENT, key=f"k{count - 1:04}")
@@ -186,7 +188,7 @@ def test_an_export_whose_reader_waits_lets_others_write(sandbox, tmp_path):
         assert (tmp_path / "l-wal").stat().st_size < 12 * 2**20
         assert len(reader.stdout.readlines()) == 3000
     assert reader.returncode == 0
-    assert standing(tmp_path / "l").counts[State.APPLIED] == 6000
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 6000
 
 
 async def test_a_reader_leaves_a_ledger_as_it_was(tmp_path, sandbox):
@@ -195,7 +197,7 @@ async def test_a_reader_leaves_a_ledger_as_it_was(tmp_path, sandbox):
     async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
         assert (await client.outcome_of(change())).effect is Effect.APPLIED
     before = (tmp_path / "l").read_bytes(), os.stat(tmp_path / "l").st_mtime_ns
-    standing(tmp_path / "l")
-    list(recorded(tmp_path / "l", set(State)))
+    standing(SqliteReader(tmp_path / "l"))
+    list(recorded(SqliteReader(tmp_path / "l"), set(State)))
     assert ((tmp_path / "l").read_bytes(), os.stat(tmp_path / "l").st_mtime_ns) == before
     assert [path.name for path in tmp_path.iterdir()] == ["l"]

@@ -24,8 +24,9 @@ from bonifiq_async._concurrency.timers import TimeLimit, TimeLimits
 from bonifiq_async._delivery.claim import PATIENCE
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, Settled, State
+from bonifiq_async.ledger.reader import recorded, standing
 from bonifiq_async.ledger.sqlite import connection, writer
-from bonifiq_async.ledger.sqlite.reader import accept_without_log, recorded, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript
 
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"))
@@ -93,7 +94,7 @@ async def test_a_call_comes_back_by_its_deadline_and_its_outcome_is_written_late
         assert (again.effect, again.attempts) == (Effect.ALREADY_APPLIED, ())
         assert client.in_doubt() == ()
     assert server.books.requests == 2
-    assert standing(path).counts[State.APPLIED] == 2
+    assert standing(SqliteReader(path)).counts[State.APPLIED] == 2
 
 
 async def test_an_outcome_waits_longer_for_the_file_than_a_question(tmp_path, monkeypatch, caplog):
@@ -133,7 +134,7 @@ async def test_a_job_without_a_waiting_caller_is_not_done_when_the_file_is_free(
             await until(lambda: gc.collect() >= 0 and [each for each in asked if each() is not None] == [])
             let_go()
         assert isinstance(await waiting, Granted)
-    assert [one.key for one in recorded(tmp_path / "l", set(State))] == ["key"]
+    assert [one.key for one in recorded(SqliteReader(tmp_path / "l"), set(State))] == ["key"]
 
 
 @pytest.mark.slow
@@ -152,8 +153,9 @@ async def test_closing_a_ledger_that_another_program_holds_ends_and_says_what_is
         await ledger.aclose()
         assert time.monotonic() - began < SOON
     assert "lost: what came of a change was not written down" in caplog.text
-    accept_without_log(tmp_path / "l")  # that other program has closed the file last, and deleted its log
-    [one] = recorded(tmp_path / "l", set(State))
+    # That other program has closed the file last, and deleted its log.
+    SqliteReader(tmp_path / "l").accept_without_log()
+    [one] = recorded(SqliteReader(tmp_path / "l"), set(State))
     assert one.state in (State.CLAIMED, State.IN_DOUBT)
 
 
@@ -178,7 +180,7 @@ async def test_a_ledger_that_another_program_holds_can_be_looked_at(tmp_path):
         await ledger.end(INTENT, granted.fence, Ending(State.APPLIED, 1))
         with held(tmp_path / "l"):
             began = time.monotonic()
-            assert standing(tmp_path / "l").counts[State.APPLIED] == 1
+            assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 1
             assert time.monotonic() - began < SOON
 
 
@@ -286,7 +288,7 @@ def test_threads_that_open_one_ledger_at_once_have_one_writer(opens, tmp_path):
         assert threading.active_count() == before + 1
         asyncio.run(ledger.aclose())
         assert threading.active_count() == before
-        assert standing(ledger.path).counts[State.APPLIED] == 3
+        assert standing(SqliteReader(ledger.path)).counts[State.APPLIED] == 3
 
 
 async def test_a_ledger_that_was_closed_is_opened_again(tmp_path):

@@ -20,10 +20,11 @@ from mounts import mounted
 from bonifiq_async import ConfigurationError, Earn, Effect, LedgerError, Member, SqliteLedger
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import Ending, Granted, Held, Intent, State
+from bonifiq_async.ledger.reader import standing
 from bonifiq_async.ledger.sqlite import location
 from bonifiq_async.ledger.sqlite.connection import opened
 from bonifiq_async.ledger.sqlite.location import REFUSED, kind_of_mount, mount_of
-from bonifiq_async.ledger.sqlite.reader import accept_without_log, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
@@ -50,7 +51,7 @@ async def test_a_ledger_that_was_moved_without_its_log_is_refused(count, tmp_pat
     (tmp_path / "l-wal").rename(path.with_name("l-wal"))
     async with SqliteLedger(path) as ledger:
         await ledger.bind("p", "a")
-    assert standing(path).counts[State.APPLIED] == count
+    assert standing(SqliteReader(path)).counts[State.APPLIED] == count
 
 
 async def test_a_ledger_that_was_copied_while_in_use_is_whole_only_with_its_log(tmp_path):
@@ -65,10 +66,10 @@ async def test_a_ledger_that_was_copied_while_in_use_is_whole_only_with_its_log(
             copies[name] = tmp_path / name / "l"
     with pytest.raises(ConfigurationError, match="the log is missing"):
         opened(copies["alone"])
-    assert standing(copies["with its log"]).counts[State.APPLIED] == 1
-    assert standing(tmp_path / "l").counts[State.APPLIED] == 1, "closed, it needs no log"
+    assert standing(SqliteReader(copies["with its log"])).counts[State.APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 1, "closed, it needs no log"
     shutil.copy(tmp_path / "l", tmp_path / "closed")
-    assert standing(tmp_path / "closed").counts[State.APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "closed")).counts[State.APPLIED] == 1
 
 
 async def test_a_ledger_that_another_process_has_closed_meanwhile_says_again_that_it_has_a_log(tmp_path):
@@ -97,15 +98,15 @@ def test_a_file_without_its_log_is_trusted_only_after_a_person_confirms_it(conso
     assert console("settle", "l", "--without-log", "--note", "x").code == Exit.USAGE
     told = console("settle", "l", "--without-log")
     assert (told.code, told.err) == (0, "l is taken as whole without its log.\n")
-    assert standing(path).counts[State.APPLIED] == 3
+    assert standing(SqliteReader(path)).counts[State.APPLIED] == 3
 
 
 def test_confirming_a_whole_ledger_changes_nothing(tmp_path):
     opened(tmp_path / "l").close()
-    accept_without_log(tmp_path / "l")
+    SqliteReader(tmp_path / "l").accept_without_log()
     opened(tmp_path / "l").close()
     with pytest.raises(ConfigurationError, match="There is no ledger"):
-        accept_without_log(tmp_path / "none")
+        SqliteReader(tmp_path / "none").accept_without_log()
 
 
 def test_only_the_head_of_a_database_is_no_new_ledger(tmp_path):
@@ -170,7 +171,7 @@ def test_a_file_that_was_mounted_by_itself_is_refused_and_a_folder_is_not(what, 
     inside = tmp_path / "inside"
     inside.mkdir()
     with mounted("--bind", tmp_path, at=inside):
-        assert standing(inside / "l").counts[State.APPLIED] == 1
+        assert standing(SqliteReader(inside / "l")).counts[State.APPLIED] == 1
     subprocess.run(
         [
             "cp",
@@ -305,7 +306,7 @@ async def test_a_log_that_was_deleted_under_a_ledger_is_brought_in_when_it_is_cl
         (tmp_path / "l-wal").unlink()
         with pytest.raises(LedgerError):
             await ledger.claim(evolve(INTENT, key="other"), lease=60, repeatable=True)
-    assert standing(tmp_path / "l").counts[State.APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 1
 
 
 BESIDE = """
@@ -323,7 +324,7 @@ async def test_a_ledger_that_is_opened_twice_in_a_process_keeps_its_locks(again,
     async with SqliteLedger(path) as ledger, AsyncExitStack() as stack:
         await ledger.claim(INTENT, lease=60, repeatable=True)
         if again == "a look":
-            standing(path)
+            standing(SqliteReader(path))
         elif again == "a second ledger":
             stack.enter_context(closing(opened(path)))
         else:

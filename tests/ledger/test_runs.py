@@ -15,8 +15,10 @@ from ledger_files import by_hand
 
 from bonifiq_async import ConfigurationError, LedgerError, MemoryLedger, SqliteLedger
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
+from bonifiq_async.ledger.recorded import ChangeFilter
 from bonifiq_async.ledger.runs import RunLedger, RunOrigin, RunState
-from bonifiq_async.ledger.sqlite.reader import ChangeFilter, PersonsWord, changes, runs, settle
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 INTENT = Intent("op", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ("p", "a"), line=7)
 MARCH = RunOrigin("apply", "ana", "shop", "/files/march.csv", "12ab")
@@ -31,7 +33,7 @@ async def sent(ledger: SqliteLedger, state: State, intent: Intent = INTENT) -> N
 
 def seen(path: Path) -> tuple[int | None, int | None, int | None]:
     """Return run, line and last run of the one change of a ledger."""
-    [change] = changes(path)
+    [change] = SqliteReader(path).changes()
     return change.run, change.line, change.last_run
 
 
@@ -61,7 +63,7 @@ async def test_a_change_is_of_the_run_that_sent_it_first_and_of_the_one_that_end
             if how == "run":
                 await ledger.end_run({state.value: 1})
     assert seen(tmp_path / "l") == expected
-    assert [each.id for each in runs(tmp_path / "l")] == list(range(by.count("run"), 0, -1))
+    assert [each.id for each in SqliteReader(tmp_path / "l").runs()] == list(range(by.count("run"), 0, -1))
 
 
 async def test_a_run_has_its_user_its_file_and_its_result(tmp_path):
@@ -70,12 +72,12 @@ async def test_a_run_has_its_user_its_file_and_its_result(tmp_path):
         assert isinstance(ledger, RunLedger)
         begun = await ledger.begin_run(MARCH)
         assert (begun.id, begun.before) == (1, None)
-        [run] = runs(tmp_path / "l")
+        [run] = SqliteReader(tmp_path / "l").runs()
         assert (run.origin, run.ended, run.state, run.counts) == (MARCH, None, RunState.UNDER_WAY, {})
         now[0] += 60
         await ledger.end_run({"applied": 2, "not tried": 1})
         await sent(ledger, State.APPLIED)
-    [run] = runs(tmp_path / "l")
+    [run] = SqliteReader(tmp_path / "l").runs()
     assert (run.begun, run.ended, run.state) == (1_700_000_000.0, 1_700_000_060.0, RunState.ENDED)
     assert run.counts == {"applied": 2, "not tried": 1}
     assert seen(tmp_path / "l")[0] is None  # the run had ended
@@ -90,7 +92,11 @@ async def test_a_ledger_object_makes_one_run_at_a_time(tmp_path):
         assert (await another.begin_run(MARCH)).id == 2
         await ledger.end_run({})
         assert (await ledger.begin_run(MARCH)).id == 3
-    assert [(run.id, run.ended is None) for run in runs(tmp_path / "l")] == [(3, True), (2, True), (1, False)]
+    assert [(run.id, run.ended is None) for run in SqliteReader(tmp_path / "l").runs()] == [
+        (3, True),
+        (2, True),
+        (1, False),
+    ]
 
 
 async def test_a_ledger_in_memory_keeps_no_runs():
@@ -105,13 +111,16 @@ async def test_a_clock_that_stands_still_keeps_the_order(tmp_path):
             assert (await ledger.begin_run(MARCH)).id == number
             await sent(ledger, State.APPLIED, evolve(INTENT, key=f"key {number}"))
             await ledger.end_run({"applied": 1})
-    assert [(run.id, run.begun, run.ended) for run in runs(tmp_path / "l")] == [(2, 5.0, 5.0), (1, 5.0, 5.0)]
-    assert [(one.first_sent, one.ended, one.run) for one in changes(tmp_path / "l")] == [
+    assert [(run.id, run.begun, run.ended) for run in SqliteReader(tmp_path / "l").runs()] == [
+        (2, 5.0, 5.0),
+        (1, 5.0, 5.0),
+    ]
+    assert [(one.first_sent, one.ended, one.run) for one in SqliteReader(tmp_path / "l").changes()] == [
         (5.0, 5.0, 1),
         (5.0, 5.0, 2),
     ]
-    assert [one.run for one in changes(tmp_path / "l", ChangeFilter(since=5.0))] == [1, 2]
-    assert list(changes(tmp_path / "l", ChangeFilter(until=5.0))) == []
+    assert [one.run for one in SqliteReader(tmp_path / "l").changes(ChangeFilter(since=5.0))] == [1, 2]
+    assert list(SqliteReader(tmp_path / "l").changes(ChangeFilter(until=5.0))) == []
 
 
 KILLED = """
@@ -138,7 +147,7 @@ async def test_a_killed_run_is_reported_to_the_next_of_the_same_file(tmp_path):
     path = tmp_path / "l"
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert [(run.state, run.ended) for run in runs(path)] == [(RunState.NOT_ENDED, None)]
+    assert [(run.state, run.ended) for run in SqliteReader(path).runs()] == [(RunState.NOT_ENDED, None)]
     async with SqliteLedger(path) as ledger:
         assert (await ledger.begin_run(evolve(MARCH, digest="another"))).before is None
         await ledger.end_run({})
@@ -175,7 +184,7 @@ def test_two_processes_write_runs_at_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", BUSY, str(tmp_path / "l"), name]) for name in ("ana", "bia")
     ]
     assert [child.wait(60) for child in children] == [0, 0]
-    found = list(reversed(runs(tmp_path / "l")))
+    found = list(reversed(SqliteReader(tmp_path / "l").runs()))
     assert [run.id for run in found] == list(range(1, 101))
     for name in ("ana", "bia"):
         assert [run.counts for run in found if run.origin.user == name] == [{"applied": n} for n in range(50)]
@@ -187,11 +196,11 @@ async def test_a_settlement_by_a_person_is_a_run_of_its_own(tmp_path):
         await ledger.begin_run(MARCH)
         await sent(ledger, State.UNKNOWN)
         await ledger.end_run({"unknown": 1})
-    settle(path, "key", PersonsWord(State.APPLIED, "seen", RunOrigin("settle", "bia", "office")))
-    [word, run] = runs(path)
+    SqliteReader(path).settle("key", PersonsWord(State.APPLIED, "seen", RunOrigin("settle", "bia", "office")))
+    [word, run] = SqliteReader(path).runs()
     assert (word.id, word.origin.user, word.state, word.counts) == (2, "bia", RunState.ENDED, {"applied": 1})
     assert (run.id, seen(path)) == (1, (1, 7, 2))
-    [change] = changes(path)
+    [change] = SqliteReader(path).changes()
     assert change.first_sent == 5.0 and change.ended == word.ended  # when the person settled it
 
 
@@ -214,7 +223,7 @@ async def test_what_was_changed_by_hand_is_not_shown(statement, tmp_path):
         await ledger.end_run({"applied": 1})
     by_hand(path, statement)
     with pytest.raises(LedgerError, match="is not what was written"):
-        runs(path), list(changes(path, ChangeFilter(key="another")))
+        SqliteReader(path).runs(), list(SqliteReader(path).changes(ChangeFilter(key="another")))
 
 
 WANTED = {
@@ -248,12 +257,12 @@ async def test_the_changes_that_are_wanted(wanted, keys, tmp_path):
             await sent(ledger, state, evolve(INTENT, key=key, customer_id=customer))
             if at in (5.0, 30.0):
                 await ledger.end_run({})
-    assert sorted(one.key for one in changes(tmp_path / "l", wanted)) == list(keys)
+    assert sorted(one.key for one in SqliteReader(tmp_path / "l").changes(wanted)) == list(keys)
 
 
 def test_what_is_no_file_has_no_runs(tmp_path):
     with pytest.raises(ConfigurationError, match="There is no ledger"):
-        runs(tmp_path / "l")
+        SqliteReader(tmp_path / "l").runs()
 
 
 async def test_a_run_that_idles_shows_that_it_runs(tmp_path, monkeypatch):

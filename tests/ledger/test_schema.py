@@ -11,8 +11,9 @@ from attrs import evolve
 
 from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
+from bonifiq_async.ledger.reader import recorded, standing
 from bonifiq_async.ledger.sqlite.connection import opened
-from bonifiq_async.ledger.sqlite.reader import recorded, standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 ACCOUNT = ("bonifiq", "API token=12ab\nbase URL=https://api.example")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
@@ -37,8 +38,8 @@ async def test_a_ledger_of_the_former_format_goes_on(left, tmp_path):
                 await ledger.end(asked, ruling.fence, Ending(State.APPLIED, 1))
         with pytest.raises(ConfigurationError, match="another account"):
             await ledger.bind("bonifiq", "another")
-    found = standing(path)
-    assert (found.provider, found.counts[State.APPLIED]) == ("bonifiq", 4)
+    found = standing(SqliteReader(path))
+    assert (SqliteReader(path).provider(), found.counts[State.APPLIED]) == ("bonifiq", 4)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (3,)
 
@@ -67,7 +68,9 @@ def test_former_changes_can_be_read_before_anything_is_sent(tmp_path):
     with zipfile.ZipFile(FORMER) as archive:
         archive.extractall(tmp_path)
     counts = {
-        state: count for state, count in standing(tmp_path / "killed" / "ledger").counts.items() if count
+        state: count
+        for state, count in standing(SqliteReader(tmp_path / "killed" / "ledger")).counts.items()
+        if count
     }
     assert counts == {State.APPLIED: 1, State.UNKNOWN: 1, State.REFUSED: 1, State.IN_DOUBT: 1}
-    assert len(list(recorded(tmp_path / "closed" / "ledger", set(State)))) == 4
+    assert len(list(recorded(SqliteReader(tmp_path / "closed" / "ledger"), set(State)))) == 4

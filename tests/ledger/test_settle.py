@@ -13,10 +13,12 @@ from bonifiq_async import ConfigurationError, Effect, LedgerError, SqliteLedger
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.cli.commands.status import status as show_standing
 from bonifiq_async.ledger.protocol import Ending, Held, Intent, State
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.settling import PersonsWord
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
 from bonifiq_async.ledger.sqlite.location import FileLocation
 from bonifiq_async.ledger.sqlite.owner import Sight
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, rebind, recorded, settle
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
@@ -36,17 +38,17 @@ async def test_what_is_being_sent_on_this_machine_is_not_settled(sandbox, tmp_pa
     async with SqliteLedger(path, monotonic=behind) as ledger, client_for(server, ledger=ledger) as client:
         call = asyncio.create_task(client.outcome_of(change()))
         await until(lambda: server.books.requests == 1)
-        [doubt] = recorded(path, [State.IN_DOUBT])
+        [doubt] = recorded(SqliteReader(path), [State.IN_DOUBT])
         with pytest.raises(ConfigurationError, match=rf"process {os.getpid()} .*end that process first"):
-            settle(path, doubt.key, PersonsWord(State.NOT_APPLIED, "no movement"))
+            SqliteReader(path).settle(doubt.key, PersonsWord(State.NOT_APPLIED, "no movement"))
         call.cancel()
         await asyncio.wait([call])
-    settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
+    SqliteReader(path).settle(KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
 
 
 WORDS = {
-    "it is applied": lambda path: settle(path, "key", PersonsWord(State.APPLIED, "seen")),
-    "it is of another account": lambda path: rebind(path, ("p", "another")),
+    "it is applied": lambda path: SqliteReader(path).settle("key", PersonsWord(State.APPLIED, "seen")),
+    "it is of another account": lambda path: SqliteReader(path).rebind(("p", "another")),
 }
 
 
@@ -93,10 +95,10 @@ async def test_an_applied_change_counts_against_a_settlement_as_not_applied(
     async with SqliteLedger(path, monotonic=behind) as ledger, client_for(server, ledger=ledger) as client:
         call = asyncio.create_task(client.outcome_of(change()))
         await until(lambda: server.books.requests == 1)
-        settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
+        SqliteReader(path).settle(KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
         assert (await call).effect is Effect.APPLIED
     assert f"contradiction: key={KEY} is applied" in caplog.text
-    [entry] = recorded(path, [State.APPLIED])
+    [entry] = recorded(SqliteReader(path), [State.APPLIED])
     assert (
         entry.error == "it stood as not applied (settled by hand: no movement) when its sender was answered"
     )
@@ -112,12 +114,12 @@ async def test_a_late_success_is_not_written_into_a_ledger_of_another_account(tm
     intent = Intent("operation", KEY, b"d", "ana", Decimal(1), "/path", b"{}", ("bonifiq", "one"))
     async with SqliteLedger(path, monotonic=behind) as ledger, SqliteLedger(path) as other:
         granted = await ledger.claim(intent, lease=60, repeatable=True)
-        settle(path, KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
+        SqliteReader(path).settle(KEY, PersonsWord(State.NOT_APPLIED, "no movement"))
         await other.bind("bonifiq", "another")
         assert not await ledger.end(intent, granted.fence, Ending(State.APPLIED, 1))
     assert f"contradiction: key={KEY} is applied" in caplog.text
     assert "the ledger is another account's now" in caplog.text
-    [entry] = recorded(path, set(State))
+    [entry] = recorded(SqliteReader(path), set(State))
     assert entry.state is State.NOT_APPLIED
 
 
@@ -145,7 +147,7 @@ async def test_status_does_not_show_a_claim_as_sent(tmp_path, sandbox, capsys):
         claimed = Intent(name, "k", b"d", "ana", Decimal(1), "/path", b"{}", client.account)
         await client.outcome_of(change())
         await ledger.claim(claimed, lease=0, repeatable=True)
-    show_standing(path, look=False, as_json=False)
+    show_standing(SqliteReader(path), look=False, as_json=False)
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("In doubt: ")]
     assert len(shown) == 2
     assert f"{KEY}: " in shown[0] and ", sent 20" in shown[0]

@@ -19,7 +19,9 @@ from bonifiq_async import (
 )
 from bonifiq_async._delivery.terms import Terms
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.reader import recorded, standing
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript
 
 KEY = change().change_key
@@ -39,7 +41,7 @@ async def test_what_was_lost_under_one_ledger_is_not_sent_under_another(raba7ni,
         assert (outcome.effect, outcome.reason) == (Effect.UNKNOWN, StopReason.UNSETTLED)
         assert client.in_doubt() == (outcome.error.change_key,)
     assert server.books.requests == 1
-    assert standing(tmp_path / "l").counts[State.IN_DOUBT] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.IN_DOUBT] == 1
 
 
 async def test_a_refusal_under_another_ledger_does_not_deny_what_was_lost(sandbox):
@@ -72,7 +74,7 @@ async def test_a_settlement_in_either_ledger_ends_the_doubt(where, raba7ni, tmp_
         for path in paths.values():
             async with SqliteLedger(path) as ledger:
                 assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.UNKNOWN
-        settle(paths[where], client.in_doubt()[0], PersonsWord(State.NOT_APPLIED, "no movement"))
+        SqliteReader(paths[where]).settle(client.in_doubt()[0], PersonsWord(State.NOT_APPLIED, "no movement"))
         async with SqliteLedger(paths[where]) as ledger:
             assert (await client.outcome_on(earn(), Terms(ledger=ledger))).effect is Effect.APPLIED
         assert client.in_doubt() == ()
@@ -91,7 +93,7 @@ async def test_another_change_under_a_key_in_doubt_is_refused_under_any_ledger(s
         assert isinstance(outcome.error, ChangeKeyConflict)
         assert client.in_doubt() == (KEY,)
     assert server.books.requests == 1
-    assert standing(tmp_path / "l").counts[State.NOT_APPLIED] == 1
+    assert standing(SqliteReader(tmp_path / "l")).counts[State.NOT_APPLIED] == 1
 
 
 async def test_a_joined_call_of_another_ledger_is_written_into_its_own_ledger(raba7ni, tmp_path):
@@ -103,7 +105,7 @@ async def test_a_joined_call_of_another_ledger_is_written_into_its_own_ledger(ra
         second = await client.outcome_on(earn(), Terms(ledger=ledger))
         assert (await first).effect is second.effect is Effect.APPLIED
         assert second.result == (await first).result
-    [entry] = recorded(tmp_path / "l", State)
+    [entry] = recorded(SqliteReader(tmp_path / "l"), State)
     assert (entry.state, server.books.requests) == (State.APPLIED, 1)
 
 

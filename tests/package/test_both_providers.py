@@ -33,7 +33,9 @@ from bonifiq_async import (
     Timeouts,
 )
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import PersonsWord, recorded, settle, standing
+from bonifiq_async.ledger.reader import recorded, standing
+from bonifiq_async.ledger.settling import PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FaultScript
 
 DOUBTFUL = ("close-before", "close-after", "reset-after", "half-head-after", "half-body-after", "html-after")
@@ -142,7 +144,7 @@ class WorstEffectBehaviour(Behaviour):
                 outcome = await self.side.make(client, self.side.change())
                 assert outcome.effect is Effect.UNKNOWN
         assert server.books.requests == (2 if self.side.repeats else 1)
-        assert standing(tmp_path / "l").counts[State.UNKNOWN] == 1
+        assert standing(SqliteReader(tmp_path / "l")).counts[State.UNKNOWN] == 1
 
     async def test_never_sent_is_not_applied(self, start: Start) -> None:
         """And may be made again, at once."""
@@ -166,7 +168,7 @@ class LedgerBehaviour(Behaviour):
         arrived = server.books.arrived
 
         def look(*key: object) -> None:
-            seen.extend(recorded(tmp_path / "l", set(State)))
+            seen.extend(recorded(SqliteReader(tmp_path / "l"), set(State)))
             arrived(*key)
 
         server.books.arrived = look
@@ -174,7 +176,7 @@ class LedgerBehaviour(Behaviour):
             outcome = await self.side.make(client, self.side.change())
         assert [(each.key, each.state) for each in seen] == [(outcome.change.change_key, State.CLAIMED)]
         assert outcome.effect is Effect.APPLIED
-        assert standing(tmp_path / "l").counts[State.APPLIED] == 1
+        assert standing(SqliteReader(tmp_path / "l")).counts[State.APPLIED] == 1
 
     async def test_what_is_settled_by_hand_counts(self, start: Start, tmp_path) -> None:
         """As applied: not sent; as not applied: sent, once."""
@@ -186,7 +188,7 @@ class LedgerBehaviour(Behaviour):
             async with SqliteLedger(path) as ledger, self.side.client(server, ledger=ledger) as client:
                 doubtful = await self.side.make(client, self.side.change())
                 assert doubtful.effect is Effect.UNKNOWN
-                settle(path, doubtful.change.change_key, PersonsWord(word, "by the books"))
+                SqliteReader(path).settle(doubtful.change.change_key, PersonsWord(word, "by the books"))
                 assert (await self.side.make(client, self.side.change())).effect is effect
             assert server.books.requests == requests
 
@@ -292,7 +294,7 @@ class CancellationBehaviour(Behaviour):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(2.0):
                     await self.side.make(client, self.side.change())
-        assert standing(tmp_path / "l").counts[State.IN_DOUBT] == 1
+        assert standing(SqliteReader(tmp_path / "l")).counts[State.IN_DOUBT] == 1
         assert ("Do not repeat it" in caplog.text) is not self.side.repeats
 
 

@@ -12,7 +12,8 @@ from silence import SilentScript
 
 from bonifiq_async import Effect, Outcome, SqliteLedger, Timeouts
 from bonifiq_async.ledger.protocol import BY_EFFECT
-from bonifiq_async.ledger.sqlite.reader import standing
+from bonifiq_async.ledger.reader import standing
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox import FAULTS
 
 TABLE = """
@@ -88,7 +89,7 @@ async def test_every_fault(side: Side, way: str, served: object, tmp_path: Path)
     expected = Counter[object]()
     for effect, count in told.items():
         expected[BY_EFFECT[effect]] += count
-    assert +Counter(standing(tmp_path / "l").counts) == expected
+    assert +Counter(standing(SqliteReader(tmp_path / "l")).counts) == expected
 
 
 def test_the_table_has_every_fault() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from attrs import evolve
 
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.recorded import Recorded
 
 NOON = 1_767_290_400.0
 """2026-01-01T18:00Z, which is the same day in most zones."""

@@ -25,7 +25,7 @@ from bonifiq_async._provider import registry
 from bonifiq_async.cli.commands.prove import Proven, report
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.recorded import Recorded
 from bonifiq_async.verification import NAMES, SCALES, Figures, Finding, Proof, Timeline
 from bonifiq_async.verification.bench import Closed, Seen, digest_of
 from bonifiq_async.verification.experiments import killed_runs, other_providers

@@ -11,7 +11,8 @@ from webhook_servers import SECRET, SIGNED, VERIFIER, by_asgi, event, post
 
 from bonifiq_async import SqliteLedger
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.webhooks import WebhookReceiver
 
 CHILD = """
@@ -82,4 +83,4 @@ async def test_a_killed_receiver(point: str, tmp_path: Path) -> None:
     ):
         assert [await post(url, event(), SIGNED) for _ in range(2)] == [200, 200]
     assert handled() == POINTS[point][1]
-    assert [each.state for each in recorded(tmp_path / "l", set(State))] == [State.APPLIED]
+    assert [each.state for each in recorded(SqliteReader(tmp_path / "l"), set(State))] == [State.APPLIED]

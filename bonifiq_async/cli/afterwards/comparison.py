@@ -17,7 +17,7 @@ from bonifiq_async._model.values import Kind
 from bonifiq_async.cli.afterwards.statement import AccountStatement, MovedBy, StatementLine
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.ledger.protocol import DONE, FREE, State
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.recorded import Recorded
 
 NEAR = 15 * 60.0
 """Seconds by which the provider's clock may differ from this one for a movement to be of a change's time."""

@@ -11,6 +11,7 @@ from bonifiq_async.cli.options import (
     CsvFormName,
     CustomerOption,
     FileFormat,
+    LedgerName,
     RunNumber,
     Since,
     Until,
@@ -23,7 +24,7 @@ CsvFormOfList = Annotated[
 
 
 def history(
-    ledger: Path,
+    ledger: LedgerName,
     customer: CustomerOption = None,
     key: Annotated[str | None, typer.Option(help="The change key.")] = None,
     reference: Annotated[str | None, typer.Option(help="The order or event id of the row.")] = None,
@@ -45,6 +46,7 @@ def history(
     from bonifiq_async.cli.afterwards.question import Question
     from bonifiq_async.cli.commands import history as command
     from bonifiq_async.cli.files.csv_form import NAMED
+    from bonifiq_async.cli.ledgers import ledger_at
 
     shown = "jsonl" if as_json else format_of(format)
     form = NAMED[out_form or CsvFormName.plain]
@@ -52,18 +54,18 @@ def history(
     if list_runs:
         if question != Question() or out is not None:
             raise typer.BadParameter(phrase("stands alone, with --format or --json"), param_hint="--runs")
-        command.list_runs(ledger, shown or "table", form)
+        command.list_runs(ledger_at(ledger), shown or "table", form)
         return
     if out is None:
-        command.history(ledger, question, shown or "table", form)
+        command.history(ledger_at(ledger), question, shown or "table", form)
         return
     if shown is not None:
         raise typer.BadParameter(phrase("stands without --format and --json"), param_hint="--out")
-    command.history_file(ledger, question, out, form)
+    command.history_file(ledger_at(ledger), question, out, form)
 
 
 def report(
-    ledger: Path,
+    ledger: LedgerName,
     html: Annotated[Path, typer.Option(help="The page to write; an earlier page there is replaced.")],
     run: RunNumber = None,
     since: Since = None,
@@ -72,12 +74,13 @@ def report(
     """Write one page of a run or a period: sums, pictures, errors, what is unknown and how to settle it."""
     from bonifiq_async.cli.afterwards import report as command
     from bonifiq_async.cli.afterwards.question import Question
+    from bonifiq_async.cli.ledgers import ledger_at
 
-    command.report(ledger, Question(since=since, until=until, run=run), html)
+    command.report(ledger_at(ledger), Question(since=since, until=until, run=run), html)
 
 
 def reconcile(
-    ledger: Path,
+    ledger: LedgerName,
     run: RunNumber = None,
     since: Since = None,
     until: Until = None,
@@ -94,9 +97,10 @@ def reconcile(
     from bonifiq_async.cli.afterwards import reconcile as command
     from bonifiq_async.cli.afterwards.question import Question
     from bonifiq_async.cli.files.csv_form import NAMED
+    from bonifiq_async.cli.ledgers import ledger_at
 
     question = Question(customer, since=since, until=until, run=run)
     options = command.ReconcileOptions(
-        ledger, question, max_rate, out, as_json, NAMED[out_form or CsvFormName.plain]
+        ledger_at(ledger), question, max_rate, out, as_json, NAMED[out_form or CsvFormName.plain]
     )
     raise typer.Exit(command.reconcile(options))

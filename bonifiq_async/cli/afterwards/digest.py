@@ -12,8 +12,9 @@ from bonifiq_async.cli.afterwards.histogram import Histogram
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.terminal.effects import NOT_TRIED
 from bonifiq_async.ledger.protocol import SURE, State
+from bonifiq_async.ledger.recorded import Recorded
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded
+from bonifiq_async.ledger.settling import SETTLEABLE
 
 FAILED = frozenset({State.REFUSED, State.NOT_APPLIED, State.UNKNOWN, State.IN_DOUBT})
 """States that count as errors."""

@@ -4,19 +4,19 @@ import contextlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import typer
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.cli.adapter import Grounds, adapter_of, provider_in
+from bonifiq_async.cli.adapter import Grounds, adapter_of
 from bonifiq_async.cli.commands.export import states_of
 from bonifiq_async.cli.examination.look_alikes import likeness
 from bonifiq_async.cli.language.phrase import READER, phrase
 from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import ChangeFilter, Recorded
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, runs
 
 SPELLINGS = 3
 """Ids that are shown at the most for one that no change has."""
@@ -39,11 +39,11 @@ class Question:
 class Answers:
     """What a ledger answers to a question: read some at a time, so that memory does not grow with it."""
 
-    def __init__(self, ledger: Path, question: Question) -> None:
+    def __init__(self, ledger: LedgerReader, question: Question) -> None:
         self._ledger = ledger
         self._question = question
         self.given = 0
-        self.provider = provider_in(ledger)
+        self.provider = ledger.provider()
         self.adapter = None if self.provider is None else adapter_of(self.provider)
         if question.reference is not None and self.adapter is None and self.provider is not None:
             raise ConfigurationError(
@@ -60,7 +60,7 @@ class Answers:
             None if question.until is None else moment_of(question.until, "--until"),
             question.run,
         )
-        self._runs = {run.id: run for run in runs(ledger)}
+        self._runs = {run.id: run for run in ledger.runs()}
         if question.run is not None and question.run not in self._runs:
             raise ConfigurationError(
                 phrase(
@@ -73,7 +73,7 @@ class Answers:
     def each(self) -> Iterator[Recorded]:
         """Yield the changes, the first sent first."""
         reference = self._question.reference
-        for change in changes(self._ledger, self.wanted):
+        for change in self._ledger.changes(self.wanted):
             if reference is None or self.grounds(change).reference == reference:
                 self.given += 1
                 yield change
@@ -83,7 +83,7 @@ class Answers:
         asked, found = self._question.customer, set[str]()
         if asked is not None and not self.given:
             folded = likeness(asked, None, "")
-            for change in changes(self._ledger):
+            for change in self._ledger.changes():
                 if len(found) < SPELLINGS and likeness(change.customer_id, None, "") == folded:
                     found.add(change.customer_id)
         return sorted(found - {asked})
@@ -95,7 +95,7 @@ class Answers:
     def run_of(self, number: int | None) -> Run | None:
         """Return a run; one that began since this command did is read anew."""
         if number is not None and number not in self._runs:
-            self._runs = {run.id: run for run in runs(self._ledger)}
+            self._runs = {run.id: run for run in self._ledger.runs()}
         return None if number is None else self._runs.get(number)
 
     def runs_asked(self, of_changes: Collection[int]) -> Sequence[Run]:

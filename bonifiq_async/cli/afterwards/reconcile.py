@@ -37,8 +37,8 @@ from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.comparison import LedgerFile
-from bonifiq_async.ledger.sqlite.reader import ChangeFilter, Recorded, changes, short
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import ChangeFilter, Recorded, short
 
 AT_ONCE = 8
 """Customers that are asked about at once."""
@@ -78,7 +78,7 @@ EXIT_BY_AGREEMENT = {
 class ReconcileOptions:
     """What `bonifiq reconcile` was given; `max_rate` is requests a second."""
 
-    ledger: Path
+    ledger: LedgerReader
     question: Question
     max_rate: float
     out: Path | None
@@ -103,9 +103,9 @@ def reconcile(options: ReconcileOptions) -> int:
                 phrase("{to} exists already and stays as it is: name another file.", to=options.out)
             )
         made = client_from_env(adapter, AT_ONCE)(None)
-        beside = options.ledger.with_name(f"{options.ledger.name}.reconcile")
+        beside = Path(f"{options.ledger.file or options.ledger.name}.reconcile")
         with progress_file(beside, repr((PACKED, options.question, made.account))) as progress:
-            with LedgerFile(options.ledger, made.account).beside(progress.database):
+            with options.ledger.of(made.account).beside(progress.database):
                 pass  # it is the ledger of this account
             _take_in(progress, options, answers, adapter.statements)
             asked = progress.index()
@@ -126,7 +126,7 @@ def _take_in(
     A change that no file can have and that names no customer is left out.
     """
     others: Counter[str] = Counter()
-    for change in changes(options.ledger, ChangeFilter()):
+    for change in options.ledger.changes():
         customer = reader.customer_of(change)
         in_files = answers.adapter is None or change.operation in answers.adapter.changes
         if customer is None and not in_files:

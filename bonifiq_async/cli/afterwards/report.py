@@ -15,11 +15,12 @@ from bonifiq_async.cli.files.private_files import numbered, own
 from bonifiq_async.cli.language.phrase import Phrase, phrase
 from bonifiq_async.cli.terminal.dialogue import interruptible
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import Recorded, short
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import Recorded, short
 
 
-def report(ledger: Path, question: Question, html: Path) -> None:
+def report(ledger: LedgerReader, question: Question, html: Path) -> None:
     """Write the page of the changes that are asked for. Raises `ConfigurationError` where it cannot be."""
     with interruptible():
         found = Answers(ledger, question)
@@ -87,7 +88,7 @@ def time_of(question: Question, runs: Sequence[Run]) -> float | None:
     return None if None in times else sum(each for each in times if each is not None)
 
 
-def _title(question: Question, ledger: Path) -> Phrase:
+def _title(question: Question, ledger: LedgerReader) -> Phrase:
     if question.run is not None:
         return phrase("Run {run}", run=str(question.run))
     if question.since is not None and question.until is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from attrs import frozen
 
@@ -29,8 +28,10 @@ from bonifiq_async.cli.language.library_texts import stored_said
 from bonifiq_async.cli.language.phrase import READER, Phrase, joined, number, phrase, shown
 from bonifiq_async.cli.terminal.effects import effect_name
 from bonifiq_async.ledger.protocol import SURE, State
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import Recorded, short
 from bonifiq_async.ledger.runs import Run, RunState
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, short
+from bonifiq_async.ledger.settling import SETTLEABLE
 
 GROUPS = 40
 """Groups of errors that are listed, the largest first."""
@@ -46,7 +47,7 @@ class ReportHead:
     does not tell how fast they were.
     """
 
-    ledger: Path
+    ledger: LedgerReader
     title: Phrase
     made: datetime
     adapter: FileAdapter | None

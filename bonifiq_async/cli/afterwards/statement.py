@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bonifiq_async.cli.adapter import Client
-    from bonifiq_async.ledger.sqlite.reader import Recorded
+    from bonifiq_async.ledger.recorded import Recorded
 
     Pace = Callable[[], Awaitable[None]]
     """Waits until the next request may leave."""

@@ -15,7 +15,6 @@ from bonifiq_async.cli.adapter import Client, FileAdapter
 from bonifiq_async.cli.afterwards.question import Question
 from bonifiq_async.cli.afterwards.report import refuse_unwritable, report, reserved
 from bonifiq_async.cli.commands.check import asked, examined, refuse_one_file_twice
-from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.commands.run import Settings, account_from_env, client_from_env, destination, send
 from bonifiq_async.cli.examination.groups import begun_anew
 from bonifiq_async.cli.files.csv_form import CsvForm
@@ -24,6 +23,7 @@ from bonifiq_async.cli.files.outcome_file import columns, kind_of, lines_in
 from bonifiq_async.cli.files.outcome_sheet import lines_of
 from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.ledgers import default_ledger
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
 from bonifiq_async.cli.terminal.confirmation import Consent, confirmed, ledger_said, threshold
@@ -33,8 +33,8 @@ from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.cli.terminal.understood import say_understood
 from bonifiq_async.ledger.protocol import Account, Ledger
-from bonifiq_async.ledger.sqlite.comparison import LedgerFile
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, rebind, standing
+from bonifiq_async.ledger.reader import LedgerReader, standing
+from bonifiq_async.ledger.settling import SETTLEABLE
 
 SHOWN_LEDGERS = 3
 """Ledgers that are named beside a new one."""
@@ -50,7 +50,7 @@ class ApplyOptions:
     form: FormOptions
     out: Path | None
     out_form: CsvForm | None
-    ledger: Path | None
+    ledger: LedgerReader | None
     no_ledger: bool
     same_account: bool
     flow: FlowControl
@@ -80,7 +80,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     account = _account_of(options, ledger, make_client)
     # A dry run changes nothing: a ledger whose account is to be another one is read as of any.
     of = None if options.dry_run and options.same_account else account
-    record = None if ledger is None else LedgerFile(ledger, of)
+    record = None if ledger is None else ledger.of(of)
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         say_understood(source)
@@ -116,7 +116,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         )
 
 
-def _refuse_unwritable(options: ApplyOptions, ledger: Path | None, lines: Path | None) -> None:
+def _refuse_unwritable(options: ApplyOptions, ledger: LedgerReader | None, lines: Path | None) -> None:
     """Say which file cannot be written before a long one is read."""
     refuse_one_file_twice(
         {
@@ -125,7 +125,7 @@ def _refuse_unwritable(options: ApplyOptions, ledger: Path | None, lines: Path |
             "--out": options.out,
             f"{lines} of --out": lines if lines != options.out else None,
             "--report": options.report,
-            "--ledger": ledger,
+            "--ledger": None if ledger is None else ledger.file,
         }
     )
     begun_anew(options.problems)
@@ -141,7 +141,7 @@ def _refuse_unwritable(options: ApplyOptions, ledger: Path | None, lines: Path |
 
 
 @contextlib.contextmanager
-def _reported_at_last(path: Path | None, ledger: Path | None, ending: RunEnding) -> Iterator[None]:
+def _reported_at_last(path: Path | None, ledger: LedgerReader | None, ending: RunEnding) -> Iterator[None]:
     """Write the page of a run at last; the exit code says how that ended, whatever becomes of the page."""
     yield
     if path is not None and ledger is not None:
@@ -151,7 +151,7 @@ def _reported_at_last(path: Path | None, ledger: Path | None, ending: RunEnding)
             say(str(error))
 
 
-def _ledger_of(options: ApplyOptions) -> Path | None:
+def _ledger_of(options: ApplyOptions) -> LedgerReader | None:
     """Return where it is recorded what is sent; None where it is recorded nowhere, which must be wanted."""
     if options.no_ledger and options.ledger is not None:
         raise typer.BadParameter(
@@ -182,18 +182,18 @@ def _ledger_of(options: ApplyOptions) -> Path | None:
 
 
 def _account_of(
-    options: ApplyOptions, ledger: Path | None, make_client: Callable[[Ledger | None], Client]
+    options: ApplyOptions, ledger: LedgerReader | None, make_client: Callable[[Ledger | None], Client]
 ) -> Account | None:
     """Return the account of the environment's credentials, which a dry run alone may do without."""
     if options.dry_run:
         return account_from_env(options.adapter)
     account = make_client(None).account  # what is missing is said before a long file is read
     if ledger is not None and options.same_account:
-        rebind(ledger, account)
+        ledger.rebind(account)
     return account
 
 
-def _end_dry_run(plan: Plan, account: Account | None, ledger: Path | None) -> int:
+def _end_dry_run(plan: Plan, account: Account | None, ledger: LedgerReader | None) -> int:
     count, new = plan.to_send, ledger is not None and not ledger.exists()
     said = phrase("{count:,} change would be sent", "{count:,} changes would be sent", count=count)
     say(phrase("This was a dry run: nothing was sent. {changes}.", changes=said))
@@ -210,10 +210,10 @@ def _end_dry_run(plan: Plan, account: Account | None, ledger: Path | None) -> in
     return 0
 
 
-def _tell_of_new_ledger(ledger: Path, plan: Plan) -> None:
+def _tell_of_new_ledger(ledger: LedgerReader, plan: Plan) -> None:
     """Say which ledgers beside a new one have no row of the file."""
-    apart = [str(each.path) for each in plan.beside if each.rows is None]
-    others = [str(each.path) for each in plan.beside if each.rows == 0]
+    apart = [str(each.ledger) for each in plan.beside if each.rows is None]
+    others = [str(each.ledger) for each in plan.beside if each.rows == 0]
     if others:
         more = [phrase("{count:,} more", count=len(others) - SHOWN_LEDGERS)]
         say(
@@ -233,7 +233,9 @@ def _tell_of_new_ledger(ledger: Path, plan: Plan) -> None:
         )
 
 
-def _refuse_outcomes_elsewhere(ledger: Path, plan: Plan, lines: Path | None, *, allowed: bool) -> None:
+def _refuse_outcomes_elsewhere(
+    ledger: LedgerReader, plan: Plan, lines: Path | None, *, allowed: bool
+) -> None:
     """Refuse rows that the outcome file has, and a new ledger lacks, unless they are `allowed`."""
     applied, again = (0, 0) if lines is None else _with_outcomes(plan, lines)
     if again:
@@ -285,7 +287,7 @@ def _with_outcomes(plan: Plan, lines: Path) -> tuple[int, int]:
     return applied, again
 
 
-def _tell_of_doubts(ledger: Path) -> None:
+def _tell_of_doubts(ledger: LedgerReader) -> None:
     """Say beforehand what of a ledger will not go out, whatever the file asks for."""
     counts = standing(ledger).counts if ledger.exists() else {}
     if doubts := sum(counts.get(state, 0) for state in SETTLEABLE):

@@ -8,13 +8,13 @@ from attrs import evolve, frozen
 
 from bonifiq_async._model.printable import printable
 from bonifiq_async.cli.adapter import FileAdapter
-from bonifiq_async.cli.commands.export import default_ledger
 from bonifiq_async.cli.examination.groups import Problems, begun_anew, listing
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.misspelt import Misspelt
 from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.cli.ledgers import default_ledger
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import opened
 from bonifiq_async.cli.terminal.dialogue import changes, interruptible, rows, said_before
@@ -22,7 +22,7 @@ from bonifiq_async.cli.terminal.report import plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import agreed, give, say, show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
 from bonifiq_async.cli.terminal.understood import say_understood
-from bonifiq_async.ledger.sqlite.comparison import LedgerFile
+from bonifiq_async.ledger.reader import LedgerReader
 
 
 def asked(question: str) -> bool | None:
@@ -42,7 +42,7 @@ class CheckOptions:
     listed: Path | None
     second_amounts: bool
     as_json: bool
-    ledger: Path | None = None
+    ledger: LedgerReader | None = None
     list_form: CsvForm | None = None
 
 
@@ -59,7 +59,11 @@ def check(
     if ledger is None and file != "-":
         ledger = default_ledger(file, adapter)
     refuse_one_file_twice(
-        {"FILE": None if file == "-" else Path(file), "--problems": listed, "--ledger": ledger}
+        {
+            "FILE": None if file == "-" else Path(file),
+            "--problems": listed,
+            "--ledger": None if ledger is None else ledger.file,
+        }
     )
     begun_anew(listed)
     with opened(file, format, adapter, form, asked) as source:
@@ -93,13 +97,13 @@ def check(
     return 2 if plan.problems or refused else 0
 
 
-def _record_of(ledger: Path | None, adapter: FileAdapter) -> LedgerFile | None:
+def _record_of(ledger: LedgerReader | None, adapter: FileAdapter) -> LedgerReader | None:
     """Return the ledger as one of the account of the environment, where there is one to compare with."""
-    if ledger is None or not (ledger.exists() or LedgerFile(ledger).others()):
+    if ledger is None or not (ledger.exists() or ledger.others()):
         return None
     from bonifiq_async.cli.commands.run import account_from_env  # a client, which most checks do not need
 
-    return LedgerFile(ledger, account_from_env(adapter))
+    return ledger.of(account_from_env(adapter))
 
 
 @frozen
@@ -148,11 +152,11 @@ class Examined:
                 "{ledger} has {rows} of {file}, or probably has: a new ledger could let them be paid again.",
                 rows=rows(other.rows),
                 file=self.plan.source.name,
-                ledger=other.path,
+                ledger=other.ledger,
             )
             way = phrase(
                 "Say --ledger {ledger}, or --allow-second-amount if all of it is to be paid.",
-                ledger=other.path,
+                ledger=other.ledger,
             )
             found.append(joined((said, way, phrase("Nothing was sent.")), " "))
         return found[:1]
@@ -173,7 +177,7 @@ def _not_allowed(plan: Plan) -> Phrase:
 def examined(
     source: Source,
     *,
-    ledger: LedgerFile | None = None,
+    ledger: LedgerReader | None = None,
     listed: Path | None = None,
     form: CsvForm | None = None,
 ) -> Examined:

@@ -17,6 +17,7 @@ from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.ledgers import ledger_at
 from bonifiq_async.cli.terminal.report import Comparison, RunEnding, comparison_table, ending_table
 from bonifiq_async.cli.terminal.screen import show, whatever_is_read
 from bonifiq_async.cli.terminal.tables import show_table
@@ -52,7 +53,7 @@ def run_demo(changes: int, seed: int, faults: FaultScript) -> Comparison:
         out = Path(folder) / "outcomes.csv"
         ending = send(
             plan,
-            Settings(out=out, ledger=Path(folder) / "changes.csv.ledger"),
+            Settings(out=out, ledger=ledger_at(f"{folder}/changes.csv.ledger")),
             lambda ledger: cast(
                 Client,
                 BonifiQClient(sandbox.credentials, base_url=sandbox.url, retry=PATIENCE, ledger=ledger),

@@ -6,7 +6,6 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import typer
@@ -15,7 +14,7 @@ from attrs import frozen
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of, provider_in
+from bonifiq_async.cli.adapter import TOLD, FileAdapter, adapter_for, adapter_of
 from bonifiq_async.cli.files.examine import Plan, examine
 from bonifiq_async.cli.files.formulas import guarded
 from bonifiq_async.cli.files.outcome_file import json_line, told_of
@@ -25,14 +24,16 @@ from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, Recorded, recorded
+from bonifiq_async.ledger.reader import LedgerReader, recorded
+from bonifiq_async.ledger.recorded import Recorded
+from bonifiq_async.ledger.settling import SETTLEABLE
 
 T = TypeVar("T")
 
 
-def adapter_in(ledger: Path) -> FileAdapter:
+def adapter_in(ledger: LedgerReader) -> FileAdapter:
     """Return the adapter of a ledger's provider. Raises `ConfigurationError` for an unknown provider."""
-    provider = provider_in(ledger)
+    provider = ledger.provider()
     adapter = (
         adapter_for() if provider is None else adapter_of(provider)
     )  # without a provider, there is no change
@@ -47,7 +48,7 @@ def adapter_in(ledger: Path) -> FileAdapter:
     return adapter
 
 
-def export(ledger: Path, effects: Sequence[str], format: Format) -> None:
+def export(ledger: LedgerReader, effects: Sequence[str], format: Format) -> None:
     """Print the changes that ended so, and say where they may be applied again. Raises `Lost`."""
     adapter = adapter_in(ledger)
     _print(ledger, adapter, states_of(effects), format)
@@ -76,7 +77,7 @@ def states_of(effects: Sequence[str]) -> Collection[State]:
     return states
 
 
-def _print(ledger: Path, adapter: FileAdapter, states: Collection[State], format: Format) -> None:
+def _print(ledger: LedgerReader, adapter: FileAdapter, states: Collection[State], format: Format) -> None:
     # Of a provider whose files have both, a derived key stands beside its reference.
     more = ("reference",) * ("reference" in {*adapter.columns.names} - {*adapter.export_columns})
     columns = (*adapter.export_columns, *more, *TOLD)
@@ -155,44 +156,6 @@ def _cell(value: object) -> object:
     return guarded(value) if isinstance(value, str) else "" if value is None else value
 
 
-def told(ledger: Path, adapter: FileAdapter) -> str:
-    """Return the sentence that says where it is recorded what is sent, and with what."""
-    if adapter.ledger_alone_knows and ledger.name == _shared(adapter):
-        return phrase(
-            "What is sent is recorded in {ledger}, with all other files beside it; the same command goes on "
-            "there.",
-            ledger=ledger,
-        )
-    return phrase("What is sent is recorded in {ledger}; the same command goes on there.", ledger=ledger)
-
-
-def _shared(adapter: FileAdapter) -> str:
-    return f"{adapter.name}.ledger"
-
-
-def default_ledger(file: str, adapter: FileAdapter) -> Path:
-    """Return the ledger of `file` where the operator names none.
-
-    That is `FILE.ledger`; of a provider that does not de-duplicate, it is one for the folder: a copy of the
-    file under another name would else be applied again. Raises `ConfigurationError` when both could be meant.
-    """
-    own = Path(f"{file}.ledger")
-    if not adapter.ledger_alone_knows:
-        return own
-    shared = own.with_name(_shared(adapter))
-    if own.exists() and not shared.exists():
-        raise ConfigurationError(
-            phrase(
-                "{own} may have what was sent of {file}, and {shared} would be begun anew. Nothing was sent; "
-                "say which one it is with --ledger.",
-                own=own,
-                file=file,
-                shared=shared,
-            )
-        )
-    return shared
-
-
 @frozen
 class InDoubt:
     """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not.
@@ -208,7 +171,7 @@ class InDoubt:
 
 
 @contextlib.contextmanager
-def in_doubt(ledger: Path, adapter: FileAdapter) -> Iterator[InDoubt]:
+def in_doubt(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[InDoubt]:
     """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates."""
     with scratch() as (copy, path):
         repeatable, unrepeatable, by_call, refused = 0, 0, 0, list[str]()

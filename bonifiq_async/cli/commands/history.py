@@ -22,8 +22,9 @@ from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, say, show
 from bonifiq_async.cli.terminal.tables import Table, show_table, width
 from bonifiq_async.ledger.protocol import State
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import Recorded, short
 from bonifiq_async.ledger.runs import Run
-from bonifiq_async.ledger.sqlite.reader import Recorded, runs, short
 
 HEADS = (
     phrase("first_sent"),
@@ -59,7 +60,7 @@ WHEN, AMOUNT = 25, 14
 """Characters of the first two columns on a screen; the third has the rest."""
 
 
-def history(ledger: Path, question: Question, format: str, form: CsvForm) -> None:
+def history(ledger: LedgerReader, question: Question, format: str, form: CsvForm) -> None:
     """Print the changes that are asked for, as a `table`, as `csv` in a form or as `jsonl`. Raises `Lost`."""
     with interruptible():
         found = Answers(ledger, question)
@@ -80,7 +81,7 @@ def history(ledger: Path, question: Question, format: str, form: CsvForm) -> Non
             )
 
 
-def history_file(ledger: Path, question: Question, out: Path, form: CsvForm) -> None:
+def history_file(ledger: LedgerReader, question: Question, out: Path, form: CsvForm) -> None:
     """Write the changes that are asked for to a new file, .xlsx or .csv. Raises `ConfigurationError`."""
     if out.suffix.lower() not in (ENDING, ".csv"):
         raise ConfigurationError(phrase("{file}: name a file that ends in .xlsx or .csv.", file=out))
@@ -132,9 +133,9 @@ def _as_read(form: CsvForm, values: Sequence[object]) -> Sequence[object]:
     ]
 
 
-def list_runs(ledger: Path, format: str, form: CsvForm) -> None:
+def list_runs(ledger: LedgerReader, format: str, form: CsvForm) -> None:
     """Print the runs of a ledger, the latest first. Raises `Lost`."""
-    found = runs(ledger)
+    found = ledger.runs()
     if format == "table":
         show(*run_lines(found) or [phrase("No run has been recorded.")])
         return

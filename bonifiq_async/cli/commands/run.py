@@ -28,7 +28,6 @@ from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
-from bonifiq_async.cli.commands.export import told
 from bonifiq_async.cli.examination.against_ledger import applied_under
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
@@ -43,6 +42,7 @@ from bonifiq_async.cli.files.outcome_file import (
 from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
 from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.ledgers import told
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import tell_why
 from bonifiq_async.cli.terminal.confirmation import Destination
@@ -52,8 +52,8 @@ from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.ledger.protocol import Account, Ledger
+from bonifiq_async.ledger.reader import LedgerReader, WritableLedger
 from bonifiq_async.ledger.runs import RunState
-from bonifiq_async.ledger.sqlite.store import SqliteLedger
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
@@ -75,7 +75,7 @@ class Settings:
     flow: FlowControl = field(factory=FlowControl)
     out: Path | None = None
     out_form: CsvForm | None = None
-    ledger: Path | None = None
+    ledger: LedgerReader | None = None
     settles: bool = False
 
 
@@ -92,7 +92,7 @@ def account_from_env(adapter: FileAdapter) -> Account | None:
     return client_from_env(adapter, 1)(None).account
 
 
-def destination(account: Account, ledger: Path | None, *, new: bool = False) -> Destination:
+def destination(account: Account, ledger: LedgerReader | None, *, new: bool = False) -> Destination:
     """Return where changes go that are sent with the settings of the environment."""
     name = spec_of(account[0]).environment.base_url
     return Destination(account, ledger, new, None if os.environ.get(name) else name)
@@ -162,7 +162,7 @@ async def _send(
     async with contextlib.AsyncExitStack() as stack:
         ledger = None
         if settings.ledger is not None:
-            ledger = await stack.enter_async_context(SqliteLedger(settings.ledger))
+            ledger = await stack.enter_async_context(settings.ledger.writer())
             await _begin_run(ledger, plan, settings, ending)
             if out is not None:
                 ending.earlier = stack.enter_context(applied_under(settings.ledger, ending.adapter))
@@ -196,7 +196,7 @@ async def _send(
     return ending
 
 
-async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, ending: RunEnding) -> None:
+async def _begin_run(ledger: WritableLedger, plan: Plan, settings: Settings, ending: RunEnding) -> None:
     """Write down that a run begins, and say so where the last one of the same file has not ended."""
     made = origin("settle") if settings.settles else origin("apply", plan.source.name, plan.source.path)
     begun = await ledger.begin_run(made)
@@ -216,7 +216,7 @@ async def _begin_run(ledger: SqliteLedger, plan: Plan, settings: Settings, endin
     )
 
 
-async def _end_run(ledger: SqliteLedger, ending: RunEnding) -> None:
+async def _end_run(ledger: WritableLedger, ending: RunEnding) -> None:
     with contextlib.suppress(LedgerError):  # it is reported already that the ledger takes no more
         await ledger.end_run(ending.by_name)
 

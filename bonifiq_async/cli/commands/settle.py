@@ -22,8 +22,10 @@ from bonifiq_async.cli.terminal.runs import time_of
 from bonifiq_async.cli.terminal.screen import agreed, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import WORDS, PersonsWord, accept_without_log, changes, short
-from bonifiq_async.ledger.sqlite.reader import settle as record_word
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import short
+from bonifiq_async.ledger.settling import WORDS, PersonsWord
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 
 @frozen
@@ -53,17 +55,20 @@ class RepeatOptions:
 
 
 def settle(
-    ledger: Path, word: WordOptions, repeat: RepeatOptions, *, all_by_repeating: bool, without_log: bool
+    ledger: LedgerReader,
+    word: WordOptions,
+    repeat: RepeatOptions,
+    *,
+    all_by_repeating: bool,
+    without_log: bool,
 ) -> int:
     """Settle what the options say, and return the exit code."""
-    if not ledger.is_file():
+    if ledger.file is not None and not ledger.file.is_file():
         raise ConfigurationError(phrase("There is no ledger {ledger}. Nothing was settled.", ledger=ledger))
     if without_log:
         if all_by_repeating or word.given:
             raise typer.BadParameter(phrase("stands alone"), param_hint="--without-log")
-        accept_without_log(ledger)
-        say(phrase("{ledger} is taken as whole without its log.", ledger=ledger))
-        return Exit.DONE
+        return _accept_without_log(ledger)
     if all_by_repeating:
         if word.given:
             raise typer.BadParameter(
@@ -90,7 +95,7 @@ def settle(
             say(phrase("Nothing was settled."))
             return Exit.USAGE
     try:
-        record_word(ledger, word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
+        ledger.settle(word.key, PersonsWord(state, word.note, origin("settle")), word.operation)
     except ConfigurationError:
         _refuse_what_takes_no_word(ledger, word.key, word.operation)
         raise
@@ -98,10 +103,20 @@ def settle(
     return Exit.DONE
 
 
-def _refuse_what_takes_no_word(ledger: Path, key: str, operation: str | None) -> None:
+def _accept_without_log(ledger: LedgerReader) -> int:
+    if not isinstance(ledger, SqliteReader):
+        raise typer.BadParameter(
+            phrase("is for a ledger in a file: no other has a log"), param_hint="--without-log"
+        )
+    ledger.accept_without_log()
+    say(phrase("{ledger} is taken as whole without its log.", ledger=ledger))
+    return Exit.DONE
+
+
+def _refuse_what_takes_no_word(ledger: LedgerReader, key: str, operation: str | None) -> None:
     """Raise with what stands under a key that is settled, or with a key in doubt that is probably meant."""
     doubtful: list[str] = []
-    for change in changes(ledger):
+    for change in ledger.changes():
         if change.state in WORDS:
             doubtful.append(change.key)
         elif change.key == key and change.ended is not None and operation in (None, short(change.operation)):
@@ -124,7 +139,7 @@ def _refuse_what_takes_no_word(ledger: Path, key: str, operation: str | None) ->
         )
 
 
-def _repeat(ledger: Path, options: RepeatOptions) -> int:
+def _repeat(ledger: LedgerReader, options: RepeatOptions) -> int:
     """Send what a ledger has in doubt again, and return the exit code."""
     flow, adapter = FlowControl(give_up_at_start=AT_START), adapter_in(ledger)
     make_client = client_from_env(adapter, flow.max_in_flight)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
-from pathlib import Path
 
 from attrs import asdict
 
@@ -14,7 +13,7 @@ from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.retry import RetryPolicy
 from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
-from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of, provider_in
+from bonifiq_async.cli.adapter import BalanceEvidence, ClientSettings, FileAdapter, adapter_of
 from bonifiq_async.cli.afterwards.digest import Digest, SumsWithCounts
 from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.language.phrase import Phrase, joined, number, phrase
@@ -32,15 +31,9 @@ from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, show
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.reader import (
-    SETTLEABLE,
-    Recorded,
-    Standing,
-    recorded,
-    runs,
-    short,
-    standing,
-)
+from bonifiq_async.ledger.reader import LedgerReader, Standing, recorded, standing
+from bonifiq_async.ledger.recorded import Recorded, short
+from bonifiq_async.ledger.settling import SETTLEABLE
 
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
@@ -55,7 +48,7 @@ Found = Mapping[int, BalanceEvidence]
 """What was seen of the changes in doubt, by their place."""
 
 
-def status(ledger: Path, *, look: bool, as_json: bool) -> None:
+def status(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
     """Print what a ledger knows; with `look`, ask its provider for what helps to decide on what is in doubt.
 
     Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
@@ -64,23 +57,23 @@ def status(ledger: Path, *, look: bool, as_json: bool) -> None:
         _show(ledger, look=look, as_json=as_json)
 
 
-def _show(ledger: Path, *, look: bool, as_json: bool) -> None:
-    provider = provider_in(ledger)
+def _show(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
+    provider = ledger.provider()
     adapter = None if provider is None else adapter_of(provider)
     digest = Digest(_operation if adapter is None else adapter.unit_of)
     found = standing(ledger, unit_of=digest.unit_of, seen=digest.put)
     days = sorted(digest.days.items())[-LAST_DAYS:]
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
-    last = runs(ledger)[:LAST_RUNS]
-    evidence = asyncio.run(_looked(adapter, found.provider, doubts)) if look else {}
+    last = ledger.runs()[:LAST_RUNS]
+    evidence = asyncio.run(_looked(adapter, provider, doubts)) if look else {}
     if as_json:
         each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
         made = [run_values(run) for run in last]
         of_days = [{"day": day.isoformat(), "effects": by_name_of(_of_day(states))} for day, states in days]
-        give(json_line({**standing_values(found), "days": of_days, "in_doubt": each, "runs": made}))
+        give(json_line({**standing_values(found, provider), "days": of_days, "in_doubt": each, "runs": made}))
         return
-    show(phrase("Provider: {provider}", provider=found.provider or phrase("none yet")))
+    show(phrase("Provider: {provider}", provider=provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
     if beside := _beside_the_table(found):
         show(*beside)
@@ -223,7 +216,7 @@ def _values(doubt: Recorded, shown: BalanceEvidence | None) -> Mapping[str, obje
 
 
 def _ways_out(
-    ledger: Path, adapter: FileAdapter | None, doubts: Sequence[Recorded], unlisted: int
+    ledger: LedgerReader, adapter: FileAdapter | None, doubts: Sequence[Recorded], unlisted: int
 ) -> Sequence[str]:
     """Say how what is in doubt is settled: what a file can have, and what a program alone can."""
     if adapter is None or adapter.ledger_alone_knows:

@@ -4,7 +4,6 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import cast
 
 from attrs import frozen
@@ -16,17 +15,18 @@ from bonifiq_async.cli.examination.look_alikes import difference, likeness
 from bonifiq_async.cli.examination.marks import Marks
 from bonifiq_async.cli.files.rows import Problem
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.ledger.comparison import AppliedChanges
 from bonifiq_async.ledger.protocol import DONE
-from bonifiq_async.ledger.sqlite.comparison import AppliedChanges, LedgerFile
-from bonifiq_async.ledger.sqlite.reader import Recorded
+from bonifiq_async.ledger.reader import LedgerReader
+from bonifiq_async.ledger.recorded import Recorded
 
 
 @contextlib.contextmanager
-def applied_under(ledger: Path, adapter: FileAdapter) -> Iterator[Callable[[str], Recorded | None]]:
+def applied_under(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[Callable[[str], Recorded | None]]:
     """Give what returns the change that a ledger has as applied under a key. Raises `ConfigurationError`."""
     operations = tuple(adapter.repeat_classes)
     database = sqlite3.connect("", isolation_level=None, uri=True)
-    with contextlib.closing(database), LedgerFile(ledger).beside(database) as applied:
+    with contextlib.closing(database), ledger.beside(database) as applied:
         yield lambda key: next((each for each in applied.under(key, operations) if each.state in DONE), None)
 
 
@@ -53,12 +53,12 @@ class ElsewhereLedger:
     None where it could not be compared: it is another account's, or cannot be read.
     """
 
-    path: Path
+    ledger: LedgerReader
     rows: int | None
 
 
 def in_other_ledgers(
-    database: sqlite3.Connection, new: LedgerFile, adapter: FileAdapter
+    database: sqlite3.Connection, new: LedgerReader, adapter: FileAdapter
 ) -> Sequence[ElsewhereLedger]:
     """Return the ledgers beside a new one, that with the most rows of the file first."""
     found = []
@@ -68,7 +68,7 @@ def in_other_ledgers(
                 rows = _rows_in(database, known, adapter) if known.provider == adapter.name else 0
         except (ConfigurationError, LedgerError):
             rows = None
-        found.append(ElsewhereLedger(other.path, rows))
+        found.append(ElsewhereLedger(other, rows))
     return sorted(found, key=lambda each: -(each.rows or 0))
 
 

@@ -40,8 +40,9 @@ from bonifiq_async.cli.files.private_files import temporary_database
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.origin import name_of
+from bonifiq_async.ledger.comparison import OTHER, AppliedChanges
 from bonifiq_async.ledger.protocol import State
-from bonifiq_async.ledger.sqlite.comparison import OTHER, AppliedChanges, LedgerFile
+from bonifiq_async.ledger.reader import LedgerReader
 
 SEEN = """seen (
     line INTEGER PRIMARY KEY, key TEXT, digest BLOB, unit TEXT, value TEXT, customer TEXT, purpose TEXT
@@ -114,7 +115,7 @@ def _silent(problem: Problem) -> None:
 def examine(
     source: Source,
     on_problem: Callable[[Problem], None],
-    ledger: LedgerFile | None = None,
+    ledger: LedgerReader | None = None,
     on_notice: Callable[[Problem], None] = _silent,
 ) -> Plan:
     """Read `source`, tell `on_problem` of each row that is not valid, and return what it asks for.
@@ -129,7 +130,7 @@ def examine(
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(temporary_database(SEEN)))
         applied = None
-        if ledger is not None and ledger.path.exists():
+        if ledger is not None and ledger.exists():
             applied = stack.enter_context(ledger.beside(database))
         marks = Marks()
         with _room_for(source):

@@ -32,8 +32,8 @@ from bonifiq_async.cli.files.written_lines import (
     written_line,
 )
 from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.ledger.recorded import Recorded
 from bonifiq_async.ledger.sqlite.location import make_private
-from bonifiq_async.ledger.sqlite.reader import Recorded
 
 OutcomeRecord = Mapping[str, object]
 

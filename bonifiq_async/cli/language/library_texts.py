@@ -42,6 +42,7 @@ _SENTENCES = (
     phrase(
         "{why}, so the run was stopped. What was in flight is accounted for; nothing else was sent.", why=""
     ),
+    phrase("There is no ledger {ledger}.", ledger=""),
     phrase("The ledger {path} cannot be opened: {why}. Nothing was sent.", path="", why=""),
     phrase(
         "The ledger {path} cannot be written: {why}. Free disk space or give rights there, then run again.",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -18,6 +17,7 @@ from bonifiq_async.ledger.account import BASE_URL, settings_in
 if TYPE_CHECKING:
     from bonifiq_async.cli.adapter import FileAdapter
     from bonifiq_async.cli.files.examine import Plan
+    from bonifiq_async.ledger.reader import LedgerReader
 
 
 @frozen
@@ -29,7 +29,7 @@ class Destination:
     """
 
     account: tuple[str, str]
-    ledger: Path | None
+    ledger: "LedgerReader | None"
     new: bool = False
     address_setting: str | None = None
 
@@ -49,7 +49,7 @@ class Destination:
         )
 
 
-def ledger_said(ledger: Path | None, new: bool) -> Phrase:
+def ledger_said(ledger: "LedgerReader | None", new: bool) -> Phrase:
     """Return where is recorded what is sent."""
     if ledger is None:
         return phrase("no ledger")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bonifiq_async.cli.adapter import FileChange
     from bonifiq_async.cli.files.examine import Plan
     from bonifiq_async.cli.terminal.report import RunEnding
+    from bonifiq_async.ledger.reader import LedgerReader
 
 
 def changes(count: int) -> Phrase:
@@ -31,7 +32,7 @@ def rows(count: int) -> Phrase:
     return phrase("{count:,} row", "{count:,} rows", count=count)
 
 
-def said_before(plan: "Plan", ledger: Path | None) -> None:
+def said_before(plan: "Plan", ledger: "LedgerReader | None") -> None:
     """Say beforehand what a ledger has as applied of a plan."""
     if plan.settled.changes:
         count = plan.settled.changes
@@ -70,7 +71,12 @@ def said_before(plan: "Plan", ledger: Path | None) -> None:
 
 
 def concluded(
-    ending: "RunEnding", *, as_json: bool, out: Path | None, ledger: Path | None, accept_used_keys: bool
+    ending: "RunEnding",
+    *,
+    as_json: bool,
+    out: Path | None,
+    ledger: "LedgerReader | None",
+    accept_used_keys: bool,
 ) -> int:
     """Print how a run ended and how to go on, and return its exit code."""
     from bonifiq_async.cli.exit_codes import Exit, of_run
@@ -101,7 +107,7 @@ def concluded(
     return int(code)
 
 
-def _say_whose_keys(count: int, ledger: Path | None) -> None:
+def _say_whose_keys(count: int, ledger: "LedgerReader | None") -> None:
     keys = phrase("{count:,} key was used before", "{count:,} keys were used before", count=count)
     say(
         phrase(
@@ -121,7 +127,9 @@ def _say_whose_keys(count: int, ledger: Path | None) -> None:
     say(phrase("Only what was never applied needs a key of its own, under which it is paid."))
 
 
-def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: Path | None) -> None:
+def _say_how_to_go_on(
+    ending: "RunEnding", code: int, out: Path | None, ledger: "LedgerReader | None"
+) -> None:
     where = phrase("--out FILE writes them all")
     if out is not None:
         where = phrase("all are in {out}", out=out)
@@ -152,7 +160,7 @@ def _say_how_to_go_on(ending: "RunEnding", code: int, out: Path | None, ledger: 
     _say_what_is_next(ending, code, ledger)
 
 
-def _say_what_is_next(ending: "RunEnding", code: int, ledger: Path | None) -> None:
+def _say_what_is_next(ending: "RunEnding", code: int, ledger: "LedgerReader | None") -> None:
     from bonifiq_async._model.outcome import Effect
     from bonifiq_async.cli.exit_codes import Exit
     from bonifiq_async.cli.files.rows import command_line

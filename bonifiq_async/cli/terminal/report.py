@@ -24,7 +24,8 @@ from bonifiq_async.cli.terminal.effects import NOT_TRIED, effect_name
 from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import SURE, State
-from bonifiq_async.ledger.sqlite.reader import Recorded, Standing
+from bonifiq_async.ledger.reader import Standing
+from bonifiq_async.ledger.recorded import Recorded
 
 K = TypeVar("K", Effect, State)
 
@@ -367,13 +368,13 @@ def standing_table(found: Standing, adapter: FileAdapter | None) -> Table:
     return by_kind(adapter, phrase("state"), [*kinds_of(found.counts, found.sums), total])
 
 
-def standing_values(found: Standing) -> Mapping[str, object]:
+def standing_values(found: Standing, provider: str | None) -> Mapping[str, object]:
     """Return the same for machines."""
     oldest = None
     if found.oldest is not None:
         oldest = {"change_key": found.oldest[0], "since": moment(found.oldest[1])}
     return {
-        "provider": found.provider,
+        "provider": provider,
         "states": by_name_of(kinds_of(found.counts, found.sums)),
         "settled_by_hand": found.by_hand,
         "oldest_in_doubt": oldest,

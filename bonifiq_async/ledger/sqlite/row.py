@@ -14,6 +14,7 @@ import msgspec
 
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.protocol import DOUBTFUL, Ending, Intent, Row, State
+from bonifiq_async.ledger.recorded import Recorded
 
 COLUMNS = {
     "operation": "TEXT NOT NULL",
@@ -128,6 +129,26 @@ class Entry:
     run: int = 0
     line: int = 0
     last_run: int | None = None
+
+    def recorded(self, state: State) -> Recorded:
+        """Return the change, which stands in a state."""
+        row = self.row
+        return Recorded(
+            self.key,
+            state,
+            row.customer_id,
+            self.body,
+            self.error,
+            self.operation,
+            row.value,
+            row.first_sent,
+            self.last_sent,
+            self.attempts,
+            self.answer,
+            self.run or None,
+            self.line or None,
+            (self.run if self.last_run is None else self.last_run) or None,
+        )
 
 
 def find(database: sqlite3.Connection, operation: str, key: str) -> Entry | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bonifiq_async.cli.afterwards.statement import Pace
-    from bonifiq_async.ledger.sqlite.reader import Recorded
+    from bonifiq_async.ledger.recorded import Recorded
     from bonifiq_async.raba7ni.payloads import CashbackTransaction
 
 NEARLY = Decimal("0.01")

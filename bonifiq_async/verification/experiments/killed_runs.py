@@ -12,7 +12,9 @@ from attrs import frozen
 from bonifiq_async._model.money import EXACT
 from bonifiq_async.bonifiq.payloads import CashbackChange
 from bonifiq_async.ledger.protocol import DONE, State
-from bonifiq_async.ledger.sqlite.reader import Recorded, recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.recorded import Recorded
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.verification.bench import Closed, counting, digest_of
 from bonifiq_async.verification.finding import (
     Experiment,
@@ -103,7 +105,7 @@ async def run(lab: Lab) -> Record:
         closed = provider.close()
     meant = {change.change_key: change for changes in files.values() for change in changes}
     ledgers = [lab.folder / f"{name}.csv.ledger" for name in files]
-    stand = {each.key: each for ledger in ledgers for each in recorded(ledger, set(State))}
+    stand = {each.key: each for ledger in ledgers for each in recorded(SqliteReader(ledger), set(State))}
     leaks = [name for name, holds in held.items() if holds]
     return Record(meant, courses, closed, early, stand, again, leaks, len(held), copies)
 
@@ -137,7 +139,7 @@ def _told(folder: Path, group: str, early: list[str]) -> dict[str, str]:
     """Return what the outcome file says by key; note what it says that the ledger does not."""
     told = told_in(folder / f"{group}.jsonl")
     ledger = folder / f"{group}.csv.ledger"
-    stand = {each.key for each in recorded(ledger, DONE)} if ledger.exists() else set()
+    stand = {each.key for each in recorded(SqliteReader(ledger), DONE)} if ledger.exists() else set()
     early.extend(key for key, effect in told.items() if effect in APPLIED and key not in stand)
     return told
 

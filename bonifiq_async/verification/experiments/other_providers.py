@@ -14,7 +14,9 @@ from bonifiq_async._provider import registry
 from bonifiq_async._provider.spec import ProviderSpec
 from bonifiq_async._provider.trial import TrialFiles
 from bonifiq_async.ledger.protocol import DONE, State
-from bonifiq_async.ledger.sqlite.reader import SETTLEABLE, recorded
+from bonifiq_async.ledger.reader import recorded
+from bonifiq_async.ledger.settling import SETTLEABLE
+from bonifiq_async.ledger.sqlite.reader import SqliteReader
 from bonifiq_async.sandbox.faults import TRANSIENT
 from bonifiq_async.verification.bench import Closed, bench, counting, credentials_of
 from bonifiq_async.verification.finding import (
@@ -87,7 +89,7 @@ async def run(lab: Lab, spec: ProviderSpec) -> Record:
             course = await to_the_end(provider, command, path, when, lambda: told_in(out))
         held, _ = searched(lab.folder, provider.secrets())
         closed = provider.close()
-    stand = {each.key: each.state for each in recorded(lab.folder / LEDGER, set(State))}
+    stand = {each.key: each.state for each in recorded(SqliteReader(lab.folder / LEDGER), set(State))}
     leaks = tuple(name for name, holds in held.items() if holds)
     return Record(meant, course, closed, stand, tuple(held), leaks)
 

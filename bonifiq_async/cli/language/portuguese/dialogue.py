@@ -88,6 +88,7 @@ TEMPLATES: Mapping[str, Template] = {
     "standard input has no name to keep a record beside: say where with --ledger, or --no-ledger for none": "a entrada padrão não tem nome ao lado do qual guardar um registro: diga onde com --ledger, ou --no-ledger para nenhum",
     "{one} and {other} are the same file": "{one} e {other} são o mesmo arquivo",
     "stands alone": "não combina com outras opções",
+    "is for a ledger in a file: no other has a log": "vale para um registro em arquivo: nenhum outro tem log",
     "stands alone, without --key, --as, --note and --operation": "não combina com --key, --as, --note e --operation",
     "give --key, --as and --note, or --all-by-repeating; missing: {names}": "informe --key, --as e --note, ou --all-by-repeating; falta: {names}",
     # How a run ended, and how to go on.
