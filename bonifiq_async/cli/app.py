@@ -9,6 +9,7 @@ import typer
 from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
 from bonifiq_async.cli.afterwards.declared import history, reconcile, report
+from bonifiq_async.cli.database import ledger as database_commands
 from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.options import (
@@ -271,6 +272,7 @@ def status(
 
 for _command in (history, report, reconcile):
     app.command()(_command)
+app.add_typer(database_commands, name="ledger")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 account     whose changes a ledger holds, and which setting makes two accounts differ
 comparison  a ledger beside a table of changes: the `AppliedChanges` protocol
 memory      a ledger for one process: bounded, and gone with it
+postgres/   a durable ledger in PostgreSQL, which several machines share
 protocol    what a ledger is asked and answers: states, transitions, the `Ledger` protocol
 reader      what is asked of a ledger afterwards: the `LedgerReader` protocol, and what its changes come to
 recorded    one change as a ledger has it, and which changes are asked for

@@ -18,6 +18,7 @@ from bonifiq_async._model.errors import NotAppliedError, OutcomeUnknownError
 from bonifiq_async._model.outcome import Attempt, Verdict
 from bonifiq_async.cli.app import ABOUT, EXIT_CODES, app
 from bonifiq_async.cli.language.choice import chosen, option_first
+from bonifiq_async.cli.language.help_pages import every_command
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import ENGLISH, READER, number, phrase, shown
 from bonifiq_async.cli.language.portuguese import PARTS, PORTUGUESE
@@ -70,8 +71,7 @@ def _phrases() -> Iterator[Said]:
 def helps() -> Iterator[str]:
     """Yield the declared help texts, except the two that are phrases."""
     group = typer.main.get_command(app)
-    commands = getattr(group, "commands").values()  # noqa: B009
-    for each in (group, *commands):
+    for each in every_command(group):
         texts = [each.help, *(getattr(one, "help", None) for one in each.params)]
         yield from (text for text in texts if text and text not in (ABOUT, EXIT_CODES))
 

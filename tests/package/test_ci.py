@@ -14,7 +14,7 @@ import yaml
 from on_this_machine import skip_without
 
 ROOT = Path(__file__).parent.parent.parent
-SCRIPTS = ["docs", "fast", "interpreter", "programs", "run"]
+SCRIPTS = ["docs", "fast", "interpreter", "programs", "run", "services"]
 WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
 JOBS = yaml.safe_load(WORKFLOW)["jobs"]
 VERSIONS = JOBS["fast"]["strategy"]["matrix"]["python"]

@@ -233,8 +233,10 @@ def literal(node: ast.AST) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-# Both names as they may stand anywhere: the package's own, its command's, and that of its errors.
-OWN_NAMES = re.compile(r"bonifiq[_-]async|BonifiQError", re.IGNORECASE)
+# Names that may stand anywhere: the package's own, its command's, that of its errors, that of its schema.
+OWN_NAMES = re.compile(
+    r"bonifiq[_-]async|BonifiQError|`bonifiq ledger migrate|SCHEMA = \"bonifiq\"", re.IGNORECASE
+)
 
 
 REGISTRY = "_provider.registry"

@@ -6,7 +6,7 @@ of the command line has words of its own, in English alone: those that stand on 
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Protocol, cast, runtime_checkable
 
 from typer.core import TyperGroup
@@ -56,13 +56,23 @@ def translate(group: TyperGroup, language: Language, *about: Phrase) -> None:
         return
     known = {str(each): each.within(language) for each in about}
     group.help, group.epilog = known.get(group.help or ""), known.get(group.epilog or "")
-    for each in (group, *group.commands.values()):
+    for each in every_command(group):
         command = cast(_Command, each)
         command.help = in_language(command.help, language)
         for parameter in command.params:
             if hasattr(parameter, "help"):
                 parameter.help = in_language(parameter.help, language)
         _translate_page(command, language)
+
+
+def every_command(group: TyperGroup) -> Iterator[object]:
+    """Yield a group, its commands, and those of the groups in it."""
+    yield group
+    for each in group.commands.values():
+        if isinstance(each, TyperGroup):
+            yield from every_command(each)
+        else:
+            yield each
 
 
 def in_language(english: str | None, language: Language) -> str | None:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
+    # The tables of a ledger in PostgreSQL.
+    "made: {name}": "criado: {name}",
+    "Nothing was missing: the tables are those of this program.": "Não faltava nada: as tabelas são as deste programa.",
     "run {run}, {command} by {user} on {host}": "execução {run}, {command} por {user} em {host}",
     "{state}: {operation} for {customer}": "{state}: {operation} para {customer}",
     "key {key}": "chave {key}",

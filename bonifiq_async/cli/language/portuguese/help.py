@@ -84,6 +84,12 @@ TEMPLATES: Mapping[str, Template] = {
         "Resolve o que está em dúvida: um lançamento pela sua palavra, sem enviar nada; ou todos, repetindo-os."
         "\n\nResolve também um lançamento cuja chave já tinha sido usada, mas não por este registro."
     ),
+    "Care for a ledger in PostgreSQL.": "Cuida de um registro no PostgreSQL.",
+    "Make the tables of a ledger in PostgreSQL, or what is missing of them.": "Cria as tabelas de um registro no PostgreSQL, ou o que falta delas.",
+    "postgresql://user@host/database?schema=bonifiq; its password is in PGPASSWORD or ~/.pgpass.": (
+        "postgresql://user@host/database?schema=bonifiq; a senha está em PGPASSWORD ou em ~/.pgpass."
+    ),
+    "Print the SQL of all tables instead; connect to nothing.": "Só mostra o SQL de todas as tabelas; não se conecta a nada.",
     "Run the sandbox in the foreground until Ctrl-C.": "Mantém o sandbox em primeiro plano até Ctrl-C.",
     "Try every promise against the built-in sandbox, with faults and kills; 1 if one does not hold.": (
         "Põe à prova cada promessa contra o sandbox embutido, com falhas e processos mortos; 1 se uma não vale."

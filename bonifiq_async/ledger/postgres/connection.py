@@ -1,0 +1,84 @@
+"""A connection to the database: how it is opened, and what is said where it cannot be used."""
+
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from bonifiq_async._model.errors import ConfigurationError, LedgerError
+from bonifiq_async._model.printable import printable
+from bonifiq_async.ledger.postgres.database import Database
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+CONNECT = 10.0
+"""Seconds in which a connection is open, or is not."""
+STATEMENT = 30.0
+"""Seconds for which a statement is waited for; then the connection is given up, and what came of it asked."""
+
+
+async def connect(database: Database) -> "Connection":
+    """Return a connection. Password and TLS come from the environment, as for PostgreSQL's own programs.
+
+    Raises `ConfigurationError` where asyncpg is missing, and what asyncpg raises.
+    """
+    if importlib.util.find_spec("asyncpg") is None:
+        raise ConfigurationError(
+            "A ledger in PostgreSQL needs asyncpg. Nothing was sent; install it: pip install "
+            "'bonifiq-async[postgres]'."
+        )
+    import asyncpg
+
+    return await asyncpg.connect(
+        database.dsn,
+        timeout=CONNECT,
+        command_timeout=STATEMENT,
+        # PgBouncer gives each transaction another connection of the server: what was prepared is not there.
+        statement_cache_size=0 if database.pgbouncer else 100,
+    )
+
+
+@contextlib.asynccontextmanager
+async def connected(database: Database) -> "AsyncIterator[Connection]":
+    """Give a connection for a while; whatever fails becomes an error of this library."""
+    try:
+        connection = await connect(database)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=CONNECT)
+    except (ConfigurationError, LedgerError):
+        raise
+    except Exception as error:  # noqa: BLE001 - each kind has its sentence
+        raise unusable(database, error) from None
+
+
+def is_passing(error: BaseException) -> bool:
+    """Say whether the same may go well later: no connection, a restart, a deadlock, too many connections."""
+    import asyncpg
+
+    return isinstance(
+        error,
+        OSError  # a TimeoutError, too
+        | EOFError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.TransactionRollbackError
+        | asyncpg.LockNotAvailableError
+        | asyncpg.InternalClientError,
+    ) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+
+
+def unusable(database: Database, error: Exception) -> ConfigurationError:
+    """Return the error of a database that cannot be used, before anything was sent."""
+    return ConfigurationError(f"The ledger {database} cannot be used: {said(error)}. Nothing was sent.")
+
+
+def said(error: Exception) -> str:
+    """Return what an error of the database says, on one line."""
+    return printable(str(error) or type(error).__name__).rstrip(".")
