@@ -17,6 +17,7 @@ from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK, redeems
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
 from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.reading.refresh import read_refresh
+from bonifiq_async.bonifiq.schemas.checks import each_of
 from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
 from bonifiq_async.bonifiq.schemas.redeems import (
     CheckoutItem,
@@ -55,7 +56,11 @@ class Checkout(Group):
         demanded here. Raises what `change_cashback` does. Source: endpoint page "Redeems cashback for a
         checkout".
         """
-        parts = (("customer_id", customer_id), ("checkout_id", checkout_id), how_much(cashback_value))
+        parts = (
+            ("customer_id", customer_id),
+            ("checkout_id", checkout_id),
+            how_much(cashback_value, name="cashback_value"),
+        )
         body = CheckoutRedeemRequest(
             customer_id=customer_id,
             checkout_id=checkout_id,
@@ -64,7 +69,7 @@ class Checkout(Group):
             token=token,
             original_key=one_key(original_key, reference, parts, kind="CHECKOUT", given="original_key"),
             redeem_origin=redeem_origin,
-            items=tuple(items),
+            items=each_of(items, CheckoutItem, "items"),
         )
         secrets = () if token is None else (Secret.kept(token),)  # of the cart: no error may repeat it
         change, asked = CheckoutRedeem(body), CallParts(payload=body, secrets=secrets)

@@ -145,7 +145,7 @@ class BonifiQClient(Connection[CashbackChange | PointsChange, CustomerPoints]):
             runtime=runtime,
         )
         reader = AnswerReader(duplicate_rule)
-        self._caller = caller = Caller(calls, address, reader, _checked(paths))
+        self._caller = caller = Caller(calls, address, reader, _checked(paths), runtime.wall)
         self.customers = Customers(caller)
         self.checkout = Checkout(caller)
 

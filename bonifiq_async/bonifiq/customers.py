@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from bonifiq_async._delivery.terms import AS_USUAL, Terms
 from bonifiq_async._model import validation
+from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._policy.request import PreparedRequest, digest_of, prepare
@@ -46,6 +47,8 @@ class Customers(CustomerRecords):
         `RetryAfterTooLong`) and `ChangeKeyConflict`: nothing changed; and `OutcomeUnknownError`: it may
         have changed, repeat with the same key. Source: endpoint page "Add or remove cashback".
         """
+        if not isinstance(change, CashbackChange):
+            raise PayloadError(f"change must be a CashbackChange, not {type(change).__name__}", path="change")
         terms = AS_USUAL if deadline is None else Terms(deadline)
         outcome = await self._calls.outcome(
             change, CHANGE_CASHBACK, self.prepared(change), self._reader.read, terms

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from one_test import one_test
 
-from bonifiq_async import BasicCredentials, BonifiQClient, PayloadError, PointsChange, change_key_for
+from bonifiq_async import (
+    BasicCredentials,
+    BonifiQClient,
+    NotAppliedError,
+    PayloadError,
+    PointsChange,
+    RetryPolicy,
+    change_key_for,
+)
+from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.json_codec import encode
 from bonifiq_async._policy.change_key import purpose_in
 from bonifiq_async.bonifiq import (
@@ -159,8 +168,17 @@ REFUSED: Mapping[str, tuple[Callable[[], object], str, str]] = {
     "a CPF whose digits are wrong": (lambda: customer(document="52998224724"), "document", "CPF"),
     "a CPF with signs": (lambda: customer(document="529.982.247-24"), "document", "Receita Federal"),
     "a CNPJ whose digits are wrong": (lambda: customer(document="11.222.333/0001-80"), "document", "CNPJ"),
-    "a birthday in the future": (lambda: customer(birthday_date=LATER.date()), "birthday_date", "future"),
-    "a moment in the future": (lambda: customer(birthday_date=LATER), "birthday_date", "future"),
+    "a birthday in the future": (
+        lambda: CLIENT.customers.upsert(original_id="ana", birthday_date=LATER.date()),
+        "birthday_date",
+        "future",
+    ),
+    "a moment in the future": (lambda: CLIENT.customers.set_birthday("ana", LATER), "birthday", "future"),
+    "a birthday in the future of an order's customer": (
+        lambda: CLIENT.orders.create(**{**ORDER, "customer": customer(birthday_date=LATER)}),
+        "customer.birthday_date",
+        "future",
+    ),
     "a birthday without a zone": (
         lambda: CLIENT.customers.set_birthday("ana", datetime(1990, 5, 17)),
         "birthday",
@@ -301,7 +319,7 @@ REFUSED: Mapping[str, tuple[Callable[[], object], str, str]] = {
         "is_enrolled",
         "true or false",
     ),
-    "a PIN that is blank": (lambda: CLIENT.pos.validate_challenge("ana", code=" "), "ChallengeCode", "blank"),
+    "a PIN that is blank": (lambda: CLIENT.pos.validate_challenge("ana", code=" "), "code", "blank"),
 }
 
 
@@ -320,6 +338,25 @@ async def test_what_cannot_be_meant_is_refused_unsent(
         await made()
     assert caught.value.path == path
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("year", [1999, 2100])
+@pytest.mark.parametrize(("day", "in_the_future"), [("06-16", False), ("06-17", True)])
+async def test_a_birthday_has_been_by_the_clock_of_the_client(
+    year: int, day: str, in_the_future: bool
+) -> None:
+    """It is still the 15th in Brazil and in UTC, and the 16th where a day begins first."""
+    noon = datetime(year, 6, 15, 12, tzinfo=UTC).timestamp()
+    client = BonifiQClient(
+        BasicCredentials("t", "k"),
+        base_url="http://127.0.0.1:1",
+        retry=RetryPolicy(max_attempts=1),
+        runtime=Runtime(wall=lambda: noon),
+    )
+    born = date.fromisoformat(f"{year}-{day}")
+    async with client:
+        with pytest.raises(PayloadError if in_the_future else NotAppliedError):
+            await client.customers.set_birthday("ana", born)
 
 
 @one_test

@@ -1,7 +1,9 @@
 """Makes the calls of all groups of operations: paths that a caller replaced, warnings, pages."""
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from datetime import UTC, date, datetime
 from typing import TypeVar
 from warnings import warn
 
@@ -21,6 +23,7 @@ from bonifiq_async._provider.paging import pages
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.changes.taken_back import TakenBack
 from bonifiq_async.bonifiq.reading.pages import Listing, Turning, read_page
+from bonifiq_async.bonifiq.schemas.checks import check_births
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -51,10 +54,20 @@ class CallParts:
 
 
 class Caller:
-    """Makes the calls of one client. `paths` replaces the paths of operations by their method names."""
+    """Makes the calls of one client. `paths` replaces the paths of operations by their method names.
 
-    def __init__(self, calls: Calls, base_url: str, reader: AnswerReader, paths: Texts = PATHS) -> None:
-        self.calls, self.base_url, self.reader = calls, base_url, reader
+    `wall` is the client's clock, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        base_url: str,
+        reader: AnswerReader,
+        paths: Texts = PATHS,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.calls, self.base_url, self.reader, self._wall = calls, base_url, reader, wall
         self.taken_back = TakenBack()
         self._paths = dict(paths)
         self._warned: set[str] = set()
@@ -68,6 +81,9 @@ class Caller:
         deadline: float | None = None,
     ) -> T:
         """Return what an operation answers; raise what kept it from that."""
+        births: Mapping[str, date | None] | None = getattr(asked.payload, "births", None)
+        if births is not None:
+            check_births(births, datetime.fromtimestamp(self._wall(), UTC))
         meant = self._meant(operation)
         request = prepare(
             meant, self.base_url, asked.path, asked.payload, query=asked.query, secrets=asked.secrets

@@ -18,6 +18,7 @@ from bonifiq_async.bonifiq.schemas.catalogue import (
     TiersAvailableRequest,
     TiersAvailableResponse,
 )
+from bonifiq_async.bonifiq.schemas.checks import each_of
 from bonifiq_async.bonifiq.schemas.pages import Acknowledged, Unshaped
 
 
@@ -121,10 +122,4 @@ def listed_products(products: Sequence[ProductPointsInput]) -> tuple[ProductPoin
     """Return products as they are sent. Raises `PayloadError` for none, and for what is no product."""
     if not isinstance(products, list | tuple) or not products:
         raise PayloadError("products must be a list of at least one ProductPointsInput", path="products")
-    for number, each in enumerate(products):
-        if not isinstance(each, ProductPointsInput):
-            raise PayloadError(
-                f"products[{number}] must be a ProductPointsInput, not {type(each).__name__}",
-                path=f"products[{number}]",
-            )
-    return tuple(products)
+    return each_of(products, ProductPointsInput, "products")

@@ -15,6 +15,7 @@ from bonifiq_async.bonifiq.changes.points import PointsChange, body_of
 from bonifiq_async.bonifiq.operations import customers
 from bonifiq_async.bonifiq.payloads import CustomerPoints
 from bonifiq_async.bonifiq.reading.pages import Listing
+from bonifiq_async.bonifiq.schemas.checks import an
 from bonifiq_async.bonifiq.schemas.customers import (
     ChangeStatusRequest,
     ChangeTierRequest,
@@ -70,6 +71,7 @@ class CustomerRecords(Group):
 
         Source: endpoint page "Add or remove points".
         """
+        change = an(change, PointsChange, "change")
         return await self._caller.applied(
             change, customers.CHANGE_POINTS, _changed(change), deadline=deadline
         )

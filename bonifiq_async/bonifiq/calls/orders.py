@@ -18,8 +18,10 @@ from bonifiq_async.bonifiq.schemas.cancels import (
     CompleteOrderRequest,
     OrderCancelResponse,
     OrderCompleteResponse,
+    PartialCancelProduct,
     PartialCancelRequest,
 )
+from bonifiq_async.bonifiq.schemas.checks import each_of
 from bonifiq_async.bonifiq.schemas.orders import CreateOrderRequest, OrderResponse
 
 ORDER_NOT_FOUND = frozenset({"Order_NotFound", "OrderNotFound"})
@@ -124,14 +126,15 @@ def part_of(order_id: str, part: PartFields) -> PartialCancelRequest:
             "value_to_refund is above the order's total (order pages, field ValueToRefund)",
             path="value_to_refund",
         )
-    if products is not None and not products:
+    lines = () if products is None else each_of(products, PartialCancelProduct, "products")
+    if products is not None and not lines:
         raise PayloadError("products is empty; leave it out, or name what is taken back", path="products")
     parts: tuple[Part, ...] = (("order_id", order_id), ("value_to_refund", amount))
     given, reference = part.get("cancel_key"), part.get("reference")
     return PartialCancelRequest(
         value_to_refund=amount,
         cancel_key=one_key(given, reference, parts, kind="CANCEL", given="cancel_key"),
-        products=tuple(products or ()),
+        products=lines,
         should_refund_redeem=part.get("should_refund_redeem"),
     )
 

@@ -6,6 +6,7 @@ from typing import Unpack
 
 from attrs import evolve
 
+from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
@@ -20,6 +21,7 @@ from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.schemas.cancels import (
     OrderCancelResponse,
 )
+from bonifiq_async.bonifiq.schemas.checks import each_of
 from bonifiq_async.bonifiq.schemas.orders import CreateOrderRequest, OrderResponse
 from bonifiq_async.bonifiq.schemas.parts import IdName, NameValue, RedeemOrigin
 from bonifiq_async.bonifiq.schemas.point_of_sale import (
@@ -104,10 +106,15 @@ class PointOfSale(Group):
         Look at `success`. It is sent once: whether a PIN is good a second time is not documented.
         """
         sealed: list[ChallengeCode] = []
+        problem: PayloadError | None = None
         try:
             sealed.append(ChallengeCode.of(code))
+        except PayloadError as error:  # raised out here: its frames have the code
+            problem = PayloadError(str(error).replace(error.path, "code", 1), path="code")
         finally:
             del code  # a traceback that shows locals must not have it
+        if problem is not None:
+            raise problem
         body = PosChallengeValidateRequest(transaction_id=transaction_id, code=sealed[0])
         secrets: tuple[Secret, ...] = tuple(sealed)
         asked = CallParts({"id": segment(customer_id, "customer_id")}, body, secrets=secrets)
@@ -154,7 +161,7 @@ class PointOfSale(Group):
             value=value,
             points=points,
             original_key=one_key(original_key, reference, parts, kind="POS", given="original_key"),
-            metadatas=tuple(metadatas),
+            metadatas=each_of(metadatas, NameValue, "metadatas"),
             redeem_origin=redeem_origin,
             branch=branch,
             sales_person=sales_person,

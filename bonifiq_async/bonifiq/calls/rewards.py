@@ -7,6 +7,7 @@ from bonifiq_async.bonifiq.changes.redeems import ProductDiscountRedeem
 from bonifiq_async.bonifiq.operations import redeems
 from bonifiq_async.bonifiq.reading.plain import read_any
 from bonifiq_async.bonifiq.reading.redeems import read_redeem
+from bonifiq_async.bonifiq.schemas.checks import an
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
 from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
@@ -69,6 +70,7 @@ class RewardConfigurations(Group):
         an earlier state of the official example alone, which has stopped using it.
         """
         number = whole(configuration_id, "configuration_id")
+        product = an(product, RedeemProductInput, "product")
         parts = (
             ("customer_id", customer_id),
             ("configuration_id", number),

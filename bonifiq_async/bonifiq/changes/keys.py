@@ -33,7 +33,7 @@ def one_key(key: str | None, reference: str | None, parts: tuple[Part, ...], *, 
     Exactly one of both is given.
     """
     if key is None and reference is not None:
-        return key_from(kind, *parts, ("reference", reference))
+        return key_from(kind, *parts, ("reference", validation.label(reference, "reference")))
     if key is None or reference is not None:
         raise PayloadError(f"give exactly one of {given} and reference", path=given)
     return key
@@ -47,7 +47,7 @@ def points_key_for(customer_id: str, points: int, reference: str) -> str:
     of points.
     """
     kind, parts = points_parts(customer_id, whole_points(points, "points"))
-    return key_from(kind, *parts, ("reference", reference))
+    return key_from(kind, *parts, ("reference", validation.label(reference, "reference")))
 
 
 def points_parts(customer_id: str, points: int) -> tuple[str, tuple[Part, ...]]:
@@ -91,8 +91,11 @@ def whole_points(points: object, name: str) -> int:
     return points
 
 
-def how_much(value: Decimal | None, points: int | None = None) -> Part:
-    """Return how much is redeemed, as a part of a key: an amount, `P` and points, or `ALL` there is."""
+def how_much(value: Decimal | None, points: int | None = None, *, name: str = "value") -> Part:
+    """Return how much is redeemed, as a part of a key: an amount, `P` and points, or `ALL` there is.
+
+    `name` is that of the amount.
+    """
     if value is not None:
-        return "value", validation.amount(value, "value", positive=True)
+        return name, validation.amount(value, name, positive=True)
     return "points", "ALL" if points is None else f"P{points}"

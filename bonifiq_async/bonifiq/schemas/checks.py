@@ -4,12 +4,13 @@ Each raises `PayloadError` that names the field and, where a page has the rule, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import attrs
 from attrs import Attribute
 
 from bonifiq_async._model import validation
@@ -18,11 +19,11 @@ from bonifiq_async._model.money import EXACT
 from bonifiq_async._policy.change_key import canonical
 
 T = TypeVar("T")
+_AHEAD = timedelta(hours=14)
+"""How far ahead of UTC a day may have begun somewhere (tz database: Pacific/Kiritimati)."""
 Check = Callable[[object, "Attribute[T]", object], None]
 MOST_POINTS = 2**31 - 1
 """The largest number that the provider's `int32` holds."""
-_AHEAD = timedelta(hours=14)
-"""How far ahead of UTC a day may have begun somewhere (tz database: Pacific/Kiritimati)."""
 
 
 def exact(value: Decimal) -> Decimal:
@@ -93,42 +94,61 @@ def aware(value: object, name: str) -> datetime:
 
 
 def born(_: object, attribute: "Attribute[date]", value: object) -> None:
-    """A day that is not in the future, or a moment with its zone; a day has none."""
-    name, now = attribute.name, datetime.now(UTC)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        late = value > (now + _AHEAD).date()
-    else:
-        late = aware(value, name) > now
-    if late:
-        raise PayloadError(f"{name} is in the future", path=name)
+    """A day, or a moment with its zone; `check_births` says whether it has been, when it is sent."""
+    if not isinstance(value, date) or isinstance(value, datetime):
+        aware(value, attribute.name)
+
+
+def check_births(births: Mapping[str, date | None], now: datetime) -> None:
+    """Raise `PayloadError` naming a birthday that is in the future: a moment after `now`, or a later day.
+
+    In which zone a day is meant, the provider does not say: one that has begun anywhere has been.
+    """
+    for name, born in births.items():
+        if born is not None and (born > now if isinstance(born, datetime) else born > (now + _AHEAD).date()):
+            raise PayloadError(f"{name} is in the future", path=name)
 
 
 def many(kind: type[T]) -> "Check[Sequence[T]]":
     """Return the check of a list or tuple of values of a class."""
 
     def check(_: object, attribute: "Attribute[Sequence[T]]", value: object) -> None:
-        name = attribute.name
-        if not isinstance(value, list | tuple):
-            raise PayloadError(f"{name} must be a list, not {type(value).__name__}", path=name)
-        for number, each in enumerate(value):
-            if not isinstance(each, kind):
-                where = f"{name}[{number}]"
-                raise PayloadError(
-                    f"{where} must be of {kind.__name__}, not {type(each).__name__}", path=where
-                )
+        each_of(value, kind, attribute.name)
 
     return check
+
+
+def each_of(value: object, kind: type[T], name: str) -> tuple[T, ...]:
+    """Return `value` as a tuple, if it is a list or tuple of values of a class."""
+    if not isinstance(value, list | tuple):
+        raise PayloadError(f"{name} must be a list, not {type(value).__name__}", path=name)
+    return tuple([an(each, kind, f"{name}[{number}]") for number, each in enumerate(value)])
 
 
 def one(kind: type[T]) -> "Check[T]":
     """Return the check of a value of a class."""
 
     def check(_: object, attribute: "Attribute[T]", value: object) -> None:
-        if not isinstance(value, kind):
-            name = attribute.name
-            raise PayloadError(f"{name} must be of {kind.__name__}, not {type(value).__name__}", path=name)
+        an(value, kind, attribute.name)
 
     return check
+
+
+def an(value: object, kind: type[T], name: str) -> T:
+    """Return `value` if it is of a class, and its members are texts where the class does not check them.
+
+    Those that answers have, too, do not: a provider may answer what must not be sent.
+    """
+    if not isinstance(value, kind):
+        raise PayloadError(f"{name} must be of {kind.__name__}, not {type(value).__name__}", path=name)
+    checks_itself = hasattr(kind, "__attrs_post_init__") or not attrs.has(kind)
+    for each in () if checks_itself else attrs.fields(cast("type[attrs.AttrsInstance]", kind)):
+        member: object = getattr(value, each.name)
+        if isinstance(member, kind):  # a category within a category
+            an(member, kind, f"{name}.{each.name}")
+        elif each.validator is None and member is not None:
+            validation.text(member, f"{name}.{each.name}")
+    return value
 
 
 _WRITTEN = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\d{11}|\d{14}", re.ASCII)

@@ -1,5 +1,6 @@
 """BonifiQ's customers: what is sent of one, and what is answered. Source: the customer pages."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -42,6 +43,11 @@ class CreateCustomerRequest:
     document: str | None = field(default=None, validator=optional(document))
     is_enrolled: bool | None = field(default=None, validator=optional(flag))
     enrolled_date: datetime | None = field(default=None, validator=optional(moment))
+
+    @property
+    def births(self) -> Mapping[str, date | None]:
+        """The birthdays in it, by name: not one of them is in the future when it is sent."""
+        return {"birthday_date": self.birthday_date}
 
 
 @frozen
@@ -95,6 +101,11 @@ class SetBirthdayRequest:
     """The birthday of a customer (schema SetBirthdayRequest)."""
 
     birthday: date = field(validator=born)
+
+    @property
+    def births(self) -> Mapping[str, date | None]:
+        """As in `CreateCustomerRequest`."""
+        return {"birthday": self.birthday}
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """BonifiQ's orders, as they are answered and as they are sent. Source: the order and point-of-sale pages."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from attrs import field, frozen
@@ -189,6 +189,11 @@ class CreateOrderRequest:
     branch: IdName | None = field(default=None, validator=optional(one(IdName)))
     sales_person: IdName | None = field(default=None, validator=optional(one(IdName)))
     external_coupon: str | None = field(default=None, validator=optional(label))
+
+    @property
+    def births(self) -> Mapping[str, date | None]:
+        """As in `CreateCustomerRequest`."""
+        return {f"customer.{name}": born for name, born in self.customer.births.items()}
 
     def __attrs_post_init__(self) -> None:
         """Check the dates of its state: ErrorCode 11 to 15 of the older table are these rules."""
