@@ -312,6 +312,6 @@ async def test_the_token_of_a_cart_is_in_no_error(raw_server: Serve, tmp_path: P
     async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
         with pytest.raises(RefusedError, match=r"no cart \*\*\*") as caught:
             await client.checkout.redeem(customer_id="ana", checkout_id="c", token=token, reference="1")
-    (change,) = recorded(tmp_path / "l", {State.REFUSED})
+    (change,) = recorded(SqliteReader(tmp_path / "l"), {State.REFUSED})
     assert token not in repr(caught.value.__dict__) + str(change.error) + str(change.answer)
     assert token.encode() in script.bodies[0] == change.body
