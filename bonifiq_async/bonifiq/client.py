@@ -103,7 +103,8 @@ class BonifiQClient(Connection[CashbackChange | PointsChange, CustomerPoints]):
     random source.
 
     `paths` replaces the path of an operation that was not seen whole, by its method name:
-    `paths={"checkout.refresh": "/v1/pvt/Checkout/refresh"}`. `operations` says which those are.
+    `paths={"checkout.refresh": "/v1/pvt/Checkout/refresh"}`. `operations` says which those are. Where a
+    parameter of the query stands is said so, too: `"/v1/pvt/POS/rewards?Key={originalKey}"`.
 
     Raises `ConfigurationError` for a base URL that is neither https nor on loopback, and for a
     `duplicate_rule` that is no plain function. Only a rule's `True` is taken for a yes.

@@ -27,7 +27,7 @@ from bonifiq_async import (
     PointsChange,
     UnverifiedOperationWarning,
 )
-from bonifiq_async._model.operation import Operation, RepeatClass
+from bonifiq_async._model.operation import Certainty, Operation, RepeatClass
 from bonifiq_async.bonifiq.calls.customers import CustomerRecords
 from bonifiq_async.bonifiq.calls.fields import CancelFields, CustomerFields, OrderFields, PartFields
 from bonifiq_async.bonifiq.calls.orders import Orders
@@ -190,9 +190,66 @@ async def test_what_was_not_seen_warns_once(raw_server: Serve) -> None:
     assert replaced["checkout.refresh"] == paths["checkout.refresh"]
 
 
+def by_its_own_line(client: BonifiQClient) -> object:
+    return client.checkout.refresh("ana", "cart")
+
+
+async def test_each_client_warns_by_itself(raw_server: Serve) -> None:
+    """Once, whatever an earlier one of the process has shown; a list does at the line that asks for it."""
+    url = await raw_server(Provider(SAMPLES["checkout.refresh"].answer).talk)
+    lists = await raw_server(Provider(SAMPLES["reports.received_points"].answer).talk)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            async with BonifiQClient(BasicCredentials("t", "k"), base_url=url) as client:
+                for _ in range(2):
+                    await cast("Awaitable[object]", by_its_own_line(client))
+            async with BonifiQClient(BasicCredentials("t", "k"), base_url=lists) as client:
+                assert len([each async for each in client.reports.received_points()]) == 1
+    assert [str(each.message).partition(":")[0] for each in found] == [
+        "checkout.refresh",
+        "reports.received_points",
+    ] * 2
+    assert {each.filename for each in found} == {__file__}
+
+
+REPLACED = {
+    "checkout.refresh": ("/v1/a", "POST /v1/a "),
+    "customization.get": ("/v1/b?of=me", "GET /v1/b?of=me "),
+    "pos.cancel_redeem_by_key": ("/v1/c/{originalKey}/d", "DELETE /v1/c/POS-1/d "),
+    "reports.received_points": (
+        "/v1/e?Page={pageNumber}&Size={pageSize}",
+        "GET /v1/e?Page=1&Size=50 ",
+    ),
+    "tiers.benefits": ("/v1/f/{tierId}", "GET /v1/f/3 "),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+async def test_where_a_parameter_stands_is_replaced_with_its_path(name: str, raw_server: Serve) -> None:
+    """Also where it was taken for one of the query, whose place and spelling were not seen."""
+    path, head = REPLACED[name]
+    provider, sample = Provider(SAMPLES[name].answer), SAMPLES[name]
+    async with BonifiQClient(
+        BasicCredentials("t", "k"), base_url=await raw_server(provider.talk), paths={name: path}
+    ) as client:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            await cast("Awaitable[object]", sample.call(client))
+    assert provider.heads[0].startswith(head)
+
+
+def test_every_path_that_was_not_seen_is_replaced_there() -> None:
+    unverified = {
+        documented(each).called for each in OPERATIONS if documented(each).certainty is Certainty.UNVERIFIED
+    }
+    assert unverified <= REPLACED.keys()
+
+
 @pytest.mark.parametrize(
     ("name", "path", "words"),
     [
+        ("pos.cancel_redeem_by_key", "/v1/c/{key}", "have the parameters"),
         ("checkout.refreshed", "/x", "there is no operation"),
         ("customers.change_cashback", "/v1/pvt/Customer/{id}/other", "is documented"),
         ("checkout.refresh", "v1/x", "must begin with /"),

@@ -1,11 +1,12 @@
 """Makes the calls of all groups of operations: paths that a caller replaced, warnings, pages."""
 
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, date, datetime
 from typing import TypeVar
-from warnings import warn
+from warnings import warn_explicit
 
 from attrs import evolve
 
@@ -33,6 +34,8 @@ Texts = Mapping[str, str]
 NOTHING: Texts = {}
 PATHS: Texts = {}
 """No path is replaced."""
+_WITHIN = f"{__name__.partition('.')[0]}."
+"""How the modules of this package are called."""
 
 
 @public
@@ -85,9 +88,8 @@ class Caller:
         if births is not None:
             check_births(births, datetime.fromtimestamp(self._wall(), UTC))
         meant = self._meant(operation)
-        request = prepare(
-            meant, self.base_url, asked.path, asked.payload, query=asked.query, secrets=asked.secrets
-        )
+        path, query = _placed(meant, asked)
+        request = prepare(meant, self.base_url, path, asked.payload, query=query, secrets=asked.secrets)
         reading = _bound(self.reader, read)
         result, _ = await self.calls.value(meant, request, reading, deadline=deadline)
         return result
@@ -169,9 +171,23 @@ class Caller:
             return self.replaced(operation)
         if known.warns and known.called not in self._warned:
             self._warned.add(known.called)
-            message = f"{known.called}: {known.caveat}. Source: {known.source}."
-            warn(message, UnverifiedOperationWarning, stacklevel=4)
+            _warn(f"{known.called}: {known.caveat}. Source: {known.source}.")
         return operation
+
+
+def _warn(message: str) -> None:
+    """Warn at the line of the program that made the call, however many clients have warned there."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_WITHIN):
+        frame = frame.f_back
+    # `warn` would show a second client's no more: a module remembers which of its lines has warned.
+    warn_explicit(
+        message,
+        UnverifiedOperationWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        frame.f_globals.get("__name__"),
+    )
 
 
 class Group:
@@ -181,6 +197,16 @@ class Group:
         self._caller = caller
 
 
+def _placed(operation: Operation[T], asked: CallParts) -> tuple[Texts, Mapping[str, str | None]]:
+    """Return the parameters of path and query; in a path that was replaced, some of these may stand, too."""
+    given = ((name, value) for name, value in asked.query.items() if f"{{{name}}}" in operation.path)
+    moved = {name: value for name, value in given if value is not None}
+    if not moved:
+        return asked.path, asked.query
+    left = {name: value for name, value in asked.query.items() if name not in moved}
+    return {**asked.path, **moved}, left
+
+
 def _bound(reader: AnswerReader, read: Read[T]) -> Callable[[Operation[T], Evidence], Reading[T]]:
     return lambda operation, evidence: read(reader, operation, evidence)
 
@@ -188,8 +214,11 @@ def _bound(reader: AnswerReader, read: Read[T]) -> Callable[[Operation[T], Evide
 def checked_paths(paths: Texts, operations: tuple[Operation[object], ...]) -> Texts:
     """Return the paths that a caller gives for operations, by their method names such as `checkout.refresh`.
 
+    A path has the parameters of the one that it replaces. It may have those of the query, too, which then
+    stand there: `/v1/pvt/POS/rewards?Key={originalKey}`. An error lists their names.
+
     Raises `ConfigurationError` for a name that is none, for an operation that was seen whole, and for a path
-    that does not have the parameters of the one that it replaces.
+    whose parameters do not fit.
     """
     known = {each.documented.called: each for each in operations if each.documented is not None}
     for name, path in paths.items():
@@ -200,16 +229,20 @@ def checked_paths(paths: Texts, operations: tuple[Operation[object], ...]) -> Te
             )
         if operation.documented.certainty not in (Certainty.INCOMPLETE, Certainty.UNVERIFIED):
             raise ConfigurationError(f"paths: the path of {name} is documented, and stays. Nothing was sent.")
-        if (
-            not isinstance(path, str)
-            or not path.startswith("/")
-            or _parameters(path) != _parameters(operation.path)
-        ):
+        if not isinstance(path, str) or not path.startswith("/") or not _fits(_parameters(path), operation):
+            more = f"; it may have {', '.join(operation.query)}" if operation.query else ""
             raise ConfigurationError(
-                f"paths: that of {name} must begin with / and have the parameters of {operation.path}, "
+                f"paths: that of {name} must begin with / and have the parameters of {operation.path}{more}, "
                 f"not {validation.shown(path)}. Nothing was sent."
             )
     return paths
+
+
+def _fits(given: list[str], operation: Operation[object]) -> bool:
+    """Say whether a path has each parameter once that it needs, and none that is not known."""
+    return sorted(set(given) - set(operation.query)) == _parameters(operation.path) and len(given) == len(
+        set(given)
+    )
 
 
 def _parameters(path: str) -> list[str]:

@@ -56,7 +56,9 @@ GET = Operation(
     result=OrderResponse,
     shape=AnswerShape.BARE,
     documented=evolve(
-        read("orders.get", "api/private/order/get-v1pvtorder"), certainty=Certainty.INCOMPLETE, caveat=_CUT
+        read("orders.get", "api/private/order/get-v1pvtorder"),
+        certainty=Certainty.INCOMPLETE,
+        caveat=f"{_CUT}, nor how an unknown order is answered: Order_NotFound is a name by analogy",
     ),
 )
 COMPLETE = Operation(
