@@ -14,6 +14,7 @@ The packages, from the bottom to the top; each imports what stands above it in t
     bonifiq/         the provider BonifiQ: operations, payloads, answers, client, files, sandbox
     raba7ni/         the provider Raba7ni: the same parts
     batch/           many changes at once: order per customer, turns, outages
+    consumers/       events of a broker, applied once each and then acknowledged
     sandbox/         real HTTP servers on loopback that behave as the providers do, with faults on request
     testing/         for tests of programs that use this library: the virtual clock and the pytest plugin
     verification/    the promises of the library, tried against the sandbox: `bonifiq prove`

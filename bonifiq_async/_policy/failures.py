@@ -15,11 +15,11 @@ from bonifiq_async._model.errors import (
 )
 from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Failure, Refusal
 from bonifiq_async._model.operation import Operation, RepeatClass
-from bonifiq_async._model.outcome import Attempt, Effect, Notice, StopReason, Verdict
+from bonifiq_async._model.outcome import Attempt, Effect, Notice, Outcome, StopReason, Verdict
 from bonifiq_async._model.printable import printable
 from bonifiq_async._policy.answer_body import NOWHERE, names_status_alone
 from bonifiq_async._policy.history import Delivered
-from bonifiq_async._policy.verdict import leaves_doubt
+from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED, leaves_doubt
 
 T = TypeVar("T")
 
@@ -250,3 +250,17 @@ def said_beside(notice: Notice) -> str:
 def _line(text: str) -> str:
     """Return a provider's text as part of one line."""
     return printable(" ".join(text.split()))
+
+
+def concerns_all(outcome: Outcome[T]) -> bool:
+    """Say whether the credentials were refused that every change is sent with, or passes a proxy with.
+
+    A firewall may turn away one change for what is in it.
+    """
+    error = outcome.error
+    if error is None or (outcome.reason is StopReason.INTERCEPTED and error.status != PROXY_REFUSED):
+        return False
+    if outcome.attempts and outcome.attempts[-1].verdict is Verdict.UNPROCESSED:
+        return False  # a signature that was too old, say: the next change has one of its own
+    own = isinstance(error, AuthenticationError) and not error.shared
+    return error.status in (*CREDENTIALS_REFUSED, PROXY_REFUSED) and not own

@@ -11,10 +11,10 @@ from bonifiq_async._concurrency.limiter import Limiter
 from bonifiq_async._concurrency.runtime import Runtime, running_loop
 from bonifiq_async._delivery.single_flight import checked_ledger
 from bonifiq_async._delivery.terms import ChangeClient, Terms
-from bonifiq_async._model.errors import AuthenticationError, BonifiQError, ConfigurationError
-from bonifiq_async._model.outcome import Change, Outcome, StopReason, Verdict
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError
+from bonifiq_async._model.outcome import Change, Outcome
 from bonifiq_async._model.values import public
-from bonifiq_async._policy.verdict import CREDENTIALS_REFUSED, PROXY_REFUSED
+from bonifiq_async._policy.failures import concerns_all
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.batch.per_customer import Lanes
@@ -33,10 +33,11 @@ READ_AHEAD = 4
 class CashbackBatch(Generic[C, T]):
     """Applies many changes through `client`: as fast as the provider takes them, in order per customer.
 
-    `flow` bounds what is in flight. `ledger` records the changes instead of the client's own; it is
-    shared, never closed here. An outage pauses the run: what fails in it is begun again, under the same
-    key and behind the others, when the provider is back; after `flow.give_up_after` the run stops. A few
-    changes that fail alone are no outage: they end as they do, after some rounds.
+    Unless `ordered`, changes of one customer are in flight side by side, too. `flow` bounds what is in
+    flight. `ledger` records the changes instead of the client's own; it is shared, never closed here. An
+    outage pauses the run: what fails in it is begun again, under the same key and behind the others, when
+    the provider is back; after `flow.give_up_after` the run stops. A few changes that fail alone are no
+    outage: they end as they do, after some rounds.
 
     Leaving `run` early (use `contextlib.aclosing`) cancels what is in flight, which is then in doubt;
     `stop` lets it end first, but waits for no provider that is out, and sends nothing that never left. A
@@ -53,10 +54,12 @@ class CashbackBatch(Generic[C, T]):
         *,
         flow: FlowControl = FlowControl(),
         ledger: Ledger | None = None,
+        ordered: bool = True,
         runtime: Runtime = Runtime(),
     ) -> None:
         self._client = client
         self._flow = flow
+        self._ordered = ordered
         self._ledger = None if ledger is None else checked_ledger(ledger)
         self._runtime = runtime
         self._tally = Tally.empty()
@@ -104,13 +107,14 @@ class CashbackBatch(Generic[C, T]):
         self._began, self._ended = self._runtime.monotonic(), None
         gate = Gate(self._flow, self._runtime)
         run = self._running = _Run(self._client, changes, self._flow.max_in_flight, gate, self._ledger)
+        run.ordered = self._ordered
         try:
             if self._stopping:
                 return
             run.start()
             while (outcome := run.ended.first() if run.ended else await run.ended.take()) is not None:
                 self._tally.count(outcome)
-                if outcome.error is not None and _concerns_all(outcome):
+                if outcome.error is not None and concerns_all(outcome):
                     self.stopped_by = self.stopped_by or outcome.error
                     self.stop()
                 yield outcome
@@ -162,6 +166,7 @@ class _Run(Generic[C, T]):
         self._client = client
         self._changes = changes
         self._width = width
+        self.ordered = True
         self._lanes: Lanes[_Lap[C, T]] = Lanes()
         self._ready: FifoQueue[_Lap[C, T]] = FifoQueue()
         self._unended = 0
@@ -211,11 +216,15 @@ class _Run(Generic[C, T]):
         position = 0
         async for change in _lazily(self._changes, self.room):
             lap: _Lap[C, T] = _Lap(position, change)
-            first = self._lanes.enter(change.customer_id, lap)
+            first = self._lanes.enter(self._lane(lap), lap)
             self._unended += 1
             if first:
                 self._ready.put(lap)
             position += 1
+
+    def _lane(self, lap: _Lap[C, T]) -> str:
+        """Return the lane of a change: its customer's, or one of its own."""
+        return lap.change.customer_id if self.ordered else str(lap.position)
 
     def _fed(self, feeder: "asyncio.Task[None]") -> None:
         """Note how the source ended; its fault is raised after what is in flight."""
@@ -251,7 +260,7 @@ class _Run(Generic[C, T]):
 
     def _end(self, lap: _Lap[C, T]) -> None:
         self._tell(lap)
-        following = self._lanes.leave(lap.change.customer_id)
+        following = self._lanes.leave(self._lane(lap))
         if following is not None:
             self._ready.put(following)
         self._unended -= 1
@@ -275,7 +284,7 @@ class _Run(Generic[C, T]):
                 passage.release()
             if outcome is not None:
                 ended = lap.take(outcome)
-                again = self.gate.outlived(passage, ended) and not _concerns_all(ended)
+                again = self.gate.outlived(passage, ended) and not concerns_all(ended)
         if self.gate.fault is not None:
             self.stop()
         return again
@@ -310,20 +319,6 @@ async def _all_ended(tasks: Iterable["asyncio.Task[None]"]) -> asyncio.Cancelled
         except asyncio.CancelledError as error:
             cancelled = error
     return cancelled
-
-
-def _concerns_all(outcome: Outcome[T]) -> bool:
-    """Say whether the credentials were refused that every change is sent with, or passes a proxy with.
-
-    A firewall may turn away one change for what is in it.
-    """
-    error = outcome.error
-    if error is None or (outcome.reason is StopReason.INTERCEPTED and error.status != PROXY_REFUSED):
-        return False
-    if outcome.attempts and outcome.attempts[-1].verdict is Verdict.UNPROCESSED:
-        return False  # a signature that was too old, say: the next change has one of its own
-    own = isinstance(error, AuthenticationError) and not error.shared
-    return error.status in (*CREDENTIALS_REFUSED, PROXY_REFUSED) and not own
 
 
 def _joined(earlier: Outcome[T], later: Outcome[T]) -> Outcome[T]:

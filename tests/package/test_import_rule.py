@@ -98,6 +98,7 @@ def test_every_branch_of_a_decision_is_demanded() -> None:
     others |= {"ledger.protocol", "_delivery.in_doubt"}
     others |= {f"_limits.{module}" for module in ("adaptive_limit", "failure_rate")}
     others |= {"batch.outage", "batch.per_customer"}
+    others |= {"consumers.decision", "consumers.event"}
     others |= {"bonifiq.envelope", "bonifiq.removal", "raba7ni.envelope", "bonifiq.changes.keys"}
     others |= {f"bonifiq.reading.{module}" for module in ("cancels", "pages", "refresh")}
     assert names == {module for module in MODULES if module.startswith("_policy.")} | others

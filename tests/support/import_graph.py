@@ -31,6 +31,7 @@ ORDER = [
     *PACKAGES_OF_PROVIDERS,
     "webhooks",
     "batch",
+    "consumers",
     "sandbox",
     *(f"{package}.sandbox" for package in PACKAGES_OF_PROVIDERS),
     "testing",

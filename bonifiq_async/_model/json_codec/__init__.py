@@ -15,7 +15,15 @@ from bonifiq_async._model.json_codec.converters import (
     wire_name,
     wire_name_of,
 )
-from bonifiq_async._model.json_codec.decoding import LARGE, LEVELS, MOST_VALUES, PAUSES, decode, pausing
+from bonifiq_async._model.json_codec.decoding import (
+    LARGE,
+    LEVELS,
+    MOST_VALUES,
+    PAUSES,
+    decode,
+    pausing,
+    refuse_doubled_members,
+)
 
 __all__ = [
     "LARGE",
@@ -29,6 +37,7 @@ __all__ = [
     "decode",
     "encode",
     "pausing",
+    "refuse_doubled_members",
     "spelled",
     "structure",
     "wire_name",

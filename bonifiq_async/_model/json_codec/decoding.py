@@ -53,6 +53,23 @@ def decode(body: bytes, *, decisive: tuple[bytes, ...] = (), what: str = "the an
         raise PayloadError(problem, path="$") from None
 
 
+def refuse_doubled_members(body: bytes, *, what: str = "the body") -> None:
+    """Raise `PayloadError` when any object of `body` has a member twice: `decode` keeps the last.
+
+    Which of two would count is not defined (RFC 8259, section 4). `what` is what an error calls the body.
+    """
+    try:
+        json.loads(body, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        problem = str(error) if isinstance(error, ValueError) else "it has too many levels"
+        raise PayloadError(f"{what} cannot be read: {problem}", path="$") from None
+
+
+def _each_once(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("an object has a member twice")
+
+
 def _has_all(value: object, body: bytes) -> bool:
     """Say whether `value` surely has every member of `body`, so that no object has a name twice.
 

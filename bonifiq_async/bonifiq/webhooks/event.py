@@ -5,7 +5,6 @@ topics with number, name and payload; the numbers of added, removed and changed 
 """
 
 import codecs
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -14,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
-from bonifiq_async._model.json_codec import decode, structure
+from bonifiq_async._model.json_codec import decode, refuse_doubled_members, structure
 
 LARGEST = 262_144
 """Bytes of a body that are read at the most; the documented payloads have some hundred."""
@@ -106,7 +105,7 @@ def parse(body: bytes) -> WebhookEvent:
         raise PayloadError(f"the body is longer than {LARGEST} bytes", path="$")
     body = body.removeprefix(codecs.BOM_UTF8)  # it may be ignored: RFC 8259, section 8.1
     received = structure(decode(body, what="the body"), _Received)
-    _refuse_doubled_members(body)
+    refuse_doubled_members(body)
     uuid = validation.label(received.uuid, "$.Uuid")
     if len(uuid) > LONGEST_UUID:
         raise PayloadError(f"$.Uuid has more than {LONGEST_UUID} characters", path="$.Uuid")
@@ -130,17 +129,3 @@ def _in_utc(moment: datetime | None) -> datetime | None:
         return moment.astimezone(UTC)
     except OverflowError:  # an offset beyond the first or last year
         raise PayloadError("$.Timestamp is beyond every calendar year", path="$.Timestamp") from None
-
-
-def _refuse_doubled_members(body: bytes) -> None:
-    """Raise `PayloadError` when any object of a body has a member twice; the decoder keeps the last."""
-    try:
-        json.loads(body, object_pairs_hook=_each_once)
-    except (ValueError, RecursionError) as error:
-        problem = str(error) if isinstance(error, ValueError) else "it has too many levels"
-        raise PayloadError(f"the body cannot be read: {problem}", path="$") from None
-
-
-def _each_once(members: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in members}) < len(members):
-        raise ValueError("an object has a member twice")

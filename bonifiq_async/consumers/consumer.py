@@ -1,0 +1,239 @@
+"""Takes events, delivers their changes in order per customer, and answers for each what to do with it.
+
+It is a batch whose source are the events: order per customer, the limit in flight, outages and refused
+credentials are the batch's.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from attrs import define
+
+from bonifiq_async._concurrency.runtime import Runtime, running_loop
+from bonifiq_async._delivery.terms import ChangeClient
+from bonifiq_async._log import logger
+from bonifiq_async._model import validation
+from bonifiq_async._model.errors import BonifiQError, PayloadError
+from bonifiq_async._model.outcome import Change, Outcome
+from bonifiq_async.batch.flow import FlowControl, FlowState
+from bonifiq_async.batch.per_customer import Lanes
+from bonifiq_async.batch.queue import FifoQueue
+from bonifiq_async.batch.run import CashbackBatch
+from bonifiq_async.batch.summary import BatchSummary
+from bonifiq_async.consumers.decision import Aside, Decision, Retry, decision_of
+from bonifiq_async.consumers.event import change_of
+
+E = TypeVar("E")
+C = TypeVar("C", bound=Change)
+T = TypeVar("T")
+
+FOR_EVER = 10 * 365 * 86_400.0
+"""Seconds of an outage that a consumer waits out: the broker keeps the events meanwhile."""
+DRAIN = 30.0
+"""Seconds that changes in flight have to end in when the consumer stops."""
+HELD = 900.0
+"""Seconds for which an event is held whose change fails alone, before it is given back: half of the time
+after which RabbitMQ takes back what is not acknowledged (its `consumer_timeout`)."""
+
+
+@define(eq=False)
+class _Waiting(Generic[C, T]):
+    """A change, and what waits for the decision on it; `wanted` says that its event still has a call."""
+
+    change: C
+    decided: "asyncio.Future[Decision[T]]"
+    wanted: bool = True
+
+    def tell(self, decision: Decision[T]) -> None:
+        """Give the decision to what waits for it."""
+        if not self.decided.done():
+            self.decided.set_result(decision)
+
+
+class Consumer(Generic[E, C, T]):
+    """Settles events of a broker through `client`, each change once.
+
+    `to_change` makes the change of an event; where `settle` is given `bytes`, it gets their JSON value, with
+    exact decimals. It raises `PayloadError` for a poison event, as the changes themselves do; a missing
+    member counts as one, too. Derive the key from the event (`reference=`): delivered again, it has the same
+    one. At most `max_in_flight` changes are in flight; `ordered` keeps the order per customer among the
+    events that this consumer has. Give the client a durable ledger: an event is acknowledged when its outcome
+    is there.
+
+    An outage of the provider is waited out, however long it takes: `settle` returns when it is over. A change
+    that fails alone is tried again for a quarter of an hour, before its customer's next one. Refused
+    credentials, a certificate that is not trusted and a ledger that fails stop the consumer: `stopped_by` is
+    the error, `on_stop` is called with it, and every event is given back (`Retry`). Use it as an async
+    context manager, or call `drain` in the end. A consumer is used once.
+    """
+
+    def __init__(
+        self,
+        client: ChangeClient[C, T],
+        to_change: Callable[[E], C],
+        *,
+        max_in_flight: int = 64,
+        ordered: bool = True,
+        on_stop: Callable[[BaseException], object] | None = None,
+        runtime: Runtime = Runtime(),
+    ) -> None:
+        width = validation.quantity(max_in_flight, "max_in_flight")
+        flow = FlowControl(max_in_flight=width, initial=min(8, width), give_up_after=FOR_EVER)
+        self._batch: CashbackBatch[C, T] = CashbackBatch(client, flow=flow, ordered=False, runtime=runtime)
+        validation.function(to_change, "to_change", None)
+        self._to_change = to_change
+        self._on_stop = on_stop
+        self._runtime = runtime
+        self._lanes: Lanes[asyncio.Future[None]] | None = Lanes() if ordered else None
+        self._deliveries: set[asyncio.Task[Decision[T]]] = set()
+        self._stop = asyncio.Event()
+        self._events: FifoQueue[_Waiting[C, T]] = FifoQueue()
+        self._delivered: dict[int, _Waiting[C, T]] = {}
+        self._running: asyncio.Task[None] | None = None
+        self.stopped_by: BaseException | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes no more events: each is given back."""
+        return self._stop.is_set()
+
+    @property
+    def summary(self) -> BatchSummary:
+        """What has ended so far."""
+        return self._batch.summary
+
+    @property
+    def flow_state(self) -> FlowState | None:
+        """How much is let through now, and why no more, as in an outage; None before the first event."""
+        return self._batch.flow_state
+
+    async def settle(self, event: E | bytes) -> Decision[T]:
+        """Apply the change of `event` once; return what to do with the event when the ledger has its outcome.
+
+        It waits while there are no permits, while changes of the customer are before it, and in an outage. A
+        call that is cancelled takes nothing back: a change on its way goes on, and the ledger answers the
+        event when it is delivered again; one that has not been read by the batch is not begun.
+        """
+        try:
+            change: C = change_of(event, self._to_change)
+        except PayloadError as error:
+            return Aside(str(error), None)
+        if self.stopping:
+            return Retry(0.0, None)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+            self._running.add_done_callback(self._ended)
+        waiting: _Waiting[C, T] = _Waiting(change, running_loop().create_future())
+        delivery = asyncio.create_task(self._deliver(waiting))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+        try:
+            return await asyncio.shield(delivery)
+        finally:
+            waiting.wanted = False
+
+    async def _deliver(self, waiting: _Waiting[C, T]) -> Decision[T]:
+        """Deliver a change in the turn of its customer, and again for as long as it fails alone."""
+        customer = waiting.change.customer_id
+        turn = running_loop().create_future()
+        if self._lanes is not None and not self._lanes.enter(customer, turn):
+            await turn
+        try:
+            began = self._runtime.monotonic()
+            while waiting.wanted and not self.stopping:
+                waiting.decided = running_loop().create_future()
+                self._events.put(waiting)
+                decision = await waiting.decided
+                held = self._runtime.monotonic() - began
+                if not isinstance(decision, Retry) or held >= HELD or decision.after == 0.0:
+                    return decision
+                await self._pause(decision.after)
+            return Retry(0.0, None)
+        finally:
+            following = None if self._lanes is None else self._lanes.leave(customer)
+            if following is not None:
+                following.set_result(None)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until the consumer stops."""
+        sleeping = asyncio.ensure_future(self._runtime.sleep(seconds))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([sleeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            stopping.cancel()
+            await asyncio.gather(sleeping, stopping, return_exceptions=True)
+
+    async def drain(self, timeout: float = DRAIN) -> None:
+        """Take no more events, and let what is in flight end, for at most `timeout` seconds. Idempotent.
+
+        What has not begun is given back at once; what has not ended then is cancelled, and given back: the
+        ledger has it in doubt, under its key. Raises what stopped the consumer where that was a fault of the
+        program.
+        """
+        self._stop.set()
+        self._batch.stop()
+        self._give_back_unread()
+        if self._running is None:
+            return
+        if not (await asyncio.wait([self._running], timeout=timeout))[0]:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        if self._deliveries:
+            await asyncio.wait(self._deliveries)
+        if self.stopped_by is not None and not isinstance(self.stopped_by, BonifiQError):
+            raise self.stopped_by
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain()
+
+    async def _changes(self) -> AsyncGenerator[C, None]:
+        """Yield the changes as the batch asks for them; their positions count from 0."""
+        position = 0
+        while True:
+            waiting = await self._events.take()
+            if waiting.wanted:
+                self._delivered[position] = waiting
+                position += 1
+                yield waiting.change
+            else:
+                waiting.tell(Retry(0.0, None))
+
+    async def _run(self) -> None:
+        async with aclosing(self._batch.run(self._changes())) as outcomes:
+            async for outcome in outcomes:
+                self._tell(outcome)
+
+    def _tell(self, outcome: Outcome[T]) -> None:
+        if outcome.position is None:
+            raise AssertionError("an outcome of a batch has its position")
+        self._delivered.pop(outcome.position).tell(decision_of(outcome))
+
+    def _ended(self, run: "asyncio.Task[None]") -> None:
+        """Give back what is left, and say why where an error stopped the consumer."""
+        self._stop.set()
+        for outcome in self._batch.unheard:
+            self._tell(outcome)
+        for waiting in self._delivered.values():
+            waiting.tell(Retry(0.0, None))
+        self._delivered.clear()
+        self._give_back_unread()
+        fault = None if run.cancelled() else run.exception()
+        self.stopped_by = fault or self._batch.stopped_by
+        if self.stopped_by is not None:
+            logger.warning("the consumer stopped, and gives its events back: %s", self.stopped_by)
+            if self._on_stop is not None:
+                self._on_stop(self.stopped_by)
+
+    def _give_back_unread(self) -> None:
+        while self._events:
+            self._events.first().tell(Retry(0.0, None))
