@@ -91,7 +91,8 @@ class Operation(Generic[T_co]):
     what the value of a change is measured in, None where the operation changes no balance. `query` names the
     optional parameters of the query. `kept` names the attributes of the result that a ledger keeps, and
     `recalled` those of them, each with its type, with which a repeat is answered that is not sent: what does
-    not become old, as a balance does.
+    not become old, as a balance does. `done` names that attribute of a write's result which is false where
+    nothing was done.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
     spelt. `sealed` says that an answer may have a secret in it: no error keeps it. `documented` is where
     it is documented, for a provider with a table of that.
@@ -110,6 +111,7 @@ class Operation(Generic[T_co]):
     query: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     recalled: tuple[tuple[str, type[int] | type[str]], ...] = ()
+    done: str = ""
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
     sealed: bool = False

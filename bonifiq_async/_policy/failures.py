@@ -120,6 +120,22 @@ def _unknown(
     return error
 
 
+def denied_by_a_repeat(operation: Operation[T], attempts: tuple[Attempt, ...]) -> OutcomeUnknownError:
+    """Return the error of a write whose repeat was answered that nothing was done, after an attempt in doubt.
+
+    That is also what is answered where the attempt in doubt did it.
+    """
+    doubtful = [attempt for attempt in attempts[:-1] if leaves_doubt(attempt.verdict, attempt.status)]
+    error = OutcomeUnknownError(
+        f"The call {operation.name} may or may not have been applied: attempt {_attempt(doubtful[-1])}, and "
+        "its repeat says that nothing was done, as it does where that attempt did it. See at the provider "
+        "how it stands; a further repeat does no harm, and says no more."
+    )
+    error.attempts = attempts
+    error.status, error.request_id = attempts[-1].status, attempts[-1].request_id
+    return error
+
+
 def _doubt(delivered: Delivered[T]) -> str:
     """Name what raised the doubt, and what ended the call."""
     reading, reason = delivered.reading, delivered.reason

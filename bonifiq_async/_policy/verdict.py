@@ -1,7 +1,9 @@
 """What the evidence of one attempt proves."""
 
+from collections.abc import Sequence
+
 from bonifiq_async._model.evidence import Evidence, Failure
-from bonifiq_async._model.outcome import Effect, Verdict
+from bonifiq_async._model.outcome import Attempt, Effect, Verdict
 
 CREDENTIALS_REFUSED = (401, 403)
 PROXY_REFUSED = 407
@@ -54,3 +56,8 @@ def transport_verdict(evidence: Evidence, *, asks: bool) -> Verdict | None:
 def leaves_doubt(verdict: Verdict, status: int | None) -> bool:
     """Say whether after this attempt the balance may have changed."""
     return status == 503 or verdict in _DOUBTFUL
+
+
+def answers_a_repeat(attempts: Sequence[Attempt]) -> bool:
+    """Say whether the last answer is that of a repeat, which may be about what an earlier attempt did."""
+    return any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])

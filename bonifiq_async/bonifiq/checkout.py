@@ -6,11 +6,12 @@ from decimal import Decimal
 import attrs
 
 from bonifiq_async._model import validation
+from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.secret import Secret
-from bonifiq_async._policy.request import prepare
-from bonifiq_async._policy.verdict import leaves_doubt
-from bonifiq_async.bonifiq.calls.caller import CallParts, Group
+from bonifiq_async._policy.verdict import answers_a_repeat
+from bonifiq_async.bonifiq.answers import AnswerReader
+from bonifiq_async.bonifiq.calls.caller import CallParts, Group, Read, T
 from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import CheckoutRedeem
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK, redeems
@@ -50,7 +51,8 @@ class Checkout(Group):
         that another checkout of the customer holds without an order is refunded first. The result has the
         `external_code` that the order takes as its `coupon`; what a repeat has of it, see `pos.redeem`. A new
         redeem on the same checkout, after a removal, needs a new reference or key, as do another total or
-        other items: `ChangeKeyConflict` is raised where this client knows of the removal, or of the other.
+        other items: `ChangeKeyConflict` is raised where this client knows of the removal, may have removed
+        it, or knows of the other.
 
         The page calls the key optional; without one a lost answer could not be repeated, so that it is
         demanded here. Raises what `change_cashback` does. Source: endpoint page "Redeems cashback for a
@@ -98,16 +100,11 @@ class Checkout(Group):
         comes with an `UnverifiedOperationWarning`. Source: endpoint page "Revalidates a previously redeemed
         checkout cashback".
         """
-        payload = CheckoutRemovalRequest(
-            validation.text(customer_id, "customer_id"),
-            validation.text(checkout_id, "checkout_id"),
-            None if total is None else validation.total(total, "total"),
-        )
-        asked = CallParts(payload=payload)
-        held = await self._caller.value(redeems.REFRESH_CHECKOUT, asked, read=read_refresh, deadline=deadline)
-        if held.removed:
-            self._caller.taken_back.undone((customer_id, checkout_id))
-        return held
+        body = _body(customer_id, checkout_id, total)
+        held, repeated = await self._asked(redeems.REFRESH_CHECKOUT, body, read_refresh, deadline)
+        if held.removed or (repeated and not held.kept):  # an earlier attempt may have taken it off
+            self._caller.taken_back.undone(_cart(body))
+        return attrs.evolve(held, repeated=repeated)
 
     async def remove_cashback(
         self,
@@ -128,17 +125,33 @@ class Checkout(Group):
         and `RefusedError`. Raises `OutcomeUnknownError` when it may have been removed, `NotAppliedError`
         when it was not. Source: endpoint page "Removes an already applied cashback from a checkout".
         """
-        payload = CheckoutRemovalRequest(
-            validation.text(customer_id, "customer_id"),
-            validation.text(checkout_id, "checkout_id"),
-            None if total is None else validation.total(total, "total"),
+        body = _body(customer_id, checkout_id, total)
+        removal, repeated = await self._asked(
+            REMOVE_CHECKOUT_CASHBACK, body, AnswerReader.read_removal, deadline
         )
-        caller = self._caller
-        request = prepare(REMOVE_CHECKOUT_CASHBACK, caller.base_url, {}, payload)
-        removal, attempts = await caller.calls.value(
-            REMOVE_CHECKOUT_CASHBACK, request, caller.reader.read_removal, deadline=deadline
-        )
-        repeated = any(leaves_doubt(attempt.verdict, attempt.status) for attempt in attempts[:-1])
         if removal.removed or repeated:  # an earlier attempt may have removed it
-            caller.taken_back.undone((customer_id, checkout_id))
+            self._caller.taken_back.undone(_cart(body))
         return attrs.evolve(removal, repeated=repeated)
+
+    async def _asked(
+        self, operation: Operation[T], body: CheckoutRemovalRequest, read: Read[T], deadline: float | None
+    ) -> tuple[T, bool]:
+        """Return what is answered of the cashback on a checkout, and whether that answers a repeat."""
+        taken_back = self._caller.taken_back
+        with taken_back.taking(taken_back.key_of(_cart(body))):
+            found, attempts = await self._caller.answered(
+                operation, CallParts(payload=body), read=read, deadline=deadline
+            )
+        return found, answers_a_repeat(attempts)
+
+
+def _body(customer_id: str, checkout_id: str, total: Decimal | None) -> CheckoutRemovalRequest:
+    return CheckoutRemovalRequest(
+        validation.text(customer_id, "customer_id"),
+        validation.text(checkout_id, "checkout_id"),
+        None if total is None else validation.total(total, "total"),
+    )
+
+
+def _cart(body: CheckoutRemovalRequest) -> tuple[str, str]:
+    return body.customer_id, body.checkout_id

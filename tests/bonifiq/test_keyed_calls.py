@@ -6,19 +6,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
-import attrs
 import pytest
 from all_calls import SAMPLES, body_of, enveloped
-from conftest import client_for, fast, http, read_request, until
+from conftest import client_for, http, read_request, until
+from scripted_answers import LOST, Script, client_at
 
 from bonifiq_async import (
-    BasicCredentials,
     BonifiQClient,
     CashbackBatch,
     CashbackChange,
     ChangeKeyConflict,
     Effect,
-    NotAppliedError,
     Outcome,
     OutcomeUnknownError,
     PointsChange,
@@ -40,27 +38,6 @@ ONCE = "reward_configurations.redeem_product_discount"
 KEYS = {documented(each).called: str(documented(each).key) for each in CHANGES}
 KEYED = sorted(KEYS.keys() - {ONCE})
 Serve = Callable[[Callable[..., Awaitable[None]]], Awaitable[str]]
-LOST = b""
-
-
-@attrs.define
-class Script:
-    """Gives its answers in order, and holds one that is None back for good."""
-
-    answers: list[bytes | None]
-    bodies: list[bytes] = attrs.field(factory=list)
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.bodies.append((await read_request(reader))[1])
-        answer = self.answers.pop(0)
-        if answer is None:
-            await asyncio.sleep(60)
-        else:
-            writer.write(answer)
-
-
-def client_at(url: str, **settings: object) -> BonifiQClient:
-    return BonifiQClient(BasicCredentials("t", "k"), base_url=url, **{"retry": fast(), **settings})
 
 
 async def made(name: str, client: BonifiQClient) -> Outcome[object]:
@@ -90,14 +67,6 @@ def test_every_operation_with_a_key_is_a_row() -> None:
 class TestAKey:
     """It stands for one change, however often and with whatever else it is asked for."""
 
-    async def test_twice_is_once(self, name: str, raw_server: Serve) -> None:
-        """The second time it is answered from memory."""
-        script = Script([yes(name)])
-        async with client_at(await raw_server(script.talk)) as client:
-            outcomes = [await made(name, client) for _ in range(2)]
-        assert [each.effect for each in outcomes] == [Effect.APPLIED, Effect.ALREADY_APPLIED]
-        assert len(script.bodies) == 1
-
     async def test_it_stands_for_no_other_operation(self, name: str, raw_server: Serve) -> None:
         """Cashback under the key of a redeem is not sent."""
         script = Script([yes(name)])
@@ -116,52 +85,20 @@ class TestAKey:
 
 
 @pytest.mark.parametrize("name", KEYED)
-class TestALostAnswer:
-    """What was sent and got no answer is sent again under its key, and its end is what is known then."""
-
-    @pytest.mark.parametrize("how", ["replay", 200, 400, 409])
-    async def test_a_used_key_is_an_end(self, name: str, how: str | int, raw_server: Serve) -> None:
-        """However the provider says it."""
-        script = Script([LOST, yes(name) if how == "replay" else used(name, int(how))])
-        async with client_at(await raw_server(script.talk)) as client:
-            outcome = await made(name, client)
-        assert outcome.effect is (Effect.APPLIED if how == "replay" else Effect.ALREADY_APPLIED)
-        assert script.bodies[0] == script.bodies[1] and not outcome.used_elsewhere
-
-    async def test_a_key_that_was_used_at_first_is_said_to_be(self, name: str, raw_server: Serve) -> None:
-        """No request is known that may have used it."""
-        async with client_at(await raw_server(Script([used(name, 409)]).talk)) as client:
-            outcome = await made(name, client)
-        assert (outcome.effect, outcome.used_elsewhere) == (Effect.ALREADY_APPLIED, True)
-
-    async def test_a_refusal_after_it_is_unknown(self, name: str, raw_server: Serve) -> None:
-        async with client_at(await raw_server(Script([LOST, REFUSED]).talk)) as client:
-            with pytest.raises(OutcomeUnknownError) as caught:
-                await made(name, client)
-            assert client.in_doubt() == (caught.value.change_key,)
-
-    async def test_a_deadline_after_it_is_unknown(self, name: str, raw_server: Serve) -> None:
-        script = Script([LOST, LOST, LOST])
-        async with client_at(await raw_server(script.talk), retry=fast(max_attempts=3)) as client:
-            with pytest.raises(OutcomeUnknownError, match="attempts are spent"):
-                await made(name, client)
-
-    async def test_a_cancelled_call_goes_on_in_another_run(
-        self, name: str, raw_server: Serve, tmp_path: Path
-    ) -> None:
-        """Its ledger says that it may have been applied; the same call sends the same bytes."""
-        script = Script([None, yes(name)])
-        url = await raw_server(script.talk)
-        async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
-            call = asyncio.create_task(made(name, client))
-            await until(lambda: len(script.bodies) == 1)
-            call.cancel()
-            await asyncio.wait([call])
-        async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
-            assert (await made(name, client)).effect is Effect.APPLIED
-        assert script.bodies[0] == script.bodies[1]
-        (change,) = recorded(SqliteReader(tmp_path / "l"), {State.APPLIED})
-        assert change.body == script.bodies[0]
+async def test_a_cancelled_call_is_sent_again_as_it_was(name: str, raw_server: Serve, tmp_path: Path) -> None:
+    """By another run: the same bytes, which its ledger has."""
+    script = Script([None, yes(name)])
+    url = await raw_server(script.talk)
+    async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+        call = asyncio.create_task(made(name, client))
+        await until(lambda: len(script.bodies) == 1)
+        call.cancel()
+        await asyncio.wait([call])
+    async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
+        assert (await made(name, client)).effect is Effect.APPLIED
+    assert script.bodies[0] == script.bodies[1]
+    (change,) = recorded(SqliteReader(tmp_path / "l"), {State.APPLIED})
+    assert change.body == script.bodies[0]
 
 
 REDEEMS = ["checkout.redeem", "pos.redeem", ONCE]
@@ -271,12 +208,6 @@ class TestWhatIsSentOnce:
         )
         async with SqliteLedger(tmp_path / "l") as ledger, client_at(url, ledger=ledger) as client:
             assert (await made(ONCE, client)).effect is Effect.APPLIED
-
-    async def test_never_sent_may_be_made_again(self, raw_server: Serve) -> None:
-        async with client_at("http://127.0.0.1:1", retry=fast(max_attempts=2)) as client:
-            with pytest.raises(NotAppliedError):
-                await made(ONCE, client)
-            assert client.in_doubt() == ()
 
 
 async def test_a_batch_takes_cashback_and_points(raw_server: Serve) -> None:

@@ -16,10 +16,12 @@ from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError, PayloadError
 from bonifiq_async._model.evidence import Evidence, Reading
 from bonifiq_async._model.operation import Certainty, Operation
-from bonifiq_async._model.outcome import Change, Outcome
+from bonifiq_async._model.outcome import Attempt, Change, Outcome
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._model.values import fixed, public
+from bonifiq_async._policy.failures import denied_by_a_repeat
 from bonifiq_async._policy.request import prepare
+from bonifiq_async._policy.verdict import answers_a_repeat
 from bonifiq_async._provider.paging import pages
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.changes.taken_back import TakenBack
@@ -83,16 +85,32 @@ class Caller:
         read: Read[T] = AnswerReader.read,
         deadline: float | None = None,
     ) -> T:
-        """Return what an operation answers; raise what kept it from that."""
+        """Return what an operation answers; raise what kept it from that.
+
+        A write whose repeat says that nothing was done may have been made by the attempt before:
+        `OutcomeUnknownError`.
+        """
+        result, attempts = await self.answered(operation, asked, read=read, deadline=deadline)
+        if operation.done and getattr(result, operation.done) is False and answers_a_repeat(attempts):
+            raise denied_by_a_repeat(operation, attempts)
+        return result
+
+    async def answered(
+        self,
+        operation: Operation[T],
+        asked: CallParts,
+        *,
+        read: Read[T] = AnswerReader.read,
+        deadline: float | None = None,
+    ) -> tuple[T, tuple[Attempt, ...]]:
+        """Return what an operation answers, and the attempts; raise what kept it from that."""
         births: Mapping[str, date | None] | None = getattr(asked.payload, "births", None)
         if births is not None:
             check_births(births, datetime.fromtimestamp(self._wall(), UTC))
         meant = self._meant(operation)
         path, query = _placed(meant, asked)
         request = prepare(meant, self.base_url, path, asked.payload, query=query, secrets=asked.secrets)
-        reading = _bound(self.reader, read)
-        result, _ = await self.calls.value(meant, request, reading, deadline=deadline)
-        return result
+        return await self.calls.value(meant, request, _bound(self.reader, read), deadline=deadline)
 
     async def outcome(
         self,

@@ -58,6 +58,9 @@ class CustomerRecords(Group):
     ) -> CustomerUpsertResponse:
         """Create or change a customer by `original_id`; `operation` of the result says which it was.
 
+        After an attempt whose answer was lost, the repeat says `updated` also of a customer that this call
+        created.
+
         Needed is `original_id`. The others are `name`, `email`, `phone`, `birthday_date`, `signup_date`,
         `document`, `is_enrolled` and `enrolled_date`.
         """
@@ -168,7 +171,8 @@ class CustomerRecords(Group):
     ) -> ChangeTierResult:
         """Move a customer to a tier by hand, for at least `grace_period_in_days`.
 
-        An unknown customer raises `CustomerNotFound`, an unknown tier `RefusedError` (Tier_NotFound).
+        An unknown customer raises `CustomerNotFound`, an unknown tier `RefusedError` (Tier_NotFound). After
+        an attempt whose answer was lost, `old_tier_name` of the repeat may be the new tier's.
         """
         body = ChangeTierRequest(
             tier_id=tier_id,

@@ -82,7 +82,10 @@ class Orders(Group):
         order_status: str | None = None,
         deadline: float | None = None,
     ) -> OrderCompleteResponse:
-        """Mark an order as completed: then its points are granted. The same again changes nothing."""
+        """Mark an order as completed: then its points are granted. The same again changes nothing.
+
+        `is_completed` false is as `is_canceled` of `cancel`.
+        """
         body = CompleteOrderRequest(order_completed_date=order_completed_date, order_status=order_status)
         return await self._caller.value(orders.COMPLETE, _of(order_id, body), deadline=deadline)
 
@@ -92,7 +95,8 @@ class Orders(Group):
         """Cancel a whole order; `order_cancelled_date` says when, with its zone; `order_status` is optional.
 
         Look at `is_canceled`: false says that none was found to cancel, or that it was not cancelled, and
-        comes as a success.
+        comes as a success. As the answer to a repeat it may be about what the attempt before did: then
+        `OutcomeUnknownError` is raised.
         """
         return await cancelled_whole(self._caller, orders.CANCEL, order_id, when, deadline)
 

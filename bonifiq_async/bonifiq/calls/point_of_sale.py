@@ -151,8 +151,8 @@ class PointOfSale(Group):
         the result, or of it what is remembered: `reward_id` and `external_code`. Where the provider says no
         more than that the key was used, `result` is None: take that redeem back with `cancel_redeem_by_key`,
         and redeem again under another key. After a redeem that was taken back, the next needs another
-        reference or key, too: under the old one nothing is taken. Where this client took it back itself, that
-        raises `ChangeKeyConflict`.
+        reference or key, too: under the old one nothing is taken. Where this client took it back itself, or
+        may have, that raises `ChangeKeyConflict`.
         """
         number = whole(reward_id, "reward_id")
         parts = (("customer_id", customer_id), ("reward_id", number), how_much(value, points))
@@ -179,12 +179,15 @@ class PointOfSale(Group):
     async def cancel_redeem(self, reward_id: int, *, deadline: float | None = None) -> RewardResponse:
         """Cancel a redeem by the `reward_id` of its result: what was taken goes back. It cannot be undone.
 
-        Look at `is_canceled`. A second time does no harm. The next redeem needs a new reference or key.
+        Look at `is_canceled`: false is as in `Orders.cancel`. A second time does no harm. The next redeem
+        needs a new reference or key.
         """
         asked = CallParts({"id": whole(reward_id, "reward_id")})
-        done = await self._caller.value(pos.CANCEL_REDEEM, asked, deadline=deadline)
+        taken_back = self._caller.taken_back
+        with taken_back.taking(taken_back.key_of(reward_id)):
+            done = await self._caller.value(pos.CANCEL_REDEEM, asked, deadline=deadline)
         if done.is_canceled:
-            self._caller.taken_back.undone(reward_id)
+            taken_back.undone(reward_id)
         return done
 
     async def cancel_redeem_by_key(
@@ -196,7 +199,8 @@ class PointOfSale(Group):
         `UnverifiedOperationWarning`.
         """
         asked = CallParts(query={"originalKey": segment(original_key, "original_key")})
-        done = await self._caller.value(pos.CANCEL_REDEEM_BY_KEY, asked, deadline=deadline)
+        with self._caller.taken_back.taking(original_key):
+            done = await self._caller.value(pos.CANCEL_REDEEM_BY_KEY, asked, deadline=deadline)
         if done.is_canceled:
             self._caller.taken_back.undone_by_key(original_key)
         return done

@@ -1,13 +1,26 @@
-"""The redeems that a client took back itself: a key counts once, and takes nothing a second time."""
+"""The redeems that a client took back, or may have: a key counts once, and takes nothing a second time."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
-from bonifiq_async._model.errors import ChangeKeyConflict
+from bonifiq_async._model.errors import BonifiQError, ChangeKeyConflict
+from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.printable import printable
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 REMEMBERED = 10_000
 """Redeems that a client remembers, made or taken back; the oldest are forgotten first."""
+TAKEN_BACK = (
+    "this client took back, and takes nothing a second time. Nothing was sent; give the next redeem a "
+    "reference or a key of its own."
+)
+IN_DOUBT = (
+    "this client may have taken back: that call got no answer. Nothing was sent; take it back once more, or "
+    "see at the provider whether it stands; the next redeem needs a reference or a key of its own."
+)
 
 
 class TakenBack:
@@ -15,15 +28,13 @@ class TakenBack:
 
     def __init__(self) -> None:
         self._made: OrderedDict[Hashable, str] = OrderedDict()
-        self._keys: OrderedDict[Hashable, str] = OrderedDict()
+        self._keys: OrderedDict[str, str] = OrderedDict()
 
     def check(self, key: str) -> None:
-        """Raise `ChangeKeyConflict` for the key of a redeem that was taken back."""
+        """Raise `ChangeKeyConflict` for the key of a redeem that was taken back, or may have been."""
         if key in self._keys:
             raise ChangeKeyConflict(
-                f"Key {printable(key)} stands for a redeem that this client took back, and takes nothing a "
-                "second time. Nothing was sent; give the next redeem a reference or a key of its own.",
-                change_key=key,
+                f"Key {printable(key)} stands for a redeem that {self._keys[key]}", change_key=key
             )
 
     def made(self, what: Hashable, key: str) -> None:
@@ -38,11 +49,26 @@ class TakenBack:
 
     def undone_by_key(self, key: str) -> None:
         """Take note that the redeem of a key was taken back."""
-        _put(self._keys, key, key)
+        _put(self._keys, key, TAKEN_BACK)
+
+    def key_of(self, what: Hashable) -> str | None:
+        """Return the key of a redeem that was made, None of one that this client does not know."""
+        return self._made.get(what)
+
+    @contextmanager
+    def taking(self, key: str | None) -> Iterator[None]:
+        """Take note that the redeem of a key may be taken back where a call ends without an answer."""
+        try:
+            yield
+        except BaseException as error:
+            in_doubt = not isinstance(error, BonifiQError) or error.effect is Effect.UNKNOWN
+            if in_doubt and key is not None and key not in self._keys:
+                _put(self._keys, key, IN_DOUBT)
+            raise
 
 
-def _put(into: OrderedDict[Hashable, str], what: Hashable, key: str) -> None:
-    into[what] = key
+def _put(into: OrderedDict[K, V], what: K, value: V) -> None:
+    into[what] = value
     into.move_to_end(what)
     if len(into) > REMEMBERED:
         into.popitem(last=False)

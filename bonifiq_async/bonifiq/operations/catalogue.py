@@ -24,6 +24,7 @@ UPSERT_AFFILIATE = Operation(
     _SAFE,
     writes=True,
     result=Acknowledged,
+    done="done",
     documented=write(
         "affiliates.upsert",
         "api/private/affiliate/to-create-and-update-an-affiliate-its-possible-to-create-a-customer-for-the-same",
@@ -39,6 +40,7 @@ DISABLE_AFFILIATE = Operation(
     writes=True,
     result=Acknowledged,
     query=("reason",),
+    done="done",
     documented=write(
         "affiliates.disable", "api/private/affiliate/disables-an-affiliate-by-email-or-document", UNDONE_ONCE
     ),

@@ -127,6 +127,7 @@ CHANGE_STATUS = Operation(
     _SAFE,
     writes=True,
     result=Acknowledged,
+    done="done",
     documented=write(
         "customers.change_status",
         "api/private/customer/change-the-status-of-the-customer-in-bonifiq",
@@ -141,6 +142,7 @@ CHANGE_TIER = Operation(
     _SAFE,
     writes=True,
     result=ChangeTierResult,
+    done="done",
     documented=evolve(
         write(
             "customers.change_tier",

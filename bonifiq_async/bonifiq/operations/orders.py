@@ -69,6 +69,7 @@ COMPLETE = Operation(
     writes=True,
     result=OrderCompleteResponse,
     shape=AnswerShape.OLD_ENVELOPE,
+    done="is_completed",
     documented=write(
         "orders.complete",
         "api-reference/order/request-for-setting-a-purchase-order-completed",
@@ -83,6 +84,7 @@ CANCEL = Operation(
     RepeatClass.SAFE,
     writes=True,
     result=OrderCancelResponse,
+    done="is_canceled",
     documented=write(
         "orders.cancel",
         "api-reference/order/request-for-cancelling-a-purchase-order",

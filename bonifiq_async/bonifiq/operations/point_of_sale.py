@@ -101,6 +101,7 @@ CANCEL_REDEEM = Operation(
     RepeatClass.SAFE,
     writes=True,
     result=RewardResponse,
+    done="is_canceled",
     documented=write(
         "pos.cancel_redeem", "api-reference/pos/cancel-an-existing-reward-by-canceling-...", UNDONE_ONCE
     ),
@@ -113,6 +114,7 @@ CANCEL_REDEEM_BY_KEY = Operation(
     writes=True,
     result=RewardResponse,
     query=("originalKey",),
+    done="is_canceled",
     documented=evolve(
         write(
             "pos.cancel_redeem_by_key",
@@ -150,6 +152,7 @@ CANCEL_ORDER = Operation(
     RepeatClass.SAFE,
     writes=True,
     result=OrderCancelResponse,
+    done="is_canceled",
     documented=write(
         "pos.cancel_order",
         "api-reference/pos/this-is-shortcut-for-the-original-orderscancel-endpoint-for-canceling-orders",

@@ -124,6 +124,8 @@ class CheckoutRefresh:
 
     `kept` is true when it stays applied (code 05, which the provider calls a warning), `removed` when it was
     taken off since the cart changed (06). Both are false when none was applied (04); tell the shopper.
+    `repeated` is true when an earlier attempt of this call may already have taken it off, so that 04 is no
+    surprise.
     """
 
     kept: bool
@@ -132,6 +134,7 @@ class CheckoutRefresh:
     code_name: str | None = None
     severity: Severity | int | None = None
     customer_message: str | None = None
+    repeated: bool = False
 
 
 @frozen(kw_only=True)
