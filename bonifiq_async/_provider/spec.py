@@ -49,7 +49,8 @@ class ProviderSpec(NamedTuple):
 
     `name` is its name in the command line and in ledgers, `title` its name in texts. `operations` is the
     tuple of its endpoints, and `changes` that of those among them that a ledger keeps, where it can be had
-    without the rest. `files` is the adapter that the command line uses. `sandbox_options` say, for each
+    without the rest. `files` is the adapter that the command line uses, and `kept_files` that of what a
+    ledger keeps, where it may have changes that no file can ask for. `sandbox_options` say, for each
     argument of the sandbox that the pytest marker of this name takes, what it is for. `commands` are those of
     the command line that this provider alone has, as functions, by name. `portuguese` has what its files and
     commands say, by the English of it.
@@ -66,3 +67,4 @@ class ProviderSpec(NamedTuple):
     commands: Mapping[str, ObjectReference] = NO_COMMANDS
     changes: ObjectReference | None = None
     portuguese: ObjectReference | None = None
+    kept_files: ObjectReference | None = None

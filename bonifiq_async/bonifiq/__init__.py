@@ -9,6 +9,7 @@ commands/    the commands of the command line that are this provider's alone (an
 customers    the customer operations of the client
 envelope     what the envelope says: its flags, what denies a success, what a result shows
 files        the columns of its files of changes, and how the command line reads a row (an edge)
+kept_files   what a ledger keeps as rows, beside what a file can have (an edge)
 operations/  the endpoints as data
 payloads     what is sent and answered of balances, changes and removals, as attrs classes
 public_client  the client of the public API
@@ -256,6 +257,7 @@ PROVIDER = ProviderSpec(
     operations=ObjectReference(f"{__name__}.operations.table", "OPERATIONS"),
     changes=ObjectReference(f"{__name__}.operations.changes", "CHANGES"),
     files=ObjectReference(f"{__name__}.files", "ADAPTER"),
+    kept_files=ObjectReference(f"{__name__}.kept_files", "KEPT_ADAPTER"),
     sandbox=ObjectReference(f"{__name__}.sandbox.sandbox", "Sandbox"),
     sandbox_options={
         "faults": "names of what the requests meet, in order, or a FaultScript",

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, cast
 
 import aiohttp
 from attrs import field, frozen
@@ -23,6 +23,7 @@ from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.bonifiq import PROVIDER
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.calls.caller import PATHS, Caller, checked_paths
+from bonifiq_async.bonifiq.changes.kept import KeptChange
 from bonifiq_async.bonifiq.changes.points import PointsChange
 from bonifiq_async.bonifiq.checkout import Checkout
 from bonifiq_async.bonifiq.customers import Customers
@@ -164,6 +165,10 @@ class BonifiQClient(Connection[CashbackChange | PointsChange, CustomerPoints]):
         """Do the same on the terms of a batch: see `ChangeClient`."""
         if isinstance(change, PointsChange):
             return await self.customers.points_outcome_on(change, terms)
+        if isinstance(change, KeptChange):  # of the command line, with a result of its operation
+            from bonifiq_async.bonifiq.calls.kept import send_again
+
+            return cast("Outcome[CustomerPoints]", await send_again(self._caller, change, terms))
         return await self.customers.outcome_on(change, terms)
 
     @cached_property

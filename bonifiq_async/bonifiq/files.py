@@ -244,8 +244,15 @@ class BonifiQFiles(FileAdapter):
     )
     change_columns = ("customer_id", *_AMOUNTS)
     amounts_name_units = True
-    answer_columns = ("cashback_balance", "points_balance")
-    export_columns = ("customer_id", "value", "reason", "change_key", "customer_reason", "points")
+    answer_columns: ClassVar[tuple[str, ...]] = ("cashback_balance", "points_balance")
+    export_columns: ClassVar[tuple[str, ...]] = (
+        "customer_id",
+        "value",
+        "reason",
+        "change_key",
+        "customer_reason",
+        "points",
+    )
     statements: ClassVar[StatementReader | None] = BonifiQStatements()
 
     @cached_property

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bonifiq_async._model.operation import Operation, RepeatClass
     from bonifiq_async._model.outcome import Outcome
     from bonifiq_async._policy.retry import RetryPolicy
+    from bonifiq_async._provider.spec import ObjectReference
     from bonifiq_async._transport.connector import PoolLimits
     from bonifiq_async._transport.session import Timeouts
     from bonifiq_async.cli.afterwards.statement import StatementReader
@@ -208,6 +209,19 @@ class FileAdapter(TrialFiles, Protocol):
         """Those of the `recorded` that a file may ask for."""
         return self.recorded
 
+    def kept(self) -> FileAdapter:
+        """Return the adapter of what a ledger keeps: also of changes that no file can ask for."""
+        reference = spec_of(self.name).kept_files
+        return self if reference is None else _adapter_at(reference, self.name)
+
+    def sends_again(self, change: Recorded) -> bool:
+        """Say whether a ledger's change is sent again: its key counts once, and its request is there."""
+        from bonifiq_async._model.operation import RepeatClass
+
+        operation = self.kept().changes.get(change.operation)
+        has_request = change.operation in self.changes or bool(change.path)
+        return operation is not None and operation.repeat is RepeatClass.KEYED and has_request
+
     @cached_property
     def repeat_classes(self) -> Mapping[str, RepeatClass]:
         """Whether each of the `changes`, by name, may be sent again."""
@@ -347,7 +361,11 @@ def adapter_of(provider: str) -> FileAdapter | None:
 
 def adapter_for(provider: str = DEFAULT) -> FileAdapter:
     """Return the adapter of a provider of the registry."""
-    adapter = spec_of(provider).files.load(object)
+    return _adapter_at(spec_of(provider).files, provider)
+
+
+def _adapter_at(reference: ObjectReference, provider: str) -> FileAdapter:
+    adapter = reference.load(object)
     if not isinstance(adapter, FileAdapter):
         raise TypeError(f"the files of {provider} have no file adapter")
     return adapter

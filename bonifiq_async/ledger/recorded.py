@@ -15,7 +15,7 @@ BY_HAND = "settled by hand: "
 
 @frozen
 class Recorded:
-    """One change as it stands: its request's body, and what is known of its end.
+    """One change as it stands: path and body of its request, and what is known of its end.
 
     `first_sent` and `last_sent` are seconds since the epoch: from when to when it may have been acted on, or
     when a person's word on it was taken. `attempts` counts the requests, `answer` is what the ledger keeps of
@@ -38,6 +38,7 @@ class Recorded:
     run: int | None
     line: int | None
     last_run: int | None
+    path: str = ""
 
     @property
     def said(self) -> Mapping[str, str]:

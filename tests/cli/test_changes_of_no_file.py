@@ -12,9 +12,10 @@ from console import Console
 from one_test import one_test
 from recorded import NOON, recorded
 
-from bonifiq_async import Effect, OutcomeUnknownError, RetryPolicy, SqliteLedger
-from bonifiq_async.bonifiq import CreateCustomerRequest
-from bonifiq_async.bonifiq.files import BonifiQStatements
+from bonifiq_async import Effect, Outcome, OutcomeUnknownError, RetryPolicy, SqliteLedger
+from bonifiq_async.bonifiq import CreateCustomerRequest, RedeemProductInput, RedeemRewardResponse
+from bonifiq_async.bonifiq.files import ADAPTER, BonifiQStatements
+from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.operations.redeems import REDEEM_CHECKOUT
 from bonifiq_async.cli.afterwards.comparison import Agreement, Asked, compare
 from bonifiq_async.cli.afterwards.statement import AccountStatement, StatementLine
@@ -23,6 +24,7 @@ from bonifiq_async.ledger.protocol import State
 from bonifiq_async.sandbox import FaultScript, Rule, Sandbox
 
 FIVE = Decimal(5)
+KEYS = ("POS-ana-1-5-1", "CHECKOUT-ana-c-ALL-all", "CANCEL-o-5-1")
 
 
 async def write(sandbox: Sandbox) -> list[Effect]:
@@ -48,38 +50,87 @@ async def write(sandbox: Sandbox) -> list[Effect]:
     return effects
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
+
+
 @pytest.fixture
 def in_doubt(console: Console) -> Iterator[Sandbox]:
     rule = Rule("close-after", key="*", times_per_key=1)
-    with Sandbox(customers={"ana": 100}, faults=FaultScript(rules=[rule])) as sandbox:
+    faults = FaultScript(rules=[rule])
+    with Sandbox(customers={"ana": 100, "bia": 0}, faults=faults, reused_key="error-409") as sandbox:
         assert asyncio.run(write(sandbox)) == [Effect.UNKNOWN] * 3
         yield sandbox
 
 
-def test_they_are_settled_by_their_call_or_by_a_word(console: Console, in_doubt: Sandbox) -> None:
-    """The provider does de-duplicate them; this command has not what it takes to send them again."""
-    requests = in_doubt.books.requests
-    ended = console("settle", "l", "--all-by-repeating", "--yes", sandbox=in_doubt)
-    assert (ended.code, in_doubt.books.requests) == (Exit.USAGE, requests)
-    assert "3 changes in doubt are not repeated" in ended.err and "de-duplicates none" not in ended.err
-    assert "the same call of the program" in ended.err and "--key" in ended.err
+def test_they_are_sent_again_as_they_were(console: Console, in_doubt: Sandbox) -> None:
+    """Under their keys, with the same request, and nothing moves twice."""
+    before = in_doubt.balances()
     shown = console("status", "l", sandbox=in_doubt).out
-    assert "the same call of the program" in shown and "--all-by-repeating" not in shown
+    assert "--all-by-repeating" in shown
     assert console("report", "l", "--html", "r.html").code == 0
-    assert "the same call of the program" in (console.folder / "r.html").read_text("utf-8")
+    assert "--all-by-repeating" in (console.folder / "r.html").read_text("utf-8")
+    ended = console(
+        "settle", "l", "--all-by-repeating", "--yes", "--out", "o.jsonl", "--json", sandbox=in_doubt
+    )
+    assert ended.code == Exit.DONE, ended.err
+    assert "3 of them are of a program" in ended.err and "R$ 5.00" in ended.err
+    assert in_doubt.balances() == before
+    assert [in_doubt.books.requests_for(key) for key in KEYS] == [2, 2, 2]
+    told = [json.loads(line) for line in (console.folder / "o.jsonl").read_text().splitlines()]
+    found = {each["change_key"]: (each["effect"], each["external_code"]) for each in told}
+    assert found == dict(
+        zip(KEYS, [("applied", "EXT-1"), ("applied", "EXT-2"), ("applied", None)], strict=True)
+    )
+    assert [each["value"] for each in told if each["change_key"].startswith("CANCEL")] == [None]
+    states = json.loads(console("status", "l", "--json", sandbox=in_doubt).out)["states"]
+    assert states["applied"]["changes"] == 3
 
 
-def test_a_file_and_a_program_may_both_have_left_some(console: Console, in_doubt: Sandbox) -> None:
+def test_the_program_goes_on_with_what_was_settled(console: Console, in_doubt: Sandbox) -> None:
+    """The coupon of a redeem is remembered as if the program had made it."""
+    assert console("settle", "l", "--all-by-repeating", "--yes", sandbox=in_doubt).code == Exit.DONE
 
+    async def redeemed() -> Outcome[RedeemRewardResponse]:
+        async with SqliteLedger("l") as ledger, client_for(in_doubt, ledger=ledger) as client:
+            return await client.pos.redeem(1, customer_id="ana", value=FIVE, reference="1")
+
+    outcome = asyncio.run(redeemed())
+    assert outcome.effect is Effect.ALREADY_APPLIED and outcome.result is not None
+    assert outcome.result.external_code == "EXT-1"
+
+
+def test_what_is_not_counted_once_is_named_and_left(console: Console, in_doubt: Sandbox) -> None:
+    """Each with why, and what to do."""
+    add_in_doubt(in_doubt)
+    assert "not known to count" in console("status", "l", sandbox=in_doubt).out
+    ended = console("settle", "l", "--all-by-repeating", "--yes", sandbox=in_doubt)
+    assert ended.code == Exit.UNKNOWN
+    _, said = ended.err.replace("\n", " ").split("Not repeated: ")
+    assert said.startswith("PRODUCT-ana-1-sku-1 (redeem_product_discount), because bonifiq is not known")
+    assert "--key, --as and --note" in said
+
+
+def test_what_a_ledger_did_not_keep_whole_is_left_to_its_call() -> None:
+    """A ledger that does not give the path of a request: cashback needs none."""
+    redeem = recorded(State.UNKNOWN, operation=REDEEM_CHECKOUT.name, path="")
+    assert not ADAPTER.sends_again(redeem)
+    assert ADAPTER.sends_again(recorded(State.UNKNOWN, operation=REDEEM_CHECKOUT.name, path="/v1/x"))
+    assert ADAPTER.sends_again(recorded(State.UNKNOWN, operation=CHANGE_CASHBACK.name, path=""))
+
+
+def add_in_doubt(sandbox: Sandbox) -> None:
     async def add() -> None:
         once = RetryPolicy(max_attempts=1)
-        async with SqliteLedger("l") as ledger, client_for(in_doubt, ledger=ledger, retry=once) as client:
+        async with SqliteLedger("l") as ledger, client_for(sandbox, ledger=ledger, retry=once) as client:
             with pytest.raises(OutcomeUnknownError):
-                await client.customers.add_cashback("bia", FIVE, reason="r", reference="1")
+                await client.reward_configurations.redeem_product_discount(
+                    1,
+                    customer_id="ana",
+                    product=RedeemProductInput(external_product_id="sku", quantity=1, product_price=FIVE),
+                    reference="1",
+                )
 
     asyncio.run(add())
-    shown = console("status", "l", sandbox=in_doubt).out
-    assert "the same call of the program" in shown and "--all-by-repeating" in shown
 
 
 def test_a_redeem_of_all_there_is_has_no_known_amount(console: Console, in_doubt: Sandbox) -> None:

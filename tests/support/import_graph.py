@@ -43,7 +43,13 @@ ORDER = [
 ]
 LEVEL = {package: level for level, package in enumerate(ORDER)}
 PROVIDERS = set(PACKAGES_OF_PROVIDERS)
-EDGES = {"files": "files", "evidence": "files", "commands": "files", "sandbox": "sandbox"}
+EDGES = {
+    "files": "files",
+    "kept_files": "files",
+    "evidence": "files",
+    "commands": "files",
+    "sandbox": "sandbox",
+}
 """The parts of a provider's folder for the command line and the sandbox, and its row: above the library."""
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where a statement has statements; no expression imports."""

@@ -255,21 +255,20 @@ def _doubts(head: ReportHead, digest: Digest) -> str:
         phrase("Not known: {count:,}", count=count),
         f"<p>{said(how)}</p>",
         shell(command),
-        _of_no_file(head, digest) if how is _REPEAT else "",
+        _not_sent_again(head, digest) if how is _REPEAT else "",
         table(columns, rows),
         _more(head, count - len(rows), "unknown"),
         _by_word(head, digest.doubts[:1] if how is _REPEAT else digest.doubts),
     )
 
 
-def _of_no_file(head: ReportHead, digest: Digest) -> str:
-    """Say of changes that no file can have, such as redeems, that the command leaves them alone."""
-    files = () if head.adapter is None else head.adapter.changes
-    if all(change.operation in files for change in digest.doubts):
+def _not_sent_again(head: ReportHead, digest: Digest) -> str:
+    """Say of changes whose key the provider is not known to count that the command leaves them alone."""
+    if head.adapter is None or all(map(head.adapter.sends_again, digest.doubts)):
         return ""
     how = phrase(
-        "That command leaves out what no file can have: the same call of the program, with this ledger, "
-        "sends it again."
+        "That command leaves out changes whose key the provider is not known to count: see there what became "
+        "of them, and give your word on each."
     )
     return f"<p>{said(how)}</p>"
 

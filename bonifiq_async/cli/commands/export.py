@@ -25,7 +25,7 @@ from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.reader import LedgerReader, recorded
-from bonifiq_async.ledger.recorded import Recorded
+from bonifiq_async.ledger.recorded import Recorded, short
 from bonifiq_async.ledger.settling import SETTLEABLE
 
 T = TypeVar("T")
@@ -157,43 +157,52 @@ def _cell(value: object) -> object:
 
 
 @frozen
-class InDoubt:
-    """What a ledger has in doubt: what may be repeated, if anything, and how many changes may not.
+class NotRepeated:
+    """A change in doubt that is not sent again: `counted` says whether the provider counts its key once."""
 
-    `by_call` is how many may be repeated, but not from here: no file can have them. `refused` says of each
-    change that an earlier version sent and this one does not, why that is.
+    key: str
+    operation: str
+    counted: bool
+
+
+@frozen
+class InDoubt:
+    """What a ledger has in doubt: what may be repeated, if anything, and what may not (`left`).
+
+    `refused` says of each change that an earlier version sent and this one does not, why that is.
+    `of_programs` is how many of the plan were made by a program, and by no file.
     """
 
     plan: Plan | None
-    unrepeatable: int
+    left: Sequence[NotRepeated] = ()
     refused: Sequence[str] = ()
-    by_call: int = 0
+    of_programs: int = 0
 
 
 @contextlib.contextmanager
 def in_doubt(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[InDoubt]:
     """Give what is in doubt in a ledger of `adapter`: as a plan to apply again what it de-duplicates."""
+    kept = adapter.kept()
     with scratch() as (copy, path):
-        repeatable, unrepeatable, by_call, refused = 0, 0, 0, list[str]()
+        repeatable, of_programs, left, refused = 0, 0, list[NotRepeated](), list[str]()
         for change in recorded(ledger, SETTLEABLE):
-            operation = adapter.recorded.get(change.operation)
-            if operation is None or operation.repeat is not RepeatClass.KEYED:
-                unrepeatable += 1
+            if not adapter.sends_again(change):
+                operation = adapter.recorded.get(change.operation)
+                keyed = operation is not None and operation.repeat is RepeatClass.KEYED
+                left.append(NotRepeated(change.key, short(change.operation), keyed))
                 continue
-            if change.operation not in adapter.changes:
-                by_call += 1
-                continue
-            cells = dict(zip(adapter.export_columns, adapter.export_cells(change), strict=True))
+            cells = dict(zip(kept.export_columns, kept.export_cells(change), strict=True))
             try:
-                adapter.read_row(0, tuple(map(cells.get, adapter.columns.names)))
+                kept.read_row(0, tuple(map(cells.get, kept.columns.names)))
             except PayloadError as error:
                 refused.append(joined((printable(change.key), said(error)), ": "))
                 continue
             copy.write(json_line(cells))
             repeatable += 1
+            of_programs += change.operation not in adapter.changes
         copy.flush()
-        source = Source(path, str(ledger), "jsonl", adapter, kept=True)
-        yield InDoubt(examine(source, _refuse) if repeatable else None, unrepeatable, refused, by_call)
+        source = Source(path, str(ledger), "jsonl", kept, kept=True)
+        yield InDoubt(examine(source, _refuse) if repeatable else None, left, refused, of_programs)
 
 
 def _refuse(problem: Problem) -> None:

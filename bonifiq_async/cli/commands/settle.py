@@ -7,12 +7,13 @@ import typer
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.adapter import FileAdapter
-from bonifiq_async.cli.commands.export import InDoubt, adapter_in, in_doubt
+from bonifiq_async.cli.commands.export import InDoubt, NotRepeated, adapter_in, in_doubt
 from bonifiq_async.cli.commands.run import AT_START, Settings, client_from_env, destination, send
 from bonifiq_async.cli.exit_codes import Exit
-from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.confirmation import Consent, confirmed, threshold
 from bonifiq_async.cli.terminal.dialogue import concluded, interruptible
@@ -147,12 +148,14 @@ def _repeat(ledger: LedgerReader, options: RepeatOptions) -> int:
     with in_doubt(ledger, adapter) as found:
         _tell_what_is_left(found, adapter)
         if found.plan is None:
-            if found.unrepeatable or found.by_call or found.refused:
+            if found.left or found.refused:
                 return Exit.USAGE
             say(phrase("Nothing in {ledger} is in doubt.", ledger=ledger))
             return Exit.DONE
         say(phrase("In doubt in {ledger}, to be sent again under the same keys:", ledger=ledger))
         say_table(plan_table(found.plan))
+        if found.of_programs:
+            say(_of_programs(found.of_programs))
         confirmed(found.plan, destination(make_client(None).account, ledger), consent)
         ending = send(found.plan, Settings(flow, options.out, ledger=ledger, settles=True), make_client)
     code = concluded(
@@ -162,29 +165,60 @@ def _repeat(ledger: LedgerReader, options: RepeatOptions) -> int:
         ledger=ledger,
         accept_used_keys=options.accept_used_keys,
     )
-    return Exit.UNKNOWN if (found.refused or found.by_call) and code in (Exit.DONE, Exit.REFUSED) else code
+    return Exit.UNKNOWN if (found.refused or found.left) and code in (Exit.DONE, Exit.REFUSED) else code
+
+
+def _of_programs(count: int) -> Phrase:
+    """Say what it means to send a redeem again whose sale may be over."""
+    return phrase(
+        "{count:,} of them is of a program, such as a redeem: if it was not applied, it is now. Take it back "
+        "where its sale is over.",
+        "{count:,} of them are of a program, such as redeems: what was not applied is applied now. Take back "
+        "those whose sale is over.",
+        count=count,
+    )
 
 
 def _tell_what_is_left(found: InDoubt, adapter: FileAdapter) -> None:
     """Say which changes are not sent again, and why."""
-    if found.unrepeatable:
+    if found.left and not adapter.has_keys:
         say(
             phrase(
                 "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.",
-                doubtful=_not_repeated(found.unrepeatable),
+                doubtful=_not_repeated(len(found.left)),
                 provider=adapter.name,
             )
         )
-    if found.by_call:
-        say(
-            phrase(
-                "{doubtful}, because no file can have them: the same call of the program, with this ledger, "
-                "settles each; or --key, --as and --note.",
-                doubtful=_not_repeated(found.by_call),
-            )
-        )
+    elif found.left:
+        for each in found.left[:NAMED]:
+            say(_why_not(each, adapter))
+        if len(found.left) > NAMED:
+            say(phrase("and {count:,} more are not repeated", count=len(found.left) - NAMED))
     for why in found.refused:
         say(phrase("Not repeated: {why}. Settle it with --key, --as and --note.", why=why))
+
+
+NAMED = 20
+"""Changes that are not sent again are named one by one, as far as they are so many."""
+
+
+def _why_not(left: NotRepeated, adapter: FileAdapter) -> Phrase:
+    """Say why one change is not sent again, and what to do."""
+    key = printable(left.key)
+    if left.counted:
+        return phrase(
+            "Not repeated: {key} ({operation}), whose request is not all in the ledger. Make the same call "
+            "of the program again, with this ledger; or settle it with --key, --as and --note.",
+            key=key,
+            operation=left.operation,
+        )
+    return phrase(
+        "Not repeated: {key} ({operation}), because {provider} is not known to count its key once. See there "
+        "what became of it, and settle it with --key, --as and --note.",
+        key=key,
+        operation=left.operation,
+        provider=adapter.name,
+    )
 
 
 def _not_repeated(count: int) -> str:

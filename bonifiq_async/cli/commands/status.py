@@ -218,7 +218,7 @@ def _values(doubt: Recorded, shown: BalanceEvidence | None) -> Mapping[str, obje
 def _ways_out(
     ledger: LedgerReader, adapter: FileAdapter | None, doubts: Sequence[Recorded], unlisted: int
 ) -> Sequence[str]:
-    """Say how what is in doubt is settled: what a file can have, and what a program alone can."""
+    """Say how what is in doubt is settled: what is sent again, and what a person alone can decide."""
     if adapter is None or adapter.ledger_alone_knows:
         return [
             phrase(
@@ -227,19 +227,36 @@ def _ways_out(
                 ledger=ledger,
             )
         ]
-    in_files = {doubt.operation in adapter.changes for doubt in doubts}
+    kinds, ways = {_way(adapter, doubt) for doubt in doubts}, _ways(ledger)
     if unlisted and adapter.recorded.keys() != adapter.changes.keys():
-        in_files = {True, False}
-    ways = {
-        True: phrase(
+        kinds = {*ways}
+    return [way for kind, way in ways.items() if kind in kinds]
+
+
+def _way(adapter: FileAdapter, doubt: Recorded) -> str:
+    """Return which of the ways out is that of a change."""
+    if not adapter.sends_again(doubt):
+        return "by a word"
+    return "of a file" if doubt.operation in adapter.changes else "of a program"
+
+
+def _ways(ledger: LedgerReader) -> Mapping[str, str]:
+    """Return how what is in doubt is settled, by what it is."""
+    return {
+        "of a file": phrase(
             "To settle changes of a file, run the apply that left them again, or bonifiq settle {ledger} "
             "--all-by-repeating: both send them again under their keys",
             ledger=ledger,
         ),
-        False: phrase(
-            "A change that no file can have is settled by the same call of the program, with this "
-            "ledger; or by bonifiq settle {ledger} --key KEY --as applied (or not_applied) --note ...",
+        "of a program": phrase(
+            "Changes of a program, such as redeems, are settled by the same call with this ledger, or by "
+            "bonifiq settle {ledger} --all-by-repeating",
+            ledger=ledger,
+        ),
+        "by a word": phrase(
+            "A change whose key the provider is not known to count is not sent again. When you have found "
+            "out what became of it: bonifiq settle {ledger} --key KEY --as applied (or not_applied) "
+            "--note ...",
             ledger=ledger,
         ),
     }
-    return [way for in_file, way in ways.items() if in_file in in_files]

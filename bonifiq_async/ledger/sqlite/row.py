@@ -148,6 +148,7 @@ class Entry:
             self.run or None,
             self.line or None,
             (self.run if self.last_run is None else self.last_run) or None,
+            self.path,
         )
 
 

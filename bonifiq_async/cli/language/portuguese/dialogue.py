@@ -130,6 +130,12 @@ TEMPLATES: Mapping[str, Template] = {
         "{count:,} lançamentos em dúvida não são repetidos",
     ),
     "{doubtful}, because {provider} de-duplicates none: settle each with --key, --as and --note.": "{doubtful}, porque {provider} não reconhece repetições: resolva cada um com --key, --as e --note.",
-    "{doubtful}, because no file can have them: the same call of the program, with this ledger, settles each; or --key, --as and --note.": "{doubtful}, pois nenhum arquivo pode tê-los: a mesma chamada do programa, com este registro, resolve cada um; ou --key, --as e --note.",
+    "Not repeated: {key} ({operation}), whose request is not all in the ledger. Make the same call of the program again, with this ledger; or settle it with --key, --as and --note.": "Não repetido: {key} ({operation}), cuja requisição não está inteira no registro. Faça de novo a mesma chamada do programa, com este registro; ou resolva com --key, --as e --note.",
+    "Not repeated: {key} ({operation}), because {provider} is not known to count its key once. See there what became of it, and settle it with --key, --as and --note.": "Não repetido: {key} ({operation}), pois não se sabe se {provider} conta a chave uma só vez. Veja lá o que foi feito e resolva com --key, --as e --note.",
+    "and {count:,} more are not repeated": "e mais {count:,} não são repetidos",
+    "{count:,} of them is of a program, such as a redeem: if it was not applied, it is now. Take it back where its sale is over.": (
+        "{count:,} deles é de um programa, como um resgate: se não foi aplicado, é aplicado agora. Desfaça-o se a venda já terminou.",
+        "{count:,} deles são de um programa, como resgates: o que não foi aplicado é aplicado agora. Desfaça os de vendas que já terminaram.",
+    ),
     "Not repeated: {why}. Settle it with --key, --as and --note.": "Não repetido: {why}. Resolva-o com --key, --as e --note.",
 }

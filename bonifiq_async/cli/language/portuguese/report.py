@@ -69,7 +69,7 @@ TEMPLATES: Mapping[str, Template] = {
     "run {run}, line {line:,}": "execução {run}, linha {line:,}",
     # What is unknown, and how to settle it.
     "Not known: {count:,}": "Não se sabe: {count:,}",
-    "That command leaves out what no file can have: the same call of the program, with this ledger, sends it again.": "Esse comando deixa de fora o que nenhum arquivo pode ter: a mesma chamada do programa, com este registro, o envia de novo.",
+    "That command leaves out changes whose key the provider is not known to count: see there what became of them, and give your word on each.": "Esse comando deixa de fora lançamentos cuja chave não se sabe se o provedor conta: veja lá o que foi feito deles e dê sua palavra sobre cada um.",
     "They may have been applied or not. The provider knows their keys, so that to send them again under the same keys moves no money twice, and tells which it is:": "Podem ter sido aplicados ou não. O provedor conhece as chaves, de modo que enviar de novo com as mesmas chaves não move dinheiro duas vezes, e mostra qual dos dois foi:",
     "They may have been applied or not, and are not sent again: that could move the money twice. Look at what the provider shows, and then give your word on each:": "Podem ter sido aplicados ou não, e não são enviados de novo: isso poderia mover o dinheiro duas vezes. Veja o que o provedor mostra e dê a sua palavra sobre cada um:",
     "A command that takes your word on one; where it was not applied, with --as not_applied:": "O comando que registra a sua palavra sobre um; se ele não foi aplicado, com --as not_applied:",
