@@ -7,7 +7,7 @@ The packages, from the bottom to the top; each imports what stands above it in t
     _policy/         the pure decisions: what an answer proves, whether to send again, which error to raise
     _concurrency/    the clock, timers, yielding to the event loop, the limiter in front of the connections
     _limits/         the provider's limit as its answers show it, and whether a request may leave now
-    ledger/          the record of each change and its outcome: in memory, or durable in an SQLite file
+    ledger/          the record of each change and its outcome: in memory, in an SQLite file, in PostgreSQL
     _transport/      one attempt over aiohttp: session, connection pool, the public path and the fast path
     _delivery/       one call: single flight by key, claims, attempts until the call ends, what is in doubt
     _provider/       what every provider is built of, and the registry: the one list of the providers
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     )
     from bonifiq_async.bonifiq.public_client import BonifiQPublicClient
     from bonifiq_async.ledger.memory import MemoryLedger
+    from bonifiq_async.ledger.postgres.store import PostgresLedger
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.store import SqliteLedger
     from bonifiq_async.raba7ni.changes import Earn, Redeem, Refund
@@ -149,6 +150,7 @@ __all__ = [
     "PointDetailItem",
     "PointsChange",
     "PoolLimits",
+    "PostgresLedger",
     "Raba7niClient",
     "Raba7niCredentials",
     "Redeem",
@@ -233,6 +235,7 @@ _PLACES = {
     "Severity": "bonifiq.payloads",
     "SignInPaths": "raba7ni.operations",
     "SignedIn": "raba7ni.member",
+    "PostgresLedger": "ledger.postgres.store",
     "SqliteLedger": "ledger.sqlite.store",
     "StopReason": "_model.outcome",
     "Timeouts": "_transport.session",

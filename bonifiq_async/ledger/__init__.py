@@ -2,6 +2,7 @@
 
 account     whose changes a ledger holds, and which setting makes two accounts differ
 comparison  a ledger beside a table of changes: the `AppliedChanges` protocol
+handover    work handed to the one thread that commits it, and its answers handed back
 memory      a ledger for one process: bounded, and gone with it
 postgres/   a durable ledger in PostgreSQL, which several machines share
 protocol    what a ledger is asked and answers: states, transitions, the `Ledger` protocol

@@ -1,13 +1,14 @@
-"""What every kind of ledger does: a new one is one more line in `KINDS`."""
+"""What every kind of ledger does."""
 
 import asyncio
 import time
+from contextlib import ExitStack
 from decimal import Decimal
-from functools import partial
 
 import pytest
 from attrs import evolve
 from conftest import change, client_for, fast
+from ledgers import KINDS, LASTING
 
 from bonifiq_async import (
     BasicCredentials,
@@ -16,7 +17,6 @@ from bonifiq_async import (
     Effect,
     LedgerError,
     MemoryLedger,
-    SqliteLedger,
     StopReason,
 )
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Settled, State
@@ -25,18 +25,12 @@ from bonifiq_async.sandbox import FaultScript
 ACCOUNT, OTHERS = ("provider", "account"), ("provider", "another")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal(10), "/path", b"{}", ACCOUNT)
 
-KINDS = {
-    "memory": lambda tmp_path: MemoryLedger,
-    "sqlite": lambda tmp_path: partial(SqliteLedger, tmp_path / "ledger"),
-}
-LASTING = ("sqlite",)
-"""Kinds that several processes share, and that are there when they are opened again."""
-
 
 @pytest.fixture(params=KINDS)
 def ledger_of(request, tmp_path):
     """Each kind of ledger, in turn, to be made with settings."""
-    return KINDS[request.param](tmp_path)
+    with ExitStack() as at_the_end:
+        yield KINDS[request.param](tmp_path, at_the_end)
 
 
 @pytest.fixture
@@ -49,7 +43,8 @@ async def ledger(ledger_of):
 @pytest.fixture(params=LASTING)
 def lasting(request, tmp_path):
     """Each kind of ledger that can be opened again, in turn."""
-    return KINDS[request.param](tmp_path)
+    with ExitStack() as at_the_end:
+        yield KINDS[request.param](tmp_path, at_the_end)
 
 
 async def claimed(ledger, intent=INTENT, lease=60) -> Granted:

@@ -1,4 +1,4 @@
-"""Both ledgers against a model of which owner holds which change: two owners, crashes, leases, settlements.
+"""Each kind of ledger against a model of which owner holds which change: crashes, leases, settlements.
 
 Hypothesis draws the steps. More of them are one command:
 `EXAMPLES=2000 python -m pytest tests/test_ledger_model.py`.
@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -26,8 +27,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from ledger_files import by_hand
+from postgres import a_schema, asked, set_clock, with_a_clock
 
-from bonifiq_async import ConfigurationError, MemoryLedger, Runtime, SqliteLedger
+from bonifiq_async import ConfigurationError, MemoryLedger, PostgresLedger, Runtime, SqliteLedger
 from bonifiq_async.ledger.protocol import (
     DONE,
     Conflict,
@@ -112,7 +114,7 @@ class Known:
 
 
 class Machine(RuleBasedStateMachine):
-    """What both ledgers have in common."""
+    """What all ledgers have in common."""
 
     claims = Bundle("claims")
 
@@ -125,7 +127,7 @@ class Machine(RuleBasedStateMachine):
         self.last: dict[tuple[int, int], float] = {}
         self.open: dict[tuple[int, str], Claim] = {}
 
-    def ledger(self, owner: int) -> MemoryLedger | SqliteLedger:
+    def ledger(self, owner: int) -> MemoryLedger | SqliteLedger | PostgresLedger:
         """Return the ledger as an owner has it."""
         raise NotImplementedError
 
@@ -192,7 +194,7 @@ class Machine(RuleBasedStateMachine):
             assert (ruling.value, ruling.customer_id) == (known.number, f"customer-{known.number}")
         elif isinstance(ruling, Held):
             assert self.held(known, asks) and known.number == number
-            assert ruling.seconds == self.seconds(known.claim, asks)
+            assert ruling.seconds == pytest.approx(self.seconds(known.claim, asks), abs=1e-3)
         else:
             assert isinstance(ruling, Unsettled) and known.number == number and not known.applied
             assert not self.held(known, asks) and (late or not repeatable)
@@ -228,7 +230,9 @@ class Machine(RuleBasedStateMachine):
         """Say whether what a sender was answered counts against what the ledger has as not applied."""
         return False
 
-    async def _leaves(self, ledger: MemoryLedger | SqliteLedger, claim: Claim, state: State) -> None:
+    async def _leaves(
+        self, ledger: MemoryLedger | SqliteLedger | PostgresLedger, claim: Claim, state: State
+    ) -> None:
         ledger.leave(claim.intent, claim.fence, Ending(state, 1))
         await ledger.bind("provider", "account")  # what is asked for after it is done after it
 
@@ -251,7 +255,104 @@ class MemoryMachine(Machine):
         return self.shared
 
 
-class SqliteMachine(Machine):
+class LastingMachine(Machine):
+    """Two processes that share a ledger on disk; each shows by its beats that it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beats = [0.0, 0.0]
+        self.left: list[SqliteLedger | PostgresLedger] = []
+        self.ledgers: list[SqliteLedger | PostgresLedger] = []
+
+    def opened(self, owner: int) -> SqliteLedger | PostgresLedger:
+        """Open the ledger as a process does that has just started."""
+        raise NotImplementedError
+
+    def acts(self, owner: int) -> None:
+        if self.now - self.beats[owner] >= BEAT:
+            self.beats[owner] = self.now
+
+    def ledger(self, owner: int) -> SqliteLedger | PostgresLedger:
+        return self.ledgers[owner]
+
+    def teardown(self) -> None:
+        for each in (*self.ledgers, *self.left):
+            self.run(each.aclose())
+        super().teardown()
+
+    def overrules(self, claim: Claim, known: Known) -> bool:
+        mine = self.open.get((claim.owner, claim.intent.key)) == claim
+        free = known.claim is None and known.ended in FREE
+        return mine and free and known.written == claim.intent.digest[0]
+
+    def lives(self, claim: Claim) -> bool:
+        """Say whether the owner of a claim still runs."""
+        return claim.life == self.life[claim.owner]
+
+    def held(self, known: Known, asks: int | None = None) -> bool:
+        return super().held(known, asks) and self.seconds(known.claim, asks) > 0
+
+    def seconds(self, claim: Claim, asks: int | None) -> float:
+        left = super().seconds(claim, asks)
+        if self.lives(claim) and claim.owner == asks:
+            return left
+        return min(left, self.beat_of(claim) + SILENCE - self.now)
+
+    def beat_of(self, claim: Claim) -> float:
+        """Return the last time at which the owner of a claim showed that it runs."""
+        return self.beats[claim.owner] if self.lives(claim) else self.last[claim.owner, claim.life]
+
+    @rule(owner=OWNERS, closes=st.booleans())
+    def crash(self, owner: int, closes: bool) -> None:
+        """A process ends, killed or by closing its ledger, and another one starts in its place."""
+        self.crashes(owner, closes)
+
+    def crashes(self, owner: int, closes: bool) -> None:
+        """A killed one leaves all as it is and its jobs undone: its ledger is not touched again."""
+        old = self.ledgers[owner]
+        self.bury(owner)
+        if closes:
+            self.run(old.aclose())
+        else:
+            self.left.append(old)
+        self.ledgers[owner] = self.opened(owner)
+
+    def bury(self, owner: int) -> None:
+        """An owner ends without a report."""
+        self.last[owner, self.life[owner]] = self.beats[owner]
+        self.life[owner] += 1
+        self.open = {place: claim for place, claim in self.open.items() if place[0] != owner}
+
+    @rule(owner=OWNERS, key=KEYS, number=CHANGES)
+    def ask_and_leave(self, owner: int, key: str, number: int) -> None:
+        """The caller is cancelled before it has the answer: a claim granted to it is given back unsent."""
+        self.acts(owner)
+        known = self.known[key]
+        late = self.now - known.first_sent > RETENTION
+        free = not self.held(known, owner) and not known.applied
+        self.run(self._goes(self.ledgers[owner], intent(key, number)))
+        if known.number == 0 or (free and known.number == number and not late):
+            known.fence, known.written = known.fence + 1, number
+            known.over(State.IN_DOUBT if known.number else State.NOT_APPLIED)
+            self.open.pop((owner, key), None)
+
+    async def _goes(self, ledger: SqliteLedger | PostgresLedger, asked: Intent) -> None:
+        claiming = asyncio.create_task(ledger.claim(asked, lease=90, repeatable=True))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        await asyncio.wait([claiming])
+        for _ in range(2):  # the claim is on disk, then what gives it back
+            await ledger.bind("provider", "account")
+
+    def stands(self, key: str) -> State | None:
+        """Return what a look into the ledger should say of a key."""
+        known = self.known[key]
+        if known.claim is None:
+            return known.ended
+        return State.CLAIMED if self.held(known) else State.IN_DOUBT
+
+
+class SqliteMachine(LastingMachine):
     """Two processes on one file: what can be seen of them, and the clocks, are the machine's.
 
     Neither sees the other, as in two containers, unless the system shows that one has gone.
@@ -264,7 +365,6 @@ class SqliteMachine(Machine):
         self.gone: set[str] = set()
         self.seen: set[tuple[int, int]] = set()
         self.shown = False
-        self.beats = [0.0, 0.0]
         self.runtime = Runtime(monotonic=lambda: self.now, wall=lambda: self.now)
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(Sight, "runs", lambda _, name: self.runs(name))
@@ -272,7 +372,6 @@ class SqliteMachine(Machine):
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
         self.path = self.folder / "0" / "ledger"
         self.path.parent.mkdir()
-        self.left: list[SqliteLedger] = []
         self.ledgers = [self.opened(0), self.opened(1)]
 
     def opened(self, owner: int) -> SqliteLedger:
@@ -295,57 +394,25 @@ class SqliteMachine(Machine):
             return False
         return True if self.shown and name in self.names else None
 
-    def acts(self, owner: int) -> None:
-        if self.now - self.beats[owner] >= BEAT:
-            self.beats[owner] = self.now
-
-    def ledger(self, owner: int) -> SqliteLedger:
-        return self.ledgers[owner]
-
     def teardown(self) -> None:
-        for each in (*self.ledgers, *self.left):
-            self.run(each.aclose())
         super().teardown()
         self.patch.undo()
         shutil.rmtree(self.folder)
 
-    def overrules(self, claim: Claim, known: Known) -> bool:
-        mine = self.open.get((claim.owner, claim.intent.key)) == claim
-        free = known.claim is None and known.ended in FREE
-        return mine and free and known.written == claim.intent.digest[0]
-
-    def lives(self, claim: Claim) -> bool:
-        """Say whether the owner of a claim still runs."""
-        return claim.life == self.life[claim.owner]
-
     def held(self, known: Known, asks: int | None = None) -> bool:
-        if not super().held(known, asks) or (known.claim.owner, known.claim.life) in self.seen:
-            return False
-        return self.seconds(known.claim, asks) > 0
+        seen = known.claim is not None and (known.claim.owner, known.claim.life) in self.seen
+        return not seen and super().held(known, asks)
 
     def seconds(self, claim: Claim, asks: int | None) -> float:
-        left = super().seconds(claim, asks)
-        if self.lives(claim) and (self.shown or claim.owner == asks):
-            return left
-        return min(left, self.beat_of(claim) + SILENCE - self.now)
+        if self.lives(claim) and self.shown:
+            return claim.until - self.now
+        return super().seconds(claim, asks)
 
-    def beat_of(self, claim: Claim) -> float:
-        """Return the last time at which the owner of a claim showed that it runs."""
-        return self.beats[claim.owner] if self.lives(claim) else self.last[claim.owner, claim.life]
-
-    @rule(owner=OWNERS, seen=st.booleans(), closes=st.booleans())
-    def crash(self, owner: int, seen: bool, closes: bool) -> None:
-        """A process ends, killed or by closing its file, and another one starts in its place.
-
-        A killed one leaves its files as they are and its jobs undone: its ledger is not touched again.
-        """
-        old = self.ledgers[owner]
-        self.bury(owner, seen)
-        if closes:
-            self.run(old.aclose())
-        else:
-            self.left.append(old)
-        self.ledgers[owner] = self.opened(owner)
+    @rule(owner=OWNERS, closes=st.booleans())
+    def crash_in_sight(self, owner: int, closes: bool) -> None:
+        """A process ends, and the system shows that to the others."""
+        self.show(owner)
+        self.crashes(owner, closes)
 
     @rule(seen=st.booleans())
     def power_cut(self, seen: bool) -> None:
@@ -356,47 +423,17 @@ class SqliteMachine(Machine):
             if file.exists():
                 shutil.copy(file, place)
         for owner in (0, 1):
-            self.bury(owner, seen)
+            if seen:
+                self.show(owner)
+            self.bury(owner)
         self.left += self.ledgers
         self.path = place / "ledger"
         self.ledgers = [self.opened(0), self.opened(1)]
 
-    def bury(self, owner: int, seen: bool) -> None:
-        """An owner ends without a report; `seen` if the system shows that to the others."""
-        if seen:
-            self.gone.add(self.names[owner])
-            self.seen.add((owner, self.life[owner]))
-        self.last[owner, self.life[owner]] = self.beats[owner]
-        self.life[owner] += 1
-        self.open = {place: claim for place, claim in self.open.items() if place[0] != owner}
-
-    @rule(owner=OWNERS, key=KEYS, number=CHANGES)
-    def ask_and_leave(self, owner: int, key: str, number: int) -> None:
-        """The caller is cancelled before it has the answer: a claim granted to it is given back unsent."""
-        self.acts(owner)
-        known = self.known[key]
-        late = self.now - known.first_sent > RETENTION
-        free = not self.held(known, owner) and not known.applied
-        self.run(self._goes(self.ledgers[owner], intent(key, number)))
-        if known.number == 0 or (free and known.number == number and not late):
-            known.fence, known.written = known.fence + 1, number
-            known.over(State.IN_DOUBT if known.number else State.NOT_APPLIED)
-            self.open.pop((owner, key), None)
-
-    async def _goes(self, ledger: SqliteLedger, asked: Intent) -> None:
-        claiming = asyncio.create_task(ledger.claim(asked, lease=90, repeatable=True))
-        await asyncio.sleep(0)
-        claiming.cancel()
-        await asyncio.wait([claiming])
-        for _ in range(2):  # the claim is on disk, then what gives it back
-            await ledger.bind("provider", "account")
-
-    def stands(self, key: str) -> State | None:
-        """Return what a look into the ledger should say of a key."""
-        known = self.known[key]
-        if known.claim is None:
-            return known.ended
-        return State.CLAIMED if self.held(known) else State.IN_DOUBT
+    def show(self, owner: int) -> None:
+        """Let the system show that an owner has ended."""
+        self.gone.add(self.names[owner])
+        self.seen.add((owner, self.life[owner]))
 
     @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]), shown=st.booleans())
     def say(self, key: str, state: State, shown: bool) -> None:
@@ -426,8 +463,63 @@ class SqliteMachine(Machine):
         assert found.oldest == (min(doubtful)[::-1] if doubtful else None)
 
 
+class PostgresMachine(LastingMachine):
+    """Two processes on one schema; times are those of its clock, and of nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(
+            "bonifiq_async.ledger.postgres.writer.TICK", None
+        )  # beats come with what is written
+        self.at_the_end = ExitStack()
+        self.database = with_a_clock(self.at_the_end.enter_context(a_schema()))
+        self.ledgers = [self.opened(0), self.opened(1)]
+
+    def opened(self, owner: int) -> PostgresLedger:
+        made = PostgresLedger(
+            self.database.dsn,
+            schema=self.database.schema,
+            key_retention=RETENTION,
+            lossless_failover=True,
+            monotonic=lambda: self.now,
+        )
+        self.beats[owner] = self.now
+        self.run(set_clock(self.database, self.now))
+        self.run(made.bind("provider", "account"))
+        return made
+
+    def acts(self, owner: int) -> None:
+        self.run(set_clock(self.database, self.now))
+        super().acts(owner)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.patch.undo()
+        self.at_the_end.close()
+
+    @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]))
+    def say(self, key: str, state: State) -> None:
+        """A person settles what is in doubt or was used elsewhere."""
+        stands = self.stands(key)
+        if stands in WORDS:
+            said = WORDS[stands][state]
+            self.run(self.settle(key, said))
+            self.known[key].over(said)
+            self.known[key].fence += 1
+
+    async def settle(self, key: str, state: State) -> None:
+        """Write a person's word down."""
+        await asked(
+            self.database,
+            "UPDATE change SET state = $2, in_doubt = false, fence = fence + 1 WHERE key = $1",
+            key,
+            state.value,
+        )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("machine", [MemoryMachine, SqliteMachine])
+@pytest.mark.parametrize("machine", [MemoryMachine, SqliteMachine, PostgresMachine])
 def test_a_ledger_keeps_to_the_model(machine):
     """Nothing applied is granted again, no two hold the same, no doubt is lost, no late end lands."""
     examples = int(os.environ.get("EXAMPLES", "60"))

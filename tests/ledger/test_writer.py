@@ -10,8 +10,9 @@ import pytest
 from ledger_files import by_hand, commits
 
 from bonifiq_async import LedgerError
+from bonifiq_async.ledger.handover import TURNS
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, opened
-from bonifiq_async.ledger.sqlite.writer import TURNS, Writer
+from bonifiq_async.ledger.sqlite.writer import Writer
 
 SOON = 8.0
 WRITES = "INSERT INTO owner VALUES ('x', 0, 0, 0)"

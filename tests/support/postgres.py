@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from attrs import evolve
 from on_this_machine import skip_without
 
 from bonifiq_async.ledger.postgres.connection import connect
@@ -74,3 +75,33 @@ def aside(work: Coroutine[object, object, None]) -> None:
     """Run it in a thread of its own: the loop of a test may be running here."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, work).result()
+
+
+def with_a_clock(database: Database) -> Database:
+    """Let the ledger of a schema read a clock of its own, in its table `moment`, and not the server's.
+
+    What is called without its schema is looked for along the search path, which the URL sets.
+    """
+    aside(
+        _executed(
+            database,
+            f"""CREATE TABLE "{database.schema}".moment AS SELECT 0.0::float8 AS at;
+            CREATE FUNCTION "{database.schema}".clock_timestamp() RETURNS timestamptz LANGUAGE sql
+            RETURN timestamptz '2040-01-01 00:00Z' + (SELECT at FROM "{database.schema}".moment)
+            * interval '1 second'""",
+        )
+    )
+    return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
+
+
+async def _executed(database: Database, statements: str) -> None:
+    connection = await connect(database)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
+async def set_clock(database: Database, seconds: float) -> None:
+    """Set the clock of `with_a_clock`."""
+    await asked(database, "UPDATE moment SET at = $1", seconds)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
+PATIENCE = 30.0
+"""Seconds for which a ledger that is closed waits for a database that takes nothing."""
 CONNECT = 10.0
 """Seconds in which a connection is open, or is not."""
 STATEMENT = 30.0
@@ -32,6 +34,7 @@ async def connect(database: Database) -> "Connection":
             "'bonifiq-async[postgres]'."
         )
     import asyncpg
+    from asyncpg.connect_utils import SessionAttribute
 
     return await asyncpg.connect(
         database.dsn,
@@ -39,6 +42,7 @@ async def connect(database: Database) -> "Connection":
         command_timeout=STATEMENT,
         # PgBouncer gives each transaction another connection of the server: what was prepared is not there.
         statement_cache_size=0 if database.pgbouncer else 100,
+        target_session_attrs=SessionAttribute.primary,  # a standby writes nothing
     )
 
 
@@ -70,6 +74,7 @@ def is_passing(error: BaseException) -> bool:
         | asyncpg.InsufficientResourcesError
         | asyncpg.TransactionRollbackError
         | asyncpg.LockNotAvailableError
+        | asyncpg.ReadOnlySQLTransactionError
         | asyncpg.InternalClientError,
     ) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
 
@@ -77,6 +82,22 @@ def is_passing(error: BaseException) -> bool:
 def unusable(database: Database, error: Exception) -> ConfigurationError:
     """Return the error of a database that cannot be used, before anything was sent."""
     return ConfigurationError(f"The ledger {database} cannot be used: {said(error)}. Nothing was sent.")
+
+
+def fault_of(database: Database, error: Exception) -> LedgerError:
+    """Return what is raised where what was to be kept cannot be written."""
+    return LedgerError(
+        f"The ledger {database} cannot be written: {said(error)}. Correct that at the server, then run again."
+    )
+
+
+def too_late(database: Database, error: Exception | None) -> LedgerError:
+    """Return what is raised when a ledger has taken nothing for as long as a call has time."""
+    why = "it may be locked, or too busy" if error is None else said(error)
+    return LedgerError(
+        f"The ledger {database} has not taken the change in the time of the call, which sent nothing: {why}. "
+        "See to the server, then run again."
+    )
 
 
 def said(error: Exception) -> str:

@@ -12,13 +12,13 @@ from typing import Self
 from attrs import evolve
 
 from bonifiq_async._concurrency.runtime import Runtime, running_loop
-from bonifiq_async._concurrency.timers import Timers
 from bonifiq_async._log import logger
 from bonifiq_async._model import validation
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.values import public
 from bonifiq_async.ledger.account import another
+from bonifiq_async.ledger.handover import Alarms
 from bonifiq_async.ledger.protocol import (
     DONE,
     FIRST,
@@ -82,7 +82,7 @@ class SqliteLedger:
         self._beat = self._due = float("-inf")
         self._live: dict[tuple[str, str], tuple[int, StoredCells, float]] = {}
         """The claims of this process: row, cells, and until when (`monotonic`)."""
-        self._alarms: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[Ruling]]] = {}
+        self._alarms: Alarms[Ruling] = Alarms(lambda: too_late(self.path))
         self._account: Account | None = None
         self._run = 0
         """The run that is under way, 0 for none."""
@@ -118,9 +118,8 @@ class SqliteLedger:
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
-        loop = claiming.get_loop()
-        alarms = self._alarms_of(loop)
-        alarms.set(claiming, loop.time() + within)
+        alarms = self._alarms.here()
+        alarms.set(claiming, claiming.get_loop().time() + within)
         try:
             return await claiming
         except asyncio.CancelledError:
@@ -175,20 +174,6 @@ class SqliteLedger:
         if self._writer is not None:
             self._writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
             self._writer.hurry()
-
-    def _alarms_of(self, loop: asyncio.AbstractEventLoop) -> "Timers[asyncio.Future[Ruling]]":
-        found = self._alarms.get(loop)
-        if found is None:
-            for each in tuple(self._alarms):
-                if each.is_closed():  # what waits there reaches its loop, which would never be collected
-                    self._alarms.pop(each, None)
-            found = self._alarms[loop] = Timers(self._expire)
-        return found
-
-    def _expire(self, claiming: "asyncio.Future[Ruling]") -> None:
-        """End the wait for a claim; what comes of it is given back."""
-        if not claiming.done():
-            claiming.set_exception(too_late(self.path))
 
     def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""

@@ -1,7 +1,4 @@
-"""One thread that owns the SQLite connection and commits many pieces of work at once.
-
-While one commit waits for the disk, the next pieces gather: the slower the disk, the larger the groups.
-"""
+"""One thread that owns the SQLite connection and commits many pieces of work at once."""
 
 import asyncio
 import contextlib
@@ -10,16 +7,16 @@ import queue
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from attrs import define, field
 
-from bonifiq_async._concurrency.runtime import no_loop
+from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._log import files
 from bonifiq_async._model.errors import BonifiQError, LedgerError
+from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.sqlite.connection import PATIENCE, LedgerConnection, fault_of, is_busy
 
 T = TypeVar("T")
@@ -27,27 +24,11 @@ T = TypeVar("T")
 Failed = Callable[[sqlite3.Connection, T | None, BonifiQError], None]
 """Is given what the work answered, None if it came to nothing, and the error that will be raised."""
 
-LARGEST_GROUP = 1024
-TURNS = 2
-"""Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
-idle one turns at once."""
 
-
-@define
-class _Job(Generic[T]):
-    work: Callable[[LedgerConnection], T]
-    loop: asyncio.AbstractEventLoop
-    done: "asyncio.Future[T]"
-    unheard: Callable[[T], None] | None
-    failed: "Failed[T] | None"
-    kept: bool = False
-    error: BonifiQError | None = None
-    answer: T = field(init=False)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is a caller, or something to write down, that still waits for it."""
-        return self.kept or not self.done.done()
+@define(eq=False)
+class _Work(Job[T]):
+    work: Callable[[LedgerConnection], T] = field(kw_only=True)
+    failed: "Failed[T] | None" = field(kw_only=True)
 
     def fail(self, error: BonifiQError, connection: sqlite3.Connection | None = None) -> None:
         """Take note that nothing of it is on disk; `connection` is given where that can be asked."""
@@ -57,16 +38,6 @@ class _Job(Generic[T]):
                 self.failed(connection, getattr(self, "answer", None), error)
         if self.kept and self.done.done():
             files.warning("lost: what came of a change was not written down: %s", error)
-
-    def tell(self) -> None:
-        """Hand over what came of it, in its own loop."""
-        if self.done.done():
-            if self.error is None and self.unheard is not None:
-                self.unheard(self.answer)
-        elif self.error is None:
-            self.done.set_result(self.answer)
-        else:
-            self.done.set_exception(self.error)
 
 
 class Writer:
@@ -88,9 +59,8 @@ class Writer:
         self._path = path
         self._connect = connect
         self._begun, self._committed, self._rest = begun, committed, rest
-        self._jobs: deque[_Job[object]] = deque()
         self._woken: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._waking: set[asyncio.AbstractEventLoop] = set()
+        self._handover: Handover[_Work[object]] = Handover(lambda: self._woken.put(True))
         self._opened = threading.Event()
         self._stopping = False
         self._over = False
@@ -128,32 +98,18 @@ class Writer:
         that is `kept` waits on, whatever its caller does; other work is given up with its caller, or after
         a while.
         """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise no_loop() from None
-        job = cast("_Job[object]", _Job(work, loop, loop.create_future(), unheard, failed, kept))
-        self._jobs.append(job)
+        loop = running_loop()
+        job = cast(
+            "_Work[object]", _Work(loop, loop.create_future(), unheard, kept, work=work, failed=failed)
+        )
+        self._handover.put(job)
         if self._over:
             self._refuse(job)
-        elif loop not in self._waking:  # one call of the thread for all that a few turns of the loop bring
-            for each in tuple(self._waking):
-                if each.is_closed():
-                    self._waking.discard(each)
-            self._waking.add(loop)
-            loop.call_soon(self._wake, loop, TURNS)
         return cast("asyncio.Future[T]", job.done)
 
     def hurry(self) -> None:
         """Call the thread now: the loop of a caller that does not wait may end before its next turn."""
-        self._woken.put(True)
-
-    def _wake(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
-        if turns:
-            loop.call_soon(self._wake, loop, turns - 1)
-            return
-        self._waking.discard(loop)
-        self._woken.put(True)
+        self._handover.hurry()
 
     def stop(self) -> None:
         """Block until what is left is committed, the file closed and the thread ended.
@@ -164,10 +120,10 @@ class Writer:
         self._woken.put(False)
         self._thread.join()
 
-    def _refuse(self, job: _Job[object]) -> None:
+    def _refuse(self, job: _Work[object]) -> None:
         """End a job that came when the thread had ended, unless that has seen it in its last turn."""
         with contextlib.suppress(ValueError):
-            self._jobs.remove(job)
+            self._handover.jobs.remove(job)
             job.done.set_exception(
                 LedgerError(f"The ledger {self._path} was closed while it was asked. Open it again.")
             )
@@ -178,10 +134,10 @@ class Writer:
             goes_on = True
             while goes_on:
                 goes_on = self._called(connection)
-                while jobs := self._next_group():
+                while jobs := self._handover.next_group():
                     self._do(connection, jobs)
             self._over = True
-            while jobs := self._next_group():
+            while jobs := self._handover.next_group():
                 self._do(connection, jobs)
         finally:
             if connection is not None:
@@ -195,37 +151,33 @@ class Writer:
             except queue.Empty:
                 self._do(connection, [])
 
-    def _do(self, connection: LedgerConnection | None, jobs: list[_Job[object]]) -> None:
+    def _do(self, connection: LedgerConnection | None, jobs: list[_Work[object]]) -> None:
         """Do the jobs and tell what came of them, whatever happens: their callers wait for nothing else."""
         try:
             if connection is not None and self._fault is None:
                 self._commit(connection, jobs)
             else:
                 self._fail(jobs)
-            _tell(jobs)
+            tell(jobs)
         except Exception as error:  # noqa: BLE001 - the thread has no caller
             self._fault = fault_of(self._path, error)
             self._fail(jobs)
-            _tell(jobs)
+            tell(jobs)
 
-    def _fail(self, jobs: list[_Job[object]]) -> None:
+    def _fail(self, jobs: list[_Work[object]]) -> None:
         for job in jobs:
             job.error = copy.copy(self._fault)  # each caller adds its key
 
     def _open(self) -> LedgerConnection | None:
         try:
-            return self._connect(lambda: self._stopping and not self._jobs)
+            return self._connect(lambda: self._stopping and not self._handover.jobs)
         except Exception as error:  # noqa: BLE001 - raised where the ledger is used
             self._fault = error if isinstance(error, BonifiQError) else fault_of(self._path, error)
             return None
         finally:
             self._opened.set()
 
-    def _next_group(self) -> list[_Job[object]]:
-        """Return what is to be done, the eldest first."""
-        return [self._jobs.popleft() for _ in range(min(len(self._jobs), LARGEST_GROUP))]
-
-    def _begin(self, connection: LedgerConnection, jobs: list[_Job[object]]) -> None:
+    def _begin(self, connection: LedgerConnection, jobs: list[_Work[object]]) -> None:
         """Begin a transaction. While another program holds the file, drop jobs that no caller waits for."""
         latest = time.monotonic() + PATIENCE
         while True:
@@ -235,9 +187,9 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or time.monotonic() >= latest:
                     raise
-                jobs[:] = [job for job in (*jobs, *self._next_group()) if job.wanted]
+                jobs[:] = [job for job in (*jobs, *self._handover.next_group()) if job.wanted]
 
-    def _commit(self, connection: LedgerConnection, jobs: list[_Job[object]]) -> None:
+    def _commit(self, connection: LedgerConnection, jobs: list[_Work[object]]) -> None:
         same = False
         try:
             connection.watch()
@@ -268,19 +220,7 @@ class Writer:
             for job in jobs:
                 job.fail(fault_of(self._path, error), connection if same else None)
 
-    def _put_back(self, jobs: list[_Job[object]]) -> None:
+    def _put_back(self, jobs: list[_Work[object]]) -> None:
         """Keep what must be written down for when the file is free, before what came later."""
-        self._jobs.extendleft(job for job in reversed(jobs) if job.kept)
+        self._handover.jobs.extendleft(job for job in reversed(jobs) if job.kept)
         jobs[:] = [job for job in jobs if not job.kept]
-
-
-def _tell(jobs: list[_Job[object]]) -> None:
-    """Hand the answers to the loops that asked, with one wake-up each."""
-    for loop in {job.loop for job in jobs}:
-        with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
-            loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
-
-
-def _resolve(jobs: list[_Job[object]]) -> None:
-    for job in jobs:
-        job.tell()

@@ -1,0 +1,131 @@
+"""Work handed over by event loops to the one thread that commits it, and what came of it handed back.
+
+While one commit waits for the disk, the next work gathers: the slower the disk, the larger the groups.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from bonifiq_async._concurrency.runtime import running_loop
+from bonifiq_async._concurrency.timers import Timers
+from bonifiq_async._model.errors import BonifiQError
+
+T = TypeVar("T")
+
+LARGEST_GROUP = 1024
+TURNS = 2
+"""Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
+idle one turns at once."""
+
+
+@define(eq=False)
+class Job(Generic[T]):
+    """Work for a caller: `done` is its future, in its `loop`.
+
+    `unheard` gets the answer where the caller has gone before it; `kept` work is done also then.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[T]"
+    unheard: Callable[[T], None] | None = None
+    kept: bool = False
+    error: BonifiQError | None = None
+    answer: T = field(init=False)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a caller, or something to write down, that still waits for it."""
+        return self.kept or not self.done.done()
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has come to something: an answer or an error."""
+        return self.error is not None or hasattr(self, "answer")
+
+    def tell(self) -> None:
+        """Hand over what came of it, in its own loop."""
+        if self.done.done():
+            if self.error is None and self.unheard is not None:
+                self.unheard(self.answer)
+        elif self.error is None:
+            self.done.set_result(self.answer)
+        else:
+            self.done.set_exception(self.error)
+
+
+J = TypeVar("J", bound=Job[object])
+
+
+class Handover(Generic[J]):
+    """The jobs that wait for the thread, which is called by `call`: the eldest first."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self.jobs: deque[J] = deque()
+        self._waking: set[asyncio.AbstractEventLoop] = set()
+
+    def put(self, job: J) -> None:
+        """Add a job of the loop that runs; one call of the thread for all that a few turns of it bring."""
+        self.jobs.append(job)
+        loop = job.loop
+        if loop not in self._waking:
+            for each in tuple(self._waking):
+                if each.is_closed():
+                    self._waking.discard(each)
+            self._waking.add(loop)
+            loop.call_soon(self._wake, loop, TURNS)
+
+    def hurry(self) -> None:
+        """Call the thread now: the loop of a caller that does not wait may end before its next turn."""
+        self._call()
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        if turns:
+            loop.call_soon(self._wake, loop, turns - 1)
+            return
+        self._waking.discard(loop)
+        self._call()
+
+    def next_group(self, most: int = LARGEST_GROUP) -> list[J]:
+        """Return what is to be done, the eldest first."""
+        return [self.jobs.popleft() for _ in range(min(len(self.jobs), most))]
+
+
+def tell(jobs: Sequence[Job[object]]) -> None:
+    """Hand the answers to the loops that asked, with one wake-up each."""
+    for loop in {job.loop for job in jobs}:
+        with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
+            loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
+
+
+def _resolve(jobs: Sequence[Job[object]]) -> None:
+    for job in jobs:
+        job.tell()
+
+
+class Alarms(Generic[T]):
+    """Ends the waits for futures whose time is over, with the error that `late` returns, in any loop."""
+
+    def __init__(self, late: Callable[[], BonifiQError]) -> None:
+        self._late = late
+        self._timers: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[T]]] = {}
+
+    def here(self) -> "Timers[asyncio.Future[T]]":
+        """Return the timers of the loop that runs."""
+        loop = running_loop()
+        found = self._timers.get(loop)
+        if found is None:
+            for each in tuple(self._timers):
+                if each.is_closed():  # what waits there reaches its loop, which would never be collected
+                    self._timers.pop(each, None)
+            found = self._timers[loop] = Timers(self._ring)
+        return found
+
+    def _ring(self, waiting: "asyncio.Future[T]") -> None:
+        if not waiting.done():
+            waiting.set_exception(self._late())
