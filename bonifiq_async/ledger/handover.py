@@ -5,6 +5,7 @@ While one commit waits for the disk, the next work gathers: the slower the disk,
 
 import asyncio
 import contextlib
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -13,7 +14,7 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._concurrency.timers import Timers
-from bonifiq_async._model.errors import BonifiQError
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError
 
 T = TypeVar("T")
 
@@ -108,6 +109,14 @@ def _resolve(jobs: Sequence[Job[object]]) -> None:
         job.tell()
 
 
+def check_process(pid: int) -> None:
+    """Raise `ConfigurationError` in another process than that of the thread: a fork has no threads."""
+    if pid != os.getpid():
+        raise ConfigurationError(
+            "The ledger was opened before this process was forked. Nothing was sent; open one in each."
+        )
+
+
 class Alarms(Generic[T]):
     """Ends the waits for futures whose time is over, with the error that `late` returns, in any loop."""
 
@@ -115,7 +124,31 @@ class Alarms(Generic[T]):
         self._late = late
         self._timers: dict[asyncio.AbstractEventLoop, Timers[asyncio.Future[T]]] = {}
 
-    def here(self) -> "Timers[asyncio.Future[T]]":
+    async def answer(
+        self,
+        waiting: "asyncio.Future[T]",
+        within: float,
+        hurry: Callable[[], None],
+        unheard: Callable[[T], None],
+    ) -> T:
+        """Return what a future comes to `within` so many seconds.
+
+        A caller that is cancelled meanwhile has the thread `hurry`; an answer that is there already is
+        `unheard`.
+        """
+        timers = self._here()
+        timers.set(waiting, waiting.get_loop().time() + within)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            hurry()
+            if not waiting.cancelled() and waiting.exception() is None:
+                unheard(waiting.result())  # cancelled when the answer was there already
+            raise
+        finally:
+            timers.put_off(waiting)
+
+    def _here(self) -> "Timers[asyncio.Future[T]]":
         """Return the timers of the loop that runs."""
         loop = running_loop()
         found = self._timers.get(loop)

@@ -83,6 +83,7 @@ NAMES = [
     "PointDetailItem",
     "PointsChange",
     "PoolLimits",
+    "PostgresLedger",
     "Raba7niClient",
     "Raba7niCredentials",
     "Redeem",

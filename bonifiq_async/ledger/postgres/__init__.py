@@ -5,6 +5,7 @@ docs/explanation/many-machines.md describes it. Only this package imports asyncp
 connection   a connection: how it is opened, and what is said where the database cannot be used
 database     which database and schema: the URL that is given, without a secret in it
 group        claims and ends that wait at the same time, written in one transaction
+job          what callers hand over: a change to be claimed, and how a claim ended
 migration    the tables, as numbered SQL files in `migrations/`: how they are made, and which version is there
 owner        which process holds a claim: its heartbeat, by the database's clock
 row          one change as a row, and the statements that read and write some of them

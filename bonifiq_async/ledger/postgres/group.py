@@ -5,19 +5,19 @@ Most changes were never seen, and most ends have their claim: one statement writ
 second transaction. So is what was in a commit whose answer was lost: it is asked whether that is there.
 """
 
-from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, MutableMapping, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.account import another
-from bonifiq_async.ledger.handover import Job
 from bonifiq_async.ledger.postgres.database import Database
+from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends
 from bonifiq_async.ledger.postgres.owner import silence_left
-from bonifiq_async.ledger.postgres.row import Entry, Place, Statements, claim_values, entry_of
+from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, claim_values, entry_of
 from bonifiq_async.ledger.protocol import (
     DONE,
     DOUBTFUL,
@@ -26,9 +26,7 @@ from bonifiq_async.ledger.protocol import (
     FREE,
     Account,
     Conflict,
-    Ending,
     Granted,
-    Intent,
     Row,
     Ruling,
     State,
@@ -38,41 +36,6 @@ from bonifiq_async.ledger.protocol import (
 
 if TYPE_CHECKING:
     from bonifiq_async.ledger.postgres.connection import Connection
-
-
-@define(eq=False)
-class ClaimJob(Job[Ruling]):
-    """A change to be claimed. `lost` is what it was granted by a commit whose answer was lost."""
-
-    intent: Intent = field(kw_only=True)
-    lease: float = field(kw_only=True)
-    repeatable: bool = field(kw_only=True)
-    lost: Granted | None = None
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a caller waits for it, or it may be claimed for a caller that has gone."""
-        return self.lost is not None or not self.done.done()
-
-    @property
-    def place(self) -> Place:
-        """What it stands under."""
-        return self.intent.key, self.intent.operation
-
-
-@define(eq=False)
-class EndJob(Job[bool]):
-    """How a claim ended. `lost` says that it was in a commit whose answer was lost."""
-
-    intent: Intent = field(kw_only=True)
-    fence: int = field(kw_only=True)
-    ending: Ending = field(kw_only=True)
-    lost: bool = False
-
-    @property
-    def place(self) -> Place:
-        """What it stands under."""
-        return self.intent.key, self.intent.operation
 
 
 @fixed
@@ -89,7 +52,7 @@ class _Standing:
 
     account: Account | None
     now: float
-    entries: MutableMapping[Place, Entry]
+    entries: MutableMapping[Place, LockedChange]
     left: MutableMapping[str, float]
 
     def row(self, place: Place) -> Row | None:
@@ -101,7 +64,7 @@ class _Standing:
         return evolve(entry.row, lease_until=self.now + max(0.0, left))
 
 
-class Group:
+class GroupCommit:
     """What one owner writes. `live` has its claims, `run` is the run that is under way.
 
     A claim of this owner holds for its time by `monotonic`, whatever the database's clock says meanwhile.
@@ -182,8 +145,8 @@ class Group:
             account,
             self.run,
             beats,
-            *_columns_of_claims(claims),
-            *_columns_of_ends(ends),
+            *columns_of_claims(claims),
+            *columns_of_ends(ends),
         )
         known, unwritten = (None, None) if row is None else row
         for number, claim in enumerate(claims, 1):
@@ -318,7 +281,7 @@ class Group:
         connection: "Connection",
         job: ClaimJob,
         granted: Granted,
-        entry: Entry | None,
+        entry: LockedChange | None,
         standing: _Standing,
     ) -> bool:
         """Write a claim down; False where another has claimed it since it was read."""
@@ -340,7 +303,7 @@ class Group:
             intent.customer_id,
             intent.value,
         )
-        standing.entries[job.place] = Entry(row, intent.path, intent.body, 0, None, None, 0, 0)
+        standing.entries[job.place] = LockedChange(row, intent.path, intent.body, 0, None, None, 0, 0)
         return True
 
     async def _end(self, connection: "Connection", job: EndJob, standing: _Standing) -> bool:
@@ -374,30 +337,3 @@ class Group:
         await connection.execute(self._sql.end, *job.place, *values)
         row = evolve(entry.row, state=ending.state, in_doubt=ending.state in DOUBTFUL, fence=fence)
         standing.entries[job.place] = evolve(entry, row=row, answer=ending.answer, error=error)
-
-
-def _columns_of_claims(claims: Sequence[ClaimJob]) -> Iterator[list[object]]:
-    """Yield the columns of claims, as `write_group` takes them."""
-    intents = [job.intent for job in claims]
-    yield [intent.key for intent in intents]
-    yield [intent.operation for intent in intents]
-    yield [bool(intent.rivals) for intent in intents]
-    yield [intent.digest for intent in intents]
-    yield [intent.customer_id for intent in intents]
-    yield [str(intent.value) for intent in intents]
-    yield [intent.path for intent in intents]
-    yield [intent.body for intent in intents]
-    yield [intent.line for intent in intents]
-    yield [float(job.lease) for job in claims]
-
-
-def _columns_of_ends(ends: Sequence[EndJob]) -> Iterator[list[object]]:
-    """Yield the columns of ends, as `write_group` takes them."""
-    endings = [job.ending for job in ends]
-    yield [job.intent.key for job in ends]
-    yield [job.intent.operation for job in ends]
-    yield [job.fence for job in ends]
-    yield [ending.state.value for ending in endings]
-    yield [ending.attempts for ending in endings]
-    yield [ending.answer for ending in endings]
-    yield [ending.error for ending in endings]

@@ -89,7 +89,7 @@ class Statements:
 
 
 @fixed
-class Entry:
+class LockedChange:
     """A change as it was read, and locked: what `rule` asks for (`row`), and what else is kept."""
 
     row: Row
@@ -102,7 +102,7 @@ class Entry:
     line: int
 
 
-def entry_of(found: "asyncpg.Record") -> Entry:
+def entry_of(found: "asyncpg.Record") -> LockedChange:
     """Return a change of what `READ` found."""
     row = Row(
         bytes(found["digest"]),
@@ -116,11 +116,11 @@ def entry_of(found: "asyncpg.Record") -> Entry:
         Decimal(found["value"]),
     )
     kept = (found[name] for name in ("path", "body", "attempts", "answer", "error", "run", "line"))
-    return Entry(row, *kept)
+    return LockedChange(row, *kept)
 
 
 def claim_values(
-    intent: Intent, granted: Granted, entry: Entry | None, owner: str, run: int, lease: float
+    intent: Intent, granted: Granted, entry: LockedChange | None, owner: str, run: int, lease: float
 ) -> tuple[object, ...]:
     """Return the values of `CLAIM_NEW` and `CLAIM_AGAIN`, for a change that stands as `entry`, if at all."""
     # A run is asked later about what was refused to it: the change stays its own.

@@ -12,12 +12,13 @@ from bonifiq_async._model import validation
 from bonifiq_async._model.errors import ConfigurationError, LedgerError, PayloadError
 from bonifiq_async._model.values import public
 from bonifiq_async.ledger.account import another
-from bonifiq_async.ledger.handover import Alarms
+from bonifiq_async.ledger.handover import Alarms, check_process
 from bonifiq_async.ledger.postgres import migration, owner, run
 from bonifiq_async.ledger.postgres.connection import too_late
 from bonifiq_async.ledger.postgres.database import SCHEMA, Database
-from bonifiq_async.ledger.postgres.group import ClaimJob, EndJob, Group
-from bonifiq_async.ledger.postgres.writer import Writer
+from bonifiq_async.ledger.postgres.group import GroupCommit
+from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob
+from bonifiq_async.ledger.postgres.writer import WriterTask
 from bonifiq_async.ledger.protocol import FREE, TRANSITIONS, Account, Ending, Granted, Intent, Ruling, State
 from bonifiq_async.ledger.runs import Begun, RunOrigin
 
@@ -66,8 +67,8 @@ class PostgresLedger:
         self._alarms: Alarms[Ruling] = Alarms(self._too_late)
         self._account: Account | None = None
         self._monotonic = monotonic
-        self._group = Group(self.database, "", self._retention, monotonic)
-        self._writer: Writer | None = None
+        self._group = GroupCommit(self.database, "", self._retention, monotonic)
+        self._task: WriterTask | None = None
         self._pid = 0
         self._opening = threading.Lock()
 
@@ -118,26 +119,12 @@ class PostgresLedger:
             )
         _check_texts(intent)
         writer, loop = self._opened(), running_loop()
-        job = ClaimJob(
-            loop,
-            loop.create_future(),
-            lambda ruling: self._give_back(intent, ruling),
-            intent=intent,
-            lease=lease,
-            repeatable=repeatable,
-        )
-        claiming = writer.submit(job)
-        alarms = self._alarms.here()
-        alarms.set(claiming, loop.time() + within)
-        try:
-            return await claiming
-        except asyncio.CancelledError:
-            writer.hurry()
-            if not claiming.cancelled() and claiming.exception() is None:
-                self._give_back(intent, claiming.result())  # cancelled when the answer was there already
-            raise
-        finally:
-            alarms.put_off(claiming)
+
+        def unheard(ruling: Ruling) -> None:
+            self._give_back(intent, ruling)
+
+        job = ClaimJob(loop, loop.create_future(), unheard, intent=intent, lease=lease, repeatable=repeatable)
+        return await self._alarms.answer(writer.submit(job), within, writer.hurry, unheard)
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -150,11 +137,11 @@ class PostgresLedger:
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
-        if self._writer is not None:
-            self._end(self._writer, intent, fence, ending)
-            self._writer.hurry()
+        if self._task is not None:
+            self._end(self._task, intent, fence, ending)
+            self._task.hurry()
 
-    def _end(self, writer: Writer, intent: Intent, fence: int, ending: Ending) -> "asyncio.Future[bool]":
+    def _end(self, writer: WriterTask, intent: Intent, fence: int, ending: Ending) -> "asyncio.Future[bool]":
         if ending.state not in _ENDS:
             raise LedgerError(f"No change goes from claimed to {ending.state.value}.")
         loop = running_loop()
@@ -187,7 +174,7 @@ class PostgresLedger:
         await self.transact(work, kept=True)
 
     def _too_late(self) -> LedgerError:
-        return too_late(self.database, None if self._writer is None else self._writer.trouble)
+        return too_late(self.database, None if self._task is None else self._task.trouble)
 
     def _give_back(self, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
@@ -195,30 +182,31 @@ class PostgresLedger:
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
             self.leave(intent, ruling.fence, Ending(state))
 
-    def _opened(self) -> Writer:
+    def _opened(self) -> WriterTask:
         """Return the writer, whose thread is started at the first use."""
         with self._opening:  # threads with loops of their own may use one ledger
-            if self._writer is not None and self._pid != os.getpid():
-                raise ConfigurationError(
-                    "The ledger was opened before this process was forked. Nothing was sent; open one in "
-                    "each."
-                )
-            if self._writer is None:
+            if self._task is not None:
+                check_process(self._pid)
+            if self._task is None:
                 running_loop()  # no thread is begun for a caller that cannot wait for it
                 self._pid = os.getpid()
-                self._group = Group(self.database, owner.new_name(), self._retention, self._monotonic)
-                self._writer = Writer(self.database, self._group)
-                self._writer.start()
-            return self._writer
+                self._group = GroupCommit(self.database, owner.new_name(), self._retention, self._monotonic)
+                self._task = WriterTask(self.database, self._group)
+                self._task.start()
+            return self._task
 
     async def aclose(self) -> None:
         """Write what is left and close the connection. Idempotent."""
-        if self._writer is not None:
-            running_loop()
+        if self._task is None:
+            return
+        running_loop()  # nothing is closed for a caller that cannot wait for it
         with self._opening:
-            writer, self._writer = self._writer, None
-        if writer is not None:
-            await asyncio.to_thread(writer.stop)
+            task, self._task = self._task, None
+        if task is not None:
+            await asyncio.to_thread(task.stop)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def __aenter__(self) -> Self:
         try:
@@ -227,9 +215,6 @@ class PostgresLedger:
             await self.aclose()
             raise
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
 
 async def _bind(connection: "Connection", database: Database, asked: Account) -> None:

@@ -29,7 +29,8 @@ from bonifiq_async.ledger.postgres.connection import (
     unusable,
 )
 from bonifiq_async.ledger.postgres.database import Database
-from bonifiq_async.ledger.postgres.group import ClaimJob, EndJob, Group
+from bonifiq_async.ledger.postgres.group import GroupCommit
+from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob
 from bonifiq_async.ledger.postgres.migration import check_version
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class WorkJob(Job[T]):
     work: "Callable[[Connection], Awaitable[T]]" = field(kw_only=True)
 
 
-class Writer:
+class WriterTask:
     """Does the work of `group`. A closing waits `give_up` seconds for a database that takes nothing."""
 
-    def __init__(self, database: Database, group: Group, *, give_up: float = PATIENCE) -> None:
+    def __init__(self, database: Database, group: GroupCommit, *, give_up: float = PATIENCE) -> None:
         self._database = database
         self._group = group
         self._give_up = give_up

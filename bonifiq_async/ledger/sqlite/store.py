@@ -18,7 +18,7 @@ from bonifiq_async._model.errors import BonifiQError, ConfigurationError, Ledger
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.values import public
 from bonifiq_async.ledger.account import another
-from bonifiq_async.ledger.handover import Alarms
+from bonifiq_async.ledger.handover import Alarms, check_process
 from bonifiq_async.ledger.protocol import (
     DONE,
     FIRST,
@@ -118,17 +118,9 @@ class SqliteLedger:
             lambda ruling: self._give_back(intent, ruling),
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
-        alarms = self._alarms.here()
-        alarms.set(claiming, claiming.get_loop().time() + within)
-        try:
-            return await claiming
-        except asyncio.CancelledError:
-            writer.hurry()
-            if not claiming.cancelled() and claiming.exception() is None:
-                self._give_back(intent, claiming.result())  # cancelled when the answer was there already
-            raise
-        finally:
-            alarms.put_off(claiming)
+        return await self._alarms.answer(
+            claiming, within, writer.hurry, lambda ruling: self._give_back(intent, ruling)
+        )
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -318,11 +310,8 @@ class SqliteLedger:
 
     def _open(self) -> Writer:
         with self._opening:  # threads with loops of their own may use one ledger
-            if self._writer is not None and self._pid != os.getpid():
-                raise ConfigurationError(
-                    "The ledger was opened before this process was forked. Nothing was sent; open one in "
-                    "each."
-                )
+            if self._writer is not None:
+                check_process(self._pid)
             if self._writer is not None and self._writer.failed:
                 self._writer.stop()
                 self._writer = None
