@@ -5,13 +5,15 @@ from pathlib import Path
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.cli.adapter import FileAdapter
 from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.ledger.postgres.database import is_url
+from bonifiq_async.ledger.postgres.reading.reader import PostgresReader
 from bonifiq_async.ledger.reader import LedgerReader
 from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 
 def ledger_at(place: str) -> LedgerReader:
-    """Return the ledger at a path."""
-    return SqliteReader(Path(place))
+    """Return the ledger in a file at a path, or in a database at a URL. Raises `ConfigurationError`."""
+    return PostgresReader.at(place) if is_url(place) else SqliteReader(Path(place))
 
 
 def told(ledger: LedgerReader, adapter: FileAdapter) -> str:

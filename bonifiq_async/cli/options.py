@@ -187,9 +187,9 @@ LedgerName = Annotated[str, typer.Argument(metavar="LEDGER")]
 LedgerPath = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH",
-        help="The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates "
-        "nothing, PROVIDER.ledger in the folder of FILE.",
+        metavar="PATH|URL",
+        help="The record of what was sent: a file, or the URL of a database. Default: FILE.ledger; for a "
+        "provider that de-duplicates nothing, PROVIDER.ledger in the folder of FILE.",
     ),
 ]
 NoLedger = Annotated[bool, typer.Option("--no-ledger", help="Keep no record beside the file.")]

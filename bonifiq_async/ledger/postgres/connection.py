@@ -3,10 +3,10 @@
 import contextlib
 import importlib
 import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from bonifiq_async._model.errors import ConfigurationError, LedgerError
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.postgres.database import Database
 
@@ -49,13 +49,20 @@ async def connect(database: Database) -> "Connection":
 @contextlib.asynccontextmanager
 async def connected(database: Database) -> "AsyncIterator[Connection]":
     """Give a connection for a while; whatever fails becomes an error of this library."""
-    try:
+    with failing(database):
         connection = await connect(database)
         try:
             yield connection
         finally:
             await connection.close(timeout=CONNECT)
-    except (ConfigurationError, LedgerError):
+
+
+@contextlib.contextmanager
+def failing(database: Database) -> Iterator[None]:
+    """Let what fails within be a `ConfigurationError`, unless it is an error of this library."""
+    try:
+        yield
+    except BonifiQError:
         raise
     except Exception as error:  # noqa: BLE001 - each kind has its sentence
         raise unusable(database, error) from None

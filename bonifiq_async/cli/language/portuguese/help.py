@@ -132,9 +132,10 @@ TEMPLATES: Mapping[str, Template] = {
         "Do que é gravado em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
         "point: ponto). Padrão: como em FILE."
     ),
-    "The record of what was sent. Default: FILE.ledger; for a provider that de-duplicates nothing, "
-    "PROVIDER.ledger in the folder of FILE.": (
-        "O registro do que foi enviado. Padrão: FILE.ledger; para um provedor que não reconhece repetições, "
+    "The record of what was sent: a file, or the URL of a database. Default: FILE.ledger; for a provider that "
+    "de-duplicates nothing, PROVIDER.ledger in the folder of FILE.": (
+        "O registro do que foi enviado: um arquivo, ou a URL de um banco de dados. Padrão: FILE.ledger; para um "
+        "provedor que não reconhece repetições, "
         "PROVIDER.ledger na pasta de FILE."
     ),
     "Keep no record beside the file.": "Não guarda registro ao lado do arquivo.",

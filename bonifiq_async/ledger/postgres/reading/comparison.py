@@ -1,0 +1,113 @@
+"""What the database has as applied, asked for by keys, beside the tables of another database."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from bonifiq_async.ledger.comparison import OTHER
+from bonifiq_async.ledger.postgres.reading.recorded import CHANGE, recorded_of
+from bonifiq_async.ledger.postgres.reading.session import Session
+from bonifiq_async.ledger.protocol import DONE, FREE, State
+from bonifiq_async.ledger.recorded import Recorded
+
+if TYPE_CHECKING:
+    import asyncpg
+
+KEYS = 2_000
+"""Keys that are asked for at once."""
+_FREE = [state.value for state in FREE]
+
+
+@frozen
+class AppliedInDatabase:
+    """What a database has as applied: see `AppliedChanges`, whose methods these are.
+
+    `tables` is the database with the tables that it is compared with.
+    """
+
+    session: Session
+    tables: sqlite3.Connection
+
+    @property
+    def provider(self) -> str | None:
+        """See `AppliedChanges.provider`."""
+        [(found,)] = self.session.fetch("SELECT provider FROM {schema}.book")
+        return None if found is None else str(found)
+
+    def among(
+        self, table: str, columns: Sequence[str], operations: Collection[str]
+    ) -> Iterator[Sequence[tuple[object, ...]]]:
+        """See `AppliedChanges.among`."""
+        if self.provider is None:
+            return
+        wanted = self.tables.execute(
+            f"SELECT key, digest, {', '.join(columns)} FROM {table} INDEXED BY by_key ORDER BY key"
+        )
+        while some := wanted.fetchmany(KEYS):
+            kept = defaultdict(list)
+            for key, digest, state in self._known("key, digest, state", [row[0] for row in some], operations):
+                kept[key].append((digest, State(state)))
+            yield [
+                (*row[2:], kind)
+                for row in some
+                for digest, state in kept[row[0]]
+                if (kind := _kind(state, same=digest == row[1])) is not None
+            ]
+
+    def under(self, key: str, operations: Collection[str]) -> Sequence[Recorded]:
+        """See `AppliedChanges.under`."""
+        return [recorded_of(each) for each in self._known(CHANGE, [key], operations)]
+
+    def alike(
+        self, table: str, likeness: Callable[[str, str, str, bytes], str | None]
+    ) -> Iterator[Sequence[tuple[Recorded, int]]]:
+        """See `AppliedChanges.alike`."""
+        like = f"SELECT line FROM {table} INDEXED BY by_likeness WHERE likeness = ? AND key <> ?"
+        for some in self._applied():
+            kept = [recorded_of(each) for each in some]
+            found = [
+                (each, line)
+                for each in kept
+                for (line,) in self.tables.execute(
+                    like, (likeness(each.key, each.customer_id, str(each.value), each.body), each.key)
+                ).fetchall()
+            ]
+            if found:
+                yield found
+
+    def left_behind(self, table: str, file: str) -> Iterator[Sequence[str]]:
+        """See `AppliedChanges.left_behind`."""
+        there = f"SELECT 1 FROM {table} INDEXED BY by_key WHERE key = ?"
+        of_file = " AND run IN (SELECT id FROM {schema}.run WHERE file = $2)"
+        for some in self._applied(of_file, file):
+            keys = [str(each["key"]) for each in some]
+            left = [key for key in keys if not self.tables.execute(there, (key,)).fetchone()]
+            if left:
+                yield left
+
+    def _known(
+        self, columns: str, keys: Sequence[str], operations: Collection[str]
+    ) -> "Sequence[asyncpg.Record]":
+        return self.session.fetch(
+            f"SELECT {columns} FROM {{schema}}.change"
+            " WHERE key = ANY($1) AND operation = ANY($2) AND state <> ALL($3)",
+            keys,
+            list(operations),
+            _FREE,
+        )
+
+    def _applied(self, condition: str = "", *values: object) -> "Iterator[Sequence[asyncpg.Record]]":
+        with self.session.transaction():
+            yield from self.session.each(
+                f"SELECT {CHANGE} FROM {{schema}}.change WHERE state <> ALL($1){condition}", _FREE, *values
+            )
+
+
+def _kind(state: State, *, same: bool) -> int | None:
+    """Return the number of `AppliedChanges.among`; None where nothing is applied."""
+    if not same:
+        return OTHER
+    return int(state is State.USED_ELSEWHERE) if state in DONE else None
