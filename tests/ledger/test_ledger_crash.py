@@ -23,8 +23,9 @@ from console import process, settings
 from crash_points import dies
 from full_disk import file_limit
 from mounts import mounted
+from postgres import a_schema
 
-from bonifiq_async import Effect, SqliteLedger, change_key_for
+from bonifiq_async import Effect, PostgresLedger, SqliteLedger, change_key_for
 from bonifiq_async._model.json_codec import decode
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.protocol import DONE, State
@@ -94,15 +95,27 @@ POINTS = {
 }
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared(request, tmp_path, monkeypatch):
+    """Each ledger that outlives a process, and how a child opens it."""
+    if request.param == "sqlite":
+        yield SqliteLedger(tmp_path / "l"), 'SqliteLedger("l")'
+        return
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.owner.SILENCE", 0.5)  # a killed one is silent soon
+    with a_schema() as database:
+        made = PostgresLedger(database.dsn, schema=database.schema)
+        yield made, f"PostgresLedger({database.dsn!r}, schema={database.schema!r})"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
-async def test_named_crash_points(point, tmp_path):
+async def test_named_crash_points(point, shared, tmp_path):
     """The process is killed there; the next one ends with exactly one effect, and knows it."""
     arrived, effect = POINTS[point]
     with Sandbox(duplicates="error-409") as server:
-        await dies(point, server, tmp_path)
+        await dies(point, server, tmp_path, shared[1])
         assert server.books.requests == arrived
-        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+        async with shared[0] as ledger, client_for(server, ledger=ledger) as client:
             outcome = await client.customers.change_cashback(change("key"))
         assert outcome.effect is effect
         assert len(server.books.effects("key")) == 1

@@ -1,4 +1,4 @@
-"""A child process that makes one change on the ledger `l` of its folder, and ends at a named point of it."""
+"""A child process that makes one change on a ledger, and ends at a named point of it."""
 
 import asyncio
 import os
@@ -11,7 +11,9 @@ from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 CHILD = """
 import asyncio, os, sys
 from decimal import Decimal
-from bonifiq_async import BonifiQClient, CashbackChange, Member, Raba7niClient, SqliteLedger
+from bonifiq_async import (
+    BonifiQClient, CashbackChange, Member, PostgresLedger, Raba7niClient, SqliteLedger
+)
 from bonifiq_async._delivery.claim import Claim
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import SingleFlight
@@ -39,7 +41,7 @@ elif point == "after commit":
     Claim.settle = answered
 
 async def main():
-    async with SqliteLedger("l") as ledger, {client}.from_env(ledger=ledger) as client:
+    async with {ledger} as ledger, {client}.from_env(ledger=ledger) as client:
         await client.{call}
 
 asyncio.run(main())
@@ -57,12 +59,14 @@ CALLS = {
 """The client of each sandbox, and the change that it makes."""
 
 
-async def dies(point: str, server: Sandbox | Raba7niSandbox, folder: Path) -> None:
-    """Have a child make its change at `server`, and end at `point`."""
+async def dies(
+    point: str, server: Sandbox | Raba7niSandbox, folder: Path, ledger: str = 'SqliteLedger("l")'
+) -> None:
+    """Have a child make its change at `server`, and end at `point`; `ledger` is how it opens one."""
     client, call = CALLS[type(server)]
     ended = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", CHILD.format(client=client, call=call), point],
+        [sys.executable, "-c", CHILD.format(client=client, call=call, ledger=ledger), point],
         cwd=folder,
         env={**os.environ, **server.environment()},
         check=False,

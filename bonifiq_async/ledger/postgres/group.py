@@ -15,7 +15,7 @@ from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.postgres.database import Database
-from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends
+from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends, kept
 from bonifiq_async.ledger.postgres.owner import silence_left
 from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, claim_values, entry_of
 from bonifiq_async.ledger.protocol import (
@@ -332,7 +332,7 @@ class GroupCommit:
     ) -> None:
         ending, entry = job.ending, standing.entries[job.place]
         late = fence != entry.row.fence
-        values = (ending.state.value, fence, ending.attempts, ending.answer, error, not late)
+        values = (ending.state.value, fence, ending.attempts, kept(ending.answer), kept(error), not late)
         self.statements += 1
         await connection.execute(self._sql.end, *job.place, *values)
         row = evolve(entry.row, state=ending.state, in_doubt=ending.state in DOUBTFUL, fence=fence)

@@ -67,5 +67,12 @@ def columns_of_ends(ends: Sequence[EndJob]) -> Iterator[list[object]]:
     yield [job.fence for job in ends]
     yield [ending.state.value for ending in endings]
     yield [ending.attempts for ending in endings]
-    yield [ending.answer for ending in endings]
-    yield [ending.error for ending in endings]
+    yield [kept(ending.answer) for ending in endings]
+    yield [kept(ending.error) for ending in endings]
+
+
+def kept(text: str | None) -> str | None:
+    """Return a text as PostgreSQL keeps it: without NUL, and without half a character."""
+    if text is None or text.isprintable():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")

@@ -14,7 +14,7 @@ from bonifiq_async._model.values import public
 from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.handover import Alarms, check_process
 from bonifiq_async.ledger.postgres import migration, owner, run
-from bonifiq_async.ledger.postgres.connection import too_late
+from bonifiq_async.ledger.postgres.connection import PATIENCE, too_late
 from bonifiq_async.ledger.postgres.database import SCHEMA, Database
 from bonifiq_async.ledger.postgres.group import GroupCommit
 from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob
@@ -86,6 +86,11 @@ class PostgresLedger:
         """See `Ledger.identity`: host and port, database and schema."""
         return self.database.identity
 
+    @property
+    def statements(self) -> int:
+        """How many statements of claims and ends were sent to the server."""
+        return self._group.statements
+
     async def bind(self, provider: str, account: str) -> None:
         """See `Ledger.bind`."""
         asked = (provider, account)
@@ -138,7 +143,7 @@ class PostgresLedger:
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
         if self._task is not None:
-            self._end(self._task, intent, fence, ending)
+            self._end(self._task, intent, fence, ending).cancel()  # it is kept, and no caller waits
             self._task.hurry()
 
     def _end(self, writer: WriterTask, intent: Intent, fence: int, ending: Ending) -> "asyncio.Future[bool]":
@@ -191,7 +196,7 @@ class PostgresLedger:
                 running_loop()  # no thread is begun for a caller that cannot wait for it
                 self._pid = os.getpid()
                 self._group = GroupCommit(self.database, owner.new_name(), self._retention, self._monotonic)
-                self._task = WriterTask(self.database, self._group)
+                self._task = WriterTask(self.database, self._group, give_up=PATIENCE)
                 self._task.start()
             return self._task
 

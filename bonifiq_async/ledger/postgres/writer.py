@@ -22,7 +22,6 @@ from bonifiq_async._model.errors import BonifiQError, ConfigurationError, Ledger
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.postgres import owner
 from bonifiq_async.ledger.postgres.connection import (
-    PATIENCE,
     connect,
     fault_of,
     is_passing,
@@ -56,7 +55,7 @@ class WorkJob(Job[T]):
 class WriterTask:
     """Does the work of `group`. A closing waits `give_up` seconds for a database that takes nothing."""
 
-    def __init__(self, database: Database, group: GroupCommit, *, give_up: float = PATIENCE) -> None:
+    def __init__(self, database: Database, group: GroupCommit, *, give_up: float) -> None:
         self._database = database
         self._group = group
         self._give_up = give_up
