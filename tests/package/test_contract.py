@@ -1,42 +1,29 @@
 """The sandboxes answer as the contract says, and the payloads have what it says, member by member."""
 
 import http.client
-import importlib
 import inspect
-import pkgutil
 import re
-import types
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
-from enum import IntEnum
 from importlib.util import find_spec
-from typing import Union, cast, get_args, get_origin, get_type_hints
+from typing import cast
 
 import attrs
 import pytest
+from compared_payloads import PAIRS, SCHEMAS, check_error_names, check_payload
 from contract_talk import bonifiq, raba7ni
-from contracts import CONTRACTS, Json, Schema, resolved, validator
+from contracts import CONTRACTS, Json, validator
 from hypothesis import HealthCheck, given, settings
 from on_this_machine import skip_without
 from one_test import one_test
 
-from bonifiq_async._model.json_codec import NOT_NULL, Names, wire_name_of
-from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq import payloads as bonifiq_payloads
-from bonifiq_async.bonifiq import schemas
-from bonifiq_async.bonifiq.answers import Envelope
 from bonifiq_async.bonifiq.client import BasicCredentials
-from bonifiq_async.bonifiq.envelope import ERROR_NAMES
 from bonifiq_async.bonifiq.payloads import (
-    CashbackChangeRequest,
-    CheckoutRemovalRequest,
-    CheckoutRemoved,
-    CustomerPoints,
     CustomerPointsToExpire,
     OrderOrigin,
     PendingOrder,
-    PendingPoints,
     PointDetailItem,
 )
 from bonifiq_async.bonifiq.sandbox.books import Books
@@ -44,28 +31,6 @@ from bonifiq_async.bonifiq.sandbox.judge import CODES, REFUSALS
 from bonifiq_async.bonifiq.sandbox.provider import Provider
 from bonifiq_async.raba7ni import payloads as raba7ni_payloads
 from bonifiq_async.raba7ni.client import Raba7niCredentials
-from bonifiq_async.raba7ni.payloads import (
-    CardList,
-    CardReward,
-    CashbackBalance,
-    CashbackCard,
-    CashbackConfig,
-    CashbackEarned,
-    CashbackRedeemed,
-    CashbackRefunded,
-    CashbackTransaction,
-    EarnRequest,
-    HistoryPage,
-    MaskedMember,
-    MemberCheck,
-    MemberRegistration,
-    OneTimeCodeSent,
-    Pagination,
-    RedeemRequest,
-    RefundRequest,
-    RegistrationRequest,
-    RewardList,
-)
 from bonifiq_async.raba7ni.sandbox import endpoints as raba7ni_side
 from bonifiq_async.raba7ni.sandbox import judge
 from bonifiq_async.raba7ni.sandbox.books import Wallets
@@ -74,10 +39,6 @@ from bonifiq_async.raba7ni.sandbox.paths import SCOPES
 from bonifiq_async.sandbox import Customer, Raba7niSandbox, Sandbox
 from bonifiq_async.sandbox.protocol import Speaks
 
-SCHEMAS = [
-    importlib.import_module(f"{schemas.__name__}.{module.name}")
-    for module in pkgutil.iter_modules(schemas.__path__)
-]
 SERVED: Mapping[str, Speaks] = {
     "bonifiq": Provider(Books(), BasicCredentials("token", "key")),
     "raba7ni": Raba7ni(Wallets({10: 5}), Raba7niCredentials("app", "key"), frozenset(SCOPES)),
@@ -249,107 +210,6 @@ def test_what_faults_answer_is_an_error_of_the_contract(status: int) -> None:
 # --- what the payloads have ---
 
 
-def schemas_of_bonifiq() -> Iterator[tuple[type[attrs.AttrsInstance], str]]:
-    """Yield the classes that have the name of a schema."""
-    named = cast(Schema, CONTRACTS["bonifiq"]["components"]["schemas"])
-    for module in SCHEMAS:
-        for name, kind in inspect.getmembers(module, inspect.isclass):
-            if kind.__module__ == module.__name__ and attrs.has(kind) and name in named:
-                yield kind, name
-
-
-BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
-    (CashbackChangeRequest, "CustomerChangeCashbackRequest"),
-    (CheckoutRemovalRequest, "ExternalApiCheckoutActionRequest"),
-    (CheckoutRemoved, "CheckoutRemoveCashbackResponse"),
-    (CustomerPoints, "CustomerPointsWithErrorResponse"),
-    (CustomerPointsToExpire, "CustomerPointsToExpire"),
-    (PointDetailItem, "PointDetailItem"),
-    (PendingPoints, "CustomerPendingPointsResponse"),
-    (PendingOrder, "CustomerPendingOrderResponse"),
-    (Envelope, "ExternalApiEnvelope"),
-    *schemas_of_bonifiq(),
-]
-RABA7NI: list[tuple[type[attrs.AttrsInstance], str]] = [
-    (EarnRequest, "EarnRequest"),
-    (RedeemRequest, "RedeemRequest"),
-    (RefundRequest, "RefundRequest"),
-    (CashbackEarned, "EarnResponse"),
-    (CashbackRedeemed, "RedeemResponse"),
-    (CashbackRefunded, "RefundResponse"),
-    (CashbackBalance, "BalanceResponse"),
-    (HistoryPage, "HistoryResponse"),
-    (CashbackTransaction, "CashbackTransaction"),
-    (Pagination, "Pagination"),
-    (CashbackCard, "CashbackCard"),
-    (CashbackConfig, "CashbackConfig"),
-    (CardList, "CardListResponse"),
-    (CardReward, "CardReward"),
-    (RewardList, "RewardListResponse"),
-    (MaskedMember, "MaskedMember"),
-    (MemberCheck, "MemberCheckResponse"),
-    (RegistrationRequest, "MemberRegisterRequest"),
-    (MemberRegistration, "MemberRegisterResponse"),
-    (OneTimeCodeSent, "OtpRequestResponse"),
-]
-PAIRS = [("bonifiq", *pair) for pair in BONIFIQ] + [("raba7ni", *pair) for pair in RABA7NI]
-MORE = {("MaskedMember", "id"), ("MaskedMember", "name"), ("ChangeTierResult", "Done")}
-"""Members of ours that the schema of this name does not have.
-
-A registration's member has the first two; a change of tier may be answered by a boolean, which is the last.
-"""
-
-
-KINDS: dict[object, str] = {
-    str: "string",
-    datetime: "date-time",
-    date: "date-time",
-    int: "integer",
-    Decimal: "number",
-    bool: "boolean",
-    object: "anything",
-}
-
-
-def numbers_with_names(schema: Schema) -> list[int]:
-    """Return the numbers of an enum that have a name; some pages show none."""
-    names = cast("list[str | None]", schema.get("x-enumNames", []))
-    return [number for number, name in zip(cast("list[int]", schema["enum"]), names, strict=False) if name]
-
-
-def documented(document: Mapping[str, Schema], schema: Schema) -> str:
-    """Return the type of a member by the contract, in short."""
-    schema = resolved(document, schema)
-    if "enum" in schema and schema.get("type") == "integer":
-        named = numbers_with_names(schema)
-        return f"one of {named}" if named else "integer"
-    kind = schema.get("format") if schema.get("format") == "date-time" else schema.get("type", "anything")
-    if kind == "array":
-        return f"array of {documented(document, cast(Schema, schema['items']))}"
-    if kind == "object" and schema.get("properties"):
-        return f"object of {sorted(cast(Schema, schema['properties']))}"
-    return str(kind)
-
-
-def ours(hint: object, names: Names) -> str:
-    """Return the same of an attribute."""
-    if get_origin(hint) in (Union, types.UnionType):
-        members = [member for member in get_args(hint) if member is not types.NoneType]
-        enums = [member for member in members if isinstance(member, type) and issubclass(member, IntEnum)]
-        return ours((enums or members)[0], names)
-    if get_origin(hint) in (tuple, Sequence):
-        return f"array of {ours(get_args(hint)[0], names)}"
-    if get_origin(hint) is Mapping:
-        return "object"
-    if isinstance(hint, type) and issubclass(hint, IntEnum):
-        return f"one of {[int(member) for member in hint]}"
-    if isinstance(hint, type) and issubclass(hint, Secret):
-        return "string"
-    if isinstance(hint, type) and attrs.has(hint):
-        return f"object of {sorted(wire_name_of(each, names) for each in attrs.fields(hint))}"
-    return KINDS[hint]
-
-
 @one_test
 @pytest.mark.parametrize(
     ("provider", "kind", "schema"), PAIRS, ids=[f"{provider}-{schema}" for provider, _, schema in PAIRS]
@@ -357,73 +217,7 @@ def ours(hint: object, names: Names) -> str:
 def test_payload_is_what_the_contract_says(
     provider: str, kind: type[attrs.AttrsInstance], schema: str
 ) -> None:
-    """Each member: its name, type, numbers if it is an enum, and whether it may be null or left out.
-
-    The other provider's page has samples and no schemas: it does not say which of its members may be null.
-    """
-    document = CONTRACTS[provider]
-    names = Names.PASCAL if provider == "bonifiq" else Names.SNAKE
-    whole = resolved(document, {"$ref": f"#/components/schemas/{schema}"})
-    members = cast("dict[str, Schema]", whole["properties"])
-    required = cast("list[str]", whole.get("required", []))
-    if "data" in members:
-        members = cast("dict[str, Schema]", resolved(document, members["data"])["properties"])
-    hints, marked = get_type_hints(kind), get_type_hints(kind, include_extras=True)
-    fields = {wire_name_of(each, names): each for each in attrs.fields(kind)}
-    extra = {name for name in fields if (kind.__name__, name) in MORE}
-    assert set(fields) - extra == set(members)
-    for name, member in members.items():
-        hint = hints[fields[name].name]
-        told, have = documented(document, member), ours(hint, names)
-        if told != have:
-            assert (schema, name) in READ_OTHERWISE, f"{name}: {told} in the contract, {have} here"
-        empty = have.startswith("array") or types.NoneType in get_args(hint) or hint is object
-        if schema.endswith(("Request", "Input")) or schema in SENT:
-            asked = name in required or name in REQUIRED.get(schema, ()) or in_prose(whole, name)
-            assert empty is not asked, f"{name}: {'required' if asked else 'optional'} in the contract"
-        else:
-            assert empty, f"{name}: it may be missing in an answer"
-            never_null = NOT_NULL in getattr(marked[fields[name].name], "__metadata__", ())
-            unseen = whole.get("x-nullability") == "unknown" or hint is object
-            may_be = provider == "raba7ni" or unseen or member.get("nullable") is True
-            assert never_null is not may_be, f"{name}: {'null' if may_be else 'not null'} in the contract"
-
-
-READ_OTHERWISE = {
-    ("MemberCheckResponse", "member"): "one class for every masked member, see MORE",
-    ("OtpRequestResponse", "member"): "the same",
-}
-SENT = {"CheckoutItem", "PosAvailableProduct", "OrderPaymentMethodAmount", "PartialCancelProduct"}
-"""What is sent as a part of something."""
-REQUIRED: Mapping[str, set[str]] = {
-    "CustomerChangeCashbackRequest": {"Value", "OperationType", "ChangeKey"},
-    "CustomerChangePointsRequest": {"Points", "OperationType", "ChangeKey"},
-    "SetBirthdayRequest": {"Birthday"},
-    "ChangeStatusRequest": {"IsEnabled"},
-    "CreateOrderRequest": {"OriginalId", "OrderPlacementDate", "OrderTotal", "Customer"},
-    "CreateProductRequest": {"OriginalId", "ProductPrice"},
-    "CancelOrderRequest": {"OrderCancelledDate"},
-    "CompleteOrderRequest": {"OrderCompletedDate"},
-    "PartialCancelRequest": {"ValueToRefund", "CancelKey"},
-    "PartialCancelProduct": {"OriginalId", "ValueToRefund"},
-    "PosAvailableRewardsRequest": {"CustomerId", "PurchaseValue"},
-    "PosAvailableProduct": {"OriginalId", "ProductPrice"},
-    "PosChallengeValidateRequest": {"Code"},
-    "PosRedeemRequest": {"CustomerId", "OriginalKey"},
-    "CheckoutRedeemRequest": {"OriginalKey"},
-    "CheckoutItem": {"ExternalProductId", "Value"},
-    "RewardConfigurationRedeemRequest": {"CustomerId"},
-    "RedeemProductInput": {"ExternalProductId"},
-    "ProductDiscountRedeemRequest": {"RewardConfigurationId", "CustomerId", "OriginalKey", "Product"},
-    "AffiliateRequest": {"Name"},
-}
-"""What this library demands of a request beyond the contract, where nearly nothing is marked as required."""
-
-
-def in_prose(whole: Schema, name: str) -> bool:
-    """Say whether the words of a page demand a member."""
-    demanded = cast("list[str]", whole.get("x-required-in-prose", []))
-    return name in {each.split()[0] for each in demanded}
+    check_payload(CONTRACTS[provider], kind, schema)
 
 
 def test_every_payload_is_compared() -> None:
@@ -541,6 +335,4 @@ def test_a_movement_of_another_name_is_in_the_history() -> None:
 
 
 def test_errors_have_the_names_of_the_table() -> None:
-    """In its order, as far as the page was seen."""
-    schemas = cast("dict[str, Schema]", CONTRACTS["bonifiq"]["components"]["schemas"])
-    assert list(ERROR_NAMES) == schemas["ApiResponseErrorDescription"]["x-enumNames"]
+    check_error_names(CONTRACTS["bonifiq"])

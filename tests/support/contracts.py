@@ -21,10 +21,21 @@ def contract(name: str) -> dict[str, Schema]:
 CONTRACTS = {"bonifiq": contract("bonifiq"), "raba7ni": contract("raba7ni")}
 
 
+REFERENCE = "#/components/schemas/"
+
+
+def named(reference: Schema) -> str:
+    """Return the name of the schema to which `$ref` points; it points nowhere else."""
+    path = str(reference["$ref"])
+    assert path.startswith(REFERENCE), path
+    return path.removeprefix(REFERENCE)
+
+
 def resolved(document: Mapping[str, Schema], schema: Schema) -> Schema:
-    """Follow `$ref` and join `allOf`; the other keywords are kept."""
+    """Follow `$ref` and join `allOf`; the other keywords are kept. What has members is an object."""
+    assert "properties" not in schema or schema["type"] == "object"
     if "$ref" in schema:
-        name = str(schema["$ref"]).rpartition("/")[2]
+        name = named(schema)
         found = cast("dict[str, Schema]", document["components"]["schemas"])[name]
         return {"name": name, **resolved(document, found)}
     if "allOf" in schema:
