@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from contracts import CONTRACTS, Json, Schema, validator
+from openapi_schema_validator import OAS30Validator
 
 from bonifiq_async.sandbox import Raba7niSandbox, Sandbox
 
@@ -23,6 +24,7 @@ class Talk:
         self.sandbox, self.headers = sandbox, headers
         self.seen: set[tuple[str, str]] = set()
         self.said: set[str] = set()
+        self._validators: dict[tuple[str, str, int], OAS30Validator] = {}
 
     def say(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Json]:
         """Send a request; return status and members of the answer, which is what the contract says."""
@@ -36,16 +38,21 @@ class Talk:
         line.close()
         template = self.template(method, path.partition("?")[0])
         self.seen.add((method, template))
-        kind, schema = self.documented(method, template, response.status)
+        kind, _ = self.documented(method, template, response.status)
         assert response.headers.get_content_type() == kind
-        faults = [
-            f"{fault.json_path}: {fault.message}"
-            for fault in validator(self.contract, schema).iter_errors(members)
-        ]
+        faults = self.faults(method, template, response.status, members)
         assert not faults, f"{method} {path} {response.status}: {faults}"
         if isinstance(members, dict):
             self.said.update(str(members[name]) for name in ("CodeName", "ErrorMessage") if members.get(name))
         return response.status, members
+
+    def faults(self, method: str, template: str, status: int, members: object) -> list[str]:
+        """Return what is wrong with an answer by the contract."""
+        asked = (method, template, status)
+        if asked not in self._validators:
+            self._validators[asked] = validator(self.contract, self.documented(*asked)[1])
+        found = self._validators[asked].iter_errors(members)
+        return [f"{fault.json_path}: {fault.message}" for fault in found]
 
     def result(self, method: str, path: str, body: object = None) -> Json:
         """Return the result of what is done: that of an envelope, or the whole answer of any other shape."""
