@@ -93,13 +93,16 @@ def test_a_test_that_misses_a_program_fails_in_the_whole_check(
 
 
 def test_the_whole_check_leaves_nothing_out_silently() -> None:
-    """It installs what is missing first, and then each skip is reported with its reason."""
+    """It installs what is missing first, a skip is reported with its reason, what is ignored runs later."""
     script = (ROOT / ".ci" / "run").read_text("utf-8")
     order = [
         script.index(each)
-        for each in ("export WHOLE_CHECK=", "ADDOPTS=-rs", "\n.ci/programs\n", 'tests "$main"')
+        for each in ("export WHOLE_CHECK=", 'ADDOPTS="-rs', "\n.ci/programs\n", 'tests "$main"', "[recipes]")
     ]
     assert order == sorted(order)
+    later = script[order[-1] :]
+    ignored = re.findall(r"--ignore=([\w/]+)", script)
+    assert ignored == re.findall(r'^PYTEST_ADDOPTS=-rs tests .* ([\w/]+)"$', later, re.MULTILINE) != []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid"}
 TESTED_ELSEWHERE = {
     "CONTRIBUTING.md": "test_contributing.py: they set up and run the tests",
     "docs/how-to/raba7ni.md": "test_readme.py: an answer is lost while they run",
+    "docs/how-to/task-queues.md": "tests/recipes: over their brokers, from the extra `recipes`",
     "docs/how-to/testing.md": "test_readme.py: they are tests",
 }
 """Pages whose blocks have tests of their own."""

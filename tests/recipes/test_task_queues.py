@@ -1,0 +1,172 @@
+"""The recipes for task queues, each over its real broker: a worker is killed, and money moves once."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from on_this_machine import skip_without
+from recipe_runs import LIMIT, RecipeRuns, ReportedScript, answers, kill, kill_child
+
+from bonifiq_async import change_key_for
+from bonifiq_async.sandbox import FaultScript, Sandbox
+
+pytestmark = pytest.mark.slow
+
+Worker = subprocess.Popen[str]
+RABBITMQ, REDIS, POSTGRESQL = ("RabbitMQ", 5672), ("Redis", 6379), ("PostgreSQL", 5432)
+OWN = uuid4().hex[:8]
+"""What the names of queues, databases and orders end with, so that two runs on one machine do not meet."""
+MIGRATE = ("-c", "from dbos.cli.cli import app; app()", "migrate", "--sys-db-url")
+ANA, AMOUNT = "ana@example.com", Decimal("10.50")
+
+
+def needs(package: str, *servers: tuple[str, int]) -> None:
+    """Skip the test where a package or a server is missing."""
+    skip_without(find_spec(package), f"{package} comes with the extra `recipes`, which is not installed")
+    for name, port in servers:
+        skip_without(answers(port), f"no {name} answers on port {port} of this machine")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(duplicates="error-400") as running:
+        yield running
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[[str], RecipeRuns]]:
+    made: list[RecipeRuns] = []
+
+    def make(name: str) -> RecipeRuns:
+        made.append(RecipeRuns(name, tmp_path, sandbox.environment()))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+class Course:
+    """What every recipe has to stand: its worker killed in the middle of a change, and a change in doubt."""
+
+    def __init__(self, sandbox: Sandbox, runs: RecipeRuns, worker: tuple[str, ...], send: str) -> None:
+        self._sandbox, self._runs, self._worker, self._send = sandbox, runs, worker, send
+
+    def stand(self, *kills: Callable[[Worker], None], again: str) -> None:
+        """Kill the worker after each request of an order, then have another order end unknown."""
+        worker = self._killed(kills)
+        self._unknown(again)
+        worker.terminate()
+        assert worker.wait(LIMIT) == 0, self._runs.log()
+        assert self._runs.left() == {"cashback.ledger"}  # closed: no log is left beside it
+
+    def _killed(self, kills: tuple[Callable[[Worker], None], ...]) -> Worker:
+        order = f"order-1-{OWN}"
+        # Applied and never answered; any later request finds the key used, and is not answered, either.
+        script = ReportedScript(["silence-after", *["silence-before"] * (len(kills) - 1)])
+        self._sandbox.faults = script
+        worker = self._runs.start(*self._worker)
+        sent = self._runs.send(self._send, order)
+        for each in kills:
+            script.wait()
+            each(worker)
+            if each is kill:
+                worker = self._runs.start(*self._worker)
+        self._ends(sent, order, requests=len(kills) + 1)
+        return worker
+
+    def _unknown(self, again: str) -> None:
+        """Neither the engine nor the recipe repeats it; the same id again is answered."""
+        order = f"order-2-{OWN}"
+        self._sandbox.faults = FaultScript(["html-after"])
+        _, said = (failed := self._runs.send(self._send, order)).communicate(timeout=LIMIT)
+        assert failed.returncode != 0 and "may or may not have been applied" in said + self._runs.log(), said
+        assert self._sandbox.books.requests_for(key_of(order)) == 1
+        self._ends(self._runs.send(again, order), order, requests=2)
+
+    def _ends(self, sent: Worker, order: str, *, requests: int) -> None:
+        out, err = sent.communicate(timeout=LIMIT)
+        assert out.splitlines()[-1:] == ["already_applied"], f"{out}{err}{self._runs.log()}"
+        self._sandbox.assert_applied_once(key_of(order))
+        assert self._sandbox.books.requests_for(key_of(order)) == requests
+
+
+def key_of(order: str) -> str:
+    return change_key_for(ANA, AMOUNT, order)
+
+
+def forget(*queues: str) -> None:
+    from kombu import Connection
+
+    with Connection("amqp://guest:guest@127.0.0.1:5672//") as connection, connection.channel() as channel:
+        for each in queues:
+            channel.queue_delete(each)
+
+
+def test_celery(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns]) -> None:
+    """Its process for tasks is killed, then the whole worker."""
+    needs("celery", RABBITMQ, REDIS)
+    (runs := recipe("celery")).write({'"cashback"': (queue := f'"cashback-celery-{OWN}"')})
+    worker = ("-m", "celery", "--app", "with_celery", "worker", "--concurrency=1", "--without-mingle")
+    try:
+        Course(sandbox, runs, worker, "send_celery.py").stand(kill_child, kill, again="send_celery.py")
+    finally:
+        runs.end()
+        forget(queue.strip('"'))
+
+
+def test_taskiq(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns]) -> None:
+    needs("taskiq", RABBITMQ, REDIS)
+    (runs := recipe("taskiq")).write({'"cashback"': (queue := f'"cashback-taskiq-{OWN}"')})
+    worker = ("-m", "taskiq", "worker", "with_taskiq:broker", "--workers=1")
+    try:
+        Course(sandbox, runs, worker, "send_taskiq.py").stand(kill, again="send_taskiq.py")
+    finally:
+        runs.end()
+        forget(queue.strip('"'))
+
+
+@pytest.fixture
+def temporal() -> Iterator[str]:
+    """The address of a development server, in memory."""
+    needs("temporalio")
+    program = shutil.which("temporal", path=Path(sys.executable).parent) or shutil.which("temporal")
+    skip_without(program, "no Temporal server is installed: the extra `recipes` brings one")
+    from temporalio.testing import WorkflowEnvironment
+
+    with asyncio.Runner() as runner:
+        server = runner.run(WorkflowEnvironment.start_local(dev_server_existing_path=program))
+        yield server.client.service_client.config.target_host
+        runner.run(server.shutdown())
+
+
+def test_temporal(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns], temporal: str) -> None:
+    """The limit of an activity is shorter than on the page: the server waits for it."""
+    (runs := recipe("temporal")).write(
+        {"127.0.0.1:7233": temporal, "timedelta(seconds=90)": "timedelta(seconds=2)"}
+    )
+    Course(sandbox, runs, ("with_temporal.py",), "send_temporal.py").stand(kill, again="send_temporal.py")
+
+
+def test_dbos(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns]) -> None:
+    needs("dbos", POSTGRESQL)
+    import psycopg
+
+    database = f"shop_dbos_{OWN}"
+    (runs := recipe("dbos")).write({"shop_dbos": database})
+    url = f"postgresql://postgres@127.0.0.1:5432/{database}"
+    try:
+        # Else the order may be sent before the first worker has made the tables.
+        assert runs.start(*MIGRATE, url).wait(LIMIT) == 0, runs.log()
+        Course(sandbox, runs, ("with_dbos.py",), "send_dbos.py").stand(kill, again="again_dbos.py")
+    finally:
+        runs.end()
+        with psycopg.connect("postgresql://postgres@127.0.0.1:5432/test", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
