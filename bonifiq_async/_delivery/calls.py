@@ -42,7 +42,7 @@ class Calls:
         self._rivals = rivals
         self.delivery = delivery
         self.claims = claims
-        self._timeouts = timeouts
+        self.timeouts = timeouts
 
     async def value(
         self,
@@ -53,7 +53,7 @@ class Calls:
         deadline: float | None = None,
     ) -> tuple[T, tuple[Attempt, ...]]:
         """Return what an operation without a key answers, and the attempts; raise what kept it from it."""
-        seconds = self._timeouts.call if deadline is None else validation.seconds(deadline, "deadline")
+        seconds = self.timeouts.call if deadline is None else validation.seconds(deadline, "deadline")
         delivered = await self.delivery.deliver(operation, request, read, History(), seconds=seconds)
         error = error_of(operation, delivered, None)
         if error is not None:
@@ -79,10 +79,10 @@ class Calls:
 
         Raises only what concerns the client and not the change: `ConfigurationError`, `LedgerError`.
         """
-        seconds = self._timeouts.call
+        seconds = self.timeouts.call
         if terms.deadline is not None:
             seconds = validation.seconds(terms.deadline, "deadline")
-        rivals = self._rivals.get(operation.name, ())
+        rivals = (*self._rivals.get(operation.name, ()), *operation.undone_by)
         intent = _intent(change, operation, request, self.claims.account, rivals)
         try:
             claimed = await self.claims.claim(
@@ -140,6 +140,7 @@ def _intent(
         rivals,
         line if isinstance(line, int) else 0,
         operation.unit or "",
+        operation.undone_by,
     )
 
 

@@ -8,9 +8,17 @@ from bonifiq_async.ledger.protocol import Conflict, Intent
 NOT_KEPT = "a text or another member of the request, which is not kept in memory"
 """In what two changes differ of which one is known by no more than customer, value and operation."""
 
+UNDONE = (
+    "Key {key} stands for a change that was taken back, or may have been, as the ledger has it: it is made "
+    "no second time. Nothing was sent; see at the provider whether it stands, and give the next one a "
+    "reference or a key of its own."
+)
+
 
 def conflict_of(intent: Intent, other: Conflict | None, state: str = "") -> ChangeKeyConflict:
     """Return the error of a change whose key stands for the `other`, of which None says nothing is known."""
+    if other is not None and other.operation in intent.undone_by:
+        return ChangeKeyConflict(UNDONE.format(key=printable(intent.key)), change_key=intent.key)
     what, same = "another change", f"({intent.operation})"
     if other is not None:
         what = f"the change of {other.value} for {printable(other.customer_id)}"

@@ -92,7 +92,8 @@ class Operation(Generic[T_co]):
     optional parameters of the query. `kept` names the attributes of the result that a ledger keeps, and
     `recalled` those of them, each with its type, with which a repeat is answered that is not sent: what does
     not become old, as a balance does. `done` names that attribute of a write's result which is false where
-    nothing was done.
+    nothing was done. `undone_by` names the operations by which a change is taken back: where one of these
+    stands under its key, it is not made again.
     `codes` maps the endpoint's documented business codes to their names. `names` is how its JSON names are
     spelt. `sealed` says that an answer may have a secret in it: no error keeps it. `documented` is where
     it is documented, for a provider with a table of that.
@@ -112,6 +113,7 @@ class Operation(Generic[T_co]):
     kept: tuple[str, ...] = ()
     recalled: tuple[tuple[str, type[int] | type[str]], ...] = ()
     done: str = ""
+    undone_by: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(factory=dict, hash=False)
     names: Names = Names.PASCAL
     sealed: bool = False

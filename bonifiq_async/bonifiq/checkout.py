@@ -1,7 +1,9 @@
 """BonifiQ's checkout operations."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from decimal import Decimal
+from functools import partial
 
 import attrs
 
@@ -12,11 +14,12 @@ from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.verdict import answers_a_repeat
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, Read, T
+from bonifiq_async.bonifiq.calls.redeeming import redeemed, taking_back
 from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import CheckoutRedeem
+from bonifiq_async.bonifiq.changes.taken_back import Redeemed
 from bonifiq_async.bonifiq.operations import REMOVE_CHECKOUT_CASHBACK, redeems
 from bonifiq_async.bonifiq.payloads import CheckoutRemoval, CheckoutRemovalRequest
-from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.reading.refresh import read_refresh
 from bonifiq_async.bonifiq.schemas.checks import each_of
 from bonifiq_async.bonifiq.schemas.parts import RedeemOrigin
@@ -75,15 +78,10 @@ class Checkout(Group):
         )
         secrets = () if token is None else (Secret.kept(token),)  # of the cart: no error may repeat it
         change, asked = CheckoutRedeem(body), CallParts(payload=body, secrets=secrets)
-        taken_back = self._caller.taken_back
-        taken_back.check(change.change_key)
-        outcome = await self._caller.applied(
-            change, redeems.REDEEM_CHECKOUT, asked, read=read_redeem, deadline=deadline
+        cart = customer_id, checkout_id
+        return await redeemed(
+            self._caller, change, redeems.REDEEM_CHECKOUT, asked, deadline=deadline, cart=cart
         )
-        taken_back.made((customer_id, checkout_id), change.change_key)
-        if outcome.result is not None:
-            taken_back.made(outcome.result.reward_id, change.change_key)
-        return outcome
 
     async def refresh(
         self,
@@ -101,9 +99,12 @@ class Checkout(Group):
         checkout cashback".
         """
         body = _body(customer_id, checkout_id, total)
-        held, repeated = await self._asked(redeems.REFRESH_CHECKOUT, body, read_refresh, deadline)
+        redeem, operation = self._redeem_of(body), redeems.REFRESH_CHECKOUT
+        with nullcontext() if redeem is None else self._caller.taken_back.taking(redeem.key):
+            held, repeated = await self._asked(operation, body, read_refresh, deadline)
         if held.removed or (repeated and not held.kept):  # an earlier attempt may have taken it off
             self._caller.taken_back.undone(_cart(body))
+            await taking_back(self._caller, operation, redeem, _nothing_more, lambda _: True)
         return attrs.evolve(held, repeated=repeated)
 
     async def remove_cashback(
@@ -125,24 +126,35 @@ class Checkout(Group):
         and `RefusedError`. Raises `OutcomeUnknownError` when it may have been removed, `NotAppliedError`
         when it was not. Source: endpoint page "Removes an already applied cashback from a checkout".
         """
-        body = _body(customer_id, checkout_id, total)
-        removal, repeated = await self._asked(
-            REMOVE_CHECKOUT_CASHBACK, body, AnswerReader.read_removal, deadline
-        )
-        if removal.removed or repeated:  # an earlier attempt may have removed it
+        body, operation = _body(customer_id, checkout_id, total), REMOVE_CHECKOUT_CASHBACK
+        call = partial(self._asked, operation, body, AnswerReader.read_removal, deadline)
+        redeem = self._redeem_of(body)
+        removal, repeated = await taking_back(self._caller, operation, redeem, call, _is_removed)
+        if _is_removed((removal, repeated)):
             self._caller.taken_back.undone(_cart(body))
         return attrs.evolve(removal, repeated=repeated)
+
+    def _redeem_of(self, body: CheckoutRemovalRequest) -> Redeemed | None:
+        return self._caller.taken_back.redeem_of(_cart(body))
 
     async def _asked(
         self, operation: Operation[T], body: CheckoutRemovalRequest, read: Read[T], deadline: float | None
     ) -> tuple[T, bool]:
         """Return what is answered of the cashback on a checkout, and whether that answers a repeat."""
-        taken_back = self._caller.taken_back
-        with taken_back.taking(taken_back.key_of(_cart(body))):
-            found, attempts = await self._caller.answered(
-                operation, CallParts(payload=body), read=read, deadline=deadline
-            )
+        found, attempts = await self._caller.answered(
+            operation, CallParts(payload=body), read=read, deadline=deadline
+        )
         return found, answers_a_repeat(attempts)
+
+
+async def _nothing_more() -> None:
+    """Send nothing: it is only to be written down."""
+
+
+def _is_removed(answered: tuple[CheckoutRemoval, bool]) -> bool:
+    """Say whether a removal, or an earlier attempt at it, may have taken the cashback off."""
+    removal, repeated = answered
+    return removal.removed or repeated
 
 
 def _body(customer_id: str, checkout_id: str, total: Decimal | None) -> CheckoutRemovalRequest:

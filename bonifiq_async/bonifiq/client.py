@@ -147,7 +147,8 @@ class BonifiQClient(Connection[CashbackChange | PointsChange, CustomerPoints]):
             runtime=runtime,
         )
         reader = AnswerReader(duplicate_rule)
-        self._caller = caller = Caller(calls, address, reader, _checked(paths), runtime.wall)
+        kept = ledger is not None
+        self._caller = caller = Caller(calls, address, reader, _checked(paths), runtime.wall, keeps=kept)
         self.customers = Customers(caller)
         self.checkout = Checkout(caller)
 

@@ -23,6 +23,7 @@ from bonifiq_async.bonifiq.client import BasicCredentials, BonifiQClient
 from bonifiq_async.bonifiq.customers import request_digest
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK
 from bonifiq_async.bonifiq.operations.customers import CHANGE_POINTS
+from bonifiq_async.bonifiq.operations.entries import UNDONE_BY
 from bonifiq_async.bonifiq.operations.orders import CANCEL_PARTIALLY
 from bonifiq_async.bonifiq.operations.point_of_sale import CANCEL_ORDER_PARTIALLY
 from bonifiq_async.bonifiq.payloads import CashbackChange, CustomerPoints
@@ -149,7 +150,10 @@ _LONGEST_POINTS = 20
 """Digits of a number of points that is read at all; what the provider holds is far less."""
 _ZERO = Decimal(0)
 _OF_ORDERS = (CANCEL_PARTIALLY.name, CANCEL_ORDER_PARTIALLY.name)
-"""Operations whose request names an order and no customer."""
+"""Operations whose request names an order and no customer.
+
+So does what takes a redeem back that another client made: it names that redeem alone.
+"""
 
 
 class BonifiQStatements:
@@ -160,7 +164,8 @@ class BonifiQStatements:
     """
 
     def customer_of(self, change: Recorded) -> str | None:
-        return None if change.operation in _OF_ORDERS else change.customer_id
+        names_none = change.operation in _OF_ORDERS or (change.operation in UNDONE_BY and not change.value)
+        return None if names_none else change.customer_id
 
     async def read(self, client: Client, customer: str, pace: Pace) -> AccountStatement:
         await pace()
@@ -185,6 +190,7 @@ def statement_of(points: CustomerPoints) -> AccountStatement:
             line.point_type_description or "",
             bool(line.is_canceled),
             {} if line.amount is None else {POINTS: Decimal(line.amount)},
+            of_order=line.order_origin is not None,
         )
         for line in points.point_history
     )

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 
 from attrs import evolve
 
-from bonifiq_async._model.operation import BRL, Operation
+from bonifiq_async._model.operation import BRL, Operation, RepeatClass
 from bonifiq_async._policy.request import digest_of_kept
 from bonifiq_async.bonifiq.changes.kept import KeptChange
 from bonifiq_async.bonifiq.files import ADAPTER, BonifiQFiles
@@ -34,8 +34,8 @@ class BonifiQKeptFiles(BonifiQFiles):
 
     @cached_property
     def changes(self) -> Mapping[str, Operation[object]]:
-        """All that a ledger may hold."""
-        return {each.name: each for each in CHANGES}
+        """All that a ledger may hold and that is sent again."""
+        return {each.name: each for each in CHANGES if each.repeat is RepeatClass.KEYED}
 
     def read_row(self, line: int, cells: Cells) -> FileChange:
         """Return the change of a row: one with an operation is the request that was kept."""

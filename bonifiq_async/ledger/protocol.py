@@ -73,7 +73,8 @@ class Intent:
     `body` leaves out what is secret; a request with a secret in it is sent again by a caller that has it.
     `account` is the one that it is made with. `bearer` tells whose change it is where nothing else does; it
     is in no ledger. `rivals` are the provider's other operations for which the same key counts. `line` is the
-    line of the file that it came from, 0 for one of no file. `unit` is what `value` is measured in.
+    line of the file that it came from, 0 for one of no file. `unit` is what `value` is measured in. Those
+    of the rivals that take it back are `undone_by`.
     """
 
     operation: str
@@ -88,6 +89,7 @@ class Intent:
     rivals: tuple[str, ...] = ()
     line: int = 0
     unit: str = ""
+    undone_by: tuple[str, ...] = ()
 
 
 @fixed

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from all_writes import KEYED, KINDS, OF_TABLE, SAFE, WITH_A_KEY, WRITES, kind_of
 from conftest import client_for
-from write_cases import Shop, done, kept, writes_for
+from write_cases import NOTED, Shop, done, kept, writes_for
 
 from bonifiq_async import Outcome, SqliteLedger
 from bonifiq_async.ledger.protocol import State
@@ -95,7 +95,7 @@ class TestALostAnswer:
                 assert (fault, said, case.requests) == (fault, *after(fault, name))
                 assert case.effects == (said == done(name) or FAULTS[fault].applies), fault
                 assert case.state(tmp_path / "l") is kept(name, said), fault
-                assert len(in_doubt) == (said == "unknown" and name in WITH_A_KEY), fault
+                assert len(in_doubt) == (said == "unknown" and name in NOTED), fault
 
     async def test_no_connection(self, name: str, shop: Shop, tmp_path: Path) -> None:
         """What never left is not applied, whatever it is; the same call is made afterwards."""
@@ -211,6 +211,6 @@ class TestARefusalAfterALoss:
             assert (await case.effect(client), case.requests) == ("unknown", 2)
             assert case.effects == FAULTS[lost].applies
             assert case.state(tmp_path / "l") is kept(name, "unknown")
-            assert len(client.in_doubt()) == (name in WITH_A_KEY)
+            assert len(client.in_doubt()) == (name in NOTED)
             assert await case.effect(client) == done(name)
             assert (case.effects, client.in_doubt()) == (1, ())

@@ -112,6 +112,7 @@ def test_what_is_not_counted_once_is_named_and_left(console: Console, in_doubt: 
 
 def test_what_a_ledger_did_not_keep_whole_is_left_to_its_call() -> None:
     """A ledger that does not give the path of a request: cashback needs none."""
+    assert not ADAPTER.kept().ledger_alone_knows  # whatever it names is sent again
     redeem = recorded(State.UNKNOWN, operation=REDEEM_CHECKOUT.name, path="")
     assert not ADAPTER.sends_again(redeem)
     assert ADAPTER.sends_again(recorded(State.UNKNOWN, operation=REDEEM_CHECKOUT.name, path="/v1/x"))
@@ -148,6 +149,39 @@ def test_applied_redeems_explain_their_movements(console: Console) -> None:
         assert (found["agrees"], found["not_ours"]) == (1, 0), ended.out
         assert {row["operation"] for row in found["differing"]} == {"redeem", None}
         assert {row["agreement"] for row in found["differing"]} == {"cannot tell"}
+
+
+def test_what_an_order_gave_and_lost_may_be_ours(console: Console) -> None:
+    """The ledger has no orders, and of a part that was cancelled no customer."""
+
+    async def sell(sandbox: Sandbox) -> None:
+        async with SqliteLedger("l") as ledger, client_for(sandbox, ledger=ledger) as client:
+            await client.customers.add_cashback("ana", FIVE, reason="r", reference="1")
+            await client.orders.create(
+                original_id="o",
+                order_placement_date=datetime(2026, 1, 1, tzinfo=UTC),
+                order_completed_date=datetime(2026, 1, 2, tzinfo=UTC),
+                is_completed=True,
+                order_total=Decimal(200),
+                customer=CreateCustomerRequest(original_id="ana"),
+            )
+            await client.orders.cancel_partially("o", value_to_refund=Decimal(100), reference="1")
+
+    with Sandbox(customers={"ana": 100}) as sandbox:
+        asyncio.run(sell(sandbox))
+        ended = console("reconcile", "l", "--json", sandbox=sandbox)
+        found = json.loads(ended.out)
+        assert (found["agrees"], found["may_be_ours"], found["not_ours"]) == (1, 2, 0), ended.out
+        assert ended.code == Exit.UNKNOWN
+        asyncio.run(credit(sandbox))
+        ended = console("reconcile", "l", "--json", sandbox=sandbox)
+        assert json.loads(ended.out)["may_be_ours"] == 3  # at the time of the part that was cancelled
+
+
+async def credit(sandbox: Sandbox) -> None:
+    """Add cashback that no ledger has."""
+    async with client_for(sandbox) as client:
+        await client.customers.add_cashback("ana", Decimal(3), reason="r", reference="elsewhere")
 
 
 @one_test

@@ -63,6 +63,22 @@ def test_what_is_said_of_each_state(state: State, there: str, absent: str, unsee
     assert found == ([there], [absent], [unseen])
 
 
+def test_a_movement_that_an_order_may_have_made_may_be_ours() -> None:
+    """By what the provider shows of it; or by its time, beside a change that names no customer."""
+    part = recorded(operation="bonifiq.orders.cancel_partially", customer_id="order o")
+    shown = AccountStatement(
+        Decimal(0), (line(7), line(8, of_order=True), line(9, minutes=60)), complete=True
+    )
+    for unplaced, expected in (
+        ((), ["not ours", "may be ours", "not ours"]),
+        ((part,), ["may be ours", "may be ours", "not ours"]),
+        ((evolve(part, state=State.REFUSED),), ["not ours", "may be ours", "not ours"]),
+    ):
+        found = compare([asked()], shown, EVER, unplaced)
+        assert [each.agreement.value for each in found[1:]] == expected
+    assert said([asked()], line(of_order=True)) == ["agrees"]
+
+
 def test_what_is_in_doubt_has_what_the_movements_suggest() -> None:
     notes = [
         compare([asked(State.UNKNOWN)], AccountStatement(None, lines, complete, "not shown"), EVER)[0].note

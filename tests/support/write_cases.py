@@ -117,6 +117,10 @@ def done(name: str) -> str:
     return "applied" if name in WITH_A_KEY else "done"
 
 
+NOTED = (*WITH_A_KEY, "pos.cancel_redeem_by_key")
+"""Writes of which a ledger has something: what a key stands for, and what was taken back under it."""
+
+
 def kept(name: str, effect: str) -> State | None:
     """Return what a ledger says of a write: what its caller got; nothing of one without a key."""
-    return BY_EFFECT[Effect(effect)] if name in WITH_A_KEY else None
+    return BY_EFFECT[Effect("applied" if effect == "done" else effect)] if name in NOTED else None

@@ -7,6 +7,7 @@ fields         what is given of a customer and of an order, by name
 kept           what a ledger kept is sent again
 orders         orders
 point_of_sale  rewards, the PIN challenge and orders at the point of sale
+redeeming      redeems that are made, and taken back
 reports        reports, and points that expire
 rewards        redeems that were made, and rewards as they are set up
 """

@@ -61,7 +61,7 @@ class CallParts:
 class Caller:
     """Makes the calls of one client. `paths` replaces the paths of operations by their method names.
 
-    `wall` is the client's clock, in seconds since the epoch.
+    `wall` is the client's clock, in seconds since the epoch. `keeps` says that it was given a ledger.
     """
 
     def __init__(
@@ -71,9 +71,11 @@ class Caller:
         reader: AnswerReader,
         paths: Texts = PATHS,
         wall: Callable[[], float] = time.time,
+        *,
+        keeps: bool = False,
     ) -> None:
         self.calls, self.base_url, self.reader, self._wall = calls, base_url, reader, wall
-        self.taken_back = TakenBack()
+        self.taken_back, self.keeps = TakenBack(), keeps
         self._paths = dict(paths)
         self._warned: set[str] = set()
 

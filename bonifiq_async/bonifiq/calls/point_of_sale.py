@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Unpack
 
 from attrs import evolve
 
+from bonifiq_async._model import validation
 from bonifiq_async._model.errors import PayloadError
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async._model.redaction import Redactor
@@ -13,11 +15,12 @@ from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, segment, whole
 from bonifiq_async.bonifiq.calls.fields import CancelFields, OrderFields, PartFields
 from bonifiq_async.bonifiq.calls.orders import cancelled, cancelled_whole
+from bonifiq_async.bonifiq.calls.redeeming import redeemed, taking_back
 from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import PosRedeem
+from bonifiq_async.bonifiq.changes.taken_back import Redeemed
 from bonifiq_async.bonifiq.operations import point_of_sale as pos
 from bonifiq_async.bonifiq.reading.plain import read_checked, read_sealed
-from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.schemas.cancels import (
     OrderCancelResponse,
 )
@@ -167,27 +170,26 @@ class PointOfSale(Group):
             sales_person=sales_person,
             force_generate_coupon=force_generate_coupon,
         )
-        change, taken_back = PosRedeem(reward_id, body), self._caller.taken_back
-        taken_back.check(change.change_key)
-        outcome = await self._caller.applied(
-            change, pos.REDEEM, CallParts({"id": number}, body), read=read_redeem, deadline=deadline
-        )
-        if outcome.result is not None:
-            taken_back.made(outcome.result.reward_id, change.change_key)
-        return outcome
+        change, asked = PosRedeem(reward_id, body), CallParts({"id": number}, body)
+        return await redeemed(self._caller, change, pos.REDEEM, asked, deadline=deadline)
 
-    async def cancel_redeem(self, reward_id: int, *, deadline: float | None = None) -> RewardResponse:
+    async def cancel_redeem(
+        self, reward_id: int, *, original_key: str | None = None, deadline: float | None = None
+    ) -> RewardResponse:
         """Cancel a redeem by the `reward_id` of its result: what was taken goes back. It cannot be undone.
 
         Look at `is_canceled`: false is as in `Orders.cancel`. A second time does no harm. The next redeem
-        needs a new reference or key.
+        needs a new reference or key. `original_key` is the key of a redeem that this client did not make, so
+        that its ledger knows that it was taken back; it is not sent.
         """
         asked = CallParts({"id": whole(reward_id, "reward_id")})
-        taken_back = self._caller.taken_back
-        with taken_back.taking(taken_back.key_of(reward_id)):
-            done = await self._caller.value(pos.CANCEL_REDEEM, asked, deadline=deadline)
-        if done.is_canceled:
-            taken_back.undone(reward_id)
+        redeem = self._caller.taken_back.redeem_of(reward_id)
+        if redeem is None and original_key is not None:
+            redeem = Redeemed(validation.label(original_key, "original_key"), f"redeem {reward_id}")
+        call = partial(self._caller.value, pos.CANCEL_REDEEM, asked, deadline=deadline)
+        done = await taking_back(self._caller, pos.CANCEL_REDEEM, redeem, call, _is_canceled)
+        if done.is_canceled and redeem is not None:
+            self._caller.taken_back.undone_by_key(redeem.key)
         return done
 
     async def cancel_redeem_by_key(
@@ -199,8 +201,9 @@ class PointOfSale(Group):
         `UnverifiedOperationWarning`.
         """
         asked = CallParts(query={"originalKey": segment(original_key, "original_key")})
-        with self._caller.taken_back.taking(original_key):
-            done = await self._caller.value(pos.CANCEL_REDEEM_BY_KEY, asked, deadline=deadline)
+        operation, redeem = pos.CANCEL_REDEEM_BY_KEY, Redeemed(original_key, f"redeem {original_key}")
+        call = partial(self._caller.value, operation, asked, deadline=deadline)
+        done = await taking_back(self._caller, operation, redeem, call, _is_canceled)
         if done.is_canceled:
             self._caller.taken_back.undone_by_key(original_key)
         return done
@@ -223,6 +226,10 @@ class PointOfSale(Group):
     ) -> Outcome[OrderCancelResponse]:
         """Take back a part of an order of the point of sale: see `Orders.cancel_partially`."""
         return await cancelled(self._caller, pos.CANCEL_ORDER_PARTIALLY, order_id, part, deadline)
+
+
+def _is_canceled(redeem: RewardResponse) -> bool:
+    return bool(redeem.is_canceled)
 
 
 def _own(sent: str | None, answered: str | None, *codes: ChallengeCode | None) -> str | None:

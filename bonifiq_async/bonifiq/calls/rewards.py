@@ -2,11 +2,11 @@
 
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, whole
+from bonifiq_async.bonifiq.calls.redeeming import redeemed
 from bonifiq_async.bonifiq.changes.keys import one_key
 from bonifiq_async.bonifiq.changes.redeems import ProductDiscountRedeem
 from bonifiq_async.bonifiq.operations import redeems
 from bonifiq_async.bonifiq.reading.plain import read_any
-from bonifiq_async.bonifiq.reading.redeems import read_redeem
 from bonifiq_async.bonifiq.schemas.checks import an
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
@@ -83,10 +83,5 @@ class RewardConfigurations(Group):
             redeem_origin=redeem_origin,
             product=product,
         )
-        return await self._caller.applied(
-            ProductDiscountRedeem(body),
-            redeems.REDEEM_PRODUCT_DISCOUNT,
-            CallParts({"id": number}, body),
-            read=read_redeem,
-            deadline=deadline,
-        )
+        asked, operation = CallParts({"id": number}, body), redeems.REDEEM_PRODUCT_DISCOUNT
+        return await redeemed(self._caller, ProductDiscountRedeem(body), operation, asked, deadline=deadline)

@@ -6,6 +6,13 @@ READS = "it changes nothing"
 SAME_AGAIN = "it says what is to be; the same again changes nothing"
 UNDONE_ONCE = "it takes something away; a second time there is nothing left to take"
 BY_KEY = "the provider counts its key once"
+UNDONE_BY = (
+    "bonifiq.pos.cancel_redeem",
+    "bonifiq.pos.cancel_redeem_by_key",
+    "bonifiq.checkout.remove_cashback",
+    "bonifiq.checkout.refresh",
+)
+"""What takes a redeem back: a ledger has it under the key of the redeem, which then makes none again."""
 COUPON = (("reward_id", int), ("external_code", str))
 """What a redeem is used and cancelled with."""
 

@@ -10,7 +10,7 @@ from bonifiq_async._model.operation import (
     Operation,
     RepeatClass,
 )
-from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, UNDONE_ONCE, read, write
+from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, UNDONE_BY, UNDONE_ONCE, read, write
 from bonifiq_async.bonifiq.operations.orders import CANCELLED_ONCE, LOOK_AT_IT, LOOK_FOR_IT, NOT_SAID
 from bonifiq_async.bonifiq.schemas.cancels import (
     CancelOrderRequest,
@@ -86,6 +86,7 @@ REDEEM = Operation(
     unit=BRL,
     kept=("reward_id", "external_code"),
     recalled=COUPON,
+    undone_by=UNDONE_BY,
     documented=write(
         "pos.redeem",
         "api-reference/pos/this-method-can-be-used-to-redeem-a-reward-in-behalf-of-a-customer",

@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from bonifiq_async._model.operation import BRL, AnswerShape, Certainty, Operation, RepeatClass
-from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, SAME_AGAIN, read, write
+from bonifiq_async.bonifiq.operations.entries import BY_KEY, COUPON, SAME_AGAIN, UNDONE_BY, read, write
 from bonifiq_async.bonifiq.payloads import CheckoutRemovalRequest
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
@@ -27,6 +27,7 @@ REDEEM_CHECKOUT = Operation(
     unit=BRL,
     kept=("reward_id", "external_code"),
     recalled=COUPON,
+    undone_by=UNDONE_BY,
     documented=write(
         "checkout.redeem",
         "api/private/checkout/redeems-cashback-for-a-checkout",
@@ -119,6 +120,7 @@ REDEEM_PRODUCT_DISCOUNT = Operation(
     unit=BRL,
     kept=("reward_id", "external_code"),
     recalled=COUPON,
+    undone_by=UNDONE_BY,
     documented=evolve(
         write(
             "reward_configurations.redeem_product_discount",

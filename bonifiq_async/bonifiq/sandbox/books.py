@@ -25,6 +25,7 @@ class BookedMove:
     """One change of a balance, in the order of `number`; `key` is "" where the request had none.
 
     `customer_reason` is what the customer is shown: without tags, None for the system's default message.
+    `origin` is that of the order by which it came, None where there is none.
     """
 
     customer_id: str
@@ -34,6 +35,7 @@ class BookedMove:
     customer_reason: str | None = None
     number: int = field(default=0, eq=False)
     moment: datetime = field(factory=lambda: datetime.now(UTC), eq=False)
+    origin: int | None = field(default=None, eq=False)
 
     @property
     def identity(self) -> int:
@@ -58,6 +60,7 @@ class BookedMove:
             date_received=self.moment,
             amount=self.points,
             cashback_amount=self.cashback,
+            order_origin=self.origin,
         )
 
 
@@ -147,11 +150,13 @@ class Books(KeyedBooks[Effected]):
         *,
         reason: str = "",
         customer_reason: str | None = None,
+        origin: int | None = None,
     ) -> Effected:
         """Move money, and write it down."""
         self.profiles.of(customer_id)
         return self.record(
-            key, lambda number: Effected(customer_id, value, key, reason, customer_reason, number)
+            key,
+            lambda number: Effected(customer_id, value, key, reason, customer_reason, number, origin=origin),
         )
 
     def apply_points(
@@ -162,12 +167,15 @@ class Books(KeyedBooks[Effected]):
         *,
         reason: str = "",
         customer_reason: str | None = None,
+        origin: int | None = None,
     ) -> PointsEffected:
         """Move points, and write it down."""
         self.profiles.of(customer_id)
         return self.points.record(
             key,
-            lambda number: PointsEffected(customer_id, Decimal(points), key, reason, customer_reason, number),
+            lambda number: PointsEffected(
+                customer_id, Decimal(points), key, reason, customer_reason, number, origin=origin
+            ),
         )
 
     def took_effect(self, key: str) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class Agreement(Kind):
     """The ledger has it as applied, and the provider shows all that moved the balance, but not this."""
     NOT_OURS = "not ours"
     """A movement that no change of the ledger explains: another program's, or the store's own."""
+    MAY_BE_OURS = "may be ours"
+    """A movement of an order, or at the time of a cancelled part: a ledger does not know whose that is."""
     IN_DOUBT = "in doubt"
     CANNOT_TELL = "cannot tell"
     """The provider does not show what would tell it."""
@@ -64,11 +66,17 @@ class Compared:
     unit: str = ""
 
 
-def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[float, float]) -> list[Compared]:
+def compare(
+    changes: Sequence[Asked],
+    shown: AccountStatement,
+    within: tuple[float, float],
+    unplaced: Sequence[Recorded] = (),
+) -> list[Compared]:
     """Return what is said of each change that is wanted, and of each movement that is no change's.
 
     Of movements, those `within` a time count, in seconds since the epoch. What the ledger has as applied
-    takes its movement first, then what is in doubt, and at last what it has as not applied.
+    takes its movement first, then what is in doubt, and at last what it has as not applied. `unplaced` are
+    changes of which no customer is known: each may have moved anything at its time.
     """
     ordered = sorted(changes, key=lambda each: _rank(each.change.state))
     units = {each.moves.unit for each in ordered} or {""}
@@ -82,19 +90,27 @@ def compare(changes: Sequence[Asked], shown: AccountStatement, within: tuple[flo
     taken = set(found)
     for at, line in enumerate(lines):
         if at not in taken and _is_within(line, within):
-            agreement, why = _unexplained(ordered, line)
+            agreement, why = _unexplained(ordered, line, unplaced)
             unit = next(unit for unit in sorted(units) if line.in_unit(unit) is not None)
             said.append(Compared(agreement, why, line=line, unit=unit))
     return said
 
 
-def _unexplained(changes: Sequence[Asked], line: StatementLine) -> tuple[Agreement, str]:
+def _unexplained(
+    changes: Sequence[Asked], line: StatementLine, unplaced: Sequence[Recorded]
+) -> tuple[Agreement, str]:
     """Say what a movement may be that is no change's by its amount."""
     if any(
         each.moves.amount is None and each.change.state not in FREE and is_of_its_time(each.change, line.at)
         for each in changes
     ):
         return Agreement.CANNOT_TELL, phrase("it may be of a change of which no amount is known")
+    if line.of_order:
+        return Agreement.MAY_BE_OURS, phrase("it is of an order, and no ledger has what orders give or take")
+    if any(each.state not in FREE and is_of_its_time(each, line.at) for each in unplaced):
+        return Agreement.MAY_BE_OURS, phrase(
+            "at its time the ledger has a change that names no customer, such as a cancelled part of an order"
+        )
     return Agreement.NOT_OURS, phrase("no change of this ledger explains it")
 
 

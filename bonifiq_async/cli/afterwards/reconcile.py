@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from attrs import astuple, frozen
+from attrs import astuple, evolve, frozen
 
 from bonifiq_async._limits.pacer import Pacer
 from bonifiq_async._model.errors import (
@@ -42,6 +42,8 @@ from bonifiq_async.ledger.recorded import ChangeFilter, Recorded, short
 
 AT_ONCE = 8
 """Customers that are asked about at once."""
+MOST_UNPLACED = 10_000
+"""Changes without a customer that are held against each movement that nothing else explains."""
 READS = 3
 """How often a customer is asked about whose answer is a refusal or unreadable: a read is safe to repeat."""
 LISTED = 20
@@ -68,6 +70,7 @@ COLUMNS = (
 EXIT_BY_AGREEMENT = {
     Agreement.MISSING: Exit.DIFFERS,
     Agreement.NOT_OURS: Exit.DIFFERS,
+    Agreement.MAY_BE_OURS: Exit.UNKNOWN,
     Agreement.IN_DOUBT: Exit.UNKNOWN,
     Agreement.CANNOT_TELL: Exit.UNKNOWN,
 }
@@ -107,11 +110,14 @@ def reconcile(options: ReconcileOptions) -> int:
         with progress_file(beside, repr((PACKED, options.question, made.account))) as progress:
             with options.ledger.of(made.account).beside(progress.database):
                 pass  # it is the ledger of this account
-            _take_in(progress, options, answers, adapter.statements)
+            unplaced = _take_in(progress, options, answers, adapter.statements)
             asked = progress.index()
             say(phrase("{count:,} customer to ask about.", "{count:,} customers to ask about.", count=asked))
             asyncio.run(
-                _ask(_Asking(progress, made, adapter, adapter.statements, answers.wanted), options.max_rate)
+                _ask(
+                    _Asking(progress, made, adapter, adapter.statements, answers.wanted, unplaced),
+                    options.max_rate,
+                )
             )
             code = _shown(progress, options, adapter)
         beside.unlink()
@@ -120,17 +126,20 @@ def reconcile(options: ReconcileOptions) -> int:
 
 def _take_in(
     progress: ProgressFile, options: ReconcileOptions, answers: Answers, reader: StatementReader
-) -> None:
+) -> Sequence[Recorded]:
     """Read the ledger once, into what can be asked by customer.
 
-    A change that no file can have and that names no customer is left out.
+    A change that no file can have and that names no customer is left out, and returned: no more of them than
+    `MOST_UNPLACED`, the latest, and without their requests.
     """
     others: Counter[str] = Counter()
+    unplaced: deque[Recorded] = deque(maxlen=MOST_UNPLACED)
     for change in options.ledger.changes():
         customer = reader.customer_of(change)
         in_files = answers.adapter is None or change.operation in answers.adapter.changes
         if customer is None and not in_files:
             others[change.operation] += 1
+            unplaced.append(evolve(change, body=b"", answer=None, error=None))
             continue
         progress.put(
             customer or f"{UNNAMED}{change.customer_id}",
@@ -138,6 +147,7 @@ def _take_in(
             wanted=answers.wanted.asks_for(change),
         )
     say_left_out(others)
+    return unplaced
 
 
 def _packed(change: Recorded) -> bytes:
@@ -159,6 +169,7 @@ class _Asking:
     adapter: FileAdapter
     reader: StatementReader
     wanted: ChangeFilter
+    unplaced: Sequence[Recorded]
 
 
 async def _ask(asking: _Asking, max_rate: float) -> None:
@@ -195,7 +206,8 @@ async def _work(
         changes = [(_unpacked(each), wanted) for each, wanted in cells]
         asked = [Asked(each, asking.reader.moved_by(each, shown), wanted) for each, wanted in changes]
         own = next((asking.adapter.unit_of(each.change) for each in asked if not each.moves.unit), None)
-        found = compare(asked, shown, _period(asking.wanted, [each for each, wanted in changes if wanted]))
+        within = _period(asking.wanted, [each for each, wanted in changes if wanted])
+        found = compare(asked, shown, within, asking.unplaced)
         asking.progress.found(customer, digest, [_row(customer, each, own) for each in found])
 
 
@@ -331,6 +343,7 @@ NAMES = {
     Agreement.AGREES: phrase("agrees"),
     Agreement.MISSING: phrase("missing there"),
     Agreement.NOT_OURS: phrase("not ours"),
+    Agreement.MAY_BE_OURS: phrase("may be ours"),
     Agreement.IN_DOUBT: phrase("in doubt"),
     Agreement.CANNOT_TELL: phrase("cannot tell"),
 }

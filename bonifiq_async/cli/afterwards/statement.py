@@ -23,6 +23,7 @@ class StatementLine:
     """One movement of a balance as a provider shows it. A `cancelled` one has no effect any more.
 
     `amount` is in the statement's own unit; `elsewhere` is what the same movement is in another one.
+    `of_order` says that it comes from an order, as the provider shows it.
     """
 
     at: datetime | None
@@ -30,6 +31,7 @@ class StatementLine:
     kind: str
     cancelled: bool = False
     elsewhere: Mapping[str, Decimal] = field(factory=dict, hash=False)
+    of_order: bool = False
 
     def in_unit(self, unit: str) -> Decimal | None:
         """Return how much it moved in a unit; None where it moved nothing in it."""

@@ -188,7 +188,7 @@ def in_doubt(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[InDoubt]:
         for change in recorded(ledger, SETTLEABLE):
             if not adapter.sends_again(change):
                 operation = adapter.recorded.get(change.operation)
-                keyed = operation is not None and operation.repeat is RepeatClass.KEYED
+                keyed = operation is None or operation.repeat is RepeatClass.KEYED
                 left.append(NotRepeated(change.key, short(change.operation), keyed))
                 continue
             cells = dict(zip(kept.export_columns, kept.export_cells(change), strict=True))

@@ -235,7 +235,7 @@ def _ways_out(
 
 def _way(adapter: FileAdapter, doubt: Recorded) -> str:
     """Return which of the ways out is that of a change."""
-    if not adapter.sends_again(doubt):
+    if doubt.operation in adapter.recorded and not adapter.sends_again(doubt):
         return "by a word"
     return "of a file" if doubt.operation in adapter.changes else "of a program"
 

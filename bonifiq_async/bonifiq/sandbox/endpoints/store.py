@@ -91,9 +91,9 @@ class Store:
         customer_id, reason = order.customer_id, f"order {order.original_id}"
         moved: BookedMove
         if self.cashback_active:
-            moved = self.books.apply(customer_id, self.worth(points), "", reason=reason)
+            moved = self.books.apply(customer_id, self.worth(points), "", reason=reason, origin=order.origin)
         else:
-            moved = self.books.apply_points(customer_id, points, "", reason=reason)
+            moved = self.books.apply_points(customer_id, points, "", reason=reason, origin=order.origin)
         order.moves.append(moved.identity)
 
     def worth(self, points: int) -> Decimal:
