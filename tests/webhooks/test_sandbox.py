@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,8 @@ from conftest import change, client_for
 from one_test import one_test
 from webhook_servers import HANDLERS, SECRET, VERIFIER, by_aiohttp
 
-from bonifiq_async import ConfigurationError
+from bonifiq_async import ConfigurationError, OrderOrigin
+from bonifiq_async.bonifiq import CreateCustomerRequest
 from bonifiq_async.sandbox import Sandbox, WebhookDelivery
 from bonifiq_async.webhooks import (
     EarnedPointsPayload,
@@ -20,6 +22,7 @@ from bonifiq_async.webhooks import (
     WebhookTopic,
 )
 
+MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
 HEADERS = {"X-Shop-Secret": SECRET}
 
 
@@ -31,8 +34,8 @@ async def test_each_change_is_an_event(serve, sandbox: Callable[..., Sandbox]) -
     async def keep(given: WebhookEvent) -> None:
         got.append(given)
 
+    server.books.apply("ana@b.example", Decimal("2.50"), "k1", origin=OrderOrigin.API)
     async with client_for(server) as client:
-        await client.outcome_of(change("k1", "2.50", "ana@b.example"))
         await client.outcome_of(change("k2", "-1", "ANA"))
     async with serve(WebhookReceiver(keep, VERIFIER)) as url:
         came = [
@@ -50,6 +53,35 @@ async def test_each_change_is_an_event(serve, sandbox: Callable[..., Sandbox]) -
     )
     assert removed.topic not in list(WebhookTopic) and removed.payload["Points"] == -100
     assert (earned.uuid, removed.uuid) == tuple(each.uuid for each in came[0])
+
+
+async def test_what_each_operation_moves_is_posted(sandbox: Callable[..., Sandbox]) -> None:
+    """Under the topic that the pages show where it is one of theirs; all else is open."""
+    server, got = sandbox(), list[tuple[int, object]]()
+
+    async def keep(given: WebhookEvent) -> None:
+        payload = given.payload
+        earned = isinstance(payload, EarnedPointsPayload)
+        got.append((int(given.topic), payload.earned_points if earned else payload["Points"]))
+
+    async with client_for(server) as client:
+        await client.orders.create(
+            original_id="o",
+            order_placement_date=MOMENT,
+            order_completed_date=MOMENT,
+            is_completed=True,
+            order_total=Decimal(200),
+            customer=CreateCustomerRequest(original_id="ana"),
+        )
+        await client.customers.add_points("ana", 5, reason="r", reference="1")
+        redeemed = await client.pos.redeem(1, customer_id="ana", value=Decimal(1), reference="1")
+        await client.pos.cancel_redeem(redeemed.result.reward_id)
+        await client.orders.cancel("o", order_cancelled_date=MOMENT)
+    async with by_aiohttp(WebhookReceiver(keep, VERIFIER)) as url:
+        await asyncio.to_thread(server.webhooks.deliver, url, headers=HEADERS)
+    (earned, gave), *others = got
+    assert (earned, gave > 0) == (WebhookTopic.EARN_PURCHASE_POINTS, True)
+    assert others == [(9000, 5), (9001, -100), (9000, 100), (9001, -gave)]
 
 
 async def test_what_is_not_accepted_is_posted_again(sandbox: Callable[..., Sandbox]) -> None:

@@ -12,15 +12,14 @@ import msgspec
 from attrs import field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.bonifiq.sandbox.books import Books, Effected
-from bonifiq_async.bonifiq.sandbox.customers import points_of
+from bonifiq_async.bonifiq.sandbox.books import BookedMove, Books
 
 TIMEOUT = 30.0
 """Seconds after which a delivery counts as failed (page webhooks/00-configuracao)."""
 EARNED = (3, "Communication_EarnPurchasePoints")
 """Number and name of a topic that the pages show."""
-REMOVED = (9001, "Sandbox_PointsRemoved")
-"""The pages say that there is a topic for removed points; number, name and payload are made up here."""
+ADDED, REMOVED = (9000, "Sandbox_PointsAdded"), (9001, "Sandbox_PointsRemoved")
+"""The pages say that added and removed points have topics; numbers, names and payloads are made up here."""
 _PURCHASE = 0
 """The `ObjectiveType` of points for a purchase."""
 
@@ -45,8 +44,11 @@ class WebhookDelivery:
 class Webhooks:
     """Posts the events of a sandbox's books; each change of a balance is one, the same at each delivery.
 
-    An added amount is posted as points earned by a purchase, which the pages show. A removed one is posted
-    under a number and a name that are made up: the pages show neither, so a receiver must take it as open.
+    What an order gives is posted as points earned by a purchase, which the pages show. Anything else that is
+    added or removed, cashback or points, by hand, by a redeem or as an order is cancelled, is posted under
+    numbers and names that are made up: the pages show neither, so a receiver must take these as open. Of
+    points for a birthday the pages have a topic, but the sandbox gives none; of tiers and orders they have
+    none.
     """
 
     def __init__(self, books: Books) -> None:
@@ -79,20 +81,25 @@ class Webhooks:
             raise ConfigurationError(f"attempts must be a whole number above zero, not {attempts!r:.60}.")
         done = list[WebhookDelivery]()
         with self._lock:
-            for moved in self._books.history():
-                if moved.number in self._accepted and not again:
+            for moved in self._moves():
+                if moved.identity in self._accepted and not again:
                     continue
                 statuses = tuple(_tries(to, self._body(moved), attempts))
                 done.append(WebhookDelivery(self._uuid(moved), _topic(moved)[0], statuses))
                 if not done[-1].is_accepted:
                     break
-                self._accepted.add(moved.number)
+                self._accepted.add(moved.identity)
         return tuple(done)
 
-    def _uuid(self, moved: Effected) -> str:
-        return str(uuid.uuid5(self._space, str(moved.number)))
+    def _moves(self) -> list[BookedMove]:
+        """Return what moved cashback or points, the oldest first."""
+        moves: list[BookedMove] = [*self._books.history(), *self._books.points.history()]
+        return sorted(moves, key=lambda moved: moved.moment)
 
-    def _body(self, moved: Effected) -> bytes:
+    def _uuid(self, moved: BookedMove) -> str:
+        return str(uuid.uuid5(self._space, str(moved.identity)))
+
+    def _body(self, moved: BookedMove) -> bytes:
         topic, name = _topic(moved)
         known = self._books.customer(moved.customer_id)
         customer = {
@@ -102,21 +109,24 @@ class Webhooks:
             "Phone": "",
             "BirthdayDate": None,
         }
-        points = points_of(moved.value)
-        payload = {"EarnedPoints": points, "ObjectiveType": _PURCHASE, "Customer": customer}
+        told: dict[str, object] = {"Points": moved.points}
+        if (topic, name) == EARNED:
+            told = {"EarnedPoints": moved.points, "ObjectiveType": _PURCHASE}
         return _encode(
             {
                 "Uuid": self._uuid(moved),
                 "Timestamp": f"{moved.moment:%Y-%m-%dT%H:%M:%S.%f}0Z",
                 "Topic": topic,
                 "TopicName": name,
-                "Payload": payload if moved.value > 0 else {"Points": points, "Customer": customer},
+                "Payload": {**told, "Customer": customer},
             }
         )
 
 
-def _topic(moved: Effected) -> tuple[int, str]:
-    return EARNED if moved.value > 0 else REMOVED
+def _topic(moved: BookedMove) -> tuple[int, str]:
+    if moved.value < 0:
+        return REMOVED
+    return ADDED if moved.origin is None else EARNED
 
 
 @frozen
