@@ -78,7 +78,7 @@ class Sample:
     was asked to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it
     was the other side's certificate, which no repeat makes better; `nowhere` that the server does not have
     the address, and knows no more of it. `allowances` are what its head says of limits, in the order in which
-    they bind; a good answer has them, too.
+    they bind; a good answer has them, too. `single` says that the request was no part of a batch.
     """
 
     verdict: Verdict
@@ -91,10 +91,11 @@ class Sample:
     untrusted: bool = False
     nowhere: bool = False
     allowances: "tuple[Allowance, ...]" = ()
+    single: bool = False
 
 
 class Permit(Protocol):
-    """A place among the requests of a batch, taken for each attempt and given back for every wait."""
+    """A turn of a request within the provider's limit, taken for each attempt, given back for every wait."""
 
     @property
     def held(self) -> bool:
@@ -108,9 +109,6 @@ class Permit(Protocol):
 
     def release(self) -> None:
         """Give it back. Idempotent."""
-
-    def told_to_wait(self, seconds: float) -> None:
-        """Tell that all are asked to wait so long from now: when the head of the answer is there."""
 
     def saw(self, sample: Sample) -> None:
         """Tell how an attempt ended."""

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from bonifiq_async._concurrency.limiter import Permit
+from bonifiq_async._limits.shared import SharedLimit
 from bonifiq_async._log import logger
 from bonifiq_async._model.evidence import HandOver, Headers
-from bonifiq_async._policy.budget import Deadline, Hold, held_for
+from bonifiq_async._policy.budget import Deadline
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._policy.retry_after import asked_wait, in_words
 from bonifiq_async._policy.wait_scope import Turn, WaitScope
@@ -18,7 +18,7 @@ WORTH_A_TURN = 1.0
 
 @define(eq=False)
 class Waits:
-    """What a provider asks the calls of one client to wait.
+    """What a provider asks the calls of one client to wait: those of `limit` hold all of them.
 
     `patience` are the seconds that a call waits at the most. `clock` is monotonic, `wall` gives seconds
     since the epoch.
@@ -27,19 +27,19 @@ class Waits:
     patience: float
     clock: Callable[[], float]
     wall: Callable[[], float]
-    hold: Hold = field(factory=Hold)
+    limit: SharedLimit
     scope: WaitScope = field(factory=WaitScope)
     _began: float = float("-inf")
 
     def begins(self, now: float) -> bool:
         """Take in that an attempt begins; say whether it is the first since the hold was over."""
-        first, self._began = self._began <= self.hold.until, now
+        first, self._began = self._began <= self.limit.hold.until, now
         return first
 
 
 @define(eq=False, slots=False)
 class Watch(HandOver):
-    """One attempt to send `request`, whose call ends at `deadline`; `permit` is its place in a batch.
+    """One attempt to send `request`, whose call ends at `deadline`.
 
     `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
     seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
@@ -49,7 +49,6 @@ class Watch(HandOver):
     _waits: Waits
     _request: PreparedRequest
     _deadline: Deadline
-    _permit: Permit | None
     asked: float | None = None
     alone: bool = False
     first: bool = False
@@ -57,7 +56,7 @@ class Watch(HandOver):
 
     def may_send(self) -> bool:
         """See `HandOver.may_send`."""
-        if self._waits.hold.until <= self._waits.clock() < self._deadline.at:
+        if self._waits.limit.hold.until <= self._waits.clock() < self._deadline.at:
             return True
         self.withheld = True
         return False
@@ -75,9 +74,7 @@ class Watch(HandOver):
         self.alone = waits.scope.tell(name_of(self._request), self._heard, first=self.first)
         if self.alone:
             return
-        waits.hold.extend(self._heard, wait.seconds, held_for(wait.seconds, waits.patience))
-        if self._permit is not None:
-            self._permit.told_to_wait(wait.seconds)
+        waits.limit.told_to_wait(self._heard, wait.seconds, waits.patience)
 
     def chance(self, random: Callable[[], float]) -> Callable[[], float]:
         """Return what draws by how much the wait is lengthened, from 0 up to 1."""

@@ -5,31 +5,32 @@ during a wait.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from attrs import define, evolve
+from attrs import evolve
 
 from bonifiq_async._concurrency.limiter import Limiter, Permit, Sample
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._concurrency.yielding import in_slices
 from bonifiq_async._delivery.attempt import Waits, Watch, name_of
+from bonifiq_async._delivery.course import CallCourse
+from bonifiq_async._limits.shared import SharedLimit
+from bonifiq_async._limits.single_calls import SingleCall, SingleCalls
 from bonifiq_async._log import logger
-from bonifiq_async._model.evidence import Evidence, Failure, Reading, values_of
+from bonifiq_async._model.evidence import Evidence, Failure, Reading
 from bonifiq_async._model.json_codec import LARGE
 from bonifiq_async._model.operation import Operation, RepeatClass
-from bonifiq_async._model.outcome import Attempt, Effect, StopReason, Verdict
+from bonifiq_async._model.outcome import Effect, StopReason, Verdict
 from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async._policy.answer_body import intercepted, is_nowhere
-from bonifiq_async._policy.budget import EARLIEST, FIRST_TRY_REFUND, Deadline, Hold, Quota
-from bonifiq_async._policy.failures import KEPT_ANSWER
+from bonifiq_async._policy.budget import EARLIEST, Deadline, Quota
 from bonifiq_async._policy.history import Delivered, History
-from bonifiq_async._policy.rate_limit import allowances
+from bonifiq_async._policy.rate_limit import Allowance, allowances
 from bonifiq_async._policy.request import PreparedRequest
 from bonifiq_async._policy.retry import ACCEPTED, Again, RetryPolicy, Situation, Stop, decide
 from bonifiq_async._policy.retry_after import in_words
-from bonifiq_async._policy.verdict import GOOD, leaves_doubt, transport_verdict
+from bonifiq_async._policy.verdict import GOOD, transport_verdict
 from bonifiq_async._transport.session import SessionManager, Timeouts
 
 T = TypeVar("T")
@@ -45,67 +46,8 @@ MANY = 1_000_000
 Reader = Callable[[Operation[T], Evidence], Reading[T]]
 
 
-@define(eq=False)
-class _Course(Generic[T]):
-    """One request on its way to an end: what is fixed, and how far it is.
-
-    `doubted` says that an earlier call with the key may have changed the balance. The next attempt begins to
-    wait at `began`, for `wait` seconds at least, and has `paid` so much of the quota. `now` and `wall` say
-    when the last one ended; `reading` and `evidence` are what the caller may see of it.
-    """
-
-    operation: Operation[T]
-    request: PreparedRequest
-    history: History
-    deadline: Deadline
-    permit: Permit | None
-    redactor: Redactor
-    doubted: bool
-    began: float
-    wait: float = 0.0
-    paid: int = FIRST_TRY_REFUND
-    now: float = 0.0
-    wall: float = 0.0
-    reading: Reading[T] | None = None
-    evidence: Evidence | None = None
-
-    def take(self, verdict: Verdict, reading: Reading[T] | None, evidence: Evidence) -> Evidence:
-        """Take in how an attempt ended, and return its evidence without secrets."""
-        if evidence.secrets:
-            self.redactor = self.redactor.and_of(evidence.secrets)
-        if verdict is not _ACCEPTED:
-            reading, evidence = _redacted(self.redactor, reading, evidence)
-        elif reading is not None and reading.notice is not None:
-            reading = reading.without(self.redactor)
-        if self.operation.sealed:
-            evidence = evolve(evidence, body=b"")  # no error may keep what is a secret in it
-        self.reading, self.evidence = reading, evidence
-        named = values_of("x-request-id", evidence.headers)
-        request_id = named[0] if named else None if reading is None else reading.request_id
-        history, status = self.history, evidence.status
-        waited = self.now - self.began - evidence.elapsed
-        history.attempts.append(
-            Attempt(
-                len(history.attempts) + 1,
-                verdict,
-                status,
-                evidence.sent,
-                datetime.fromtimestamp(self.wall - evidence.elapsed, UTC),
-                evidence.elapsed,
-                waited if waited > 0.0 else 0.0,
-                None if request_id is None else self.redactor.text(request_id),
-                evidence.requests,
-                evidence.detail or None,
-            )
-        )
-        if verdict is not _ACCEPTED and leaves_doubt(verdict, status):
-            history.in_doubt = True
-        history.hand_over = None
-        return evidence
-
-
 class Delivery:
-    """Sends requests of one provider and account: they share permits, quota and hold.
+    """Sends requests of one provider and account: they share connections, quota and the provider's limit.
 
     `secrets` are the account's, which no error may repeat.
     """
@@ -121,8 +63,10 @@ class Delivery:
     ) -> None:
         self.session = session
         self.limiter = Limiter(session.capacity)
-        self.hold = Hold()
-        self._waits = Waits(policy.max_retry_after, runtime.monotonic, runtime.wall, self.hold)
+        self.limit = SharedLimit(runtime)
+        self.hold = self.limit.hold
+        self._single_calls = SingleCalls(self.limit)
+        self._waits = Waits(policy.max_retry_after, runtime.monotonic, runtime.wall, self.limit)
         self.quota = Quota.full(policy.quota)
         self._policy = policy
         self._timeouts = timeouts
@@ -143,61 +87,72 @@ class Delivery:
 
         `permit` is the request's permit of a batch, which gets every attempt and takes the part of the
         retry quota: it bounds repeats and first tries together. The caller takes it back when this
-        raises. Raises `ConfigurationError` when the client cannot send at all, and the cancellation, after
-        which `history` says what is known.
+        raises. A single call has its turn where a limit is known. Raises `ConfigurationError` when the
+        client cannot send at all, and the cancellation, after which `history` says what is known.
         """
         self.session.ready()
         clock, began = self._runtime.monotonic, self._runtime.monotonic()
         deadline = Deadline(began + (self._timeouts.call if seconds is None else seconds))
         redactor = self._redactor.and_of(request.secrets) if request.secrets else self._redactor
-        course = _Course(operation, request, history, deadline, permit, redactor, history.in_doubt, began)
-        while True:
-            if (barred := await self._enter(course.wait, deadline, permit)) is not None:
-                return self._given_up(course, barred)
-            watch = history.hand_over = Watch(self._waits, request, deadline, permit)
-            now = clock()
-            if self._waits.scope.told:
-                watch.first = self._waits.begins(now)
-            try:
-                limit, left = self._timeouts.attempt, deadline.at - now
-                evidence = await self.session.attempt(request, limit if limit < left else left, watch)
-            finally:
-                self.limiter.release()
-            if watch.withheld and not watch.done:
-                course.wait = 0.0  # a hold came while it connected, or its time was over: nothing was sent
-                continue
-            course.now, course.wall = clock(), self._runtime.wall()
-            if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
-                verdict, reading = await in_slices(_judge, operation, evidence, read, watch)
-            else:
-                verdict, reading = _judge(operation, evidence, read, watch)
-            evidence = course.take(verdict, reading, evidence)
-            if permit is not None or self._waits.scope.told:
+        single, doubted = permit is None, history.in_doubt
+        course = CallCourse(operation, request, history, deadline, permit, redactor, doubted, began, single)
+        try:
+            while True:
+                if (barred := await self._enter(course)) is not None:
+                    return self._given_up(course, barred)
+                watch = history.hand_over = Watch(self._waits, request, deadline)
+                now = clock()
+                if self._waits.scope.told:
+                    watch.first = self._waits.begins(now)
+                try:
+                    limit, left = self._timeouts.attempt, deadline.at - now
+                    evidence = await self.session.attempt(request, limit if limit < left else left, watch)
+                finally:
+                    self.limiter.release()
+                if watch.withheld and not watch.done:
+                    course.wait = (
+                        0.0  # a hold came while it connected, or its time was over: nothing was sent
+                    )
+                    continue
+                course.now, course.wall = clock(), self._runtime.wall()
+                if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile
+                    verdict, reading = await in_slices(_judge, operation, evidence, read, watch)
+                else:
+                    verdict, reading = _judge(operation, evidence, read, watch)
+                evidence = course.take(verdict, reading, evidence)
                 self._tell(course, verdict, evidence, watch)
-            decision = ACCEPTED if verdict is _ACCEPTED else self._decided(course, verdict, watch)
-            if isinstance(decision, Stop):
-                return self._ended(course, verdict, decision, watch.asked)
-            if self.session.closed:
-                return self._given_up(course, StopReason.CLOSED)
-            self._again(course, verdict, decision, watch.asked)
+                decision = ACCEPTED if verdict is _ACCEPTED else self._decided(course, verdict, watch)
+                if isinstance(decision, Stop):
+                    return self._ended(course, verdict, decision, watch.asked)
+                if self.session.closed:
+                    return self._given_up(course, StopReason.CLOSED)
+                self._again(course, verdict, decision, watch.asked)
+        finally:
+            if single and course.permit is not None:
+                course.permit.release()
 
-    def _again(self, course: "_Course[T]", verdict: Verdict, again: Again, asked: float | None) -> None:
+    def _again(self, course: CallCourse[T], verdict: Verdict, again: Again, asked: float | None) -> None:
         """Pay for a repeat, and begin to wait for it."""
-        if course.permit is None:
+        if course.single:
             self.quota.spend(again.cost)
         course.paid, course.began = again.cost, self._runtime.monotonic()
         course.wait = again.wait + (0.0 if asked is None else EARLIEST)
         _log_retry(course, verdict, again)
 
-    def _tell(self, course: "_Course[T]", verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
-        """Tell the calls that wait, and the batch, how an attempt ended."""
+    def _tell(self, course: CallCourse[T], verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
+        """Tell the calls that wait how an attempt ended."""
         if self._waits.scope.told and verdict in GOOD and watch.asked is None:
             self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
+        said = allowances(evidence.headers, now=course.wall)
         if course.permit is not None:
-            course.permit.saw(_sample(verdict, evidence, watch, course))
+            course.permit.saw(_sample(verdict, evidence, watch, course, said))
             course.permit.release()  # not before: the call that gets the permit next must know of this answer
+        elif said or (evidence.status == 429 and not watch.alone):
+            self.limit.saw(_sample(verdict, evidence, watch, course, said))
+        elif verdict in GOOD:
+            self.limit.lately.append(course.now - evidence.elapsed)
 
-    def _decided(self, course: "_Course[T]", verdict: Verdict, watch: Watch) -> Again | Stop:
+    def _decided(self, course: CallCourse[T], verdict: Verdict, watch: Watch) -> Again | Stop:
         now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
         return decide(
             Situation(
@@ -208,15 +163,17 @@ class Delivery:
                 policy=self._policy,
                 deadline=course.deadline,
                 now=now,
-                quota_left=self.quota.left if course.permit is None else MANY,
+                quota_left=self.quota.left if course.single else MANY,
                 random=watch.chance(self._runtime.random),
                 asked=watch.left(now),
                 timed_out=evidence is not None and evidence.failure is Failure.TIMEOUT,
             )
         )
 
-    def _ended(self, course: "_Course[T]", verdict: Verdict, stop: Stop, asked: float | None) -> Delivered[T]:
-        if course.permit is None and verdict in _ANSWERED:
+    def _ended(
+        self, course: CallCourse[T], verdict: Verdict, stop: Stop, asked: float | None
+    ) -> Delivered[T]:
+        if course.single and verdict in _ANSWERED:
             self.quota.refund(course.paid)
         note = None if asked is None else self._note(stop.reason, asked)
         attempts, reading, evidence = tuple(course.history.attempts), course.reading, course.evidence
@@ -225,16 +182,24 @@ class Delivery:
             return _explained(ended, course.doubted)
         return ended
 
-    async def _enter(self, wait: float, deadline: Deadline, permit: Permit | None) -> StopReason | None:
+    def _permit(self, course: CallCourse[T]) -> Permit | None:
+        """Return the request's permit; of a single call, None where no limit is known."""
+        if course.permit is None and self.limit.binds():
+            course.permit = SingleCall(self._single_calls)
+        return course.permit
+
+    async def _enter(self, course: CallCourse[T]) -> StopReason | None:
         """Wait out the back-off and the hold, then take the permits; or say why that cannot be."""
-        clock = self._runtime.monotonic
-        has_place = permit is None or permit.held
-        if wait <= 0 and has_place and self.hold.until <= clock() < deadline.at and self.limiter.take():
+        clock, wait, deadline, permit = self._runtime.monotonic, course.wait, course.deadline, course.permit
+        if permit is None and self.limit.admission is not None:
+            permit = self._permit(course)
+        has_turn = permit is None or permit.held
+        if wait <= 0 and has_turn and self.hold.until <= clock() < deadline.at and self.limiter.take():
             return None  # nothing is in the way
         if wait > 0 and (barred := await self._rest(wait, permit)) is not None:
             return barred
         while True:
-            held = self.hold.remaining(clock())
+            permit, held = self._permit(course), self.hold.remaining(clock())
             if held > 0:
                 if permit is not None:
                     permit.release()
@@ -252,19 +217,21 @@ class Delivery:
                 self._release(permit)
             if barred is not None:
                 return barred
-            if self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
+            own = self._permit(course)  # a limit may be known now, or all have been asked to wait
+            has_turn = own is None or own.held
+            if has_turn and self.hold.remaining(clock()) <= 0 and deadline.remaining(clock()) > 0:
                 return None
             self._release(permit)
 
     async def _rest(self, seconds: float, permit: Permit | None) -> StopReason | None:
-        """Wait without a place; or say, as a batch may, that there is nothing to wait for."""
+        """Wait without a turn; or say, as a batch may, that there is nothing to wait for."""
         if permit is not None:
             return await permit.rest(seconds, self._runtime.sleep)
         await self._runtime.sleep(seconds)
         return None
 
     async def _acquire(self, deadline: Deadline, permit: Permit | None) -> StopReason | None:
-        """Take the place among a batch's requests, then one among all of the client's."""
+        """Take the turn within the provider's limit, then a place among the client's connections."""
         left = deadline.remaining(self._runtime.monotonic())
         if left <= 0:
             return StopReason.DEADLINE
@@ -284,7 +251,7 @@ class Delivery:
         if permit is not None:
             permit.release()
 
-    def _given_up(self, course: "_Course[T]", reason: StopReason) -> Delivered[T]:
+    def _given_up(self, course: CallCourse[T], reason: StopReason) -> Delivered[T]:
         history, asked, note = course.history, None, None
         if reason is StopReason.RETRY_AFTER_TOO_LONG:
             asked = max(0.0, self.hold.ends - self._runtime.monotonic())
@@ -309,7 +276,9 @@ def _explained(ended: Delivered[T], doubted: bool) -> Delivered[T]:
     return evolve(ended, used_elsewhere=ended.effect is Effect.ALREADY_APPLIED and not known)
 
 
-def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, course: _Course[T]) -> Sample:
+def _sample(
+    verdict: Verdict, evidence: Evidence, watch: Watch, course: CallCourse[T], said: tuple[Allowance, ...]
+) -> Sample:
     failure, reading = evidence.failure, course.reading
     return Sample(
         verdict,
@@ -321,7 +290,8 @@ def _sample(verdict: Verdict, evidence: Evidence, watch: Watch, course: _Course[
         evidence.detail,
         failure is not None and failure is Failure.UNTRUSTED,
         verdict is _REFUSED and is_nowhere(evidence, None if reading is None else reading.said),
-        allowances(evidence.headers, now=course.wall),
+        said,
+        course.single,
     )
 
 
@@ -355,17 +325,7 @@ def _judge(
     return verdict, Reading(verdict, said=reading.said, request_id=reading.request_id)
 
 
-def _redacted(
-    redactor: Redactor, reading: Reading[T] | None, evidence: Evidence
-) -> tuple[Reading[T] | None, Evidence]:
-    """Return what an attempt that failed left behind, without the secrets that went out with it."""
-    headers = tuple([(name, redactor.text(value)) for name, value in evidence.headers])
-    body, detail = redactor.body(evidence.body, KEPT_ANSWER), redactor.text(evidence.detail)
-    evidence = evolve(evidence, headers=headers, body=body, detail=detail)
-    return None if reading is None else reading.without(redactor), evidence
-
-
-def _log_retry(course: _Course[T], verdict: Verdict, again: Again) -> None:
+def _log_retry(course: CallCourse[T], verdict: Verdict, again: Again) -> None:
     attempt = course.history.attempts[-1]
     logger.info(
         "retry: %s key=%s attempt=%d verdict=%s wait=%.3fs%s",

@@ -51,7 +51,7 @@ from bonifiq_async.ledger.protocol import (
 
 POLL = 0.25
 """Seconds between two looks at a change that another process is sending."""
-OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.OUTAGE, StopReason.STOPPED})
+OF_ITS_OWN = frozenset({StopReason.DEADLINE, StopReason.LIMITED, StopReason.OUTAGE, StopReason.STOPPED})
 """Ends of a call that say nothing of what another one may do under the same key."""
 BY_WHOM = (
     "its member is not recorded; if it was another member, give this change a key of its own, and name the "

@@ -107,7 +107,7 @@ class AdaptiveLimit:
                     self.resumed(now)
                 else:
                     refusals.until = now
-        if left >= self._fell:  # what was sent before a fall says nothing of the time after
+        if left >= self._fell and not sample.single:  # what left before a fall says nothing of the time after
             self._note(sample, now)
             if self._is_over(now):
                 self._conclude(now)

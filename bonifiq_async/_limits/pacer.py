@@ -10,7 +10,7 @@ class Pacer:
     SLACK = 0.02
     """Seconds."""
 
-    def __init__(self, max_rate: float | None) -> None:
+    def __init__(self, max_rate: float | None = None) -> None:
         self._own = float("inf") if max_rate is None else max_rate
         self._next = float("-inf")
 
@@ -18,16 +18,7 @@ class Pacer:
         """Return the seconds until the next request may leave."""
         return self._next - now if self._next > now else 0.0
 
-    def took(self, now: float, pace: float, *, even: bool = False) -> None:
+    def took(self, now: float, pace: float = float("inf"), *, even: bool = False) -> None:
         """Note that a request leaves now, while the provider takes `pace` in a second, evenly or not."""
         since = self._next if not even and now - self._next <= self.SLACK else now
         self._next = since + 1 / (pace if pace < self._own else self._own)
-
-    def follows(self, pace: float) -> bool:
-        """Say whether it is `pace` that keeps requests waiting, and not the rate that was set."""
-        return pace < self._own
-
-    def rate(self, pace: float) -> float | None:
-        """Return the rate in force."""
-        rate = min(self._own, pace)
-        return None if rate == float("inf") else rate

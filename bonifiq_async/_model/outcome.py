@@ -63,6 +63,7 @@ class StopReason(Kind):
     INTERCEPTED = "a proxy or a firewall refused it in the provider's place"
     ATTEMPTS_SPENT = "all attempts are spent"
     DEADLINE = "the deadline leaves no time"
+    LIMITED = "within the provider's limit its turn comes after the deadline"
     QUOTA_SPENT = "the retry quota is spent"
     RETRY_AFTER_TOO_LONG = "the provider asks to wait longer than allowed"
     CLOSED = "the client was closed"

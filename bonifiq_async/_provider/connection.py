@@ -16,6 +16,7 @@ from bonifiq_async._delivery.calls import Calls
 from bonifiq_async._delivery.delivery import Delivery
 from bonifiq_async._delivery.single_flight import SingleFlight
 from bonifiq_async._delivery.terms import Terms
+from bonifiq_async._limits.shared import SharedLimit
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.operation import rivals_of
 from bonifiq_async._model.outcome import Change, Outcome
@@ -152,6 +153,11 @@ class Connection(Generic[C, R]):
     def account(self) -> tuple[str, str]:
         """Whose changes these are, as a ledger has them: the provider, the account, and where it is."""
         return self._account
+
+    @property
+    def limit(self) -> SharedLimit:
+        """What is known of the provider's limit, for all calls of this client: see `ChangeClient`."""
+        return self._delivery.limit
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys of the changes of this client that may or may not have been applied, oldest first.

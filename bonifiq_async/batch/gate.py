@@ -10,19 +10,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bonifiq_async._concurrency.limiter import Sample
-from bonifiq_async._concurrency.runtime import Runtime
-from bonifiq_async._limits.admission import Admission
+from bonifiq_async._limits.pacer import Pacer
+from bonifiq_async._limits.shared import LOOK, SharedLimit
 from bonifiq_async._model.errors import NotAppliedError, RetryAfterTooLong
 from bonifiq_async._model.outcome import Outcome, StopReason, Verdict
-from bonifiq_async._policy.budget import EARLIEST
 from bonifiq_async._policy.retry_after import in_words
 from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.outage import A_WHILE, OutageState, cause_of
-
-LOOK = 1.0
-"""Seconds after which a sleeper looks again whether anything has changed."""
 
 T = TypeVar("T")
 
@@ -46,30 +42,33 @@ GIVEN_UP = frozenset(
 class Gate:
     """Lets changes begin and their attempts go out: repeats before beginnings, each in turn."""
 
-    def __init__(self, flow: FlowControl, runtime: Runtime) -> None:
+    def __init__(self, flow: FlowControl, limit: SharedLimit) -> None:
+        self.most = flow.max_in_flight
         self._flow = flow
-        self._runtime = runtime
-        self._admission = Admission.of(flow.initial, flow.max_in_flight, flow.max_rate)
+        self._limit = limit
+        self._runtime = limit.runtime
+        self._pacer = Pacer(flow.max_rate)
+        self._active = 0
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
-        self._waker: asyncio.Task[None] | None = None
-        self._looks_at = float("inf")
-        self._outage = OutageState(runtime.monotonic())
+        self._outage = OutageState(self.now())
         self._prober: Passage | None = None
         self._stopped = False
         self.due: dict[Passage, float] = {}
         self.repeats = 0
         self.fault: NotAppliedError | None = None
+        self._admission = limit.begin(self, flow.initial)
 
     @property
     def state(self) -> FlowState:
         """What is going on now."""
         now, outage = self._runtime.monotonic(), self._outage
         fails, kind = outage.lasts(now), self._admission.limit_kind(now)
+        rates = [rate for rate in (self._flow.max_rate, self._admission.rate) if rate is not None]
         return FlowState(
-            in_flight=self._admission.active,
-            limit=self._admission.limit,
-            rate=self._admission.rate,
+            in_flight=self._active,
+            limit=min(self.most, self._admission.limit),
+            rate=min(rates, default=None),
             held=self._admission.held.remaining(now),
             paused=fails if self._paused else None,
             failing=fails if fails >= A_WHILE else None,
@@ -78,7 +77,7 @@ class Gate:
             status=None if outage.since is None else outage.cause.status,
             alike=outage.since is not None and outage.alike,
             next_try=None
-            if self._admission.active
+            if self._active
             else outage.next_try(now, self._admission.held.remaining(now), self.due.values()),
             kind=None if kind is None else kind.value,
             known_for=None if kind is None else now - self._admission.since,
@@ -145,10 +144,10 @@ class Gate:
 
     def _enters(self, passage: "Passage") -> bool:
         """Let it in at once where no other change waits and nothing is in the way, and say so."""
-        if self._repeats or self._beginnings or self._stopped:
+        if self._repeats or self._beginnings or self._stopped or self._limit.others_wait(self):
             return False
         now = self._runtime.monotonic()
-        if self._wait(now) != 0:
+        if self._may_leave(now) != 0:
             return False
         self._admit(passage, now)
         return True
@@ -156,7 +155,7 @@ class Gate:
     async def _wait_for_turn(self, queue: "deque[_Waiting]", passage: "Passage") -> StopReason | None:
         waiter: asyncio.Future[StopReason | None] = asyncio.get_running_loop().create_future()
         queue.append((waiter, passage))
-        self._let_in()
+        self._limit.let_in()
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -165,10 +164,11 @@ class Gate:
 
     def leave(self, passage: "Passage") -> None:
         """Give a place back."""
+        self._active -= 1
         self._admission.left()
         if self._prober is passage:
             self._prober = None
-        self._let_in()
+        self._limit.let_in()
 
     def stop(self) -> None:
         """Let no more changes begin; those that were sent go on, unless nothing succeeds."""
@@ -180,15 +180,13 @@ class Gate:
         self._outage.since = None
 
     async def close(self) -> None:
-        """End the task that wakes the changes that wait."""
-        if self._waker is not None:
-            self._waker.cancel()
-            await asyncio.gather(self._waker, return_exceptions=True)
+        """Take no more turns."""
+        await self._limit.end(self)
 
     def saw(self, sample: Sample, passage: "Passage") -> None:
         """Take in how an attempt of `passage` ended."""
-        now = self._runtime.monotonic()
-        self._admission.saw(sample, now)
+        now, alone = self._runtime.monotonic(), self._limit.good_at <= self._outage.good_at
+        self._limit.saw(sample)
         self.repeats += passage.failed
         passage.told, passage.alone = sample.asked is not None, sample.alone
         if sample.verdict not in GOOD or (sample.nowhere and self._awaits_first):
@@ -199,10 +197,11 @@ class Gate:
             self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
-        elif self._outage.succeeded(now, self._admission.active):
+        elif self._outage.succeeded(now, self._active):
             self._prober = None
-            self._admission.adaptation.restart(now)
-        self._let_in()
+            if alone:  # else the provider has been back for others for a while
+                self._admission.adaptation.restart(now)
+        self._limit.let_in()
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
         """Say whether a change failed only because of the provider, so that it is begun once more."""
@@ -226,47 +225,52 @@ class Gate:
     def hold(self, asked: float) -> None:
         """Let no request go for so many seconds; give up when that is more than the run waits."""
         self._admission.hold(self._runtime.monotonic(), asked)
-        if asked > self._flow.give_up_after:
-            self._give_up(f"The provider asks to wait {in_words(asked, self._runtime.wall())}", asked)
+        self.told_to_wait(asked)
 
-    def _let_in(self) -> None:
-        """Let in each change that may go now, and look again later when only time is missing."""
+    def told_to_wait(self, seconds: float) -> None:
+        """Give up when the provider asks to wait longer than the run waits: see `TakesTurns.told_to_wait`."""
+        if seconds > self._flow.give_up_after:
+            self._give_up(f"The provider asks to wait {in_words(seconds, self._runtime.wall())}", seconds)
+
+    @property
+    def waits(self) -> bool:
+        """See `TakesTurns.waits`."""
+        for queue in (self._repeats, self._beginnings):
+            while queue and queue[0][0].done():
+                queue.popleft()
+        return bool(self._repeats or self._beginnings)
+
+    def wait(self, now: float) -> float | None:
+        """See `TakesTurns.wait`."""
         if self._stopped:
             self._turn_away()
-        while self._repeats or self._beginnings:
-            queue = self._repeats or self._beginnings
-            waiter, passage = queue[0]
-            if waiter.done():
-                queue.popleft()
-                continue
-            now = self._runtime.monotonic()
-            wait = self._wait(now)
-            if wait is None:
-                return
-            if wait > 0:
-                self._look_again(now + min(wait, LOOK))
-                return
-            queue.popleft()
-            waiter.set_result(None)
-            self._admit(passage, now)
+        return self._may_leave(now) if self.waits else None
+
+    def enter(self, now: float) -> None:
+        """See `TakesTurns.enter`: repeats go before beginnings."""
+        waiter, passage = (self._repeats or self._beginnings).popleft()
+        waiter.set_result(None)
+        self._admit(passage, now)
 
     def _admit(self, passage: "Passage", now: float) -> None:
         passage.held = True
+        self._active += 1
         self._admission.took(now)
-        self._outage.sent(self._admission.active)
+        self._pacer.took(now)
+        self._outage.sent(self._active)
         self._prober = passage if self._paused else None
 
-    def _wait(self, now: float) -> float | None:
+    def _may_leave(self, now: float) -> float | None:
         """Return the seconds until the next may go; None when an answer must come first."""
         if self._outage.since is not None and self._is_hopeless(None):
             return None
-        probe_at = self._outage.probe_at
+        probe_at, admission, own = self._outage.probe_at, self._admission, self._pacer.wait(now)
         if probe_at is not None:
             if self._prober is not None:
                 return None
-            admission = self._admission
-            return max(0.0, probe_at - now, admission.held.remaining(now), admission.pacer.wait(now))
-        return self._admission.wait(now)
+            return max(0.0, probe_at - now, admission.held.remaining(now), admission.pacer.wait(now), own)
+        wait = own or admission.wait(now)
+        return None if wait == 0 and self._active >= self.most else wait
 
     def _give_up(self, why: str, asked: float | None = None) -> None:
         """End the run: changes that wait are turned away, and none begins or is tried again."""
@@ -287,26 +291,6 @@ class Gate:
                     queue.append((waiter, passage))
                 elif not waiter.done():
                     waiter.set_result(barred)
-
-    def _look_again(self, looks_at: float) -> None:
-        """Look again at `looks_at` at the latest."""
-        if self._waker is not None and not self._waker.done():
-            if self._looks_at <= looks_at + EARLIEST:
-                return
-            self._waker.cancel()
-        self._looks_at = looks_at
-        self._waker = asyncio.create_task(self._wake_in_time())
-
-    async def _wake_in_time(self) -> None:
-        """Sleep until the next may go, for as long as only time is missing."""
-        while self._repeats or self._beginnings:
-            now = self._runtime.monotonic()
-            wait = self._wait(now)
-            if wait is None:
-                return
-            self._looks_at = now + min(wait, LOOK)
-            await self._runtime.sleep(min(wait, LOOK))
-            self._let_in()
 
 
 class Passage:
@@ -362,10 +346,6 @@ class Passage:
         if self.held:
             self.held = False
             self._gate.leave(self)
-
-    def told_to_wait(self, seconds: float) -> None:
-        """See `Permit.told_to_wait`."""
-        self._gate.hold(seconds)
 
     def saw(self, sample: Sample) -> None:
         """See `Permit.saw`."""

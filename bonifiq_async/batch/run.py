@@ -105,7 +105,7 @@ class CashbackBatch(Generic[C, T]):
         if self._running is not None:
             raise ConfigurationError("This batch is running already. Make one batch for each run.")
         self._began, self._ended = self._runtime.monotonic(), None
-        gate = Gate(self._flow, self._runtime)
+        gate = Gate(self._flow, self._client.limit)
         run = self._running = _Run(self._client, changes, self._flow.max_in_flight, gate, self._ledger)
         run.ordered = self._ordered
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checka
 
 from attrs import frozen
 
+from bonifiq_async._limits.shared import SharedLimit
 from bonifiq_async._provider.registry import names, spec_of, specs
 from bonifiq_async._provider.trial import TrialFiles
 from bonifiq_async.cli.files.unfit import every
@@ -69,6 +70,8 @@ class Client(Protocol):
 
     @property
     def account(self) -> tuple[str, str]: ...
+    @property
+    def limit(self) -> SharedLimit: ...
 
     async def outcome_on(self, change: FileChange, terms: Terms) -> Outcome[object]: ...
 

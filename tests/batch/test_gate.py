@@ -8,15 +8,17 @@ import pytest
 from conftest import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_test import one_test
 from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import CashbackBatch, Effect, FlowControl, MemoryLedger, RetryPolicy, StopReason
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._delivery.claim import LEASE_MARGIN
 from bonifiq_async._delivery.single_flight import POLL
+from bonifiq_async._limits.shared import LOOK, SharedLimit
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.rate_limit.allowance import Allowance
-from bonifiq_async.batch.gate import LOOK, Gate, Passage
+from bonifiq_async.batch.gate import Gate, Passage
 from bonifiq_async.ledger.protocol import Held, Intent, Ruling
 
 YES = Sample(Verdict.ACCEPTED, 200, 0.01)
@@ -26,7 +28,7 @@ FOR_EVER = 1_000_000.0
 
 def gate_of(width: int, **more: object) -> Gate:
     """Return a gate that lets `width` in from the start."""
-    return Gate(wide(width, **more), runtime())
+    return Gate(wide(width, **more), SharedLimit(runtime()))
 
 
 async def turns(count: int = 20) -> None:
@@ -136,7 +138,8 @@ def test_under_random_ends_no_task_is_lost(seed: int) -> None:
 
     @virtual
     async def scene() -> None:
-        gate = Gate(FlowControl(16, initial=4, max_rate=chance.choice([None, 300.0])), runtime(seed))
+        flow = FlowControl(16, initial=4, max_rate=chance.choice([None, 300.0]))
+        gate = Gate(flow, SharedLimit(runtime(seed)))
         inside: set[Passage] = set()
         done, late = 0, 0
 
@@ -214,7 +217,7 @@ async def test_a_task_that_times_out_leaves_nothing_behind() -> None:
     """A hold of minutes in which many wait for a second each, again and again."""
     gate = gate_of(4)
     passage = await begun(gate)
-    passage.told_to_wait(300.0)
+    gate.hold(300.0)
     passage.release()
     passages = [Passage(gate) for _ in range(50)]
 
@@ -255,11 +258,11 @@ async def test_the_state_has_the_kind_of_limit_and_since_when() -> None:
 @virtual
 async def test_the_state_is_reported() -> None:
     """In flight, limit, rate, hold and pause."""
-    gate = Gate(FlowControl(64, initial=4, max_rate=50.0), runtime())
+    gate = Gate(FlowControl(64, initial=4, max_rate=50.0), SharedLimit(runtime()))
     passage = await begun(gate)
     state = gate.state
     assert (state.in_flight, state.limit, state.rate, state.held, state.paused) == (1, 4, 50.0, 0.0, None)
-    passage.told_to_wait(7.0)
+    gate.hold(7.0)
     passage.saw(Sample(Verdict.THROTTLED, 429, 0.01, 7.0))
     passage.release()
     await asyncio.sleep(2.0)
@@ -268,6 +271,32 @@ async def test_the_state_is_reported() -> None:
     await asyncio.sleep(5.1)
     (await begun(gate)).release()
     assert gate.state.rate < 50.0
+
+
+RATES = {
+    "none": (None, float("inf"), None),
+    "the one set": (50.0, float("inf"), 50.0),
+    "the one found": (None, 7.0, 7.0),
+    "the lower": (50.0, 20.0, 20.0),
+    "the lower, set": (20.0, 50.0, 20.0),
+}
+
+
+@one_test
+@pytest.mark.parametrize(("own", "pace", "rate"), RATES.values(), ids=RATES)
+@virtual
+async def test_the_lower_rate_is_in_force(own, pace, rate) -> None:
+    """The one that was set, or the one that was found: both are kept."""
+    limit = SharedLimit(runtime())
+    gate = Gate(wide(64, max_rate=own), limit)
+    limit.known().adaptation.pace.value = pace
+    assert gate.state.rate == rate
+    times = []
+    for _ in range(15):
+        (await begun(gate)).release()
+        times.append(now())
+    assert times[-1] - times[0] == pytest.approx(14 / (rate or float("inf")), abs=0.02)
+    await gate.close()
 
 
 # Places are given back
@@ -447,7 +476,7 @@ async def test_no_second_has_more_than_the_rate(rate: float) -> None:
 @virtual
 async def test_the_next_is_admitted_when_its_time_has_come_and_not_later() -> None:
     """A waker that sleeps for one reason is woken for another."""
-    gate = Gate(FlowControl(2, initial=2, max_rate=10.0), runtime())
+    gate = Gate(FlowControl(2, initial=2, max_rate=10.0), SharedLimit(runtime()))
     for _ in range(40):
         passage = await begun(gate)
         passage.saw(Sample(Verdict.ACCEPTED, 200, 0.9))
@@ -486,15 +515,14 @@ async def test_after_a_stop_in_a_hold_no_change_begins(asked: float) -> None:
 
 @virtual
 async def test_stop_in_a_hold_with_nothing_in_flight_ends_at_once() -> None:
-    """When all that wait have not begun."""
+    """No change begins in it."""
     client = Client(Provider(), call=60.0)
     client.delivery.hold.extend(now(), 100.0, 100.0)
     batch, began = CashbackBatch(client, flow=wide(8), runtime=runtime()), now()
     asyncio.get_running_loop().call_later(5.0, batch.stop)
     outcomes = await all_of(batch, many(100))
     assert now() < began + 5.1
-    assert {outcome.effect for outcome in outcomes} == {Effect.NOT_APPLIED}
-    assert len(outcomes) == 1  # it was asked to wait too long, and the gate with it
+    assert outcomes == []
 
 
 @virtual
@@ -509,13 +537,21 @@ async def test_after_a_stop_in_a_hold_what_was_sent_is_tried_once_more() -> None
     assert 20.0 <= now() - began <= 25.0
 
 
+class Slow(MemoryLedger):
+    """A ledger that takes two seconds for a claim."""
+
+    async def claim(self, intent: Intent, **more: float) -> Ruling:
+        await asyncio.sleep(2.0)
+        return await super().claim(intent, **more)
+
+
 @virtual
 async def test_stop_while_a_hold_keeps_all_from_being_sent_ends_soon() -> None:
-    """Another call of the client was asked to wait, and these have begun: they are not sent afterwards."""
+    """Another call of the client is asked to wait when these have begun: they are not sent afterwards."""
     provider = Provider()
-    client = Client(provider, call=180.0)
-    client.delivery.hold.extend(now(), 100.0, 100.0)
+    client = Client(provider, call=180.0, ledger=Slow())
     batch, began = CashbackBatch(client, flow=wide(8), runtime=runtime()), now()
+    asyncio.get_running_loop().call_later(1.0, client.limit.told_to_wait, now() + 1.0, 100.0, 120.0)
     asyncio.get_running_loop().call_later(5.0, batch.stop)
     outcomes = await all_of(batch, many(100))
     assert now() <= began + 5.0 + LOOK

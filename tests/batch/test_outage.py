@@ -39,9 +39,10 @@ from bonifiq_async import (
     StopReason,
 )
 from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.shared import LOOK, SharedLimit
 from bonifiq_async._model.evidence import Evidence
 from bonifiq_async._model.outcome import Verdict
-from bonifiq_async.batch.gate import LOOK, ROUNDS, Gate
+from bonifiq_async.batch.gate import ROUNDS, Gate
 from bonifiq_async.batch.outage import A_WHILE, CHANGES, FIRST_PROBE, LAST_PROBE, OUTAGE, OutageState
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.ledger.protocol import Intent, Ruling
@@ -195,7 +196,7 @@ async def test_whatever_shows_a_provider_at_work_ends_the_outage(answer: Evidenc
 @virtual
 async def test_a_probe_that_sends_nothing_is_followed_by_the_next() -> None:
     """Its place is given back without an answer, as when the change turns out to be applied already."""
-    gate = Gate(FlowControl(64, initial=64), runtime())
+    gate = Gate(FlowControl(64, initial=64), SharedLimit(runtime()))
     passages = [await gate.start() for _ in range(CHANGES)]
     for number in range(2 * OUTAGE):
         gate.saw(NO, passages[number % CHANGES])
@@ -227,7 +228,7 @@ async def test_a_probe_that_sends_nothing_is_followed_by_the_next() -> None:
 @virtual
 async def test_what_left_before_the_outage_is_no_probe() -> None:
     """Its end does not start a second probe."""
-    gate = Gate(FlowControl(64, initial=64), runtime())
+    gate = Gate(FlowControl(64, initial=64), SharedLimit(runtime()))
     old, *failing = [await gate.start() for _ in range(CHANGES + 1)]
     for number in range(20):
         gate.saw(NO, failing[number % CHANGES])
@@ -247,7 +248,7 @@ async def test_what_left_before_the_outage_is_no_probe() -> None:
 @virtual
 async def test_a_late_good_answer_ends_the_outage_and_forgets_the_probe() -> None:
     """The probe that is still out is an ordinary request then; in the next outage it is no probe."""
-    gate = Gate(FlowControl(64, initial=64), runtime())
+    gate = Gate(FlowControl(64, initial=64), SharedLimit(runtime()))
     old, *failing = [await gate.start() for _ in range(CHANGES + 1)]
     for number in range(20):
         gate.saw(NO, failing[number % CHANGES])
@@ -531,7 +532,7 @@ SPARED = {
 @virtual
 async def test_what_is_begun_again(reason, attempts, overtaken, paused, late, first, last) -> None:
     """What failed because of the provider's condition; a few times only where that is uncertain."""
-    gate = Gate(FlowControl(64, initial=64), runtime())
+    gate = Gate(FlowControl(64, initial=64), SharedLimit(runtime()))
     *failing, passage = [await gate.start() for _ in range(CHANGES + 1)]
     gate.saw(Sample(Verdict.ACCEPTED, 200, 0.01), failing[0])
     if not overtaken:
@@ -755,7 +756,7 @@ async def test_time_between_rows_that_failed_is_no_outage() -> None:
 @virtual
 async def test_what_is_known_as_applied_counts_as_a_success() -> None:
     """A resumed run may meet many of these first, and sends nothing meanwhile."""
-    gate = Gate(FlowControl(give_up_after=100.0), runtime())
+    gate = Gate(FlowControl(give_up_after=100.0), SharedLimit(runtime()))
     bad = await gate.start()
     for _ in range(5):
         bad.saw(NO)

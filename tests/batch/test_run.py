@@ -30,9 +30,11 @@ from bonifiq_async import (
     Outcome,
     OutcomeUnknownError,
     RefusedError,
+    Runtime,
     Verdict,
 )
 from bonifiq_async._delivery.terms import Terms
+from bonifiq_async._limits.shared import SharedLimit
 from bonifiq_async.batch.run import READ_AHEAD
 from bonifiq_async.sandbox import FaultScript
 
@@ -47,7 +49,13 @@ def applied(body: CashbackChange) -> Outcome[None]:
 class Provider:
     """A client without a network. `started` and `ended` are the keys in that order."""
 
-    def __init__(self, ends: Ends = applied, wait: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        ends: Ends = applied,
+        wait: Callable[[], object] | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self.limit = SharedLimit(runtime or Runtime())
         self.started: list[str] = []
         self.ended: list[str] = []
         self.running: set[str] = set()
@@ -439,7 +447,7 @@ async def test_the_rate_is_kept(rate: float, takes: float, clock: Clock) -> None
         await clock.sleep(takes)
 
     flow = wide(1_000, max_rate=rate)
-    await all_of(CashbackBatch(Provider(wait=wait), flow=flow, runtime=clock.runtime()), many(60))
+    await all_of(CashbackBatch(Provider(wait=wait, runtime=clock.runtime()), flow=flow), many(60))
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert min(gaps) == pytest.approx(1 / rate)
     assert max(gaps) == pytest.approx(1 / rate)
@@ -458,7 +466,7 @@ async def test_unused_time_is_not_made_up_by_a_burst(clock: Clock) -> None:
             yield change(str(number), customer=f"c{number}")
 
     flow = wide(50, max_rate=10.0)
-    await all_of(CashbackBatch(Provider(wait=wait), flow=flow, runtime=clock.runtime()), source())
+    await all_of(CashbackBatch(Provider(wait=wait, runtime=clock.runtime()), flow=flow), source())
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert min(gaps) == pytest.approx(0.1)
     assert max(gaps) > 90
@@ -532,6 +540,9 @@ class Light:
 
 class AtOnce:
     """A client that ends a change without a wait."""
+
+    def __init__(self) -> None:
+        self.limit = SharedLimit(Runtime())
 
     async def outcome_on(self, body: Light, terms: Terms) -> Outcome[None]:
         return Outcome(body, Effect.APPLIED, None, ())

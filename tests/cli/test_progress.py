@@ -1,6 +1,7 @@
 """The display of a run: while rows end, and while nothing happens."""
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,9 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from limits import Bucket
 from virtual import DOWN, GOOD, Client, Provider, all_of, many, now, runtime, status, virtual, wide
 
 from bonifiq_async import RetryPolicy
+from bonifiq_async._model.evidence import Evidence
 from bonifiq_async._model.money import SumsByUnit
 from bonifiq_async._model.printable import printable
 from bonifiq_async.batch import BatchSummary, CashbackBatch, FlowState
@@ -27,6 +30,7 @@ from bonifiq_async.cli.terminal.progress_text import (
     log_line,
     screen_lines,
 )
+from bonifiq_async.cli.terminal.report import RunEnding, ending_json
 
 SCREENS = Path(__file__).parent.parent / "data" / "screens"
 TEXTS = {
@@ -279,6 +283,29 @@ async def test_the_end_is_shown() -> None:
     showing.cancel()
     await asyncio.wait([showing])
     assert [done for _, done, _ in seen.shown] == [20]
+
+
+@virtual
+async def test_the_closing_json_has_the_limit_that_was_found() -> None:
+    """Its kind, for how many seconds it is known, its rate, and how many requests may be in flight."""
+    bucket, ending = Bucket(40.0, 0.2), RunEnding(adapter_for("bonifiq"))
+    assert json.loads(ending_json(ending, 0))["limit"] is None
+
+    def answers(*_: object) -> Evidence:
+        code, asked, _seconds = bucket.answer(now(), 1, 1.0)
+        return GOOD if code == 200 else status(code, asked)
+
+    batch = CashbackBatch(Client(Provider(answers)), flow=wide(16), runtime=runtime())
+    showing = asyncio.create_task(keep_shown(batch, Seen(), ending=ending))
+    await all_of(batch, many(600))
+    showing.cancel()
+    await asyncio.wait([showing])
+    limit = json.loads(ending_json(ending, 0))["limit"]
+    assert limit.keys() == {"kind", "known_for", "rate", "in_flight"}
+    assert limit["kind"] in ("a rate with burst", "a rate without burst")
+    assert limit["rate"] == pytest.approx(40.0, rel=0.2)
+    assert 1.0 < limit["known_for"] < now() - 1_000.0
+    assert limit["in_flight"] == 16
 
 
 def test_without_a_terminal_a_line_is_written_every_few_seconds(monkeypatch, capsys) -> None:

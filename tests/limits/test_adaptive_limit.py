@@ -519,21 +519,6 @@ def test_the_pacer_makes_up_for_a_little_and_never_bursts(late: float) -> None:
     assert len(moments) >= (990 if late < 0.1 else 10)
 
 
-RATES = {
-    "none": (None, INFINITE, None, False),
-    "the one set": (50.0, INFINITE, 50.0, False),
-    "the one found": (None, 7.0, 7.0, True),
-    "the lower": (50.0, 20.0, 20.0, True),
-    "the lower, set": (20.0, 50.0, 20.0, False),
-}
-
-
-@pytest.mark.parametrize(("own", "pace", "rate", "follows"), RATES.values(), ids=RATES)
-def test_the_lower_rate_is_in_force(own, pace, rate, follows) -> None:
-    """The one that was set, or the one that was found."""
-    assert (Pacer(own).rate(pace), Pacer(own).follows(pace)) == (rate, follows)
-
-
 # At work
 
 

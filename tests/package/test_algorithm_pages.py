@@ -43,6 +43,7 @@ ALGORITHMS = {
     "ledger.sqlite.owner": "explanation/ledger.md",
     "_limits.adaptive_limit": "explanation/adaptive-limit.md",
     "_limits.failure_rate": "explanation/adaptive-limit.md",
+    "_limits.shared": "explanation/adaptive-limit.md",
     "_limits.pacer": "explanation/adaptive-limit.md",
     "_limits.inference.cause": "explanation/adaptive-limit.md",
     "_limits.inference.ceiling": "explanation/adaptive-limit.md",
@@ -226,7 +227,14 @@ def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
     tuned |= {
         f"_limits.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "said", "trace")
     }
-    tuned |= {"_limits.failure_rate", "_limits.pacer", "batch.outage", "ledger.sqlite.owner"}
+    tuned |= {
+        "_limits.failure_rate",
+        "_limits.pacer",
+        "_limits.shared",
+        "_limits.admission",
+        "batch.outage",
+        "ledger.sqlite.owner",
+    }
     assert tuned <= {module for _, module, _ in CONSTANTS}
 
 

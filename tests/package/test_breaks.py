@@ -40,7 +40,7 @@ from bonifiq_async import (
     SqliteLedger,
     Timeouts,
 )
-from bonifiq_async._delivery import calls, delivery
+from bonifiq_async._delivery import calls, course, delivery
 from bonifiq_async._delivery.attempt import Watch
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Verdict
@@ -126,7 +126,7 @@ async def worst_effect(around: Surroundings) -> None:
 
 def forgetting_doubt(patch: pytest.MonkeyPatch) -> None:
     """Only the last attempt counts."""
-    patch.setattr(delivery, "leaves_doubt", lambda verdict, status: False)
+    patch.setattr(course, "leaves_doubt", lambda verdict, status: False)
 
 
 async def nothing_guessed(around: Surroundings) -> None:

@@ -375,10 +375,11 @@ ELSEWHERE = {
     StopReason.REMEMBERED,
     StopReason.HELD,
     StopReason.UNSETTLED,
+    StopReason.LIMITED,
     StopReason.OUTAGE,
     StopReason.STOPPED,
 }
-"""Reasons that `decide` does not know: a closed client, a batch that gave up, answers from memory."""
+"""Reasons that `decide` does not know: a closed client, no turn, a batch that gave up, what is remembered."""
 
 
 def test_every_reason_is_reached() -> None:

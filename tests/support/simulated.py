@@ -12,6 +12,7 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._limits.admission import Admission
+from bonifiq_async._limits.pacer import Pacer
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.budget import EARLIEST
 from bonifiq_async._policy.rate_limit.allowance import Allowance
@@ -55,6 +56,7 @@ class Run:
     provider: "Simulation"
     admission: Admission
     changes: int
+    pacer: Pacer
     began: float = 0.0
     outage: OutageState = field(factory=lambda: OutageState(0.0))
     scope: WaitScope = field(factory=WaitScope)
@@ -85,6 +87,7 @@ class Run:
             self.broken += self.admission.held.remaining(now) > 0
             first, self.latest = self.latest <= self.admission.held.until, now
             self.admission.took(now)
+            self.pacer.took(now)
             self.outage.sent(self.admission.active)
             self.provider.carry(self, change, first and bool(self.scope.told))
 
@@ -116,12 +119,13 @@ class Run:
         self.let_in()
 
     def _wait(self, now: float) -> float | None:
-        probe_at = self.outage.probe_at
+        probe_at, own = self.outage.probe_at, self.pacer.wait(now)
         if probe_at is None:
-            return self.admission.wait(now)
+            return own or self.admission.wait(now)
         if self.prober is not None:
             return None
-        return max(0.0, probe_at - now, self.admission.held.remaining(now), self.admission.pacer.wait(now))
+        held = self.admission.held.remaining(now)
+        return max(0.0, probe_at - now, held, self.admission.pacer.wait(now), own)
 
     def _fresh(self) -> Change:
         self.number += 1
@@ -173,7 +177,7 @@ class Simulation:
         self.chance = random.Random(self.seed)
         flow = FlowControl(self.most)
         self.batches = [
-            Run(self, Admission.of(flow.initial, self.most, self.max_rate), self.most)
+            Run(self, Admission.of(flow.initial, self.most), self.most, Pacer(self.max_rate))
             for _ in range(self.runs)
         ]
 

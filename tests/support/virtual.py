@@ -221,6 +221,7 @@ class Client:
         self.ledger = ledger or MemoryLedger(clock=times.wall)
         self.claims = SingleFlight(self.ledger, "provider", "account", times.sleep)
         self.calls = Calls(self.delivery, self.claims, limits)
+        self.limit = self.delivery.limit
 
     async def outcome_of(self, body: CashbackChange, *, deadline: float | None = None) -> Outcome:
         """See `BonifiQClient`."""

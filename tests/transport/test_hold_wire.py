@@ -94,6 +94,42 @@ async def test_a_hold_begins_with_the_head_of_the_answer(side: Side, kind: str) 
     none_within_the_hold(witness, received)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("way")
+@every_side
+async def test_one_wait_holds_two_batches_and_single_calls(side: Side) -> None:
+    """It is asked of one of them while all are at work."""
+    received = HeadSent()
+
+    async def answer(number: int, head: bytes) -> AsyncIterator[bytes]:
+        if number == 30:
+            received.now()
+            yield HOLD
+        else:
+            await asyncio.sleep(0.01)
+            yield good(head)
+
+    witness = Witness(answer)
+    async with (
+        serving(witness.talk) as port,
+        side.client(at(f"http://127.0.0.1:{port}", side)) as client,
+    ):
+        both = [asyncio.create_task(batch_of(side, client, first, 200)) for first in (1, 1_001)]
+        singles = [asyncio.create_task(calls(side, client, "read", 20))]
+        results = await asyncio.gather(*both, *singles)
+    late = [arrival - received.at for arrival in witness.arrivals if arrival > received.at]
+    assert sum(seconds < ASKED for seconds in late) <= 1 + 16 + 20  # of what was under way
+    assert min(seconds for seconds in late if seconds >= ASKED / 2) >= ASKED
+    assert [len(result) for result in results] == [200, 200, 20]
+
+
+async def batch_of(side: Side, client: Client, first: int, count: int) -> list[Outcome]:
+    """Make so many changes of customers from `first` on, eight at once."""
+    rows = [side.change(f"order-{number}", customer=number) for number in range(first, first + count)]
+    flow = FlowControl(max_in_flight=8, initial=8)
+    return [outcome async for outcome in CashbackBatch(client, flow=flow).run(rows)]
+
+
 BRIEF = 0.1
 
 

@@ -137,6 +137,7 @@ _STOPS = (
     phrase("a proxy or a firewall refused it in the provider's place"),
     phrase("all attempts are spent"),
     phrase("the deadline leaves no time"),
+    phrase("within the provider's limit its turn comes after the deadline"),
     phrase("the retry quota is spent"),
     phrase("the provider asks to wait longer than allowed"),
     phrase("the provider asks to wait {note}, which is longer than allowed", note=""),

@@ -47,6 +47,7 @@ TEMPLATES: Mapping[str, Template] = {
     "a proxy or a firewall refused it in the provider's place": "um proxy ou firewall o recusou no lugar do provedor",
     "all attempts are spent": "todas as tentativas se esgotaram",
     "the deadline leaves no time": "o prazo não deixa tempo",
+    "within the provider's limit its turn comes after the deadline": "dentro do limite do provedor, a sua vez chega depois do prazo",
     "the retry quota is spent": "a cota de repetições se esgotou",
     "the provider asks to wait longer than allowed": "o provedor pede uma espera mais longa que a permitida",
     "the provider asks to wait {note}, which is longer than allowed": "o provedor pede uma espera de {note}, mais longa que a permitida",
