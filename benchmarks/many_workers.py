@@ -145,6 +145,12 @@ class Workers:
         self.tally.kills += 1
         self.start(number)
 
+    def end(self) -> None:
+        """End those that still run, as after a fault here."""
+        for process in self.running.values():
+            process.kill()
+            process.wait()
+
     def look(self) -> None:
         """Take in which have ended."""
         for number, process in tuple(self.running.items()):
@@ -165,11 +171,13 @@ def run(size: Size, *, pgbouncer: bool, prelude: str, settings: Sequence[str] = 
         a_cluster("synchronous_commit = off", "max_connections = 50", *settings) as cluster,
         Sandbox(duplicates="error-409", faults=faults) as sandbox,
         behind_pgbouncer(cluster) if pgbouncer else contextlib.nullcontext(cluster.url) as dsn,
+        contextlib.ExitStack() as at_the_end,
     ):
         asyncio.run(PostgresLedger.migrate(cluster.url))
         plain = [f"--{name}={getattr(size, name)}" for name in ("changes", "workers", "seed", "silence")]
         command = [sys.executable, __file__, "--dsn", dsn, "--prelude", prelude, *plain]
         workers = Workers([*command, *["--pgbouncer"] * pgbouncer], sandbox.environment(), tally)
+        at_the_end.callback(workers.end)
         for number in range(size.workers):
             workers.start(number)
         events = [("kill", (at + 1) / (size.kills + 1)) for at in range(size.kills)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
-from bonifiq_async._log import files
+from bonifiq_async._log import files, logger
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.postgres import owner
@@ -25,6 +25,7 @@ from bonifiq_async.ledger.postgres.connection import (
     connect,
     fault_of,
     is_passing,
+    said,
     unusable,
 )
 from bonifiq_async.ledger.postgres.database import Database
@@ -186,6 +187,8 @@ class WriterTask:
     async def _failed(self, jobs: list[Job[object]], error: Exception) -> None:
         """Keep jobs for the next connection; those of an error that stays are tried alone, then given up."""
         if is_passing(error):
+            if self.trouble is None:
+                logger.warning("ledger: %s takes nothing now: %s", self._database, said(error))
             self.trouble = error
             self._drop()
             if self._stopping is not None and time.monotonic() - self._stopping > self._give_up:

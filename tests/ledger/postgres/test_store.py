@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from decimal import Decimal
 
 import pytest
@@ -167,6 +169,18 @@ async def test_a_ledger_that_is_closed_without_its_server_says_what_is_lost(
     assert await stands(database) == [("claimed", 1, 0, False)]
 
 
+async def test_an_end_does_not_land_on_the_claim_of_another_machine(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    """Each claim has a fence of its own; a sender that was overtaken learns that its end is not written."""
+    async with ledger_of(database) as another:
+        await claimed(ledger, lease=0.0)
+        assert await claimed(another) == Granted(2, True)
+        assert not await ledger.end(INTENT, 1, Ending(State.REFUSED, 1))
+        assert await stands(database) == [("claimed", 2, 0, True)]
+        assert await another.end(INTENT, 2, APPLIED)
+
+
 async def test_one_that_cannot_be_written_fails_alone(ledger: PostgresLedger, database: Database) -> None:
     """An end that the database refuses takes no other with it that waits at the same time."""
     intents = [evolve(INTENT, key=f"k{number}") for number in range(5)]
@@ -197,6 +211,34 @@ async def test_a_rival_is_not_granted_at_the_same_time(database: Database) -> No
     granted = sum(isinstance(each, Granted) for each in rulings)
     assert granted == 100 and sum(isinstance(each, Conflict) for each in rulings) == 100
     assert len({key for (key,) in await stands(database, "key")}) == len(await stands(database)) == 100
+
+
+@pytest.mark.parametrize("rivals", [(), ("another",)], ids=["", "keys that count for two operations"])
+async def test_machines_that_ask_for_the_same_changes_do_not_block_each_other(
+    rivals: tuple[str, ...], database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Several get the same messages in different orders: no deadlock, and each change has one sender."""
+    intents = [evolve(INTENT, key=f"k{number}", rivals=rivals) for number in range(120)]
+    orders = [intents, intents[::-1], intents[60:] + intents[:60], intents[::2] + intents[1::2]]
+    granted = Counter[str]()
+
+    async def consume(ledger: PostgresLedger, order: list[Intent]) -> None:
+        async def one(intent: Intent) -> None:
+            while isinstance(ruling := await claimed(ledger, intent), Held):
+                await asyncio.sleep(0.01)
+            if isinstance(ruling, Granted):
+                granted[intent.key] += 1
+                await ledger.end(intent, ruling.fence, APPLIED)
+
+        await asyncio.gather(*(one(intent) for intent in order))
+
+    async with AsyncExitStack() as opened:
+        ledgers = [await opened.enter_async_context(ledger_of(database)) for _ in orders]
+        for ledger in ledgers:
+            await ledger.bind(*ACCOUNT)
+        await asyncio.gather(*map(consume, ledgers, orders))
+    assert granted == Counter(intent.key for intent in intents)
+    assert "deadlock" not in caplog.text
 
 
 async def test_an_account_that_was_replaced_meanwhile_claims_nothing(
