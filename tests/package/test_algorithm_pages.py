@@ -41,6 +41,8 @@ ALGORITHMS = {
     "_model.outcome": "explanation/outcomes.md",
     "ledger.sqlite": "explanation/ledger.md",
     "ledger.sqlite.owner": "explanation/ledger.md",
+    "ledger.postgres": "explanation/many-machines.md",
+    "ledger.postgres.owner": "explanation/many-machines.md",
     "_limits.adaptive_limit": "explanation/adaptive-limit.md",
     "_limits.failure_rate": "explanation/adaptive-limit.md",
     "_limits.shared": "explanation/adaptive-limit.md",
@@ -234,6 +236,7 @@ def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
         "_limits.admission",
         "batch.outage",
         "ledger.sqlite.owner",
+        "ledger.postgres.owner",
     }
     assert tuned <= {module for _, module, _ in CONSTANTS}
 

@@ -10,8 +10,9 @@ from page_blocks import NOT_RUN, PAGES, ROOT, Reader, blocks_of
 import bonifiq_async.sandbox
 import bonifiq_async.webhooks
 
-LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid"}
+LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid", "sql"}
 TESTED_ELSEWHERE = {
+    "docs/explanation/many-machines.md": "tests/ledger/postgres/test_store.py: they need a server",
     "CONTRIBUTING.md": "test_contributing.py: they set up and run the tests",
     "docs/how-to/raba7ni.md": "test_readme.py: an answer is lost while they run",
     "docs/how-to/task-queues.md": "tests/recipes: over their brokers, from the extra `recipes`",

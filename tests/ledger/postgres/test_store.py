@@ -1,6 +1,7 @@
 """The ledger in PostgreSQL beside what every ledger does: races, lost answers, rights, texts."""
 
 import asyncio
+import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +11,8 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 from conftest import change, client_for, until
-from postgres import a_schema, asked
+from page_blocks import codes, run
+from postgres import SERVER, a_schema, asked
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger
@@ -22,6 +24,7 @@ from bonifiq_async.ledger.runs import RunOrigin
 
 ACCOUNT, OTHERS = ("provider", "account"), ("provider", "another")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal("10.50"), "/path", b"{}", ACCOUNT)
+PAGE = "docs/explanation/many-machines.md"
 APPLIED = Ending(State.APPLIED, 1, "status=200")
 
 
@@ -334,16 +337,10 @@ async def test_several_loops_share_a_ledger(ledger: PostgresLedger, database: Da
 
 async def test_a_role_without_rights_to_make_tables_is_enough(database: Database) -> None:
     """The rights that the page of many machines lists, and no others."""
-    role, schema = f"app_{database.schema}", f'"{database.schema}"'
-    grants = [
-        f'CREATE ROLE "{role}" LOGIN',
-        f'GRANT USAGE ON SCHEMA {schema} TO "{role}"',
-        f'GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO "{role}"',
-        f'GRANT INSERT, UPDATE ON {schema}.book, {schema}.change, {schema}.owner, {schema}.run TO "{role}"',
-        f'GRANT DELETE ON {schema}.owner TO "{role}"',
-    ]
-    for grant in grants:
-        await asked(database, grant)
+    role = f"app_{database.schema}"
+    [rights] = codes(PAGE, "sql")
+    for statement in rights.replace("bonifiq_app", role).strip().split(";\n"):
+        await asked(database, re.sub(r"\bbonifiq\b", database.schema, statement.removesuffix(";")))
     try:
         limited = evolve(database, dsn=database.dsn.replace("postgres@", f"{role}@", 1))
         async with ledger_of(limited) as ledger:
@@ -355,6 +352,17 @@ async def test_a_role_without_rights_to_make_tables_is_enough(database: Database
     finally:
         await asked(database, f'DROP OWNED BY "{role}"')
         await asked(database, f'DROP ROLE "{role}"')
+
+
+def test_the_page_does_what_it_says(
+    database: Database, sandbox: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the server of the tests in place of its own."""
+    for name, value in sandbox().environment().items():
+        monkeypatch.setenv(name, value)
+    [program] = codes(PAGE, "python")
+    run(program.replace("postgresql://bonifiq_app@db.example/shop", f"{SERVER}?schema={database.schema}"))
+    assert capsys.readouterr().out == "Effect.APPLIED 1\nEffect.ALREADY_APPLIED 0\n"
 
 
 async def test_a_ledger_of_another_version_is_not_used(database: Database) -> None:
