@@ -19,6 +19,7 @@ from bonifiq_async import (
     CashbackEarned,
     CashbackRedeemed,
     CashbackRefunded,
+    CheckoutRemoval,
     CustomerPoints,
     Earn,
     Effect,
@@ -27,6 +28,7 @@ from bonifiq_async import (
     Ledger,
     MemoryLedger,
     Outcome,
+    PendingPoints,
     PointsChange,
     PoolLimits,
     Raba7niClient,
@@ -137,6 +139,7 @@ async def customers_and_orders(client: BonifiQClient, total: Decimal) -> None:
     assert_type(await client.customers.get("ana"), bonifiq.CustomerResponse)
     assert_type(await client.customers.update("ana", original_id="ana"), bonifiq.CustomerResponse)
     assert_type(await client.customers.upsert(original_id="ana", name=None), bonifiq.CustomerUpsertResponse)
+    assert_type(await client.customers.pending_points("ana"), PendingPoints)
     assert_type(await client.customers.set_birthday("ana", MOMENT), bonifiq.CustomerResponse)
     assert_type(await client.customers.change_status("a", is_enabled=True, reason="r"), bonifiq.Acknowledged)
     assert_type(await client.customers.change_tier("ana", tier_id=3), bonifiq.ChangeTierResult)
@@ -179,6 +182,15 @@ async def points_of_sale_and_checkouts(client: BonifiQClient, total: Decimal) ->
     applied = await client.checkout.redeem(customer_id="ana", checkout_id="cart", original_key="k")
     assert_type(applied.result, bonifiq.RedeemRewardResponse | None)
     assert_type(await client.checkout.refresh("ana", "cart", total=total), bonifiq.CheckoutRefresh)
+    assert_type(await client.checkout.remove_cashback("ana", "cart"), CheckoutRemoval)
+    ana = bonifiq.CreateCustomerRequest(original_id="ana")
+    sale = await client.pos.create_order(
+        original_id="1", order_placement_date=MOMENT, order_total=total, customer=ana
+    )
+    assert_type(sale.estimated_bonus, bonifiq.EstimatedBonus | None)
+    assert_type(await client.pos.cancel_order("1", order_cancelled_date=MOMENT), bonifiq.OrderCancelResponse)
+    part = await client.pos.cancel_order_partially("1", value_to_refund=total, cancel_key="k")
+    assert_type(part, Outcome[bonifiq.OrderCancelResponse])
     assert_type(await client.rewards.get(7), bonifiq.RewardResponse)
     assert_type(await client.reward_configurations.get(3), bonifiq.RewardConfiguration)
     assert_type(await client.reward_configurations.redeem(3, customer_id="ana"), bonifiq.Unshaped)
