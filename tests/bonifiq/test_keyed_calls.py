@@ -140,8 +140,14 @@ class TestARedeemWithoutANumber:
             assert client.in_doubt() == (caught.value.change_key,)
         assert caught.value.answer is not None and b"EXT-1" in caught.value.answer
 
+    async def test_so_is_the_answer_of_another(self, name: str, raw_server: Serve) -> None:
+        answer = http(body_of(enveloped({"RewardId": 7, "OriginalKey": "another"})))
+        async with client_at(await raw_server(Script([answer]).talk)) as client:
+            with pytest.raises(OutcomeUnknownError, match="OriginalKey is not the one that was sent"):
+                await made(name, client)
+
     async def test_the_largest_id_is_one(self, name: str, raw_server: Serve) -> None:
-        answer = http(body_of(enveloped({"RewardId": 2**31 - 1, "OriginalKey": "k"})))
+        answer = http(body_of(enveloped({"RewardId": 2**31 - 1, "OriginalKey": None})))
         async with client_at(await raw_server(Script([answer]).talk)) as client:
             assert coupon_of(await made(name, client)) == (2**31 - 1, None)
 

@@ -1,15 +1,17 @@
 """A redeem that was taken back, as a ledger has it: no client of it makes one under its key, in no run."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from all_calls import body_of, enveloped
 from conftest import client_for, fast, http
+from ledgers import KINDS, LASTING
 from scripted_answers import LOST, Script, client_at
 
-from bonifiq_async import BonifiQClient, ChangeKeyConflict, OutcomeUnknownError, SqliteLedger
+from bonifiq_async import BonifiQClient, ChangeKeyConflict, MemoryLedger, OutcomeUnknownError, SqliteLedger
 from bonifiq_async.bonifiq.operations.entries import UNDONE_BY
 from bonifiq_async.bonifiq.operations.table import OPERATIONS
 from bonifiq_async.ledger.protocol import State
@@ -58,20 +60,23 @@ TAKEN = {
 }
 
 
+@pytest.mark.parametrize("kind", LASTING)
 @pytest.mark.parametrize(("make", "take_back"), TAKEN.values(), ids=TAKEN.keys())
 async def test_another_run_does_not_make_it_again(
     make: Callable[[BonifiQClient], Awaitable[object]],
     take_back: Callable[[BonifiQClient], Awaitable[None]],
+    kind: str,
     tmp_path: Path,
 ) -> None:
     """Each step by a client of its own: the ledger is all that they share."""
-    with Sandbox(customers={"ana": 50}) as sandbox:
+    with Sandbox(customers={"ana": 50}) as sandbox, ExitStack() as at_the_end:
+        opened = KINDS[kind](tmp_path, at_the_end)
         for step in (make, take_back):
-            async with SqliteLedger(tmp_path / "l") as ledger, client_for(sandbox, ledger=ledger) as client:
+            async with opened() as ledger, client_for(sandbox, ledger=ledger) as client:
                 await step(client)
         assert sandbox.balances()["ana"] == 50
         requests = sandbox.books.requests
-        async with SqliteLedger(tmp_path / "l") as ledger, client_for(sandbox, ledger=ledger) as client:
+        async with opened() as ledger, client_for(sandbox, ledger=ledger) as client:
             with pytest.raises(ChangeKeyConflict, match="was taken back, or may have been"):
                 await make(client)
         assert sandbox.books.requests == requests
@@ -118,6 +123,15 @@ async def test_what_may_have_been_taken_back_is_in_doubt_until_it_is_known(
     cancel = "bonifiq.pos.cancel_redeem"
     assert [each[cancel] for each in states] == [State.UNKNOWN, State.UNKNOWN, State.APPLIED]
     assert {each["bonifiq.pos.redeem"] for each in states} == {State.APPLIED}
+
+
+async def test_the_answer_of_another_redeem_takes_nothing_back(raw_server: Serve, tmp_path: Path) -> None:
+    made = http(body_of(enveloped({"RewardId": 7, "ExternalCode": "EXT"})))
+    script = Script([made, http(body_of(enveloped({"Id": 8, "IsCanceled": True})))])
+    async with client_at(await raw_server(script.talk), ledger=MemoryLedger()) as client:
+        await redeem(client)
+        with pytest.raises(OutcomeUnknownError, match="is not the one that was to be cancelled"):
+            await client.pos.cancel_redeem(7)
 
 
 async def test_what_was_not_taken_back_stands(raw_server: Serve, tmp_path: Path) -> None:

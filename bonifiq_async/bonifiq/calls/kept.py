@@ -39,6 +39,8 @@ async def send_again(caller: Caller, change: KeptChange, terms: Terms) -> Outcom
         operation.method, caller.base_url, change.path, body, change.change_key, secrets=_secrets(body)
     )
     read = cast(_Read, _READ.get(operation.name, AnswerReader.read))
+    if _READ.get(operation.name) is read_redeem:
+        read = cast(_Read, partial(read_redeem, key=change.change_key))
     return await caller.calls.outcome(change, operation, request, partial(read, caller.reader), terms)
 
 

@@ -21,6 +21,7 @@ from bonifiq_async.bonifiq.changes.redeems import PosRedeem
 from bonifiq_async.bonifiq.changes.taken_back import Redeemed
 from bonifiq_async.bonifiq.operations import point_of_sale as pos
 from bonifiq_async.bonifiq.reading.plain import read_checked, read_sealed
+from bonifiq_async.bonifiq.reading.redeems import read_taken_back
 from bonifiq_async.bonifiq.schemas.cancels import (
     OrderCancelResponse,
 )
@@ -186,7 +187,8 @@ class PointOfSale(Group):
         redeem = self._caller.taken_back.redeem_of(reward_id)
         if redeem is None and original_key is not None:
             redeem = Redeemed(validation.label(original_key, "original_key"), f"redeem {reward_id}")
-        call = partial(self._caller.value, pos.CANCEL_REDEEM, asked, deadline=deadline)
+        read = partial(read_taken_back, number=reward_id)
+        call = partial(self._caller.value, pos.CANCEL_REDEEM, asked, read=read, deadline=deadline)
         done = await taking_back(self._caller, pos.CANCEL_REDEEM, redeem, call, _is_canceled)
         if done.is_canceled and redeem is not None:
             self._caller.taken_back.undone_by_key(redeem.key)

@@ -7,6 +7,7 @@ redeem, before the request leaves: every client of that ledger then knows it, in
 import hashlib
 from collections.abc import Awaitable, Callable, Hashable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from bonifiq_async._delivery.claim import Claim
@@ -38,7 +39,8 @@ async def redeemed(
     """Make a redeem under its key, and take note of what takes it back: its number, and its `cart`."""
     taken_back = caller.taken_back
     taken_back.check(change.change_key)
-    outcome = await caller.applied(change, operation, asked, read=read_redeem, deadline=deadline)
+    read = partial(read_redeem, key=change.change_key)
+    outcome = await caller.applied(change, operation, asked, read=read, deadline=deadline)
     made = Redeemed(change.change_key, change.customer_id, change.value)
     if cart is not None:
         taken_back.made(cart, made)

@@ -1,6 +1,7 @@
-"""Redeems: one is used and taken back by its number, so that a success has to name it.
+"""Redeems: one is used and taken back by its number, so that a success has to name it, and no other.
 
-Source: schema RedeemRewardResponse, RewardId: an int32, "use it to cancel".
+Source: schema RedeemRewardResponse, RewardId: an int32, "use it to cancel"; OriginalKey: "echo of the key";
+schema RewardResponse, Id.
 """
 
 from typing import TypeVar
@@ -11,24 +12,44 @@ from bonifiq_async._model.evidence import Evidence, Reading
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.bonifiq.answers import AnswerReader
-from bonifiq_async.bonifiq.schemas.redeems import RedeemRewardResponse
+from bonifiq_async.bonifiq.schemas.redeems import RedeemRewardResponse, RewardResponse
 
+T = TypeVar("T")
 R = TypeVar("R", bound=RedeemRewardResponse)
 
 LARGEST_ID = 2**31 - 1
 """The largest number that the provider's int32 holds."""
-_WHERE = "$.Result.RewardId"
-_PROBLEM = "it names no redeem that could be taken back: RewardId is no number from 1 on that 32 bits hold"
+_NO_ID = "it names no redeem that could be taken back: RewardId is no number from 1 on that 32 bits hold"
+_OTHER_KEY = "it is of another redeem: its OriginalKey is not the one that was sent"
+_OTHER_ID = "it is of another redeem: its Id is not the one that was to be cancelled"
 
 
-def read_redeem(reader: AnswerReader, operation: Operation[R], evidence: Evidence) -> Reading[R]:
-    """Read the answer to a redeem; a success whose `RewardId` is missing or no id proves nothing."""
+def read_redeem(
+    reader: AnswerReader, operation: Operation[R], evidence: Evidence, *, key: str | None = None
+) -> Reading[R]:
+    """Read the answer to the redeem under a `key`.
+
+    A success whose `RewardId` is missing or no id proves nothing, nor does one that echoes another key.
+    """
     reading = reader.read(operation, evidence)
     if reading.verdict is not Verdict.ACCEPTED:
         return reading
-    number = None if reading.result is None else reading.result.reward_id
-    if number is not None and 1 <= number <= LARGEST_ID:
-        return reading
-    return evolve(
-        reading, verdict=Verdict.UNREADABLE, result=None, path=_WHERE, problem=_PROBLEM, notice=None
-    )
+    made = reading.result
+    if made is None or made.reward_id is None or not 1 <= made.reward_id <= LARGEST_ID:
+        return _of_no_use(reading, "$.Result.RewardId", _NO_ID)
+    if made.original_key not in (None, "", key):
+        return _of_no_use(reading, "$.Result.OriginalKey", _OTHER_KEY)
+    return reading
+
+
+def read_taken_back(
+    reader: AnswerReader, operation: Operation[RewardResponse], evidence: Evidence, *, number: int
+) -> Reading[RewardResponse]:
+    """Read the answer to the cancellation of the redeem of a `number`; that of another proves nothing."""
+    reading = reader.read(operation, evidence)
+    named = None if reading.result is None else reading.result.id
+    return reading if named in (None, number) else _of_no_use(reading, "$.Result.Id", _OTHER_ID)
+
+
+def _of_no_use(reading: Reading[T], path: str, problem: str) -> Reading[T]:
+    return evolve(reading, verdict=Verdict.UNREADABLE, result=None, path=path, problem=problem, notice=None)
