@@ -165,10 +165,16 @@ def test_what_an_order_gave_and_lost_may_be_ours(console: Console) -> None:
                 order_total=Decimal(200),
                 customer=CreateCustomerRequest(original_id="ana"),
             )
+
+    async def take_back(sandbox: Sandbox) -> None:
+        async with SqliteLedger("l") as ledger, client_for(sandbox, ledger=ledger) as client:
             await client.orders.cancel_partially("o", value_to_refund=Decimal(100), reference="1")
 
     with Sandbox(customers={"ana": 100}) as sandbox:
         asyncio.run(sell(sandbox))
+        found = json.loads(console("reconcile", "l", "--json", sandbox=sandbox).out)
+        assert (found["agrees"], found["may_be_ours"], found["not_ours"]) == (1, 1, 0)
+        asyncio.run(take_back(sandbox))
         ended = console("reconcile", "l", "--json", sandbox=sandbox)
         found = json.loads(ended.out)
         assert (found["agrees"], found["may_be_ours"], found["not_ours"]) == (1, 2, 0), ended.out
@@ -176,6 +182,34 @@ def test_what_an_order_gave_and_lost_may_be_ours(console: Console) -> None:
         asyncio.run(credit(sandbox))
         ended = console("reconcile", "l", "--json", sandbox=sandbox)
         assert json.loads(ended.out)["may_be_ours"] == 3  # at the time of the part that was cancelled
+
+
+def test_what_was_taken_back_stands_beside_its_redeem(console: Console) -> None:
+    """Each command that reads a ledger shows both; one of a redeem that another made names no customer."""
+
+    async def both(sandbox: Sandbox) -> None:
+        async with SqliteLedger("l") as ledger, client_for(sandbox, ledger=ledger) as client:
+            for reference in ("1", "2"):
+                await client.pos.redeem(1, customer_id="ana", value=FIVE, reference=reference)
+            await client.pos.cancel_redeem(1)
+        async with SqliteLedger("l") as ledger, client_for(sandbox, ledger=ledger) as client:
+            await client.pos.cancel_redeem(2, original_key="POS-ana-1-5-2")
+
+    with Sandbox(customers={"ana": 100}) as sandbox:
+        asyncio.run(both(sandbox))
+        told = console("history", "l", "--json", sandbox=sandbox).out
+        found = json.loads(console("reconcile", "l", "--json", sandbox=sandbox).out)
+        assert console("report", "l", "--html", "r.html").code == Exit.DONE
+        assert "R$ 5.00" in console("status", "l", sandbox=sandbox).out
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert [(each["operation"], each["customer_id"], each["value"]) for each in lines] == [
+        ("redeem", "ana", -5),
+        ("redeem", "ana", -5),
+        ("cancel_redeem", "ana", 5),
+        ("cancel_redeem", "redeem 2", 0),
+    ]
+    assert (found["agrees"], found["missing_there"], found["not_ours"]) == (3, 0, 0)
+    assert found["may_be_ours"] == 1  # of the other, which names no customer
 
 
 async def credit(sandbox: Sandbox) -> None:

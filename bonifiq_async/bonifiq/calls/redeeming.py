@@ -84,7 +84,7 @@ async def _claimed(caller: Caller, operation: Operation[object], redeem: Redeeme
     """Claim in the ledger that a redeem is taken back; None where that stands there, or another is at it."""
     claims, value = caller.calls.claims, -redeem.value if redeem.value else Decimal(0)
     intent = Intent(
-        operation.name, redeem.key, _DIGEST, redeem.customer_id, value, "", b"", claims.account, unit=BRL
+        operation.name, redeem.key, _DIGEST, redeem.customer_id, value, "", b"{}", claims.account, unit=BRL
     )
     claimed = await claims.claim(intent, seconds=caller.calls.timeouts.call, repeatable=True)
     return claimed if isinstance(claimed, Claim) else None
