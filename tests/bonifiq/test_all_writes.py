@@ -84,6 +84,7 @@ def test_every_fault_is_tried() -> None:
 class TestALostAnswer:
     """And every other one that fails: never two effects, and what the caller gets is what a ledger says."""
 
+    @pytest.mark.slow
     async def test_one_fault(self, name: str, shop: Shop, tmp_path: Path) -> None:
         async with SqliteLedger(tmp_path / "l") as ledger:
             for fault in TRIED:

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Mapping
 
+import pytest
 from compared_operations import CHECKS, endpoints_of
 from compared_payloads import PAIRS, check_error_names, check_payload
 from contract_changes import Change, changes
@@ -58,6 +59,7 @@ def reason(change: Change) -> str | None:
     return next((why for shape, why in SURVIVES.items() if re.fullmatch(shape, str(change))), None)
 
 
+@pytest.mark.slow
 def test_a_small_change_of_the_contract_is_found() -> None:
     """Some of each kind, by chance, but the same ones each time; what is not seen has a reason."""
     assert not differs(CONTRACT)
@@ -71,6 +73,7 @@ def test_a_small_change_of_the_contract_is_found() -> None:
     assert len(chosen) == 6 * TRIED and len(unseen) < len(chosen) / 2
 
 
+@pytest.mark.slow
 def test_each_reason_is_of_a_change_that_is_not_seen() -> None:
     for shape in SURVIVES:
         fitting = (each.applied(CONTRACT) for each in all_changes() if re.fullmatch(shape, str(each)))
