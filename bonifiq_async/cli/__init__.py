@@ -16,6 +16,7 @@ options       the options that commands share, each declared once
 origin        which user runs a command, where and on which file: what a ledger keeps of a run
 reading/      spreadsheets, and CSV of any encoding, delimiter and decimal mark
 terminal/     what the operator sees and is asked
+workers/      a file that several workers apply, each one shard of it at a time
 """
 
 import importlib.util

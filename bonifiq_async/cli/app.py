@@ -46,6 +46,8 @@ from bonifiq_async.cli.options import (
     Script,
     SecondAmounts,
     Seed,
+    ShardNumber,
+    Shards,
     SheetName,
     Size,
     SkipInvalid,
@@ -209,6 +211,8 @@ def apply(
     allow_second_amount: SecondAmounts = False,
     problems: ProblemsPath = None,
     report: ReportOf = None,
+    shard: ShardNumber = None,
+    shards: Shards = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply every row once."""
@@ -216,6 +220,7 @@ def apply(
     from bonifiq_async.cli.commands import apply as command
     from bonifiq_async.cli.files.csv_form import NAMED
     from bonifiq_async.cli.ledgers import ledger_at
+    from bonifiq_async.cli.workers.shard import numbers_of
 
     form = form_of((encoding, delimiter, decimal, sheet, map, header_row), profile, save_profile)
     with keeping(form, save_profile) as keep:
@@ -245,6 +250,8 @@ def apply(
                 report=report,
                 second_amounts=allow_second_amount,
                 as_json=as_json,
+                shard=numbers_of(shard),
+                shards=shards,
             ),
             keep,
         )
@@ -261,13 +268,17 @@ def status(
             help="Ask the provider what helps to decide: the balance now, and the movements of that time.",
         ),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Show how far the shards of its files are, until all are done."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a ledger knows: its provider, changes and sums by state, and what is in doubt."""
     from bonifiq_async.cli.commands import status as command
     from bonifiq_async.cli.ledgers import ledger_at
 
-    command.status(ledger_at(ledger), look=look, as_json=as_json)
+    command.status(ledger_at(ledger), look=look, as_json=as_json, watch=watch)
 
 
 for _command in (history, report, reconcile):

@@ -259,6 +259,17 @@ Until = Annotated[
     str | None, typer.Option(metavar="TIME", help="Ended before that; a day alone is in the period.")
 ]
 RunNumber = Annotated[int | None, typer.Option("--run", min=1, help="First sent, or ended, by this run.")]
+ShardNumber = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Apply the customers of shard I of N alone, from 0; other workers apply the others.",
+    ),
+]
+Shards = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Apply the file in so many processes, a shard each.")
+]
 ReportOf = Annotated[
     Path | None, typer.Option("--report", help="Write a page of this run at its end, as bonifiq report does.")
 ]

@@ -10,5 +10,6 @@ reader      what is asked of a ledger afterwards: the `LedgerReader` protocol, a
 recorded    one change as a ledger has it, and which changes are asked for
 runs        which command of which user has sent what stands there: the `RunLedger` protocol
 settling    a person's word on a change in doubt: which one takes it, and what it becomes
+shards      which customers are of which shard of a file, and how far the workers are
 sqlite/     a durable ledger in one SQLite file
 """

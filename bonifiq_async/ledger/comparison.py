@@ -33,13 +33,13 @@ class AppliedChanges(Protocol):
         """Return what may have been applied under a key, by operations."""
 
     def alike(
-        self, table: str, likeness: Callable[[str, str, str, bytes], str | None]
+        self, table: str, likeness: Callable[[str, str, str, bytes], str | None], apart_from: str = ""
     ) -> Iterator[Sequence[tuple[Recorded, int]]]:
         """Yield what may have been applied that is like a row of `table` and has another key.
 
         Some at a time, each with the `line` of the row. The table has the columns `line`, `key` and
         `likeness`, and an index `by_likeness` on that. `likeness` gets key, customer, value and body of a
-        change, and does not raise.
+        change, and does not raise. What came from a file of the SHA-256 `apart_from` is left out.
         """
 
     def left_behind(self, table: str, file: str) -> Iterator[Sequence[str]]:

@@ -14,6 +14,7 @@ from bonifiq_async.ledger.protocol import Account, Ledger, State
 from bonifiq_async.ledger.recorded import EVERY_CHANGE, ChangeFilter, Recorded
 from bonifiq_async.ledger.runs import Run, RunLedger
 from bonifiq_async.ledger.settling import SETTLEABLE, PersonsWord
+from bonifiq_async.ledger.shards import ShardedFile
 
 
 class WritableLedger(Ledger, RunLedger, Protocol):
@@ -58,6 +59,9 @@ class LedgerReader(Protocol):
 
     def runs(self) -> Sequence[Run]:
         """Return its runs, the latest first: the command line makes one for each of its commands."""
+
+    def shards(self) -> Sequence[ShardedFile]:
+        """Return the files that are applied in shards, the one begun last first; a file's ledger has none."""
 
     def rebind(self, account: Account) -> None:
         """Take a person's word that it is of `account`, whose credential or place has changed.

@@ -10,10 +10,11 @@ from page_blocks import NOT_RUN, PAGES, ROOT, Reader, blocks_of
 import bonifiq_async.sandbox
 import bonifiq_async.webhooks
 
-LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "mermaid", "sql"}
+LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "yaml", "ini", "mermaid", "sql"}
 TESTED_ELSEWHERE = {
     "docs/explanation/many-machines.md": "tests/ledger/postgres/test_store.py: they need a server",
     "CONTRIBUTING.md": "test_contributing.py: they set up and run the tests",
+    "docs/how-to/many-workers.md": "test_workers_page.py: their ledger is a schema of a database",
     "docs/how-to/raba7ni.md": "test_readme.py: an answer is lost while they run",
     "docs/how-to/task-queues.md": "tests/recipes: over their brokers, from the extra `recipes`",
     "docs/how-to/testing.md": "test_readme.py: they are tests",

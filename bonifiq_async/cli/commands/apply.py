@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import typer
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bonifiq_async._model.errors import BonifiQError
 from bonifiq_async._model.outcome import Effect
@@ -22,7 +22,8 @@ from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import columns, kind_of, lines_in
 from bonifiq_async.cli.files.outcome_sheet import lines_of
 from bonifiq_async.cli.files.private_files import temporary_database
-from bonifiq_async.cli.language.phrase import joined, phrase
+from bonifiq_async.cli.files.rows import Source
+from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.cli.ledgers import default_ledger
 from bonifiq_async.cli.reading.dialect import FormOptions
 from bonifiq_async.cli.reading.opening import no_person, opened
@@ -32,6 +33,8 @@ from bonifiq_async.cli.terminal.report import RunEnding, plan_json, plan_table
 from bonifiq_async.cli.terminal.screen import give, say
 from bonifiq_async.cli.terminal.tables import say_table
 from bonifiq_async.cli.terminal.understood import say_understood
+from bonifiq_async.cli.workers.processes import apply_shards
+from bonifiq_async.cli.workers.shard import shard_of
 from bonifiq_async.ledger.protocol import Account, Ledger
 from bonifiq_async.ledger.reader import LedgerReader, standing
 from bonifiq_async.ledger.settling import SETTLEABLE
@@ -42,7 +45,10 @@ SHOWN_LEDGERS = 3
 
 @frozen
 class ApplyOptions:
-    """What `bonifiq apply` was given; `file` is `-` for standard input, `form` what was said of its form."""
+    """What `bonifiq apply` was given; `file` is `-` for standard input, `form` what was said of its form.
+
+    `shard` is the number of the shard to apply, and how many there are; `shards` are all applied here.
+    """
 
     file: str
     adapter: FileAdapter
@@ -63,6 +69,8 @@ class ApplyOptions:
     report: Path | None
     second_amounts: bool
     as_json: bool
+    shard: tuple[int, int] | None = None
+    shards: int | None = None
 
     @property
     def from_stdin(self) -> bool:
@@ -83,7 +91,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     record = None if ledger is None else ledger.of(of)
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
-        say_understood(source)
+        source = _understood(source, options)
         found = examined(source, ledger=record, listed=options.problems, form=options.out_form)
         plan = found.plan
         if options.dry_run and options.as_json:
@@ -91,7 +99,7 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         if not options.skip_invalid:
             found.refuse_invalid(skippable=True)
         on_valid()
-        say(phrase("{file} asks for:", file=source.name))
+        say(_asks_for(source))
         say_table(plan_table(plan))
         said_before(plan, ledger)
         new = ledger is not None and not ledger.exists()
@@ -105,7 +113,13 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
         if ledger is not None and options.adapter.ledger_alone_knows:
             _tell_of_doubts(ledger)
         confirmed(plan, destination(make_client(None).account, ledger, new=new), consent)
-        ending = send(plan, Settings(options.flow, options.out, options.out_form, ledger), make_client)
+        if options.shards is not None and ledger is not None:
+            name = Path(source.name).name
+            return apply_shards(
+                ledger, name, options.shards, options.flow, options.out, as_json=options.as_json
+            )
+        settings = Settings(options.flow, options.out, options.out_form, ledger, source.shard)
+        ending = send(plan, settings, make_client)
     with _reported_at_last(options.report, ledger, ending):
         return concluded(
             ending,
@@ -114,6 +128,18 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
             ledger=ledger,
             accept_used_keys=options.accept_used_keys,
         )
+
+
+def _understood(source: Source, options: ApplyOptions) -> Source:
+    """Say how a file is understood, and return it: of a shard, the changes of its customers alone count."""
+    say_understood(source)
+    return source if options.shard is None else evolve(source, shard=shard_of(source, options.shard))
+
+
+def _asks_for(source: Source) -> Phrase:
+    if source.shard is None:
+        return phrase("{file} asks for:", file=source.name)
+    return phrase("Shard {shard} of {file} asks for:", shard=source.shard, file=source.name)
 
 
 def _refuse_unwritable(options: ApplyOptions, ledger: LedgerReader | None, lines: Path | None) -> None:
@@ -157,6 +183,9 @@ def _ledger_of(options: ApplyOptions) -> LedgerReader | None:
         raise typer.BadParameter(
             phrase("says the opposite of --ledger; give one of them"), param_hint="--no-ledger"
         )
+    sharded = "--shard" if options.shard is not None else "--shards" if options.shards is not None else None
+    if sharded is not None:
+        _refuse_unshared(options, sharded)
     if options.ledger is not None:
         return options.ledger
     if not options.no_ledger and not options.from_stdin:
@@ -179,6 +208,19 @@ def _ledger_of(options: ApplyOptions) -> LedgerReader | None:
             param_hint="--ledger",
         )
     return None
+
+
+def _refuse_unshared(options: ApplyOptions, option: str) -> None:
+    """Refuse shards of what other workers cannot read, or record elsewhere."""
+    if options.shard is not None and options.shards is not None:
+        raise typer.BadParameter(phrase("is one of them, or all: give one of both"), param_hint="--shards")
+    if options.ledger is None or options.ledger.file is not None:
+        raise typer.BadParameter(
+            phrase("needs a ledger that all workers share: --ledger postgresql://user@host/database"),
+            param_hint=option,
+        )
+    if options.from_stdin:
+        raise typer.BadParameter(phrase("needs a file that every worker can read"), param_hint=option)
 
 
 def _account_of(

@@ -51,9 +51,11 @@ from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.cli.workers.shard import ShardWork, taken
 from bonifiq_async.ledger.protocol import Account, Ledger
 from bonifiq_async.ledger.reader import LedgerReader, WritableLedger
 from bonifiq_async.ledger.runs import RunState
+from bonifiq_async.ledger.shards import Shard, ShardCounts
 
 PATIENCE = RetryPolicy(max_attempts=12, cap=15.0)
 TIME = Timeouts(call=180.0)
@@ -69,13 +71,15 @@ SETTLED_AT_ONCE = 200
 class Settings:
     """How a file is applied; `settles` says that all of it is in doubt already.
 
-    `out_form` is that of an outcome file in CSV, None for that of the file.
+    `out_form` is that of an outcome file in CSV, None for that of the file. Of a `shard`, this process is to
+    be the worker.
     """
 
     flow: FlowControl = field(factory=FlowControl)
     out: Path | None = None
     out_form: CsvForm | None = None
     ledger: LedgerReader | None = None
+    shard: Shard | None = None
     settles: bool = False
 
 
@@ -160,9 +164,10 @@ async def _send(
     )
     ending.reworded, ending.again = plan.reworded, again
     async with contextlib.AsyncExitStack() as stack:
-        ledger = None
+        ledger, work = None, None
         if settings.ledger is not None:
             ledger = await stack.enter_async_context(settings.ledger.writer())
+            work = await _worked_on(ledger, plan, settings)
             await _begin_run(ledger, plan, settings, ending)
             if out is not None:
                 ending.earlier = stack.enter_context(applied_under(settings.ledger, ending.adapter))
@@ -171,6 +176,8 @@ async def _send(
                 say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
         batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
+        if work is not None:
+            work.attach(stack, ending, batch)
         stack.callback(asyncio.create_task(keep_shown(batch, shown, ending=ending)).cancel)
         with interrupts(ending, batch, TIME.call):
             outcomes = batch.run(plan.read())
@@ -196,13 +203,22 @@ async def _send(
     return ending
 
 
+async def _worked_on(ledger: WritableLedger, plan: Plan, settings: Settings) -> ShardWork | None:
+    """Take the shard that this process is to be the worker of, if it is to be one."""
+    if settings.shard is None:
+        return None
+    known = plan.settled.changes + plan.used_elsewhere.changes
+    return await taken(ledger, settings.shard, ShardCounts(plan.changes, known))
+
+
 async def _begin_run(ledger: WritableLedger, plan: Plan, settings: Settings, ending: RunEnding) -> None:
     """Write down that a run begins, and say so where the last one of the same file has not ended."""
-    made = origin("settle") if settings.settles else origin("apply", plan.source.name, plan.source.path)
+    command = "apply" if settings.shard is None else f"apply --shard {settings.shard}"
+    made = origin("settle") if settings.settles else origin(command, plan.source.name, plan.source.path)
     begun = await ledger.begin_run(made)
     ending.run, before = begun.id, begun.before
-    if before is None or before.state is RunState.ENDED:
-        return
+    if before is None or before.state is RunState.ENDED or settings.shard is not None:
+        return  # of a file in shards, several runs are under way
     how = phrase("may still be at work")
     if before.state is RunState.NOT_ENDED:
         how = phrase("was not ended: its process is gone")

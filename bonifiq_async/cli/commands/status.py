@@ -1,6 +1,7 @@
 """`bonifiq status`: what a ledger knows, its last runs, what is in doubt, and what its provider shows."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,10 +31,12 @@ from bonifiq_async.cli.terminal.report import (
 from bonifiq_async.cli.terminal.runs import run_lines, run_values, time_of
 from bonifiq_async.cli.terminal.screen import give, show
 from bonifiq_async.cli.terminal.tables import Table, show_table
+from bonifiq_async.cli.workers.shown import shards_table, shards_values
 from bonifiq_async.ledger.protocol import State
 from bonifiq_async.ledger.reader import LedgerReader, Standing, recorded, standing
 from bonifiq_async.ledger.recorded import Recorded, short
 from bonifiq_async.ledger.settling import SETTLEABLE
+from bonifiq_async.ledger.shards import ShardedFile
 
 LISTED = 100
 """Changes in doubt that are given one by one, those longest in doubt first; an export has them all."""
@@ -43,18 +46,44 @@ LAST_DAYS = 7
 """Days whose sums are shown, the latest of those that have changes."""
 LAST_RUNS = 5
 """Runs that are shown, the latest first."""
+LAST_FILES = 3
+"""Files in shards that are shown, that begun last first."""
+WATCHED = 2.0
+"""Seconds between two looks at the shards."""
 
 Found = Mapping[int, BalanceEvidence]
 """What was seen of the changes in doubt, by their place."""
 
 
-def status(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
+def status(ledger: LedgerReader, *, look: bool, as_json: bool, watch: bool = False) -> None:
     """Print what a ledger knows; with `look`, ask its provider for what helps to decide on what is in doubt.
+
+    With `watch`, print how far the shards of its files are, every few seconds until all are done.
 
     Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
     """
     with interruptible():
-        _show(ledger, look=look, as_json=as_json)
+        if watch:
+            _watch(ledger, as_json=as_json)
+        else:
+            _show(ledger, look=look, as_json=as_json)
+
+
+def _watch(ledger: LedgerReader, *, as_json: bool) -> None:
+    while True:
+        files = ledger.shards()
+        _show_shards(files, as_json=as_json)
+        if all(file.is_done for file in files):
+            return
+        time.sleep(WATCHED)
+
+
+def _show_shards(files: Sequence[ShardedFile], *, as_json: bool) -> None:
+    if as_json:
+        give(json_line({"shards": shards_values(files)}))
+        return
+    for file in files:
+        show_table(shards_table(file))
 
 
 def _show(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
@@ -66,12 +95,14 @@ def _show(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
     listed = LISTED if look or as_json else SHOWN
     doubts = list(islice(recorded(ledger, SETTLEABLE), listed))
     last = ledger.runs()[:LAST_RUNS]
+    files = ledger.shards()[:LAST_FILES]
     evidence = asyncio.run(_looked(adapter, provider, doubts)) if look else {}
     if as_json:
         each = [_values(doubt, evidence.get(place)) for place, doubt in enumerate(doubts)]
         made = [run_values(run) for run in last]
         of_days = [{"day": day.isoformat(), "effects": by_name_of(_of_day(states))} for day, states in days]
-        give(json_line({**standing_values(found, provider), "days": of_days, "in_doubt": each, "runs": made}))
+        values = {"days": of_days, "in_doubt": each, "runs": made, "shards": shards_values(files)}
+        give(json_line({**standing_values(found, provider), **values}))
         return
     show(phrase("Provider: {provider}", provider=provider or phrase("none yet")))
     show_table(standing_table(found, adapter))
@@ -81,6 +112,7 @@ def _show(ledger: LedgerReader, *, look: bool, as_json: bool) -> None:
         show_table(_days_table(days, adapter))
     if last:
         show(phrase("The last runs; bonifiq history --runs has all:"), *run_lines(last))
+    _show_shards(files, as_json=False)
     for place, doubt in enumerate(doubts):
         show(*_lines(doubt, adapter, evidence.get(place)))
     unlisted = sum(found.counts[state] for state in SETTLEABLE) - len(doubts)

@@ -13,7 +13,7 @@ from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.kinds import ProblemKind
 from bonifiq_async.cli.examination.look_alikes import difference, likeness
 from bonifiq_async.cli.examination.marks import Marks
-from bonifiq_async.cli.files.rows import Problem
+from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
 from bonifiq_async.ledger.comparison import AppliedChanges
 from bonifiq_async.ledger.protocol import DONE
@@ -82,13 +82,18 @@ def _rows_in(database: sqlite3.Connection, known: AppliedChanges, adapter: FileA
 
 
 def paid_before(
-    database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter, to_send: Callable[[int], bool]
+    database: sqlite3.Connection,
+    known: AppliedChanges,
+    source: Source,
+    to_send: Callable[[int], bool],
 ) -> Iterator[Problem]:
     """Yield the rows to send for whose customer and reference the ledger has another change.
 
-    These may be written in another way there, unless the file itself has both: that is shown of its rows.
+    These may be written in another way there, unless the file itself has both: that is shown of its rows. Of
+    a file in shards, all that its workers have applied would be read, by each of them.
     """
-    for some in _alike(database, known, adapter):
+    adapter = source.adapter
+    for some in _alike(database, known, adapter, "" if source.shard is None else source.shard.digest):
         for kept, line in some:
             if not to_send(line):
                 continue
@@ -103,7 +108,7 @@ def paid_before(
 
 
 def _alike(
-    database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter
+    database: sqlite3.Connection, known: AppliedChanges, adapter: FileAdapter, apart_from: str = ""
 ) -> Iterator[Sequence[tuple[Recorded, int]]]:
     """Yield what a ledger may have applied that is probably for customer and reference of a line."""
 
@@ -117,7 +122,7 @@ def _alike(
             "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key FROM seen"
         )
         database.execute("CREATE INDEX by_likeness ON likely (likeness, line, key)")
-    return known.alike("likely", of_recorded)
+    return known.alike("likely", of_recorded, apart_from)
 
 
 def _cells(kept: Recorded) -> tuple[str, str, str, bytes]:

@@ -129,12 +129,11 @@ def examine(
     """
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(temporary_database(SEEN)))
-        applied = None
+        applied, marks = None, Marks()
         if ledger is not None and ledger.exists():
             applied = stack.enter_context(ledger.beside(database))
-        marks = Marks()
         with _room_for(source):
-            problems = _read(source, database, on_problem)
+            problems = _read(source, database, on_problem, marks)
             problems += _leave_out_conflicts(database, source.adapter, on_problem, marks)
             repeated = _leave_out_repeats(database, on_notice, marks)
         settled, elsewhere, reworded, seconds = CountedSums(), CountedSums(), 0, 0
@@ -147,14 +146,15 @@ def examine(
             for problem in () if source.kept else look_alikes(database, "customer"):
                 on_notice(problem)
             known = applied if changes > settled.changes + elsewhere.changes else None
-            for problem in _second_amounts(database, known, source.adapter, marks.stands(TO_SEND)):
+            for problem in _second_amounts(database, known, source, marks.stands(TO_SEND)):
                 seconds += 1
                 on_notice(problem)
             beside: Sequence[ElsewhereLedger] = ()
             if ledger is not None and applied is None:
                 beside = in_other_ledgers(database, ledger, source.adapter)
-            # Of a row that is not valid, the key is not known.
-            behind = None if problems or applied is None else left_behind(applied, name_of(source.name))
+            # Of a row that is not valid, the key is not known; nor is it of a row of another shard.
+            whole = None if problems or source.shard is not None else applied
+            behind = None if whole is None else left_behind(whole, name_of(source.name))
         return Plan(
             source,
             changes,
@@ -173,11 +173,17 @@ def examine(
         )
 
 
-def _read(source: Source, database: sqlite3.Connection, on_problem: Callable[[Problem], None]) -> int:
+def _read(
+    source: Source, database: sqlite3.Connection, on_problem: Callable[[Problem], None], marks: Marks
+) -> int:
     """Write the key of every row down, and the digest that a ledger would keep; return how many problems."""
     problems, adapter = 0, source.adapter
     for some in source.parts():
         rows = [row for row in some if not isinstance(row, Problem)]
+        if source.shard is not None:
+            if others := [row.line for row in rows if not source.shard.has(row.customer_id)]:
+                marks.put(others, LEFT_OUT)
+            rows = [row for row in rows if source.shard.has(row.customer_id)]
         digests = [adapter.digest(row) for row in rows]
         cells = [
             (
@@ -332,7 +338,7 @@ class _Comparison:
 def _second_amounts(
     database: sqlite3.Connection,
     known: AppliedChanges | None,
-    adapter: FileAdapter,
+    source: Source,
     to_send: Callable[[int], bool],
 ) -> Iterator[Problem]:
     """Yield each row for whose customer and reference an earlier one, or a ledger, has another change."""
@@ -346,9 +352,9 @@ def _second_amounts(
     for customer, line, value, unit, first, other in found:
         if to_send(line) or to_send(first):
             where = phrase("line {line}", line=first)
-            yield paid_twice(line, adapter, (customer, Decimal(value), unit), (Decimal(other), where))
+            yield paid_twice(line, source.adapter, (customer, Decimal(value), unit), (Decimal(other), where))
     if known is not None:
-        yield from paid_before(database, known, adapter, to_send)
+        yield from paid_before(database, known, source, to_send)
 
 
 @contextlib.contextmanager

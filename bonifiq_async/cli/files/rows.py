@@ -36,6 +36,7 @@ from bonifiq_async.cli.files.unfit import (
 )
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
+from bonifiq_async.ledger.shards import Shard
 
 if TYPE_CHECKING:
     from bonifiq_async.cli.reading.dialect import Dialect
@@ -101,7 +102,8 @@ class Source:
 
     `unknown` gets the names in it that mean nothing here, columns or members, with their line.
     What is `kept` in a ledger was sent as it is: the rules for new files do not apply to it.
-    `documents` says that short numbers of customers may be CPFs and CNPJs that lost their zeros. Where the
+    Of a `shard`, the changes of its customers alone count. `documents` says that short numbers of
+    customers may be CPFs and CNPJs that lost their zeros. Where the
     file does not have the plain form, `reader` yields its rows; `dialect` says how it is understood.
     """
 
@@ -112,6 +114,7 @@ class Source:
     unknown: Callable[[int, Sequence[str]], None] = field(default=_ignored, eq=False, repr=False)
     kept: bool = False
     documents: bool = True
+    shard: Shard | None = None
     reader: "Callable[[Wanted], Iterator[NumberedRow]] | None" = field(default=None, eq=False, repr=False)
     dialect: "Dialect | None" = None
 

@@ -13,4 +13,5 @@ run          one run as a row: which command of which user, on which file
 store        the ledger: what it answers to a claim, and how an end is written down
 writer       one task that owns the connection, in a thread and a loop of its own
 reading/     what is asked of the database afterwards, by callers that are no coroutines
+shards/      shards of a file, each of which has one worker at a time
 """

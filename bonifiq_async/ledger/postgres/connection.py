@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds for which a ledger that is closed waits for a database that takes nothing."""
+SHARD_LOST = "BQ001"
+"""What `under_its_fence` of the migrations raises."""
 CONNECT = 10.0
 """Seconds in which a connection is open, or is not."""
 STATEMENT = 30.0
@@ -93,6 +95,11 @@ def unusable(database: Database, error: Exception) -> ConfigurationError:
 
 def fault_of(database: Database, error: Exception) -> LedgerError:
     """Return what is raised where what was to be kept cannot be written."""
+    if getattr(error, "sqlstate", None) == SHARD_LOST:
+        return LedgerError(
+            f"The ledger {database} takes no more from this worker: another one has taken over its shard. "
+            "What was in flight is accounted for; nothing else was sent."
+        )
     return LedgerError(
         f"The ledger {database} cannot be written: {said(error)}. Correct that at the server, then run again."
     )

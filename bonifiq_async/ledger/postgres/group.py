@@ -183,7 +183,7 @@ class GroupCommit:
         async with connection.transaction():
             sharing = sorted({job.intent.key for job in claims if job.intent.rivals})
             keys = {key for key, _ in (*(job.place for job in claims), *(job.place for job in ends))}
-            standing = await self._read(connection, keys, sharing)
+            standing = await self._read(connection, keys, sharing, self.owner if claims else None)
             for end in ends:
                 written.append((end, await self._end(connection, end, standing)))
             for claim in claims:
@@ -200,10 +200,10 @@ class GroupCommit:
                 claim.answer = ruling
 
     async def _read(
-        self, connection: "Connection", keys: Collection[str], sharing: Sequence[str]
+        self, connection: "Connection", keys: Collection[str], sharing: Sequence[str], claimant: str | None
     ) -> _Standing:
         self.statements += 4
-        await connection.execute(self._sql.lock, sharing)
+        await connection.execute(self._sql.lock, sharing, claimant)
         rows = await connection.fetch(self._sql.read, sorted(keys))
         entries = {(row["key"], row["operation"]): entry_of(row) for row in rows}
         owners = {each.row.owner for each in entries.values() if each.row.state is State.CLAIMED}

@@ -16,8 +16,10 @@ Place = tuple[str, str]
 
 _CLAIMED = "fence, in_doubt, run, line, last_run, owner, digest, customer_id, value, path, body, attempts"
 _SQL = {
+    # What only ends is written also by an owner that has lost its shard.
     "group": "SELECT known, unwritten FROM {schema}.write_group("
-    + ", ".join(f"${number}" for number in range(1, 23))
+    "CASE cardinality($6::text[]) WHEN 0 THEN $1 ELSE {schema}.under_its_fence($1) END, "
+    + ", ".join(f"${number}" for number in range(2, 23))
     + ")",
     # The locks of `write_group`, in its order, and its durability.
     "lock": (
@@ -26,6 +28,7 @@ _SQL = {
         " UNION ALL SELECT pg_advisory_xact_lock_shared(hashtextextended('account of {schema}', 0))::text"
         " UNION ALL SELECT pg_advisory_xact_lock(hashtextextended('{schema} ' || key, 0))::text"
         " FROM unnest($1::text[]) AS key"
+        " UNION ALL SELECT {schema}.under_its_fence($2) WHERE $2::text IS NOT NULL"
     ),
     "read": (
         "SELECT operation, key, digest, state, in_doubt, fence, owner, customer_id, value, path, body,"

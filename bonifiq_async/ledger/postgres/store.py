@@ -82,6 +82,11 @@ class PostgresLedger:
         return await migration.migrate(Database.of(dsn, schema))
 
     @property
+    def owner(self) -> str:
+        """The name under which it claims, empty until it is opened."""
+        return self._group.owner
+
+    @property
     def identity(self) -> Hashable:
         """See `Ledger.identity`: host and port, database and schema."""
         return self.database.identity

@@ -55,7 +55,7 @@ class AppliedInFile:
         return [each.recorded(each.row.state) for each in found if each.row.state not in FREE]
 
     def alike(
-        self, table: str, likeness: Callable[[str, str, str, bytes], str | None]
+        self, table: str, likeness: Callable[[str, str, str, bytes], str | None], apart_from: str = ""
     ) -> Iterator[Sequence[tuple[Recorded, int]]]:
         """See `AppliedChanges.alike`."""
         self.database.create_function("likeness_of", 4, likeness, deterministic=True)
@@ -64,6 +64,8 @@ class AppliedInFile:
             f" FROM {_APPLIED} CROSS JOIN {table} AS wanted INDEXED BY by_likeness"
             f" ON wanted.key <> {_APPLIED}.key AND wanted.likeness ="
             f" likeness_of({_APPLIED}.key, {_APPLIED}.customer_id, {_APPLIED}.value, {_APPLIED}.body)"
+            f" WHERE {_APPLIED}.run NOT IN (SELECT id FROM ledger.run WHERE digest = nullif(?, ''))",
+            (apart_from,),
         )
         while some := found.fetchmany(TOGETHER):
             entries = [entry_of(row[: len(COLUMNS)]) for row in some]

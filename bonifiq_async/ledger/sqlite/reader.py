@@ -13,6 +13,7 @@ from bonifiq_async.ledger.protocol import Account, State
 from bonifiq_async.ledger.recorded import EVERY_CHANGE, ChangeFilter, Recorded
 from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.settling import WORDS, Candidate, PersonsWord, chosen, refuse_no_word
+from bonifiq_async.ledger.shards import ShardedFile
 from bonifiq_async.ledger.sqlite import comparison, run
 from bonifiq_async.ledger.sqlite.connection import LedgerConnection, fault_of, opened, writing
 from bonifiq_async.ledger.sqlite.header import bound, provider_in
@@ -85,6 +86,10 @@ class SqliteReader:
         """See `LedgerReader.runs`."""
         with self._opened() as connection:
             return list(run.every(connection, Sight.here(self.runtime)))
+
+    def shards(self) -> Sequence[ShardedFile]:
+        """See `LedgerReader.shards`."""
+        return ()
 
     def rebind(self, account: Account) -> None:
         """See `LedgerReader.rebind`."""

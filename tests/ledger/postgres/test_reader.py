@@ -222,6 +222,9 @@ def _compared(reader: LedgerReader, tables: sqlite3.Connection) -> object:
             [row for some in applied.among("seen", ("line",), ["p.other"]) for row in some],
             {key: list(applied.under(key, operations)) for key, _ in ROWS},
             sorted((line, change.key) for some in applied.alike("likely", likeness) for change, line in some),
+            sorted(
+                change.key for some in applied.alike("likely", likeness, MARCH.digest) for change, _ in some
+            ),
             sorted(key for some in applied.left_behind("seen", MARCH.file) for key in some),
             [*applied.left_behind("seen", "/files/april.csv")],
         )

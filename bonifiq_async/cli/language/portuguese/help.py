@@ -132,6 +132,15 @@ TEMPLATES: Mapping[str, Template] = {
         "Do que é gravado em CSV: para programas (plain), ou para planilhas conforme a marca decimal (comma: vírgula, "
         "point: ponto). Padrão: como em FILE."
     ),
+    "Apply the customers of shard I of N alone, from 0; other workers apply the others.": (
+        "Aplica só os clientes da parte I de N, a partir de 0; outros processos aplicam as outras."
+    ),
+    "Apply the file in so many processes, a shard each.": (
+        "Aplica o arquivo em tantos processos, cada um com uma parte."
+    ),
+    "Show how far the shards of its files are, until all are done.": (
+        "Mostra o andamento das partes dos arquivos, até que todas estejam concluídas."
+    ),
     "The record of what was sent: a file, or the URL of a database. Default: FILE.ledger; for a provider that "
     "de-duplicates nothing, PROVIDER.ledger in the folder of FILE.": (
         "O registro do que foi enviado: um arquivo, ou a URL de um banco de dados. Padrão: FILE.ledger; para um "

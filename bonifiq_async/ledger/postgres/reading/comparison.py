@@ -62,11 +62,12 @@ class AppliedInDatabase:
         return [recorded_of(each) for each in self._known(CHANGE, [key], operations)]
 
     def alike(
-        self, table: str, likeness: Callable[[str, str, str, bytes], str | None]
+        self, table: str, likeness: Callable[[str, str, str, bytes], str | None], apart_from: str = ""
     ) -> Iterator[Sequence[tuple[Recorded, int]]]:
         """See `AppliedChanges.alike`."""
         like = f"SELECT line FROM {table} INDEXED BY by_likeness WHERE likeness = ? AND key <> ?"
-        for some in self._applied():
+        others = " AND run NOT IN (SELECT id FROM {schema}.run WHERE digest = nullif($2, ''))"
+        for some in self._applied(others, apart_from):
             kept = [recorded_of(each) for each in some]
             found = [
                 (each, line)

@@ -21,11 +21,14 @@ from bonifiq_async.ledger.postgres.reading.recorded import (
 )
 from bonifiq_async.ledger.postgres.reading.session import Session, session
 from bonifiq_async.ledger.postgres.run import ALL, run_of
+from bonifiq_async.ledger.postgres.shards import progress
+from bonifiq_async.ledger.postgres.shards.progress import files_of
 from bonifiq_async.ledger.postgres.store import PostgresLedger
 from bonifiq_async.ledger.protocol import FREE, Account, State
 from bonifiq_async.ledger.recorded import EVERY_CHANGE, ChangeFilter, Recorded
 from bonifiq_async.ledger.runs import Run
 from bonifiq_async.ledger.settling import WORDS, Candidate, PersonsWord, chosen, refuse_no_word
+from bonifiq_async.ledger.shards import ShardedFile
 
 _SETTINGS = ("pgbouncer", "lossless_failover")
 """What the URL says of how the database is used."""
@@ -139,6 +142,11 @@ class PostgresReader:
         """See `LedgerReader.runs`."""
         with session(self.database) as asked:
             return [run_of(row) for row in asked.fetch(f"{ALL} ORDER BY id DESC")]
+
+    def shards(self) -> Sequence[ShardedFile]:
+        """See `LedgerReader.shards`."""
+        with session(self.database) as asked:
+            return files_of(asked.fetch(progress.ALL))
 
     def rebind(self, account: Account) -> None:
         """See `LedgerReader.rebind`."""
