@@ -49,6 +49,10 @@ class Columns:
         """Return the symbols that an amount under a column may have."""
         return () if name in self.counts else self.currency
 
+    def is_of_money(self, name: str, header: str) -> bool:
+        """Say whether the header of a column says in words of its own that it has money: `Valor (R$)`."""
+        return any(symbol.casefold() in header.casefold() for symbol in self.currency_of(name))
+
     def decimals_of(self, name: str) -> int | None:
         """Return how many decimals an amount under a column has at the most; None: however many."""
         return 0 if name in self.counts else self.decimals

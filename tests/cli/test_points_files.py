@@ -223,6 +223,11 @@ UNCLEAR = {
         "value is 'R$ 500', with a currency, and its row is of 'points'",
     ),
     "money in Portuguese": ("Cliente;Tipo;Valor;Motivo;Pedido", "ana; Pontos;BRL 500;r;o", "of 'Pontos'"),
+    "money by its header": (
+        "Cliente;Tipo;Valor (R$);Motivo;Pedido",
+        "ana;pontos;500;r;o",
+        "value is '500' (Valor (R$)), with a currency, and its row is of 'pontos'",
+    ),
     "a percentage": ("customer_id,kind,value,reason,reference", "ana,points,5%,r,o", "value is '5%'"),
     "a unit": ("customer_id,kind,value,reason,reference", "ana,points,500 pts,r,o", "value is '500 pts'"),
     "cents that are zero": (

@@ -347,7 +347,9 @@ def _finished(
     for column, each in evidence.items():
         found = mark_of(column, each, file.form.decimal, plain=facts.plain)
         marks[column] = _asked(file, found, here) if isinstance(found, Unclear) else found
-    table = evolve(table, marks={column: found.value for column, found in marks.items()})
+    columns = file.adapter.columns
+    priced = {each.name: each.header for each in facts.columns if columns.is_of_money(each.name, each.header)}
+    table = evolve(table, marks={column: found.value for column, found in marks.items()}, priced=priced)
     dialect = evolve(facts, decimal=marks, plain=False)
     return Source(
         file.path, file.name, "csv", file.adapter, reader=table.rows, documents=documents, dialect=dialect

@@ -183,11 +183,15 @@ class TableWriter:
 
 @frozen
 class TableFile:
-    """A table that was written, and the decimal mark of each of its columns of amounts."""
+    """A table that was written, and the decimal mark of each of its columns of amounts.
+
+    `priced` are those whose header says that they have money, each with it.
+    """
 
     path: Path
     columns: Columns
     marks: Mapping[str, str]
+    priced: Mapping[str, str] = field(factory=dict)
 
     def rows(self, wanted: Wanted) -> Iterator[NumberedRow]:
         """Yield the rows of the lines `wanted`, amounts with a point."""
@@ -207,12 +211,15 @@ class TableFile:
                 counted = None if problem else self.columns.counted_by(row)
                 for at, name, mark, currency in amounts if problem is None else ():
                     cell = row[at]
-                    if cell is not None and _LETTERS[at] not in kinds:
+                    if cell is not None and counted is not None and name in self.priced:
+                        wrong = _no_money(name, f"{cell!r:.40} ({self.priced[name]})", counted)
+                        problem = Problem(line, name, wrong, ProblemKind.NO_AMOUNT, end, cell)
+                    elif cell is not None and _LETTERS[at] not in kinds:
                         read = read_amount(cell, mark, currency)
                         if isinstance(read, tuple):
                             problem = Problem(line, name, joined((name, read[0]), " "), read[1], end, cell)
                         elif counted is not None and currency and not readings(cell):
-                            wrong = _no_money(name, cell, counted)
+                            wrong = _no_money(name, f"{cell!r:.40}", counted)
                             problem = Problem(line, name, wrong, ProblemKind.NO_AMOUNT, end, cell)
                         elif (said := self._too_exact(name, cell, mark, read)) is not None:
                             problem = Problem(line, name, said, ProblemKind.DECIMALS, end, cell)
@@ -236,6 +243,6 @@ def _no_money(name: str, cell: str, counted: str) -> Phrase:
         "{name} is {cell}, with a currency, and its row is of {kind}, which are no money: one of the two is "
         "a mistake",
         name=name,
-        cell=f"{cell!r:.40}",
+        cell=cell,
         kind=f"{counted!r:.40}",
     )
