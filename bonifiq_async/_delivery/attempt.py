@@ -39,7 +39,7 @@ class Waits:
 
 @define(eq=False, slots=False)
 class Watch(HandOver):
-    """One attempt to send `request`, whose call ends at `deadline`.
+    """One attempt to send `request`, whose call ends at `deadline`, while its claim is `held`.
 
     `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
     seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
@@ -49,6 +49,7 @@ class Watch(HandOver):
     _waits: Waits
     _request: PreparedRequest
     _deadline: Deadline
+    _held: Callable[[], bool] = lambda: True
     asked: float | None = None
     alone: bool = False
     first: bool = False
@@ -56,7 +57,7 @@ class Watch(HandOver):
 
     def may_send(self) -> bool:
         """See `HandOver.may_send`."""
-        if self._waits.limit.hold.until <= self._waits.clock() < self._deadline.at:
+        if self._waits.limit.hold.until <= self._waits.clock() < self._deadline.at and self._held():
             return True
         self.withheld = True
         return False

@@ -43,6 +43,10 @@ MANY = 1_000_000
 """Tokens of a quota that is not asked."""
 
 
+LAPSED = "this one could not show in time, in the ledger, that it runs"
+"""Why a claim holds no more."""
+
+
 Reader = Callable[[Operation[T], Evidence], Reading[T]]
 
 
@@ -98,9 +102,10 @@ class Delivery:
         course = CallCourse(operation, request, history, deadline, permit, redactor, doubted, began, single)
         try:
             while True:
-                if (barred := await self._enter(course)) is not None:
+                barred = await self._enter(course) if history.held() else StopReason.HELD
+                if barred is not None:
                     return self._given_up(course, barred)
-                watch = history.hand_over = Watch(self._waits, request, deadline)
+                watch = history.hand_over = Watch(self._waits, request, deadline, history.held)
                 now = clock()
                 if self._waits.scope.told:
                     watch.first = self._waits.begins(now)
@@ -256,6 +261,8 @@ class Delivery:
         if reason is StopReason.RETRY_AFTER_TOO_LONG:
             asked = max(0.0, self.hold.ends - self._runtime.monotonic())
             note = self._note(reason, asked)
+        if reason is StopReason.HELD:
+            note = LAPSED
         effect = Effect.UNKNOWN if history.in_doubt else Effect.NOT_APPLIED
         attempts = tuple(history.attempts)
         return Delivered(effect, reason, attempts, course.reading, course.evidence, asked, note)

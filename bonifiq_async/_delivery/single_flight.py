@@ -140,7 +140,7 @@ class SingleFlight:
         try:
             ruling = await self._ruling(claim, now)
             if isinstance(ruling, Granted):
-                claim.fence = ruling.fence
+                claim.fence, claim.history.held = ruling.fence, ruling.held
                 if ruling.in_doubt or scoped in shared.doubts:
                     told = await _doubted(claim, ruling, shared.doubts.get(scoped))
                 remembered = now + ruling.seconds

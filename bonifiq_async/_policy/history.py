@@ -1,5 +1,6 @@
 """What one call has done so far, and how it ended."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -16,12 +17,13 @@ class History:
     """What has happened on behalf of one call so far; also after it was cancelled.
 
     `in_doubt` starts true when an earlier call with the same key ended unknown. `hand_over` is that of the
-    attempt that runs.
+    attempt that runs. `held` says whether the claim under which it is sent holds now.
     """
 
     in_doubt: bool = False
     attempts: list[Attempt] = field(factory=list)
     hand_over: HandOver | None = None
+    held: Callable[[], bool] = lambda: True
 
     @property
     def may_have_changed(self) -> bool:

@@ -3,9 +3,11 @@
 The states, and which may follow which, are a table; both ledgers, the command line and the tests read it.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from typing import Protocol, Self, runtime_checkable
+
+from attrs import field
 
 from bonifiq_async._model.outcome import Effect
 from bonifiq_async._model.secret import Secret
@@ -111,18 +113,25 @@ class Row:
     answer: str | None = None
 
 
+def always() -> bool:
+    """Say that a claim holds, as one does whose owner the others see."""
+    return True
+
+
 @fixed
 class Granted:
     """Send it. `fence` goes with the outcome; `in_doubt` says that an earlier run may have applied it.
 
     `cleared` says that the ledger knows of an earlier run, and that it did not apply it. `seconds` is for
-    how long the provider surely remembers the key: a repeat after that could apply it twice.
+    how long the provider surely remembers the key: a repeat after that could apply it twice. `held` says
+    whether the claim surely holds now: without that, another process may send, and this one may not.
     """
 
     fence: int
     in_doubt: bool
     cleared: bool = False
     seconds: float = FOR_EVER
+    held: Callable[[], bool] = field(default=always, eq=False, repr=False)
 
 
 FIRST = Granted(fence=1, in_doubt=False)

@@ -16,7 +16,7 @@ from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends, kept
-from bonifiq_async.ledger.postgres.owner import silence_left
+from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, silence_left
 from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, claim_values, entry_of
 from bonifiq_async.ledger.protocol import (
     DONE,
@@ -81,6 +81,9 @@ class GroupCommit:
         self._database = database
         self._sql = Statements.of(database.schema)
         self._retention = retention
+        self._trusted = float("-inf")
+        self._first = evolve(FIRST, held=self.holds)
+        self._first_repeatable = evolve(self._first, seconds=retention)
         self.monotonic = monotonic
 
     async def write(
@@ -132,9 +135,10 @@ class GroupCommit:
         if not (claims or ends or beats):
             return
         provider, account = self.account or (None, None)
+        began = self.monotonic()
         # As long as there is no answer it may be written, or may not.
         for claim in claims:
-            claim.lost = self._first(claim)
+            claim.lost = self._first_repeatable if claim.repeatable else self._first
         for end in ends:
             end.lost = True
         self.statements += 1
@@ -148,18 +152,21 @@ class GroupCommit:
             *columns_of_claims(claims),
             *columns_of_ends(ends),
         )
+        if beats:
+            self._trusted = began + SILENCE - MARGIN
         known, unwritten = (None, None) if row is None else row
         for number, claim in enumerate(claims, 1):
             if known and number in known:
                 claim.lost = None
             else:
-                self._grant(claim, self._first(claim))
+                self._grant(claim, self._first_repeatable if claim.repeatable else self._first)
         for number, end in enumerate(ends, 1):
             if not unwritten or number not in unwritten:
                 self._close(end, True)
 
-    def _first(self, job: ClaimJob) -> Granted:
-        return evolve(FIRST, seconds=self._retention) if job.repeatable else FIRST
+    def holds(self) -> bool:
+        """Say whether this owner has shown lately that it runs: no other takes its claims over."""
+        return self.monotonic() < self._trusted
 
     def _fence(self, place: Place) -> int | None:
         live = self.live.get(place)
@@ -189,6 +196,8 @@ class GroupCommit:
             for claim in claims:
                 ruling = await self._claim(connection, claim, standing)
                 if ruling is not None:
+                    if isinstance(ruling, Granted):
+                        ruling = evolve(ruling, held=self.holds)
                     answers.append((claim, ruling))
                     claim.lost = ruling if isinstance(ruling, Granted) else None
         for end, landed in written:

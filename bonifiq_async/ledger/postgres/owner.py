@@ -17,6 +17,8 @@ BEAT = 5.0
 """Seconds between two beats of an owner that holds claims."""
 SILENCE = 20.0
 """Seconds without a beat after which an owner holds nothing: three beats may be late."""
+MARGIN = 5.0
+"""Seconds before that in which an owner that has not written a beat sends nothing: it may be connecting."""
 
 
 def new_name() -> str:

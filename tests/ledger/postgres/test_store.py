@@ -19,6 +19,7 @@ from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError,
 from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
+from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Ruling, Settled, State
 from bonifiq_async.ledger.runs import RunOrigin
 
@@ -384,3 +385,21 @@ async def test_a_run_is_begun_once_over_a_broken_connection(database: Database) 
         again = await ledger.begin_run(RunOrigin("apply", "bia", "shop", "/g.csv", "12ab"))
         assert again.before is not None and again.before.counts == {"applied": 2}
     assert await asked(database, "SELECT id FROM run ORDER BY id") == [(1,), (2,)]
+
+
+async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that does not reach the database stops to send before another takes its changes over."""
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", None)  # beats come with what is written
+    now = [1000.0]
+    async with ledger_of(database, monotonic=lambda: now[0]) as ledger:
+        await ledger.bind(*ACCOUNT)
+        granted = await claimed(ledger)
+        assert isinstance(granted, Granted) and granted.held()
+        now[0] += SILENCE - MARGIN - 0.1
+        assert granted.held()
+        now[0] += 0.1
+        assert not granted.held()
+        await claimed(ledger, evolve(INTENT, key="another"))
+        assert granted.held()
