@@ -59,6 +59,24 @@ async def test_only_the_name_of_a_missing_order_says_that_there_is_none(
             await client.orders.find("order-1")
 
 
+@pytest.mark.parametrize("named", [None, "order-2"])
+async def test_an_answer_that_does_not_name_the_order_says_nothing_of_it(
+    named: str | None, raw_server: Serve
+) -> None:
+    """Neither that it is there, so that it is not sent again; nor, of another one, that it was made."""
+    order = {"OriginalId": named, "OrderTotal": 5}
+    async with client_at(await server_of(raw_server, http(body_of(order)))) as client:
+        with pytest.raises(PayloadError, match=r"OriginalId|names no order"):
+            await client.orders.find("order-1")
+    async with client_at(await server_of(raw_server, http(body_of(enveloped(order))))) as client:
+        for create in (client.orders.create, client.pos.create_order):
+            if named is None:
+                assert (await create(**ORDER)).order_total == 5
+                continue
+            with pytest.raises(OutcomeUnknownError, match="is not the one that was sent"):
+                await create(**ORDER)
+
+
 @pytest.mark.filterwarnings("ignore::bonifiq_async.UnverifiedOperationWarning")
 async def test_the_error_says_what_to_look_at(raw_server: Serve) -> None:
     """A word for each operation: what helps after a lost order does not after a lost PIN."""

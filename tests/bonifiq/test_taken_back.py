@@ -11,7 +11,14 @@ from conftest import client_for, fast, http
 from ledgers import KINDS, LASTING
 from scripted_answers import LOST, Script, client_at
 
-from bonifiq_async import BonifiQClient, ChangeKeyConflict, MemoryLedger, OutcomeUnknownError, SqliteLedger
+from bonifiq_async import (
+    BonifiQClient,
+    ChangeKeyConflict,
+    MemoryLedger,
+    OutcomeUnknownError,
+    PayloadError,
+    SqliteLedger,
+)
 from bonifiq_async.bonifiq.operations.entries import UNDONE_BY
 from bonifiq_async.bonifiq.operations.table import OPERATIONS
 from bonifiq_async.ledger.protocol import State
@@ -130,8 +137,16 @@ async def test_the_answer_of_another_redeem_takes_nothing_back(raw_server: Serve
     script = Script([made, http(body_of(enveloped({"Id": 8, "IsCanceled": True})))])
     async with client_at(await raw_server(script.talk), ledger=MemoryLedger()) as client:
         await redeem(client)
-        with pytest.raises(OutcomeUnknownError, match="is not the one that was to be cancelled"):
+        with pytest.raises(OutcomeUnknownError, match="is not the one that was asked for"):
             await client.pos.cancel_redeem(7)
+
+
+async def test_what_is_said_of_another_redeem_says_nothing_of_this(raw_server: Serve) -> None:
+    """Whether one is cancelled decides whether its discount is given."""
+    script = Script([http(body_of({"Id": 8, "IsCanceled": False}))])
+    async with client_at(await raw_server(script.talk)) as client:
+        with pytest.raises(PayloadError, match="is not the one that was asked for"):
+            await client.rewards.get(7)
 
 
 async def test_what_was_not_taken_back_stands(raw_server: Serve, tmp_path: Path) -> None:

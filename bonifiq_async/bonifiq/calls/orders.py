@@ -1,6 +1,7 @@
 """BonifiQ's orders. An order's id is that of the caller's system."""
 
 from datetime import datetime
+from functools import partial
 from typing import Unpack
 
 from bonifiq_async._model import validation
@@ -13,6 +14,7 @@ from bonifiq_async.bonifiq.changes.keys import Part, one_key
 from bonifiq_async.bonifiq.changes.refunds import PartialCancel
 from bonifiq_async.bonifiq.operations import orders
 from bonifiq_async.bonifiq.reading.cancels import read_cancel
+from bonifiq_async.bonifiq.reading.orders import read_order
 from bonifiq_async.bonifiq.schemas.cancels import (
     CancelOrderRequest,
     CompleteOrderRequest,
@@ -51,12 +53,11 @@ class Orders(Group):
         answer came, `OutcomeUnknownError` is raised, and `find` shows whether the order is there. Source:
         endpoint page "Add an order or purchase".
         """
-        asked = CallParts(payload=CreateOrderRequest(**order))
-        return await self._caller.value(orders.CREATE, asked, deadline=deadline)
+        return await created(self._caller, orders.CREATE, CreateOrderRequest(**order), deadline)
 
     async def get(self, order_id: str, *, deadline: float | None = None) -> OrderResponse:
         """Return an order. What is answered of an unknown one is not documented: see `find`."""
-        return await self._caller.value(orders.GET, _of(order_id), deadline=deadline)
+        return await self._got(order_id, deadline, named=False)
 
     async def find(self, order_id: str, *, deadline: float | None = None) -> OrderResponse | None:
         """Return an order, or None where the provider says, by the name `Order_NotFound`, that it has none.
@@ -64,15 +65,20 @@ class Orders(Group):
         Any other refusal is raised as `get` raises it: a 401, a 403 or a 404 that names no order says
         nothing of the order. None says how it is now: a request without an answer may still arrive later.
         The name is not documented for orders; it is formed as `Customer_NotFound` and `CustomerNotFound` are.
+        An answer that does not name the order says nothing of it, and raises `PayloadError`.
         """
         try:
-            return await self.get(order_id, deadline=deadline)
+            return await self._got(order_id, deadline, named=True)
         except AuthenticationError:
             raise
         except RefusedError as error:
             if error.code_name in ORDER_NOT_FOUND:
                 return None
             raise
+
+    async def _got(self, order_id: str, deadline: float | None, *, named: bool) -> OrderResponse:
+        read = partial(read_order, order_id=order_id, named=named)
+        return await self._caller.value(orders.GET, _of(order_id), read=read, deadline=deadline)
 
     async def complete(
         self,
@@ -141,6 +147,14 @@ def part_of(order_id: str, part: PartFields) -> PartialCancelRequest:
         products=lines,
         should_refund_redeem=part.get("should_refund_redeem"),
     )
+
+
+async def created(
+    caller: Caller, operation: Operation[OrderResponse], order: CreateOrderRequest, deadline: float | None
+) -> OrderResponse:
+    """Register an order, by either of the operations that do it."""
+    read = partial(read_order, order_id=order.original_id)
+    return await caller.value(operation, CallParts(payload=order), read=read, deadline=deadline)
 
 
 async def cancelled_whole(

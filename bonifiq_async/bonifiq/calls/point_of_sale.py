@@ -14,14 +14,14 @@ from bonifiq_async._model.redaction import Redactor
 from bonifiq_async._model.secret import Secret
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, segment, whole
 from bonifiq_async.bonifiq.calls.fields import CancelFields, OrderFields, PartFields
-from bonifiq_async.bonifiq.calls.orders import cancelled, cancelled_whole
+from bonifiq_async.bonifiq.calls.orders import cancelled, cancelled_whole, created
 from bonifiq_async.bonifiq.calls.redeeming import redeemed, taking_back
 from bonifiq_async.bonifiq.changes.keys import how_much, one_key
 from bonifiq_async.bonifiq.changes.redeems import PosRedeem
 from bonifiq_async.bonifiq.changes.taken_back import Redeemed
 from bonifiq_async.bonifiq.operations import point_of_sale as pos
 from bonifiq_async.bonifiq.reading.plain import read_checked, read_sealed
-from bonifiq_async.bonifiq.reading.redeems import read_taken_back
+from bonifiq_async.bonifiq.reading.redeems import read_made
 from bonifiq_async.bonifiq.schemas.cancels import (
     OrderCancelResponse,
 )
@@ -187,7 +187,7 @@ class PointOfSale(Group):
         redeem = self._caller.taken_back.redeem_of(reward_id)
         if redeem is None and original_key is not None:
             redeem = Redeemed(validation.label(original_key, "original_key"), f"redeem {reward_id}")
-        read = partial(read_taken_back, number=reward_id)
+        read = partial(read_made, number=reward_id)
         call = partial(self._caller.value, pos.CANCEL_REDEEM, asked, read=read, deadline=deadline)
         done = await taking_back(self._caller, pos.CANCEL_REDEEM, redeem, call, _is_canceled)
         if done.is_canceled and redeem is not None:
@@ -214,8 +214,7 @@ class PointOfSale(Group):
         self, *, deadline: float | None = None, **order: Unpack[OrderFields]
     ) -> OrderResponse:
         """Register an order of the point of sale: see `Orders.create`. It is sent once."""
-        asked = CallParts(payload=CreateOrderRequest(**order))
-        return await self._caller.value(pos.CREATE_ORDER, asked, deadline=deadline)
+        return await created(self._caller, pos.CREATE_ORDER, CreateOrderRequest(**order), deadline)
 
     async def cancel_order(
         self, order_id: str, *, deadline: float | None = None, **when: Unpack[CancelFields]

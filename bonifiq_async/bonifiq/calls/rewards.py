@@ -1,5 +1,7 @@
 """Redeems that were made, and rewards as they are set up in the admin panel."""
 
+from functools import partial
+
 from bonifiq_async._model.outcome import Outcome
 from bonifiq_async.bonifiq.calls.caller import CallParts, Group, whole
 from bonifiq_async.bonifiq.calls.redeeming import redeemed
@@ -7,6 +9,7 @@ from bonifiq_async.bonifiq.changes.keys import one_key
 from bonifiq_async.bonifiq.changes.redeems import ProductDiscountRedeem
 from bonifiq_async.bonifiq.operations import redeems
 from bonifiq_async.bonifiq.reading.plain import read_any
+from bonifiq_async.bonifiq.reading.redeems import read_made
 from bonifiq_async.bonifiq.schemas.checks import an
 from bonifiq_async.bonifiq.schemas.configurations import RewardConfiguration
 from bonifiq_async.bonifiq.schemas.pages import Unshaped
@@ -26,7 +29,8 @@ class Rewards(Group):
     async def get(self, reward_id: int, *, deadline: float | None = None) -> RewardResponse:
         """Return a redeem by the `reward_id` of its result: what was given, and whether it is cancelled."""
         asked = CallParts({"id": whole(reward_id, "reward_id")})
-        return await self._caller.value(redeems.GET_REDEEM, asked, deadline=deadline)
+        read = partial(read_made, number=reward_id)
+        return await self._caller.value(redeems.GET_REDEEM, asked, read=read, deadline=deadline)
 
 
 class RewardConfigurations(Group):

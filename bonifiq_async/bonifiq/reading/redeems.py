@@ -21,7 +21,7 @@ LARGEST_ID = 2**31 - 1
 """The largest number that the provider's int32 holds."""
 _NO_ID = "it names no redeem that could be taken back: RewardId is no number from 1 on that 32 bits hold"
 _OTHER_KEY = "it is of another redeem: its OriginalKey is not the one that was sent"
-_OTHER_ID = "it is of another redeem: its Id is not the one that was to be cancelled"
+_OTHER_ID = "it is of another redeem: its Id is not the one that was asked for"
 
 
 def read_redeem(
@@ -42,10 +42,10 @@ def read_redeem(
     return reading
 
 
-def read_taken_back(
+def read_made(
     reader: AnswerReader, operation: Operation[RewardResponse], evidence: Evidence, *, number: int
 ) -> Reading[RewardResponse]:
-    """Read the answer to the cancellation of the redeem of a `number`; that of another proves nothing."""
+    """Read what is said of the redeem of a `number`, also as it is cancelled; of another, it is no proof."""
     reading = reader.read(operation, evidence)
     named = None if reading.result is None else reading.result.id
     return reading if named in (None, number) else _of_no_use(reading, "$.Result.Id", _OTHER_ID)
