@@ -10,6 +10,7 @@ from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
+from postgres import needs_postgres
 
 FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -126,3 +127,15 @@ def test_only_the_section_of_that_name_is_renewed(loaded):
     )
     renewed = loaded("renew").put(page, "x", r"new \1")
     assert renewed == page.replace("old", "\nnew \\1\n")
+
+
+@pytest.mark.slow
+def test_a_file_in_shards_is_applied_once_in_little_memory(tmp_path):
+    """A smaller form of the whole size: one worker is killed, and its shard is taken over."""
+    needs_postgres()
+    done = run("shards", "--rows", "600", "--small", "100", "--shards", "2", "--kills", "1", "--json")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    found = json.loads(done.stdout)
+    small, large = found["files"]
+    assert (large["rows"], large["lost"], large["doubled"], large["wrong"]) == (600, 0, 0, 0)
+    assert min(small["peak"], large["peak"]) > 10 and found["more"] < 40

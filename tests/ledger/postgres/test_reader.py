@@ -114,6 +114,9 @@ def test_a_claim_holds_while_its_owner_beats_and_its_lease_lasts(
     reader = both[1]
     by_sql(reader.database, "UPDATE run SET ended = NULL, owner = (SELECT name FROM owner)")
     assert (state_of(reader, "claimed"), reader.runs()[0].state) == (State.CLAIMED, RunState.UNDER_WAY)
+    silenced(reader.database)
+    assert (state_of(reader, "claimed"), reader.runs()[0].state) == (State.IN_DOUBT, RunState.NOT_ENDED)
+    by_sql(reader.database, "UPDATE owner SET beat = clock_timestamp()")
     by_sql(reader.database, "UPDATE change SET lease_until = clock_timestamp() WHERE key = 'claimed'")
     assert state_of(reader, "claimed") is State.IN_DOUBT
     with pytest.raises(ConfigurationError, match="may still be under way"):

@@ -111,6 +111,16 @@ async def test_a_worker_that_has_lost_its_shard_claims_nothing_more(database: Da
     assert found == [("in doubt", "claimed"), ("key", "applied")]
 
 
+async def test_a_worker_that_has_lost_its_shard_makes_no_first_claim_either(database: Database, two) -> None:
+    """The first one looks to which account the ledger is bound, and takes another way."""
+    one, other = two
+    await taken(one)
+    await over(database)
+    await taken(other)
+    with pytest.raises(LedgerError, match="another one has taken over its shard"):
+        await one.ledger.claim(INTENT, lease=60, repeatable=True)
+
+
 async def test_an_end_and_a_claim_of_one_group_are_not_mixed_up(database: Database, two) -> None:
     """The end is written, the claim is refused."""
     one, other = two
@@ -197,7 +207,7 @@ async def test_a_lease_is_kept_until_another_worker_has_the_shard(database: Data
     await over(database)
     await taken(other)
     time.slept.put_nowait(RENEWAL)
-    await keeping
+    await asyncio.wait_for(keeping, 10)
 
 
 async def test_a_lease_ends_here_when_the_database_takes_nothing(two) -> None:
@@ -206,4 +216,4 @@ async def test_a_lease_ends_here_when_the_database_takes_nothing(two) -> None:
     fence, time = await taken(one), Time()
     keeping = asyncio.create_task(one.keep(fence, lambda: TEN, 0.0, time.runtime))
     time.slept.put_nowait(LEASE + 1)
-    await keeping
+    await asyncio.wait_for(keeping, 10)
