@@ -17,6 +17,8 @@ from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrate
 
 SERVER = os.environ.get("BONIFIQ_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+BEGINS = 2_208_988_800.0
+"""When the clock of `with_a_clock` begins: in 2040."""
 _numbers = itertools.count()
 
 
@@ -87,7 +89,7 @@ def with_a_clock(database: Database) -> Database:
             database,
             f"""CREATE TABLE "{database.schema}".moment AS SELECT 0.0::float8 AS at;
             CREATE FUNCTION "{database.schema}".clock_timestamp() RETURNS timestamptz LANGUAGE sql
-            RETURN timestamptz '2040-01-01 00:00Z' + (SELECT at FROM "{database.schema}".moment)
+            RETURN to_timestamp({BEGINS}) + (SELECT at FROM "{database.schema}".moment)
             * interval '1 second'""",
         )
     )
