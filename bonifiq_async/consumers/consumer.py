@@ -81,6 +81,7 @@ class Consumer(Generic[E, C, T]):
         runtime: Runtime = Runtime(),
     ) -> None:
         width = validation.quantity(max_in_flight, "max_in_flight")
+        self.max_in_flight = width
         flow = FlowControl(max_in_flight=width, initial=min(8, width), give_up_after=FOR_EVER)
         self._batch: CashbackBatch[C, T] = CashbackBatch(client, flow=flow, ordered=False, runtime=runtime)
         validation.function(to_change, "to_change", None)

@@ -32,6 +32,7 @@ ORDER = [
     "webhooks",
     "batch",
     "consumers",
+    "faststream",
     "sandbox",
     *(f"{package}.sandbox" for package in PACKAGES_OF_PROVIDERS),
     "testing",
