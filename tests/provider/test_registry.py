@@ -31,8 +31,8 @@ def test_every_part_of_a_spec_exists(name: str) -> None:
 @pytest.mark.parametrize("name", registry.names())
 def test_every_operation_is_listed(name: str) -> None:
     spec = registry.spec_of(name)
-    defined = vars(sys.modules[spec.operations.module]).values()
     listed = spec.operations.load(tuple)
+    defined = vars(sys.modules[spec.operations.module]).values()
     assert [each for each in defined if isinstance(each, Operation) and each not in listed] == []
 
 
