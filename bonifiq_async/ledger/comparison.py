@@ -29,8 +29,8 @@ class AppliedChanges(Protocol):
         with them: in its order the ledger is read from front to end.
         """
 
-    def under(self, key: str, operations: Collection[str]) -> Sequence[Recorded]:
-        """Return what may have been applied under a key, by operations."""
+    def under(self, keys: Sequence[str], operations: Collection[str]) -> Sequence[Recorded]:
+        """Return what may have been applied under some keys, by operations."""
 
     def alike(
         self, table: str, likeness: Callable[[str, str, str, bytes], str | None], apart_from: str = ""

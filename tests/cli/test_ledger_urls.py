@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from console import HEADER, Console, Ended
+from console import HEADER, Console, Ended, rows
 from mirrored import mirror
 from one_test import one_test
 from postgres import SERVER, a_schema
 
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.ledger.postgres.reading.session import Session
 from bonifiq_async.sandbox import FaultScript, Raba7niSandbox, Sandbox
 
 LEDGER = "changes.csv.ledger"
@@ -214,3 +215,21 @@ def test_a_database_without_tables_is_refused_before_a_file_is_read(console: Con
         refused = console("apply", "changes.csv", "--yes", "--ledger", url, sandbox=sandbox)
         assert refused.code == Exit.USAGE and "bonifiq ledger migrate URL" in refused.err
         assert sandbox.books.requests == 0
+
+
+def test_what_was_applied_before_is_looked_up_many_at_a_time(
+    console: Console, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question for each row of a long file would take as long as to send it."""
+    console.write("changes.csv", *rows(250))
+    asked: list[str] = []
+    fetch = Session.fetch
+    monkeypatch.setattr(Session, "fetch", lambda *args: asked.append(args[1]) or fetch(*args))
+    with Sandbox() as sandbox:
+        apply = ("apply", "changes.csv", "--yes", "--ledger", url)
+        assert console(*apply, sandbox=sandbox).code == 0
+        asked.clear()
+        assert console(*apply, "--out", "o.jsonl", sandbox=sandbox).code == 0
+    lines = [json.loads(line) for line in Path("o.jsonl").read_text("utf-8").splitlines()]
+    assert {(line["effect"], line["last_run"]) for line in lines} == {("already_applied", 1)}
+    assert len(lines) == 250 and len(asked) < 25

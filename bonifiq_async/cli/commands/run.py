@@ -28,7 +28,7 @@ from bonifiq_async._transport.connector import PoolLimits
 from bonifiq_async._transport.session import Timeouts
 from bonifiq_async.batch import CashbackBatch, FlowControl
 from bonifiq_async.cli.adapter import Client, ClientSettings, FileAdapter, FileChange
-from bonifiq_async.cli.examination.against_ledger import applied_under
+from bonifiq_async.cli.examination.against_ledger import earlier_changes
 from bonifiq_async.cli.files.csv_form import CsvForm, form_like
 from bonifiq_async.cli.files.examine import Plan
 from bonifiq_async.cli.files.outcome_file import (
@@ -170,7 +170,7 @@ async def _send(
             work = await _worked_on(ledger, plan, settings)
             await _begin_run(ledger, plan, settings, ending)
             if out is not None:
-                ending.earlier = stack.enter_context(applied_under(settings.ledger, ending.adapter))
+                ending.earlier = stack.enter_context(earlier_changes(settings.ledger, ending.adapter))
             stack.push_async_callback(_end_run, ledger, ending)
             if not settings.settles:
                 say(told(settings.ledger, plan.source.adapter))
@@ -313,6 +313,8 @@ async def _account_for_settled(
         kinds.insert(0, (plan.read_settled(), False))
     for rows, elsewhere in kinds:
         while some := list(itertools.islice(rows, SETTLED_AT_ONCE)):
+            if ending.earlier is not None:
+                ending.earlier.look_up([row.change_key for row in some])
             outcomes = [
                 Outcome[object](row, Effect.ALREADY_APPLIED, None, (), used_elsewhere=elsewhere)
                 for row in some
@@ -345,7 +347,7 @@ def _recorded(outcome: Outcome[object], ending: RunEnding) -> Iterator[OutcomeRe
     """Yield the outcome of a change, and behind it those of the lines that repeat it."""
     change, before = cast(FileChange, outcome.change), None
     if outcome.effect is Effect.ALREADY_APPLIED and not outcome.attempts and ending.earlier is not None:
-        before = ending.earlier(change.change_key)
+        before = ending.earlier.under(change.change_key)
     first = record(ending.adapter, change, outcome, ending.run, before)
     yield first
     if ending.repeated:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError, LedgerError, PayloadError
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
@@ -21,13 +21,34 @@ from bonifiq_async.ledger.reader import LedgerReader
 from bonifiq_async.ledger.recorded import Recorded
 
 
+@frozen
+class EarlierChanges:
+    """The changes that a ledger has as applied, looked up by their keys: many at once cost little more."""
+
+    applied: AppliedChanges
+    operations: Sequence[str]
+    _known: dict[str, Recorded | None] = field(factory=dict)
+
+    def look_up(self, keys: Sequence[str]) -> None:
+        """Look up the keys that are asked for next, in place of those before."""
+        self._known.clear()
+        self._known.update(dict.fromkeys(keys))
+        found = self.applied.under(keys, self.operations)
+        self._known.update({each.key: each for each in found if each.state in DONE})
+
+    def under(self, key: str) -> Recorded | None:
+        """Return the change that is applied under a key, if there is one."""
+        if key not in self._known:
+            self.look_up([key])
+        return self._known[key]
+
+
 @contextlib.contextmanager
-def applied_under(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[Callable[[str], Recorded | None]]:
-    """Give what returns the change that a ledger has as applied under a key. Raises `ConfigurationError`."""
-    operations = tuple(adapter.repeat_classes)
+def earlier_changes(ledger: LedgerReader, adapter: FileAdapter) -> Iterator[EarlierChanges]:
+    """Give the changes that a ledger has as applied. Raises `ConfigurationError`."""
     database = sqlite3.connect("", isolation_level=None, uri=True)
     with contextlib.closing(database), ledger.beside(database) as applied:
-        yield lambda key: next((each for each in applied.under(key, operations) if each.state in DONE), None)
+        yield EarlierChanges(applied, tuple(adapter.repeat_classes))
 
 
 @frozen

@@ -315,7 +315,7 @@ class _Comparison:
         for row in self.source.rows(self.marks.stands(OTHER_CHANGE)):
             if isinstance(row, Problem):
                 continue
-            kept = self.applied.under(row.change_key, tuple(adapter.repeat_classes))
+            kept = self.applied.under([row.change_key], tuple(adapter.repeat_classes))
             self.marks.put([row.line], TO_SEND)
             both = ((each, compared(row, each, adapter)) for each in kept)
             change, problem = next((found for found in both if found[1] is not None), (None, None))

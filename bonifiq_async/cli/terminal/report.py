@@ -14,6 +14,7 @@ from bonifiq_async._model.outcome import Change, Effect, Outcome
 from bonifiq_async._policy.failures import said_beside
 from bonifiq_async.batch import BatchSummary, FlowState
 from bonifiq_async.cli.adapter import FileAdapter
+from bonifiq_async.cli.examination.against_ledger import EarlierChanges
 from bonifiq_async.cli.examination.groups import Problems
 from bonifiq_async.cli.examination.repeats import Repeats
 from bonifiq_async.cli.files.examine import Plan
@@ -25,7 +26,6 @@ from bonifiq_async.cli.terminal.screen import give
 from bonifiq_async.cli.terminal.tables import Table, show_table
 from bonifiq_async.ledger.protocol import SURE, State
 from bonifiq_async.ledger.reader import Standing
-from bonifiq_async.ledger.recorded import Recorded
 
 K = TypeVar("K", Effect, State)
 
@@ -70,7 +70,7 @@ class RunEnding:
     a warning; `warnings` are the first of them. `run` is its number in the ledger, None without one.
     `out` has the outcomes, also those of the `repeated` lines.
     `stopped` says why it ended early, and `advice` which setting to look at.
-    `earlier` returns what the ledger has as applied under a key, where outcomes are written.
+    `earlier` has what the ledger has as applied, where outcomes are written.
     `again` is what was applied already when this run sent it.
     `told_here` outcomes stand on standard error, because no file took them.
     """
@@ -96,7 +96,7 @@ class RunEnding:
     again: SumsByUnit = field(factory=SumsByUnit)
     examples: dict[Effect, list[str]] = field(factory=dict)
     run: int | None = None
-    earlier: Callable[[str], Recorded | None] | None = None
+    earlier: EarlierChanges | None = None
 
     def count(self, outcome: Outcome[object]) -> None:
         """Count one change, and keep the first errors to show."""

@@ -48,6 +48,8 @@ class Database:
             parts = urlsplit(url)
             said = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
             secret = parts.password is not None
+            if "/" in parts.path[1:]:  # such as a scheme that was written twice: what stands there is unknown
+                raise ValueError
         except ValueError:
             raise ConfigurationError(
                 "dsn is no URL that can be read. Nothing was sent; write it as "

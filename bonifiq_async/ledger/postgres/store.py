@@ -125,7 +125,8 @@ class PostgresLedger:
             raise ConfigurationError(
                 f"The provider does not de-duplicate {intent.operation}: a ledger that forgets would have it "
                 "done twice, and a failover to an asynchronous standby forgets. Nothing was sent; where none "
-                "is, or replication is synchronous, say so: PostgresLedger(..., lossless_failover=True)."
+                "is, or replication is synchronous, say so: PostgresLedger(..., lossless_failover=True), or "
+                "lossless_failover=yes in the URL that a command is given."
             )
         _check_texts(intent)
         writer, loop = self._opened(), running_loop()

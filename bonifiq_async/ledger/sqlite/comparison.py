@@ -49,9 +49,10 @@ class AppliedInFile:
             vouch(some)
             yield [row[len(COLUMNS) :] for row in some]
 
-    def under(self, key: str, operations: Collection[str]) -> Sequence[Recorded]:
+    def under(self, keys: Sequence[str], operations: Collection[str]) -> Sequence[Recorded]:
         """See `AppliedChanges.under`."""
-        found = [each for each in under(self.database, key) if each.operation in operations]
+        every = (each for key in keys for each in under(self.database, key))
+        found = [each for each in every if each.operation in operations]
         return [each.recorded(each.row.state) for each in found if each.row.state not in FREE]
 
     def alike(

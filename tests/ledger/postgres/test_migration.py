@@ -104,6 +104,7 @@ REFUSED = {
     "a password behind": ("postgresql://ana@host/db?password=s3cret", "has a password in it"),
     "a password of a key": ("postgresql://ana@host/db?sslpassword=s3cret", "has a password in it"),
     "an empty password": ("postgresql://ana:@host/db", "has a password in it"),
+    "two schemes": ("postgresql://postgresql://ana:s3cret@host/db", "no URL that can be read"),
     "another scheme": ("mysql://host/s3cret", "dsn must be a URL"),
     "a conninfo": ("host=127.0.0.1 password=s3cret", "dsn must be a URL"),
     "no text": (None, "dsn must be a URL"),

@@ -223,7 +223,8 @@ def _compared(reader: LedgerReader, tables: sqlite3.Connection) -> object:
             applied.provider,
             sorted(row for some in applied.among("seen", ("line", "key"), operations) for row in some),
             [row for some in applied.among("seen", ("line",), ["p.other"]) for row in some],
-            {key: list(applied.under(key, operations)) for key, _ in ROWS},
+            {key: list(applied.under([key], operations)) for key, _ in ROWS},
+            sorted(each.key for each in applied.under([key for key, _ in ROWS], operations)),
             sorted((line, change.key) for some in applied.alike("likely", likeness) for change, line in some),
             sorted(
                 change.key for some in applied.alike("likely", likeness, MARCH.digest) for change, _ in some

@@ -57,9 +57,9 @@ class AppliedInDatabase:
                 if (kind := _kind(state, same=digest == row[1])) is not None
             ]
 
-    def under(self, key: str, operations: Collection[str]) -> Sequence[Recorded]:
+    def under(self, keys: Sequence[str], operations: Collection[str]) -> Sequence[Recorded]:
         """See `AppliedChanges.under`."""
-        return [recorded_of(each) for each in self._known(CHANGE, [key], operations)]
+        return [recorded_of(each) for each in self._known(CHANGE, keys, operations)]
 
     def alike(
         self, table: str, likeness: Callable[[str, str, str, bytes], str | None], apart_from: str = ""
