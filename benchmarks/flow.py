@@ -22,7 +22,7 @@ from statistics import median
 
 from attrs import asdict, define, evolve, field, frozen
 from method import MARK, Host
-from models import Case, cases
+from models import Case, Flaky, cases, groups
 from provider import REPLY, Requests
 
 from bonifiq_async import (
@@ -41,8 +41,8 @@ from bonifiq_async._pages.pictures import Bar, bars
 
 DISTURBED = 0.02
 """A run is marked when the host kept more than this share of the time for others."""
-ADAPTING = 10.0
-"""Seconds after a step until the rate must have followed."""
+AT_ONCE = 600.0
+"""Requests a second of all rows that run at the same time: a quarter of what two cores carry."""
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -61,10 +61,12 @@ class Seen:
         return self.lateness / max(1, self.answered)
 
 
-def serve(line: Connection, name: str) -> None:
+def serve(line: Connection, name: str, seed: int) -> None:
     """Serve the case of this name until `line` has a message, then send what was counted."""
     case = next(each for each in cases() if each.name == name)
     model, seen, at_once, began = case.model(), Seen(), 0, None
+    if isinstance(model, Flaky):
+        model.chance.seed(seed)
 
     def answer(protocol: Requests) -> None:
         nonlocal at_once, began
@@ -138,33 +140,39 @@ def changes() -> Iterator[CashbackChange]:
 
 @frozen
 class Figures:
-    """The result of one run: shares of what the provider allowed, and of all requests; `late` in seconds."""
+    """The result of one run: shares of what the provider allowed, and of all requests; `late` in seconds.
+
+    `halves` are what was used in the second half of each step, `least` the share of the slower of two runs.
+    """
 
     used: float
     turned_away: float
-    after_steps: tuple[float, ...]
+    halves: tuple[float, ...]
     late: float
     least: float
 
 
 def figures(case: Case, taken: dict[int, int], away: dict[int, int], late: float, least: float) -> Figures:
-    """Sum up a run from its first second on; after a step, from the tenth second on."""
-    counted = range(int(case.since), int(case.seconds))
-    allows = case.model().allows
-    allowed = sum(allows(case.capacity(second + 0.5)) for second in counted)
+    """Sum up a run from its first second on."""
+    counted, model = range(int(case.since), int(case.seconds)), case.model()
+
+    def share(window: range) -> float:
+        allowed = sum(model.allows(case.capacity(second + 0.5)) for second in window)
+        return sum(taken.get(second, 0) for second in window) / allowed
+
+    ends = [since for since, _ in case.steps[1:]] + [case.seconds]
+    halves = [
+        range(int((since + end) / 2), int(end)) for (since, _), end in zip(case.steps, ends, strict=True)
+    ]
     done, turned = (sum(row.get(second, 0) for second in counted) for row in (taken, away))
-    after, ends = [], [since for since, _ in case.steps[2:]] + [case.seconds]
-    for (since, share), end in zip(case.steps[1:], ends, strict=False):
-        window = range(int(since + ADAPTING), int(end))
-        rate = sum(taken.get(second, 0) for second in window) / max(1, len(window))
-        after.append(rate / allows(share))
-    return Figures(done / allowed, turned / max(1, done + turned), tuple(after), late, least)
+    found = tuple(share(half) for half in halves) if case.half else ()
+    return Figures(share(counted), turned / max(1, done + turned), found, late, least)
 
 
-def measure(case: Case, fixed: int | None) -> Figures:
+def measure(case: Case, fixed: int | None, seed: int) -> Figures:
     """Run one provider with one limit."""
     here, there = SPAWN.Pipe()
-    server = SPAWN.Process(target=serve, args=(there, case.name), daemon=True)
+    server = SPAWN.Process(target=serve, args=(there, case.name, seed), daemon=True)
     server.start()
     port, lines = here.recv(), [SPAWN.Pipe() for _ in range(case.runs)]
     clients = [
@@ -183,22 +191,29 @@ def measure(case: Case, fixed: int | None) -> Figures:
 
 def middle(runs: list[Figures]) -> Figures:
     """Return the medians of some runs."""
-    steps = tuple(median(column) for column in zip(*(each.after_steps for each in runs), strict=True))
+    halves = tuple(median(column) for column in zip(*(each.halves for each in runs), strict=True))
     used, away, late = (
         median(getattr(each, name) for each in runs) for name in ("used", "turned_away", "late")
     )
-    return Figures(used, away, steps, late, min(each.least for each in runs))
+    return Figures(used, away, halves, late, min(each.least for each in runs))
+
+
+def held(case: Case, found: Figures) -> bool:
+    """Say whether the bounds of a row are kept; of two runs, none may have less than a third."""
+    halves = min(found.halves, default=1.0) >= case.half
+    shared = case.runs == 1 or found.least >= 1 / 3
+    return found.used >= case.used and found.turned_away <= case.away and halves and shared
 
 
 def line_of(case: Case, limit: str, found: Figures, mark: str) -> str:
-    """Return a line of the table; what is short of its bound begins with a mark."""
-    short = found.used < case.used or found.turned_away > case.away
-    steps = f", after the steps {', '.join(f'{each:.0%}' for each in found.after_steps)}"
+    """Return a line of the table, with the bounds of the row, and whether they are kept."""
+    least = min(found.halves, default=0.0)
+    halves = f", second halves {least:.0%} (>= {case.half:.0%})" if found.halves else ""
+    shared = f", the slower {found.least:.0%} (>= 33%)" if case.runs > 1 else ""
     return (
-        f"{'!' if short and limit == 'adaptive' else ' '} {case.name:34} {limit:9} used {found.used:6.1%} "
+        f"{'kept ' if held(case, found) else 'SHORT'} {case.name:40} {limit:9} used {found.used:6.1%} "
         f"(>= {case.used:.0%}), turned away {found.turned_away:6.2%} (<= {case.away:.0%})"
-        f"{steps if found.after_steps else ''}{f', least {found.least:.0%}' if case.runs > 1 else ''}"
-        f", answers {1000 * found.late:.1f} ms late{mark}"
+        f"{halves}{shared}, answers {1000 * found.late:.1f} ms late{mark}"
     )
 
 
@@ -208,37 +223,45 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="of each run, instead of what its case has")
     parser.add_argument("--fixed", type=int, nargs="*", default=[], help="fixed limits to compare")
     parser.add_argument("--only", default="", help="providers whose name has this in it")
-    parser.add_argument("--runs", type=int, default=1, help="of each, for the median")
-    parser.add_argument("--at-once", type=int, default=1, help="cases that run at the same time")
+    parser.add_argument("--runs", type=int, default=3, help="of each, for the median")
+    parser.add_argument("--at-once", type=float, default=AT_ONCE, help="requests/s of what runs at one time")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw a chart there")
     options = parser.parse_args()
     chosen = [each for each in cases() if options.only in each.name]
     if options.seconds:
         chosen = [evolve(each, seconds=options.seconds) for each in chosen]
+    beside = groups(chosen, options.at_once)
+    takes = sum(group[0].seconds + 1 for group in beside) * options.runs * (1 + len(options.fixed))
+    if not options.json:
+        print(f"{len(chosen)} rows in {len(beside)} groups: {takes / 60:.0f} minutes.", flush=True)
     rows, drawn = [], []
 
     def run(case: Case, fixed: int | None) -> tuple[Figures, float | None]:
         host = Host.since_now()
-        return middle([measure(case, fixed) for _ in range(options.runs)]), host.share()
+        found = middle([measure(case, fixed, seed) for seed in range(1, options.runs + 1)])
+        return found, host.share()
 
-    with ThreadPoolExecutor(options.at_once) as pool:
-        jobs = [
-            (case, fixed, pool.submit(run, case, fixed))
-            for case in chosen
-            for fixed in (None, *options.fixed)
-        ]
-        for case, fixed, job in jobs:
-            found, lost = job.result()
-            mark = f" {MARK}" if lost is not None and lost > DISTURBED else ""
-            limit = "adaptive" if fixed is None else f"fixed {fixed}"
-            text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
-            drawn.append(
-                Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
-            )
-            rows.append({"provider": case.name, "limit": limit, **asdict(found), "stolen": lost})
-            if not options.json:
-                print(line_of(case, limit, found, mark), flush=True)
+    for group in beside:
+        for fixed in (None, *options.fixed):
+            with ThreadPoolExecutor(len(group)) as pool:
+                jobs = [(case, pool.submit(run, case, fixed)) for case in group]
+            for case, job in jobs:
+                found, lost = job.result()
+                mark = f" {MARK}" if lost is not None and lost > DISTURBED else ""
+                limit = "adaptive" if fixed is None else f"fixed {fixed}"
+                text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
+                drawn.append(
+                    Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
+                )
+                kept = held(case, found)
+                bounds = {"least": case.used, "most_away": case.away, "least_halves": case.half}
+                rows.append(
+                    {"provider": case.name, "limit": limit, **asdict(found), "stolen": lost}
+                    | {"bounds": bounds, "kept": kept}
+                )
+                if not options.json:
+                    print(line_of(case, limit, found, mark), flush=True)
     if options.svg is not None:
         title, note = (
             "How much of what a provider allows is used",
@@ -248,6 +271,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"runs": options.runs, "rows": rows}))
     else:
+        print(f"{sum(bool(row['kept']) for row in rows)} of {len(rows)} rows are kept.")
         print(f"{MARK} marks a run in which the host kept more than {DISTURBED:.0%} of the time for others.")
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from attrs import define, field, frozen
 from provider import REPLY
@@ -145,9 +146,28 @@ class Flaky(Model):
         return max(most, 1 / share) * (1 - share) / (self.asks + TAKES * max(1.0, 1 / (share * most)))
 
 
+@define
+class OfCustomers(Bucket):
+    """A bucket, and every so many of the first requests of a customer are refused `locked` times, too."""
+
+    every: int = 2000
+    locked: int = 3
+    seen: int = 0
+
+    def answer(self, now: float, at_once: int, capacity: float) -> tuple[bytes, float]:
+        """See `Model.answer`."""
+        self.seen += 1
+        if self.seen % self.every < self.locked:
+            return refusal(TOO_MANY, 1.0), 0.0
+        return super().answer(now, at_once, capacity)
+
+
 @frozen
 class Case:
-    """A provider, when it has which share of its capacity, and what must be used, or turned away."""
+    """A provider, when it has which share of its capacity, and what must be used, or turned away.
+
+    `half` is what must be used in the second half of each step.
+    """
 
     name: str
     model: Callable[[], Model]
@@ -158,6 +178,7 @@ class Case:
     most: int = 64
     since: float = 1.0
     runs: int = 1
+    half: float = 0.0
 
     def capacity(self, elapsed: float) -> float:
         """Return the share of capacity that is there."""
@@ -166,24 +187,31 @@ class Case:
 
 BY_THREE = tuple((float(at), 1.0 if at // 20 % 2 == 0 else 1 / 3) for at in range(0, 120, 20))
 HALVED = ((0.0, 1.0), (16.0, 0.5), (32.0, 1.0))
+RATES, BURSTS = (10, 100, 250, 500), (0.0, 0.1, 0.2, 1.0)
+ASKS = (2.0, 0.2, None)
 
 
 def rates() -> list[Case]:
-    """Return buckets and windows of a second."""
+    """Return buckets and windows: all with a Retry-After of a second, and 100/s with others."""
     found = []
-    for rate, burst, asks in (
-        *((rate, burst, 1.0) for rate in (10, 100, 500) for burst in (0.0, 0.1, 1.0)),
-        *((100, burst, asks) for burst in (0.0, 0.2) for asks in (2.0, 0.2, None)),
-        (250, 0.2, 1.0),
-    ):
+    rows = [(rate, burst, 1.0) for rate in RATES for burst in BURSTS]
+    for rate, burst, asks in (*rows, *((100, burst, asks) for burst in BURSTS for asks in ASKS)):
         bounds = (0.75, 0.03) if rate * burst < 2 else (0.9, 0.02)
         name = f"{rate}/s, burst {burst:g} s, {said(asks)}"
         found.append(Case(name, lambda r=rate, b=burst, a=asks: Bucket(r, b, a), *bounds))
-    for rate, asks in ((10, 1.0), (100, 1.0), (500, 1.0), (100, None)):
+    for rate, asks in (*((rate, 1.0) for rate in RATES), *((100, asks) for asks in ASKS)):
         name = f"{rate} each second, {said(asks)}"
         found.append(Case(name, lambda r=rate, a=asks: Window(r, 1.0, a), 0.9, 0.02))
-    minute = Case("3000 each minute, asks 1 s", lambda: Window(3000, 60.0), 0.95, 0.02, 180.0, since=0.0)
-    return [*found, minute]
+    minutes = [
+        Case(
+            f"{many} each minute, {said(asks)}",
+            lambda m=many, a=asks: Window(m, 60.0, a),
+            *(0.95, 0.02, 180.0),
+            since=0.0,
+        )
+        for many, asks in ((600, 1.0), (3000, 1.0), (3000, None))
+    ]
+    return [*found, *minutes]
 
 
 def said(asks: float | None) -> str:
@@ -191,32 +219,68 @@ def said(asks: float | None) -> str:
     return "asks nothing" if asks is None else f"asks {asks:g} s"
 
 
-def others() -> list[Case]:
-    """Return steps, chance, places, limits of two kinds and two runs."""
-    found = [
+def stepping() -> list[Case]:
+    """Return rates that fall to a third and rise again, every 20 s."""
+    return [
         Case(
-            f"{rate}/s, burst {burst:g} s, by three",
-            lambda r=rate, b=burst: Bucket(r, b),
+            f"{rate}/s, burst {burst:g} s, by three, {said(asks)}",
+            lambda r=rate, b=burst, a=asks: Bucket(r, b, a),
             *(0.85, 0.03, 121.0, BY_THREE),
+            half=0.93,
         )
-        for rate, burst in ((60, 1.0), (240, 1.0), (240, 0.2))
+        for rate in (60, 240)
+        for burst in (0.0, 0.2, 1.0)
+        for asks in (1.0, None)
     ]
-    for share, asks in ((0.02, 1.0), (0.05, 0.05), (0.05, None), (0.0, None)):
+
+
+def chances() -> list[Case]:
+    """Return what refuses by chance; the first line is what is not disturbed."""
+    calm = Flaky(0.0, TOO_MANY, None, 16)
+    found = [Case("0% by chance, 16 in flight", lambda: calm, 0.8, 0.0, most=16)]
+    for share, asks, most in ((0.02, 1.0, 64), (0.05, 0.05, 64), (0.05, None, 16)):
         for status in (TOO_MANY, BUSY):
             name = f"{share:.0%} {status[:3]} by chance, {said(asks)}"
-            found.append(Case(name, lambda s=share, c=status, a=asks: Flaky(s, c, a, 64), 0.8, 1.0))
+            model = partial(Flaky, share, status, asks, most)
+            found.append(Case(name, model, 0.8, 1.0, most=most))
+    few = Case("10% 429 by chance, 5 in flight", lambda: Flaky(0.1, TOO_MANY, None, 5), 0.72, 1.0, most=5)
+    return [*found, few]
+
+
+def others() -> list[Case]:
+    """Return places, limits of two kinds, waits that lie, and two runs."""
+    mixed = (0.72, 0.03)
     return [
-        *found[:-1],
         Case("32 at once, 503 beyond", lambda: Seats(32), 0.95, 0.02, 48.0, most=256),
         Case("latency rises beyond 32", lambda: Queue(32), 0.95, 0.02, 48.0, most=256),
         Case("32 at once, halved, restored", lambda: Seats(32), 0.92, 0.03, 48.0, HALVED, 256),
         Case("200/s, halved, restored", lambda: Bucket(200, 1.0), 0.9, 0.02, 48.0, HALVED, 256),
-        Case("20 at once and 100/s", lambda: Both(Seats(20, 0.1), Bucket(100, 1.0, takes=0.1)), 0.72, 0.03),
-        Case("100/s, burst 0.2 s, asks 0 s", lambda: Bucket(100, 0.2, 0.0), 0.72, 0.03),
+        Case("20 at once and 100/s", lambda: Both(Seats(20, 0.1), Bucket(100, 1.0, takes=0.1)), *mixed),
+        Case("100/s, and customers' own", lambda: OfCustomers(100, 1.0), *mixed),
+        Case("100/s, burst 0.2 s, asks 0 s", lambda: Bucket(100, 0.2, 0.0), *mixed),
+        Case("100/s, burst 0.2 s, asks 60 s", lambda: Bucket(100, 0.2, 60.0), *mixed, 900.0),
         Case("two runs, 100/s, burst 1 s", lambda: Bucket(100, 1.0), 0.85, 0.03, runs=2),
+        Case("two runs, 100/s, burst 0.2 s", lambda: Bucket(100, 0.2), 0.85, 0.03, runs=2),
+        Case("two runs, 100 each second", lambda: Window(100), 0.85, 0.03, runs=2),
     ]
 
 
 def cases() -> list[Case]:
     """Return all of them."""
-    return [*rates(), *others()]
+    return [*rates(), *stepping(), *chances(), *others()]
+
+
+def groups(chosen: list[Case], requests: float) -> list[list[Case]]:
+    """Return cases that run at the same time: so many requests a second, or one case; the longest first."""
+    found: list[list[Case]] = []
+    free: list[float] = []
+    for case in sorted(chosen, key=lambda each: -each.seconds):
+        asks = case.model().allows(1.0)
+        at = next((at for at, left in enumerate(free) if left >= asks), None)
+        if at is None:
+            found.append([])
+            free.append(requests)
+            at = -1
+        found[at].append(case)
+        free[at] -= asks
+    return found

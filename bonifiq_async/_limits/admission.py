@@ -46,6 +46,7 @@ class Admission:
     _resting: list[float] = field(factory=list)
     _full: bool = False
     _paced: bool = False
+    _slowed: bool = False
 
     @classmethod
     def of(cls, initial: int, most: int) -> "Admission":
@@ -119,7 +120,7 @@ class Admission:
         if self.said.budget < 1.0 and (wait := self.said.wait(now)) > 0:
             return wait
         wait = self.pacer.wait(now)
-        if wait > 0 and adaptation.search.pace.value < INFINITE:
+        if wait > 0 and not self._slowed and adaptation.search.pace.value < INFINITE:
             self._paced = True
         return wait
 
@@ -135,6 +136,7 @@ class Admission:
             self.active += 1
             if now < self.held.until + spread and not adaptation.by_chance:
                 pace = min(pace, adaptation.limit.value / spread)
+        self._slowed = pace < adaptation.search.pace.value
         self.pacer.took(now, pace, even=adaptation.search.is_even)
 
     def left(self, *, single: bool = False) -> None:

@@ -27,6 +27,10 @@ ROUNDS = 3
 """How often a change is begun while it is not certain that the provider is out: when others overtake it
 between outages, when it waits too long for its turn, or when it fails while few others are tried."""
 
+AVERAGED, FEW = 50, 0.3
+"""Answers over which the share that fails is averaged; and up to which share other changes are begun for
+those that wait: where more fail, fewer in flight are better."""
+
 GIVEN_UP = frozenset(
     {
         StopReason.ATTEMPTS_SPENT,
@@ -55,6 +59,8 @@ class Gate:
         self._prober: Passage | None = None
         self._stopped = False
         self.due: dict[Passage, float] = {}
+        self.relieve: Callable[[int], None] = _nothing
+        self._failing = 0.0
         self.repeats = 0
         self.fault: NotAppliedError | None = None
         self._admission = limit.begin(self, flow.initial)
@@ -201,7 +207,15 @@ class Gate:
             self._prober = None
             if alone:  # else the provider has been back for others for a while
                 self._admission.adaptation.restart(now)
+        self._failing += ((sample.verdict not in GOOD) - self._failing) / AVERAGED
+        if self.due and self._is_well(sample, now):
+            self.relieve(self._admission.limit)
         self._limit.let_in()
+
+    def _is_well(self, sample: Sample, now: float) -> bool:
+        """Say whether few fail, and what was sent after the first that waits had failed went well."""
+        later = next(iter(self.due)).rests <= now - sample.elapsed
+        return later and sample.verdict in GOOD and self._failing < FEW
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
         """Say whether a change failed only because of the provider, so that it is begun once more."""
@@ -293,15 +307,20 @@ class Gate:
                     waiter.set_result(barred)
 
 
+def _nothing(_: int) -> None:
+    """Have others do nothing for the changes that wait."""
+
+
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
     before it was let in again; `failed` that it was tried, and `sent` that it left then; `told` that all were
-    asked to wait when it was tried last, `alone` that it was, and no other.
+    asked to wait when it was tried last, `alone` that it was, and no other. It `rests` since then.
     """
 
     began = float("inf")
+    rests = float("-inf")
     rounds = 0
     held = late = failed = sent = told = alone = False
 
@@ -332,7 +351,8 @@ class Passage:
 
     async def rest(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> StopReason | None:
         """See `Permit.rest`."""
-        self._gate.due[self] = self._gate.now() + seconds
+        self.rests = self._gate.now()
+        self._gate.due[self] = self.rests + seconds
         try:
             while (barred := self._gate.bars(self)) is None and seconds > 0:
                 await sleep(min(seconds, LOOK))

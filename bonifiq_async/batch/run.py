@@ -26,7 +26,8 @@ C = TypeVar("C", bound=Change)
 T = TypeVar("T")
 
 READ_AHEAD = 4
-"""Changes read from the source for each that may be in flight: enough for lanes of busy customers."""
+"""Changes read from the source for each that may be in flight: enough for lanes of busy customers, and to
+begin others while some wait for their next attempt."""
 
 
 @public
@@ -187,6 +188,13 @@ class _Run(Generic[C, T]):
         self._feeder = asyncio.create_task(self._feed())
         self._feeder.add_done_callback(self._fed)
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._width)]
+        self.gate.relieve = self._relieve
+
+    def _relieve(self, limit: int) -> None:
+        """Have another worker where one waits for the next attempt of its change, and more may be sent."""
+        at_work, most = len(self._workers) - len(self.gate.due), self._width * READ_AHEAD
+        if at_work < min(limit, self._width) and len(self._workers) < most and not self._closing:
+            self._workers.append(asyncio.create_task(self._work()))
 
     def stop(self) -> None:
         self._stopping = True

@@ -16,6 +16,7 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._delivery.claim import LEASE_MARGIN
 from bonifiq_async._delivery.single_flight import POLL
 from bonifiq_async._limits.shared import LOOK, SharedLimit
+from bonifiq_async._model.evidence import Evidence
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.rate_limit.allowance import Allowance
 from bonifiq_async.batch.gate import Gate, Passage
@@ -511,6 +512,25 @@ async def test_after_a_stop_in_a_hold_no_change_begins(asked: float) -> None:
     assert len(outcomes) == len(provider.applied)
     assert sum(at > began + 1.1 for at, _ in provider.tried) <= 8
     assert now() < began + 1.0 + asked * 1.2 + 1.0
+
+
+@virtual
+async def test_changes_that_wait_for_their_next_attempt_keep_no_others_from_leaving() -> None:
+    """One in ten is refused at first, and waits for seconds: the waits pass beside each other."""
+    refused: set[str] = set()
+
+    def answers(_: Provider, key: str) -> Evidence:
+        if int(key) % 10 or key in refused:
+            return GOOD
+        refused.add(key)
+        return status(429)
+
+    policy, provider, began = RetryPolicy(base=16.0, cap=16.0), Provider(answers), now()
+    batch = CashbackBatch(Client(provider, policy=policy), flow=wide(5), runtime=runtime())
+    outcomes = await all_of(batch, many(100))
+    assert {outcome.effect for outcome in outcomes} == {Effect.APPLIED}
+    assert [at for at, key in provider.tried if int(key) % 10][-1] < began + 8.0
+    assert now() < began + 20.0
 
 
 @virtual

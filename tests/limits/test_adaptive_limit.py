@@ -12,6 +12,7 @@ from simulated import Model, Simulation
 
 from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._limits.adaptive_limit import LONGEST_REST, SOONEST, AdaptiveLimit
+from bonifiq_async._limits.admission import Admission
 from bonifiq_async._limits.failure_rate import LEARNING, MOST, TRIAL, Back, FailureCounts, FailureRate, Fall
 from bonifiq_async._limits.inference.ceiling import DOUBLING, PROBE, RECOVERY, Ceiling
 from bonifiq_async._limits.pacer import Pacer
@@ -602,3 +603,19 @@ def test_a_rate_that_was_set_is_kept_and_does_not_hide_the_other() -> None:
     simulation = Simulation(Bucket(200, 1.0, full=False), steps=steps, max_rate=150).run(45)
     assert max(simulation.taken[second] for second in range(45)) <= 150 * 1.02 + 1
     assert simulation.turned_away(33, 45) <= 0.03
+
+
+def test_a_pace_does_not_rise_while_the_release_of_a_hold_is_what_keeps_requests() -> None:
+    """After a minute's hold a few leave in a second, for some seconds; that tells nothing of the pace."""
+    admission = Admission.of(8, 64)
+    admission.widen(8, 64)
+    pace = admission.adaptation.pace
+    pace.fall(20.0, None)
+    admission.hold(0.0, 60.0)
+    for at, rises in ((60.5, False), (62.0, False), (66.0, True)):
+        before = pace.value
+        admission.took(at)
+        assert admission.wait(at + 0.01) is not None
+        admission.left()
+        admission.saw(Sample(Verdict.ACCEPTED, 200, 0.02), at + 0.02)
+        assert (pace.value > before) is rises

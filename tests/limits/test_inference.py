@@ -9,7 +9,16 @@ from one_test import one_test
 
 from bonifiq_async._limits.inference.cause import CERTAIN, RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
-from bonifiq_async._limits.inference.kind import FITS, LimitKind, Stretch, fitted
+from bonifiq_async._limits.inference.even import EvenRate
+from bonifiq_async._limits.inference.kind import (
+    EVENLY,
+    FITS,
+    FoundLimit,
+    LimitKind,
+    Stretch,
+    changed,
+    fitted,
+)
 from bonifiq_async._limits.inference.rate_search import LONGEST_PAUSE, PAUSE, SPENT, RateSearch, Refusals
 from bonifiq_async._limits.inference.said import LONGEST as LONGEST_SAID
 from bonifiq_async._limits.inference.said import SaidLimit
@@ -57,6 +66,49 @@ def test_a_limit_that_has_changed_is_not_explained_by_one() -> None:
     assert fitted(before).misfit <= FITS < fitted([*before, *after]).misfit
 
 
+def test_a_bucket_that_saves_up_for_as_long_tells_its_new_rate_in_one_stretch() -> None:
+    """Up or down, at whatever pace it is refused; what was no bucket tells nothing."""
+    before = FoundLimit(LimitKind.BURST, 90.0, 18.0, 0.0)
+    for rate, pace in ((30, 87), (30, 40), (270, 900)):
+        (stretch,) = stretches_of(Bucket(rate, 0.2), (pace,))
+        found = changed(stretch, before)
+        assert found is not None
+        assert found.rate == pytest.approx(rate, rel=0.1)
+        assert found.burst == pytest.approx(0.2 * found.rate)
+        assert changed(stretch, FoundLimit(LimitKind.WINDOW, 90.0, 0.0, 0.0)) is None
+
+
+def stretch_of(taken: int, pace: float, held: float = 1.0, began: float = 0.0) -> Stretch:
+    """Return what is taken at an even pace before one is refused."""
+    counts = [(began + number / pace, 1.0) for number in range(taken)]
+    return Stretch(counts, taken, began, began + taken / pace, held, pace)
+
+
+def test_a_rate_without_burst_is_not_lowered_by_seldom_accidents() -> None:
+    """Where they cost what they may it stays; more often it falls, and no further than is likely."""
+    seldom, often = EvenRate(100.0), EvenRate(100.0)
+    for _ in range(20):
+        seldom.refused(stretch_of(1_600, 96.0), beyond=False)
+        often.refused(stretch_of(96, 96.0), beyond=False)
+    assert seldom.rate == pytest.approx(100.0, rel=0.02)
+    assert seldom.is_likely
+    assert often.rate < 75
+    assert not often.is_likely
+
+
+def test_a_refusal_at_once_shows_that_a_rate_was_overestimated_and_one_in_a_look_does_not() -> None:
+    """The pace between the last that was taken and the one that was refused counts, as far as it was kept."""
+    rate = EvenRate(100.0)
+    rate.refused(stretch_of(900, 104.0), beyond=True)
+    assert rate.rate == 100.0
+    rate.refused(stretch_of(900, 130.0), beyond=True)
+    assert rate.rate == pytest.approx(0.95 * 130)
+    rate.refused(stretch_of(3, 90.0), beyond=False)
+    assert rate.rate == pytest.approx(EVENLY * 90)
+    slow = Stretch([(0.0, 1.0), (0.1, 1.0)], 2, 0.0, 0.2, 1.0, 15.0)
+    assert slow.kept == pytest.approx(10.0, rel=0.02)
+
+
 def test_what_was_found_stays_where_it_explains_as_well() -> None:
     """Refusals that are all alike tell less than the first ones did."""
     stretches = stretches_of(Bucket(30, 0.1), (400, 60, 38, 38, 38, 38, 38))
@@ -77,6 +129,20 @@ def test_what_happens_beside_a_refusal_tells_its_cause() -> None:
     assert limit.weight < -CERTAIN
     by_chance.beside(10, 10)
     assert not by_chance.is_chance
+
+
+def test_a_large_share_that_chance_refuses_is_known_after_some() -> None:
+    """A quarter is not taken for half of them."""
+    cause = RefusalCause()
+    cause.beside(30, 2)
+    for _ in range(10):
+        cause.beside(250, 60)
+        assert cause.is_chance
+    for _ in range(3):
+        cause.beside(235, 78)
+        assert cause.is_chance
+    cause.beside(100, 120)
+    assert not cause.is_chance
 
 
 @pytest.mark.parametrize("seed", range(5))

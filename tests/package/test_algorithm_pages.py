@@ -49,6 +49,7 @@ ALGORITHMS = {
     "_limits.pacer": "explanation/adaptive-limit.md",
     "_limits.inference.cause": "explanation/adaptive-limit.md",
     "_limits.inference.ceiling": "explanation/adaptive-limit.md",
+    "_limits.inference.even": "explanation/adaptive-limit.md",
     "_limits.inference.kind": "explanation/adaptive-limit.md",
     "_limits.inference.rate_search": "explanation/adaptive-limit.md",
     "_limits.inference.said": "explanation/adaptive-limit.md",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from attrs import define, field, frozen
-from simulated import Answer, Model, Noise, Simulation
+from simulated import STALLS, Answer, Model, Noise, Simulation
 
 from bonifiq_async._policy.rate_limit.allowance import Allowance
 
@@ -196,8 +196,9 @@ class Kind:
             self.steps,
             noise,
             self.most,
-            transit=0.0005,
+            transit=0.0002,
             late=0.001,
+            stalls=STALLS,
             seed=seed,
             runs=self.runs,
         ).run(self.seconds + self.since)
@@ -264,11 +265,12 @@ def chances() -> list[Kind]:
     for share, asks in ((0.02, 1.0), (0.05, 0.05), (0.05, None), (0.2, None)):
         for status in (429, 503):
             name = f"{share:.0%} {status} by chance, asks {asks}"
-            used = 0.8 if share < 0.1 else 0.25  # one change in five waits for its next attempt
+            used = 0.8 if share < 0.1 or asks is not None else 0.8 * (1 - share)
             kinds.append(Kind(name, lambda s=share, c=status, a=asks: Flaky(s, c, a), used, 1.0))
         name = f"{share:.0%} 429 by chance, at once, asks {asks}"
         kinds.append(Kind(name, lambda s=share, a=asks: Flaky(s, 429, a, refuses=AT_ONCE), used, 1.0))
-    return kinds
+    few = Kind("10% 429 by chance, 5 in flight", lambda: Flaky(0.1, 429, None, 5), 0.72, 1.0, most=5)
+    return [*kinds, few]
 
 
 def todays() -> list[Kind]:
@@ -307,8 +309,8 @@ def others() -> list[Kind]:
         Kind("100/s, and customers' own", lambda: OfCustomers(100, 1.0), 0.72, 0.03),
         Kind("100/s, burst 0.2 s, asks 0", lambda: Bucket(100, 0.2, 0.0), 0.72, 0.03),
         Kind("100/s, burst 1 s, asks 0", lambda: Bucket(100, 1.0, 0.0), 0.72, 0.03),
-        Kind("100/s, burst 0.2 s, asks 60", lambda: Bucket(100, 0.2, 60.0), 0.0, 0.03, 1800),
-        Kind("100/s, burst 1 s, asks 60", lambda: Bucket(100, 1.0, 60.0), 0.0, 0.03, 1800),
+        Kind("100/s, burst 0.2 s, asks 60", lambda: Bucket(100, 0.2, 60.0), 0.72, 0.03, 1800),
+        Kind("100/s, burst 1 s, asks 60", lambda: Bucket(100, 1.0, 60.0), 0.72, 0.03, 1800),
         Kind("two runs, 100/s, burst 1 s", lambda: Bucket(100, 1.0), 0.85, 0.03, runs=2),
         Kind("two runs, 100/s, burst 0.2 s", lambda: Bucket(100, 0.2), 0.85, 0.03, runs=2),
         Kind("two runs, 100 each second", lambda: Window(100), 0.85, 0.03, runs=2),

@@ -20,6 +20,7 @@ from bonifiq_async._policy.retry import JITTER
 from bonifiq_async._policy.wait_scope import Turn, WaitScope
 from bonifiq_async.batch.flow import FlowControl
 from bonifiq_async.batch.outage import OutageState
+from bonifiq_async.batch.run import READ_AHEAD
 
 Answer = tuple[int, float | None, float]
 """Status, Retry-After and seconds."""
@@ -27,6 +28,9 @@ Said = tuple[Allowance, ...]
 """What the head of an answer says of limits."""
 SENDS = 0.0001
 """Seconds that a client is busy with a request."""
+STALLS, STALLED = 0.5, 0.002
+"""How often in a second a process stands still, and for how many seconds then, since the system runs another
+one or Python tidies up. What arrives meanwhile is seen at its end, at once."""
 
 
 class Model(Protocol):
@@ -73,7 +77,7 @@ class Run:
     def let_in(self) -> None:
         """Send what may leave now, and look again when only time is missing."""
         now = self.provider.now
-        while self.admission.active + self.resting < self.changes:
+        while self.admission.active + self.resting < self.changes * READ_AHEAD:
             wait = self._wait(now)
             if wait is None:
                 return
@@ -151,8 +155,9 @@ class Simulation:
     """Runs with changes without end. `steps` says since when there is which share of capacity.
 
     `most` changes are in flight in each of `runs`, which begin within a second of each other. `transit` are
-    the seconds to and fro, more or less; `late` is by how much timers are late. `taken` and `away` are counts
-    by second, `limits` what the limit of the first run was each tenth of a second.
+    the seconds to and fro, more or less; `late` is by how much timers are late: asyncio's wake at whole
+    milliseconds on Linux. `stalls` is how often in a second the provider stands still. `taken` and `away` are
+    counts by second, `limits` what the limit of the first run was each tenth of a second.
     """
 
     model: Model
@@ -162,6 +167,7 @@ class Simulation:
     max_rate: float | None = None
     transit: float = 0.0
     late: float = 0.0
+    stalls: float = 0.0
     seed: int = 1
     runs: int = 1
     taken: Counter[int] = field(factory=Counter)
@@ -170,6 +176,7 @@ class Simulation:
     paces: list[float] = field(factory=list)
     now: float = 0.0
     _at_once: int = 0
+    _stalled: tuple[float, float] = (0.0, 0.0)
     _events: list[tuple[float, int, Callable[[], None]]] = field(factory=list)
     _count: Iterator[int] = field(factory=count)
 
@@ -216,9 +223,9 @@ class Simulation:
         return next(share for since, share in reversed(self.steps) if now >= since)
 
     def lateness(self) -> float:
-        """Return by how many seconds a timer is late, seldom by much."""
+        """Return by how many seconds a timer is late: mostly by the same, seldom by much."""
         spike = 5.0 if self.late and self.chance.random() < 0.003 else 1.0
-        return self.late * spike * self.chance.random() if self.late else 0.0
+        return self.late * spike * (0.4 + 0.2 * self.chance.random()) if self.late else 0.0
 
     def push(self, wait: float, happens: Callable[[], None]) -> None:
         """Have something happen in so many seconds."""
@@ -227,8 +234,15 @@ class Simulation:
     def carry(self, batch: Run, change: Change, first: bool) -> None:
         """Carry a request to the provider."""
         batch.busy = left = max(batch.busy + SENDS, self.now)
-        travels = left - self.now + self._travels()
-        self.push(travels, functools.partial(self._arrive, batch, change, left, first))
+        arrives = self._after_stall(left + self._travels())
+        self.push(arrives - self.now, functools.partial(self._arrive, batch, change, left, first))
+
+    def _after_stall(self, at: float) -> float:
+        """Return when what comes to the provider at that time is seen there."""
+        while self.stalls and at >= self._stalled[1]:
+            began = self._stalled[1] + self.chance.expovariate(self.stalls)
+            self._stalled = began, began + self.chance.expovariate(1 / STALLED)
+        return max(at, self._stalled[1]) if at >= self._stalled[0] else at
 
     def _travels(self) -> float:
         return self.transit * (0.5 + self.chance.random())

@@ -24,8 +24,9 @@ at a lower pace; and for one where the pace was beyond the limit that was known.
 ALIKE, UNLIKE, SAME = -1.2, 0.6, 0.3
 """The same for a stretch at full speed that is as long as those before, and for another. A bucket or a window
 takes the same number each time, to this share; chance takes a geometric one."""
-AVERAGED = 3
-"""Stretches over which their usual length is averaged."""
+AVERAGED, ENOUGH = 3, 10
+"""Stretches over which their usual length is averaged, and the share that is refused by chance, where there
+are so many requests beside."""
 LIKELY, CERTAIN, DOUBT, MOST = 1.0, 4.0, -2.0, 6.0
 """The sum from which on chance is the likelier cause, from which on it is the cause, and below which it is so
 no longer; and the farthest that the sum goes either way."""
@@ -58,6 +59,9 @@ class RefusalCause:
         share = self._share
         taken = good * math.log((1 - share) / (1 - BY_LIMIT))
         self.weigh(taken + refused * math.log(share / BY_LIMIT))
+        if self.is_chance and good + refused >= ENOUGH:
+            share += (refused / (good + refused) - share) / AVERAGED
+            self._share = min(BY_LIMIT / 2, max(BY_CHANCE, share))
 
     def try_anew(self, share: float) -> None:
         """Begin anew, where this share of the requests is refused whatever the pace is."""

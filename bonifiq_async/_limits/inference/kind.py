@@ -19,18 +19,23 @@ STEPS, FINER = 20, 6
 """Rates that are tried between the least and the most possible one, and then beside the best."""
 SHORTEST, LATELY = 0.1, 2.0
 """Seconds over which a rate is measured at the least, and before a refusal at the most."""
-AS_WELL, ALIKE, POSSIBLE = 0.1, 0.3, 1.0
-"""Differences of misfits: up to the first two rates explain as well, up to the second two kinds do, and the
-one that allows more is tried; up to the third a rate is possible."""
+SHARP, AS_WELL, ALIKE, POSSIBLE = 0.02, 0.1, 0.3, 1.0
+"""Differences of misfits: up to the first, rates are averaged; up to the second, what was found before
+explains as well; up to the third two kinds do, and the one that allows more is tried; up to the last, a rate
+is possible."""
 USUAL = 1.2
 """Seconds for which a bucket saves up: more are less likely, by their square."""
 FITS, SIMPLER = 1.5, 0.5
 """Misfit (half a chi-square for each refusal) up to which a model explains what was seen; and by how much
 more misfit a rate without burst does, which is the simpler explanation."""
 EVENLY = 0.99
-"""Share of the lowest pace that was refused which a rate without burst may have."""
+"""Share of the lowest pace that was refused which a rate without burst has."""
+LATE = 0.001
+"""Seconds by which a timer is late: asyncio's wakes at whole milliseconds on Linux."""
 NO_BURST = 2.0
 """A burst of so many requests is none."""
+HALVINGS = 25
+"""Steps of a search by halves."""
 PHASES = 20
 """Phases of a window that are tried."""
 
@@ -65,6 +70,13 @@ class Stretch:
         return max(0.001, self.refused - self.began)
 
     @property
+    def kept(self) -> float:
+        """The pace that was kept between the last request that was taken and the one that was refused."""
+        last = max((at for at, _ in self.counts if at < self.refused), default=self.began)
+        gap = self.refused - last - LATE
+        return min(self.pace, 1 / gap) if gap > 0 else self.pace
+
+    @property
     def rate(self) -> float:
         """How many were taken a second, the hold included: what the provider takes at the least."""
         return self.taken / (self.seconds + self.held)
@@ -81,21 +93,28 @@ class FoundLimit:
     most: float = 0.0
 
 
-def fitted(stretches: Sequence[Stretch], before: FoundLimit | None = None) -> FoundLimit:
+def fitted(
+    stretches: Sequence[Stretch], before: FoundLimit | None = None, *, even: bool = True
+) -> FoundLimit:
     """Return the limit that explains the stretches best, of which there are two at least.
 
-    `before` is what was found before: it stays where it explains them as well.
+    `before` is what was found before: it stays where it explains them as well. One without burst is the
+    simplest, and preferred: if it may be `even`.
     """
-    bucket, window = _bucket(stretches), _window(stretches)
+    simple = even and (before is None or before.kind is not LimitKind.BURST)
+    bucket, window = _bucket(stretches, simple=simple), _window(stretches)
     best = min(bucket.misfit, window.misfit)
+    found = max(
+        (each for each in (bucket, window) if each.misfit <= best + ALIKE), key=lambda each: each.rate
+    )
     if before is not None and before.kind is LimitKind.BURST:
         misfit, _ = _misfit(stretches, before.rate, before.burst)
-        if misfit <= min(best + AS_WELL, FITS):
+        if misfit <= min(best + (AS_WELL if found.kind is before.kind else ALIKE), FITS):
             return evolve(before, misfit=misfit, most=before.rate)
-    return max((each for each in (bucket, window) if each.misfit <= best + ALIKE), key=lambda each: each.rate)
+    return found
 
 
-def _bucket(stretches: Sequence[Stretch]) -> FoundLimit:
+def _bucket(stretches: Sequence[Stretch], *, simple: bool) -> FoundLimit:
     """Return the bucket that fits best."""
     peaks = [_peak(each) for each in stretches]
     least = max(0.05, 0.6 * max(each.rate for each in stretches[1:]))
@@ -104,11 +123,11 @@ def _bucket(stretches: Sequence[Stretch]) -> FoundLimit:
     at = next(index for index, (misfit, _) in enumerate(tried) if misfit <= best + POSSIBLE / 2)
     tried += _tried(stretches, tried[max(0, at - 1)][1], tried[min(STEPS, at + 1)][1], FINER)
     best = min(misfit for misfit, _ in tried)
-    rates = [rate for misfit, rate in tried if misfit <= best + AS_WELL]
+    rates = [rate for misfit, rate in tried if misfit <= best + SHARP]
     rate = math.sqrt(min(rates) * max(rates))
     misfit, burst = _misfit(stretches, rate)
-    even = max(0.1, min(peaks) * EVENLY)
-    if even < float("inf"):
+    even = EVENLY * min(each.kept for each in stretches)
+    if simple and even < float("inf"):
         plain, _ = _misfit(stretches, even, 1.0)
         if plain <= max(misfit + SIMPLER, FITS / 2):
             return FoundLimit(LimitKind.EVEN, even, 1.0, plain)
@@ -136,12 +155,35 @@ def _peak(stretch: Stretch) -> float:
     return min(stretch.pace, most if stretch.seconds > SHORTEST else float("inf"))
 
 
+def changed(stretch: Stretch, before: FoundLimit) -> FoundLimit | None:
+    """Return the limit that explains one stretch, if its rate has changed, and not how long it saves up."""
+    if before.kind is not LimitKind.BURST:
+        return None
+    saved, least, most = before.burst / before.rate, 0.1, max(0.2, _peak(stretch))
+    for _ in range(HALVINGS):
+        rate = math.sqrt(least * most)
+        lacks, _ = _lacks([stretch], rate)
+        least, most = (rate, most) if lacks[0] > saved * rate else (least, rate)
+    return FoundLimit(LimitKind.BURST, least, saved * least, 0.0, least)
+
+
 def _misfit(stretches: Sequence[Stretch], rate: float, burst: float | None = None) -> tuple[float, float]:
     """Return how badly a bucket of this rate explains the refusals, and the burst that explains them best.
 
-    The bucket lacks `lack` tokens. It refuses where less than one is left of its burst: so at each refusal it
-    must lack the same, and never more before.
+    It refuses where less than one token is left of its burst: so at each refusal it must lack the same, and
+    never more before.
     """
+    lacks, deepest = _lacks(stretches, rate)
+    if burst is None:
+        burst = max(1.0, sum(lacks) / len(lacks) + 0.5)
+    sigma = NOISE + JITTER * rate + PER_REQUEST * (burst - 1)
+    squares = sum((max(0.0, abs(each - burst + 0.5) - 0.5) / sigma) ** 2 for each in lacks)
+    squares += (max(0.0, deepest - burst) / sigma) ** 2
+    return squares / 2 / len(lacks) + max(0.0, 2 * math.log(burst / rate / USUAL)), burst
+
+
+def _lacks(stretches: Sequence[Stretch], rate: float) -> tuple[list[float], float]:
+    """Return how many tokens a bucket of this rate lacks at each refusal, and at the most before."""
     lack, lacks, deepest, last = 0.0, [], 0.0, stretches[0].began
     for stretch in stretches:
         for at, many in stretch.counts:
@@ -154,12 +196,7 @@ def _misfit(stretches: Sequence[Stretch], rate: float, burst: float | None = Non
         lack = max(0.0, lack - rate * max(0.0, stretch.refused - last))
         last = max(last, stretch.refused)
         lacks.append(lack)
-    if burst is None:
-        burst = max(1.0, sum(lacks) / len(lacks) + 0.5)
-    sigma = NOISE + JITTER * rate + PER_REQUEST * (burst - 1)
-    squares = sum((max(0.0, abs(each - burst + 0.5) - 0.5) / sigma) ** 2 for each in lacks)
-    squares += (max(0.0, deepest - burst) / sigma) ** 2
-    return squares / 2 / len(lacks) + max(0.0, 2 * math.log(burst / rate / USUAL)), burst
+    return lacks, deepest
 
 
 def _window(stretches: Sequence[Stretch]) -> FoundLimit:
@@ -178,7 +215,7 @@ def _window(stretches: Sequence[Stretch]) -> FoundLimit:
         squares += (max(0.0, fullest - many) / sigma) ** 2
         misfit = squares / 2 / len(last)
         if misfit < best.misfit:
-            best = FoundLimit(LimitKind.WINDOW, max(0.5, many), 0.0, misfit)
+            best = FoundLimit(LimitKind.WINDOW, max(0.5, min(last), EVENLY * many - NOISE), 0.0, misfit)
     return best
 
 

@@ -8,7 +8,8 @@ from attrs import define, evolve, field
 
 from bonifiq_async._limits.inference.cause import RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
-from bonifiq_async._limits.inference.kind import FITS, FoundLimit, LimitKind, Stretch, fitted
+from bonifiq_async._limits.inference.even import TURNED_AWAY, EvenRate
+from bonifiq_async._limits.inference.kind import ALIKE, FITS, FoundLimit, LimitKind, Stretch, changed, fitted
 from bonifiq_async._limits.inference.trace import Trace
 
 SPENT, REFUSED = 0.03, 0.01
@@ -27,13 +28,20 @@ OFTEN = 0.5
 """Share of the time between looks below which refusals are frequent: by jitter, where there is no burst."""
 BURST = 1.0
 """Seconds for which a provider is taken to save up, until it is known better."""
+START = 4.0
+"""Requests a second at which a pace begins at the least."""
 RAMP, LEAP = 1.6, 0.15
 """How many times as long a pace takes to double as a limit in flight, since an overshoot costs a wait; and
 the seconds of doubling that one answer can add."""
-FEW = 2
-"""Requests taken after a wait up to which a rate without burst has fallen to less than half."""
-REMEMBERED = 6
-"""Stretches between refusals that a limit is fitted to."""
+AGAIN = 1.5
+"""How many times as many refusals as accidents may cause, of a rate without burst, speak of chance."""
+SPREAD = 0.15
+"""Part of a wait after which requests leave at the full pace: a hold's release is spread."""
+FEW, MANY, FAR = 2, 20, 4
+"""Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
+the part of it at which it is looked for."""
+REMEMBERED, ENOUGH = 6, 4
+"""Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
 TRIAL, LESS, TOO_MANY = 12, 6, 0.05
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
 what is sent. Each trial needs twice as many as the one before, and `LESS` where it asks for no wait and no
@@ -87,6 +95,7 @@ class RateSearch:
     _rough: bool = True
     _trying: bool = False
     _trial: int = TRIAL
+    _even: EvenRate | None = None
     _refused: int = 0
     _taken: int = 0
 
@@ -146,7 +155,7 @@ class RateSearch:
         stretch = Stretch(counts, taken, began, refusals.sent, now - refusals.sent, self.pace.value)
         if unpaced:
             self._stretches = [stretch]
-            self.pace.fall(max(taken / (BURST + stretch.seconds), 1 / stretch.held), None)
+            self.pace.fall(max(taken / (BURST + stretch.seconds), START), None)
         else:
             self._follow(stretch, refusals.many, now)
 
@@ -154,7 +163,8 @@ class RateSearch:
         """Begin a trial, and say so, where lower paces have not helped; after so many `less` refusals."""
         self._refused, self._taken = self._refused + 1, self._taken + taken
         share = self._refused / (self._refused + self._taken)
-        if self.shut or self._refused < self._trial - less or share < TOO_MANY:
+        many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
+        if self.shut or self._refused < self._trial - less or share < many:
             return False
         self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
         self.cause.try_anew(share)
@@ -173,41 +183,65 @@ class RateSearch:
         if self.cause.is_chance:
             self._free()
             return
+        fallen = self._has_fallen(stretch)
         stretches = [*self._stretches[1 - REMEMBERED :], stretch]
-        found = fitted(stretches, before) if len(stretches) > 1 else None
-        while found is not None and found.misfit > FITS:
-            stretches = stretches[1:]
-            found = fitted(stretches, before) if len(stretches) > 1 else None
-        halved = (
-            before is not None
-            and before.kind is LimitKind.EVEN
-            and stretch.taken <= FEW
-            and pace.wall is not None
-        )
-        if found is None or halved:
+        found = None if fallen else self._still_even(stretches)
+        enough = sum(each.taken for each in stretches) > FEW
+        while found is None and len(stretches) > 1 and enough and not fallen:
+            found = fitted(stretches, before)
+            if found.misfit > FITS:
+                found, stretches = None, stretches[1:]
+        if found is None:
             self._patience = RISEN if pace.beyond else SOON
+            found = None if before is None or fallen else changed(stretch, before)
             self._forget()
-            self._stretches = [stretch]
-            pace.fall(pace.value / 2 if halved else stretch.rate, None)
+            stretches = [stretch]
+        self._stretches, self.found = stretches, found
+        if found is None:
+            pace.fall(pace.value / FAR if fallen else stretch.rate, None)
             return
         if before is None or before.kind is not found.kind:
             self.since = now
-        self._stretches, self.found = stretches, found
+        if found.kind is not LimitKind.EVEN:
+            self._even = None
+        elif self._even is None:
+            self._even = EvenRate(found.rate)
         self._keep_below(found, stretch, refused)
+
+    def _has_fallen(self, stretch: Stretch) -> bool:
+        """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
+        soon = stretch.taken <= FEW or stretch.seconds < stretch.held * SPREAD
+        return self._even is not None and soon and self._stretches[-1].taken > MANY
+
+    def _still_even(self, stretches: list[Stretch]) -> FoundLimit | None:
+        """Return the rate without burst that was found, or another limit that explains all very well."""
+        if self._even is None or self.found is None:
+            return None
+        other = fitted(stretches, even=False) if len(stretches) >= ENOUGH else None
+        if other is not None and other.misfit <= ALIKE and other.kind is not LimitKind.EVEN:
+            return other
+        self._even.refused(stretches[-1], beyond=self.pace.beyond)
+        if self._even.is_likely:
+            return evolve(self.found, rate=self._even.rate)
+        self._even = None
+        return None
 
     def _keep_below(self, found: FoundLimit, stretch: Stretch, refused: int) -> None:
         """Set the pace just below the limit, and look for more when that is worth its cost."""
         held, seconds = stretch.held, stretch.seconds
         pace, rate = self.pace, max(found.rate, self.pace.lowest)
-        share = BELOW
+        share, wall = BELOW, rate
         if found.kind is LimitKind.EVEN:
             share = EVEN_BELOW if pace.beyond or seconds > pace.recovery * OFTEN else FIRST_EVEN
-        if pace.wall is not None:
+            wall = rate * (1 + share) / 2  # there the pace is even, too: jitter takes what is left
+        if pace.beyond:
             self._patience = min(1.0, self._patience * PATIENCE)
         self._rough = found.most > ROUGH * rate
         lost = max(0.0, held - found.burst / rate)
         look = self._patience * max(SOONEST, lost / SPENT, refused / (REFUSED * rate))
-        pace.fall(rate * share, rate, look * SOONER if self._rough else look)
+        if found.kind is LimitKind.EVEN and pace.wall is not None and not pace.beyond:
+            look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
+        pace.fall(rate * share, wall, look * SOONER if self._rough else look)
 
     def _weigh(self, stretch: Stretch) -> None:
         """Take in what the last refusal says of its cause."""
@@ -215,9 +249,11 @@ class RateSearch:
             self.cause.beyond()
         elif self.pace.wall is not None and not self._rough:
             taken = [each.taken for each in self._stretches]
-            self.cause.below(stretch.taken, taken[-1], len(taken) / (sum(taken) + len(taken)))
+            share = len(taken) / (sum(taken) + len(taken))
+            if self._even is None or share > AGAIN * TURNED_AWAY:
+                self.cause.below(stretch.taken, taken[-1], share)
 
     def _forget(self) -> None:
         """Begin anew, as if no limit were known."""
-        self.found, self._rough = None, True
+        self.found, self._even, self._rough = None, None, True
         self._stretches.clear()

@@ -1,0 +1,46 @@
+"""A rate without burst: it refuses each request that arrives too soon after the one before.
+
+Two requests arrive closer than they left, now and then: the network and both processes are not even. Such an
+accident says nothing of the rate. See docs/explanation/adaptive-limit.md.
+"""
+
+from attrs import define
+
+from bonifiq_async._limits.inference.kind import EVENLY, Stretch
+
+LOOKED = 0.95
+"""Share of the pace at which a look for more was refused that the rate has at the least."""
+STEP, ACCIDENTS, TURNED_AWAY = 0.03, 0.06, 0.01
+"""Share by which the rate falls for a refusal; the seconds lost so, for each in which something is sent, and
+the share of requests turned away so, at which it rises as much as it falls."""
+SOON = 20
+"""Requests taken up to which a refusal comes so soon that the rate was overestimated."""
+UNLIKELY = 0.75
+"""A rate of less than this share of what was taken in a second, lately, is not believed."""
+
+
+@define
+class EvenRate:
+    """The `rate` as a pace in requests a second: that at which requests leave, be they late or not.
+
+    A stochastic approximation (Robbins and Monro, 1951) of the pace at which accidents cost what they may.
+    """
+
+    rate: float
+    _fastest: float = 0.0
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether requests were taken at such a pace and no higher one."""
+        return self.rate >= UNLIKELY * self._fastest
+
+    def refused(self, stretch: Stretch, *, beyond: bool) -> None:
+        """Take in a refusal, `beyond` the rate or not."""
+        if beyond:
+            self.rate = max(self.rate, LOOKED * stretch.kept)
+        elif stretch.taken <= SOON:
+            self.rate = min(self.rate, EVENLY * stretch.kept)
+        else:
+            self._fastest = max(self._fastest, stretch.taken / stretch.seconds)
+            usual = max(stretch.held / ACCIDENTS, 1 / (TURNED_AWAY * self.rate))
+            self.rate *= 1 + STEP * (min(2.0, stretch.seconds / usual) - 1)
