@@ -16,6 +16,7 @@ The packages, from the bottom to the top; each imports what stands above it in t
     batch/           many changes at once: order per customer, turns, outages
     consumers/       events of a broker, applied once each and then acknowledged
     faststream/      what RabbitMQ, NATS, Redis and Kafka need for that, by FastStream
+    dead_letters/    what was put aside at a broker: looked at, and given back
     sandbox/         real HTTP servers on loopback that behave as the providers do, with faults on request
     testing/         for tests of programs that use this library: the virtual clock and the pytest plugin
     verification/    the promises of the library, tried against the sandbox: `bonifiq prove`

@@ -6,6 +6,7 @@ app           the commands and their options, declared
 columns       the columns of a provider's files, and what may stand under each
 commands/     what each command does
 database      the commands about a ledger in PostgreSQL, declared: its tables
+dead_letters  the commands about events that were put aside at a broker, declared
 entry_point   how the command is run: an error or interrupt becomes a sentence, and a code of `exit_codes`
 examination/  what is said of the rows of a file before anything is sent
 exit_codes    which ending gives which exit code, as one table

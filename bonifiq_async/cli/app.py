@@ -10,6 +10,7 @@ from bonifiq_async._provider.registry import specs
 from bonifiq_async.cli.adapter import DEFAULT, adapter_for, environment_help
 from bonifiq_async.cli.afterwards.declared import history, reconcile, report
 from bonifiq_async.cli.database import ledger as database_commands
+from bonifiq_async.cli.dead_letters import letters as dead_letter_commands
 from bonifiq_async.cli.exit_codes import MEANING
 from bonifiq_async.cli.language.phrase import joined, phrase
 from bonifiq_async.cli.options import (
@@ -284,6 +285,7 @@ def status(
 for _command in (history, report, reconcile):
     app.command()(_command)
 app.add_typer(database_commands, name="ledger")
+app.add_typer(dead_letter_commands, name="dead-letters")
 
 
 @app.command()

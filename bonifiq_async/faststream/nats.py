@@ -26,6 +26,8 @@ WINDOW = 3600.0
 """Seconds in which a dead letter that is published again, after a crash, is the same one."""
 SOONEST = 1.0
 """Seconds until a message that is given back comes again: it may come to a process that stops."""
+WHY = "Bonifiq-Why"
+"""The header of a dead letter that says why it was put aside."""
 BEFORE = "dead."
 """What the subject of a dead letter begins with."""
 
@@ -82,7 +84,7 @@ async def settle(broker: NatsBroker, consumer: Consumer[E, C, T], message: NatsM
 async def _put_aside(broker: NatsBroker, message: NatsMessage, decision: Aside[T]) -> None:
     place, raw = message.raw_message.metadata, message.raw_message
     logger.warning("put aside: %s %s: %s", place.stream, place.sequence.stream, decision.why)
-    headers = {"Nats-Msg-Id": f"{place.stream}-{place.sequence.stream}", "Bonifiq-Why": decision.why}
+    headers = {"Nats-Msg-Id": f"{place.stream}-{place.sequence.stream}", WHY: decision.why}
     await broker.publish(
         raw.data,
         BEFORE + raw.subject,

@@ -33,6 +33,7 @@ ORDER = [
     "batch",
     "consumers",
     "faststream",
+    "dead_letters",
     "sandbox",
     *(f"{package}.sandbox" for package in PACKAGES_OF_PROVIDERS),
     "testing",

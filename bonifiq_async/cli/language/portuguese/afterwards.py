@@ -5,6 +5,15 @@ from collections.abc import Mapping
 from bonifiq_async.cli.language.phrase import Template
 
 TEMPLATES: Mapping[str, Template] = {
+    # Events that were put aside at a broker.
+    "{count:,} event was put aside.": (
+        "{count:,} evento foi posto de lado.",
+        "{count:,} eventos foram postos de lado.",
+    ),
+    "{count:,} event was given back: each change is still made once.": (
+        "{count:,} evento foi devolvido: cada lançamento continua sendo feito uma só vez.",
+        "{count:,} eventos foram devolvidos: cada lançamento continua sendo feito uma só vez.",
+    ),
     # The tables of a ledger in PostgreSQL.
     "made: {name}": "criado: {name}",
     "Nothing was missing: the tables are those of this program.": "Não faltava nada: as tabelas são as deste programa.",

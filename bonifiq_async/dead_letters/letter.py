@@ -1,0 +1,28 @@
+"""One dead letter, and what a broker's module does with them."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from attrs import frozen
+
+
+@frozen
+class DeadLetter:
+    """The body of an event that was put aside; `why` is None where the broker does not keep it."""
+
+    name: str
+    body: bytes
+    why: str | None
+
+
+class DeadLetters(Protocol):
+    """The dead letters of one queue, stream or subject."""
+
+    def letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield each, and leave it there."""
+
+    async def replay(self) -> int:
+        """Give all that are there now back to the events, and return how many those were.
+
+        A crash meanwhile may give one back twice: the ledger answers the second.
+        """

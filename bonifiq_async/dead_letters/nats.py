@@ -1,0 +1,62 @@
+"""Those of NATS JetStream: one is published to its subject, and confirmed, before it is deleted."""
+
+from collections.abc import AsyncIterator
+
+from attrs import frozen
+
+from bonifiq_async.dead_letters.letter import DeadLetter
+from bonifiq_async.faststream.extra import needs
+from bonifiq_async.faststream.nats import BEFORE, WHY, dead_letters_of
+
+with needs("nats"):
+    import nats
+    from nats.js import JetStreamContext
+    from nats.js.api import RawStreamMsg
+    from nats.js.errors import NotFoundError
+
+OWN = ("Nats-", WHY)
+"""How the headers of a dead letter begin that are not the event's: NATS' own are about its publication."""
+
+
+@frozen
+class NatsLetters:
+    """See `DeadLetters`; `stream` is the name of the stream with the events."""
+
+    url: str
+    stream: str
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        """See `DeadLetters.letters`."""
+        connection = await nats.connect(self.url)
+        async with connection:
+            async for message in self._messages(connection.jetstream()):
+                why = (message.headers or {}).get(WHY)
+                yield DeadLetter(str(message.seq), message.data or b"", why)
+
+    async def replay(self) -> int:
+        """See `DeadLetters.replay`."""
+        connection, count = await nats.connect(self.url), 0
+        async with connection:
+            jetstream = connection.jetstream()
+            async for message in self._messages(jetstream):
+                found = message.headers or {}
+                headers = {name: text for name, text in found.items() if not name.startswith(OWN)}
+                subject = (message.subject or "").removeprefix(BEFORE)
+                await jetstream.publish(subject, message.data or b"", headers=headers or None)
+                await jetstream.delete_msg(dead_letters_of(self.stream), message.seq or 0)
+                count += 1
+        return count
+
+    async def _messages(self, jetstream: JetStreamContext) -> AsyncIterator[RawStreamMsg]:
+        name = dead_letters_of(self.stream)
+        state = (await jetstream.stream_info(name)).state
+        for number in range(state.first_seq, state.last_seq + 1) if state.messages else ():
+            try:
+                yield await jetstream.get_msg(name, number)
+            except NotFoundError:  # it was given back before
+                continue
+
+
+def opened(url: str, name: str) -> NatsLetters:
+    """Return those of the stream `name`."""
+    return NatsLetters(url, name)

@@ -1,0 +1,55 @@
+"""Those of Redis Streams: one is added to the events and deleted in one transaction."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, cast
+
+from attrs import frozen
+
+from bonifiq_async.dead_letters.letter import DeadLetter
+from bonifiq_async.faststream.extra import needs
+from bonifiq_async.faststream.redis import ENTRY, WHY, dead_letters_of
+
+with needs("redis"):
+    from faststream.redis.parser import BinaryMessageFormatV1
+    from redis.asyncio import Redis
+
+if TYPE_CHECKING:
+    from redis.typing import EncodableT
+
+Entries = list[tuple[bytes, dict[bytes, bytes]]]
+DATA = b"__data__"
+"""The field in which FastStream has a message."""
+
+
+@frozen
+class RedisLetters:
+    """See `DeadLetters`."""
+
+    url: str
+    stream: str
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        """See `DeadLetters.letters`."""
+        async with Redis.from_url(self.url) as redis:
+            for name, fields in cast(Entries, await redis.xrange(dead_letters_of(self.stream))):
+                body, _ = BinaryMessageFormatV1.parse(fields.get(DATA, b""))
+                yield DeadLetter(name.decode(), body, fields[WHY.encode()].decode())
+
+    async def replay(self) -> int:
+        """See `DeadLetters.replay`."""
+        async with Redis.from_url(self.url) as redis:
+            found = cast(Entries, await redis.xrange(dead_letters_of(self.stream)))
+            for name, fields in found:
+                event: dict[EncodableT, EncodableT] = {
+                    key: value for key, value in fields.items() if key not in (WHY.encode(), ENTRY.encode())
+                }
+                async with redis.pipeline(transaction=True) as both:
+                    both.xadd(self.stream, event)
+                    both.xdel(dead_letters_of(self.stream), name)
+                    await both.execute()
+            return len(found)
+
+
+def opened(url: str, name: str) -> RedisLetters:
+    """Return those of the stream `name`."""
+    return RedisLetters(url, name)

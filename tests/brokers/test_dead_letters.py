@@ -1,0 +1,76 @@
+"""The dead letters of a broker: shown with their reason, and given back to be applied once."""
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from broker_desks import NatsDesk, RabbitDesk, RedisDesk
+from broker_servers import answers
+from conftest import client_for
+from console import Console
+from consuming import SUBSCRIBED
+from events import event, to_change
+from on_this_machine import skip_without
+
+from bonifiq_async import ConfigurationError, SqliteLedger
+from bonifiq_async.consumers import Consumer
+from bonifiq_async.dead_letters.at_broker import PASSWORD, with_password
+
+PLACES = {
+    "rabbit": ("amqp://127.0.0.1:5672/", "amqp://guest:guest@127.0.0.1:5672/", 5672, RabbitDesk),
+    "nats": ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222", 4222, NatsDesk),
+    "redis": ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379", 6379, RedisDesk),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PLACES)
+def test_dead_letters_are_shown_and_given_back(
+    kind: str, sandbox: object, tmp_path: Path, console: Console
+) -> None:
+    plain, url, port, desk_of = PLACES[kind]
+    skip_without(answers(port), f"no {kind} answers on port {port}")
+    name, server = f"dead{uuid.uuid4().hex[:12]}", sandbox(customers={"ANA": 0})
+    desk = desk_of(url, name)
+    bodies = [event(1), event(2, "EVA"), b"no json"]
+
+    async def settle_all(customers: int) -> None:
+        async with (
+            SqliteLedger(tmp_path / f"events{customers}.ledger") as ledger,
+            client_for(server, ledger=ledger) as client,
+        ):
+            broker = await SUBSCRIBED[kind](url, name, consumer := Consumer(client, to_change))
+            await broker.start()
+            async with asyncio.timeout(60.0):
+                while await desk.waiting():
+                    await asyncio.sleep(0.1)
+            await consumer.drain()
+            await broker.stop()
+
+    asyncio.run(desk.publish(bodies))
+    asyncio.run(settle_all(1))
+    known = name.upper() if kind == "nats" else name
+    shown = console("dead-letters", "list", plain, known, "--json")
+    letters = [json.loads(line) for line in shown.out.splitlines()]
+    assert {each["body"] for each in letters} == {bodies[1].decode(), "no json"}
+    if kind != "rabbit":
+        assert all(each["why"] for each in letters)
+    assert "no json" in console("dead-letters", "list", plain, known).out
+    given = console("dead-letters", "replay", plain, known)
+    assert given.code == 0 and "2 events were given back" in given.err + given.out
+    assert asyncio.run(desk.dead()) == [] and sorted(asyncio.run(desk.left())) == sorted(bodies[1:])
+    asyncio.run(settle_all(2))
+    assert sorted(asyncio.run(desk.dead())) == sorted(bodies[1:])
+    assert server.books.balance("ANA") == 10
+    asyncio.run(desk.clean_up())
+
+
+def test_a_password_is_taken_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=PASSWORD):
+        with_password("amqp://ana:secret@host/")
+    monkeypatch.setenv(PASSWORD, "a/b")
+    assert with_password("amqp://ana@host:1/v") == "amqp://ana:a%2Fb@host:1/v"
+    monkeypatch.delenv(PASSWORD)
+    assert with_password("amqp://host/") == "amqp://host/"
