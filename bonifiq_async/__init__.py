@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     )
     from bonifiq_async.bonifiq.public_client import BonifiQPublicClient
     from bonifiq_async.ledger.memory import MemoryLedger
+    from bonifiq_async.ledger.postgres.pace import SharedPace
     from bonifiq_async.ledger.postgres.store import PostgresLedger
     from bonifiq_async.ledger.protocol import Ledger
     from bonifiq_async.ledger.sqlite.store import SqliteLedger
@@ -162,6 +163,7 @@ __all__ = [
     "RetryPolicy",
     "Runtime",
     "Severity",
+    "SharedPace",
     "SignInPaths",
     "SignedIn",
     "SqliteLedger",
@@ -238,6 +240,7 @@ _PLACES = {
     "SignInPaths": "raba7ni.operations",
     "SignedIn": "raba7ni.member",
     "PostgresLedger": "ledger.postgres.store",
+    "SharedPace": "ledger.postgres.pace",
     "SqliteLedger": "ledger.sqlite.store",
     "StopReason": "_model.outcome",
     "Timeouts": "_transport.session",

@@ -115,9 +115,7 @@ class Delivery:
                 finally:
                     self.limiter.release()
                 if watch.withheld and not watch.done:
-                    course.wait = (
-                        0.0  # a hold came while it connected, or its time was over: nothing was sent
-                    )
+                    course.wait = 0.0  # a hold came while it connected, or its time was over
                     continue
                 course.now, course.wall = clock(), self._runtime.wall()
                 if len(evidence.body) > LARGE:  # the loop has others to serve meanwhile

@@ -80,8 +80,10 @@ class Admission:
         if not self._begun:
             self._begun, limit.value = True, initial
             adaptation.initial = min(initial, most)
-        if adaptation.pace.value == UNKNOWN:
-            adaptation.pace.value = INFINITE
+        if not self._in_batches and adaptation.pace.wall is None:  # what single calls met shows no rate yet
+            adaptation.refusals = None
+            if adaptation.pace.value == UNKNOWN:
+                adaptation.pace.value = INFINITE
         self._in_batches = True
         limit.highest = most
         limit.value = min(limit.value, most)

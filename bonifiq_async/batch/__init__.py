@@ -7,6 +7,7 @@ per_customer    changes of one customer in order: each starts when the one befor
 queue           what the tasks of a run wait for
 run             the run: a feeder reads the source, workers deliver, the caller gets outcomes as they end
 summary         what a run has done so far
+worker_pace  what one batch may send of a pace that it shares with the batches of other processes
 """
 
 from bonifiq_async.batch.flow import FlowControl, FlowState

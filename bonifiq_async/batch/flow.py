@@ -4,6 +4,7 @@ from attrs import field, frozen, validators
 
 from bonifiq_async._model import validation
 from bonifiq_async._model.values import public
+from bonifiq_async.ledger.postgres.pace import SharedPace
 
 
 @public
@@ -14,7 +15,8 @@ class FlowControl:
     The number in flight begins at `initial` and adapts to what the provider takes, between 1 and
     `max_in_flight`; the client's pool (`PoolLimits.connections`) is a second limit. When nothing succeeds
     for `give_up_after` seconds in which it is tried, the run stops; after `give_up_at_start`, if that is set,
-    where nothing has ever succeeded and every try fails in one way: then a setting is probably wrong.
+    where nothing has ever succeeded and every try fails in one way: then a setting is probably wrong. The
+    batches of several processes keep one `shared_pace` together.
     """
 
     max_in_flight: int = field(default=256, validator=validation.count)
@@ -22,6 +24,9 @@ class FlowControl:
     max_rate: float | None = field(default=None, validator=validators.optional(validation.setting))
     give_up_after: float = field(default=900.0, validator=validation.setting)
     give_up_at_start: float | None = field(default=None, validator=validators.optional(validation.setting))
+    shared_pace: SharedPace | None = field(
+        default=None, validator=validators.optional(validators.instance_of(SharedPace))
+    )
 
 
 @public

@@ -19,6 +19,7 @@ from bonifiq_async._policy.verdict import GOOD
 from bonifiq_async._policy.wait_scope import FIRSTS
 from bonifiq_async.batch.flow import FlowControl, FlowState
 from bonifiq_async.batch.outage import A_WHILE, OutageState, cause_of
+from bonifiq_async.batch.worker_pace import WorkerPace
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Gate:
         self._limit = limit
         self._runtime = limit.runtime
         self._pacer = Pacer(flow.max_rate)
+        self._pace = None if flow.shared_pace is None else WorkerPace(flow.shared_pace, limit, self._give_up)
         self._active = 0
         self._repeats: deque[_Waiting] = deque()
         self._beginnings: deque[_Waiting] = deque()
@@ -70,10 +72,11 @@ class Gate:
         """What is going on now."""
         now, outage = self._runtime.monotonic(), self._outage
         fails, kind = outage.lasts(now), self._admission.limit_kind(now)
-        rates = [rate for rate in (self._flow.max_rate, self._admission.rate) if rate is not None]
+        shared = None if self._pace is None else self._pace.rate
+        rates = [rate for rate in (self._flow.max_rate, self._admission.rate, shared) if rate is not None]
         return FlowState(
             in_flight=self._active,
-            limit=min(self.most, self._admission.limit),
+            limit=min(self._most, self._admission.limit),
             rate=min(rates, default=None),
             held=self._admission.held.remaining(now),
             paused=fails if self._paused else None,
@@ -187,7 +190,11 @@ class Gate:
 
     async def close(self) -> None:
         """Take no more turns."""
-        await self._limit.end(self)
+        try:
+            if self._pace is not None:
+                await self._pace.close()
+        finally:
+            await self._limit.end(self)
 
     def saw(self, sample: Sample, passage: "Passage") -> None:
         """Take in how an attempt of `passage` ended."""
@@ -243,6 +250,8 @@ class Gate:
 
     def told_to_wait(self, seconds: float) -> None:
         """Give up when the provider asks to wait longer than the run waits: see `TakesTurns.told_to_wait`."""
+        if self._pace is not None:
+            self._pace.told_to_wait(seconds)
         if seconds > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {in_words(seconds, self._runtime.wall())}", seconds)
 
@@ -271,6 +280,8 @@ class Gate:
         self._active += 1
         self._admission.took(now)
         self._pacer.took(now)
+        if self._pace is not None:
+            self._pace.took()
         self._outage.sent(self._active)
         self._prober = passage if self._paused else None
 
@@ -279,12 +290,23 @@ class Gate:
         if self._outage.since is not None and self._is_hopeless(None):
             return None
         probe_at, admission, own = self._outage.probe_at, self._admission, self._pacer.wait(now)
-        if probe_at is not None:
-            if self._prober is not None:
-                return None
-            return max(0.0, probe_at - now, admission.held.remaining(now), admission.pacer.wait(now), own)
-        wait = own or admission.wait(now)
-        return None if wait == 0 and self._active >= self.most else wait
+        if probe_at is None:
+            wait = own or admission.wait(now)
+        elif self._prober is not None:
+            return None
+        else:
+            wait = max(0.0, probe_at - now, admission.held.remaining(now), admission.pacer.wait(now), own)
+        if wait != 0:
+            return wait
+        if self._active >= self._most and probe_at is None:
+            return None
+        if self._pace is None:
+            return 0.0
+        return self._pace.wait(now, len(self._repeats) + len(self._beginnings) or 1)
+
+    @property
+    def _most(self) -> int:
+        return self.most if self._pace is None else self._pace.most(self.most)
 
     def _give_up(self, why: str, asked: float | None = None) -> None:
         """End the run: changes that wait are turned away, and none begins or is tried again."""

@@ -13,6 +13,7 @@ import bonifiq_async.webhooks
 LANGUAGES = {"python", "sh", "console", "text", "csv", "toml", "yaml", "ini", "mermaid", "sql"}
 TESTED_ELSEWHERE = {
     "docs/explanation/many-machines.md": "tests/ledger/postgres/test_store.py: they need a server",
+    "docs/explanation/shared-pace.md": "tests/ledger/postgres/test_pace.py: they need a server",
     "CONTRIBUTING.md": "test_contributing.py: they set up and run the tests",
     "docs/how-to/many-workers.md": "test_workers_page.py: their ledger is a schema of a database",
     "docs/how-to/raba7ni.md": "test_readme.py: an answer is lost while they run",

@@ -93,6 +93,7 @@ NAMES = [
     "RetryPolicy",
     "Runtime",
     "Severity",
+    "SharedPace",
     "SignInPaths",
     "SignedIn",
     "SqliteLedger",

@@ -20,6 +20,7 @@ from bonifiq_async import (
     Redeem,
     Refund,
     RetryPolicy,
+    SharedPace,
     SqliteLedger,
     Timeouts,
 )
@@ -53,6 +54,7 @@ SECONDS: dict[str, Make] = {
     "RetryPolicy.base": lambda value: RetryPolicy(base=value),
     "RetryPolicy.cap": lambda value: RetryPolicy(cap=value),
     "FlowControl.max_rate": lambda value: FlowControl(max_rate=value),
+    "SharedPace.per_second": lambda value: SharedPace(None, value),
     "FlowControl.give_up_after": lambda value: FlowControl(give_up_after=value),
     "FlowControl.give_up_at_start": lambda value: FlowControl(give_up_at_start=value),
     "Limit.per_second": lambda value: Limit(per_second=value),
@@ -76,6 +78,7 @@ MAY_BE_ENDLESS: dict[str, Make] = {
     "MemoryLedger.key_retention": lambda value: MemoryLedger(key_retention=value),
 }
 COUNTS: dict[str, Make] = {
+    "SharedPace.in_flight": lambda value: SharedPace(None, 1.0, value),
     "PoolLimits.connections": lambda value: PoolLimits(connections=value),
     "RetryPolicy.max_attempts": lambda value: RetryPolicy(max_attempts=value),
     "FlowControl.max_in_flight": lambda value: FlowControl(max_in_flight=value),

@@ -15,7 +15,7 @@ from bonifiq_async import Effect
 
 PACKAGE = Path(bonifiq_async.__file__).parent
 
-MOST_CALLS = 72
+MOST_CALLS = 74
 """Python calls of one fresh change that succeeds, each resumption of a coroutine included."""
 
 

@@ -8,6 +8,7 @@ group        claims and ends that wait at the same time, written in one transact
 job          what callers hand over: a change to be claimed, and how a claim ended
 migration    the tables, as numbered SQL files in `migrations/`: how they are made, and which version is there
 owner        which process holds a claim: its heartbeat, by the database's clock
+pace         one pace for all workers of an account: a GCRA in slices, and the wait asked of one of them
 row          one change as a row, and the statements that read and write some of them
 run          one run as a row: which command of which user, on which file
 store        the ledger: what it answers to a claim, and how an end is written down

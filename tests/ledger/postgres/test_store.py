@@ -15,7 +15,7 @@ from page_blocks import codes, run
 from postgres import SERVER, a_schema, asked
 from postgres_wire import a_wire
 
-from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger
+from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
 from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
@@ -350,6 +350,8 @@ async def test_a_role_without_rights_to_make_tables_is_enough(database: Database
             assert await ledger.end(INTENT, (await claimed(ledger)).fence, APPLIED)
             assert await claimed(ledger) == Settled(answer="status=200")
             await ledger.end_run({"applied": 1})
+            assert (await SharedPace(ledger, 10.0).take("worker", 1, 0.0)).workers == 1
+            await SharedPace(ledger, 10.0).leave("worker")
     finally:
         await asked(database, f'DROP OWNED BY "{role}"')
         await asked(database, f'DROP ROLE "{role}"')

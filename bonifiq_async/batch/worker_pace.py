@@ -1,0 +1,107 @@
+"""What one batch may send of a pace that it shares with the batches of other processes.
+
+One task asks the database for moments before they are needed. See docs/explanation/shared-pace.md.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from bonifiq_async._limits.moments import FRESH, GrantedMoments
+from bonifiq_async._limits.shared import SharedLimit
+from bonifiq_async._log import logger
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError
+from bonifiq_async.ledger.postgres.pace import SharedPace
+
+AGAIN = 1.0
+"""Seconds after which a database that takes nothing is asked again."""
+GOODBYE = 1.0
+"""Seconds for which the end of a batch waits for the database."""
+
+
+class WorkerPace:
+    """The part of one batch in `pace`, which `workers` share; `give_up` ends it, and takes why."""
+
+    def __init__(self, pace: SharedPace, limit: SharedLimit, give_up: Callable[[str], None]) -> None:
+        self._pace = pace
+        self._give_up = give_up
+        self._limit = limit
+        self._name = pace.new_worker()
+        self._moments = GrantedMoments(1 / pace.per_second)
+        self._waiting = 0
+        self._asked = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._repeats_a_hold = False
+        self.workers = 1
+
+    @property
+    def rate(self) -> float:
+        """The requests a second that are this batch's part, as long as all workers have enough to do."""
+        return self._pace.per_second / self.workers
+
+    def most(self, most: int) -> int:
+        """Return how many of `most` requests the batch may have in flight."""
+        shared = self._pace.in_flight
+        return most if shared is None else min(most, max(1, shared // self.workers))
+
+    def wait(self, now: float, waiting: int) -> float | None:
+        """Return the seconds until one of so many requests may leave; None where the database is asked."""
+        self._waiting = waiting
+        wait = self._moments.wait(now)
+        if self._moments.wants(now, waiting) is not None:
+            self._ask()
+        return None if wait is None else min(wait, FRESH / 4)
+
+    def took(self) -> None:
+        """Note that a request leaves."""
+        self._moments.took()
+
+    def told_to_wait(self, seconds: float) -> None:
+        """Take in that the provider asks to wait so long, and write it down for the other workers."""
+        if not self._repeats_a_hold:
+            self._asked = max(self._asked, seconds)
+            self._ask()
+
+    async def close(self) -> None:
+        """Take part no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(BonifiQError, TimeoutError):  # else its silence says it
+            async with asyncio.timeout(GOODBYE):
+                await self._pace.leave(self._name)
+
+    def _ask(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._take())
+
+    async def _take(self) -> None:
+        """Ask the database once; again where it takes nothing, or there is a new wait to be written down."""
+        clock = self._limit.runtime.monotonic
+        while True:
+            asked, self._asked = self._asked, 0.0
+            many = self._moments.wants(clock(), self._waiting) or 0
+            try:
+                given = await self._pace.take(self._name, many, asked)
+            except ConfigurationError as error:
+                return self._give_up(f"The shared pace cannot be used: {error}".rstrip("."))
+            except BonifiQError as error:
+                self._asked = max(self._asked, asked)
+                logger.warning("the shared pace is not known, so nothing is sent: %s", error)
+                await self._limit.runtime.sleep(AGAIN)
+                continue
+            self._moments.granted(clock(), given.starts, 0 if given.held > 0 else many)
+            self.workers = max(1, given.workers)
+            if given.held > 0 and not asked:
+                self._hold(given.held)
+            self._limit.let_in()
+            if not self._asked:
+                return
+
+    def _hold(self, seconds: float) -> None:
+        """Hold all calls of this client for what another worker was asked to wait."""
+        self._repeats_a_hold = True
+        try:
+            self._limit.told_to_wait(self._limit.runtime.monotonic(), seconds, 0.0)
+        finally:
+            self._repeats_a_hold = False
