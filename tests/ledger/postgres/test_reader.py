@@ -128,6 +128,20 @@ def test_a_claim_holds_while_its_owner_beats_and_its_lease_lasts(
     assert (state_of(reader, "claimed"), reader.runs()[0].state) == (State.APPLIED, RunState.NOT_ENDED)
 
 
+@pytest.mark.slow
+def test_a_claim_is_as_it_stood_when_the_reading_began(
+    both: tuple[SqliteReader, PostgresReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long table is read for longer than an owner may be silent: its beats go on meanwhile, unseen."""
+    reader = both[1]
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.reading.session.TOGETHER", 1)
+    by_sql(reader.database, "UPDATE owner SET beat = clock_timestamp() - interval '15 seconds'")
+    found = reader.changes()
+    next(found)
+    by_sql(reader.database, "SELECT pg_sleep(6)")
+    assert [change.state for change in found][-1] is State.CLAIMED
+
+
 WORDS = [
     PersonsWord(State.APPLIED, "seen\x1b[31m"),
     PersonsWord(State.NOT_APPLIED, "no movement", RunOrigin("settle", "bia", "office")),

@@ -21,15 +21,18 @@ CLAIM = (
     "CASE state WHEN 'claimed' THEN ARRAY ["
     + ", ".join(
         f"extract(epoch FROM {time})::float8"
-        for time in ("lease_until", "owner.beat", "pg_postmaster_start_time()", "clock_timestamp()")
+        for time in ("lease_until", "owner.beat", "pg_postmaster_start_time()", "now()")
     )
     + "] END"
 )
-"""What is read of a claim, as `ClaimTimes.of` takes it; its owner is joined as `owner`."""
+"""What is read of a claim, as `ClaimTimes.of` takes it; its owner is joined as `owner`.
+
+It is of the beginning of the transaction: a beat that was read then grows old while a long table is read.
+"""
 
 
 StoredTimes = tuple[float, float | None, float, float]
-"""Of a claim: the end of its lease, the last beat of its owner, the start of the server, and now."""
+"""Of a claim: the end of its lease, its owner's last beat, the server's start, and when that was read."""
 
 
 @frozen
