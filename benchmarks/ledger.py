@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from attrs import asdict, evolve, frozen
@@ -141,13 +142,16 @@ def line(in_flight: int, changes: Sequence[Intent], runs: int, folder: Path, url
     )
 
 
-def worker(url: str, schema: str, number: int, count: int, in_flight: int, done: "Queue[float]") -> None:
-    """Claim and end changes of this worker's own, and say how long that took."""
+def worker(
+    url: str, schema: str, number: int, count: int, in_flight: int, ready: Barrier, done: "Queue[float]"
+) -> None:
+    """Claim and end changes of this worker's own when all are ready, and say how much CPU that took."""
 
     async def work() -> None:
         changes = [evolve(each, key=f"{number}-{each.key}") for each in intents(count)]
         async with PostgresLedger(url, schema=schema) as ledger:
             await ledger.bind("provider", "account")
+            await asyncio.to_thread(ready.wait)
             done.put((await spread(changes, in_flight, ledger, known=False)).cpu)
 
     asyncio.run(work())
@@ -158,21 +162,22 @@ def together(url: str, workers: int, count: int, in_flight: int) -> None:
     schema = f"benchmark_{time.monotonic_ns()}"
     asyncio.run(PostgresLedger.migrate(url, schema))
     done: Queue[float] = get_context("spawn").Queue()
-    each = count // workers
+    ready, each = get_context("spawn").Barrier(workers + 1), count // workers
     processes = [
-        get_context("spawn").Process(target=worker, args=(url, schema, number, each, in_flight, done))
+        get_context("spawn").Process(target=worker, args=(url, schema, number, each, in_flight, ready, done))
         for number in range(workers)
     ]
-    before, began = asyncio.run(_written(url)), time.perf_counter()
     for process in processes:
         process.start()
+    ready.wait()
+    before, began = asyncio.run(_written(url)), time.perf_counter()
     cpu = [done.get() for _ in processes]
+    took, after = time.perf_counter() - began, asyncio.run(_written(url))
     for process in processes:
         process.join()
-    took, after = time.perf_counter() - began, asyncio.run(_written(url))
     made = each * workers
     print(
-        f"{workers} workers, {in_flight} in flight each: {made / took:,.0f} changes/s (their start included),"
+        f"{workers} workers, {in_flight} in flight each: {made / took:,.0f} changes/s,"
         f" {statistics.mean(cpu):.1f} us of client CPU a change,"
         f" {(after[0] - before[0]) / made:,.0f} bytes of log and"
         f" {made / max(1, after[1] - before[1]):.1f} changes a flush of it"

@@ -255,8 +255,9 @@ async def test_an_account_that_was_replaced_meanwhile_claims_nothing(
     lock = f"hashtextextended('account of \"{database.schema}\"', 0)"
     await connection.execute(f"SELECT pg_advisory_xact_lock({lock})")
     claiming = asyncio.create_task(claimed(ledger))
-    while not await asked(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while not await asked(database, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            await asyncio.sleep(0.01)
     await connection.execute(f"UPDATE \"{database.schema}\".book SET fingerprint = 'another'")
     await transaction.commit()
     with pytest.raises(ConfigurationError, match="another account"):
