@@ -29,8 +29,8 @@ UNCHANGED = frozenset({Effect.REFUSED, Effect.NOT_APPLIED})
 """Effects that say that nothing changed."""
 UNTAKEN = (
     "The ledger has not taken what came of the change in the time of the call: another program may have "
-    "locked it, or its server is away. It may or may not be applied; what came of it is written down when the "
-    "ledger takes it. See to that, then make the same call again."
+    "locked it, or its server is away. It may or may not be applied; what came of it is written down when "
+    "the ledger takes it. See to that, then make the same call again."
 )
 """What is said when a ledger is waited for no longer."""
 

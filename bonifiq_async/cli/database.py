@@ -29,11 +29,11 @@ def migrate(
     ] = False,
 ) -> None:
     """Make the tables of a ledger in PostgreSQL, or what is missing of them."""
-    from bonifiq_async.ledger.postgres.database import Database
     from bonifiq_async.ledger.postgres.migration import migrate as run
     from bonifiq_async.ledger.postgres.migration import script
+    from bonifiq_async.ledger.postgres.reading.reader import PostgresReader
 
-    database = Database.of(url)
+    database = PostgresReader.at(url).database  # the URL of the other commands is taken, too
     if print_only:
         show(*script(database.schema).splitlines())
         return

@@ -111,6 +111,19 @@ def test_only_the_transport_uses_the_http_client() -> None:
     assert users == CLIENT | set(TYPED) | lends | {SERVES}
 
 
+def test_only_the_ledger_in_postgresql_uses_its_driver() -> None:
+    """And when it connects: no module imports it while it is imported itself."""
+    users = [module for module in MODULES if uses(module, "asyncpg")]
+    assert users and all(module.startswith("ledger.postgres") for module in users)
+    at_once = [
+        module
+        for module in users
+        for node in TREES[module].body
+        if isinstance(node, ast.Import | ast.ImportFrom) and "asyncpg" in ast.unparse(node)
+    ]
+    assert at_once == []
+
+
 SERVES = "bonifiq.webhooks.on_aiohttp"
 """The module of the library that is a handler of aiohttp's server."""
 

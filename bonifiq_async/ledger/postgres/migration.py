@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.ledger.postgres.connection import connected
@@ -67,7 +67,8 @@ async def migrate(database: Database) -> Sequence[str]:
     The role needs the right to create in the schema, or to create the schema. Two at once wait for each
     other. Raises `ConfigurationError` where the database cannot be used or is newer than this program.
     """
-    async with connected(database) as connection, connection.transaction():
+    plainly = evolve(database, pgbouncer=True)  # whatever answers there, a few statements need no preparing
+    async with connected(plainly) as connection, connection.transaction():
         await connection.execute(_LOCK.replace("{schema}", f'"{database.schema}"'))
         version = await _version(connection, database.schema)
         known = migrations()

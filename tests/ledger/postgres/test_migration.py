@@ -133,7 +133,7 @@ def test_a_url_names_a_schema() -> None:
 
 
 def test_the_command_makes_the_tables(empty: Database, console: Console) -> None:
-    url = f"{SERVER}?schema={empty.schema}"
+    url = f"{SERVER}?schema={empty.schema}&pgbouncer=yes"  # as the other commands have it
     made = console("ledger", "migrate", url)
     assert made.code == 0 and "made: 0001_ledger" in made.err
     assert "Nothing was missing" in console("ledger", "migrate", url).err
@@ -152,6 +152,12 @@ def test_the_command_prints_sql_that_makes_the_same(empty: Database, console: Co
 async def _executed(database: Database, sql: str) -> None:
     async with connected(database) as connection, connection.transaction():
         await connection.execute(sql)
+
+
+async def test_without_its_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"Nothing was sent; install it: .*async\[postgres\]"):
+        await migrate(Database.of("postgresql://ana@127.0.0.1:1/shop"))
 
 
 async def test_a_server_that_is_not_there_is_one_sentence() -> None:
