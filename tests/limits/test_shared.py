@@ -271,7 +271,58 @@ async def test_no_call_waits_beyond_its_deadline_for_a_place() -> None:
     late.release()
 
 
+@virtual
+async def test_a_batch_begins_nothing_in_a_wait_that_was_asked_of_another_call() -> None:
+    """It takes no turn that it would have to give back."""
+    limit, began = SharedLimit(runtime()), now()
+    gate = Gate(wide(4), limit)
+    limit.told_to_wait(began, 5.0, 120.0)
+    assert gate.state.held == pytest.approx(5.0, abs=0.02)
+    passage = await gate.start()
+    assert now() >= began + 5.0
+    assert passage is not None
+    passage.release()
+    await gate.close()
+
+
+@virtual
+async def test_a_known_number_in_flight_is_that_of_batches_and_single_calls_together() -> None:
+    limit = SharedLimit(runtime())
+    gate, calls = Gate(wide(8), limit), SingleCalls(limit)
+    limit.known().adaptation.limit.fall(3.0, 3.0)
+    singles = [SingleCall(calls) for _ in range(2)]
+    assert [await single.acquire(1.0) for single in singles] == [None, None]
+    first, second = await gate.start(), asyncio.create_task(gate.start())
+    await asyncio.sleep(1.0)
+    assert not second.done()
+    singles[0].release()
+    last = await second
+    for permit in (first, last, singles[1]):
+        assert permit is not None
+        permit.release()
+    assert (limit.known().active, limit.known().singles) == (0, 0)
+    await gate.close()
+
+
 # Whatever is cancelled
+
+
+@pytest.mark.parametrize("ends", ["its time", "a cancellation"])
+@virtual
+async def test_a_turn_that_comes_just_as_its_call_ends_is_not_lost(ends: str) -> None:
+    limit, loop = SharedLimit(runtime()), asyncio.get_running_loop()
+    calls = SingleCalls(limit)
+    limit.known().adaptation.limit.fall(1.0, 1.0)
+    holder, late, following = SingleCall(calls), SingleCall(calls), SingleCall(calls)
+    assert await holder.acquire(1.0) is None
+    loop.call_at(now() + 1.0, holder.release)
+    waiting = asyncio.create_task(late.acquire(1.0 if ends == "its time" else 10.0))
+    if ends == "a cancellation":
+        loop.call_at(now() + 1.0, waiting.cancel)
+    await asyncio.wait([waiting])
+    assert not late.held
+    assert await following.acquire(1.0) is None
+    following.release()
 
 
 @pytest.mark.slow
