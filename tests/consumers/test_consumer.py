@@ -185,17 +185,19 @@ async def test_poison_is_put_aside_without_a_request() -> None:
 
 @virtual
 async def test_a_cancelled_call_loses_nothing_and_doubles_nothing() -> None:
-    provider, ledger = Provider(takes=5.0), Slow()
-    async with consumer_of(provider, ledger, max_in_flight=1) as consumer:
-        sent = asyncio.create_task(consumer.settle(event(0)))
-        others = [asyncio.create_task(consumer.settle(event(n))) for n in range(1, 60)]
-        await asyncio.sleep(1.0)
-        assert len(provider.arrivals) == 1
-        for each in (sent, *others):
-            each.cancel()
-        await asyncio.gather(sent, *others, return_exceptions=True)
-        decision = await consumer.settle(event(0))
-        assert isinstance(decision, Ack) and decision.outcome.effect is Effect.ALREADY_APPLIED
+    for customers in (1, 60):  # in one lane, and each at the batch
+        provider, ledger = Provider(takes=5.0), Slow()
+        async with consumer_of(provider, ledger, max_in_flight=1) as consumer:
+            events = [event(number, f"c{number % customers}") for number in range(60)]
+            calls = [asyncio.create_task(consumer.settle(each)) for each in events]
+            await asyncio.sleep(1.0)
+            assert len(provider.arrivals) == 1
+            for each in calls:
+                each.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            decision = await consumer.settle(events[0])
+            assert isinstance(decision, Ack) and decision.outcome.effect is Effect.ALREADY_APPLIED
+            await consumer.drain(1_000.0)
         assert max(provider.applied.values()) == 1
         assert len(provider.applied) < 10  # of those, the batch had read some
 
