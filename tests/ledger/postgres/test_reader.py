@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
 from itertools import count
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from mirrored import mirror
+from on_this_machine import skip_without
 from postgres import SERVER, a_schema, by_sql
+from postgres_cluster import PGBOUNCER, a_cluster, behind_pgbouncer, installed
 from recorded import NOON
 
 from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.ledger.comparison import OTHER
 from bonifiq_async.ledger.postgres.database import Database
+from bonifiq_async.ledger.postgres.migration import migrate
 from bonifiq_async.ledger.postgres.reading.reader import PostgresReader
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
 from bonifiq_async.ledger.reader import LedgerReader, standing
@@ -316,3 +320,27 @@ def test_a_ledger_is_read_while_a_loop_runs(both: tuple[SqliteReader, PostgresRe
         return len(list(both[1].changes()))
 
     assert asyncio.run(ask()) == len(State)
+
+
+@pytest.mark.slow
+def test_a_ledger_is_read_and_settled_through_pgbouncer() -> None:
+    """Few connections of the server for many readers: no cursor or statement of one is met by another."""
+    skip_without(installed() and Path(PGBOUNCER).exists(), "PostgreSQL and PgBouncer are not installed here")
+    with a_cluster() as cluster, behind_pgbouncer(cluster) as url:
+        database = Database.of(cluster.url)
+        asyncio.run(migrate(database))
+        by_sql(
+            database,
+            "INSERT INTO change (fence, lease_until, first_sent, last_sent, in_doubt, key, operation, state,"
+            " owner, digest, customer_id, value, path, body) SELECT 1, now(), now(), now(), true, n::text,"
+            " 'p.earn', 'in doubt', 'o', 'd', 'c', 1, '/p', '{}' FROM generate_series(1, 1500) AS n",
+        )
+
+        def read_and_settle(key: int) -> int:
+            reader = PostgresReader.at(f"{url}?pgbouncer=yes")
+            reader.settle(str(key), PersonsWord(State.APPLIED, "seen"))
+            return len(list(reader.changes())) + len(reader.runs()) + len(reader.shards())
+
+        with ThreadPoolExecutor(8) as threads:
+            assert set(threads.map(read_and_settle, range(1, 41))) == {1500}
+        assert by_sql(database, "SELECT count(*) FROM change WHERE state = 'applied'") == [(40,)]
