@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from on_this_machine import skip_without
 from postgres import SERVER, a_schema, by_sql
-from recipe_runs import LIMIT, RecipeRuns, ReportedScript, answers, kill, kill_child
+from recipe_runs import LIMIT, RecipeRuns, ReportedScript, kill, kill_child, needs
 
 from bonifiq_async import change_key_for
 from bonifiq_async.sandbox import FaultScript, Sandbox
@@ -27,13 +26,6 @@ OWN = uuid4().hex[:8]
 """What the names of queues, databases and orders end with, so that two runs on one machine do not meet."""
 MIGRATE = ("-c", "from dbos.cli.cli import app; app()", "migrate", "--sys-db-url")
 ANA, AMOUNT = "ana@example.com", Decimal("10.50")
-
-
-def needs(package: str, *servers: tuple[str, int]) -> None:
-    """Skip the test where a package or a server is missing."""
-    skip_without(find_spec(package), f"{package} comes with the extra `recipes`, which is not installed")
-    for name, port in servers:
-        skip_without(answers(port), f"no {name} answers on port {port} of this machine")
 
 
 @pytest.fixture

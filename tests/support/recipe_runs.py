@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
+from on_this_machine import skip_without
 from page_blocks import blocks_of
 
 from bonifiq_async.sandbox import Arrival, FaultScript, Meeting
@@ -22,6 +24,13 @@ def answers(port: int) -> bool:
     """Say whether a server on this machine takes connections."""
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def needs(package: str, *servers: tuple[str, int]) -> None:
+    """Skip the test where a package or a server is missing."""
+    skip_without(find_spec(package), f"{package} comes with the extra `recipes`, which is not installed")
+    for name, port in servers:
+        skip_without(answers(port), f"no {name} answers on port {port} of this machine")
 
 
 class ReportedScript(FaultScript):
