@@ -1,16 +1,18 @@
-"""The recipes for task queues, each over its real broker: a worker is killed, and money moves once."""
+"""The recipes for task queues: a worker is killed, and money moves once.
 
-import asyncio
+Each runs over its real broker. Temporal's server is not among them: the activity runs without one, and the
+whole recipe only over a server that `TEMPORAL_ADDRESS` names.
+"""
+
+import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from on_this_machine import skip_without
 from postgres import SERVER, a_schema, by_sql
 from recipe_runs import LIMIT, RecipeRuns, ReportedScript, kill, kill_child, needs
 
@@ -56,7 +58,7 @@ class Course:
     def stand(self, *kills: Kill, again: str) -> None:
         """Kill the worker after each request of an order, then have another order end unknown."""
         worker = self._killed(kills)
-        self._unknown(again)
+        self.unknown(again)
         worker.terminate()
         assert worker.wait(LIMIT) == 0, self._runs.log()
         assert self._runs.left() <= {"cashback.ledger"}  # closed: no log is left beside it
@@ -73,19 +75,24 @@ class Course:
             each(worker)
             if worker.poll() is not None:
                 worker = self._runs.start(*self._worker)
-        self._ends(sent, order, requests=len(kills) + 1)
+        self.ends(sent, order, requests=len(kills) + 1)
         return worker
 
-    def _unknown(self, again: str) -> None:
-        """Neither the engine nor the recipe repeats it; the same id again is answered."""
+    def unknown(self, again: str) -> str:
+        """Neither the engine nor the recipe repeats it; the same id again is answered.
+
+        Returns what the failed one said.
+        """
         order = f"order-2-{OWN}"
         self._sandbox.faults = FaultScript(["html-after"])
         _, said = (failed := self._runs.send(self._send, order)).communicate(timeout=LIMIT)
         assert failed.returncode != 0 and "may or may not have been applied" in said + self._runs.log(), said
         assert self._sandbox.books.requests_for(key_of(order)) == 1
-        self._ends(self._runs.send(again, order), order, requests=2)
+        self.ends(self._runs.send(again, order), order, requests=2)
+        return said
 
-    def _ends(self, sent: Worker, order: str, *, requests: int) -> None:
+    def ends(self, sent: Worker, order: str, *, requests: int) -> None:
+        """The change was applied once, by that number of requests, and what sent the order says so."""
         out, err = sent.communicate(timeout=LIMIT)
         assert out.splitlines()[-1:] == ["already_applied"], f"{out}{err}{self._runs.log()}"
         self._sandbox.assert_applied_once(key_of(order))
@@ -145,25 +152,32 @@ def test_taskiq(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns]) -> None:
         forget(queue)
 
 
-@pytest.fixture
-def temporal() -> Iterator[str]:
-    """The address of a development server, in memory."""
+def test_the_activity_of_temporal(
+    sandbox: Sandbox, recipe: Callable[[str], RecipeRuns], tmp_path: Path
+) -> None:
+    """Without a server: its process is killed after the effect, and it runs again with the same ids."""
     needs("temporalio")
-    program = shutil.which("temporal", path=Path(sys.executable).parent) or shutil.which("temporal")
-    skip_without(program, "no Temporal server is installed: the extra `recipes` brings one")
-    from temporalio.testing import WorkflowEnvironment
+    (runs := recipe("temporal")).write({})
+    program = shutil.copy(Path(__file__).with_name("run_activity.py"), tmp_path)
+    course = Course(sandbox, runs, (), program)
+    sandbox.faults = script = ReportedScript(["silence-after"])
+    order = f"order-1-{OWN}"
+    killed = runs.send(program, order)
+    assert script.wait()
+    kill(killed)
+    course.ends(runs.send(program, order), order, requests=2)
+    assert "non_retryable=True" in course.unknown(program)
+    assert runs.left() <= {"cashback.ledger"}
 
-    with asyncio.Runner() as runner:
-        server = runner.run(WorkflowEnvironment.start_local(dev_server_existing_path=program))
-        yield server.client.service_client.config.target_host
-        runner.run(server.shutdown())
 
-
-def test_temporal(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns], temporal: str) -> None:
-    """The limit of an activity is shorter than on the page: the server waits for it."""
-    (runs := recipe("temporal")).write(
-        {"127.0.0.1:7233": temporal, "timedelta(seconds=90)": "timedelta(seconds=2)"}
-    )
+def test_temporal(sandbox: Sandbox, recipe: Callable[[str], RecipeRuns]) -> None:
+    """The whole recipe. The limit of an activity is shorter than on the page: the server waits for it."""
+    needs("temporalio")
+    server = os.environ.get("TEMPORAL_ADDRESS")
+    if not server:
+        pytest.skip("TEMPORAL_ADDRESS names no server of Temporal: its worker and workflow are not tried")
+    shorter = {"timedelta(seconds=90)": "timedelta(seconds=2)", '"cashback"': f'"cashback-{OWN}"'}
+    (runs := recipe("temporal")).write({"127.0.0.1:7233": server, **shorter})
     Course(sandbox, runs, ("with_temporal.py",), "send_temporal.py").stand(kill, again="send_temporal.py")
 
 

@@ -58,6 +58,7 @@ class RecipeRuns:
         self._folder = folder
         self._environment = {**os.environ, **environment}
         self._running: list[subprocess.Popen[str]] = []
+        (folder / "log").touch()
         self._codes = {
             each.title: each.code for each in blocks_of(PAGE) if each.title.endswith(f"_{name}.py")
         }
