@@ -28,10 +28,6 @@ ROUNDS = 3
 """How often a change is begun while it is not certain that the provider is out: when others overtake it
 between outages, when it waits too long for its turn, or when it fails while few others are tried."""
 
-AVERAGED, FEW = 50, 0.3
-"""Answers over which the share that fails is averaged; and up to which share other changes are begun for
-those that wait: where more fail, fewer in flight are better."""
-
 GIVEN_UP = frozenset(
     {
         StopReason.ATTEMPTS_SPENT,
@@ -62,7 +58,6 @@ class Gate:
         self._stopped = False
         self.due: dict[Passage, float] = {}
         self.relieve: Callable[[int], None] = _nothing
-        self._failing = 0.0
         self.repeats = 0
         self.fault: NotAppliedError | None = None
         self._admission = limit.begin(self, flow.initial)
@@ -214,15 +209,9 @@ class Gate:
             self._prober = None
             if alone:  # else the provider has been back for others for a while
                 self._admission.adaptation.restart(now)
-        self._failing += ((sample.verdict not in GOOD) - self._failing) / AVERAGED
-        if self.due and self._is_well(sample, now):
-            self.relieve(self._admission.limit)
+        if self.due and sample.verdict in GOOD and next(iter(self.due)).rests <= now - sample.elapsed:
+            self.relieve(self._admission.limit)  # what was sent after the first of these had failed went well
         self._limit.let_in()
-
-    def _is_well(self, sample: Sample, now: float) -> bool:
-        """Say whether few fail, and what was sent after the first that waits had failed went well."""
-        later = next(iter(self.due)).rests <= now - sample.elapsed
-        return later and sample.verdict in GOOD and self._failing < FEW
 
     def outlived(self, passage: "Passage", outcome: Outcome[T]) -> bool:
         """Say whether a change failed only because of the provider, so that it is begun once more."""
