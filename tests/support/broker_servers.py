@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import pytest
+import confluent_kafka
 from attrs import define, field
 from on_this_machine import skip_without
 
@@ -122,7 +122,6 @@ class KafkaServer:
 
     def start(self) -> None:
         """Start it."""
-        confluent_kafka = pytest.importorskip("confluent_kafka")
         quiet = {"log_level": 0, "test.mock.num.brokers": 1, "bootstrap.servers": "none"}
         self._owner = producer = confluent_kafka.Producer(quiet)
         (broker,) = producer.list_topics(timeout=30).brokers.values()
