@@ -5,6 +5,7 @@ One task asks the database for moments before they are needed. See docs/explanat
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 
 from bonifiq_async._limits.moments import FRESH, GrantedMoments
@@ -15,6 +16,8 @@ from bonifiq_async.ledger.postgres.pace import SharedPace
 
 AGAIN = 1.0
 """Seconds after which a database that takes nothing is asked again."""
+OFFSETS = 50
+"""Answers of which the fastest says how the database's clock and the worker's differ."""
 GOODBYE = 1.0
 """Seconds for which the end of a batch waits for the database."""
 
@@ -29,6 +32,7 @@ class WorkerPace:
         self._name = pace.new_worker()
         self._moments = GrantedMoments(1 / pace.per_second)
         self._waiting = 0
+        self._offsets: deque[float] = deque(maxlen=OFFSETS)
         self._asked = 0.0
         self._task: asyncio.Task[None] | None = None
         self._repeats_a_hold = False
@@ -90,7 +94,9 @@ class WorkerPace:
                 logger.warning("the shared pace is not known, so nothing is sent: %s", error)
                 await self._limit.runtime.sleep(AGAIN)
                 continue
-            self._moments.granted(clock(), given.starts, 0 if given.held > 0 else many)
+            self._offsets.append(clock() - given.clock)
+            at = given.clock + min(self._offsets)  # as of the answer that came fastest
+            self._moments.granted(at, given.starts, 0 if given.held > 0 else many)
             self.workers = max(1, given.workers)
             if given.held > 0 and not asked:
                 self._hold(given.held)

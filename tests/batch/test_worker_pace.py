@@ -37,7 +37,7 @@ class Database:
             self.held_until = max(self.held_until, now() + asked)
         starts, held = self.tat - now(), max(0.0, self.held_until - now())
         self.tat += 0 if held > 0 else many / pace.per_second
-        return Slice(starts, held, len(self.workers))
+        return Slice(starts, held, len(self.workers), now() + 1e9)
 
 
 @define

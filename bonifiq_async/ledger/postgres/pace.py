@@ -23,12 +23,13 @@ SILENCE = 10.0
 class Slice:
     """What the database gave: the first moment in `starts` seconds; all are `held` for so many more.
 
-    So many `workers` share the pace now.
+    So many `workers` share the pace now. `clock` is the database's, in seconds since the epoch.
     """
 
     starts: float
     held: float
     workers: int
+    clock: float
 
 
 @public
@@ -52,7 +53,8 @@ class SharedPace:
         async def work(connection: "Connection") -> Slice:
             schema = self.ledger.database.schema
             row = await connection.fetchrow(
-                f'SELECT starts, held, workers FROM "{schema}".take_pace($1, $2, $3, $4, $5)',
+                "SELECT starts, held, workers, extract(epoch FROM clock_timestamp())::float8 AS clock"
+                f' FROM "{schema}".take_pace($1, $2, $3, $4, $5)',
                 worker,
                 many,
                 1 / self.per_second,
@@ -61,7 +63,7 @@ class SharedPace:
             )
             if row is None:
                 raise AssertionError("the function gives a row")
-            return Slice(row["starts"], row["held"], row["workers"])
+            return Slice(row["starts"], row["held"], row["workers"], row["clock"])
 
         return await self.ledger.transact(work)
 
