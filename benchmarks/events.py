@@ -7,7 +7,7 @@ The trial publishes 10,000 events, a fifth of them twice and a hundredth poison,
 of them 20 times, restarts the broker once, and has the provider out for 20 seconds. It ends with 1 where a
 change had no effect or two, where something was acknowledged before its outcome was in the ledger, or where
 the dead letters are not the poison. Throughput has the provider answer in 50 ms. The mock cluster of Kafka
-cannot be restarted, and is no measure of Kafka.
+cannot be restarted, gives out one record at a time (use `--events 200`), and is no measure of Kafka.
 """
 
 import argparse
