@@ -187,7 +187,7 @@ class GroupCommit:
         """Write what is not new: all changes under its keys are locked, in the order of every program."""
         answers: list[tuple[ClaimJob, Ruling]] = []
         written: list[tuple[EndJob, bool]] = []
-        async with connection.transaction():
+        async with connection.transaction(isolation="read_committed"):
             sharing = sorted({job.intent.key for job in claims if job.intent.rivals})
             keys = {key for key, _ in (*(job.place for job in claims), *(job.place for job in ends))}
             standing = await self._read(connection, keys, sharing, self.owner if claims else None)

@@ -178,7 +178,7 @@ class WriterTask:
         for job in jobs:
             if isinstance(job, WorkJob):
                 try:
-                    async with connection.transaction():
+                    async with connection.transaction(isolation="read_committed"):
                         answer = await job.work(connection)
                     job.answer = answer
                 except BonifiQError as error:

@@ -20,8 +20,10 @@ from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
 from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE
+from bonifiq_async.ledger.postgres.shards.lease import ShardLease
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Ruling, Settled, State
 from bonifiq_async.ledger.runs import RunOrigin
+from bonifiq_async.ledger.shards import Shard, ShardCounts
 
 ACCOUNT, OTHERS = ("provider", "account"), ("provider", "another")
 INTENT = Intent("operation", "key", b"digest", "ana", Decimal("10.50"), "/path", b"{}", ACCOUNT)
@@ -217,6 +219,19 @@ async def test_a_rival_is_not_granted_at_the_same_time(database: Database) -> No
     assert len({key for (key,) in await stands(database, "key")}) == len(await stands(database)) == 100
 
 
+async def test_a_database_whose_statements_do_not_see_what_rivals_committed_is_refused(
+    database: Database,
+) -> None:
+    """A role or a database may have another default than PostgreSQL's for the isolation of transactions."""
+    isolated = f"{database.dsn}?default_transaction_isolation=repeatable%20read"
+    async with ledger_of(evolve(database, dsn=isolated)) as ledger:
+        with pytest.raises(LedgerError, match="is repeatable read, and the ledger needs read committed"):
+            await ledger.bind(*ACCOUNT)
+        with pytest.raises(LedgerError, match="is repeatable read, and the ledger needs read committed"):
+            await claimed(ledger)
+    assert await stands(database) == []
+
+
 @pytest.mark.parametrize("rivals", [(), ("another",)], ids=["", "keys that count for two operations"])
 async def test_machines_that_ask_for_the_same_changes_do_not_block_each_other(
     rivals: tuple[str, ...], database: Database, caplog: pytest.LogCaptureFixture
@@ -353,6 +368,10 @@ async def test_a_role_without_rights_to_make_tables_is_enough(database: Database
             await ledger.end_run({"applied": 1})
             assert (await SharedPace(ledger, 10.0).take("worker", 1, 0.0)).workers == 1
             await SharedPace(ledger, 10.0).leave("worker")
+            for digest in ("12ab", "34cd"):  # and then another file of that name
+                lease = ShardLease(ledger, Shard("march.csv", digest, 0, 1))
+                fence = await lease.take(ShardCounts(1))
+                assert isinstance(fence, int) and await lease.finish(fence, ShardCounts(1)) == 0
     finally:
         await asked(database, f'DROP OWNED BY "{role}"')
         await asked(database, f'DROP ROLE "{role}"')

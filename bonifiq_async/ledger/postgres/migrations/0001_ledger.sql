@@ -73,6 +73,11 @@ DECLARE
     moment timestamptz;
     written integer;
 BEGIN
+    -- Elsewhere a statement does not see what was committed since the first one, and two rivals could both claim.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE 'default_transaction_isolation is %, and the ledger needs read committed',
+            current_setting('transaction_isolation');
+    END IF;
     -- An end is reported to its caller when this commits: it is on disk then, whatever the session's setting.
     IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
         PERFORM set_config('synchronous_commit', 'on', true);
