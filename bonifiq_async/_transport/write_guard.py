@@ -1,7 +1,7 @@
 """The last step before the wire of a request that goes by aiohttp's session."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -59,6 +59,9 @@ class Wire:
         self.body = None if body is None else _WitnessedBody(body, self)
         self._protocol: ResponseHandler | None = None
         self._used = self._stale = False
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # a mock keeps copies of its calls, and a loop that this leads to cannot be copied
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checka
 
 from attrs import frozen
 
-from bonifiq_async._limits.shared import SharedLimit
 from bonifiq_async._provider.registry import names, spec_of, specs
 from bonifiq_async._provider.trial import TrialFiles
 from bonifiq_async.cli.files.unfit import every
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from bonifiq_async._delivery.terms import Terms
+    from bonifiq_async._limits.shared import SharedLimit
     from bonifiq_async._model.operation import Operation, RepeatClass
     from bonifiq_async._model.outcome import Outcome
     from bonifiq_async._policy.retry import RetryPolicy

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from bonifiq_async._model.printable import printable
-from bonifiq_async.cli.files.outcome_file import json_line
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.screen import say, show
 
@@ -27,6 +26,7 @@ def listed(
     url: Url, name: Name, as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False
 ) -> None:
     """Show the events that were put aside, and why where the broker keeps that."""
+    from bonifiq_async.cli.files.outcome_file import json_line
     from bonifiq_async.dead_letters.at_broker import dead_letters
 
     async def look() -> int:
