@@ -90,7 +90,9 @@ def with_a_clock(database: Database) -> Database:
             f"""CREATE TABLE "{database.schema}".moment AS SELECT 0.0::float8 AS at;
             CREATE FUNCTION "{database.schema}".clock_timestamp() RETURNS timestamptz LANGUAGE sql
             RETURN to_timestamp({BEGINS}) + (SELECT at FROM "{database.schema}".moment)
-            * interval '1 second'""",
+            * interval '1 second';
+            CREATE FUNCTION "{database.schema}".now() RETURNS timestamptz LANGUAGE sql
+            RETURN "{database.schema}".clock_timestamp()""",
         )
     )
     return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
