@@ -90,6 +90,7 @@ class Consumer(Generic[E, C, T]):
         self._runtime = runtime
         self._lanes: Lanes[asyncio.Future[None]] | None = Lanes() if ordered else None
         self._deliveries: set[asyncio.Task[Decision[T]]] = set()
+        self._followed: set[asyncio.Task[object]] = set()
         self._stop = asyncio.Event()
         self._events: FifoQueue[_Waiting[C, T]] = FifoQueue()
         self._delivered: dict[int, _Waiting[C, T]] = {}
@@ -169,23 +170,29 @@ class Consumer(Generic[E, C, T]):
             stopping.cancel()
             await asyncio.gather(sleeping, stopping, return_exceptions=True)
 
+    def follow(self, task: "asyncio.Task[object]") -> None:
+        """Have `drain` wait for a task that settles an event and then tells the broker."""
+        self._followed.add(task)
+        task.add_done_callback(self._followed.discard)
+
     async def drain(self, timeout: float = DRAIN) -> None:
         """Take no more events, and let what is in flight end, for at most `timeout` seconds. Idempotent.
 
         What has not begun is given back at once; what has not ended then is cancelled, and given back: the
-        ledger has it in doubt, under its key. Raises what stopped the consumer where that was a fault of the
-        program.
+        ledger has it in doubt, under its key. Then it waits as long for what is followed. Raises what stopped
+        the consumer where that was a fault of the program.
         """
         self._stop.set()
         self._batch.stop()
         self._give_back_unread()
-        if self._running is None:
-            return
-        if not (await asyncio.wait([self._running], timeout=timeout))[0]:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        running = self._running
+        if running is not None and not (await asyncio.wait([running], timeout=timeout))[0]:
+            running.cancel()
+            await asyncio.wait([running])
         if self._deliveries:
             await asyncio.wait(self._deliveries)
+        if self._followed:
+            await asyncio.wait(self._followed, timeout=timeout)
         if self.stopped_by is not None and not isinstance(self.stopped_by, BonifiQError):
             raise self.stopped_by
 

@@ -1,7 +1,7 @@
-"""What is said where FastStream is missing; the body of a message as it came."""
+"""What is said where FastStream is missing; the body of a message as it came; events begun in their order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,31 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Events that are taken from the broker for each change that may be in flight: several of one customer wait
 for each other, and others must be there to go on with."""
+
+
+class InOrder:
+    """Settles many events at once, begun in the order in which their handler is called.
+
+    FastStream's own workers (`max_workers`) may begin events in another order than they came in. There is
+    room for `AHEAD` events for each change that may be in flight, of which there are `width`; `follow` is
+    given the task of each event.
+    """
+
+    def __init__(self, width: int, follow: "Callable[[asyncio.Task[object]], None]") -> None:
+        self._follow = follow
+        self._room = asyncio.Semaphore(AHEAD * width)
+
+    async def begin(self, settle: Callable[[], Coroutine[object, object, object]]) -> None:
+        """Begin to settle an event when there is room for it."""
+        await self._room.acquire()
+        task = asyncio.create_task(settle())
+        task.add_done_callback(self._ended)
+        self._follow(task)
+
+    def _ended(self, task: "asyncio.Task[object]") -> None:
+        self._room.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("an event was not acknowledged, and comes again: %s", error)
 
 
 @contextmanager
@@ -29,11 +54,12 @@ def needs(extra: str) -> Iterator[None]:
 
 
 async def undecoded(message: "StreamMessage[object]") -> object:
-    """Decode nothing: the consumer reads the body, and puts aside what cannot be read.
+    """Decode nothing: a handler gets the message, and the consumer reads its body, or puts it aside.
 
     FastStream's own decoder raises before a handler is called, so that a poison event would stay for ever.
+    Its context, which gives a handler the message, asks a pool of threads: messages overtake there.
     """
-    return message.body
+    return message
 
 
 async def beat(sign: Callable[[], Awaitable[object]], seconds: float) -> None:

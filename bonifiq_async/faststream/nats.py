@@ -3,12 +3,12 @@
 Sources: the documentation of JetStream's consumers and of its message de-duplication (`Nats-Msg-Id`).
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.outcome import Change
 from bonifiq_async.consumers import Ack, Aside, Consumer, Decision, Retry
-from bonifiq_async.faststream.extra import AHEAD, beating, needs, undecoded
+from bonifiq_async.faststream.extra import AHEAD, InOrder, beating, needs, undecoded
 
 with needs("nats"):
     from faststream import AckPolicy
@@ -49,6 +49,7 @@ def subscribe(
     config = ConsumerConfig(ack_policy=NatsAckPolicy.EXPLICIT, ack_wait=ACK_WAIT, max_ack_pending=ahead)
     dead = JStream(dead_letters_of(stream.name), subjects=[BEFORE + subject], duplicate_window=WINDOW)
     broker.publisher(BEFORE + subject, stream=dead)
+    events = InOrder(consumer.max_in_flight, consumer.follow)
 
     @broker.subscriber(
         subject,
@@ -57,11 +58,10 @@ def subscribe(
         pull_sub=PullSub(batch_size=consumer.max_in_flight, timeout=1.0),
         config=config,
         ack_policy=AckPolicy.MANUAL,
-        max_workers=ahead,
         decoder=undecoded,
     )
-    async def handle(message: NatsMessage) -> None:
-        await settle(broker, consumer, message)
+    async def handle(message: object) -> None:
+        await events.begin(lambda: settle(broker, consumer, cast(NatsMessage, message)))
 
 
 async def settle(broker: NatsBroker, consumer: Consumer[E, C, T], message: NatsMessage) -> Decision[T]:

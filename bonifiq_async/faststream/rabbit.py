@@ -3,7 +3,7 @@
 Sources: RabbitMQ's guides to quorum queues, dead lettering, consumer prefetch and delivery acknowledgements.
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.outcome import Change
@@ -61,8 +61,8 @@ def subscribe(
         channel=Channel(prefetch_count=prefetch or AHEAD * consumer.max_in_flight),
         decoder=undecoded,
     )
-    async def handle(message: RabbitMessage) -> None:
-        await settle(consumer, message)
+    async def handle(message: object) -> None:
+        await settle(consumer, cast(RabbitMessage, message))
 
 
 async def settle(consumer: Consumer[E, C, T], message: RabbitMessage) -> Decision[T]:

@@ -6,12 +6,12 @@ Sources: the documentation of Redis on XREADGROUP, XAUTOCLAIM, XCLAIM and MULTI.
 import asyncio
 import os
 import socket
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.outcome import Change
 from bonifiq_async.consumers import Ack, Aside, Consumer, Decision
-from bonifiq_async.faststream.extra import AHEAD, beat, needs, undecoded
+from bonifiq_async.faststream.extra import InOrder, beat, needs, undecoded
 
 with needs("redis"):
     from faststream import AckPolicy
@@ -61,18 +61,13 @@ async def subscribe(
     left = StreamSub(stream, group=group, consumer=name, min_idle_time=milliseconds)
     new = StreamSub(stream, group=group, consumer=name, max_records=consumer.max_in_flight)
 
-    held = HeldEntries(broker, idle)
+    held, events = HeldEntries(broker, idle), InOrder(consumer.max_in_flight, consumer.follow)
 
-    async def handle(message: RedisStreamMessage) -> None:
-        await settle(held, consumer, message)
+    async def handle(message: object) -> None:
+        await events.begin(lambda: settle(held, consumer, cast(RedisStreamMessage, message)))
 
     for source in (left, new):
-        broker.subscriber(
-            stream=source,
-            ack_policy=AckPolicy.MANUAL,
-            max_workers=AHEAD * consumer.max_in_flight,
-            decoder=undecoded,
-        )(handle)
+        broker.subscriber(stream=source, ack_policy=AckPolicy.MANUAL, decoder=undecoded)(handle)
 
 
 class HeldEntries:
