@@ -1,15 +1,18 @@
 """What an outcome means for its event, by the table; and what makes an event poison."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from conftest import change
 from events import to_change
 from one_test import one_test
 
 from bonifiq_async import (
+    Attempt,
     AuthenticationError,
     CashbackChange,
     ChangeKeyConflict,
@@ -19,6 +22,7 @@ from bonifiq_async import (
     PayloadError,
     RefusedError,
     StopReason,
+    Verdict,
 )
 from bonifiq_async.consumers.decision import (
     A_WHILE,
@@ -39,6 +43,10 @@ def ended(effect: Effect, reason: StopReason | None = None, error: object = None
     return Outcome(change(), effect, None, (), error, None, reason, **more)
 
 
+UNPROCESSED = Attempt(1, Verdict.UNPROCESSED, 401, True, datetime(2026, 1, 2, tzinfo=UTC), 0.1, 0.0)
+OLD = AuthenticationError("this signature is too old", status=401)
+
+
 @one_test
 @pytest.mark.parametrize(
     ("outcome", "decision"),
@@ -49,6 +57,7 @@ def ended(effect: Effect, reason: StopReason | None = None, error: object = None
         (ended(Effect.REFUSED, StopReason.ANSWERED, RefusedError("no", status=422)), Aside),
         (ended(Effect.REFUSED, StopReason.INTERCEPTED, AuthenticationError("a page", status=403)), Retry),
         (ended(Effect.REFUSED, StopReason.ANSWERED, AuthenticationError("no", status=401)), Retry),
+        (evolve(ended(Effect.REFUSED, StopReason.ANSWERED, OLD), attempts=(UNPROCESSED,)), Aside),
         (ended(Effect.NOT_APPLIED, None, ChangeKeyConflict("another")), Aside),
         (ended(Effect.NOT_APPLIED, None, PayloadError("not valid", path="value")), Aside),
         (ended(Effect.NOT_APPLIED, StopReason.ATTEMPTS_SPENT, NotAppliedError("429")), Retry),

@@ -619,3 +619,14 @@ def test_a_pace_does_not_rise_while_the_release_of_a_hold_is_what_keeps_requests
         admission.left()
         admission.saw(Sample(Verdict.ACCEPTED, 200, 0.02), at + 0.02)
         assert (pace.value > before) is rises
+
+
+def test_a_wait_that_is_asked_for_after_a_refusal_by_chance_holds() -> None:
+    """What leaves during the wait tells nothing of what is refused by chance."""
+    adaptation = AdaptiveLimit.of(8, 64)
+    adaptation.search.cause.beside(2_000, 100)
+    assert adaptation.by_chance
+    adaptation.saw(Sample(Verdict.THROTTLED, 429, 0.02), 1.0, full=True, paced=False)
+    assert adaptation.refusals is not None and not adaptation.refusals.holds
+    adaptation.saw(Sample(Verdict.THROTTLED, 429, 0.02, asked=1.0), 1.01, full=True, paced=False)
+    assert adaptation.refusals.holds and adaptation.refusals.until == INFINITE

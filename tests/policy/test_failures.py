@@ -24,7 +24,14 @@ from bonifiq_async import (
 from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Failure, Reading, Refusal
 from bonifiq_async._model.operation import RepeatClass
 from bonifiq_async._model.outcome import Attempt
-from bonifiq_async._policy.failures import KEPT_ANSWER, WAY_OUT, WITHOUT_KEY, error_of, said_beside
+from bonifiq_async._policy.failures import (
+    KEPT_ANSWER,
+    WAY_OUT,
+    WITHOUT_KEY,
+    denied_by_a_repeat,
+    error_of,
+    said_beside,
+)
 from bonifiq_async._policy.history import Delivered
 from bonifiq_async.bonifiq.operations import CHANGE_CASHBACK, POINTS
 
@@ -285,3 +292,11 @@ def test_an_answer_that_was_not_read_is_described_by_its_head(evidence: Evidence
     assert f"the answer does not fit the contract ({words})." in str(change)
     read = error(given_up(StopReason.UNREADABLE, LOST, evidence=evidence), POINTS, None)
     assert f"does not fit the contract: {words}." in str(read)
+
+
+def test_a_repeat_that_denies_is_named_with_the_attempt_in_doubt() -> None:
+    """The doubt is of the last attempt that may have done it, and the answer that of the repeat."""
+    attempts = (LOST, attempt(Verdict.LOST, 502, 2), attempt(Verdict.ACCEPTED, 200, 3, request_id="r-3"))
+    found = denied_by_a_repeat(CHANGE_CASHBACK, attempts)
+    assert found.effect is Effect.UNKNOWN and "attempt 2" in str(found)
+    assert (found.attempts, found.status, found.request_id) == (attempts, 200, "r-3")

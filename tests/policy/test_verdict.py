@@ -7,9 +7,9 @@ import pytest
 from one_test import one_test
 
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
-from bonifiq_async._model.outcome import Effect, Verdict
+from bonifiq_async._model.outcome import Attempt, Effect, Verdict
 from bonifiq_async._policy.retry_after import AskedWait, asked_wait
-from bonifiq_async._policy.verdict import leaves_doubt, transport_verdict
+from bonifiq_async._policy.verdict import answers_a_repeat, leaves_doubt, transport_verdict
 
 NOW = datetime(2015, 10, 21, 7, 28, 0, tzinfo=UTC).timestamp()
 TO_READ = None
@@ -175,3 +175,23 @@ def test_by_default_every_request_may_be_sent_and_no_head_is_read() -> None:
     hand_over.head(429, (("Retry-After", "60"),))
     assert hand_over.may_send() is True
     assert (hand_over.done, hand_over.withheld) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "about_an_earlier"),
+    [
+        ([Verdict.REFUSED], False),
+        ([Verdict.THROTTLED, Verdict.REFUSED], False),
+        ([Verdict.LOST, Verdict.REFUSED], True),
+        ([Verdict.LOST, Verdict.THROTTLED, Verdict.REFUSED], True),
+        ([Verdict.THROTTLED, Verdict.LOST], False),
+    ],
+)
+def test_an_answer_after_a_doubt_may_be_about_an_earlier_attempt(
+    verdicts: list[Verdict], about_an_earlier: bool
+) -> None:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    attempts = [
+        Attempt(number, each, None, True, moment, 0.1, 0.0) for number, each in enumerate(verdicts, 1)
+    ]
+    assert answers_a_repeat(attempts) is about_an_earlier
