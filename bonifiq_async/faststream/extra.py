@@ -19,24 +19,24 @@ for each other, and others must be there to go on with."""
 class InOrder:
     """Settles many events at once, begun in the order in which their handler is called.
 
-    FastStream's own workers (`max_workers`) may begin events in another order than they came in. There is
-    room for `AHEAD` events for each change that may be in flight, of which there are `width`; `follow` is
-    given the task of each event.
+    FastStream's own workers (`max_workers`) may begin events in another order than they came in. There are
+    `AHEAD` permits for each change that may be in flight, of which there are `width`; `follow` is given the
+    task of each event.
     """
 
     def __init__(self, width: int, follow: "Callable[[asyncio.Task[object]], None]") -> None:
         self._follow = follow
-        self._room = asyncio.Semaphore(AHEAD * width)
+        self._permits = asyncio.Semaphore(AHEAD * width)
 
     async def begin(self, settle: Callable[[], Coroutine[object, object, object]]) -> None:
-        """Begin to settle an event when there is room for it."""
-        await self._room.acquire()
+        """Begin to settle an event when there is a permit for it."""
+        await self._permits.acquire()
         task = asyncio.create_task(settle())
         task.add_done_callback(self._ended)
         self._follow(task)
 
     def _ended(self, task: "asyncio.Task[object]") -> None:
-        self._room.release()
+        self._permits.release()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.warning("an event was not acknowledged, and comes again: %s", error)
 
