@@ -519,8 +519,13 @@ class PostgresMachine(LastingMachine):
 
     @rule(key=KEYS, state=st.sampled_from([State.APPLIED, State.NOT_APPLIED]))
     def say(self, key: str, state: State) -> None:
-        """A person settles what is in doubt or was used elsewhere, and nothing else."""
-        self.settles(key, state, runs=False)
+        """A person settles what is in doubt or was used elsewhere, and nothing else.
+
+        An owner that beats may send late, also when the time of its claim is over.
+        """
+        claim = self.known[key].claim
+        runs = claim is not None and self.beat_of(claim) + SILENCE > self.now
+        self.settles(key, state, runs=runs)
 
 
 @pytest.mark.slow
