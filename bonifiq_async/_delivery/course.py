@@ -18,9 +18,8 @@ from bonifiq_async._policy.verdict import leaves_doubt
 
 T = TypeVar("T")
 
-_ACCEPTED = (
-    Verdict.ACCEPTED
-)  # looked up once: in Python 3.11, each look into an enum is a call of its metaclass
+# Looked up once: in Python 3.11, each look into an enum is a call of its metaclass.
+_ACCEPTED = Verdict.ACCEPTED
 
 
 @define(eq=False)
@@ -28,9 +27,9 @@ class CallCourse(Generic[T]):
     """One request on its way to an end: what is fixed, and how far it is.
 
     `doubted` says that an earlier call with the key may have changed the balance, `single` that it is no part
-    of a batch. The next attempt begins to
-    wait at `began`, for `wait` seconds at least, and has `paid` so much of the quota. `now` and `wall` say
-    when the last one ended; `reading` and `evidence` are what the caller may see of it.
+    of a batch. The next attempt begins to wait at `began`, for `wait` seconds at least, and has `paid` so
+    much of the quota. `now` and `wall` say when the last one ended; `reading` and `evidence` are what the
+    caller may see of it.
     """
 
     operation: Operation[T]

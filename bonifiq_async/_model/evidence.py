@@ -138,6 +138,10 @@ class Reading(Generic[T]):
     request_id: str | None = None
     notice: Notice | None = None
 
+    def of_no_use(self, path: str, problem: str) -> "Reading[T]":
+        """Return the same as an answer that proves nothing, because of the `problem` at `path`."""
+        return evolve(self, verdict=Verdict.UNREADABLE, result=None, path=path, problem=problem, notice=None)
+
     def without(self, redactor: Redactor) -> "Reading[T]":
         """Return the same with the secrets in its texts redacted."""
         path, problem, request_id = (

@@ -14,7 +14,8 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._concurrency.timers import Timers
-from bonifiq_async._model.errors import BonifiQError, ConfigurationError
+from bonifiq_async._log import files
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 
 T = TypeVar("T")
 
@@ -47,6 +48,12 @@ class Job(Generic[T]):
     def answered(self) -> bool:
         """Whether it has come to something: an answer or an error."""
         return self.error is not None or hasattr(self, "answer")
+
+    def fail(self, error: BonifiQError) -> None:
+        """Take note that nothing of it was written; what no caller gets any more is logged."""
+        self.error = error
+        if self.kept and self.done.done():
+            files.warning("lost: what came of a change was not written down: %s", error)
 
     def tell(self) -> None:
         """Hand over what came of it, in its own loop."""
@@ -91,6 +98,18 @@ class Handover(Generic[J]):
             return
         self._waking.discard(loop)
         self._call()
+
+    def put_back(self, jobs: Sequence[J]) -> None:
+        """Have jobs done before all that came later, in their order."""
+        self.jobs.extendleft(reversed(jobs))
+
+    def refuse(self, job: J, ledger: object) -> None:
+        """End a job that came when the thread had ended, unless that has seen it in its last turn."""
+        with contextlib.suppress(ValueError):
+            self.jobs.remove(job)
+            job.done.set_exception(
+                LedgerError(f"The ledger {ledger} was closed while it was asked. Open it again.")
+            )
 
     def next_group(self, most: int = LARGEST_GROUP) -> list[J]:
         """Return what is to be done, the eldest first."""

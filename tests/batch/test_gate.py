@@ -5,6 +5,7 @@ import random
 import tracemalloc
 
 import pytest
+from cancelling import ends_of
 from conftest import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,15 +172,7 @@ def test_under_random_ends_no_task_is_lost(seed: int) -> None:
             finally:
                 passage.release()
 
-        async def kill(life: asyncio.Task[None]) -> None:
-            await asyncio.sleep(chance.random() * 5)
-            life.cancel()
-
-        lives = [asyncio.create_task(live()) for _ in range(120)]
-        kills = [asyncio.create_task(kill(life)) for life in lives if chance.random() < 0.3]
-        ends = await asyncio.gather(*lives, return_exceptions=True)
-        await asyncio.gather(*kills)
-        assert all(end is None or isinstance(end, asyncio.CancelledError) for end in ends)
+        ends = await ends_of(live, chance)
         assert done == sum(end is None for end in ends) >= 60
         assert (gate.state.in_flight, inside) == (0, set())
         async with asyncio.timeout(10.0):

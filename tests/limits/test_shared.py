@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from cancelling import ends_of
 from conftest import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -374,15 +375,7 @@ def test_under_random_ends_no_turn_is_lost_and_nothing_leaves_within_a_hold(seed
             finally:
                 permit.release()
 
-        async def kill(life: asyncio.Task[None]) -> None:
-            await asyncio.sleep(chance.random() * 5)
-            life.cancel()
-
-        lives = [asyncio.create_task(live()) for _ in range(120)]
-        kills = [asyncio.create_task(kill(life)) for life in lives if chance.random() < 0.3]
-        ends = await asyncio.gather(*lives, return_exceptions=True)
-        await asyncio.gather(*kills)
-        assert all(end is None or isinstance(end, asyncio.CancelledError) for end in ends)
+        await ends_of(live, chance)
         known = limit.known()
         assert (known.active, known.singles, inside) == (0, 0, set())
         async with asyncio.timeout(20.0):

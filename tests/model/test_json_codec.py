@@ -12,6 +12,7 @@ from typing import cast
 import attrs
 import pytest
 import yaml
+from compared_payloads import OF_THE_SEED
 from contracts import LOADER
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,6 @@ from bonifiq_async.bonifiq.payloads import (
     CheckoutRemoved,
     CustomerPointsToExpire,
     OrderOrigin,
-    PendingOrder,
     PointDetailItem,
 )
 from bonifiq_async.bonifiq.removal import SEVERITIES
@@ -79,19 +79,9 @@ def properties(schema: Schema) -> dict[str, Schema]:
 
 
 ENVELOPE = "BaseExternalApiResponseOfCustomerPointsWithErrorResponse"
-PAYLOADS: list[tuple[type[attrs.AttrsInstance], str]] = [
-    (CashbackChangeRequest, "CustomerChangeCashbackRequest"),
-    (CheckoutRemovalRequest, "ExternalApiCheckoutActionRequest"),
-    (CheckoutRemoved, "CheckoutRemoveCashbackResponse"),
-    (CustomerPoints, "CustomerPointsWithErrorResponse"),
-    (CustomerPointsToExpire, "CustomerPointsToExpire"),
-    (PointDetailItem, "PointDetailItem"),
-    (PendingPoints, "CustomerPendingPointsResponse"),
-    (PendingOrder, "CustomerPendingOrderResponse"),
-]
 
 
-@pytest.mark.parametrize(("kind", "schema"), PAYLOADS, ids=[schema for _, schema in PAYLOADS])
+@pytest.mark.parametrize(("kind", "schema"), OF_THE_SEED, ids=[schema for _, schema in OF_THE_SEED])
 def test_payload_has_the_members_of_its_schema(kind: type[attrs.AttrsInstance], schema: str) -> None:
     assert {wire_name(member.name) for member in attrs.fields(kind)} == set(
         properties(resolved(SCHEMAS[schema]))
@@ -106,7 +96,9 @@ def test_envelope_has_the_members_of_its_schema(schema: str) -> None:
 
 
 def test_every_schema_of_the_contract_is_compared() -> None:
-    compared = {schema for _, schema in PAYLOADS} | {"CustomerPointsResponse"}  # part of ...WithErrorResponse
+    compared = {schema for _, schema in OF_THE_SEED} | {
+        "CustomerPointsResponse"
+    }  # part of ...WithErrorResponse
     enums = {"ExternalApiResponseSeverity", "ChangePointOperation", "OrderOrigin"}
     assert {name for name in SCHEMAS if not name.startswith("BaseExternalApiResponseOf")} == compared | enums
 

@@ -1,8 +1,12 @@
-"""A task that is cancelled at a given await point."""
+"""Tasks that are cancelled: one at a given await point, many at random moments."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
+
+LIVES, KILLED = 120, 0.3
+"""How many run at once in `ends_of`, and which part of them is cancelled."""
 
 
 class CancelledAt:
@@ -36,3 +40,20 @@ class CancelledAt:
                 yield waiting
             except BaseException as error:  # noqa: BLE001 - raised in the awaited work
                 thrown = error
+
+
+async def ends_of(
+    live: Callable[[], Coroutine[Any, Any, None]], chance: random.Random
+) -> list[BaseException | None]:
+    """Run `live` many times at once, cancel some within five seconds, and return how each ended."""
+
+    async def kill(life: "asyncio.Task[None]") -> None:
+        await asyncio.sleep(chance.random() * 5)
+        life.cancel()
+
+    lives = [asyncio.create_task(live()) for _ in range(LIVES)]
+    kills = [asyncio.create_task(kill(life)) for life in lives if chance.random() < KILLED]
+    ends = await asyncio.gather(*lives, return_exceptions=True)
+    await asyncio.gather(*kills)
+    assert all(end is None or isinstance(end, asyncio.CancelledError) for end in ends)
+    return ends

@@ -70,7 +70,7 @@ def schemas_of_bonifiq() -> Iterator[tuple[type[attrs.AttrsInstance], str]]:
                 yield kind, name
 
 
-BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
+OF_THE_SEED: list[tuple[type[attrs.AttrsInstance], str]] = [
     (CashbackChangeRequest, "CustomerChangeCashbackRequest"),
     (CheckoutRemovalRequest, "ExternalApiCheckoutActionRequest"),
     (CheckoutRemoved, "CheckoutRemoveCashbackResponse"),
@@ -79,6 +79,9 @@ BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
     (PointDetailItem, "PointDetailItem"),
     (PendingPoints, "CustomerPendingPointsResponse"),
     (PendingOrder, "CustomerPendingOrderResponse"),
+]
+BONIFIQ: list[tuple[type[attrs.AttrsInstance], str]] = [
+    *OF_THE_SEED,
     (Envelope, "ExternalApiEnvelope"),
     *schemas_of_bonifiq(),
 ]

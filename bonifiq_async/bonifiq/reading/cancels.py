@@ -4,8 +4,6 @@ Source: the official point-of-sale example, `RefundErrorDetails`; the pages have
 cancelled".
 """
 
-from attrs import evolve
-
 from bonifiq_async._model.evidence import ErrorAnswer, Evidence, Reading
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Verdict
@@ -38,7 +36,5 @@ def read_cancel(
         said = ErrorAnswer(evidence.status or 0, code_name=refused.code, message=refused.message)
         return reader.failed(operation, said)
     if result.is_canceled is False and operation.unit is not None:
-        return evolve(
-            reading, verdict=Verdict.UNREADABLE, result=None, path=_WHERE, problem=NOT_SAID, notice=None
-        )
+        return reading.of_no_use(_WHERE, NOT_SAID)
     return reading

@@ -3,11 +3,8 @@
 Source: schema OrderResponse, OriginalId.
 """
 
-from attrs import evolve
-
 from bonifiq_async._model.evidence import Evidence, Reading
 from bonifiq_async._model.operation import Operation
-from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.schemas.orders import OrderResponse
 
@@ -31,4 +28,4 @@ def read_order(
         return reading
     problem = _NONE if reading.result.original_id is None else _OTHER
     path = "$.Result.OriginalId" if operation.writes else "$.OriginalId"
-    return evolve(reading, verdict=Verdict.UNREADABLE, result=None, path=path, problem=problem, notice=None)
+    return reading.of_no_use(path, problem)

@@ -6,15 +6,12 @@ schema RewardResponse, Id.
 
 from typing import TypeVar
 
-from attrs import evolve
-
 from bonifiq_async._model.evidence import Evidence, Reading
 from bonifiq_async._model.operation import Operation
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async.bonifiq.answers import AnswerReader
 from bonifiq_async.bonifiq.schemas.redeems import RedeemRewardResponse, RewardResponse
 
-T = TypeVar("T")
 R = TypeVar("R", bound=RedeemRewardResponse)
 
 LARGEST_ID = 2**31 - 1
@@ -36,9 +33,9 @@ def read_redeem(
         return reading
     made = reading.result
     if made is None or made.reward_id is None or not 1 <= made.reward_id <= LARGEST_ID:
-        return _of_no_use(reading, "$.Result.RewardId", _NO_ID)
+        return reading.of_no_use("$.Result.RewardId", _NO_ID)
     if made.original_key not in (None, "", key):
-        return _of_no_use(reading, "$.Result.OriginalKey", _OTHER_KEY)
+        return reading.of_no_use("$.Result.OriginalKey", _OTHER_KEY)
     return reading
 
 
@@ -48,8 +45,4 @@ def read_made(
     """Read what is said of the redeem of a `number`, also as it is cancelled; of another, it is no proof."""
     reading = reader.read(operation, evidence)
     named = None if reading.result is None else reading.result.id
-    return reading if named in (None, number) else _of_no_use(reading, "$.Result.Id", _OTHER_ID)
-
-
-def _of_no_use(reading: Reading[T], path: str, problem: str) -> Reading[T]:
-    return evolve(reading, verdict=Verdict.UNREADABLE, result=None, path=path, problem=problem, notice=None)
+    return reading if named in (None, number) else reading.of_no_use("$.Result.Id", _OTHER_ID)

@@ -12,6 +12,7 @@ from bonifiq_async.ledger.postgres.database import Database
 
 if TYPE_CHECKING:
     import asyncpg
+    from asyncpg.transaction import Transaction
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -57,6 +58,15 @@ async def connected(database: Database) -> "AsyncIterator[Connection]":
             yield connection
         finally:
             await connection.close(timeout=CONNECT)
+
+
+def transaction(connection: "Connection", *, readonly: bool = False) -> "Transaction":
+    """Return a transaction in which each statement sees what others have committed by then.
+
+    What is read after a lock was waited for is what its former holder left, whatever isolation a role or a
+    database has by default (PostgreSQL's documentation, "Transaction Isolation").
+    """
+    return connection.transaction(isolation="read_committed", readonly=readonly)
 
 
 @contextlib.contextmanager

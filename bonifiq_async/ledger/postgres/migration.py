@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.ledger.postgres.connection import connected
+from bonifiq_async.ledger.postgres.connection import connected, transaction
 from bonifiq_async.ledger.postgres.database import Database
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def migrate(database: Database) -> Sequence[str]:
     other. Raises `ConfigurationError` where the database cannot be used or is newer than this program.
     """
     plainly = evolve(database, pgbouncer=True)  # whatever answers there, a few statements need no preparing
-    async with connected(plainly) as connection, connection.transaction():
+    async with connected(plainly) as connection, transaction(connection):
         await connection.execute(_LOCK.replace("{schema}", f'"{database.schema}"'))
         version = await _version(connection, database.schema)
         known = migrations()

@@ -106,7 +106,7 @@ class LockedChange:
 
 
 def entry_of(found: "asyncpg.Record") -> LockedChange:
-    """Return a change of what `READ` found."""
+    """Return a change of what `Statements.read` found."""
     row = Row(
         bytes(found["digest"]),
         State(found["state"]),
@@ -125,7 +125,7 @@ def entry_of(found: "asyncpg.Record") -> LockedChange:
 def claim_values(
     intent: Intent, granted: Granted, entry: LockedChange | None, owner: str, run: int, lease: float
 ) -> tuple[object, ...]:
-    """Return the values of `CLAIM_NEW` and `CLAIM_AGAIN`, for a change that stands as `entry`, if at all."""
+    """Return the values of `claim_new` and `claim_again`, for a change that stands as `entry`, if at all."""
     # A run is asked later about what was refused to it: the change stays its own.
     former = entry is not None and (granted.in_doubt or bool(entry.run))
     return (

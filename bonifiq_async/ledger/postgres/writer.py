@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
-from bonifiq_async._log import files, logger
-from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
+from bonifiq_async._log import logger
+from bonifiq_async._model.errors import BonifiQError, ConfigurationError
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.postgres import owner
 from bonifiq_async.ledger.postgres.connection import (
@@ -26,6 +26,7 @@ from bonifiq_async.ledger.postgres.connection import (
     fault_of,
     is_passing,
     said,
+    transaction,
     unusable,
 )
 from bonifiq_async.ledger.postgres.database import Database
@@ -94,11 +95,7 @@ class WriterTask:
         """Have a job of the loop that runs done; its future is done when what came of it is on disk."""
         self._handover.put(cast("Job[object]", job))
         if self._over:
-            with contextlib.suppress(ValueError):  # the thread may have seen it in its last turn
-                self._handover.jobs.remove(cast("Job[object]", job))
-                job.done.set_exception(
-                    LedgerError(f"The ledger {self._database} was closed while it was asked. Open it again.")
-                )
+            self._handover.refuse(cast("Job[object]", job), self._database)
         return job.done
 
     async def transact(self, work: "Callable[[Connection], Awaitable[T]]", *, kept: bool = False) -> T:
@@ -163,7 +160,7 @@ class WriterTask:
             await self._failed([job for job in jobs if not job.answered], error)
         else:
             # What another program has just claimed is looked at again.
-            self._handover.jobs.extendleft(job for job in reversed(jobs) if not job.answered)
+            self._handover.put_back([job for job in jobs if not job.answered])
             tell([job for job in jobs if job.answered])
 
     async def _write(self, connection: "Connection", jobs: Sequence[Job[object]]) -> None:
@@ -178,7 +175,7 @@ class WriterTask:
         for job in jobs:
             if isinstance(job, WorkJob):
                 try:
-                    async with connection.transaction(isolation="read_committed"):
+                    async with transaction(connection):
                         answer = await job.work(connection)
                     job.answer = answer
                 except BonifiQError as error:
@@ -194,7 +191,7 @@ class WriterTask:
             if self._stopping is not None and time.monotonic() - self._stopping > self._give_up:
                 self._fail(jobs, fault_of(self._database, error))
                 return
-            self._handover.jobs.extendleft(job for job in reversed(jobs) if job.wanted)
+            self._handover.put_back([job for job in jobs if job.wanted])
             await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))
             self._pause = min(2 * self._pause, LATEST)
         elif isinstance(error, ConfigurationError) or len(jobs) < 2:
@@ -205,9 +202,7 @@ class WriterTask:
 
     def _fail(self, jobs: Sequence[Job[object]], error: BonifiQError) -> None:
         for job in jobs:
-            job.error = copy.copy(error)  # each caller adds its key
-            if job.kept and job.done.done():
-                files.warning("lost: what came of a change was not written down: %s", error)
+            job.fail(copy.copy(error))  # each caller adds its key
         tell(jobs)
 
     async def _connected(self) -> "Connection":

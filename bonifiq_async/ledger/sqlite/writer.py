@@ -14,8 +14,7 @@ from typing import TypeVar, cast
 from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
-from bonifiq_async._log import files
-from bonifiq_async._model.errors import BonifiQError, LedgerError
+from bonifiq_async._model.errors import BonifiQError
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.sqlite.connection import PATIENCE, LedgerConnection, fault_of, is_busy
 
@@ -31,13 +30,11 @@ class _Work(Job[T]):
     failed: "Failed[T] | None" = field(kw_only=True)
 
     def fail(self, error: BonifiQError, connection: sqlite3.Connection | None = None) -> None:
-        """Take note that nothing of it is on disk; `connection` is given where that can be asked."""
-        self.error = error
+        """See `Job.fail`; `connection` is given where it can be asked what is on disk."""
         if self.failed is not None and connection is not None:
             with contextlib.suppress(Exception):  # it was asked only for what can be said of the error
                 self.failed(connection, getattr(self, "answer", None), error)
-        if self.kept and self.done.done():
-            files.warning("lost: what came of a change was not written down: %s", error)
+        super().fail(error)
 
 
 class Writer:
@@ -104,7 +101,7 @@ class Writer:
         )
         self._handover.put(job)
         if self._over:
-            self._refuse(job)
+            self._handover.refuse(job, self._path)
         return cast("asyncio.Future[T]", job.done)
 
     def hurry(self) -> None:
@@ -119,14 +116,6 @@ class Writer:
         self._stopping = True
         self._woken.put(False)
         self._thread.join()
-
-    def _refuse(self, job: _Work[object]) -> None:
-        """End a job that came when the thread had ended, unless that has seen it in its last turn."""
-        with contextlib.suppress(ValueError):
-            self._handover.jobs.remove(job)
-            job.done.set_exception(
-                LedgerError(f"The ledger {self._path} was closed while it was asked. Open it again.")
-            )
 
     def _run(self) -> None:
         connection = self._open()
@@ -222,5 +211,5 @@ class Writer:
 
     def _put_back(self, jobs: list[_Work[object]]) -> None:
         """Keep what must be written down for when the file is free, before what came later."""
-        self._handover.jobs.extendleft(job for job in reversed(jobs) if job.kept)
+        self._handover.put_back([job for job in jobs if job.kept])
         jobs[:] = [job for job in jobs if not job.kept]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
-from bonifiq_async.ledger.postgres.connection import CONNECT, connect, failing
+from bonifiq_async.ledger.postgres.connection import CONNECT, connect, failing, transaction
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import check_version
 
@@ -46,16 +46,16 @@ class Session:
     @contextlib.contextmanager
     def transaction(self, *, writes: bool = False) -> Iterator[None]:
         """Do what is within in one transaction; what it `writes` is durable when it has ended."""
-        transaction = self.connection.transaction(readonly=not writes)
-        self.run(transaction.start())
+        begun = transaction(self.connection, readonly=not writes)
+        self.run(begun.start())
         try:
             if writes:
                 self.fetch("SET LOCAL synchronous_commit = on")
             yield
         except BaseException:
-            self.run(transaction.rollback())
+            self.run(begun.rollback())
             raise
-        self.run(transaction.commit())
+        self.run(begun.commit())
 
     def run(self, work: Coroutine[object, object, T]) -> T:
         """Return what comes of `work` on the connection; an interrupt ends it, too."""
