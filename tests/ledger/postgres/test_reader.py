@@ -295,7 +295,8 @@ def test_a_ledger_without_tables_says_how_they_are_made() -> None:
                 ask(reader_of(database))
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_user() -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.connection.CONNECT", 0.1)
     reader = PostgresReader.at("postgresql://ana@127.0.0.1:9/shop")
     with pytest.raises(
         ConfigurationError, match=r"ledger shop at 127.0.0.1:9, schema bonifiq cannot be used"
