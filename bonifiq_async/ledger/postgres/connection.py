@@ -111,10 +111,13 @@ def failing(database: Database) -> Iterator[None]:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Say whether the same may go well later: no connection, a restart, a deadlock, too many connections."""
+    """Say whether the same may go well later: no connection, a restart, a deadlock, too many connections.
+
+    A ValueError is of a setting, such as a certificate that is not to be trusted.
+    """
     import asyncpg
 
-    return isinstance(
+    return not isinstance(error, ValueError) and isinstance(
         error,
         OSError  # a TimeoutError, too
         | EOFError
@@ -124,8 +127,9 @@ def is_passing(error: BaseException) -> bool:
         | asyncpg.TransactionRollbackError
         | asyncpg.LockNotAvailableError
         | asyncpg.ReadOnlySQLTransactionError
-        | asyncpg.InternalClientError,
-    ) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+        | asyncpg.InternalClientError
+        | asyncpg.InterfaceError,
+    )
 
 
 def unusable(database: Database, error: Exception) -> ConfigurationError:

@@ -19,7 +19,7 @@ from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError,
 from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
-from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE
+from bonifiq_async.ledger.postgres.owner import BEAT, MARGIN, SILENCE
 from bonifiq_async.ledger.postgres.shards.lease import ShardLease
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Ruling, Settled, State
 from bonifiq_async.ledger.runs import RunOrigin
@@ -412,7 +412,10 @@ async def test_a_run_is_begun_once_over_a_broken_connection(database: Database) 
 async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that does not reach the database stops to send before another takes its changes over."""
+    """A machine that does not reach the database stops to send before another takes its changes over.
+
+    When it has been silent for longer, what it claimed before that holds no more, though it beats again.
+    """
     monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", None)  # beats come with what is written
     now = [1000.0]
     async with ledger_of(database, monotonic=lambda: now[0]) as ledger:
@@ -425,3 +428,8 @@ async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
         assert not granted.held()
         await claimed(ledger, evolve(INTENT, key="another"))
         assert granted.held()
+        now[0] += BEAT  # a machine that was paused counts no more
+        await asked(database, f"UPDATE owner SET beat = beat - interval '{SILENCE} seconds'")
+        later = await claimed(ledger, evolve(INTENT, key="later"))
+        assert isinstance(later, Granted) and later.held()
+        assert not granted.held(), "another may have taken it over meanwhile"
