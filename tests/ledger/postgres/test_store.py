@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from page_blocks import codes, run
-from postgres import SERVER, a_schema, asked
+from postgres import SERVER, a_schema, asked, with_slow_locks
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
@@ -141,6 +141,7 @@ async def test_an_outcome_that_cannot_be_written_is_unknown_in_time_and_written_
         ledger_of(through) as ledger,
         client_for(server, ledger=ledger) as client,
     ):
+        await ledger.bind(*client.account)
         original = ledger.end
 
         async def end(*given: object) -> bool:
@@ -232,13 +233,18 @@ async def test_a_database_whose_statements_do_not_see_what_rivals_committed_is_r
     assert await stands(database) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rivals", [(), ("another",)], ids=["", "keys that count for two operations"])
 async def test_machines_that_ask_for_the_same_changes_do_not_block_each_other(
     rivals: tuple[str, ...], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Several get the same messages in different orders: no deadlock, and each change has one sender."""
-    intents = [evolve(INTENT, key=f"k{number}", rivals=rivals) for number in range(120)]
-    orders = [intents, intents[::-1], intents[60:] + intents[:60], intents[::2] + intents[1::2]]
+    """Several get the same messages in different orders: no deadlock, and each change has one sender.
+
+    Their transactions overlap: in another order of keys, two of them would wait for each other each time.
+    """
+    database = with_slow_locks(database)
+    intents = [evolve(INTENT, key=f"k{number}", rivals=rivals) for number in range(60)]
+    orders = [intents, intents[::-1], intents[30:] + intents[:30], intents[::2] + intents[1::2]]
     granted = Counter[str]()
 
     async def consume(ledger: PostgresLedger, order: list[Intent]) -> None:
