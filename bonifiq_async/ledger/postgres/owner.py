@@ -54,13 +54,21 @@ def silence_left(beat: float, started: float, now: float) -> float:
 
 
 async def bury(connection: "Connection", schema: str) -> None:
-    """Forget the owners that have been silent for long: their claims are free, with and without a row."""
+    """Forget the owners that have been silent for long: their claims are free, with and without a row.
+
+    So are their shards: a worker that wakes up after a day finds by its own clock that its lease is over.
+    """
     await connection.execute(
-        f'DELETE FROM "{schema}".owner WHERE name IN (SELECT name FROM "{schema}".owner'
-        " WHERE beat < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED)"
+        f'WITH silent AS (DELETE FROM "{schema}".owner WHERE name IN (SELECT name FROM "{schema}".owner'
+        " WHERE beat < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED) RETURNING name)"
+        f' DELETE FROM "{schema}".shard_worker WHERE owner IN (SELECT name FROM silent)'
     )
 
 
 async def leave(connection: "Connection", schema: str, name: str) -> None:
-    """Write down that an owner holds nothing more."""
-    await connection.execute(f'DELETE FROM "{schema}".owner WHERE name = $1', name)
+    """Write down that an owner holds nothing more, and works on no shard."""
+    await connection.execute(
+        f'WITH gone AS (DELETE FROM "{schema}".owner WHERE name = $1)'
+        f' DELETE FROM "{schema}".shard_worker WHERE owner = $1',
+        name,
+    )

@@ -33,6 +33,11 @@ class Session:
     loop: asyncio.AbstractEventLoop
     connection: "Connection"
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it can be asked something else now: it is open, and in no transaction."""
+        return not (self.connection.is_closed() or self.connection.is_in_transaction())
+
     def fetch(self, statement: str, *values: object) -> "Sequence[asyncpg.Record]":
         """Return the rows of a statement in which `{schema}` stands for the ledger's schema."""
         return self.run(self.connection.fetch(self._of_schema(statement), *values, timeout=LONGEST))
@@ -53,7 +58,8 @@ class Session:
                 self.fetch("SET LOCAL synchronous_commit = on")
             yield
         except BaseException:
-            self.run(begun.rollback())
+            if not self.connection.is_closed():  # as when what it yields is dropped later than the session
+                self.run(begun.rollback())
             raise
         self.run(begun.commit())
 
