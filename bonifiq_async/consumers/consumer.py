@@ -41,16 +41,16 @@ after which RabbitMQ takes back what is not acknowledged (its `consumer_timeout`
 
 @define(eq=False)
 class _Waiting(Generic[C, T]):
-    """A change, and what waits for the decision on it; `wanted` says that its event still has a call."""
+    """A change, and the call that waits for the decision on it; `began` is when it was first its turn."""
 
     change: C
     decided: "asyncio.Future[Decision[T]]"
-    wanted: bool = True
+    began: float = 0.0
 
-    def tell(self, decision: Decision[T]) -> None:
-        """Give the decision to what waits for it."""
-        if not self.decided.done():
-            self.decided.set_result(decision)
+    @property
+    def wanted(self) -> bool:
+        """Whether its event still has a call; that of another is not begun."""
+        return not self.decided.cancelled()
 
 
 class Consumer(Generic[E, C, T]):
@@ -88,8 +88,8 @@ class Consumer(Generic[E, C, T]):
         self._to_change = to_change
         self._on_stop = on_stop
         self._runtime = runtime
-        self._lanes: Lanes[asyncio.Future[None]] | None = Lanes() if ordered else None
-        self._deliveries: set[asyncio.Task[Decision[T]]] = set()
+        self._lanes: Lanes[_Waiting[C, T]] | None = Lanes() if ordered else None
+        self._pauses: set[asyncio.Task[None]] = set()
         self._followed: set[asyncio.Task[object]] = set()
         self._stop = asyncio.Event()
         self._events: FifoQueue[_Waiting[C, T]] = FifoQueue()
@@ -129,35 +129,34 @@ class Consumer(Generic[E, C, T]):
             self._running = asyncio.create_task(self._run())
             self._running.add_done_callback(self._ended)
         waiting: _Waiting[C, T] = _Waiting(change, running_loop().create_future())
-        delivery = asyncio.create_task(self._deliver(waiting))
-        self._deliveries.add(delivery)
-        delivery.add_done_callback(self._deliveries.discard)
-        try:
-            return await asyncio.shield(delivery)
-        finally:
-            waiting.wanted = False
+        if self._lanes is None or self._lanes.enter(change.customer_id, waiting):
+            self._begin(waiting)
+        return await waiting.decided
 
-    async def _deliver(self, waiting: _Waiting[C, T]) -> Decision[T]:
-        """Deliver a change in the turn of its customer, and again for as long as it fails alone."""
-        customer = waiting.change.customer_id
-        turn = running_loop().create_future()
-        if self._lanes is not None and not self._lanes.enter(customer, turn):
-            await turn
-        try:
-            began = self._runtime.monotonic()
-            while waiting.wanted and not self.stopping:
-                waiting.decided = running_loop().create_future()
-                self._events.put(waiting)
-                decision = await waiting.decided
-                held = self._runtime.monotonic() - began
-                if not isinstance(decision, Retry) or held >= HELD or decision.after == 0.0:
-                    return decision
-                await self._pause(decision.after)
-            return Retry(0.0, None)
-        finally:
-            following = None if self._lanes is None else self._lanes.leave(customer)
-            if following is not None:
-                following.set_result(None)
+    def _begin(self, waiting: _Waiting[C, T]) -> None:
+        """Hand a change over to the batch: it is the turn of its customer."""
+        waiting.began = self._runtime.monotonic()
+        self._events.put(waiting)
+
+    def _end(self, waiting: _Waiting[C, T], decision: Decision[T]) -> None:
+        """Give the call its decision, and its turn to the customer's next; none begins after a stop."""
+        while True:
+            if not waiting.decided.done():
+                waiting.decided.set_result(decision)
+            following = None if self._lanes is None else self._lanes.leave(waiting.change.customer_id)
+            if following is None:
+                return
+            if not self.stopping:
+                return self._begin(following)
+            waiting, decision = following, Retry(0.0, None)
+
+    async def _again(self, waiting: _Waiting[C, T], after: float) -> None:
+        """Deliver a change again that failed alone, in `after` seconds."""
+        await self._pause(after)
+        if waiting.wanted and not self.stopping:
+            self._events.put(waiting)
+        else:
+            self._end(waiting, Retry(0.0, None))
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until the consumer stops."""
@@ -189,8 +188,8 @@ class Consumer(Generic[E, C, T]):
         if running is not None and not (await asyncio.wait([running], timeout=timeout))[0]:
             running.cancel()
             await asyncio.wait([running])
-        if self._deliveries:
-            await asyncio.wait(self._deliveries)
+        if self._pauses:
+            await asyncio.wait(self._pauses)
         if self._followed:
             await asyncio.wait(self._followed, timeout=timeout)
         if self.stopped_by is not None and not isinstance(self.stopped_by, BonifiQError):
@@ -214,7 +213,7 @@ class Consumer(Generic[E, C, T]):
                 position += 1
                 yield waiting.change
             else:
-                waiting.tell(Retry(0.0, None))
+                self._end(waiting, Retry(0.0, None))
 
     async def _run(self) -> None:
         async with aclosing(self._batch.run(self._changes())) as outcomes:
@@ -224,7 +223,13 @@ class Consumer(Generic[E, C, T]):
     def _tell(self, outcome: Outcome[T]) -> None:
         if outcome.position is None:
             raise AssertionError("an outcome of a batch has its position")
-        self._delivered.pop(outcome.position).tell(decision_of(outcome))
+        waiting, decision = self._delivered.pop(outcome.position), decision_of(outcome)
+        held = self._runtime.monotonic() - waiting.began
+        if not isinstance(decision, Retry) or held >= HELD or decision.after == 0.0:
+            return self._end(waiting, decision)
+        pause = asyncio.create_task(self._again(waiting, decision.after))
+        self._pauses.add(pause)
+        pause.add_done_callback(self._pauses.discard)
 
     def _ended(self, run: "asyncio.Task[None]") -> None:
         """Give back what is left, and say why where an error stopped the consumer."""
@@ -232,7 +237,7 @@ class Consumer(Generic[E, C, T]):
         for outcome in self._batch.unheard:
             self._tell(outcome)
         for waiting in self._delivered.values():
-            waiting.tell(Retry(0.0, None))
+            self._end(waiting, Retry(0.0, None))
         self._delivered.clear()
         self._give_back_unread()
         fault = None if run.cancelled() else run.exception()
@@ -244,4 +249,4 @@ class Consumer(Generic[E, C, T]):
 
     def _give_back_unread(self) -> None:
         while self._events:
-            self._events.first().tell(Retry(0.0, None))
+            self._end(self._events.first(), Retry(0.0, None))
