@@ -7,18 +7,15 @@ from attrs import frozen
 
 from bonifiq_async.dead_letters.letter import DeadLetter
 from bonifiq_async.faststream.extra import needs
-from bonifiq_async.faststream.redis import ENTRY, WHY, dead_letters_of
+from bonifiq_async.faststream.redis import ENTRY, WHY, body_of, dead_letters_of
 
 with needs("redis"):
-    from faststream.redis.parser import BinaryMessageFormatV1
     from redis.asyncio import Redis
 
 if TYPE_CHECKING:
     from redis.typing import EncodableT
 
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
-DATA = b"__data__"
-"""The field in which FastStream has a message."""
 
 
 @frozen
@@ -32,8 +29,7 @@ class RedisLetters:
         """See `DeadLetters.letters`."""
         async with Redis.from_url(self.url) as redis:
             for name, fields in cast(Entries, await redis.xrange(dead_letters_of(self.stream))):
-                body, _ = BinaryMessageFormatV1.parse(fields.get(DATA, b""))
-                yield DeadLetter(name.decode(), body, fields[WHY.encode()].decode())
+                yield DeadLetter(name.decode(), body_of(fields), fields[WHY.encode()].decode())
 
     async def replay(self) -> int:
         """See `DeadLetters.replay`."""

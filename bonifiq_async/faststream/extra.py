@@ -1,15 +1,17 @@
-"""What is said where FastStream is missing; the body of a message as it came; events begun in their order."""
+"""What is said where FastStream is missing; bodies as they came; events in order; signs of life."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from faststream.message import StreamMessage
+
+H = TypeVar("H")
 
 AHEAD = 4
 """Events that are taken from the broker for each change that may be in flight: several of one customer wait
@@ -62,21 +64,43 @@ async def undecoded(message: "StreamMessage[object]") -> object:
     return message
 
 
-async def beat(sign: Callable[[], Awaitable[object]], seconds: float) -> None:
-    """Call `sign` every so many seconds, so that the broker knows that events are held."""
-    while True:
-        await asyncio.sleep(seconds)
+class Heart(Generic[H]):
+    """Gives signs of life of all that is held, every so many seconds while anything is.
+
+    `sign` is called with all of it. A broker that is away is no fault: the ledger answers what comes twice.
+    """
+
+    def __init__(self, sign: Callable[[Collection[H]], Awaitable[object]], seconds: float) -> None:
+        self._sign, self._seconds = sign, seconds
+        self._held: set[H] = set()
+        self._beating: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def holding(self, item: H) -> Iterator[None]:
+        """Hold `item` within."""
+        self.add(item)
         try:
-            await sign()
-        except Exception as error:  # noqa: BLE001 - the broker is away: the ledger answers what comes twice
-            logger.warning("no sign of life reached the broker: %s", error)
+            yield
+        finally:
+            self.remove(item)
 
+    def add(self, item: H) -> None:
+        """Hold an item from now on."""
+        self._held.add(item)
+        if self._beating is None:
+            self._beating = asyncio.create_task(self._beat())
 
-@asynccontextmanager
-async def beating(sign: Callable[[], Awaitable[object]], seconds: float) -> AsyncIterator[None]:
-    """Give signs of life within."""
-    heart = asyncio.create_task(beat(sign, seconds))
-    try:
-        yield
-    finally:
-        heart.cancel()
+    def remove(self, item: H) -> None:
+        """Hold it no more."""
+        self._held.discard(item)
+        if not self._held and self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self._sign(list(self._held))
+            except Exception as error:  # noqa: BLE001 - see above
+                logger.warning("no sign of life reached the broker: %s", error)

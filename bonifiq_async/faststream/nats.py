@@ -3,12 +3,13 @@
 Sources: the documentation of JetStream's consumers and of its message de-duplication (`Nats-Msg-Id`).
 """
 
+from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from bonifiq_async._log import logger
 from bonifiq_async._model.outcome import Change
 from bonifiq_async.consumers import Ack, Aside, Consumer, Decision, Retry
-from bonifiq_async.faststream.extra import AHEAD, InOrder, beating, needs, undecoded
+from bonifiq_async.faststream.extra import AHEAD, Heart, InOrder, needs, undecoded
 
 with needs("nats"):
     from faststream import AckPolicy
@@ -49,7 +50,7 @@ def subscribe(
     config = ConsumerConfig(ack_policy=NatsAckPolicy.EXPLICIT, ack_wait=ACK_WAIT, max_ack_pending=ahead)
     dead = JStream(dead_letters_of(stream.name), subjects=[BEFORE + subject], duplicate_window=WINDOW)
     broker.publisher(BEFORE + subject, stream=dead)
-    events = InOrder(consumer.max_in_flight, consumer.follow)
+    heart, events = heart_of(), InOrder(consumer.max_in_flight, consumer.follow)
 
     @broker.subscriber(
         subject,
@@ -61,16 +62,32 @@ def subscribe(
         decoder=undecoded,
     )
     async def handle(message: object) -> None:
-        await events.begin(lambda: settle(broker, consumer, cast(NatsMessage, message)))
+        await events.begin(lambda: settle(broker, consumer, cast(NatsMessage, message), heart))
 
 
-async def settle(broker: NatsBroker, consumer: Consumer[E, C, T], message: NatsMessage) -> Decision[T]:
+def heart_of() -> Heart[NatsMessage]:
+    """Return what tells NATS of the messages that a process holds, which it then does not deliver again."""
+    return Heart(_in_progress, ACK_WAIT / 3)
+
+
+async def _in_progress(messages: Iterable[NatsMessage]) -> None:
+    for message in messages:
+        await message.in_progress()
+
+
+async def settle(
+    broker: NatsBroker,
+    consumer: Consumer[E, C, T],
+    message: NatsMessage,
+    heart: Heart[NatsMessage] | None = None,
+) -> Decision[T]:
     """Settle the event of `message` by `consumer`: acknowledge it, put it aside, or give it back.
 
     An acknowledgement is confirmed. A dead letter is published once, also after a crash within the
-    stream's `duplicate_window`, since it has the message's own number as its `Nats-Msg-Id`.
+    stream's `duplicate_window`, since it has the message's own number as its `Nats-Msg-Id`. Messages of one
+    handler may share a `heart` (`heart_of`).
     """
-    async with beating(message.in_progress, ACK_WAIT / 3):
+    with (heart or heart_of()).holding(message):
         decision = await consumer.settle(message.body)
         if isinstance(decision, Aside):
             await _put_aside(broker, message, decision)

@@ -22,11 +22,8 @@ from bonifiq_async._model.errors import BonifiQError, ConfigurationError
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.postgres import owner
 from bonifiq_async.ledger.postgres.connection import (
-    LATEST,
-    SOONEST,
     connect,
     fault_of,
-    in_time,
     is_passing,
     said,
     transaction,
@@ -46,6 +43,8 @@ LARGEST_GROUP = 256
 """Jobs of one transaction: a claim of a key that counts for several operations takes a lock of the server."""
 TICK: float | None = owner.BEAT
 """Seconds without work after which a beat is written, while there are claims or a run."""
+SOONEST, LATEST = 0.05, 1.0
+"""Seconds between two attempts to connect, which double from the one to the other."""
 
 
 @define(eq=False)
@@ -79,14 +78,14 @@ class WriterTask:
         self._ready.wait()
 
     async def open(self) -> None:
-        """Connect now. Raises `ConfigurationError` where that cannot be in time."""
+        """Connect now, once. Raises `ConfigurationError` where that cannot be."""
         opened = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
         await asyncio.wrap_future(opened)
 
     async def _open(self) -> None:
         async with self._turn:
             try:
-                await in_time(self._database, self._connected)
+                await self._connected()
             except BonifiQError:
                 raise
             except Exception as error:  # noqa: BLE001 - each kind has its sentence
