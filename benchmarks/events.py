@@ -12,21 +12,21 @@ cannot be restarted, gives out one record at a time (use `--events 200`), and is
 
 import argparse
 import asyncio
+import json
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
 from broker_desks import KafkaDesk, NatsDesk, RabbitDesk, RedisDesk
 from broker_servers import kafka_server, nats_server, rabbit_server, redis_server
 from broker_trial import Plan, Trial
-from consuming import SUBSCRIBED
-from events import event, to_change
+from events import event
+from method import pin, server_core, slow_provider
 
-from bonifiq_async import BonifiQClient, CashbackBatch, CashbackChange, FlowControl, SqliteLedger
-from bonifiq_async.consumers import Consumer
 from bonifiq_async.sandbox import FaultScript, Latency, Outage, Sandbox
 
 BROKERS = {
@@ -36,6 +36,9 @@ BROKERS = {
     "kafka": (kafka_server, "127.0.0.1:{}", KafkaDesk),
 }
 NAME = "purchases"
+LATENCY = 0.05
+"""Seconds in which the provider answers, where throughput is measured."""
+RATE = Path(__file__).parent / "event_rate.py"
 
 
 async def trial(kind: str, options: argparse.Namespace) -> int:
@@ -60,58 +63,52 @@ async def trial(kind: str, options: argparse.Namespace) -> int:
     return 1 if report.problems else 0
 
 
-async def by_batch(client: BonifiQClient, changes: list[CashbackChange], width: int) -> float:
-    """Return the seconds of a batch."""
-    began = time.monotonic()
-    async for outcome in CashbackBatch(client, flow=FlowControl(max_in_flight=width)).run(changes):
-        assert outcome.error is None
-    return time.monotonic() - began
-
-
-async def by_events(kind: str, url: str, client: BonifiQClient, count: int, width: int) -> float:
-    """Return the seconds from the first message to the last acknowledgement."""
-    broker = await SUBSCRIBED[kind](url, NAME, consumer := Consumer(client, to_change, max_in_flight=width))
-    began = time.monotonic()
-    await broker.start()
-    while consumer.summary.applied < count:  # noqa: ASYNC110 - it is a benchmark that waits
-        await asyncio.sleep(0.01)
-    seconds = time.monotonic() - began
-    await consumer.drain()
-    await broker.stop()
-    return seconds
-
-
 async def throughput(kind: str, options: argparse.Namespace) -> int:
-    """Compare both, each with a ledger of its own, in turn."""
+    """Compare events with a batch of the same bound, in turns, for each width."""
     make, url, desk_of = BROKERS[kind]
-    bodies = [event(number, f"c{number}") for number in range(options.events)]
-    changes = [to_change({"id": f"b{n}", "customer": f"c{n}", "amount": 10}) for n in range(options.events)]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Sandbox(faults=FaultScript(latency=Latency(0.05))) as sandbox,
-    ):
+    pin(server_core())
+    with tempfile.TemporaryDirectory() as folder, slow_provider(LATENCY) as provider:
         server = make(Path(folder))
         await asyncio.to_thread(server.start)
         try:
-            address = url.format(server.port)
-            desk = desk_of(address, NAME)
-            await desk.publish(bodies)
-            rates = []
-            for name in ("batch", "events"):
-                async with (
-                    SqliteLedger(Path(folder) / f"{name}.ledger") as ledger,
-                    BonifiQClient(sandbox.credentials, base_url=sandbox.url, ledger=ledger) as client,
-                ):
-                    if name == "batch":
-                        seconds = await by_batch(client, changes, options.width)
-                    else:
-                        seconds = await by_events(kind, address, client, options.events, options.width)
-                rates.append(options.events / seconds)
+            address, first = url.format(server.port), time.time_ns() // 1000
+            for width in options.widths:
+                count, names = round(options.seconds * width / LATENCY), list[str]()
+                for number in range(options.pairs):
+                    names.append(f"{NAME}{width}-{number}")
+                    start = first + number * count
+                    bodies = [event(n, f"c{n}") for n in range(start, start + count)]
+                    await desk_of(address, names[-1]).publish(bodies)
+                place = [provider, str(width), str(first), str(count), options.ledger or folder]
+                print(_said(kind, width, count, await _pairs(kind, address, *place, *names)), flush=True)
+                first += 2 * options.pairs * count
         finally:
             await asyncio.to_thread(server.stop)
-    batch, events = rates
-    print(f"{kind}: batch {batch:.0f}/s, events {events:.0f}/s, {events / batch:.0%}")
     return 0
+
+
+async def _pairs(*arguments: str) -> list[list[tuple[float, float]]]:
+    """Have both measured in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(RATE), *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    found: list[list[tuple[float, float]]] = json.loads(output)
+    return found
+
+
+def _said(kind: str, width: int, count: int, pairs: list[list[tuple[float, float]]]) -> str:
+    """Return the medians of the pairs as a sentence."""
+    batch, events = (
+        [(count / seconds, 1e6 * cpu / count) for seconds, cpu in runs] for runs in zip(*pairs, strict=True)
+    )
+    shares = [100 * mine[0] / its[0] for mine, its in zip(events, batch, strict=True)]
+    each = [
+        f"{name} {median(rate for rate, _ in runs):.0f}/s, {median(cpu for _, cpu in runs):.0f} us of CPU"
+        for name, runs in (("batch", batch), ("events", events))
+    ]
+    share = f"{median(shares):.0f} % (of {len(pairs)} pairs, {min(shares):.0f} to {max(shares):.0f} %)"
+    return f"{kind}, {width} in flight: {each[0]}; {each[1]}; {share}"
 
 
 def main() -> None:
@@ -125,7 +122,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--restarts", type=int, default=1)
     parser.add_argument("--outage", type=float, default=20.0, help="seconds")
-    parser.add_argument("--width", type=int, default=64, help="changes in flight, of throughput")
+    parser.add_argument(
+        "--widths", type=int, nargs="+", default=[8, 16, 32, 64], help="in flight, of throughput"
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of runs for each width, of throughput")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each run at the least, of throughput")
+    parser.add_argument("--ledger", help="the URL of a ledger in PostgreSQL; else files")
     options = parser.parse_args()
     run = trial if options.what == "trial" else throughput
     raise SystemExit(asyncio.run(run(options.broker, options)))

@@ -25,7 +25,7 @@ from typing import IO, TypeVar
 from unittest.mock import patch
 
 from attrs import frozen
-from provider import REPLY, Requests, history
+from provider import REPLY, Requests, history, serve
 
 T = TypeVar("T")
 
@@ -271,6 +271,18 @@ def provider(faults: Faults = Faults()) -> Iterator[Provider]:
     finally:
         here.close()
         server.join(5)
+        server.terminate()
+
+
+@contextmanager
+def slow_provider(latency: float) -> Iterator[str]:
+    """Run one in a process of its own that answers after so many seconds, and give its address."""
+    here, there = SPAWN.Pipe()
+    server = SPAWN.Process(target=serve, args=(there, latency), daemon=True)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
         server.terminate()
 
 

@@ -92,12 +92,19 @@ class Requests(asyncio.Protocol):
             self._transport.close()
 
 
-def serve(ready: Connection) -> None:
-    """Answer every request until killed; send the port to `ready`."""
+def serve(ready: Connection, latency: float = 0.0) -> None:
+    """Answer every request after `latency` seconds until killed; send the port to `ready`."""
 
     async def forever() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Requests(lambda each: each.reply(REPLY)), "127.0.0.1", 0)
+
+        def arrived(each: Requests) -> None:
+            if latency:
+                loop.call_later(latency, each.reply, REPLY)
+            else:
+                each.reply(REPLY)
+
+        server = await loop.create_server(lambda: Requests(arrived), "127.0.0.1", 0)
         ready.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
