@@ -7,9 +7,11 @@ away, and says by how much its answers were late: for so long its permits are he
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import multiprocessing
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from statistics import median
 
 from attrs import asdict, define, evolve, field, frozen
 from method import MARK, Host
-from models import Case, Flaky, cases, groups
+from models import Case, Flaky, cases
 from provider import REPLY, Requests
 
 from bonifiq_async import (
@@ -86,6 +88,7 @@ def serve(line: Connection, name: str, seed: int) -> None:
         protocol.reply(reply)
 
     async def until_asked_to_end() -> None:
+        gc.disable()  # a gateway does not stand still to tidy up
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Requests(answer), "127.0.0.1", 0)
         line.send(server.sockets[0].getsockname()[1])
@@ -205,16 +208,89 @@ def held(case: Case, found: Figures) -> bool:
     return found.used >= case.used and found.turned_away <= case.away and halves and shared
 
 
-def line_of(case: Case, limit: str, found: Figures, mark: str) -> str:
-    """Return a line of the table, with the bounds of the row, and whether they are kept."""
-    least = min(found.halves, default=0.0)
-    halves = f", second halves {least:.0%} (>= {case.half:.0%})" if found.halves else ""
-    shared = f", the slower {found.least:.0%} (>= 33%)" if case.runs > 1 else ""
-    return (
-        f"{'kept ' if held(case, found) else 'SHORT'} {case.name:40} {limit:9} used {found.used:6.1%} "
-        f"(>= {case.used:.0%}), turned away {found.turned_away:6.2%} (<= {case.away:.0%})"
-        f"{halves}{shared}, answers {1000 * found.late:.1f} ms late{mark}"
-    )
+@frozen
+class Row:
+    """A row of the table: a provider under the limit that adapts, or a `fixed` one.
+
+    `stolen` is the share of the time that the host kept for others, None where it does not tell.
+    """
+
+    case: Case
+    fixed: int | None
+    found: Figures
+    stolen: float | None
+
+    @property
+    def limit(self) -> str:
+        """The limit in words."""
+        return "adaptive" if self.fixed is None else f"fixed {self.fixed}"
+
+    def line(self) -> str:
+        """Return the line, with the bounds of the row, and whether they are kept."""
+        case, found = self.case, self.found
+        halves = (
+            f", second halves {min(found.halves, default=0.0):.0%} (>= {case.half:.0%})"
+            if found.halves
+            else ""
+        )
+        shared = f", the slower {found.least:.0%} (>= 33%)" if case.runs > 1 else ""
+        mark = f" {MARK}" if self.stolen is not None and self.stolen > DISTURBED else ""
+        return (
+            f"{'kept ' if held(case, found) else 'SHORT'} {case.name:40} {self.limit:9} "
+            f"used {found.used:6.1%} (>= {case.used:.0%}), "
+            f"turned away {found.turned_away:6.2%} (<= {case.away:.0%})"
+            f"{halves}{shared}, answers {1000 * found.late:.1f} ms late{mark}"
+        )
+
+    def bar(self) -> Bar:
+        """Return the bar of the chart."""
+        used = self.found.used
+        text = f"{used:.0%}, turned away {self.found.turned_away:.1%}"
+        return Bar(f"{self.case.name}: {self.limit}", used, text, used, used, self.fixed is None)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for machines."""
+        case = self.case
+        bounds = {"least": case.used, "most_away": case.away, "least_halves": case.half}
+        named = {"provider": case.name, "limit": self.limit, **asdict(self.found), "stolen": self.stolen}
+        return {**named, "bounds": bounds, "kept": held(case, self.found)}
+
+
+class Together:
+    """Lets runs begin that ask for so many `requests` a second together; one alone may ask for more."""
+
+    def __init__(self, requests: float) -> None:
+        self._requests, self._asked, self._changed = requests, 0.0, asyncio.Condition()
+
+    async def run(self, case: Case, fixed: int | None, seed: int) -> Figures:
+        """Run one provider when it is its turn."""
+        asks = case.model().allows(1.0)
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._asked or self._asked + asks <= self._requests)
+            self._asked += asks
+        try:
+            return await asyncio.to_thread(measure, case, fixed, seed)
+        finally:
+            async with self._changed:
+                self._asked -= asks
+                self._changed.notify_all()
+
+
+async def rows(options: argparse.Namespace, chosen: list[Case]) -> list[Row]:
+    """Measure all rows, the longest first, and print each as soon as it is known."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64))
+    together = Together(options.at_once)
+
+    async def row(case: Case, fixed: int | None) -> Row:
+        host, seeds = Host.since_now(), range(1, options.runs + 1)
+        found = middle([*await asyncio.gather(*(together.run(case, fixed, seed) for seed in seeds))])
+        measured = Row(case, fixed, found, host.share())
+        if not options.json:
+            print(measured.line(), flush=True)
+        return measured
+
+    longest = sorted(chosen, key=lambda each: -each.seconds)
+    return await asyncio.gather(*(row(case, fixed) for case in longest for fixed in (None, *options.fixed)))
 
 
 def main() -> None:
@@ -222,56 +298,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, help="of each run, instead of what its case has")
     parser.add_argument("--fixed", type=int, nargs="*", default=[], help="fixed limits to compare")
-    parser.add_argument("--only", default="", help="providers whose name has this in it")
+    parser.add_argument("--only", default="", help="providers whose name has this regular expression in it")
     parser.add_argument("--runs", type=int, default=3, help="of each, for the median")
     parser.add_argument("--at-once", type=float, default=AT_ONCE, help="requests/s of what runs at one time")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw a chart there")
     options = parser.parse_args()
-    chosen = [each for each in cases() if options.only in each.name]
+    chosen = [each for each in cases() if re.search(options.only, each.name)]
     if options.seconds:
         chosen = [evolve(each, seconds=options.seconds) for each in chosen]
-    beside = groups(chosen, options.at_once)
-    takes = sum(group[0].seconds + 1 for group in beside) * options.runs * (1 + len(options.fixed))
-    if not options.json:
-        print(f"{len(chosen)} rows in {len(beside)} groups: {takes / 60:.0f} minutes.", flush=True)
-    rows, drawn = [], []
-
-    def run(case: Case, fixed: int | None) -> tuple[Figures, float | None]:
-        host = Host.since_now()
-        found = middle([measure(case, fixed, seed) for seed in range(1, options.runs + 1)])
-        return found, host.share()
-
-    for group in beside:
-        for fixed in (None, *options.fixed):
-            with ThreadPoolExecutor(len(group)) as pool:
-                jobs = [(case, pool.submit(run, case, fixed)) for case in group]
-            for case, job in jobs:
-                found, lost = job.result()
-                mark = f" {MARK}" if lost is not None and lost > DISTURBED else ""
-                limit = "adaptive" if fixed is None else f"fixed {fixed}"
-                text = f"{found.used:.0%}, turned away {found.turned_away:.1%}"
-                drawn.append(
-                    Bar(f"{case.name}: {limit}", *(found.used, text, found.used, found.used), fixed is None)
-                )
-                kept = held(case, found)
-                bounds = {"least": case.used, "most_away": case.away, "least_halves": case.half}
-                rows.append(
-                    {"provider": case.name, "limit": limit, **asdict(found), "stolen": lost}
-                    | {"bounds": bounds, "kept": kept}
-                )
-                if not options.json:
-                    print(line_of(case, limit, found, mark), flush=True)
+    table = asyncio.run(rows(options, chosen))
     if options.svg is not None:
-        title, note = (
-            "How much of what a provider allows is used",
-            "blue is the limit that adapts",
-        )
-        options.svg.write_text(bars(title, note, drawn), "utf-8")
+        title, note = "How much of what a provider allows is used", "blue is the limit that adapts"
+        options.svg.write_text(bars(title, note, [each.bar() for each in table]), "utf-8")
     if options.json:
-        print(json.dumps({"runs": options.runs, "rows": rows}))
+        print(json.dumps({"runs": options.runs, "rows": [each.as_json() for each in table]}))
     else:
-        print(f"{sum(bool(row['kept']) for row in rows)} of {len(rows)} rows are kept.")
+        print(f"{sum(held(each.case, each.found) for each in table)} of {len(table)} rows are kept.")
         print(f"{MARK} marks a run in which the host kept more than {DISTURBED:.0%} of the time for others.")
 
 

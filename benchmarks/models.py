@@ -60,18 +60,21 @@ class Bucket(Model):
 
 @define
 class Window(Model):
-    """So many in each window of so many seconds."""
+    """So many in each window of so many seconds; the first one begins with the first request."""
 
     many: int
     seconds: float = 1.0
     asks: float | None = 1.0
+    began: float | None = None
     window: int = -1
     taken: int = 0
 
     def answer(self, now: float, at_once: int, capacity: float) -> tuple[bytes, float]:
         """See `Model.answer`."""
-        if int(now / self.seconds) != self.window:
-            self.window, self.taken = int(now / self.seconds), 0
+        self.began = now if self.began is None else self.began
+        window = int((now - self.began) / self.seconds)
+        if window != self.window:
+            self.window, self.taken = window, 0
         if self.taken >= self.many * capacity:
             return refusal(TOO_MANY, self.asks), 0.0
         self.taken += 1
@@ -268,19 +271,3 @@ def others() -> list[Case]:
 def cases() -> list[Case]:
     """Return all of them."""
     return [*rates(), *stepping(), *chances(), *others()]
-
-
-def groups(chosen: list[Case], requests: float) -> list[list[Case]]:
-    """Return cases that run at the same time: so many requests a second, or one case; the longest first."""
-    found: list[list[Case]] = []
-    free: list[float] = []
-    for case in sorted(chosen, key=lambda each: -each.seconds):
-        asks = case.model().allows(1.0)
-        at = next((at for at, left in enumerate(free) if left >= asks), None)
-        if at is None:
-            found.append([])
-            free.append(requests)
-            at = -1
-        found[at].append(case)
-        free[at] -= asks
-    return found

@@ -57,7 +57,10 @@ class Watch(HandOver):
 
     def may_send(self) -> bool:
         """See `HandOver.may_send`."""
-        if self._waits.limit.hold.until <= self._waits.clock() < self._deadline.at and self._held():
+        limit, now = self._waits.limit, self._waits.clock()
+        if limit.hold.until <= now < self._deadline.at and self._held():
+            if limit.admission is not None:
+                limit.admission.pacer.written(now)
             return True
         self.withheld = True
         return False

@@ -199,7 +199,13 @@ SameAccount = Annotated[
 MaxInFlight = Annotated[
     int, typer.Option(min=1, help="Changes in flight at once, at most; fewer when the provider takes fewer.")
 ]
-MaxRate = Annotated[float | None, typer.Option(min=0.001, help="Requests in a second, at most.")]
+MaxRate = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Requests in a second, at most. With --shard or --shards: of all workers together.",
+    ),
+]
 GiveUpAfter = Annotated[
     float, typer.Option(min=0.001, help="Seconds without any success after which the run stops.")
 ]

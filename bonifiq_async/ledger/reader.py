@@ -25,7 +25,8 @@ class LedgerReader(Protocol):
     """A ledger as it stands, opened anew for each question. As a text, it is where it stands.
 
     Everything but `exists`, `of`, `others` and `writer` raises `ConfigurationError` when there is no ledger
-    there or it cannot be used, and `LedgerError` when what is read is not what was written.
+    there or it cannot be used, and `LedgerError` when what is read is not what was written; `connected` only
+    where it has to connect.
     """
 
     @property
@@ -44,6 +45,9 @@ class LedgerReader(Protocol):
 
     def others(self) -> Sequence["LedgerReader"]:
         """Return the ledgers that stand beside it, the latest written first."""
+
+    def connected(self) -> AbstractContextManager["LedgerReader"]:
+        """Give the same ledger; what is asked of it within goes over one connection, if it needs any."""
 
     def writer(self) -> WritableLedger:
         """Return the ledger to send with."""

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from console import HEADER, Console, Ended, rows
 from mirrored import mirror
@@ -215,6 +216,34 @@ def test_a_database_without_tables_is_refused_before_a_file_is_read(console: Con
         refused = console("apply", "changes.csv", "--yes", "--ledger", url, sandbox=sandbox)
         assert refused.code == Exit.USAGE and "bonifiq ledger migrate URL" in refused.err
         assert sandbox.books.requests == 0
+
+
+CONNECTIONS = {
+    "status URL": 1,
+    "history URL --customer none": 1,
+    "report URL --html page.html": 1,
+    "export URL --effect applied": 1,
+    "check changes.csv --ledger URL": 1,
+    "apply changes.csv --ledger URL --dry-run": 1,
+    "apply changes.csv --ledger URL --yes": 2,  # that of the ledger which sends
+    "apply changes.csv --ledger URL --yes --out o.csv": 3,
+}
+
+
+def test_a_command_asks_over_one_connection(
+    console: Console, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it asks several questions: with TLS and PgBouncer, each connection takes its time."""
+    console.write("changes.csv", *FILE)
+    made, connect = [], asyncpg.connect
+    monkeypatch.setattr(asyncpg, "connect", lambda *args, **named: made.append(1) or connect(*args, **named))
+    with Sandbox() as sandbox:
+        assert console("apply", "changes.csv", "--yes", "--ledger", url, sandbox=sandbox).code == 0
+        for command, connections in CONNECTIONS.items():
+            made.clear()
+            ended = console(*command.replace("URL", url).split(), sandbox=sandbox)
+            assert ended.code == 0, ended.err
+            assert len(made) == connections, command
 
 
 def test_what_was_applied_before_is_looked_up_many_at_a_time(

@@ -24,6 +24,7 @@ from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.shards.lease import ShardLease
 from bonifiq_async.ledger.shards import Shard, ShardCounts, shard_of
 from bonifiq_async.sandbox import FaultScript, Sandbox
+from bonifiq_async.sandbox.rules import Arrival, Meeting
 
 FILE = rows(40)
 APPLY = ("apply", "changes.csv", "--yes", "--ledger")
@@ -189,6 +190,53 @@ async def test_a_worker_that_loses_its_shard_begins_nothing_more(database: Datab
     assert batch.stops == 1 and "is lost to another worker" in str(ending.stopped)
 
 
+class Noted(FaultScript):
+    """Notes when requests arrive, by the sandbox's clock, and lets all go well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def meet(self, arrival: Arrival) -> Meeting:
+        self.times.append(time.monotonic())
+        return super().meet(arrival)
+
+    @property
+    def most(self) -> int:
+        """How many arrived in one second, at the most."""
+        return max(sum(first <= each < first + 1.0 for each in self.times) for first in self.times)
+
+
+def test_the_rate_of_a_worker_is_that_of_all_together(console: Console, database: Database) -> None:
+    """What another worker has taken of it is not sent by this one; without --max-rate, none is kept."""
+    console.write("changes.csv", *rows(5))
+    noted = Noted()
+    with Sandbox(faults=noted) as sandbox:
+        apply = (*APPLY, url_of(database), "--shard")
+        assert console(*apply, "0/2", sandbox=sandbox).code == 0
+        assert by_sql(database, "SELECT tat FROM pace WHERE tat > '-infinity'") == []
+        began, noted.times = time.monotonic(), []
+        by_sql(database, "UPDATE pace SET tat = clock_timestamp() + interval '1 second'")
+        assert console(*apply, "1/2", "--max-rate", "500", sandbox=sandbox).code == 0
+    assert noted.times and noted.times[0] - began > 0.98
+
+
+@pytest.mark.slow
+def test_what_one_worker_does_not_use_of_the_rate_the_others_do(console: Console, database: Database) -> None:
+    """One shard has nearly all customers: its worker gets the rate of all, and they never get more."""
+    of_one = [number for number in range(200) if shard_of(f"c{number}", 2)][:60]
+    other = next(number for number in range(200) if not shard_of(f"c{number}", 2))
+    console.write("changes.csv", rows(0)[0], *(f"c{number},1.00,r,o{number}" for number in [other, *of_one]))
+    noted = Noted()
+    with Sandbox(faults=noted) as sandbox:
+        options = (url_of(database), "--shards", "2", "--max-rate", "30")
+        run = process(sandbox, console.folder, *APPLY, *options)
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == 0, err
+        assert len(noted.times) == len(sandbox.booked()) == 61
+    assert 20 <= noted.most <= 40
+
+
 def ledger_of(database: Database) -> PostgresLedger:
     return PostgresLedger(database.dsn, schema=database.schema)
 
@@ -197,16 +245,18 @@ def ledger_of(database: Database) -> PostgresLedger:
 
 
 def test_each_worker_gets_its_part_of_what_was_asked_for() -> None:
-    """Together they send no faster than one would; what only their parent does is not handed on."""
+    """Together they send no faster than one would; what only their parent does is not handed on.
+
+    The rate is one that they keep together, so that each gets all of it.
+    """
     typed = ["--language", "pt", "apply", "-y", "f.csv", "--shards", "2", "--ledger=URL", "--report=r.html"]
     typed += ["--max-rate", "9", "--json", "--out", "o.csv", "--skip-invalid"]
-    flow = FlowControl(7, max_rate=9.0)
+    flow = FlowControl(7)
     assert list(map(" ".join, commands_of(typed, 2, flow, Path("o.csv")))) == [
-        f"--language pt apply --shard {number}/2 --yes --max-in-flight 3 --max-rate 4.5"
-        f" --out o-{number}-of-2.csv f.csv --ledger=URL --skip-invalid"
+        f"--language pt apply --shard {number}/2 --yes --max-in-flight 3"
+        f" --out o-{number}-of-2.csv f.csv --ledger=URL --max-rate 9 --skip-invalid"
         for number in (0, 1)
     ]
-    assert "--max-rate" not in commands_of(["apply", "f"], 2, FlowControl(1), None)[0]
 
 
 @one_test

@@ -55,6 +55,15 @@ def test_what_may_leave(held: float, ends: float, may: bool, clock: Clock) -> No
     assert (watch.may_send(), watch.withheld) == (may, not may)
 
 
+def test_an_even_pace_counts_from_the_moment_before_the_write(clock: Clock) -> None:
+    waits = waits_of(clock)
+    admission = waits.limit.known()
+    admission.pacer.took(NOW, 100.0, even=True)
+    clock.now = NOW + 0.5
+    assert watch_over(waits).may_send()
+    assert admission.pacer.wait(clock.now) == pytest.approx(0.01, rel=0.5)
+
+
 def test_a_head_that_asks_holds_all_from_when_it_came(clock: Clock) -> None:
     """When the body arrives, its call has that much less to wait."""
     place = Place()

@@ -117,6 +117,18 @@ async def test_the_first_claim_binds_a_ledger(ledger):
     await ledger.bind(*ACCOUNT)
 
 
+async def test_an_empty_ledger_goes_over_to_another_provider(lasting):
+    """One with a row does not, not even with one that was refused: it would not be understood."""
+    other = ("another provider", ACCOUNT[1])
+    async with lasting() as one, lasting() as two, lasting() as three:
+        await one.bind(*ACCOUNT)
+        await two.bind(*other)
+        refused = await claimed(two, evolve(INTENT, account=other))
+        await two.end(INTENT, refused.fence, Ending(State.REFUSED, 1))
+        with pytest.raises(ConfigurationError, match="for another provider, not for"):
+            await three.bind(*ACCOUNT)
+
+
 async def test_an_account_that_was_replaced_claims_nothing(lasting):
     """Where every change was refused, another account may take over the ledger; then it alone claims."""
     async with lasting() as one, lasting() as two:

@@ -98,6 +98,30 @@ def with_a_clock(database: Database) -> Database:
     return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
 
 
+def with_slow_locks(database: Database) -> Database:
+    """Let a ledger of a schema take two milliseconds for each row that it inserts and each lock of a key.
+
+    Transactions that take the same ones at the same time then overlap. See `with_a_clock`.
+    """
+    aside(
+        _executed(
+            database,
+            f"""CREATE FUNCTION "{database.schema}".hashtextextended(text, bigint) RETURNS bigint
+            LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_sleep(0.002);
+                RETURN pg_catalog.hashtextextended($1, $2);
+            END $$;
+            CREATE FUNCTION "{database.schema}".late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_sleep(0.002);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER late BEFORE INSERT ON "{database.schema}".change
+            FOR EACH ROW EXECUTE FUNCTION "{database.schema}".late()""",
+        )
+    )
+    return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
+
+
 async def _executed(database: Database, statements: str) -> None:
     connection = await connect(database)
     try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import trustme
 from attrs import frozen
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=Path("initdb")).parent
@@ -59,6 +60,23 @@ class Cluster:
     def crash(self) -> None:
         """End it as a crash does: what was not written to the log of the transactions is lost."""
         _run(PROGRAMS / "pg_ctl", "-D", self.folder / "main", "-m", "immediate", "-w", "stop")
+
+    def secure(self) -> trustme.CA:
+        """Have it take TLS and a password alone, from the next start; return what its certificate rests on.
+
+        The certificate is for `localhost`.
+        """
+        authority = trustme.CA()
+        made = authority.issue_cert("localhost")
+        made.private_key_and_cert_chain_pem.write_to_path(self.folder / "server.pem")
+        (self.folder / "server.pem").chmod(0o600)
+        if os.getuid() == 0:
+            os.chown(self.folder / "server.pem", pwd.getpwnam(USER).pw_uid, -1)
+        for name in ("ssl_cert_file", "ssl_key_file"):
+            self.settle(f"{name} = '{self.folder / 'server.pem'}'")
+        self.settle("ssl = on")
+        (self.folder / "main" / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        return authority
 
     def settle(self, setting: str) -> None:
         """Add a line to its settings, for the next start."""

@@ -234,6 +234,7 @@ class Simulation:
     def carry(self, batch: Run, change: Change, first: bool) -> None:
         """Carry a request to the provider."""
         batch.busy = left = max(batch.busy + SENDS, self.now)
+        batch.admission.pacer.written(left)
         arrives = self._after_stall(left + self._travels())
         self.push(arrives - self.now, functools.partial(self._arrive, batch, change, left, first))
 

@@ -22,8 +22,8 @@ from bonifiq_async.ledger.runs import Run
 
 def report(ledger: LedgerReader, question: Question, html: Path) -> None:
     """Write the page of the changes that are asked for. Raises `ConfigurationError` where it cannot be."""
-    with interruptible():
-        found = Answers(ledger, question)
+    with interruptible(), ledger.connected() as asked:
+        found = Answers(asked, question)
         _open(html).close()  # what cannot be written is said before the ledger is read
         digest = Digest(_operation if found.adapter is None else found.adapter.unit_of)
         for change in found.each():

@@ -86,32 +86,14 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
     consent = Consent(options.yes, options.from_stdin, threshold(options.confirm_above, options.adapter))
     make_client = client_from_env(options.adapter, options.flow.max_in_flight)
     account = _account_of(options, ledger, make_client)
-    # A dry run changes nothing: a ledger whose account is to be another one is read as of any.
-    of = None if options.dry_run and options.same_account else account
-    record = None if ledger is None else ledger.of(of)
     ask = no_person if options.yes else asked
     with opened(options.file, options.format, options.adapter, options.form, ask) as source:
         source = _understood(source, options)
-        found = examined(source, ledger=record, listed=options.problems, form=options.out_form)
-        plan = found.plan
-        if options.dry_run and options.as_json:
-            give(plan_json(plan, found.problems, known=ledger is not None and ledger.exists()))
-        if not options.skip_invalid:
-            found.refuse_invalid(skippable=True)
-        on_valid()
-        say(_asks_for(source))
-        say_table(plan_table(plan))
-        said_before(plan, ledger)
-        new = ledger is not None and not ledger.exists()
-        found.refuse(found.in_other_ledger(allowed=options.second_amounts))
-        if ledger is not None and new:
-            _tell_of_new_ledger(ledger, plan)
-            _refuse_outcomes_elsewhere(ledger, plan, lines, allowed=options.second_amounts)
-        found.refuse(found.second_amounts(allowed=options.second_amounts))
-        if options.dry_run:
-            return _end_dry_run(plan, account, ledger)
-        if ledger is not None and options.adapter.ledger_alone_knows:
-            _tell_of_doubts(ledger)
+        with contextlib.nullcontext() if ledger is None else ledger.connected() as known:
+            plan = _allowed(source, options, known, account, lines, on_valid)
+            if options.dry_run:
+                return _end_dry_run(plan, account, known)
+            new = known is not None and not known.exists()
         confirmed(plan, destination(make_client(None).account, ledger, new=new), consent)
         if options.shards is not None and ledger is not None:
             name = Path(source.name).name
@@ -128,6 +110,38 @@ def apply(options: ApplyOptions, on_valid: Callable[[], object] = lambda: None) 
             ledger=ledger,
             accept_used_keys=options.accept_used_keys,
         )
+
+
+def _allowed(
+    source: Source,
+    options: ApplyOptions,
+    ledger: LedgerReader | None,
+    account: Account | None,
+    lines: Path | None,
+    on_valid: Callable[[], object],
+) -> Plan:
+    """Return what a file asks for, and say it; end the command where not all of it may be sent."""
+    # A dry run changes nothing: a ledger whose account is to be another one is read as of any.
+    of = None if options.dry_run and options.same_account else account
+    record = None if ledger is None else ledger.of(of)
+    found = examined(source, ledger=record, listed=options.problems, form=options.out_form)
+    plan = found.plan
+    if options.dry_run and options.as_json:
+        give(plan_json(plan, found.problems, known=ledger is not None and ledger.exists()))
+    if not options.skip_invalid:
+        found.refuse_invalid(skippable=True)
+    on_valid()
+    say(_asks_for(source))
+    say_table(plan_table(plan))
+    said_before(plan, ledger)
+    found.refuse(found.in_other_ledger(allowed=options.second_amounts))
+    if ledger is not None and not ledger.exists():
+        _tell_of_new_ledger(ledger, plan)
+        _refuse_outcomes_elsewhere(ledger, plan, lines, allowed=options.second_amounts)
+    found.refuse(found.second_amounts(allowed=options.second_amounts))
+    if ledger is not None and options.adapter.ledger_alone_knows and not options.dry_run:
+        _tell_of_doubts(ledger)
+    return plan
 
 
 def _understood(source: Source, options: ApplyOptions) -> Source:

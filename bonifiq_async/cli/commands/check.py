@@ -1,5 +1,6 @@
 """`bonifiq check`: every row is validated, and what is wrong with a row is printed. Nothing is sent."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -66,7 +67,10 @@ def check(
         }
     )
     begun_anew(listed)
-    with opened(file, format, adapter, form, asked) as source:
+    with (
+        opened(file, format, adapter, form, asked) as source,
+        contextlib.nullcontext() if ledger is None else ledger.connected() as ledger,
+    ):
         say_understood(source)
         record = _record_of(ledger, adapter)
         found = examined(source, ledger=record, listed=listed, form=options.list_form)
@@ -80,21 +84,24 @@ def check(
                 give(plan_json(plan, found.problems, known=known, understood=True))
             else:
                 show_table(plan_table(plan))
-                verdict = phrase("{file} can be applied", file=source.name)
-                if plan.problems or refused:
-                    verdict = phrase("{file} is refused as it is", file=source.name)
-                show(
-                    phrase(
-                        "{verdict}: {changes}, {rows} not valid.",
-                        verdict=verdict,
-                        changes=changes(plan.changes),
-                        rows=rows(plan.problems),
-                    )
-                )
+                show(_verdict(plan, refused=bool(plan.problems or refused)))
         said_before(plan, ledger)
         if refused:
             say(*refused)
     return 2 if plan.problems or refused else 0
+
+
+def _verdict(plan: Plan, *, refused: bool) -> Phrase:
+    file = plan.source.name
+    verdict = phrase("{file} can be applied", file=file)
+    if refused:
+        verdict = phrase("{file} is refused as it is", file=file)
+    return phrase(
+        "{verdict}: {changes}, {rows} not valid.",
+        verdict=verdict,
+        changes=changes(plan.changes),
+        rows=rows(plan.problems),
+    )
 
 
 def _record_of(ledger: LedgerReader | None, adapter: FileAdapter) -> LedgerReader | None:

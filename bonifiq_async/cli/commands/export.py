@@ -50,8 +50,9 @@ def adapter_in(ledger: LedgerReader) -> FileAdapter:
 
 def export(ledger: LedgerReader, effects: Sequence[str], format: Format) -> None:
     """Print the changes that ended so, and say where they may be applied again. Raises `Lost`."""
-    adapter = adapter_in(ledger)
-    _print(ledger, adapter, states_of(effects), format)
+    with ledger.connected() as asked:
+        adapter = adapter_in(asked)
+        _print(asked, adapter, states_of(effects), format)
     if adapter.ledger_alone_knows:
         say(
             phrase(

@@ -62,8 +62,8 @@ WHEN, AMOUNT = 25, 14
 
 def history(ledger: LedgerReader, question: Question, format: str, form: CsvForm) -> None:
     """Print the changes that are asked for, as a `table`, as `csv` in a form or as `jsonl`. Raises `Lost`."""
-    with interruptible():
-        found = Answers(ledger, question)
+    with interruptible(), ledger.connected() as asked:
+        found = Answers(asked, question)
         if format == "table":
             _show(found)
         elif format == "csv":
@@ -88,8 +88,8 @@ def history_file(ledger: LedgerReader, question: Question, out: Path, form: CsvF
     is_sheet = lines_of(out) != out
     if out.exists():
         raise ConfigurationError(phrase("{to} exists already and stays as it is: name another file.", to=out))
-    with interruptible():
-        found = Answers(ledger, question)
+    with interruptible(), ledger.connected() as asked:
+        found = Answers(asked, question)
         try:
             if is_sheet:
                 rows = (dict(zip(COLUMNS, _values(found, each), strict=True)) for each in found.each())

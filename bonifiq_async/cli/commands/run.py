@@ -51,7 +51,7 @@ from bonifiq_async.cli.terminal.progress import Display, display
 from bonifiq_async.cli.terminal.report import RunEnding
 from bonifiq_async.cli.terminal.runs import run_name
 from bonifiq_async.cli.terminal.screen import say
-from bonifiq_async.cli.workers.shard import ShardWork, taken
+from bonifiq_async.cli.workers.shard import ShardWork, paced, taken
 from bonifiq_async.ledger.protocol import Account, Ledger
 from bonifiq_async.ledger.reader import LedgerReader, WritableLedger
 from bonifiq_async.ledger.runs import RunState
@@ -175,7 +175,7 @@ async def _send(
             if not settings.settles:
                 say(told(settings.ledger, plan.source.adapter))
         client = await stack.enter_async_context(make_client(ledger))
-        batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=settings.flow)
+        batch: CashbackBatch[FileChange, object] = CashbackBatch(client, flow=paced(settings.flow, work))
         if work is not None:
             work.attach(stack, ending, batch)
         stack.callback(asyncio.create_task(keep_shown(batch, shown, ending=ending)).cancel)

@@ -62,11 +62,11 @@ def status(ledger: LedgerReader, *, look: bool, as_json: bool, watch: bool = Fal
 
     Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
     """
-    with interruptible():
+    with interruptible(), ledger.connected() as asked:
         if watch:
-            _watch(ledger, as_json=as_json)
+            _watch(asked, as_json=as_json)
         else:
-            _show(ledger, look=look, as_json=as_json)
+            _show(asked, look=look, as_json=as_json)
 
 
 def _watch(ledger: LedgerReader, *, as_json: bool) -> None:

@@ -27,7 +27,6 @@ OWN: Mapping[str, bool] = {
     "--problems": True,
     "--confirm-above": True,
     "--max-in-flight": True,
-    "--max-rate": True,
     "--save-profile": True,
     "--same-account": False,
     "--json": False,
@@ -45,7 +44,7 @@ def commands_of(
 ) -> Sequence[Sequence[str]]:
     """Return the arguments of each worker, of those of the command that starts them all.
 
-    What is in flight at once, and the rate, are divided: together they are what was asked for.
+    What is in flight at once is divided; the rate is one that all workers keep together.
     """
     kept: list[str] = []
     skipped = False
@@ -57,8 +56,6 @@ def commands_of(
         kept.append(argument)
     at = kept.index("apply") + 1
     shared = ["--yes", "--max-in-flight", str(max(1, flow.max_in_flight // shards))]
-    if flow.max_rate is not None:
-        shared += ["--max-rate", str(flow.max_rate / shards)]
     return [
         [*kept[:at], "--shard", f"{number}/{shards}", *shared, *_out(out, number, shards), *kept[at:]]
         for number in range(shards)

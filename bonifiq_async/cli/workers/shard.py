@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async._model.errors import BonifiQError
@@ -17,13 +17,14 @@ from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import phrase
 from bonifiq_async.cli.terminal.screen import say
+from bonifiq_async.ledger.postgres.pace import SharedPace
 from bonifiq_async.ledger.postgres.shards.lease import RENEWAL, ShardHeld, ShardLease
 from bonifiq_async.ledger.postgres.store import PostgresLedger
 from bonifiq_async.ledger.reader import WritableLedger
 from bonifiq_async.ledger.shards import Shard, ShardCounts
 
 if TYPE_CHECKING:
-    from bonifiq_async.batch import CashbackBatch
+    from bonifiq_async.batch import CashbackBatch, FlowControl
     from bonifiq_async.cli.adapter import FileChange
     from bonifiq_async.cli.terminal.report import RunEnding
 
@@ -129,6 +130,13 @@ def _lost(shard: Shard) -> str:
         shard=shard,
         file=shard.name,
     )
+
+
+def paced(flow: "FlowControl", work: ShardWork | None) -> "FlowControl":
+    """Return how a worker sends: at its rate, which it keeps together with the workers of all shards."""
+    if work is None or flow.max_rate is None:
+        return flow
+    return evolve(flow, max_rate=None, shared_pace=SharedPace(work.lease.ledger, flow.max_rate))
 
 
 async def taken(

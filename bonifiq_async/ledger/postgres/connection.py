@@ -1,11 +1,14 @@
 """A connection to the database: how it is opened, and what is said where it cannot be used."""
 
+import asyncio
 import contextlib
 import importlib
 import importlib.util
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
+from bonifiq_async._log import logger
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.postgres.database import Database
@@ -16,20 +19,47 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
+T = TypeVar("T")
+
 PATIENCE = 30.0
 """Seconds for which a ledger that is closed waits for a database that takes nothing."""
 SHARD_LOST = "BQ001"
 """What `under_its_fence` of the migrations raises."""
 CONNECT = 10.0
-"""Seconds in which a connection is open, or is not."""
+"""Seconds in which a connection is open, or is not: for so long it is tried again."""
+SOONEST, LATEST = 0.05, 1.0
+"""Seconds between two attempts to connect, which double from the one to the other."""
 STATEMENT = 30.0
 """Seconds for which a statement is waited for; then the connection is given up, and what came of it asked."""
+
+
+async def in_time(database: Database, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return what an `attempt` to connect returns, made again for `CONNECT` seconds: a server may restart.
+
+    Raises what the last one raised, at once where the same would not go well later.
+    """
+    loop, pause = asyncio.get_running_loop(), SOONEST
+    until = loop.time() + CONNECT
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                return await attempt()
+        except BonifiQError:
+            raise
+        except Exception as error:
+            wait = pause * random.uniform(0.5, 1.0)
+            if not is_passing(error) or loop.time() + wait > until:
+                raise
+            if pause == SOONEST:
+                logger.warning("ledger: %s takes no connection now: %s", database, said(error))
+        await asyncio.sleep(wait)
+        pause = min(2 * pause, LATEST)
 
 
 async def connect(database: Database) -> "Connection":
     """Return a connection. Password and TLS come from the environment, as for PostgreSQL's own programs.
 
-    Raises `ConfigurationError` where asyncpg is missing, and what asyncpg raises.
+    It is tried once. Raises `ConfigurationError` where asyncpg is missing, and what asyncpg raises.
     """
     if importlib.util.find_spec("asyncpg") is None:
         raise ConfigurationError(
@@ -53,7 +83,7 @@ async def connect(database: Database) -> "Connection":
 async def connected(database: Database) -> "AsyncIterator[Connection]":
     """Give a connection for a while; whatever fails becomes an error of this library."""
     with failing(database):
-        connection = await connect(database)
+        connection = await in_time(database, lambda: connect(database))
         try:
             yield connection
         finally:
@@ -81,10 +111,13 @@ def failing(database: Database) -> Iterator[None]:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Say whether the same may go well later: no connection, a restart, a deadlock, too many connections."""
+    """Say whether the same may go well later: no connection, a restart, a deadlock, too many connections.
+
+    A ValueError is of a setting, such as a certificate that is not to be trusted.
+    """
     import asyncpg
 
-    return isinstance(
+    return not isinstance(error, ValueError) and isinstance(
         error,
         OSError  # a TimeoutError, too
         | EOFError
@@ -94,8 +127,9 @@ def is_passing(error: BaseException) -> bool:
         | asyncpg.TransactionRollbackError
         | asyncpg.LockNotAvailableError
         | asyncpg.ReadOnlySQLTransactionError
-        | asyncpg.InternalClientError,
-    ) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+        | asyncpg.InternalClientError
+        | asyncpg.InterfaceError,
+    )
 
 
 def unusable(database: Database, error: Exception) -> ConfigurationError:

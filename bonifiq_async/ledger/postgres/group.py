@@ -17,7 +17,7 @@ from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.postgres.connection import transaction
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends, kept
-from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, silence_left
+from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, Trust, silence_left
 from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, claim_values, entry_of
 from bonifiq_async.ledger.protocol import (
     DONE,
@@ -82,10 +82,8 @@ class GroupCommit:
         self._database = database
         self._sql = Statements.of(database.schema)
         self._retention = retention
-        self._trusted = float("-inf")
-        self._first = evolve(FIRST, held=self.holds)
-        self._first_repeatable = evolve(self._first, seconds=retention)
         self.monotonic = monotonic
+        self._begin_trust()
 
     async def write(
         self, connection: "Connection", claims: Sequence[ClaimJob], ends: Sequence[EndJob], *, beats: bool
@@ -153,9 +151,9 @@ class GroupCommit:
             *columns_of_claims(claims),
             *columns_of_ends(ends),
         )
+        known, unwritten, silent = (None, None, None) if row is None else row
         if beats:
-            self._trusted = began + SILENCE - MARGIN
-        known, unwritten = (None, None) if row is None else row
+            self._note_beat(began, silent)
         for number, claim in enumerate(claims, 1):
             if known and number in known:
                 claim.lost = None
@@ -165,9 +163,17 @@ class GroupCommit:
             if not unwritten or number not in unwritten:
                 self._close(end, True)
 
-    def holds(self) -> bool:
-        """Say whether this owner has shown lately that it runs: no other takes its claims over."""
-        return self.monotonic() < self._trusted
+    def _begin_trust(self) -> None:
+        self._trust = Trust(self.monotonic)
+        self._first = evolve(FIRST, held=self._trust.holds)
+        self._first_repeatable = evolve(self._first, seconds=self._retention)
+
+    def _note_beat(self, began: float, silent: float | None) -> None:
+        """Take in a beat after so many seconds; what was claimed before too many of them holds no more."""
+        if silent is None or silent + self.monotonic() - began >= SILENCE:
+            self._trust.until = float("-inf")  # for ever: each claim keeps its own stretch
+            self._begin_trust()
+        self._trust.until = began + SILENCE - MARGIN
 
     def _fence(self, place: Place) -> int | None:
         live = self.live.get(place)
@@ -198,7 +204,7 @@ class GroupCommit:
                 ruling = await self._claim(connection, claim, standing)
                 if ruling is not None:
                     if isinstance(ruling, Granted):
-                        ruling = evolve(ruling, held=self.holds)
+                        ruling = evolve(ruling, held=self._trust.holds)
                     answers.append((claim, ruling))
                     claim.lost = ruling if isinstance(ruling, Granted) else None
         for end, landed in written:

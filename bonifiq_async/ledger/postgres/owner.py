@@ -8,7 +8,10 @@ docs/explanation/many-machines.md.
 import os
 import platform
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from attrs import define
 
 if TYPE_CHECKING:
     from bonifiq_async.ledger.postgres.connection import Connection
@@ -19,6 +22,21 @@ SILENCE = 20.0
 """Seconds without a beat after which an owner holds nothing: three beats may be late."""
 MARGIN = 5.0
 """Seconds before that in which an owner that has not written a beat sends nothing: it may be connecting."""
+
+
+@define
+class Trust:
+    """A stretch in which an owner shows without a gap that it runs: none of its claims is taken over.
+
+    It ends at `until`, a time of `monotonic`, unless there is a beat before.
+    """
+
+    monotonic: Callable[[], float]
+    until: float = float("-inf")
+
+    def holds(self) -> bool:
+        """Say whether it lasts."""
+        return self.monotonic() < self.until
 
 
 def new_name() -> str:
@@ -36,13 +54,21 @@ def silence_left(beat: float, started: float, now: float) -> float:
 
 
 async def bury(connection: "Connection", schema: str) -> None:
-    """Forget the owners that have been silent for long: their claims are free, with and without a row."""
+    """Forget the owners that have been silent for long: their claims are free, with and without a row.
+
+    So are their shards: a worker that wakes up after a day finds by its own clock that its lease is over.
+    """
     await connection.execute(
-        f'DELETE FROM "{schema}".owner WHERE name IN (SELECT name FROM "{schema}".owner'
-        " WHERE beat < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED)"
+        f'WITH silent AS (DELETE FROM "{schema}".owner WHERE name IN (SELECT name FROM "{schema}".owner'
+        " WHERE beat < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED) RETURNING name)"
+        f' DELETE FROM "{schema}".shard_worker WHERE owner IN (SELECT name FROM silent)'
     )
 
 
 async def leave(connection: "Connection", schema: str, name: str) -> None:
-    """Write down that an owner holds nothing more."""
-    await connection.execute(f'DELETE FROM "{schema}".owner WHERE name = $1', name)
+    """Write down that an owner holds nothing more, and works on no shard."""
+    await connection.execute(
+        f'WITH gone AS (DELETE FROM "{schema}".owner WHERE name = $1)'
+        f' DELETE FROM "{schema}".shard_worker WHERE owner = $1',
+        name,
+    )

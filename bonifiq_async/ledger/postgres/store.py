@@ -241,10 +241,8 @@ async def _bind(connection: "Connection", database: Database, asked: Account) ->
     held: Account = tuple(await connection.fetchrow(book) or (None, None))
     if held[0] is not None and held != asked:
         # A row of another provider would not be understood, whatever its state.
-        bound = held[0] != asked[0] or await connection.fetchval(
-            f"SELECT EXISTS (SELECT FROM {schema}.change WHERE state NOT IN ({_FREE}))"
-        )
-        if bound:
+        rows = "true" if held[0] != asked[0] else f"state NOT IN ({_FREE})"
+        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {schema}.change WHERE {rows})"):
             raise ConfigurationError(another(f"The ledger {database}", held, asked))
     await connection.execute(f"UPDATE {schema}.book SET provider = $1, fingerprint = $2", *asked)
 

@@ -22,8 +22,11 @@ from bonifiq_async._model.errors import BonifiQError, ConfigurationError
 from bonifiq_async.ledger.handover import Handover, Job, tell
 from bonifiq_async.ledger.postgres import owner
 from bonifiq_async.ledger.postgres.connection import (
+    LATEST,
+    SOONEST,
     connect,
     fault_of,
+    in_time,
     is_passing,
     said,
     transaction,
@@ -43,8 +46,6 @@ LARGEST_GROUP = 256
 """Jobs of one transaction: a claim of a key that counts for several operations takes a lock of the server."""
 TICK: float | None = owner.BEAT
 """Seconds without work after which a beat is written, while there are claims or a run."""
-SOONEST, LATEST = 0.05, 1.0
-"""Seconds between two attempts to connect, which double from the one to the other."""
 
 
 @define(eq=False)
@@ -78,14 +79,14 @@ class WriterTask:
         self._ready.wait()
 
     async def open(self) -> None:
-        """Connect now, once. Raises `ConfigurationError` where that cannot be."""
+        """Connect now. Raises `ConfigurationError` where that cannot be in time."""
         opened = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
         await asyncio.wrap_future(opened)
 
     async def _open(self) -> None:
         async with self._turn:
             try:
-                await self._connected()
+                await in_time(self._database, self._connected)
             except BonifiQError:
                 raise
             except Exception as error:  # noqa: BLE001 - each kind has its sentence

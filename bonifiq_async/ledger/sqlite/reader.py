@@ -57,6 +57,10 @@ class SqliteReader:
         latest = sorted(found, key=lambda each: each.stat().st_mtime, reverse=True)
         return [evolve(self, path=each) for each in latest if each != self.path]
 
+    def connected(self) -> contextlib.AbstractContextManager["SqliteReader"]:
+        """See `LedgerReader.connected`: to open a file costs little."""
+        return contextlib.nullcontext(self)
+
     def writer(self) -> SqliteLedger:
         """See `LedgerReader.writer`."""
         return SqliteLedger(self.path)

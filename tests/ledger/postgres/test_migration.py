@@ -160,7 +160,8 @@ async def test_without_its_driver_it_says_what_to_install(monkeypatch: pytest.Mo
         await migrate(Database.of("postgresql://ana@127.0.0.1:1/shop"))
 
 
-async def test_a_server_that_is_not_there_is_one_sentence() -> None:
+async def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.connection.CONNECT", 0.1)
     nowhere = Database.of("postgresql://ana@127.0.0.1:1/shop")
     with pytest.raises(
         ConfigurationError, match=r"shop at 127\.0\.0\.1:1, schema bonifiq cannot be used: .*Nothing"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
+import asyncpg
 import pytest
 from attrs import evolve
 from mirrored import mirror
@@ -22,6 +23,7 @@ from bonifiq_async.ledger.comparison import OTHER
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrate
 from bonifiq_async.ledger.postgres.reading.reader import PostgresReader
+from bonifiq_async.ledger.postgres.reading.session import Session
 from bonifiq_async.ledger.protocol import Ending, Granted, Intent, State
 from bonifiq_async.ledger.reader import LedgerReader, standing
 from bonifiq_async.ledger.recorded import ChangeFilter, Recorded
@@ -295,7 +297,8 @@ def test_a_ledger_without_tables_says_how_they_are_made() -> None:
                 ask(reader_of(database))
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_user() -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.connection.CONNECT", 0.1)
     reader = PostgresReader.at("postgresql://ana@127.0.0.1:9/shop")
     with pytest.raises(
         ConfigurationError, match=r"ledger shop at 127.0.0.1:9, schema bonifiq cannot be used"
@@ -311,6 +314,51 @@ def test_an_error_of_the_caller_stays_what_it_is(both: tuple[SqliteReader, Postg
     with pytest.raises(KeyError):
         found.throw(KeyError("a fault"))
     assert len(list(both[1].changes())) == len(State)
+
+
+def test_questions_share_a_connection_unless_one_is_being_answered(
+    both: tuple[SqliteReader, PostgresReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, connect = [], asyncpg.connect
+    monkeypatch.setattr(asyncpg, "connect", lambda *args, **named: made.append(1) or connect(*args, **named))
+    with both[1].connected() as asked:
+        assert asked.provider() == ACCOUNT[0] and len(asked.of(ACCOUNT).runs()) == len(made) == 1
+        found = asked.changes()
+        next(found)
+        assert asked.provider() == ACCOUNT[0] and len(made) == 2
+        found.close()
+        late = asked.changes()
+        next(late)
+        assert len(made) == 2
+    late.close()  # it is dropped after its connection is closed
+    assert asked.provider() == ACCOUNT[0] and len(made) == 3
+
+
+@pytest.mark.slow
+def test_what_a_file_has_left_behind_is_read_without_the_rest(
+    both: tuple[SqliteReader, PostgresReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the runs that were of the file, of whose changes the database knows where they lie."""
+    reader, questions = both[1], []
+    by_sql(
+        reader.database,
+        "INSERT INTO change SELECT fence, lease_until, first_sent, last_sent, 7 + number / 1000, last_run,"
+        " line, attempts, in_doubt, key || number, operation, state, owner, digest, customer_id, value, path,"
+        " body, answer, error FROM change, generate_series(1, 20000) AS number WHERE key = 'applied'",
+    )
+    for statement in ("VACUUM change", "ANALYZE change"):
+        by_sql(reader.database, statement)
+    each = Session.each
+    monkeypatch.setattr(Session, "each", lambda *args: questions.append(args[1:]) or each(*args))
+    with closing(sqlite3.connect("", isolation_level=None, uri=True)) as database:
+        database.execute("CREATE TABLE seen (key, digest)")
+        database.execute("CREATE INDEX by_key ON seen (key, digest)")
+        with reader.beside(database) as applied:
+            assert list(applied.left_behind("seen", MARCH.file))
+    [(statement, *values)] = questions
+    asked = statement.replace("{schema}.", "")
+    plan = by_sql(reader.database, f"EXPLAIN {asked}", *values)
+    assert any("on change_run" in line for (line,) in plan)
 
 
 def test_a_ledger_is_read_while_a_loop_runs(both: tuple[SqliteReader, PostgresReader]) -> None:

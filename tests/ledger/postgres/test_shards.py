@@ -179,6 +179,22 @@ async def test_all_workers_have_one_file_and_one_number(
     assert await two[0].finish(1, TEN) is None, "its fence is that of another worker now"
 
 
+async def test_a_worker_that_has_ended_leaves_no_row(database: Database) -> None:
+    """Nor does one that was killed, a day later. One that is silent for less may wake up: its fence stays."""
+    async with ledger_of(database) as one, ledger_of(database) as killed, ledger_of(database) as silent:
+        for number, ledger in enumerate((one, killed, silent)):
+            await taken(ShardLease(ledger, evolve(SHARD, number=number, of=3)))
+        for ledger, age in ((killed, 25), (silent, 23)):
+            await asked(
+                database,
+                f"UPDATE owner SET beat = beat - interval '{age} hours' WHERE name = $1",
+                ledger.owner,
+            )
+        await one.aclose()
+        async with ledger_of(database):
+            assert await asked(database, "SELECT owner FROM shard_worker") == [(silent.owner,)]
+
+
 class Time:
     """A clock that a test moves; a sleep lasts until then."""
 

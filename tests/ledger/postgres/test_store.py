@@ -12,14 +12,14 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from page_blocks import codes, run
-from postgres import SERVER, a_schema, asked
+from postgres import SERVER, a_schema, asked, with_slow_locks
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
 from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
-from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE
+from bonifiq_async.ledger.postgres.owner import BEAT, MARGIN, SILENCE
 from bonifiq_async.ledger.postgres.shards.lease import ShardLease
 from bonifiq_async.ledger.protocol import Conflict, Ending, Granted, Held, Intent, Ruling, Settled, State
 from bonifiq_async.ledger.runs import RunOrigin
@@ -141,6 +141,7 @@ async def test_an_outcome_that_cannot_be_written_is_unknown_in_time_and_written_
         ledger_of(through) as ledger,
         client_for(server, ledger=ledger) as client,
     ):
+        await ledger.bind(*client.account)
         original = ledger.end
 
         async def end(*given: object) -> bool:
@@ -232,13 +233,18 @@ async def test_a_database_whose_statements_do_not_see_what_rivals_committed_is_r
     assert await stands(database) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rivals", [(), ("another",)], ids=["", "keys that count for two operations"])
 async def test_machines_that_ask_for_the_same_changes_do_not_block_each_other(
     rivals: tuple[str, ...], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Several get the same messages in different orders: no deadlock, and each change has one sender."""
-    intents = [evolve(INTENT, key=f"k{number}", rivals=rivals) for number in range(120)]
-    orders = [intents, intents[::-1], intents[60:] + intents[:60], intents[::2] + intents[1::2]]
+    """Several get the same messages in different orders: no deadlock, and each change has one sender.
+
+    Their transactions overlap: in another order of keys, two of them would wait for each other each time.
+    """
+    database = with_slow_locks(database)
+    intents = [evolve(INTENT, key=f"k{number}", rivals=rivals) for number in range(60)]
+    orders = [intents, intents[::-1], intents[30:] + intents[:30], intents[::2] + intents[1::2]]
     granted = Counter[str]()
 
     async def consume(ledger: PostgresLedger, order: list[Intent]) -> None:
@@ -412,7 +418,10 @@ async def test_a_run_is_begun_once_over_a_broken_connection(database: Database) 
 async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that does not reach the database stops to send before another takes its changes over."""
+    """A machine that does not reach the database stops to send before another takes its changes over.
+
+    When it has been silent for longer, what it claimed before that holds no more, though it beats again.
+    """
     monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", None)  # beats come with what is written
     now = [1000.0]
     async with ledger_of(database, monotonic=lambda: now[0]) as ledger:
@@ -425,3 +434,8 @@ async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
         assert not granted.held()
         await claimed(ledger, evolve(INTENT, key="another"))
         assert granted.held()
+        now[0] += BEAT  # a machine that was paused counts no more
+        await asked(database, f"UPDATE owner SET beat = beat - interval '{SILENCE} seconds'")
+        later = await claimed(ledger, evolve(INTENT, key="later"))
+        assert isinstance(later, Granted) and later.held()
+        assert not granted.held(), "another may have taken it over meanwhile"

@@ -161,6 +161,9 @@ TEMPLATES: Mapping[str, Template] = {
         "Lançamentos em andamento ao mesmo tempo, no máximo; menos, quando o provedor aceita menos."
     ),
     "Requests in a second, at most.": "Requisições por segundo, no máximo.",
+    "Requests in a second, at most. With --shard or --shards: of all workers together.": (
+        "Requisições por segundo, no máximo. Com --shard ou --shards: de todos os processos juntos."
+    ),
     "Seconds without any success after which the run stops.": (
         "Segundos sem nenhum sucesso depois dos quais a execução para."
     ),

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qsl, urlencode
 
-from attrs import astuple, evolve, frozen
+from attrs import astuple, evolve, field, frozen
 
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.ledger.account import another
@@ -63,13 +63,14 @@ VALUES ($1, $2, $3, $4, $5, '', clock_timestamp(), clock_timestamp(), $6) RETURN
 class PostgresReader:
     """The ledger that a URL names: see `LedgerReader`, whose methods these are. `url` is as it was typed.
 
-    `lossless_failover` is that of `PostgresLedger`.
+    `lossless_failover` is that of `PostgresLedger`, `kept` a connection over which several questions go.
     """
 
     url: str
     database: Database
     lossless_failover: bool = False
     account: Account | None = None
+    kept: Session | None = field(default=None, eq=False, repr=False)
 
     @classmethod
     def at(cls, url: str) -> "PostgresReader":
@@ -109,6 +110,12 @@ class PostgresReader:
         """See `LedgerReader.others`: no other schema is asked."""
         return ()
 
+    @contextlib.contextmanager
+    def connected(self) -> "Iterator[PostgresReader]":
+        """See `LedgerReader.connected`: a question within the answer to another one has its own, as ever."""
+        with session(self.database) as kept:
+            yield evolve(self, kept=kept)
+
     def writer(self) -> PostgresLedger:
         """See `LedgerReader.writer`."""
         database = self.database
@@ -121,7 +128,7 @@ class PostgresReader:
 
     def provider(self) -> str | None:
         """See `LedgerReader.provider`."""
-        with session(self.database) as asked:
+        with self._asking() as asked:
             held = _held(asked)
             return None if held is None else held[0]
 
@@ -130,7 +137,7 @@ class PostgresReader:
         written = {state.value for state in wanted.states}
         if State.IN_DOUBT in wanted.states:
             written.add(State.CLAIMED.value)
-        with session(self.database) as asked, asked.transaction():
+        with self._asking() as asked, asked.transaction():
             for some in asked.each(_WANTED, list(written), *astuple(wanted)[1:]):
                 for row in some:
                     claim = ClaimTimes.of(row[-1])
@@ -140,17 +147,17 @@ class PostgresReader:
 
     def runs(self) -> Sequence[Run]:
         """See `LedgerReader.runs`."""
-        with session(self.database) as asked:
+        with self._asking() as asked:
             return [run_of(row) for row in asked.fetch(f"{ALL} ORDER BY id DESC")]
 
     def shards(self) -> Sequence[ShardedFile]:
         """See `LedgerReader.shards`."""
-        with session(self.database) as asked:
+        with self._asking() as asked:
             return files_of(asked.fetch(progress.ALL))
 
     def rebind(self, account: Account) -> None:
         """See `LedgerReader.rebind`."""
-        with session(self.database) as asked, asked.transaction(writes=True):
+        with self._asking() as asked, asked.transaction(writes=True):
             # Claims read the account under a lock that they share.
             asked.fetch("SELECT pg_advisory_xact_lock(hashtextextended('account of {schema}', 0))")
             held = _held(asked)
@@ -161,7 +168,7 @@ class PostgresReader:
     def settle(self, key: str, word: PersonsWord, operation: str | None = None) -> None:
         """See `LedgerReader.settle`."""
         refuse_no_word(key, word)
-        with session(self.database) as asked, asked.transaction(writes=True):
+        with self._asking() as asked, asked.transaction(writes=True):
             candidates = [_candidate(*row) for row in asked.fetch(_UNDER, key)]
             meant = candidates[chosen(candidates, key, operation, str(self))]
             said = WORDS[meant.state][word.state].value
@@ -173,11 +180,20 @@ class PostgresReader:
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[AppliedInDatabase]:
         """See `LedgerReader.beside`."""
-        with session(self.database) as asked:
+        with self._asking() as asked:
             held = _held(asked)
             if self.account is not None and held not in (None, self.account):
                 self._refuse_another(asked, held, self.account)
             yield AppliedInDatabase(asked, database)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Session]:
+        """Give the connection that is kept, unless it is in use; else one of its own."""
+        if self.kept is not None and self.kept.is_free:
+            yield self.kept
+        else:
+            with session(self.database) as asked:
+                yield asked
 
     def _refuse_another(self, asked: Session, held: Account, account: Account) -> None:
         """Raise `ConfigurationError` unless nothing has changed under the account that it is bound to."""

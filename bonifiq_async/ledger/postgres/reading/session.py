@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
-from bonifiq_async.ledger.postgres.connection import CONNECT, connect, failing, transaction
+from bonifiq_async.ledger.postgres.connection import CONNECT, connect, failing, in_time, transaction
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import check_version
 
@@ -33,6 +33,11 @@ class Session:
     loop: asyncio.AbstractEventLoop
     connection: "Connection"
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it can be asked something else now: it is open, and in no transaction."""
+        return not (self.connection.is_closed() or self.connection.is_in_transaction())
+
     def fetch(self, statement: str, *values: object) -> "Sequence[asyncpg.Record]":
         """Return the rows of a statement in which `{schema}` stands for the ledger's schema."""
         return self.run(self.connection.fetch(self._of_schema(statement), *values, timeout=LONGEST))
@@ -53,7 +58,8 @@ class Session:
                 self.fetch("SET LOCAL synchronous_commit = on")
             yield
         except BaseException:
-            self.run(begun.rollback())
+            if not self.connection.is_closed():  # as when what it yields is dropped later than the session
+                self.run(begun.rollback())
             raise
         self.run(begun.commit())
 
@@ -77,9 +83,8 @@ def session(database: Database) -> Iterator[Session]:
     thread = threading.Thread(target=loop.run_forever, name="database", daemon=True)
     thread.start()
     try:
-        made = Session(database, loop, _waited(database, loop, connect(database)))
+        made = Session(database, loop, _waited(database, loop, in_time(database, lambda: _checked(database))))
         try:
-            made.run(check_version(made.connection, database))
             yield made
         finally:
             made.run(made.connection.close(timeout=CONNECT))
@@ -87,6 +92,16 @@ def session(database: Database) -> Iterator[Session]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _checked(database: Database) -> "Connection":
+    connection = await connect(database)
+    try:
+        await check_version(connection, database)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 def _waited(database: Database, loop: asyncio.AbstractEventLoop, work: Coroutine[object, object, T]) -> T:
