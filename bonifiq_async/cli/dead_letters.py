@@ -15,10 +15,11 @@ letters = typer.Typer(
 Url = Annotated[
     str,
     typer.Argument(
-        help="amqp://user@host/, nats://host or redis://host; its password is in BONIFIQ_BROKER_PASSWORD."
+        help="amqp://user@host/, nats://host, redis://host or kafka://host:9092; its password is in "
+        "BONIFIQ_BROKER_PASSWORD."
     ),
 ]
-Name = Annotated[str, typer.Argument(help="The queue or stream with the events.")]
+Name = Annotated[str, typer.Argument(help="The queue, stream or topic with the events.")]
 
 
 @letters.command("list")
@@ -47,7 +48,7 @@ def listed(
 
 @letters.command()
 def replay(url: Url, name: Name) -> None:
-    """Give all events that were put aside back to their queue or stream."""
+    """Give all events that were put aside back to their queue, stream or topic."""
     from bonifiq_async.dead_letters.at_broker import dead_letters
 
     count = asyncio.run(dead_letters(url, name).replay())

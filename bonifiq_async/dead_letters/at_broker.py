@@ -13,6 +13,7 @@ PASSWORD = "BONIFIQ_BROKER_PASSWORD"
 MODULES = {
     "amqp": "rabbit",
     "amqps": "rabbit",
+    "kafka": "kafka",
     "nats": "nats",
     "tls": "nats",
     "redis": "redis",

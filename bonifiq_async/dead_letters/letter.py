@@ -5,6 +5,8 @@ from typing import Protocol
 
 from attrs import frozen
 
+from bonifiq_async._model.errors import ConfigurationError
+
 
 @frozen
 class DeadLetter:
@@ -19,10 +21,18 @@ class DeadLetters(Protocol):
     """The dead letters of one queue, stream or subject."""
 
     def letters(self) -> AsyncIterator[DeadLetter]:
-        """Yield each, and leave it there."""
+        """Yield each, and leave it there. Raises `ConfigurationError` where there is nothing of that name."""
 
     async def replay(self) -> int:
         """Give all that are there now back to the events, and return how many those were.
 
-        A crash meanwhile may give one back twice: the ledger answers the second.
+        A crash meanwhile may give one back twice: the ledger answers the second. Raises as `letters` does.
         """
+
+
+def no_such(kind: str, name: str) -> ConfigurationError:
+    """Return the error that says that the broker has no queue, stream or topic `name` (the `kind`)."""
+    return ConfigurationError(
+        f"The broker has no {kind} {name}. Nothing was read and nothing given back; look at the name and the "
+        "URL. A consumer makes it when it starts."
+    )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.nats import BEFORE, WHY, dead_letters_of
 
@@ -49,7 +49,10 @@ class NatsLetters:
 
     async def _messages(self, jetstream: JetStreamContext) -> AsyncIterator[RawStreamMsg]:
         name = dead_letters_of(self.stream)
-        state = (await jetstream.stream_info(name)).state
+        try:
+            state = (await jetstream.stream_info(name)).state
+        except NotFoundError as error:
+            raise no_such("stream", name) from error
         for number in range(state.first_seq, state.last_seq + 1) if state.messages else ():
             try:
                 yield await jetstream.get_msg(name, number)

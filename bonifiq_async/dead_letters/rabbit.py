@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.rabbit import dead_letters_of
 
 with needs("rabbit"):
     import aio_pika
     from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+    from aio_pika.exceptions import ChannelNotFoundEntity
 
 QUIET = 1.0
 """Seconds without a message after which all have come."""
@@ -64,7 +65,11 @@ class RabbitLetters:
             channel = await connection.channel()
             await channel.set_qos(MOST)
             messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-            queue = await channel.get_queue(dead_letters_of(self.queue))
+            name = dead_letters_of(self.queue)
+            try:
+                queue = await channel.get_queue(name)
+            except ChannelNotFoundEntity as error:
+                raise no_such("queue", name) from error
             await queue.consume(messages.put)
             while True:
                 try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.redis import ENTRY, WHY, body_of, dead_letters_of
 
@@ -28,13 +28,13 @@ class RedisLetters:
     async def letters(self) -> AsyncIterator[DeadLetter]:
         """See `DeadLetters.letters`."""
         async with Redis.from_url(self.url) as redis:
-            for name, fields in cast(Entries, await redis.xrange(dead_letters_of(self.stream))):
+            for name, fields in await self._entries(redis):
                 yield DeadLetter(name.decode(), body_of(fields), fields[WHY.encode()].decode())
 
     async def replay(self) -> int:
         """See `DeadLetters.replay`."""
         async with Redis.from_url(self.url) as redis:
-            found = cast(Entries, await redis.xrange(dead_letters_of(self.stream)))
+            found = await self._entries(redis)
             for name, fields in found:
                 event: dict[EncodableT, EncodableT] = {
                     key: value for key, value in fields.items() if key not in (WHY.encode(), ENTRY.encode())
@@ -44,6 +44,12 @@ class RedisLetters:
                     both.xdel(dead_letters_of(self.stream), name)
                     await both.execute()
             return len(found)
+
+    async def _entries(self, redis: Redis) -> Entries:
+        dead = dead_letters_of(self.stream)
+        if not await redis.exists(self.stream, dead):  # the first dead letter makes its stream
+            raise no_such("stream", self.stream)
+        return cast(Entries, await redis.xrange(dead))
 
 
 def opened(url: str, name: str) -> RedisLetters:

@@ -32,6 +32,8 @@ class Record(Protocol):
 
 RECORDS = 16
 """Records of a batch for each change that may be in flight: its last ones leave permits unused."""
+WHY, ORIGIN = "bonifiq-why", "bonifiq-record"
+"""Headers of a dead letter: why it was put aside, and which record it was."""
 LONGEST = 3_600.0
 """Seconds that a batch may take, as in an outage, before Kafka gives its partitions to another process."""
 
@@ -90,5 +92,5 @@ async def _put_aside(broker: KafkaBroker, record: Record, decision: Aside[T]) ->
     """Produce a dead letter; its origin tells it from another one, where a crash makes it twice."""
     origin = f"{record.topic}-{record.partition}-{record.offset}"
     logger.warning("put aside: %s: %s", origin, decision.why)
-    headers = {"bonifiq-why": decision.why, "bonifiq-record": origin}
+    headers = {WHY: decision.why, ORIGIN: origin}
     await broker.publish(record.value, dead_letters_of(record.topic), key=record.key, headers=headers)

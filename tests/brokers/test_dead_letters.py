@@ -6,8 +6,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from broker_desks import NatsDesk, RabbitDesk, RedisDesk
-from broker_servers import answers
+from broker_desks import KafkaDesk, NatsDesk, RabbitDesk, RedisDesk
+from broker_servers import answers, kafka_server
 from conftest import client_for
 from console import Console
 from consuming import SUBSCRIBED
@@ -65,6 +65,58 @@ def test_dead_letters_are_shown_and_given_back(
     assert sorted(asyncio.run(desk.dead())) == sorted(bodies[1:])
     assert server.books.balance("ANA") == 10
     asyncio.run(desk.clean_up())
+
+
+@pytest.mark.slow
+def test_dead_letters_of_kafka_are_given_back_once(sandbox: object, tmp_path: Path, console: Console) -> None:
+    cluster, server = kafka_server(), sandbox(customers={"ANA": 0})
+    cluster.start()
+    desk, place = KafkaDesk(cluster.url, "events"), f"kafka://{cluster.url}"
+    bodies = [event(1), event(2, "EVA"), b"no json"]
+
+    def shown() -> list[dict[str, str]]:
+        listed = console("dead-letters", "list", place, "events", "--json")
+        return [json.loads(line) for line in listed.out.splitlines()]
+
+    async def settle_all(ledger: str) -> None:
+        async with (
+            SqliteLedger(tmp_path / ledger) as record,
+            client_for(server, ledger=record) as client,
+        ):
+            broker = await SUBSCRIBED["kafka"](cluster.url, "events", consumer := Consumer(client, to_change))
+            await broker.start()
+            async with asyncio.timeout(60.0):
+                while len(await desk.dead()) < 2:
+                    await asyncio.sleep(0.1)
+            await consumer.drain()
+            await broker.stop()
+
+    asyncio.run(desk.publish(bodies))
+    asyncio.run(settle_all("first.ledger"))
+    assert {each["body"] for each in shown()} == {bodies[1].decode(), "no json"}
+    assert all(each["why"] and each["name"].startswith("events-") for each in shown())
+    given = console("dead-letters", "replay", place, "events")
+    assert given.code == 0 and "2 events were given back" in given.err + given.out
+    assert shown() == []
+    assert "0 events were given back" in console("dead-letters", "replay", place, "events").err
+    refused = console("dead-letters", "list", "kafka://ana@host:1", "events")
+    assert refused.code == 2 and "sign-in" in refused.err
+    cluster.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*PLACES, "kafka"])
+def test_a_name_that_the_broker_does_not_have_is_said(kind: str, console: Console) -> None:
+    if kind == "kafka":
+        cluster = kafka_server()
+        cluster.start()
+        place = f"kafka://{cluster.url}"
+    else:
+        place, _, port, _ = PLACES[kind]
+        skip_without(answers(port), f"no {kind} answers on port {port}")
+    for command in ("list", "replay"):
+        ended = console("dead-letters", command, place, "nowhere")
+        assert ended.code == 2 and "The broker has no" in ended.err and "nowhere" in ended.err
 
 
 def test_a_password_is_taken_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,11 +86,11 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "Care for a ledger in PostgreSQL.": "Cuida de um registro no PostgreSQL.",
     "Look at events that were put aside, and replay them.": "Mostra os eventos que foram postos de lado, e os devolve.",
-    "amqp://user@host/, nats://host or redis://host; its password is in BONIFIQ_BROKER_PASSWORD.": "amqp://usuario@servidor/, nats://servidor ou redis://servidor; a senha fica em BONIFIQ_BROKER_PASSWORD.",
+    "amqp://user@host/, nats://host, redis://host or kafka://host:9092; its password is in BONIFIQ_BROKER_PASSWORD.": "amqp://usuario@servidor/, nats://servidor, redis://servidor ou kafka://servidor:9092; a senha fica em BONIFIQ_BROKER_PASSWORD.",
     "One object a line.": "Um objeto por linha.",
-    "The queue or stream with the events.": "A fila ou o stream com os eventos.",
+    "The queue, stream or topic with the events.": "A fila, o stream ou o tópico com os eventos.",
     "Show the events that were put aside, and why where the broker keeps that.": "Mostra os eventos que foram postos de lado, e por quê, onde o broker guarda isso.",
-    "Give all events that were put aside back to their queue or stream.": "Devolve à fila ou ao stream todos os eventos que foram postos de lado.",
+    "Give all events that were put aside back to their queue, stream or topic.": "Devolve à fila, ao stream ou ao tópico todos os eventos que foram postos de lado.",
     "Make the tables of a ledger in PostgreSQL, or what is missing of them.": "Cria as tabelas de um registro no PostgreSQL, ou o que falta delas.",
     "postgresql://user@host/database?schema=bonifiq; its password is in PGPASSWORD or ~/.pgpass.": (
         "postgresql://user@host/database?schema=bonifiq; a senha está em PGPASSWORD ou em ~/.pgpass."
