@@ -82,6 +82,7 @@ class GroupCommit:
         self._database = database
         self._sql = Statements.of(database.schema)
         self._retention = retention
+        self._unheard = False
         self.monotonic = monotonic
         self._begin_trust()
 
@@ -141,6 +142,7 @@ class GroupCommit:
         for end in ends:
             end.lost = True
         self.statements += 1
+        unheard, self._unheard = self._unheard, beats or self._unheard
         row = await connection.fetchrow(
             self._sql.group,
             self.owner,
@@ -153,7 +155,7 @@ class GroupCommit:
         )
         known, unwritten, silent = (None, None, None) if row is None else row
         if beats:
-            self._note_beat(began, silent)
+            self._note_beat(began, silent, unheard=unheard)
         for number, claim in enumerate(claims, 1):
             if known and number in known:
                 claim.lost = None
@@ -168,12 +170,17 @@ class GroupCommit:
         self._first = evolve(FIRST, held=self._trust.holds)
         self._first_repeatable = evolve(self._first, seconds=self._retention)
 
-    def _note_beat(self, began: float, silent: float | None) -> None:
-        """Take in a beat after so many seconds; what was claimed before too many of them holds no more."""
-        if silent is None or silent + self.monotonic() - began >= SILENCE:
+    def _note_beat(self, began: float, silent: float | None, *, unheard: bool) -> None:
+        """Take in a beat after so many seconds; what was claimed before too many of them holds no more.
+
+        Where the answer to one before it is `unheard`, the silence before that one counts, by the clock here.
+        """
+        now = self.monotonic()
+        late = unheard and now >= self._trust.until + MARGIN
+        if late or silent is None or silent + now - began >= SILENCE:
             self._trust.until = float("-inf")  # for ever: each claim keeps its own stretch
             self._begin_trust()
-        self._trust.until = began + SILENCE - MARGIN
+        self._trust.until, self._unheard = began + SILENCE - MARGIN, False
 
     def _fence(self, place: Place) -> int | None:
         live = self.live.get(place)

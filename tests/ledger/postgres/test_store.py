@@ -202,6 +202,26 @@ async def test_one_that_cannot_be_written_fails_alone(ledger: PostgresLedger, da
     assert await stands(database, "state") == [("applied",)] * 4 + [("claimed",)]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "holds"), [(SILENCE, False), (SILENCE - MARGIN, True)], ids=["long", "short"]
+)
+async def test_a_heartbeat_whose_answer_was_lost_hides_no_silence(
+    seconds: float, holds: bool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one comes soon after it; what was claimed before the silence may be another's all the same."""
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", None)
+    now = [1000.0]
+    async with a_wire(database) as (wire, through), ledger_of(through, monotonic=lambda: now[0]) as ledger:
+        await ledger.bind(*ACCOUNT)
+        granted = await claimed(ledger)
+        assert isinstance(granted, Granted) and granted.held()
+        now[0] += seconds
+        await asked(database, f"UPDATE owner SET beat = beat - interval '{seconds} seconds'")
+        wire.cut, wire.text = "sent", b"another"
+        await claimed(ledger, evolve(INTENT, key="another"))
+        assert (wire.cuts, granted.held()) == (1, holds)
+
+
 async def test_a_rival_is_not_granted_at_the_same_time(database: Database) -> None:
     """One key that counts for two operations, asked for by two machines at once: one of them gets it."""
     earn = [evolve(INTENT, operation="earn", key=f"k{n}", rivals=("redeem",)) for n in range(100)]
