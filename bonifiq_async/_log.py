@@ -30,4 +30,4 @@ class Log:
 logger = Log(logging.getLogger("bonifiq_async"))
 """The library's own, which users reach as `logging.getLogger("bonifiq_async")`."""
 files = Log(logging.getLogger("bonifiq_async.files"))
-"""The same of what happens to the files themselves, which the console command shows, too."""
+"""The same of what happens to the files and ledgers themselves, which the console command shows, too."""

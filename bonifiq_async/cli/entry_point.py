@@ -16,7 +16,7 @@ from bonifiq_async.cli.terminal.screen import Lost, prepare, say
 
 
 class _Shown(logging.Handler):
-    """Says what is logged of the files themselves: neither the outcome file nor the closing table does."""
+    """Says what is logged of files and ledgers: neither the outcome file nor the closing table does."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())

@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from bonifiq_async._log import logger
+from bonifiq_async._log import files
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError, LedgerError
 from bonifiq_async._model.printable import printable
 from bonifiq_async.ledger.postgres.database import Database
@@ -50,8 +50,13 @@ async def in_time(database: Database, attempt: Callable[[], Awaitable[T]]) -> T:
             wait = pause * random.uniform(0.5, 1.0)
             if not is_passing(error) or loop.time() + wait > until:
                 raise
-            if pause == SOONEST:
-                logger.warning("ledger: %s takes no connection now: %s", database, said(error))
+            if pause == SOONEST:  # a command says nothing else meanwhile
+                files.warning(
+                    "ledger: %s takes no connection now, and is tried again for %.0f s: %s",
+                    database,
+                    until - loop.time(),
+                    said(error),
+                )
         await asyncio.sleep(wait)
         pause = min(2 * pause, LATEST)
 

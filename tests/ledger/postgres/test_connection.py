@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from console import Console
 from on_this_machine import skip_without
 from postgres import a_schema
 from postgres_cluster import a_cluster, installed
@@ -58,6 +59,14 @@ async def test_a_server_that_stays_away_is_waited_for_no_longer_than_it_says(
         with pytest.raises(ConfigurationError, match=r"cannot be used: .*Nothing was sent"):
             await ledger_of(through).__aenter__()
         assert 0.1 < time.monotonic() - began < 5.0
+
+
+def test_a_command_says_that_it_waits(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and then how that ended."""
+    monkeypatch.setattr(connection, "CONNECT", 0.3)
+    ended = console("status", "postgresql://ana@127.0.0.1:9/shop")
+    assert ended.code == 2 and ended.err.count("takes no connection now, and is tried again for 0 s") == 1
+    assert "cannot be used" in ended.err and "ana" not in ended.err
 
 
 async def test_what_would_not_go_well_later_is_not_tried_again(database: Database) -> None:
