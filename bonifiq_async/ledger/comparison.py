@@ -37,9 +37,11 @@ class AppliedChanges(Protocol):
     ) -> Iterator[Sequence[tuple[Recorded, int]]]:
         """Yield what may have been applied that is like a row of `table` and has another key.
 
-        Some at a time, each with the `line` of the row. The table has the columns `line`, `key` and
-        `likeness`, and an index `by_likeness` on that. `likeness` gets key, customer, value and body of a
-        change, and does not raise. What came from a file of the SHA-256 `apart_from` is left out.
+        Some at a time, each with the `line` of the row. The table has the columns `line`, `key`, `customer`
+        and `likeness`, and an index `by_likeness` on that. `likeness` gets key, customer, value and body of a
+        change, and does not raise. A change whose customer is in ASCII is like rows of this `customer` alone,
+        in lower case, and a number without zeros before it. What came from a file of the SHA-256
+        `apart_from` is left out.
         """
 
     def left_behind(self, table: str, file: str) -> Iterator[Sequence[str]]:

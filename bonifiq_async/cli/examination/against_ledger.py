@@ -11,7 +11,7 @@ from attrs import field, frozen
 from bonifiq_async._model.errors import ConfigurationError, LedgerError, PayloadError
 from bonifiq_async.cli.adapter import FileAdapter, FileChange
 from bonifiq_async.cli.examination.kinds import ProblemKind
-from bonifiq_async.cli.examination.look_alikes import difference, likeness
+from bonifiq_async.cli.examination.look_alikes import difference, likeness, plain
 from bonifiq_async.cli.examination.marks import Marks
 from bonifiq_async.cli.files.rows import Problem, Source
 from bonifiq_async.cli.language.phrase import Phrase, joined, phrase
@@ -137,10 +137,12 @@ def _alike(
         return likeness(customer, _purpose(adapter, key, customer, value, body), key)
 
     database.create_function("likeness", 3, likeness, deterministic=True)
+    database.create_function("plain", 1, plain, deterministic=True)
     # Made for a ledger that is there alone, and once: an index needs no function then.
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'likely'").fetchone():
         database.execute(
-            "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key FROM seen"
+            "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key,"
+            " plain(customer) AS customer FROM seen"
         )
         database.execute("CREATE INDEX by_likeness ON likely (likeness, line, key)")
     return known.alike("likely", of_recorded, apart_from)

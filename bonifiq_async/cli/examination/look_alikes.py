@@ -37,7 +37,12 @@ def likeness(customer: str, purpose: str | None, key: str) -> str:
     Of a change without a reference, its key counts. A number is the same with zeros before it.
     """
     kind, _, reference = ("", "", key) if purpose is None else purpose.partition("-")
-    return "\n".join((kind, *(_number(folded(each)) for each in (customer, reference))))
+    return "\n".join((kind, *map(plain, (customer, reference))))
+
+
+def plain(text: str) -> str:
+    """Return an id as it is compared with others: folded, and a number without zeros before it."""
+    return _number(folded(text))
 
 
 def _number(text: str) -> str:

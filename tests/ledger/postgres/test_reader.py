@@ -19,6 +19,7 @@ from postgres_cluster import PGBOUNCER, a_cluster, behind_pgbouncer, installed
 from recorded import NOON
 
 from bonifiq_async import ConfigurationError, SqliteLedger
+from bonifiq_async.cli.examination.look_alikes import plain
 from bonifiq_async.ledger.comparison import OTHER
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrate
@@ -221,8 +222,8 @@ def tables() -> Iterator[sqlite3.Connection]:
         database.execute("CREATE TABLE seen (line INTEGER PRIMARY KEY, key TEXT, digest BLOB)")
         database.executemany("INSERT INTO seen (key, digest) VALUES (?, ?)", ROWS)
         database.execute("CREATE INDEX by_key ON seen (key, digest)")
-        database.execute("CREATE TABLE likely (likeness TEXT, line INTEGER, key TEXT)")
-        database.execute("INSERT INTO likely SELECT 'c' || line % 2, line, key FROM seen")
+        database.execute("CREATE TABLE likely (likeness TEXT, line INTEGER, key TEXT, customer TEXT)")
+        database.execute("INSERT INTO likely SELECT 'c' || line % 2, line, key, 'c' || line % 2 FROM seen")
         database.execute("CREATE INDEX by_likeness ON likely (likeness, line, key)")
         yield database
 
@@ -261,6 +262,70 @@ def test_the_rows_of_a_file_are_known_alike(
     assert found[0] == found[1]
     among = {key: kind for _, key, kind in found[1][1]}  # type: ignore[index]
     assert among == {"applied": 0, "used elsewhere": 1, "already applied": OTHER, "in doubt": OTHER}
+
+
+IDS = [
+    "Ana@x.com",
+    "ana@x.com",
+    "ANA@X.COM",
+    "a\u200bna@x.com",
+    "\uff21na@x.com",
+    "ana@x.comx",
+    "iI",
+    "\u0130i",
+    "II",
+]
+IDS += [
+    "\u0131i",
+    "\u212a1",
+    "k1",
+    "K1",
+    "\u017f",
+    "s",
+    "7",
+    "007",
+    "\uff17",
+    "\u096d",
+    "0",
+    "000",
+    "07a",
+    "7a",
+    "7\n",
+]
+
+
+@pytest.mark.parametrize("most", [100, 1], ids=["by customer", "all"])
+def test_every_id_that_may_be_a_customer_of_the_file_is_found(
+    both: tuple[SqliteReader, PostgresReader],
+    tables: sqlite3.Connection,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the database gives no other ones in ASCII: as many would be read for one as for a million."""
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.reading.comparison.CUSTOMERS", most)
+    reader = both[1]
+    by_sql(
+        reader.database,
+        "INSERT INTO change SELECT fence, lease_until, first_sent, last_sent, run, last_run, line, attempts,"
+        " in_doubt, id, operation, state, owner, digest, id, value, path, body, answer, error"
+        " FROM change, unnest($1::text[]) AS id WHERE key = 'applied'",
+        IDS,
+    )
+    given = []
+
+    def likeness(key: str, customer: str, value: str, body: bytes) -> str:
+        given.append(customer)
+        return plain(customer)
+
+    for wanted in map(plain, IDS):
+        tables.execute("DELETE FROM likely")
+        tables.execute("INSERT INTO likely VALUES (?, 1, 'new', ?)", (wanted, wanted))
+        given.clear()
+        with reader.beside(tables) as applied:
+            found = {change.customer_id for some in applied.alike("likely", likeness) for change, _ in some}
+        assert found == {each for each in IDS if plain(each) == wanted}
+        others = [each for each in given if each.isascii() and plain(each) != wanted]
+        assert bool(others) == (most == 1)
 
 
 def test_more_keys_than_are_asked_for_at_once_are_all_found(

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 KEYS = 2_000
 """Keys that are asked for at once."""
+CUSTOMERS = 100_000
+"""Customers of a file for which alone the database looks; of more, it gives all that it has."""
+_OF_CUSTOMERS = (
+    " AND (octet_length(convert_to(customer_id, 'UTF8')) <> length(customer_id)"
+    " OR CASE WHEN customer_id ~ '^[0-9]+$' THEN ltrim(customer_id, '0')"
+    ' ELSE lower(customer_id COLLATE "C") END = ANY($3))'
+)
+"""That the customer may be one in $3: each id may that is not in ASCII, and of the others those alike."""
 _FREE = [state.value for state in FREE]
 
 
@@ -67,7 +75,8 @@ class AppliedInDatabase:
         """See `AppliedChanges.alike`."""
         like = f"SELECT line FROM {table} INDEXED BY by_likeness WHERE likeness = ? AND key <> ?"
         others = " AND run NOT IN (SELECT id FROM {schema}.run WHERE digest = nullif($2, ''))"
-        for some in self._applied(others, apart_from):
+        of_customers, customers = self._of_customers(table)
+        for some in self._applied(others + of_customers, apart_from, *customers):
             kept = [recorded_of(each) for each in some]
             found = [
                 (each, line)
@@ -88,6 +97,11 @@ class AppliedInDatabase:
             left = [key for key in keys if not self.tables.execute(there, (key,)).fetchone()]
             if left:
                 yield left
+
+    def _of_customers(self, table: str) -> tuple[str, Sequence[Sequence[str]]]:
+        """Return the condition that a change is of a customer of the table, and its values, if any."""
+        found = self.tables.execute(f"SELECT DISTINCT customer FROM {table} LIMIT {CUSTOMERS}").fetchall()
+        return (_OF_CUSTOMERS, [[each for (each,) in found]]) if len(found) < CUSTOMERS else ("", [])
 
     def _known(
         self, columns: str, keys: Sequence[str], operations: Collection[str]
