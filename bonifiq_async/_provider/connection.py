@@ -126,9 +126,8 @@ class Connection(Generic[C, R]):
         )
         name = self.SPEC.name
         self._account = (name, account_text(self.ACCOUNT, credentials.fingerprint(name), address))
-        self._claims = SingleFlight(
-            MemoryLedger() if ledger is None else ledger, *self._account, runtime.sleep
-        )
+        self._ledger: Ledger = MemoryLedger() if ledger is None else ledger
+        self._claims = SingleFlight(self._ledger, *self._account, runtime.sleep)
         rivals = rivals_of((self.SPEC.changes or self.SPEC.operations).load(tuple))
         return Calls(delivery, self._claims, timeouts, rivals), address
 
@@ -158,6 +157,11 @@ class Connection(Generic[C, R]):
     def limit(self) -> SharedLimit:
         """What is known of the provider's limit, for all calls of this client: see `ChangeClient`."""
         return self._delivery.limit
+
+    @property
+    def ledger(self) -> Ledger:
+        """The record of its changes, shared or its own."""
+        return self._ledger
 
     def in_doubt(self) -> tuple[str, ...]:
         """Return the keys of the changes of this client that may or may not have been applied, oldest first.

@@ -25,6 +25,7 @@ from bonifiq_async.batch.run import CashbackBatch
 from bonifiq_async.batch.summary import BatchSummary
 from bonifiq_async.consumers.decision import Aside, Decision, Retry, decision_of
 from bonifiq_async.consumers.event import change_of
+from bonifiq_async.ledger.memory import MemoryLedger
 
 E = TypeVar("E")
 C = TypeVar("C", bound=Change)
@@ -37,6 +38,14 @@ DRAIN = 30.0
 HELD = 900.0
 """Seconds for which an event is held whose change fails alone, before it is given back: half of the time
 after which RabbitMQ takes back what is not acknowledged (its `consumer_timeout`)."""
+
+FORGETFUL = (
+    "the client of this consumer has its ledger in memory, which is gone when its process ends: what is not "
+    "acknowledged by then is sent again. A provider that counts keys still makes it once, or says that the "
+    "key was used, and the event is put aside; one that counts none makes it twice. Give the client a "
+    "SqliteLedger or a PostgresLedger."
+)
+"""What is warned of."""
 
 
 @define(eq=False)
@@ -61,7 +70,7 @@ class Consumer(Generic[E, C, T]):
     member counts as one, too. Derive the key from the event (`reference=`): delivered again, it has the same
     one. At most `max_in_flight` changes are in flight; `ordered` keeps the order per customer among the
     events that this consumer has. Give the client a durable ledger: an event is acknowledged when its outcome
-    is there.
+    is there. Of one in memory it warns, once, in the log.
 
     An outage of the provider is waited out, however long it takes: `settle` returns when it is over. A change
     that fails alone is tried again for a quarter of an hour, before its customer's next one. Refused
@@ -80,6 +89,8 @@ class Consumer(Generic[E, C, T]):
         on_stop: Callable[[BaseException], object] | None = None,
         runtime: Runtime = Runtime(),
     ) -> None:
+        if isinstance(getattr(client, "ledger", None), MemoryLedger):
+            logger.warning(FORGETFUL)
         width = validation.quantity(max_in_flight, "max_in_flight")
         self.max_in_flight = width
         flow = FlowControl(max_in_flight=width, initial=min(8, width), give_up_after=FOR_EVER)

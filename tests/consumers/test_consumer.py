@@ -258,6 +258,32 @@ async def test_settings_are_checked() -> None:
         Consumer(Client(Provider()), lambda: None)
 
 
+async def test_a_ledger_in_memory_is_warned_of_once(
+    sandbox: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = sandbox()
+    async with (
+        SqliteLedger(tmp_path / "events.ledger") as ledger,
+        client_for(server, ledger=ledger) as lasting,
+    ):
+        async with Consumer(lasting, to_change) as consumer:
+            assert isinstance(await consumer.settle(event(1)), Ack)
+        assert lasting.ledger is ledger and caplog.text == ""
+    async with client_for(server) as forgetful, Consumer(forgetful, to_change) as consumer:
+        assert kinds([await consumer.settle(event(number)) for number in (2, 3)]) == ["Ack"] * 2
+    assert caplog.text.count("ledger in memory") == 1
+
+
+async def test_what_a_ledger_in_memory_forgot_is_made_once_by_a_provider_that_counts_keys(
+    sandbox: object,
+) -> None:
+    server, decisions = sandbox(), []
+    for _ in range(2):  # the second has no ledger of the first
+        async with client_for(server) as client, Consumer(client, to_change) as consumer:
+            decisions.append(await consumer.settle(event(1)))
+    assert kinds(decisions) == ["Ack"] * 2 and server.books.balance("ANA") == 10
+
+
 async def test_two_consumers_of_one_ledger_apply_a_change_once(sandbox: object, tmp_path: Path) -> None:
     server = sandbox(faults=FaultScript(rate=0.2, seed=3))
     bodies = [event(number, f"c{number % 9}") for number in range(80)]
