@@ -47,7 +47,9 @@ async def trial(kind: str, options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         server = make(Path(folder))
         restarts = 0 if kind == "kafka" else options.restarts
-        plan = Plan(events=options.events, kills=options.kills, restarts=restarts)
+        plan = Plan(
+            events=options.events, kills=options.kills, restarts=restarts, ledger=options.ledger or ""
+        )
         await asyncio.to_thread(server.start)
         address = url.format(server.port)
         outages = [Outage(5.0, options.outage)] if options.outage else []
@@ -58,7 +60,9 @@ async def trial(kind: str, options: argparse.Namespace) -> int:
         finally:
             await asyncio.to_thread(server.stop)
     print(f"{kind}: {options.events} events, {report.published} published, {report.seconds:.0f} s")
-    print(f"{report.kills} kills, {report.checks} checks at the broker, {report.restarts} restarts")
+    print(
+        f"{report.kills} kills, after {report.checked} the broker was looked at; {report.restarts} restarts"
+    )
     print("\n".join(report.problems) or "each change one effect, each poison one dead letter")
     return 1 if report.problems else 0
 
@@ -127,7 +131,7 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=3, help="pairs of runs for each width, of throughput")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run at the least, of throughput")
-    parser.add_argument("--ledger", help="the URL of a ledger in PostgreSQL; else files")
+    parser.add_argument("--ledger", help="the URL of a ledger in PostgreSQL, with empty tables; else files")
     options = parser.parse_args()
     run = trial if options.what == "trial" else throughput
     raise SystemExit(asyncio.run(run(options.broker, options)))

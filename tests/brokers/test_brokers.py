@@ -14,6 +14,7 @@ from conftest import client_for
 from consuming import SUBSCRIBED
 from events import event, to_change
 from on_this_machine import skip_without
+from postgres import SERVER, a_schema
 
 from bonifiq_async import SqliteLedger
 from bonifiq_async.consumers import Consumer
@@ -121,6 +122,24 @@ async def test_a_wrong_credential_gives_everything_back(
 
 
 @pytest.mark.slow
+async def test_killed_processes_over_a_ledger_in_postgresql_lose_nothing_and_double_nothing(
+    tmp_path: Path,
+) -> None:
+    server = redis_server(tmp_path)
+    await asyncio.to_thread(server.start)
+    try:
+        with a_schema() as database, Sandbox(faults=FaultScript(latency=Latency(0.05))) as provider:
+            ledger = f"{SERVER}?schema={database.schema}"
+            plan = Plan(events=120, customers=30, poison=0.05, kills=2, restarts=0, ledger=ledger)
+            address = f"redis://127.0.0.1:{server.port}"
+            desk = RedisDesk(address, "purchases")
+            report = await Trial("redis", address, "purchases", desk, server, tmp_path, plan).run(provider)
+    finally:
+        await asyncio.to_thread(server.stop)
+    assert report.problems == [] and report.kills == report.checked == plan.kills
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OWN)
 async def test_killed_processes_a_restart_and_an_outage_lose_nothing_and_double_nothing(
     kind: str, tmp_path: Path
@@ -138,4 +157,4 @@ async def test_killed_processes_a_restart_and_an_outage_lose_nothing_and_double_
     finally:
         await asyncio.to_thread(server.stop)
     assert report.problems == []
-    assert report.kills == plan.kills and report.restarts == plan.restarts and report.checks > 0
+    assert report.kills == report.checked == plan.kills and report.restarts == plan.restarts

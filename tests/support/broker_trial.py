@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import random
-import sqlite3
 import sys
 import time
 from collections import Counter
@@ -20,10 +19,12 @@ from attrs import define, field, frozen
 from broker_servers import BrokerServer
 from events import event, to_change
 
+from bonifiq_async.cli.ledgers import ledger_at
+from bonifiq_async.ledger.protocol import State
 from bonifiq_async.sandbox import Sandbox
 
 CONSUMING = Path(__file__).parent / "consuming.py"
-DONE = frozenset({"applied", "already applied"})
+DONE = frozenset({State.APPLIED, State.ALREADY_APPLIED})
 
 
 class Desk(Protocol):
@@ -59,15 +60,17 @@ class Plan:
     kills: int = 20
     restarts: int = 1
     seed: int = 1
+    ledger: str = ""
+    """The URL of a ledger in PostgreSQL, whose tables are empty; without one, it is a file."""
 
 
 @define
 class Report:
-    """What was seen."""
+    """What was seen; after so many of the `kills` the broker was `checked`."""
 
     seconds: float = 0.0
     kills: int = 0
-    checks: int = 0
+    checked: int = 0
     restarts: int = 0
     published: int = 0
     problems: list[str] = field(factory=list)
@@ -99,15 +102,12 @@ def key_of(body: bytes) -> str:
     return to_change(json.loads(body)).change_key
 
 
-def settled(ledger: Path) -> set[str]:
-    """Return the keys whose changes are applied, as the file has them."""
-    if not ledger.exists():
+def settled(ledger: str) -> set[str]:
+    """Return the keys whose changes are applied, as the ledger has them."""
+    reader = ledger_at(ledger)
+    if not reader.exists():
         return set()
-    connection = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
-    try:
-        return {key for key, state in connection.execute("SELECT key, state FROM change") if state in DONE}
-    finally:
-        connection.close()
+    return {found.key for found in reader.changes() if found.state in DONE}
 
 
 class Trial:
@@ -116,7 +116,8 @@ class Trial:
     def __init__(
         self, kind: str, url: str, name: str, desk: Desk, server: BrokerServer, folder: Path, plan: Plan
     ):
-        self.command = [sys.executable, str(CONSUMING), kind, url, name, str(folder / "events.ledger")]
+        self.ledger = plan.ledger or str(folder / "events.ledger")
+        self.command = [sys.executable, str(CONSUMING), kind, url, name, self.ledger]
         self.desk, self.server, self.folder, self.plan = desk, server, folder, plan
         self.bodies, self.poison = bodies_of(plan)
         self.report = Report(published=len(self.bodies))
@@ -133,10 +134,7 @@ class Trial:
             await self._disturb(sandbox, environment)
             await self._until_empty(environment)
         finally:
-            for each in self.processes:
-                if each.returncode is None:
-                    each.terminate()
-            await asyncio.gather(*(each.wait() for each in self.processes))
+            await self._end()
         self.report.seconds = time.monotonic() - began
         await self._judge(sandbox)
         return self.report
@@ -167,14 +165,23 @@ class Trial:
                 await self._kill(environment, 2 if both else 1)
 
     async def _kill(self, environment: dict[str, str], count: int) -> None:
+        before = self.report.kills
         for each in self.chance.sample(self.processes, count):
             if each.returncode is None:
                 each.kill()
                 await each.wait()
                 self.report.kills += 1
-        if count == 2 or not self.desk.peeks:
-            await self._check()
+        if self.desk.peeks:  # the other one ends in order, since it must not take what is looked at
+            await self._end()
+        await self._check()
+        self.report.checked += self.report.kills - before
         await self._revive(environment)
+
+    async def _end(self) -> None:
+        for each in self.processes:
+            if each.returncode is None:
+                each.terminate()
+        await asyncio.gather(*(each.wait() for each in self.processes))
 
     async def _revive(self, environment: dict[str, str]) -> None:
         for place, each in enumerate(self.processes):
@@ -184,12 +191,11 @@ class Trial:
     async def _check(self) -> None:
         """What the broker has no more must be in the ledger, or be poison."""
         left = Counter(await self.desk.left())
-        done, dead = settled(self.folder / "events.ledger"), set(self.poison)
+        done, dead = await asyncio.to_thread(settled, self.ledger), set(self.poison)
         acknowledged = Counter(self.bodies) - left
         lost = [body for body in acknowledged if body not in dead and key_of(body) not in done]
         if lost:
             self.report.problems.append(f"acknowledged, and not in the ledger: {lost[:3]}")
-        self.report.checks += 1
 
     async def _until_empty(self, environment: dict[str, str]) -> None:
         async with asyncio.timeout(600):
@@ -206,7 +212,7 @@ class Trial:
             say(f"{len(none)} events had no effect, {len(strange)} effects were not asked for")
         if more := [key for key, times in effects.items() if times > 1]:
             say(f"more than one effect: {more[:3]}")
-        if missing := wanted - settled(self.folder / "events.ledger"):
+        if missing := wanted - await asyncio.to_thread(settled, self.ledger):
             say(f"not in the ledger: {sorted(missing)[:3]}")
         if left := await self.desk.left():
             say(f"still with the broker: {left[:3]}")

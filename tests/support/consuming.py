@@ -10,7 +10,8 @@ import sys
 from events import to_change
 from faststream import FastStream
 
-from bonifiq_async import BonifiQClient, SqliteLedger
+from bonifiq_async import BonifiQClient
+from bonifiq_async.cli.ledgers import ledger_at
 from bonifiq_async.consumers import Consumer
 
 WIDTH = int(os.environ.get("WIDTH", "64"))
@@ -64,7 +65,7 @@ SUBSCRIBED = {"kafka": by_kafka, "rabbit": by_rabbit, "nats": by_nats, "redis": 
 
 async def consume(broker: str, url: str, name: str, ledger: str) -> None:
     """Consume `name` of a broker until the process is asked to end."""
-    async with SqliteLedger(ledger) as record, BonifiQClient.from_env(ledger=record) as client:
+    async with ledger_at(ledger).writer() as record, BonifiQClient.from_env(ledger=record) as client:
         consumer = Consumer(client, to_change, max_in_flight=WIDTH, on_stop=lambda _: app.exit())
         connection = await SUBSCRIBED[broker](url, name, consumer)
         app = FastStream(connection, on_shutdown=[consumer.drain], logger=None)
