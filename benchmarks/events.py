@@ -97,6 +97,8 @@ async def _pairs(*arguments: str) -> list[list[tuple[float, float]]]:
         sys.executable, str(RATE), *arguments, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit(process.returncode)  # it has said why
     found: list[list[tuple[float, float]]] = json.loads(output)
     return found
 
