@@ -124,6 +124,20 @@ async def test_a_held_change_does_not_keep_the_consumer_from_stopping() -> None:
 
 
 @virtual
+async def test_what_waits_behind_a_held_change_is_given_back_when_an_error_stops_the_consumer() -> None:
+    def answers(_: Provider, key: str) -> Evidence:
+        return status(500) if key.endswith("-1") else status(401) if "-EVA-" in key else GOOD
+
+    async with consumer_of(Provider(answers)) as consumer:
+        assert isinstance(await consumer.settle(event(0)), Ack)
+        held = [asyncio.create_task(consumer.settle(event(number))) for number in (1, 2, 3)]
+        await asyncio.sleep(20.0)  # its rounds are over, and it waits to be tried again
+        assert isinstance(await consumer.settle(event(4, "EVA")), Retry)
+        async with asyncio.timeout(60.0):
+            assert kinds(await asyncio.gather(*held)) == ["Retry"] * 3
+
+
+@virtual
 async def test_a_wrong_credential_stops_the_consumer_and_gives_everything_back() -> None:
     provider, stops = Provider(lambda *_: status(401), takes=1.0), []
     async with consumer_of(provider, max_in_flight=4, on_stop=stops.append) as consumer:
