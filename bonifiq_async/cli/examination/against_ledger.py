@@ -20,6 +20,11 @@ from bonifiq_async.ledger.protocol import DONE
 from bonifiq_async.ledger.reader import LedgerReader
 from bonifiq_async.ledger.recorded import Recorded
 
+_LIKELY = (
+    "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key,"
+    " plain(customer) AS customer FROM seen"
+)
+
 
 @frozen
 class EarlierChanges:
@@ -140,10 +145,7 @@ def _alike(
     database.create_function("plain", 1, plain, deterministic=True)
     # Made for a ledger that is there alone, and once: an index needs no function then.
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'likely'").fetchone():
-        database.execute(
-            "CREATE TABLE likely AS SELECT likeness(customer, purpose, key) AS likeness, line, key,"
-            " plain(customer) AS customer FROM seen"
-        )
+        database.execute(_LIKELY)
         database.execute("CREATE INDEX by_likeness ON likely (likeness, line, key)")
     return known.alike("likely", of_recorded, apart_from)
 

@@ -15,9 +15,14 @@ from bonifiq_async.sandbox import FaultScript, Sandbox
 
 SHORT = (
     "from bonifiq_async.ledger.postgres import owner; "
-    "owner.SILENCE, owner.BEAT, owner.MARGIN = 1.0, 0.25, 0.25"
+    "owner.SILENCE, owner.BEAT, owner.MARGIN = 2.0, 0.25, 0.25"
 )
-"""Leases and claims that are over in a second."""
+"""A worker whose shard and claims are free after two seconds."""
+IMPATIENT = (
+    "from bonifiq_async.ledger.postgres import group, owner; "
+    "from bonifiq_async.ledger.postgres.shards import lease; owner.SILENCE = 2.0"
+)
+"""One that knows that of others; what it has itself is its own for as long as ever."""
 COUNT = 40
 
 
@@ -41,7 +46,7 @@ def test_a_worker_that_was_stopped_sends_nothing_of_what_another_has_taken_over(
         afterwards.callback(stopped.kill)
         until(lambda: faults.met["429-seconds"])
         os.kill(stopped.pid, signal.SIGSTOP)
-        other = process(sandbox, console.folder, *apply, "--max-rate", "25", prelude=SHORT)
+        other = process(sandbox, console.folder, *apply, "--max-rate", "25", prelude=IMPATIENT)
         afterwards.callback(other.kill)
         until(lambda: sandbox.books.requests > 5)
         mine = "SELECT count(*) FROM change WHERE run = 1"
