@@ -1,7 +1,8 @@
 """All kinds of limits in virtual time, with seeds: how much is used, and how much is turned away."""
 
 import pytest
-from limits import Kind, all_kinds
+from limits import Bucket, Kind, all_kinds
+from simulated import STALLS, Simulation
 
 KINDS = {each.name: each for each in all_kinds()}
 
@@ -74,6 +75,19 @@ def test_every_kind_of_limit_is_found(part: int) -> None:
     """A sixth of the table, in each part."""
     for name in [*KINDS][part::6]:
         assert_reached(KINDS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_burst_whose_beginning_is_not_understood_is_not_taken_for_none(seed: int) -> None:
+    """Connections open slowly, so that the first burst tells little; each further lesson costs a minute.
+
+    Two ramps that are refused at the same pace look like a rate without burst, at that pace.
+    """
+    simulation = Simulation(
+        Bucket(100, 0.2, 60.0), most=64, transit=0.0002, connecting=0.05, late=0.001, stalls=STALLS, seed=seed
+    ).run(901)
+    assert simulation.used(1, 901) >= 0.45
 
 
 def test_what_falls_short_is_named_and_does() -> None:

@@ -28,6 +28,8 @@ Said = tuple[Allowance, ...]
 """What the head of an answer says of limits."""
 SENDS = 0.0001
 """Seconds that a client is busy with a request."""
+STARTS = 0.5
+"""Seconds in which a run opens its connections."""
 STALLS, STALLED = 0.5, 0.002
 """How often in a second a process stands still, and for how many seconds then, since the system runs another
 one or Python tidies up. What arrives meanwhile is seen at its end, at once."""
@@ -155,9 +157,10 @@ class Simulation:
     """Runs with changes without end. `steps` says since when there is which share of capacity.
 
     `most` changes are in flight in each of `runs`, which begin within a second of each other. `transit` are
-    the seconds to and fro, more or less; `late` is by how much timers are late: asyncio's wake at whole
-    milliseconds on Linux. `stalls` is how often in a second the provider stands still. `taken` and `away` are
-    counts by second, `limits` what the limit of the first run was each tenth of a second.
+    the seconds to and fro, more or less, and up to `connecting` until `STARTS`; `late` is by how much timers
+    are late: asyncio's wake at whole milliseconds on Linux. `stalls` is how often in a second the provider
+    stands still. `taken` and `away` are counts by second, `limits` what the limit of the first run was each
+    tenth of a second.
     """
 
     model: Model
@@ -166,6 +169,7 @@ class Simulation:
     most: int = 256
     max_rate: float | None = None
     transit: float = 0.0
+    connecting: float = 0.0
     late: float = 0.0
     stalls: float = 0.0
     seed: int = 1
@@ -246,6 +250,8 @@ class Simulation:
         return max(at, self._stalled[1]) if at >= self._stalled[0] else at
 
     def _travels(self) -> float:
+        if self.connecting and self.now < STARTS:
+            return self.connecting * self.chance.random()
         return self.transit * (0.5 + self.chance.random())
 
     def _arrive(self, batch: Run, change: Change, left: float, first: bool) -> None:

@@ -98,6 +98,7 @@ class RateSearch:
     _even: EvenRate | None = None
     _refused: int = 0
     _taken: int = 0
+    _plain: bool = False
 
     @property
     def kind(self) -> LimitKind | None:
@@ -188,7 +189,8 @@ class RateSearch:
         found = None if fallen else self._still_even(stretches)
         enough = sum(each.taken for each in stretches) > FEW
         while found is None and len(stretches) > 1 and enough and not fallen:
-            found = fitted(stretches, before)
+            freely = any(each.pace == float("inf") for each in stretches)
+            found = fitted(stretches, before, even=self._plain or freely)
             if found.misfit > FITS:
                 found, stretches = None, stretches[1:]
         if found is None:
@@ -202,7 +204,8 @@ class RateSearch:
             return
         if before is None or before.kind is not found.kind:
             self.since = now
-        if found.kind is not LimitKind.EVEN:
+        self._plain = found.kind is LimitKind.EVEN
+        if not self._plain:
             self._even = None
         elif self._even is None:
             self._even = EvenRate(found.rate)
