@@ -12,4 +12,5 @@ runs        which command of which user has sent what stands there: the `RunLedg
 settling    a person's word on a change in doubt: which one takes it, and what it becomes
 shards      which customers are of which shard of a file, and how far the workers are
 sqlite/     a durable ledger in one SQLite file
+trust       for how long an owner may take it that no other takes its claims over
 """

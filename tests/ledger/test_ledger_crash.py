@@ -194,6 +194,38 @@ async def test_a_process_stopped_past_its_lease_cannot_overwrite_the_next(point,
         assert server.books.repeats == (not faults)
 
 
+SHORT = """
+from bonifiq_async.ledger.sqlite import owner
+owner.SILENCE, owner.BEAT, owner.MARGIN = 2.0, 0.25, 0.25
+"""
+"""Claims that are free after two seconds."""
+
+
+@pytest.mark.slow
+async def test_a_process_stopped_for_longer_than_its_claims_last_sends_nothing_of_them(tmp_path, monkeypatch):
+    """Another has taken its change over by its silence; the time of its call is not over."""
+    for name, seconds in {"SILENCE": 2.0, "BEAT": 0.25, "MARGIN": 0.25}.items():
+        monkeypatch.setattr(f"bonifiq_async.ledger.sqlite.owner.{name}", seconds)
+    with Sandbox(duplicates="error-409") as server:
+        child = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SHORT + SLEEPER, "before the send"],
+            cwd=tmp_path,
+            env={**os.environ, **settings(server)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        await asyncio.to_thread(stopped, child)
+        async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
+            assert (await client.outcome_of(change("key"), deadline=15)).effect is Effect.APPLIED
+        child.send_signal(signal.SIGCONT)
+        told, _ = await asyncio.to_thread(ended, child)
+        assert told.startswith("UNKNOWN ('key',)"), told
+        assert server.books.requests == 1
+    [found] = recorded(SqliteReader(tmp_path / "l"), set(State))
+    assert found.state is State.APPLIED
+
+
 class At(FaultScript):
     """Goes without faults, and does something when so many requests have arrived."""
 

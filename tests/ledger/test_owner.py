@@ -17,7 +17,7 @@ from ledger_files import by_hand, commits
 from bonifiq_async import Runtime, SqliteLedger
 from bonifiq_async.ledger.protocol import CLOCK_TOLERANCE, Ending, Granted, Held, Intent, State
 from bonifiq_async.ledger.sqlite import store
-from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, SILENCE, Beat, Lease, Sight, World
+from bonifiq_async.ledger.sqlite.owner import AGAIN, BEAT, MARGIN, SILENCE, Beat, Lease, Sight, World
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
 MONO, WALL = 5_000.0, 1_700_000_000.0
@@ -236,6 +236,36 @@ async def test_an_owner_that_is_not_seen_is_believed_for_a_while_and_no_longer(u
         assert isinstance(held, Held) and held.seconds == 1
         clock.passes(1)
         assert await again.claim(INTENT, lease=210, repeatable=True) == Granted(2, True)
+
+
+async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(unseen, tmp_path, monkeypatch):
+    """An owner that was stopped, or whose file was locked, sends nothing of what another has taken over."""
+    monkeypatch.setattr(store, "TICK", None)  # beats come with what is written
+    clock = Clock()
+    async with clock.ledger(tmp_path / "l") as one, clock.ledger(tmp_path / "l") as two:
+        granted = await one.claim(INTENT, lease=600, repeatable=True)
+        assert granted.held()
+        clock.passes(SILENCE - MARGIN)
+        assert not granted.held()
+        await one.claim(evolve(INTENT, key="in time"), lease=600, repeatable=False)
+        assert granted.held()
+        clock.passes(SILENCE)
+        assert await two.claim(INTENT, lease=600, repeatable=True) == Granted(2, True)
+        later = await one.claim(evolve(INTENT, key="later"), lease=600, repeatable=False)
+        again = await one.claim(evolve(INTENT, key="in time"), lease=600, repeatable=True)
+        assert later.held() and isinstance(again, Held)
+        assert not granted.held(), "another has taken it over"
+
+
+async def test_a_claim_that_was_taken_over_is_trusted_like_any(unseen, tmp_path):
+    clock = Clock()
+    async with clock.ledger(tmp_path / "l") as one, clock.ledger(tmp_path / "l") as two:
+        await one.claim(INTENT, lease=600, repeatable=True)
+        clock.passes(SILENCE)
+        taken = await two.claim(INTENT, lease=600, repeatable=True)
+        assert taken.held()
+        clock.passes(SILENCE)
+        assert not taken.held()
 
 
 async def test_an_owner_at_work_beats_without_a_transaction_of_its_own(unseen, tmp_path):

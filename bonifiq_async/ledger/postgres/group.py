@@ -17,7 +17,7 @@ from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.postgres.connection import transaction
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends, kept
-from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, Trust, silence_left
+from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, silence_left
 from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, claim_values, entry_of
 from bonifiq_async.ledger.protocol import (
     DONE,
@@ -34,6 +34,7 @@ from bonifiq_async.ledger.protocol import (
     rival,
     rule,
 )
+from bonifiq_async.ledger.trust import Trust
 
 if TYPE_CHECKING:
     from bonifiq_async.ledger.postgres.connection import Connection

@@ -8,10 +8,7 @@ docs/explanation/many-machines.md.
 import os
 import platform
 import uuid
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from attrs import define
 
 if TYPE_CHECKING:
     from bonifiq_async.ledger.postgres.connection import Connection
@@ -22,21 +19,6 @@ SILENCE = 20.0
 """Seconds without a beat after which an owner holds nothing: three beats may be late."""
 MARGIN = 5.0
 """Seconds before that in which an owner that has not written a beat sends nothing: it may be connecting."""
-
-
-@define
-class Trust:
-    """A stretch in which an owner shows without a gap that it runs: none of its claims is taken over.
-
-    It ends at `until`, a time of `monotonic`, unless there is a beat before.
-    """
-
-    monotonic: Callable[[], float]
-    until: float = float("-inf")
-
-    def holds(self) -> bool:
-        """Say whether it lasts."""
-        return self.monotonic() < self.until
 
 
 def new_name() -> str:

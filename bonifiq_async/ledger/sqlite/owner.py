@@ -27,6 +27,8 @@ BEAT = 5.0
 """Seconds between two beats of an owner that holds claims."""
 SILENCE = 20.0
 """Seconds without a beat after which an owner that cannot be seen holds nothing: three beats may be late."""
+MARGIN = 5.0
+"""Seconds before that in which an owner that has not written a beat sends nothing: its file may be locked."""
 AGAIN = 1.0
 """Seconds after which to look again at an owner that runs, though the time of its claim is over."""
 TABLE = (

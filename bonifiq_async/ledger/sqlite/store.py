@@ -42,6 +42,7 @@ from bonifiq_async.ledger.sqlite.header import bound
 from bonifiq_async.ledger.sqlite.owner import Beat, Lease, Sight
 from bonifiq_async.ledger.sqlite.row import Entry, StoredCells, add, close, find, fresh, holders, put
 from bonifiq_async.ledger.sqlite.writer import Writer
+from bonifiq_async.ledger.trust import Trust
 
 _ENDS = TRANSITIONS[State.CLAIMED]
 TICK: float | None = owner.BEAT
@@ -73,13 +74,13 @@ class SqliteLedger:
         validation.function(monotonic, "monotonic")
         self.path = _absolute(path)
         self._retention = validation.seconds(key_retention, "key_retention", above_zero=True)
-        self._first = Granted(FIRST.fence, FIRST.in_doubt, seconds=self._retention)
         self._clock = clock
         self._runtime = Runtime(monotonic=monotonic, wall=clock)
         self._sight = Sight.here(self._runtime)
         self._owner = ""
         self._pid = 0
-        self._beat = self._due = float("-inf")
+        self._beat = self._due = self._vouched = float("-inf")
+        self._begin_trust()
         self._live: dict[tuple[str, str], tuple[int, StoredCells, float]] = {}
         """The claims of this process: row, cells, and until when (`monotonic`)."""
         self._alarms: Alarms[Ruling] = Alarms(lambda: too_late(self.path))
@@ -197,7 +198,7 @@ class SqliteLedger:
         # Most changes were never seen: they are looked for and claimed at once.
         if (number := add(database, sent)) is not None:
             self._live[place] = (number, sent, self._runtime.monotonic() + lease)
-            return self._first if repeatable else FIRST
+            return self._first_repeatable if repeatable else self._first
         entry = find(database, *place)
         row = None if entry is None else entry.row
         if entry is not None and row is not None and row.state is State.CLAIMED:
@@ -220,6 +221,7 @@ class SqliteLedger:
             else:
                 again = evolve(again, run=self._run, line=intent.line)
             self._live[place] = (*put(database, again), self._runtime.monotonic() + lease)
+            return evolve(ruling, held=self._trust.holds)
         return ruling
 
     def _claimed(self, intent: Intent, row: Row | None, granted: Granted, lease: float, now: float) -> Row:
@@ -286,12 +288,21 @@ class SqliteLedger:
         if now - self._beat >= owner.BEAT:
             if self._beat == float("-inf"):
                 owner.bury(database, self._sight)
+            until = self._sight.now() + owner.SILENCE - owner.MARGIN
+            if until - self._trust.until >= owner.SILENCE:
+                self._begin_trust()
             owner.beat(database, self._owner, Beat(now, self._clock()))
-            self._due = now
+            self._due, self._vouched = now, until
 
     def _committed(self, database: LedgerConnection) -> None:
-        self._beat = self._due
+        self._beat, self._trust.until = self._due, self._vouched
         database.committed()
+
+    def _begin_trust(self) -> None:
+        """Begin a stretch of beats: what was claimed before it may be another's by now."""
+        self._trust = Trust(self._sight.now)
+        self._first = evolve(FIRST, held=self._trust.holds)
+        self._first_repeatable = evolve(self._first, seconds=self._retention)
 
     def _connect(self, give_up: Callable[[], bool]) -> LedgerConnection:
         return opened(self.path, give_up=give_up, farewell=self._leave_the_file)
@@ -319,7 +330,8 @@ class SqliteLedger:
                 running_loop()  # no thread is begun for a caller that cannot wait for it
                 self._sight = Sight.here(self._runtime)
                 self._owner, self._pid = self._sight.me(), os.getpid()
-                self._beat = self._due = float("-inf")
+                self._beat = self._due = self._vouched = float("-inf")
+                self._begin_trust()
                 self._writer = Writer(
                     self.path,
                     self._connect,
