@@ -63,7 +63,7 @@ class KafkaLetters:
     async def _opened(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
         dead = dead_letters_of(self.topic)
         async with (
-            AIOKafkaProducer(bootstrap_servers=self.servers) as producer,
+            AIOKafkaProducer(bootstrap_servers=self.servers, acks="all") as producer,
             AIOKafkaConsumer(
                 bootstrap_servers=self.servers, group_id=f"{dead}-replay", enable_auto_commit=False
             ) as consumer,

@@ -34,6 +34,8 @@ RECORDS = 16
 """Records of a batch for each change that may be in flight: its last ones leave permits unused."""
 WHY, ORIGIN = "bonifiq-why", "bonifiq-record"
 """Headers of a dead letter: why it was put aside, and which record it was."""
+SOONEST = 1.0
+"""Seconds until a batch is read again that failed as a whole."""
 LONGEST = 3_600.0
 """Seconds that a batch may take, as in an outage, before Kafka gives its partitions to another process."""
 
@@ -68,23 +70,29 @@ async def settle(
 ) -> list[Decision[T]]:
     """Settle all records of `message` by `consumer`, and commit them together.
 
-    Where one is to be given back, none is committed: the batch is read again, and the ledger answers what was
-    settled.
-    When the consumer stops, that is done by the next process of the group.
+    Where one is to be given back, or an error is raised, none is committed: the batch is read again, and the
+    ledger answers what was settled. When the consumer stops, that is done by the next process of the group.
     """
     raw = message.raw_message
     records = cast("tuple[Record, ...]", raw if isinstance(raw, tuple) else (raw,))
-    decisions = list(await asyncio.gather(*(consumer.settle(record.value or b"") for record in records)))
-    later = [decision.after for decision in decisions if isinstance(decision, Retry)]
-    if later:
-        if not consumer.stopping:
-            await asyncio.sleep(max(later))
-            await message.nack()
-        return decisions
-    for record, decision in zip(records, decisions, strict=True):
-        if isinstance(decision, Aside):
-            await _put_aside(broker, record, decision)
-    await message.ack()
+    if consumer.stopping:  # a commit is of all that was read, also of a batch that the stop gave back
+        return [Retry(0.0, None)] * len(records)
+    try:
+        decisions = await asyncio.gather(*(consumer.settle(record.value or b"") for record in records))
+        later = [decision.after for decision in decisions if isinstance(decision, Retry)]
+        if not later:
+            for record, decision in zip(records, decisions, strict=True):
+                if isinstance(decision, Aside):
+                    await _put_aside(broker, record, decision)
+    except Exception:
+        await asyncio.sleep(SOONEST)
+        await message.nack()  # FastStream goes on, and the next commit would be of this batch, too
+        raise
+    if not later:
+        await message.ack()
+    elif not consumer.stopping:
+        await asyncio.sleep(max(later))
+        await message.nack()
     return decisions
 
 
