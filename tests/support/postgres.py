@@ -98,6 +98,22 @@ def with_a_clock(database: Database) -> Database:
     return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
 
 
+def with_a_start(database: Database) -> Database:
+    """Let the ledger of a schema read when its server was started in its table `started`: long ago, at first.
+
+    See `with_a_clock`.
+    """
+    aside(
+        _executed(
+            database,
+            f"""CREATE TABLE "{database.schema}".started AS SELECT '-infinity'::timestamptz AS at;
+            CREATE FUNCTION "{database.schema}".pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql
+            RETURN (SELECT at FROM "{database.schema}".started)""",
+        )
+    )
+    return evolve(database, dsn=f"{database.dsn}?search_path={database.schema},pg_catalog")
+
+
 def with_slow_locks(database: Database) -> Database:
     """Let a ledger of a schema take two milliseconds for each row that it inserts and each lock of a key.
 

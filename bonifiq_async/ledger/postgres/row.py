@@ -17,10 +17,10 @@ Place = tuple[str, str]
 _CLAIMED = "fence, in_doubt, run, line, last_run, owner, digest, customer_id, value, path, body, attempts"
 _SQL = {
     # What only ends is written also by an owner that has lost its shard. `silent` are the seconds since the
-    # former beat of the owner: the statement does not see the one that it writes.
-    "group": "SELECT known, unwritten, CASE WHEN $5 THEN (SELECT extract(epoch FROM clock_timestamp()"
-    " - greatest(beat, pg_postmaster_start_time()))::float8 FROM {schema}.owner WHERE name = $1)"
-    " END AS silent FROM {schema}.write_group("
+    # former beat of the owner: the statement does not see the one that it writes. A restart of the server
+    # takes nothing from them: its claims may have been taken over before that.
+    "group": "SELECT known, unwritten, CASE WHEN $5 THEN (SELECT extract(epoch FROM clock_timestamp() - beat)"
+    "::float8 FROM {schema}.owner WHERE name = $1) END AS silent FROM {schema}.write_group("
     "CASE cardinality($6::text[]) WHEN 0 THEN $1 ELSE {schema}.under_its_fence($1) END, "
     + ", ".join(f"${number}" for number in range(2, 23))
     + ")",

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from page_blocks import codes, run
-from postgres import SERVER, a_schema, asked, with_slow_locks
+from postgres import SERVER, a_schema, asked, with_a_start, with_slow_locks
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
@@ -220,6 +220,27 @@ async def test_a_heartbeat_whose_answer_was_lost_hides_no_silence(
         wire.cut, wire.text = "sent", b"another"
         await claimed(ledger, evolve(INTENT, key="another"))
         assert (wire.cuts, granted.held()) == (1, holds)
+
+
+async def test_a_restart_of_the_server_hides_no_silence_before_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process is stopped, another takes its change over, the server restarts, and the process goes on."""
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", None)
+    restarts, now = with_a_start(database), [1000.0]
+    async with (
+        ledger_of(restarts, monotonic=lambda: now[0]) as stopped,
+        ledger_of(restarts) as other,
+    ):
+        await stopped.bind(*ACCOUNT)
+        granted = await claimed(stopped)
+        assert isinstance(granted, Granted) and granted.held()
+        await asked(database, f"UPDATE owner SET beat = beat - interval '{SILENCE} seconds'")
+        now[0] += SILENCE
+        assert await claimed(other) == Granted(2, True)
+        await asked(database, "UPDATE started SET at = clock_timestamp()")
+        await claimed(stopped, evolve(INTENT, key="another"))
+        assert not granted.held(), "another has taken it over"
 
 
 async def test_a_rival_is_not_granted_at_the_same_time(database: Database) -> None:
