@@ -26,7 +26,7 @@ class Record:
 
 @define
 class Batch:
-    """A message of FastStream's: how it was told to go on."""
+    """A message of FastStream, with what was done with it."""
 
     raw_message: tuple[Record, ...]
     told: list[str] = field(factory=list)
