@@ -18,6 +18,9 @@ from bonifiq_async.ledger.postgres.database import Database
 if TYPE_CHECKING:
     from bonifiq_async.ledger.postgres.connection import Connection
 
+LONGEST = 3600.0
+"""Seconds that it may take to make what is missing: an index reads a whole table."""
+
 _TABLE = """DO $$ BEGIN
     IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF;
 END $$;
@@ -69,14 +72,14 @@ async def migrate(database: Database) -> Sequence[str]:
     """
     plainly = evolve(database, pgbouncer=True)  # whatever answers there, a few statements need no preparing
     async with connected(plainly) as connection, transaction(connection):
-        await connection.execute(_LOCK.replace("{schema}", f'"{database.schema}"'))
+        await connection.execute(_LOCK.replace("{schema}", f'"{database.schema}"'), timeout=LONGEST)
         version = await _version(connection, database.schema)
         known = migrations()
         if version > known[-1].number:
             raise ConfigurationError(_mismatch(database, version, known[-1].number))
         missing = [each for each in known if each.number > version]
         if missing:
-            await connection.execute(script(database.schema, missing))
+            await connection.execute(script(database.schema, missing), timeout=LONGEST)
         return [each.name for each in missing]
 
 

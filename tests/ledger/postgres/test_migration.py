@@ -9,9 +9,10 @@ from one_test import one_test
 from postgres import SERVER, a_schema, asked, by_sql
 
 from bonifiq_async import ConfigurationError
+from bonifiq_async.ledger.postgres import connection, migration
 from bonifiq_async.ledger.postgres.connection import connected
 from bonifiq_async.ledger.postgres.database import Database
-from bonifiq_async.ledger.postgres.migration import check_version, migrate, migrations, script
+from bonifiq_async.ledger.postgres.migration import Migration, check_version, migrate, migrations, script
 from bonifiq_async.ledger.sqlite.row import COLUMNS
 
 
@@ -30,6 +31,16 @@ async def test_the_tables_are_made_once_by_several_at_a_time(empty: Database) ->
     assert await asked(empty, "SELECT name FROM migration ORDER BY number") == [(name,) for name in names]
     async with connected(empty) as connection:
         await check_version(connection, empty)
+
+
+async def test_tables_are_made_for_longer_than_a_statement_takes(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index of a hundred million changes does; another program that asks meanwhile waits for as long."""
+    slow = Migration(1, "0001_slow", "SELECT pg_sleep(0.5);")
+    monkeypatch.setattr(connection, "STATEMENT", 0.2)
+    monkeypatch.setattr(migration, "migrations", lambda: [slow])
+    assert sorted(await asyncio.gather(migrate(empty), migrate(empty))) == [[], [slow.name]]
 
 
 async def test_a_change_has_the_columns_of_the_other_durable_ledger(empty: Database) -> None:
