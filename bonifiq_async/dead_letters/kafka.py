@@ -1,14 +1,14 @@
 """Those of Kafka, which deletes no record of a topic: a group of their own knows which were given back."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
-from bonifiq_async.dead_letters.letter import DeadLetter, no_such
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such, reached
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.kafka import ORIGIN, WHY, dead_letters_of
 
@@ -18,6 +18,7 @@ with needs("kafka"):
         AIOKafkaProducer,
         TopicPartition,
     )
+    from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
 SECONDS = 30.0
 """Seconds without a record before the end of a partition after which the cluster is given up."""
@@ -62,12 +63,16 @@ class KafkaLetters:
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
         dead = dead_letters_of(self.topic)
-        async with (
-            AIOKafkaProducer(bootstrap_servers=self.servers, acks="all") as producer,
-            AIOKafkaConsumer(
-                bootstrap_servers=self.servers, group_id=f"{dead}-replay", enable_auto_commit=False
-            ) as consumer,
-        ):
+        producer = AIOKafkaProducer(bootstrap_servers=self.servers, acks="all")
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.servers, group_id=f"{dead}-replay", enable_auto_commit=False
+        )
+        async with AsyncExitStack() as stack:
+            for each in (producer, consumer):
+                stack.push_async_callback(each.stop)
+            for each in (producer, consumer):
+                with reached(KafkaError):
+                    await each.start()
             yield consumer, producer
 
     async def _records(

@@ -1,11 +1,13 @@
 """One dead letter, and what a broker's module does with them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from attrs import frozen
 
 from bonifiq_async._model.errors import ConfigurationError
+from bonifiq_async._model.printable import printable
 
 
 @frozen
@@ -28,6 +30,20 @@ class DeadLetters(Protocol):
 
         A crash meanwhile may give one back twice: the ledger answers the second. Raises as `letters` does.
         """
+
+
+@contextmanager
+def reached(*errors: type[Exception]) -> Iterator[None]:
+    """Raise `ConfigurationError` where a broker takes no connection: for an `OSError`, and for `errors`."""
+    kinds: tuple[type[Exception], ...] = (OSError, *errors)
+    try:
+        yield
+    except kinds as error:
+        why = printable(str(error) or type(error).__name__).rstrip(".")
+        raise ConfigurationError(
+            f"The broker cannot be reached: {why}. Nothing was read and nothing given back; look at the URL "
+            "and at BONIFIQ_BROKER_PASSWORD."
+        ) from error
 
 
 def no_such(kind: str, name: str) -> ConfigurationError:

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter, no_such
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such, reached
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.nats import BEFORE, WHY, dead_letters_of
 
 with needs("nats"):
     import nats
+    from nats.aio.client import Client
+    from nats.errors import Error
     from nats.js import JetStreamContext
     from nats.js.api import RawStreamMsg
     from nats.js.errors import NotFoundError
@@ -27,7 +29,7 @@ class NatsLetters:
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
         """See `DeadLetters.letters`."""
-        connection = await nats.connect(self.url)
+        connection = await self._connected()
         async with connection:
             async for message in self._messages(connection.jetstream()):
                 why = (message.headers or {}).get(WHY)
@@ -35,7 +37,7 @@ class NatsLetters:
 
     async def replay(self) -> int:
         """See `DeadLetters.replay`."""
-        connection, count = await nats.connect(self.url), 0
+        connection, count = await self._connected(), 0
         async with connection:
             jetstream = connection.jetstream()
             async for message in self._messages(jetstream):
@@ -46,6 +48,19 @@ class NatsLetters:
                 await jetstream.delete_msg(dead_letters_of(self.stream), message.seq or 0)
                 count += 1
         return count
+
+    async def _connected(self) -> Client:
+        async def say_nothing(_: Exception) -> None:
+            """What fails is raised, too."""
+
+        with reached(Error):
+            return await nats.connect(
+                self.url,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # this one is of the first connection, too
+                reconnect_time_wait=0.1,
+                error_cb=say_nothing,
+            )
 
     async def _messages(self, jetstream: JetStreamContext) -> AsyncIterator[RawStreamMsg]:
         name = dead_letters_of(self.stream)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter, no_such
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such, reached
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.rabbit import dead_letters_of
 
 with needs("rabbit"):
     import aio_pika
     from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-    from aio_pika.exceptions import ChannelNotFoundEntity
+    from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
 
 QUIET = 1.0
 """Seconds without a message after which all have come."""
@@ -60,7 +60,8 @@ class RabbitLetters:
     async def _each(
         self, handle: Callable[[AbstractChannel, AbstractIncomingMessage], Awaitable[None]]
     ) -> None:
-        connection = await aio_pika.connect(self.url)
+        with reached(AMQPError):
+            connection = await aio_pika.connect(self.url)
         async with connection:
             channel = await connection.channel()
             await channel.set_qos(MOST)
@@ -71,7 +72,8 @@ class RabbitLetters:
             except ChannelNotFoundEntity as error:
                 raise no_such("queue", name) from error
             await queue.consume(messages.put)
-            while True:
+            there_now = queue.declaration_result.message_count or 0
+            for _ in range(there_now):  # a consumer may put what is given back aside again, without end
                 try:
                     message = await asyncio.wait_for(messages.get(), QUIET)
                 except TimeoutError:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
-from bonifiq_async.dead_letters.letter import DeadLetter, no_such
+from bonifiq_async.dead_letters.letter import DeadLetter, no_such, reached
 from bonifiq_async.faststream.extra import needs
 from bonifiq_async.faststream.redis import ENTRY, WHY, body_of, dead_letters_of
 
 with needs("redis"):
     from redis.asyncio import Redis
+    from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
     from redis.typing import EncodableT
@@ -47,6 +48,8 @@ class RedisLetters:
 
     async def _entries(self, redis: Redis) -> Entries:
         dead = dead_letters_of(self.stream)
+        with reached(RedisError):
+            await redis.ping()
         if not await redis.exists(self.stream, dead):  # the first dead letter makes its stream
             raise no_such("stream", self.stream)
         return cast(Entries, await redis.xrange(dead))

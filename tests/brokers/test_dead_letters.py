@@ -16,7 +16,7 @@ from on_this_machine import skip_without
 
 from bonifiq_async import ConfigurationError, SqliteLedger
 from bonifiq_async.consumers import Consumer
-from bonifiq_async.dead_letters.at_broker import PASSWORD, with_password
+from bonifiq_async.dead_letters.at_broker import PASSWORD, dead_letters, with_password
 
 PLACES = {
     "rabbit": ("amqp://127.0.0.1:5672/", "amqp://guest:guest@127.0.0.1:5672/", 5672, RabbitDesk),
@@ -65,6 +65,28 @@ def test_dead_letters_are_shown_and_given_back(
     assert sorted(asyncio.run(desk.dead())) == sorted(bodies[1:])
     assert server.books.balance("ANA") == 10
     asyncio.run(desk.clean_up())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PLACES)
+async def test_what_a_consumer_puts_aside_again_is_given_back_once(kind: str, sandbox: object) -> None:
+    plain, url, port, desk_of = PLACES[kind]
+    skip_without(answers(port), f"no {kind} answers on port {port}")
+    name = f"dead{uuid.uuid4().hex[:12]}"
+    desk = desk_of(url, name)
+    await desk.publish([b"no json", b"nor this"])
+    async with client_for(sandbox()) as client:
+        broker = await SUBSCRIBED[kind](url, name, consumer := Consumer(client, to_change))
+        await broker.start()
+        async with asyncio.timeout(60.0):
+            while len(await desk.dead()) < 2:
+                await asyncio.sleep(0.1)
+            assert await dead_letters(plain, name.upper() if kind == "nats" else name).replay() == 2
+            while len(await desk.dead()) < 2:
+                await asyncio.sleep(0.1)
+        await consumer.drain()
+        await broker.stop()
+    await desk.clean_up()
 
 
 @pytest.mark.slow
@@ -117,6 +139,20 @@ def test_a_name_that_the_broker_does_not_have_is_said(kind: str, console: Consol
     for command in ("list", "replay"):
         ended = console("dead-letters", command, place, "nowhere")
         assert ended.code == 2 and "The broker has no" in ended.err and "nowhere" in ended.err
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "nats", "redis", "kafka"])
+def test_a_broker_that_does_not_answer_is_said(
+    scheme: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in ("list", "replay"):
+        ended = console("dead-letters", command, f"{scheme}://127.0.0.1:9", "events")
+        assert ended.code == 2 and "The broker cannot be reached: " in ended.err
+        assert "Nothing was read and nothing given back" in ended.err and "Traceback" not in ended.err
+    monkeypatch.setenv("BONIFIQ_LANGUAGE", "pt")
+    assert (
+        "Não há conexão com o broker" in console("dead-letters", "list", f"{scheme}://127.0.0.1:9", "e").err
+    )
 
 
 def test_a_password_is_taken_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
