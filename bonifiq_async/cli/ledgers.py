@@ -13,6 +13,10 @@ from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
 def ledger_at(place: str) -> LedgerReader:
     """Return the ledger in a file at a path, or in a database at a URL. Raises `ConfigurationError`."""
+    if "://" in place and not is_url(place):  # it is not repeated: it may have a password
+        raise ConfigurationError(
+            phrase("A URL of a ledger begins with postgresql://. Nothing was sent; correct it.")
+        )
     return PostgresReader.at(place) if is_url(place) else SqliteReader(Path(place))
 
 

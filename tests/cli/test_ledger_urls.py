@@ -215,7 +215,27 @@ def test_a_database_without_tables_is_refused_before_a_file_is_read(console: Con
         url = f"{SERVER}?schema={database.schema}"
         refused = console("apply", "changes.csv", "--yes", "--ledger", url, sandbox=sandbox)
         assert refused.code == Exit.USAGE and "bonifiq ledger migrate URL" in refused.err
+        assert "ainda não tem tabelas" in console("status", url, "--language", "pt").err
         assert sandbox.books.requests == 0
+
+
+def test_a_url_of_something_else_is_no_path_of_a_ledger(console: Console) -> None:
+    console.write("changes.csv", *FILE)
+    wrong = "posgresql://ana:geheim@127.0.0.1/shop"
+    for command in (
+        ("status", wrong),
+        ("apply", "changes.csv", "--dry-run", "--ledger", wrong),
+        ("apply", "changes.csv", "--yes", "--ledger", wrong),
+    ):
+        refused = console(*command)
+        assert refused.code == Exit.USAGE and "begins with postgresql://" in refused.err
+        assert "geheim" not in refused.err + refused.out
+
+
+def test_there_is_nothing_to_watch_where_no_file_has_shards(console: Console, url: str) -> None:
+    for ledger in ("none.ledger", url):
+        refused = console("status", ledger, "--watch")
+        assert refused.code == Exit.USAGE and "is applied in shards" in refused.err and not refused.out
 
 
 CONNECTIONS = {

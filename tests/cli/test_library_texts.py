@@ -25,9 +25,14 @@ from bonifiq_async.cli.language.library_texts import sentence_said, stored_said
 from bonifiq_async.cli.language.phrase import Phrase
 from bonifiq_async.cli.language.portuguese import PORTUGUESE
 from bonifiq_async.ledger.account import another
+from bonifiq_async.ledger.postgres.connection import fault_of as fault_of_database
+from bonifiq_async.ledger.postgres.connection import too_late as too_late_database
+from bonifiq_async.ledger.postgres.connection import unusable as unusable_database
+from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.sqlite.connection import fault_of, too_late, unusable
 
 LEDGER = Path("l")
+SHOP = Database.of("postgresql://db/shop", "s")
 DEAD = {
     "BONIFIQ_API_TOKEN": "t",
     "BONIFIQ_API_KEY": "k",
@@ -70,6 +75,37 @@ def test_what_the_command_meets_is_in_the_readers_language(console: Console) -> 
     assert "BONIFIQ_BASE_URL: a URL base não tem esquema" in console("balance", "c", *speak, **wrong).err
     opened = console("apply", "f.csv", "--yes", "--ledger", "gone/l", *speak, **DEAD).err
     assert "gone/l não pode ser aberto: não há esse arquivo ou pasta. Nada foi enviado." in opened
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("postgresql://ana:geheim@127.0.0.1:9/shop", "A URL do registro contém uma senha"),
+        ("postgresql://ana@127.0.0.1:9/shop?schema=A", "schema precisa ser um nome"),
+        ("postgresql://ana@127.0.0.1:9/shop?pgbouncer=si", "pgbouncer na URL de um registro é yes ou no"),
+        ("postgresql://ana@127.0.0.1:9/a/b", "A URL do registro não pode ser lida"),
+    ],
+)
+def test_a_url_that_is_no_ledger_is_said_in_the_readers_language(
+    console: Console, url: str, text: str
+) -> None:
+    assert text in " ".join(console("status", url, "--language", "pt").err.split())
+
+
+@one_test
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (unusable_database(SHOP, OSError("x")), "O registro shop at db, schema s não pode ser usado: x."),
+        (fault_of_database(SHOP, OSError("x")), "não pode ser gravado: x. Corrija isso no servidor"),
+        (too_late_database(SHOP, OSError("x")), "não aceitou o lançamento no tempo da chamada"),
+    ],
+)
+def test_a_fault_of_a_database_is_in_the_readers_language(error: Exception, text: str) -> None:
+    shown = said(error)
+    assert isinstance(shown, Phrase) and shown == str(error)
+    assert text in shown.within(PORTUGUESE)
 
 
 REASONS = [each for each in StopReason if each not in (StopReason.ANSWERED, StopReason.REMEMBERED)]

@@ -111,6 +111,10 @@ def test_a_file_is_the_same_for_all_workers(console: Console, url: str) -> None:
         console.write("changes.csv", *FILE, "c9,7.00,r,o-more")
         other = console(*APPLY, url, "--shard", "1/2", sandbox=sandbox)
         assert other.code == Exit.USAGE and "its content was another one" in other.err
+        shown = console(*APPLY, url, "--shard", "1/3", "--language", "pt", sandbox=sandbox).err
+        assert "está sendo aplicado em 2 partes" in shown
+        shown = console(*APPLY, url, "--shard", "1/2", "--language", "pt", sandbox=sandbox).err
+        assert "e o conteúdo era outro" in shown
         assert sandbox.books.requests == sent
 
 

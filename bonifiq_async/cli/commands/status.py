@@ -60,7 +60,8 @@ def status(ledger: LedgerReader, *, look: bool, as_json: bool, watch: bool = Fal
 
     With `watch`, print how far the shards of its files are, every few seconds until all are done.
 
-    Raises `ConfigurationError` when `look` cannot help, and what the provider's client raises.
+    Raises `ConfigurationError` when `look` cannot help or there is nothing to `watch`, and what the
+    provider's client raises.
     """
     with interruptible(), ledger.connected() as asked:
         if watch:
@@ -72,6 +73,14 @@ def status(ledger: LedgerReader, *, look: bool, as_json: bool, watch: bool = Fal
 def _watch(ledger: LedgerReader, *, as_json: bool) -> None:
     while True:
         files = ledger.shards()
+        if not files:
+            raise ConfigurationError(
+                phrase(
+                    "No file in {ledger} is applied in shards; without --watch, bonifiq status says what it "
+                    "has.",
+                    ledger=ledger,
+                )
+            )
         _show_shards(files, as_json=as_json)
         if all(file.is_done for file in files):
             return

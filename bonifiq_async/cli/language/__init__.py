@@ -10,4 +10,5 @@ library_texts  sentences of the library for what usually fails, known again by t
 packing      a phrase on a line of a file of the command's own
 phrase       a text with named fields, numbers and dates; its form in a language
 portuguese/  the catalogue of the Portuguese of Brazil
+server_texts  such sentences about ledgers in a database, and about brokers
 """

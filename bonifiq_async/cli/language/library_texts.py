@@ -5,6 +5,7 @@ phrase here is such a sentence, word for word; what is none of them stays Englis
 """
 
 from bonifiq_async.cli.language.phrase import Phrase, phrase, recognised
+from bonifiq_async.cli.language.server_texts import SENTENCES
 
 _CAUSES = (
     phrase("connection refused at {place}", place=""),
@@ -119,6 +120,7 @@ _SENTENCES = (
         "{name}: The base URL has no scheme or no host; give one such as https://host. Nothing was sent.",
         name="",
     ),
+    *SENTENCES,
 )
 """What an error says as a whole."""
 

@@ -151,6 +151,8 @@ TEMPLATES: Mapping[str, Template] = {
     # Several workers.
     "Shard {shard} of {file} asks for:": "A parte {shard} de {file} pede:",
     "is one of them, or all: give one of both": "uma parte ou todas: use só uma das duas opções",
+    "A URL of a ledger begins with postgresql://. Nothing was sent; correct it.": "A URL de um registro começa com postgresql://. Nada foi enviado; corrija-a.",
+    "No file in {ledger} is applied in shards; without --watch, bonifiq status says what it has.": "Nenhum arquivo em {ledger} é aplicado em partes; sem --watch, bonifiq status diz o que ele tem.",
     "needs a ledger that all workers share: --ledger postgresql://user@host/database": "precisa de um registro que todos os processos compartilhem: --ledger postgresql://user@host/database",
     "needs a file that every worker can read": "precisa de um arquivo que todos os processos possam ler",
     "shard {shard}: {text}": "parte {shard}: {text}",
