@@ -18,11 +18,14 @@ from bonifiq_async import PostgresLedger
 from bonifiq_async._concurrency.runtime import Runtime
 from bonifiq_async.batch import FlowControl
 from bonifiq_async.cli.exit_codes import Exit
+from bonifiq_async.cli.language.phrase import READER
+from bonifiq_async.cli.language.portuguese import PORTUGUESE
 from bonifiq_async.cli.workers.processes import commands_of, exit_code
 from bonifiq_async.cli.workers.shard import taken
+from bonifiq_async.cli.workers.shown import shards_table
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.shards.lease import ShardLease
-from bonifiq_async.ledger.shards import Shard, ShardCounts, shard_of
+from bonifiq_async.ledger.shards import Shard, ShardCounts, ShardedFile, ShardProgress, ShardState, shard_of
 from bonifiq_async.sandbox import FaultScript, Sandbox
 from bonifiq_async.sandbox.rules import Arrival, Meeting
 
@@ -81,6 +84,17 @@ def test_workers_apply_their_own_customers_and_the_last_says_that_the_file_is_do
         assert "changes.csv is done, in all its 2 shards" in again.err
     runs = json.loads(console("status", url, "--json").out)["runs"]
     assert [run["command"] for run in runs] == ["apply --shard 0/2", "apply --shard 1/2", "apply --shard 0/2"]
+
+
+def test_the_table_of_shards_names_workers_in_the_readers_language() -> None:
+    progress = ShardProgress(0, ShardState.DONE, ShardCounts(1, 1), "process 17 on vm [5f3a]", 1, None)
+    file = ShardedFile("f.csv", "0", 0.0, (progress,))
+    token = READER.set(PORTUGUESE)
+    try:
+        cells = [str(cell) for column in shards_table(file).columns for cell in column.cells]
+    finally:
+        READER.reset(token)
+    assert "17 em vm" in cells
 
 
 def test_what_other_workers_do_is_not_left_behind_nor_under_way(console: Console, url: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bonifiq_async.cli.files.outcome_file import local_time
-from bonifiq_async.cli.language.phrase import Phrase, number, phrase
+from bonifiq_async.cli.language.phrase import Phrase, number, phrase, recognised
 from bonifiq_async.cli.terminal.tables import Table
 from bonifiq_async.ledger.shards import ShardedFile, ShardProgress, ShardState
 
@@ -24,11 +24,15 @@ def shards_table(file: ShardedFile) -> Table:
     for name in (phrase("changes"), phrase("ended"), phrase("left"), phrase("a second")):
         table.add_column(name, justify="right")
     for shard in file.shards:
-        worker = (shard.owner or "-").partition(" [")[0]  # what tells two owners of one process apart is long
-        table.add_row(number(shard.number), STATES[shard.state], worker, *_figures([shard]))
+        table.add_row(number(shard.number), STATES[shard.state], _worker(shard.owner), *_figures([shard]))
     done = sum(shard.state is ShardState.DONE for shard in file.shards)
     table.add_row(phrase("all"), phrase("{count:,} done", count=done), "", *_figures(file.shards))
     return table
+
+
+def _worker(owner: str | None) -> str:
+    name = (owner or "-").partition(" [")[0]  # what tells two owners of one process apart is long
+    return recognised(name, [phrase("process {pid} on {host}", pid="", host="")]) or name
 
 
 def _figures(shards: Sequence[ShardProgress]) -> Sequence[str]:

@@ -169,7 +169,8 @@ TEMPLATES: Mapping[str, Template] = {
     "shard": "parte",
     "worker": "processo",
     "left": "faltam",
-    "a second": "por segundo",
+    "a second": "por s",
+    "process {pid} on {host}": "{pid} em {host}",
     "all": "todas",
     "{count:,} done": ("{count:,} concluída", "{count:,} concluídas"),
     "Shard {shard} of {file} is done; {count:,} shard is not.": (
