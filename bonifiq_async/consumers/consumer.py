@@ -38,6 +38,8 @@ DRAIN = 30.0
 HELD = 900.0
 """Seconds for which an event is held whose change fails alone, before it is given back: half of the time
 after which RabbitMQ takes back what is not acknowledged (its `consumer_timeout`)."""
+SOONEST, LATEST = 1.0, 60.0
+"""Seconds until a `to_change` that failed is asked again: each wait is twice the one before."""
 
 FORGETFUL = (
     "the client of this consumer has its ledger in memory, which is gone when its process ends: what is not "
@@ -73,10 +75,11 @@ class Consumer(Generic[E, C, T]):
     is there. Of one in memory it warns, once, in the log.
 
     An outage of the provider is waited out, however long it takes: `settle` returns when it is over. A change
-    that fails alone is tried again for a quarter of an hour, before its customer's next one. Refused
-    credentials, a certificate that is not trusted and a ledger that fails stop the consumer: `stopped_by` is
-    the error, `on_stop` is called with it, and every event is given back (`Retry`). Use it as an async
-    context manager, or call `drain` in the end. A consumer is used once.
+    that fails alone is tried again for a quarter of an hour, before its customer's next one. So is a
+    `to_change` that fails for another reason than its event; there the customer's next one may come first.
+    Refused credentials, a certificate that is not trusted and a ledger that fails stop the consumer:
+    `stopped_by` is the error, `on_stop` is called with it, and every event is given back (`Retry`). Use it as
+    an async context manager, or call `drain` in the end. A consumer is used once.
     """
 
     def __init__(
@@ -131,10 +134,10 @@ class Consumer(Generic[E, C, T]):
         event when it is delivered again; one that has not been read by the batch is not begun.
         """
         try:
-            change: C = change_of(event, self._to_change)
+            change = await self._made(event)
         except PayloadError as error:
             return Aside(str(error), None)
-        if self.stopping:
+        if change is None or self.stopping:
             return Retry(0.0, None)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -143,6 +146,24 @@ class Consumer(Generic[E, C, T]):
         if self._lanes is None or self._lanes.enter(change.customer_id, waiting):
             self._begin(waiting)
         return await waiting.decided
+
+    async def _made(self, event: E | bytes) -> C | None:
+        """Return the change of `event`; None where `to_change` failed for too long for another reason.
+
+        Raises `PayloadError` for a poison event.
+        """
+        began, pause = self._runtime.monotonic(), SOONEST
+        while True:
+            try:
+                return change_of(event, self._to_change)
+            except PayloadError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it asks may fail: a database, a service
+                if self.stopping or self._runtime.monotonic() - began >= HELD:
+                    return None
+                logger.warning("to_change failed, and is asked again: %s: %s", type(error).__name__, error)
+            await self._pause(pause)
+            pause = min(2 * pause, LATEST)
 
     def _begin(self, waiting: _Waiting[C, T]) -> None:
         """Hand a change over to the batch: it is the turn of its customer."""

@@ -8,7 +8,14 @@ from conftest import client_for
 from events import event, to_change
 from virtual import DOWN, GOOD, Client, Provider, now, runtime, status, virtual
 
-from bonifiq_async import AuthenticationError, ConfigurationError, Effect, LedgerError, SqliteLedger
+from bonifiq_async import (
+    AuthenticationError,
+    CashbackChange,
+    ConfigurationError,
+    Effect,
+    LedgerError,
+    SqliteLedger,
+)
 from bonifiq_async._model.evidence import Evidence
 from bonifiq_async.consumers import Ack, Aside, Consumer, Retry
 from bonifiq_async.consumers.consumer import HELD
@@ -195,6 +202,37 @@ async def test_poison_is_put_aside_without_a_request() -> None:
             == ["Aside"] * 3
         )
     assert provider.tried == []
+
+
+@virtual
+async def test_a_function_that_fails_for_another_reason_than_its_event_is_asked_again() -> None:
+    """A database that it looks into is away for a minute: nothing is put aside, given back or raised."""
+    provider, asked = Provider(), 0
+
+    def looks_up(value: dict[str, object]) -> CashbackChange:
+        nonlocal asked
+        asked += 1
+        if now() < 1_060.0:
+            raise ConnectionError("the database is away")
+        return to_change(value)
+
+    async with Consumer(Client(provider), looks_up, runtime=runtime()) as consumer:
+        assert isinstance(await consumer.settle(event(1)), Ack)
+    assert 5 <= asked <= 8 and len(provider.applied) == 1
+
+
+@virtual
+async def test_an_event_whose_function_fails_for_too_long_is_given_back() -> None:
+    def fails(_: object) -> CashbackChange:
+        raise ConnectionError("the database is away")
+
+    consumer = Consumer(Client(Provider()), fails, runtime=runtime())
+    decision = await consumer.settle(event(1))
+    assert isinstance(decision, Retry) and HELD <= now() - 1_000.0 <= HELD + 60.0
+    waits = asyncio.create_task(consumer.settle(event(2)))
+    await asyncio.sleep(5.0)
+    await consumer.drain()
+    assert isinstance(await waits, Retry)
 
 
 @virtual
