@@ -85,18 +85,3 @@ async def test_a_batch_whose_dead_letter_is_not_taken_is_read_again(
         [decision] = await settled(broker, consumer, batch)
     assert isinstance(decision, Aside)
     assert (batch.told, broker.dead) == (["read again", "commit"], [POISON])
-
-
-async def test_a_batch_in_which_a_function_of_the_user_fails_is_read_again(
-    sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kafka, "SOONEST", 0.0)
-    batch = Batch((Record(event(1)), Record(POISON, offset=1)))
-
-    def looked_up(_: object) -> Any:
-        raise ConnectionError("the shop's database is away")
-
-    async with client_for(sandbox()) as client, Consumer(client, looked_up) as consumer:
-        with pytest.raises(ConnectionError):
-            await settled(broker := Broker(), consumer, batch)
-    assert (batch.told, broker.dead) == (["read again"], [])
