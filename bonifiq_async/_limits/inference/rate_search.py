@@ -40,6 +40,8 @@ SPREAD = 0.15
 FEW, MANY, FAR = 2, 20, 4
 """Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
 the part of it at which it is looked for."""
+DEAR = 5.0
+"""Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
 TRIAL, LESS, TOO_MANY = 12, 6, 0.05
@@ -190,7 +192,8 @@ class RateSearch:
         enough = sum(each.taken for each in stretches) > FEW
         while found is None and len(stretches) > 1 and enough and not fallen:
             freely = any(each.pace == float("inf") for each in stretches)
-            found = fitted(stretches, before, even=self._plain or freely)
+            cheap = stretch.held < DEAR  # to be wrong
+            found = fitted(stretches, before, even=self._plain or freely or cheap)
             if found.misfit > FITS:
                 found, stretches = None, stretches[1:]
         if found is None:
