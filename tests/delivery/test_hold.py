@@ -14,6 +14,7 @@ from bonifiq_async import (
     Outcome,
     OutcomeUnknownError,
     RetryAfterTooLong,
+    Timeouts,
 )
 from bonifiq_async._model.evidence import Evidence, Failure, HandOver
 from bonifiq_async._model.operation import Operation, RepeatClass
@@ -273,7 +274,8 @@ async def test_a_change_held_too_long_after_a_doubtful_attempt_is_unknown(clock:
 
 async def test_the_quota_of_repeats_limits_the_load_of_a_failing_provider(sandbox) -> None:
     server = sandbox(faults=FaultScript(rate=1.0, among=["500-before"]))
-    async with client_for(server, retry=fast(max_attempts=6)) as client:
+    patient = Timeouts(connect=60.0, attempt=60.0, call=60.0)
+    async with client_for(server, retry=fast(max_attempts=6), timeouts=patient) as client:
         changes = [change(f"change-{number}") for number in range(1_000)]
         outcomes = await asyncio.gather(*(client.outcome_of(each) for each in changes))
         assert delivery_of(client).quota.left == 0
