@@ -165,20 +165,26 @@ def stopped(child: "subprocess.Popen[str]") -> None:
     assert os.WIFSTOPPED(status), child.communicate()
 
 
+async def fallen_asleep(server: Sandbox, folder: Path, program: str, point: str) -> "subprocess.Popen[str]":
+    """Run a program with the ledger in `folder` until it has stopped at `point`."""
+    child = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program, point],
+        cwd=folder,
+        env={**os.environ, **settings(server)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    await asyncio.to_thread(stopped, child)
+    return child
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("point", "faults", "says"), NAPS.values(), ids=NAPS)
 async def test_a_process_stopped_past_its_lease_cannot_overwrite_the_next(point, faults, says, tmp_path):
     """A real process, stopped midway: another takes over, and the first reports only what it knows."""
     with Sandbox(duplicates="error-409", faults=FaultScript(faults)) as server:
-        child = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SLEEPER, point],
-            cwd=tmp_path,
-            env={**os.environ, **settings(server)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        await asyncio.to_thread(stopped, child)
+        child = await fallen_asleep(server, tmp_path, SLEEPER, point)
         async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
             outcome = await client.outcome_of(change("key"), deadline=0.1)
             assert "another call or process is sending it" in str(outcome.error)
@@ -207,15 +213,7 @@ async def test_a_process_stopped_for_longer_than_its_claims_last_sends_nothing_o
     for name, seconds in {"SILENCE": 2.0, "BEAT": 0.25, "MARGIN": 0.25}.items():
         monkeypatch.setattr(f"bonifiq_async.ledger.sqlite.owner.{name}", seconds)
     with Sandbox(duplicates="error-409") as server:
-        child = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SHORT + SLEEPER, "before the send"],
-            cwd=tmp_path,
-            env={**os.environ, **settings(server)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        await asyncio.to_thread(stopped, child)
+        child = await fallen_asleep(server, tmp_path, SHORT + SLEEPER, "before the send")
         async with SqliteLedger(tmp_path / "l") as ledger, client_for(server, ledger=ledger) as client:
             assert (await client.outcome_of(change("key"), deadline=15)).effect is Effect.APPLIED
         child.send_signal(signal.SIGCONT)

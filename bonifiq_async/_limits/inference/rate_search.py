@@ -190,10 +190,10 @@ class RateSearch:
         stretches = [*self._stretches[1 - REMEMBERED :], stretch]
         found = None if fallen else self._still_even(stretches)
         enough = sum(each.taken for each in stretches) > FEW
+        by_ramps = self._plain or stretch.held < DEAR  # there an error is cheap
         while found is None and len(stretches) > 1 and enough and not fallen:
             freely = any(each.pace == float("inf") for each in stretches)
-            cheap = stretch.held < DEAR  # to be wrong
-            found = fitted(stretches, before, even=self._plain or freely or cheap)
+            found = fitted(stretches, before, even=by_ramps or freely)
             if found.misfit > FITS:
                 found, stretches = None, stretches[1:]
         if found is None:

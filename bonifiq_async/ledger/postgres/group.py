@@ -22,7 +22,6 @@ from bonifiq_async.ledger.postgres.row import LockedChange, Place, Statements, c
 from bonifiq_async.ledger.protocol import (
     DONE,
     DOUBTFUL,
-    FIRST,
     FOR_EVER,
     FREE,
     Account,
@@ -139,7 +138,7 @@ class GroupCommit:
         began = self.monotonic()
         # As long as there is no answer it may be written, or may not.
         for claim in claims:
-            claim.lost = self._first_repeatable if claim.repeatable else self._first
+            claim.lost = self._trust.first(repeatable=claim.repeatable)
         for end in ends:
             end.lost = True
         self.statements += 1
@@ -161,15 +160,13 @@ class GroupCommit:
             if known and number in known:
                 claim.lost = None
             else:
-                self._grant(claim, self._first_repeatable if claim.repeatable else self._first)
+                self._grant(claim, self._trust.first(repeatable=claim.repeatable))
         for number, end in enumerate(ends, 1):
             if not unwritten or number not in unwritten:
                 self._close(end, True)
 
     def _begin_trust(self) -> None:
-        self._trust = Trust(self.monotonic)
-        self._first = evolve(FIRST, held=self._trust.holds)
-        self._first_repeatable = evolve(self._first, seconds=self._retention)
+        self._trust = Trust(self.monotonic, self._retention)
 
     def _note_beat(self, began: float, silent: float | None, *, unheard: bool) -> None:
         """Take in a beat after so many seconds; what was claimed before too many of them holds no more.

@@ -198,7 +198,7 @@ class SqliteLedger:
         # Most changes were never seen: they are looked for and claimed at once.
         if (number := add(database, sent)) is not None:
             self._live[place] = (number, sent, self._runtime.monotonic() + lease)
-            return self._first_repeatable if repeatable else self._first
+            return self._trust.first(repeatable=repeatable)
         entry = find(database, *place)
         row = None if entry is None else entry.row
         if entry is not None and row is not None and row.state is State.CLAIMED:
@@ -300,9 +300,7 @@ class SqliteLedger:
 
     def _begin_trust(self) -> None:
         """Begin a stretch of beats: what was claimed before it may be another's by now."""
-        self._trust = Trust(self._sight.now)
-        self._first = evolve(FIRST, held=self._trust.holds)
-        self._first_repeatable = evolve(self._first, seconds=self._retention)
+        self._trust = Trust(self._sight.now, self._retention)
 
     def _connect(self, give_up: Callable[[], bool]) -> LedgerConnection:
         return opened(self.path, give_up=give_up, farewell=self._leave_the_file)
