@@ -205,7 +205,7 @@ def test_no_line_contradicts_the_ledger_wherever_a_run_is_killed(console: Consol
     """After each kill, and one line a change at the end.
 
     A line is compared with the ledger where its run is the last that claimed the change: a run that is killed
-    has told nothing yet of what it sent again, and the line of the run before stands.
+    has not reported yet what became of what it sent again, and the line of the run before stands.
     """
     console.write("changes.csv", *rows(300))
     out, options = console.folder / name, (*APPLY, "--max-in-flight", "4", "--out", name)

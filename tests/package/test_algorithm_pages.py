@@ -52,6 +52,7 @@ ALGORITHMS = {
     "_limits.pacer": "explanation/adaptive-limit.md",
     "_limits.inference.cause": "explanation/adaptive-limit.md",
     "_limits.inference.ceiling": "explanation/adaptive-limit.md",
+    "_limits.inference.contention": "explanation/adaptive-limit.md",
     "_limits.inference.even": "explanation/adaptive-limit.md",
     "_limits.inference.kind": "explanation/adaptive-limit.md",
     "_limits.inference.rate_search": "explanation/adaptive-limit.md",
@@ -231,7 +232,8 @@ def test_the_constants_of_every_tuned_algorithm_are_shown() -> None:
     tuned = {"_policy.retry", "_policy.budget", "_policy.wait_scope", "_limits.adaptive_limit"}
     tuned |= {"_delivery.single_flight", "_delivery.claim"}
     tuned |= {
-        f"_limits.inference.{name}" for name in ("cause", "ceiling", "kind", "rate_search", "said", "trace")
+        f"_limits.inference.{name}"
+        for name in ("cause", "ceiling", "contention", "kind", "rate_search", "said", "trace")
     }
     tuned |= {
         "_limits.failure_rate",

@@ -2,6 +2,7 @@
 
 cause        whether refusals come from what is sent, or from chance (sequential likelihood ratio)
 ceiling      a number that falls on a sign and is probed upwards again (CUBIC)
+contention   a limit that others use, too (AIMD, H-TCP)
 even         a rate without burst, whose refusals may be accidents (stochastic approximation)
 kind         which rate limit explains when requests were refused: a rate, a burst, a window (fits of models)
 rate_search  the pace: what follows from each refusal, and when it is worth looking for more

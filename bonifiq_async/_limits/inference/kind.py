@@ -46,6 +46,7 @@ class LimitKind(Enum):
     EVEN = "a rate without burst"
     BURST = "a rate with burst"
     WINDOW = "a number each second"
+    SHARED = "a rate that others use, too"
     CHANCE = "refusals by chance"
     SAID = "what the provider says"
 

@@ -8,6 +8,7 @@ from attrs import define, evolve, field
 
 from bonifiq_async._limits.inference.cause import RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
+from bonifiq_async._limits.inference.contention import Contention
 from bonifiq_async._limits.inference.even import TURNED_AWAY, EvenRate
 from bonifiq_async._limits.inference.kind import ALIKE, FITS, FoundLimit, LimitKind, Stretch, changed, fitted
 from bonifiq_async._limits.inference.trace import Trace
@@ -101,18 +102,23 @@ class RateSearch:
     _refused: int = 0
     _taken: int = 0
     _plain: bool = False
+    _others: Contention = field(factory=Contention)
 
     @property
     def kind(self) -> LimitKind | None:
         """The kind of limit, as far as it is known."""
         if self.cause.is_chance:
             return LimitKind.CHANCE
+        if self._others.falls:
+            return LimitKind.SHARED
         return None if self.found is None else self.found.kind
 
     @property
     def is_even(self) -> bool:
         """Whether the pace is kept evenly: a moment that was missed is not made up for."""
-        return self.pace.value < float("inf") and (self.found is None or self.found.kind is LimitKind.EVEN)
+        if self.pace.value == float("inf") or self._others.falls:
+            return False
+        return self.found is None or self.found.kind is LimitKind.EVEN
 
     def took(self, left: float) -> None:
         """Take in that a request was taken that left at `left`."""
@@ -121,6 +127,9 @@ class RateSearch:
 
     def rise(self, turns: float) -> None:
         """Rise by what so many seconds in use allow."""
+        if self._others.falls:
+            self.pace.value = max(self.pace.value, self._others.rise(turns))
+            return
         self.pace.rise(min(turns / RAMP, LEAP) if self.pace.wall is None else turns)
 
     def pause(self, asked: float) -> float:
@@ -158,6 +167,8 @@ class RateSearch:
         stretch = Stretch(counts, taken, began, refusals.sent, now - refusals.sent, self.pace.value)
         if unpaced:
             self._stretches = [stretch]
+            if taken == 0:
+                self._others.began_with_none()
             self.pace.fall(max(taken / (BURST + stretch.seconds), START), None)
         else:
             self._follow(stretch, refusals.many, now)
@@ -177,6 +188,7 @@ class RateSearch:
     def _free(self) -> None:
         """Set no pace."""
         self._forget()
+        self._others = Contention()
         self.pace.value, self.pace.wall = float("inf"), None
 
     def _follow(self, stretch: Stretch, refused: int, now: float) -> None:
@@ -185,6 +197,9 @@ class RateSearch:
         self._weigh(stretch)
         if self.cause.is_chance:
             self._free()
+            return
+        if self._others.falls or self._others.is_certain:
+            self._share(stretch, refused, now)
             return
         fallen = self._has_fallen(stretch)
         stretches = [*self._stretches[1 - REMEMBERED :], stretch]
@@ -213,6 +228,22 @@ class RateSearch:
         elif self._even is None:
             self._even = EvenRate(found.rate)
         self._keep_below(found, stretch, refused)
+
+    def _share(self, stretch: Stretch, refused: int, now: float) -> None:
+        """Come to equal parts with others, until one limit explains again all that was refused."""
+        if not self._others.falls:
+            self._forget()
+        self._stretches = [*self._stretches[1 - ENOUGH :], stretch]
+        if len(self._stretches) == ENOUGH:
+            found = fitted(self._stretches, even=False)
+            if found.misfit <= ALIKE:
+                self._others, self.found, self.since = Contention(), found, now
+                self._keep_below(found, stretch, refused)
+                return
+        if not self._others.falls:
+            self.since = now
+        to = self._others.fall(self.pace.value)
+        self.pace.fall(to, to)
 
     def _has_fallen(self, stretch: Stretch) -> bool:
         """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
@@ -251,13 +282,17 @@ class RateSearch:
 
     def _weigh(self, stretch: Stretch) -> None:
         """Take in what the last refusal says of its cause."""
-        if self.pace.beyond:
+        others, pace = self._others, self.pace
+        if others.has_risen(pace.value) if others.falls else pace.beyond:
             self.cause.beyond()
-        elif self.pace.wall is not None and not self._rough:
+            others.refused_beyond()
+        elif others.falls or (pace.wall is not None and not self._rough):
             taken = [each.taken for each in self._stretches]
             share = len(taken) / (sum(taken) + len(taken))
             if self._even is None or share > AGAIN * TURNED_AWAY:
                 self.cause.below(stretch.taken, taken[-1], share)
+            if self._even is None and not self.cause.is_likely_chance:
+                others.refused_below(self.found, stretch.held)
 
     def _forget(self) -> None:
         """Begin anew, as if no limit were known."""

@@ -126,6 +126,7 @@ def _kind(flow: FlowState) -> Phrase | None:
         "a rate without burst": phrase("a rate without burst"),
         "a rate with burst": phrase("a rate with burst"),
         "a number each second": phrase("a number each second"),
+        "a rate that others use, too": phrase("a rate that others use, too"),
         "refusals by chance": phrase("refusals by chance"),
         "what the provider says": phrase("what the provider says"),
     }

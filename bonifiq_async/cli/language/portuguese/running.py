@@ -38,6 +38,7 @@ TEMPLATES: Mapping[str, Template] = {
     "a rate without burst": "um ritmo sem acúmulo",
     "a rate with burst": "um ritmo com acúmulo",
     "a number each second": "um número por segundo",
+    "a rate that others use, too": "um ritmo que outros também usam",
     "refusals by chance": "recusas ao acaso",
     "what the provider says": "o que o provedor informa",
     "nothing applied yet": "nada aplicado ainda",

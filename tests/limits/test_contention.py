@@ -1,0 +1,123 @@
+"""A limit that others use, too: what is a sign of it, and that those that share come to equal parts."""
+
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+from limits import Bucket, Window
+from simulated import STALLS, Model, Simulation
+
+from bonifiq_async._limits.inference.contention import Contention
+from bonifiq_async._limits.inference.kind import FoundLimit, LimitKind
+from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
+
+BUCKET, WINDOW = (FoundLimit(kind, 100.0, 20.0, 0.0) for kind in (LimitKind.BURST, LimitKind.WINDOW))
+
+
+@pytest.mark.parametrize(
+    ("found", "held", "signs", "certain"),
+    [
+        (BUCKET, 1.0, "bb", False),
+        (BUCKET, 1.0, "bbb", True),
+        (BUCKET, 1.0, "bbxb", False),
+        (BUCKET, 1.0, "xxbbb", True),
+        (WINDOW, 1.0, "b", False),
+        (WINDOW, 1.0, "bb", True),
+        (BUCKET, 0.2, "bbbbbb", False),
+    ],
+)
+def test_refusals_below_the_limit_are_doubts(
+    found: FoundLimit, held: float, signs: str, certain: bool
+) -> None:
+    """`b` is one below the limit, `x` one beyond it."""
+    others = Contention()
+    for sign in signs:
+        if sign == "b":
+            others.refused_below(found, held)
+        else:
+            others.refused_beyond()
+    assert others.is_certain is certain
+
+
+@pytest.mark.parametrize("limit", [10.0, 100.0, 1_000.0])
+@pytest.mark.parametrize("part", [0.02, 0.1, 0.3])
+def test_two_that_are_refused_together_come_to_equal_parts(part: float, limit: float) -> None:
+    """From any beginning, and whatever the limit is; the pace swings less and less."""
+    both, paces = (Contention(), Contention()), [limit * part, limit * (1 - part)]
+    swings = []
+    for _ in range(8):
+        paces = [others.fall(pace) for others, pace in zip(both, paces, strict=True)]
+        swings.append(limit - sum(paces))
+        while sum(paces) < limit:
+            paces = [others.rise(0.01) for others in both]
+    assert min(paces) / sum(paces) > 1 / 3
+    assert swings[0] > 0.39 * limit and swings[-1] < 0.07 * limit
+
+
+def refused(search: RateSearch, at: float, taken: int, pace: float | None = None) -> None:
+    """Have `taken` requests taken within a second, and the next one refused, at `pace`, for a second."""
+    if pace is not None:
+        search.pace.value = pace
+    search.opened(at)
+    for number in range(taken):
+        search.took(at + number / taken)
+    search.go_on(Refusals(at + 1, at + 1, 429, True, True, at + 1), at + 2)
+
+
+def test_a_search_that_finds_nothing_left_shares_until_one_limit_explains_all() -> None:
+    """It begins with no request taken; at last the others have ended."""
+    search = RateSearch()
+    refused(search, 10.0, 0)
+    assert search.kind is None
+    refused(search, 12.0, 9, 10.0)
+    assert (search.kind, search.since, search.is_even) == (LimitKind.SHARED, 14.0, False)
+    before = search.pace.value
+    search.rise(4.0)
+    assert search.pace.value == pytest.approx(before + 0.5 * 4 + 0.05 * 64)
+    for number in range(4):
+        refused(search, 20.0 + 10 * number, 50, 51.0)
+    assert search.found is not None
+    assert (search.kind, search.since) == (search.found.kind, 52.0)
+
+
+def test_refusals_by_chance_are_no_sign_of_others() -> None:
+    """Also where others were taken to be the cause first: then there is no pace any more."""
+    search = RateSearch()
+    refused(search, 10.0, 0)
+    refused(search, 12.0, 40, 50.0)
+    assert search.kind is LimitKind.SHARED
+    search.cause.weigh(20.0)
+    refused(search, 20.0, 40, 50.0)
+    assert (search.kind, search.pace.value) == (LimitKind.CHANCE, float("inf"))
+    search.cause.weigh(-20.0)
+    assert search.kind is None
+
+
+LIMITS: dict[str, Callable[[], Model]] = {
+    "a burst of 1 s": lambda: Bucket(100, 1.0),
+    "a burst of 0.2 s": lambda: Bucket(100, 0.2),
+    "a window": lambda: Window(100),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIMITS)
+def test_two_runs_have_parts_that_are_alike(name: str) -> None:
+    """In a minute, in the median of nine seeds; without AIMD the slower one has a fifth of a window."""
+    parts, used = [], []
+    for seed in range(1, 10):
+        both = Simulation(
+            LIMITS[name](),
+            most=64,
+            transit=0.0002,
+            late=0.001,
+            stalls=STALLS,
+            seed=seed,
+            runs=2,
+        ).run(61)
+        counts = [sum(run.taken[second] for second in range(1, 61)) for run in both.batches]
+        parts.append(min(counts) / sum(counts))
+        used.append(both.used(1, 61))
+        assert both.broken == 0
+    assert median(parts) >= 0.3, parts
+    assert median(used) >= 0.82, used
