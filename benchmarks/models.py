@@ -261,7 +261,7 @@ def others() -> list[Case]:
         Case("20 at once and 100/s", lambda: Both(Seats(20, 0.1), Bucket(100, 1.0, takes=0.1)), *mixed),
         Case("100/s, and customers' own", lambda: OfCustomers(100, 1.0), *mixed),
         Case("100/s, burst 0.2 s, asks 0 s", lambda: Bucket(100, 0.2, 0.0), *mixed),
-        Case("100/s, burst 0.2 s, asks 60 s", lambda: Bucket(100, 0.2, 60.0), *mixed, 900.0),
+        Case("100/s, burst 0.2 s, asks 60 s", lambda: Bucket(100, 0.2, 60.0), *mixed, 1800.0),
         Case("two runs, 100/s, burst 1 s", lambda: Bucket(100, 1.0), 0.85, 0.03, runs=2),
         Case("two runs, 100/s, burst 0.2 s", lambda: Bucket(100, 0.2), 0.85, 0.03, runs=2),
         Case("two runs, 100 each second", lambda: Window(100), 0.85, 0.03, runs=2),

@@ -45,10 +45,10 @@ DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
-TRIAL, LESS, TOO_MANY = 12, 6, 0.05
+TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.05, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. Each trial needs twice as many as the one before, and `LESS` where it asks for no wait and no
-limit was found: then a failed trial costs a pause alone."""
+what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where a failed one costs a
+pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
@@ -156,7 +156,7 @@ class RateSearch:
             if self.cause.is_likely_chance or (cheap and self.cause.weight >= 0):
                 self._stretches.clear()
                 return
-        elif self._tries(taken, LESS if cheap and self.found is None else 0):
+        elif self._tries(taken, cheap=cheap):
             return
         elif taken == 0 and self._stretches:
             self.shut += 1  # the wait goes on
@@ -173,12 +173,13 @@ class RateSearch:
         else:
             self._follow(stretch, refusals.many, now)
 
-    def _tries(self, taken: int, less: int) -> bool:
-        """Begin a trial, and say so, where lower paces have not helped; after so many `less` refusals."""
+    def _tries(self, taken: int, *, cheap: bool) -> bool:
+        """Begin a trial, and say so, where lower paces have not helped; sooner where it is `cheap`."""
         self._refused, self._taken = self._refused + 1, self._taken + taken
         share = self._refused / (self._refused + self._taken)
         many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
-        if self.shut or self._refused < self._trial - less or share < many:
+        many = max(many, CLEARLY) if cheap and self.found is not None else many
+        if self.shut or self._refused < self._trial - LESS * cheap or share < many:
             return False
         self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
         self.cause.try_anew(share)
