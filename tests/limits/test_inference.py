@@ -19,7 +19,14 @@ from bonifiq_async._limits.inference.kind import (
     changed,
     fitted,
 )
-from bonifiq_async._limits.inference.rate_search import LONGEST_PAUSE, PAUSE, SPENT, RateSearch, Refusals
+from bonifiq_async._limits.inference.rate_search import (
+    FIRST_WALL,
+    LONGEST_PAUSE,
+    PAUSE,
+    SPENT,
+    RateSearch,
+    Refusals,
+)
 from bonifiq_async._limits.inference.said import LONGEST as LONGEST_SAID
 from bonifiq_async._limits.inference.said import SaidLimit
 from bonifiq_async._limits.inference.trace import COARSE, LONGEST, Trace
@@ -191,6 +198,21 @@ def test_the_pace_stays_just_below_what_was_found() -> None:
     search = search_at(200, 0.2, 1.0)
     assert search.found is not None
     assert search.pace.value == pytest.approx(0.97 * 200, rel=0.05)
+
+
+def test_what_two_refusals_show_is_not_used_up_until_there_is_a_third() -> None:
+    """It may be too much by a little; a short wait is no matter."""
+    search = search_at(200, 0.2, 1.0)
+    assert search.found is not None
+    assert search.pace.wall == search.found.rate
+    search = search_at(200, 0.2, 2.0)
+    assert search.found is not None
+    assert search.pace.wall == pytest.approx(FIRST_WALL * search.found.rate)
+    search.pace.value, at = 400.0, 300.0
+    for number in range(100):
+        search.took(at + number / 400)
+    search.go_on(Refusals(at + 0.25, at + 0.25, 429, True, True, at + 0.25), at + 1.25)
+    assert search.pace.wall == search.found.rate
 
 
 @pytest.mark.parametrize(

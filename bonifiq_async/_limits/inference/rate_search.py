@@ -25,6 +25,9 @@ ROUGH, SOONER = 1.2, 0.25
 BELOW, EVEN_BELOW, FIRST_EVEN = 0.97, 0.96, 0.9
 """Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp or
 where refusals are frequent."""
+FIRST_WALL, LONG = 0.985, 1.5
+"""Share of a rate that only two stretches show up to which the pace rises, since they may show a little too
+much; and the seconds of a wait from which on that is worth it."""
 OFTEN = 0.5
 """Share of the time between looks below which refusals are frequent: by jitter, where there is no burst."""
 BURST = 1.0
@@ -268,7 +271,8 @@ class RateSearch:
         """Set the pace just below the limit, and look for more when that is worth its cost."""
         held, seconds = stretch.held, stretch.seconds
         pace, rate = self.pace, max(found.rate, self.pace.lowest)
-        share, wall = BELOW, rate
+        unsure = len(self._stretches) == 2 and held >= LONG
+        share, wall = BELOW, rate * FIRST_WALL if unsure else rate
         if found.kind is LimitKind.EVEN:
             share = EVEN_BELOW if pace.beyond or seconds > pace.recovery * OFTEN else FIRST_EVEN
             wall = rate * (1 + share) / 2  # there the pace is even, too: jitter takes what is left
