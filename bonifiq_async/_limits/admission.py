@@ -82,6 +82,7 @@ class Admission:
             adaptation.initial = min(initial, most)
         if not self._in_batches and adaptation.pace.wall is None:  # what single calls met shows no rate yet
             adaptation.refusals = None
+            adaptation.search.forget_others()
             if adaptation.pace.value == UNKNOWN:
                 adaptation.pace.value = INFINITE
         self._in_batches = True

@@ -7,6 +7,7 @@ import pytest
 from limits import Bucket, Window
 from simulated import STALLS, Model, Simulation
 
+from bonifiq_async._limits.admission import UNKNOWN, Admission
 from bonifiq_async._limits.inference.contention import Contention
 from bonifiq_async._limits.inference.kind import FoundLimit, LimitKind
 from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
@@ -46,7 +47,7 @@ def test_two_that_are_refused_together_come_to_equal_parts(part: float, limit: f
     both, paces = (Contention(), Contention()), [limit * part, limit * (1 - part)]
     swings = []
     for _ in range(8):
-        paces = [others.fall(pace) for others, pace in zip(both, paces, strict=True)]
+        paces = [others.fall(pace, 1.0) for others, pace in zip(both, paces, strict=True)]
         swings.append(limit - sum(paces))
         while sum(paces) < limit:
             paces = [others.rise(0.01) for others in both]
@@ -70,7 +71,7 @@ def test_a_search_that_finds_nothing_left_shares_until_one_limit_explains_all() 
     refused(search, 10.0, 0)
     assert search.kind is None
     refused(search, 12.0, 9, 10.0)
-    assert (search.kind, search.since, search.is_even) == (LimitKind.SHARED, 14.0, False)
+    assert (search.kind, search.since, search.is_even) == (LimitKind.SHARED, 14.0, True)
     before = search.pace.value
     search.rise(4.0)
     assert search.pace.value == pytest.approx(before + 0.5 * 4 + 0.05 * 64)
@@ -91,6 +92,39 @@ def test_refusals_by_chance_are_no_sign_of_others() -> None:
     assert (search.kind, search.pace.value) == (LimitKind.CHANCE, float("inf"))
     search.cause.weigh(-20.0)
     assert search.kind is None
+
+
+def test_the_pace_rises_as_much_slower_as_a_refusal_is_dearer() -> None:
+    """By the wait, in seconds; one of less than a second makes it no faster."""
+    risen = []
+    for held, seconds in ((1.0, 4.0), (5.0, 20.0), (0.5, 4.0)):
+        others = Contention()
+        others.fall(100.0, held)
+        risen.append(others.rise(seconds))
+    assert risen == pytest.approx([risen[0]] * 3)
+
+
+def test_a_pace_that_means_none_is_not_shared() -> None:
+    """Single calls have one after their first refusal; what was taken shows how little there is."""
+    search = RateSearch()
+    refused(search, 10.0, 0)
+    refused(search, 12.0, 10, UNKNOWN)
+    assert search.kind is LimitKind.SHARED
+    assert search.pace.value <= 4 * 10
+
+
+@pytest.mark.parametrize(("batch", "kind"), [(False, LimitKind.SHARED), (True, None)])
+def test_a_batch_begins_anew_after_a_single_call_that_was_refused(
+    batch: bool, kind: LimitKind | None
+) -> None:
+    """One refusal tells nothing of others: the call may have had a limit of its own."""
+    admission = Admission.of(8, 64)
+    search = admission.adaptation.search
+    refused(search, 10.0, 0)
+    if batch:
+        admission.widen(8, 64)
+    refused(search, 12.0, 30, 50.0)
+    assert search.kind is kind
 
 
 LIMITS: dict[str, Callable[[], Model]] = {

@@ -33,6 +33,7 @@ class Contention:
     _before: float = 0.0
     _floor: float = 0.0
     _since: float = 0.0
+    _held: float = 1.0
 
     @property
     def is_certain(self) -> bool:
@@ -57,14 +58,18 @@ class Contention:
         """Say whether half of the last fall is made up for: a refusal is expected from then on."""
         return pace >= (self._before + self._floor) / 2
 
-    def fall(self, pace: float) -> float:
-        """Return the pace after a refusal at `pace`."""
+    def fall(self, pace: float, held: float) -> float:
+        """Return the pace after a refusal at `pace`, after which nothing was sent for `held` seconds.
+
+        The longer that is, the slower the pace rises: each refusal costs as much.
+        """
+        self._held = max(1.0, held)
         self._before, self._floor = pace, pace * (1 - max(LEAST_FALL, FALL * SMALLER**self.falls))
         self.falls, self._since = self.falls + 1, 0.0
         return self._floor
 
     def rise(self, seconds: float) -> float:
         """Return the pace when so many more seconds have passed in use."""
-        self._since += seconds
+        self._since += seconds / self._held
         gain = max(LEAST_RISE, SLOWER ** (self.falls - 1))
         return self._floor + gain * (LINEAR * self._since + CUBIC * self._since**3)

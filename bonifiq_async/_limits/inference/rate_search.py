@@ -119,9 +119,7 @@ class RateSearch:
     @property
     def is_even(self) -> bool:
         """Whether the pace is kept evenly: a moment that was missed is not made up for."""
-        if self.pace.value == float("inf") or self._others.falls:
-            return False
-        return self.found is None or self.found.kind is LimitKind.EVEN
+        return self.pace.value < float("inf") and (self.found is None or self.found.kind is LimitKind.EVEN)
 
     def took(self, left: float) -> None:
         """Take in that a request was taken that left at `left`."""
@@ -140,6 +138,10 @@ class RateSearch:
         if self.shut:
             return float(min(LONGEST_PAUSE, max(LEAST_PAUSE, asked) * 2**self.shut))
         return 0.0 if asked or self._trying or self.cause.is_chance else PAUSE
+
+    def forget_others(self) -> None:
+        """Begin anew with the signs that others use the limit."""
+        self._others = Contention()
 
     def opened(self, left: float) -> None:
         """Take in that a request of the first stretch left at `left`."""
@@ -170,7 +172,7 @@ class RateSearch:
         stretch = Stretch(counts, taken, began, refusals.sent, now - refusals.sent, self.pace.value)
         if unpaced:
             self._stretches = [stretch]
-            if taken == 0:
+            if self.trace.total == 0:
                 self._others.began_with_none()
             self.pace.fall(max(taken / (BURST + stretch.seconds), START), None)
         else:
@@ -237,16 +239,18 @@ class RateSearch:
         """Come to equal parts with others, until one limit explains again all that was refused."""
         if not self._others.falls:
             self._forget()
+            self.pace.value = min(self.pace.value, max(START, FAR * stretch.rate))
         self._stretches = [*self._stretches[1 - ENOUGH :], stretch]
         if len(self._stretches) == ENOUGH:
             found = fitted(self._stretches, even=False)
             if found.misfit <= ALIKE:
                 self._others, self.found, self.since = Contention(), found, now
+                self.pace.wall, self._patience = None, SOON
                 self._keep_below(found, stretch, refused)
                 return
         if not self._others.falls:
             self.since = now
-        to = self._others.fall(self.pace.value)
+        to = self._others.fall(self.pace.value, stretch.held)
         self.pace.fall(to, to)
 
     def _has_fallen(self, stretch: Stretch) -> bool:
