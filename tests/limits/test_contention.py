@@ -1,13 +1,12 @@
 """A limit that others use, too: what is a sign of it, and that those that share come to equal parts."""
 
-from collections.abc import Callable
 from statistics import median
 
 import pytest
-from limits import Bucket, Window
-from simulated import STALLS, Model, Simulation
+from limits import Kind, all_kinds
 
 from bonifiq_async._limits.admission import UNKNOWN, Admission
+from bonifiq_async._limits.inference.ceiling import Ceiling
 from bonifiq_async._limits.inference.contention import Contention
 from bonifiq_async._limits.inference.kind import FoundLimit, LimitKind
 from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
@@ -44,13 +43,16 @@ def test_refusals_below_the_limit_are_doubts(
 @pytest.mark.parametrize("part", [0.02, 0.1, 0.3])
 def test_two_that_are_refused_together_come_to_equal_parts(part: float, limit: float) -> None:
     """From any beginning, and whatever the limit is; the pace swings less and less."""
-    both, paces = (Contention(), Contention()), [limit * part, limit * (1 - part)]
+    both = [(Contention(), Ceiling(limit * each, 0.01, float("inf"))) for each in (part, 1 - part)]
     swings = []
     for _ in range(8):
-        paces = [others.fall(pace, 1.0) for others, pace in zip(both, paces, strict=True)]
-        swings.append(limit - sum(paces))
-        while sum(paces) < limit:
-            paces = [others.rise(0.01) for others in both]
+        for others, pace in both:
+            others.fall(pace, 1.0)
+        swings.append(limit - sum(pace.value for _, pace in both))
+        while sum(pace.value for _, pace in both) < limit:
+            for others, pace in both:
+                others.rise(pace, 0.01)
+    paces = [pace.value for _, pace in both]
     assert min(paces) / sum(paces) > 1 / 3
     assert swings[0] > 0.39 * limit and swings[-1] < 0.07 * limit
 
@@ -98,9 +100,10 @@ def test_the_pace_rises_as_much_slower_as_a_refusal_is_dearer() -> None:
     """By the wait, in seconds; one of less than a second makes it no faster."""
     risen = []
     for held, seconds in ((1.0, 4.0), (5.0, 20.0), (0.5, 4.0)):
-        others = Contention()
-        others.fall(100.0, held)
-        risen.append(others.rise(seconds))
+        others, pace = Contention(), Ceiling(100.0, 0.5, float("inf"))
+        others.fall(pace, held)
+        others.rise(pace, seconds)
+        risen.append(pace.value)
     assert risen == pytest.approx([risen[0]] * 3)
 
 
@@ -127,28 +130,13 @@ def test_a_batch_begins_anew_after_a_single_call_that_was_refused(
     assert search.kind is kind
 
 
-LIMITS: dict[str, Callable[[], Model]] = {
-    "a burst of 1 s": lambda: Bucket(100, 1.0),
-    "a burst of 0.2 s": lambda: Bucket(100, 0.2),
-    "a window": lambda: Window(100),
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LIMITS)
-def test_two_runs_have_parts_that_are_alike(name: str) -> None:
+@pytest.mark.parametrize("kind", [each for each in all_kinds() if each.runs == 2], ids=lambda each: each.name)
+def test_two_runs_have_parts_that_are_alike(kind: Kind) -> None:
     """In a minute, in the median of nine seeds; without AIMD the slower one has a fifth of a window."""
     parts, used = [], []
     for seed in range(1, 10):
-        both = Simulation(
-            LIMITS[name](),
-            most=64,
-            transit=0.0002,
-            late=0.001,
-            stalls=STALLS,
-            seed=seed,
-            runs=2,
-        ).run(61)
+        both = kind.simulation(seed)
         counts = [sum(run.taken[second] for second in range(1, 61)) for run in both.batches]
         parts.append(min(counts) / sum(counts))
         used.append(both.used(1, 61))

@@ -9,6 +9,7 @@ docs/explanation/adaptive-limit.md.
 
 from attrs import define
 
+from bonifiq_async._limits.inference.ceiling import Ceiling
 from bonifiq_async._limits.inference.kind import FoundLimit, LimitKind
 
 CERTAIN, OF_WINDOW = 3.0, 1.5
@@ -30,15 +31,13 @@ class Contention:
 
     doubts: float = 0.0
     falls: int = 0
-    _before: float = 0.0
-    _floor: float = 0.0
-    _since: float = 0.0
+    _floor: float = 0.0  # which may be below the lowest pace that is kept
     _held: float = 1.0
 
     @property
     def is_certain(self) -> bool:
         """Whether others use the limit."""
-        return self.doubts >= CERTAIN
+        return self.falls > 0 or self.doubts >= CERTAIN
 
     def began_with_none(self) -> None:
         """Take in that nothing was taken from the beginning: others had used it up."""
@@ -54,22 +53,23 @@ class Contention:
         """Take in a refusal where it was expected."""
         self.doubts = max(0.0, self.doubts - 1.0)
 
-    def has_risen(self, pace: float) -> bool:
-        """Say whether half of the last fall is made up for: a refusal is expected from then on."""
-        return pace >= (self._before + self._floor) / 2
+    def expects(self, pace: Ceiling) -> bool:
+        """Say whether a refusal is expected: while shared, when half of the last fall is made up for."""
+        if self.falls and pace.wall is not None:
+            return pace.value >= (pace.wall + self._floor) / 2
+        return pace.beyond
 
-    def fall(self, pace: float, held: float) -> float:
-        """Return the pace after a refusal at `pace`, after which nothing was sent for `held` seconds.
+    def fall(self, pace: Ceiling, held: float) -> None:
+        """Lower `pace` after a refusal, after which nothing was sent for `held` seconds.
 
         The longer that is, the slower the pace rises: each refusal costs as much.
         """
-        self._held = max(1.0, held)
-        self._before, self._floor = pace, pace * (1 - max(LEAST_FALL, FALL * SMALLER**self.falls))
-        self.falls, self._since = self.falls + 1, 0.0
-        return self._floor
+        self._floor = pace.value * (1 - max(LEAST_FALL, FALL * SMALLER**self.falls))
+        pace.fall(self._floor, pace.value)
+        self.falls, self._held = self.falls + 1, max(1.0, held)
 
-    def rise(self, seconds: float) -> float:
-        """Return the pace when so many more seconds have passed in use."""
-        self._since += seconds / self._held
+    def rise(self, pace: Ceiling, seconds: float) -> None:
+        """Raise `pace` by what so many more seconds in use allow."""
+        pace.risen += seconds / self._held
         gain = max(LEAST_RISE, SLOWER ** (self.falls - 1))
-        return self._floor + gain * (LINEAR * self._since + CUBIC * self._since**3)
+        pace.value = max(pace.value, self._floor + gain * (LINEAR * pace.risen + CUBIC * pace.risen**3))

@@ -129,9 +129,9 @@ class RateSearch:
     def rise(self, turns: float) -> None:
         """Rise by what so many seconds in use allow."""
         if self._others.falls:
-            self.pace.value = max(self.pace.value, self._others.rise(turns))
-            return
-        self.pace.rise(min(turns / RAMP, LEAP) if self.pace.wall is None else turns)
+            self._others.rise(self.pace, turns)
+        else:
+            self.pace.rise(min(turns / RAMP, LEAP) if self.pace.wall is None else turns)
 
     def pause(self, asked: float) -> float:
         """Return the seconds for which nothing is sent after a refusal, beyond what it asks for."""
@@ -183,7 +183,8 @@ class RateSearch:
         self._refused, self._taken = self._refused + 1, self._taken + taken
         share = self._refused / (self._refused + self._taken)
         many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
-        many = max(many, CLEARLY) if cheap and self.found is not None else many
+        if cheap and self.found is not None:
+            many = max(many, CLEARLY)
         if self.shut or self._refused < self._trial - LESS * cheap or share < many:
             return False
         self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
@@ -194,7 +195,7 @@ class RateSearch:
     def _free(self) -> None:
         """Set no pace."""
         self._forget()
-        self._others = Contention()
+        self.forget_others()
         self.pace.value, self.pace.wall = float("inf"), None
 
     def _follow(self, stretch: Stretch, refused: int, now: float) -> None:
@@ -204,7 +205,7 @@ class RateSearch:
         if self.cause.is_chance:
             self._free()
             return
-        if self._others.falls or self._others.is_certain:
+        if self._others.is_certain:
             self._share(stretch, refused, now)
             return
         fallen = self._has_fallen(stretch)
@@ -239,19 +240,16 @@ class RateSearch:
         """Come to equal parts with others, until one limit explains again all that was refused."""
         if not self._others.falls:
             self._forget()
+            self.since = now
             self.pace.value = min(self.pace.value, max(START, FAR * stretch.rate))
         self._stretches = [*self._stretches[1 - ENOUGH :], stretch]
-        if len(self._stretches) == ENOUGH:
-            found = fitted(self._stretches, even=False)
-            if found.misfit <= ALIKE:
-                self._others, self.found, self.since = Contention(), found, now
-                self.pace.wall, self._patience = None, SOON
-                self._keep_below(found, stretch, refused)
-                return
-        if not self._others.falls:
-            self.since = now
-        to = self._others.fall(self.pace.value, stretch.held)
-        self.pace.fall(to, to)
+        if (found := _explained(self._stretches)) is None:
+            self._others.fall(self.pace, stretch.held)
+            return
+        self.forget_others()
+        self.found, self.since = found, now
+        self.pace.wall, self._patience = None, SOON
+        self._keep_below(found, stretch, refused)
 
     def _has_fallen(self, stretch: Stretch) -> bool:
         """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
@@ -262,8 +260,8 @@ class RateSearch:
         """Return the rate without burst that was found, or another limit that explains all very well."""
         if self._even is None or self.found is None:
             return None
-        other = fitted(stretches, even=False) if len(stretches) >= ENOUGH else None
-        if other is not None and other.misfit <= ALIKE and other.kind is not LimitKind.EVEN:
+        other = _explained(stretches)
+        if other is not None and other.kind is not LimitKind.EVEN:
             return other
         self._even.refused(stretches[-1], beyond=self.pace.beyond)
         if self._even.is_likely:
@@ -292,7 +290,7 @@ class RateSearch:
     def _weigh(self, stretch: Stretch) -> None:
         """Take in what the last refusal says of its cause."""
         others, pace = self._others, self.pace
-        if others.has_risen(pace.value) if others.falls else pace.beyond:
+        if others.expects(pace):
             self.cause.beyond()
             others.refused_beyond()
         elif others.falls or (pace.wall is not None and not self._rough):
@@ -307,3 +305,11 @@ class RateSearch:
         """Begin anew, as if no limit were known."""
         self.found, self._even, self._rough = None, None, True
         self._stretches.clear()
+
+
+def _explained(stretches: list[Stretch]) -> FoundLimit | None:
+    """Return the limit that explains very well what was refused, if there are enough refusals to show it."""
+    if len(stretches) < ENOUGH:
+        return None
+    found = fitted(stretches, even=False)
+    return found if found.misfit <= ALIKE else None
