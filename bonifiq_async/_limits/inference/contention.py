@@ -49,6 +49,10 @@ class Contention:
             window = found is not None and found.kind is LimitKind.WINDOW
             self.doubts += OF_WINDOW if window else 1.0
 
+    def limit_fell(self) -> None:
+        """Take in that the limit has fallen far, which explains the refusals below the one that was found."""
+        self.doubts = 0.0
+
     def refused_beyond(self) -> None:
         """Take in a refusal where it was expected."""
         self.doubts = max(0.0, self.doubts - 1.0)

@@ -38,6 +38,11 @@ HALVINGS = 25
 """Steps of a search by halves."""
 PHASES = 20
 """Phases of a window that are tried."""
+WHOLE = 0.25
+"""Half of the tokens by which the burst of a bucket is uncertain that was emptied at once: it mostly holds
+whole requests, and then it lacks all of them."""
+SURELY, MORE = 1.5, 5.0
+"""So many times what is saved up, and so many requests more, are taken beyond a limit only if it rose."""
 
 
 class LimitKind(Enum):
@@ -92,6 +97,11 @@ class FoundLimit:
     burst: float
     misfit: float
     most: float = 0.0
+
+    def allows(self, taken: int, seconds: float) -> bool:
+        """Say whether so many may have been taken in so many seconds."""
+        saved = self.rate if self.kind is LimitKind.WINDOW else self.burst
+        return taken <= self.rate * seconds + SURELY * saved + MORE
 
 
 def fitted(
@@ -163,29 +173,32 @@ def changed(stretch: Stretch, before: FoundLimit) -> FoundLimit | None:
     saved, least, most = before.burst / before.rate, 0.1, max(0.2, _peak(stretch))
     for _ in range(HALVINGS):
         rate = math.sqrt(least * most)
-        lacks, _ = _lacks([stretch], rate)
-        least, most = (rate, most) if lacks[0] > saved * rate else (least, rate)
+        (burst, _), *_ = _bursts([stretch], rate)[0]
+        least, most = (rate, most) if burst > saved * rate else (least, rate)
     return FoundLimit(LimitKind.BURST, least, saved * least, 0.0, least)
 
 
 def _misfit(stretches: Sequence[Stretch], rate: float, burst: float | None = None) -> tuple[float, float]:
     """Return how badly a bucket of this rate explains the refusals, and the burst that explains them best.
 
-    It refuses where less than one token is left of its burst: so at each refusal it must lack the same, and
-    never more before.
+    It refuses where less than one token is left of its burst: so each refusal must show the same burst, and
+    never more may lack before.
     """
-    lacks, deepest = _lacks(stretches, rate)
+    shown, deepest = _bursts(stretches, rate)
     if burst is None:
-        burst = max(1.0, sum(lacks) / len(lacks) + 0.5)
+        burst = max(1.0, sum(each for each, _ in shown) / len(shown))
     sigma = NOISE + JITTER * rate + PER_REQUEST * (burst - 1)
-    squares = sum((max(0.0, abs(each - burst + 0.5) - 0.5) / sigma) ** 2 for each in lacks)
+    squares = sum((max(0.0, abs(each - burst) - error) / sigma) ** 2 for each, error in shown)
     squares += (max(0.0, deepest - burst) / sigma) ** 2
-    return squares / 2 / len(lacks) + max(0.0, 2 * math.log(burst / rate / USUAL)), burst
+    return squares / 2 / len(shown) + max(0.0, 2 * math.log(burst / rate / USUAL)), burst
 
 
-def _lacks(stretches: Sequence[Stretch], rate: float) -> tuple[list[float], float]:
-    """Return how many tokens a bucket of this rate lacks at each refusal, and at the most before."""
-    lack, lacks, deepest, last = 0.0, [], 0.0, stretches[0].began
+def _bursts(stretches: Sequence[Stretch], rate: float) -> tuple[list[tuple[float, float]], float]:
+    """Return the burst that each refusal shows if this is the rate, and by how much that may be wrong.
+
+    The other number is how many tokens lacked at the most without a refusal.
+    """
+    lack, shown, deepest, last = 0.0, [], 0.0, stretches[0].began
     for stretch in stretches:
         for at, many in stretch.counts:
             lack += many - rate * (at - last)
@@ -196,8 +209,20 @@ def _lacks(stretches: Sequence[Stretch], rate: float) -> tuple[list[float], floa
                 deepest = lack
         lack = max(0.0, lack - rate * max(0.0, stretch.refused - last))
         last = max(last, stretch.refused)
-        lacks.append(lack)
-    return lacks, deepest
+        more, error = _last_token(stretch.pace, rate)
+        shown.append((lack + more, error))
+    return shown, deepest
+
+
+def _last_token(pace: float, rate: float) -> tuple[float, float]:
+    """Return what is left of a bucket when it refuses, less than a token, and by how much that may be wrong.
+
+    Just above its rate, a bucket loses little with each request, so that nearly a whole token is left.
+    """
+    if pace == float("inf"):
+        return WHOLE, WHOLE
+    error = (1 - min(1.0, rate / pace)) / 2
+    return 1 - error, error
 
 
 def _window(stretches: Sequence[Stretch]) -> FoundLimit:

@@ -22,12 +22,14 @@ FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
 share after the limit fell, and after it rose."""
 ROUGH, SOONER = 1.2, 0.25
 """How many times the rate the most possible one is where it is known roughly; the share of the time then."""
-BELOW, EVEN_BELOW, FIRST_EVEN = 0.97, 0.96, 0.9
-"""Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp or
-where refusals are frequent."""
+BELOW, EVEN_BELOW, FIRST_EVEN, FIRST_EVEN_LONG = 0.97, 0.96, 0.9, 0.86
+"""Shares of a rate that was found at which the pace begins: with burst, without, without after a ramp or
+where refusals are frequent, and this where they ask for a long wait."""
 FIRST_WALL, LONG = 0.985, 1.5
 """Share of a rate that only two stretches show up to which the pace rises, since they may show a little too
-much; and the seconds of a wait from which on that is worth it."""
+much; and the seconds of a long wait, from which on that is worth it."""
+FELL = 0.6
+"""Share of the limit that was found below which another one shows that it has fallen."""
 OFTEN = 0.5
 """Share of the time between looks below which refusals are frequent: by jitter, where there is no burst."""
 BURST = 1.0
@@ -105,6 +107,8 @@ class RateSearch:
     _refused: int = 0
     _taken: int = 0
     _plain: bool = False
+    _at_look: int = 0
+    _climbs: bool = False
     _others: Contention = field(factory=Contention)
 
     @property
@@ -115,6 +119,11 @@ class RateSearch:
         if self._others.falls:
             return LimitKind.SHARED
         return None if self.found is None else self.found.kind
+
+    @property
+    def _beyond(self) -> bool:
+        """Whether the pace is above the limit that was found, to look for more."""
+        return self.pace.beyond or self._climbs
 
     @property
     def is_even(self) -> bool:
@@ -128,10 +137,17 @@ class RateSearch:
 
     def rise(self, turns: float) -> None:
         """Rise by what so many seconds in use allow."""
+        pace, was_beyond = self.pace, self.pace.beyond
         if self._others.falls:
-            self._others.rise(self.pace, turns)
-        else:
-            self.pace.rise(min(turns / RAMP, LEAP) if self.pace.wall is None else turns)
+            self._others.rise(pace, turns)
+            return
+        pace.rise(min(turns / RAMP, LEAP) if pace.wall is None else turns)
+        if not pace.beyond or self.found is None or self.is_even:
+            return
+        if not was_beyond:
+            self._at_look = self.trace.total
+        elif not self.found.allows(self.trace.total - self._at_look, pace.risen - pace.recovery):
+            pace.wall, self._climbs = None, True  # the limit has risen: it is looked for as at first
 
     def pause(self, asked: float) -> float:
         """Return the seconds for which nothing is sent after a refusal, beyond what it asks for."""
@@ -177,6 +193,7 @@ class RateSearch:
             self.pace.fall(max(taken / (BURST + stretch.seconds), START), None)
         else:
             self._follow(stretch, refusals.many, now)
+        self._climbs = False
 
     def _tries(self, taken: int, *, cheap: bool) -> bool:
         """Begin a trial, and say so, where lower paces have not helped; sooner where it is `cheap`."""
@@ -196,7 +213,7 @@ class RateSearch:
         """Set no pace."""
         self._forget()
         self.forget_others()
-        self.pace.value, self.pace.wall = float("inf"), None
+        self.pace.value, self.pace.wall, self._climbs = float("inf"), None, False
 
     def _follow(self, stretch: Stretch, refused: int, now: float) -> None:
         """Set the pace to what explains the refusals, `refused` of which were the last."""
@@ -219,7 +236,7 @@ class RateSearch:
             if found.misfit > FITS:
                 found, stretches = None, stretches[1:]
         if found is None:
-            self._patience = RISEN if pace.beyond else SOON
+            self._patience = RISEN if self._beyond else SOON
             found = None if before is None or fallen else changed(stretch, before)
             self._forget()
             stretches = [stretch]
@@ -227,6 +244,9 @@ class RateSearch:
         if found is None:
             pace.fall(pace.value / FAR if fallen else stretch.rate, None)
             return
+        if before is not None and found.rate < FELL * before.rate:
+            self._patience = SOON
+            self._others.limit_fell()
         if before is None or before.kind is not found.kind:
             self.since = now
         self._plain = found.kind is LimitKind.EVEN
@@ -241,7 +261,7 @@ class RateSearch:
         if not self._others.falls:
             self._forget()
             self.since = now
-            self.pace.value = min(self.pace.value, max(START, FAR * stretch.rate))
+        self.pace.value = min(self.pace.value, max(START, FAR * stretch.rate))
         self._stretches = [*self._stretches[1 - ENOUGH :], stretch]
         if (found := _explained(self._stretches)) is None:
             self._others.fall(self.pace, stretch.held)
@@ -263,7 +283,7 @@ class RateSearch:
         other = _explained(stretches)
         if other is not None and other.kind is not LimitKind.EVEN:
             return other
-        self._even.refused(stretches[-1], beyond=self.pace.beyond)
+        self._even.refused(stretches[-1], beyond=self._beyond)
         if self._even.is_likely:
             return evolve(self.found, rate=self._even.rate)
         self._even = None
@@ -276,21 +296,22 @@ class RateSearch:
         unsure = len(self._stretches) == 2 and held >= LONG
         share, wall = BELOW, rate * FIRST_WALL if unsure else rate
         if found.kind is LimitKind.EVEN:
-            share = EVEN_BELOW if pace.beyond or seconds > pace.recovery * OFTEN else FIRST_EVEN
+            first = FIRST_EVEN if held < LONG else FIRST_EVEN_LONG
+            share = EVEN_BELOW if self._beyond or seconds > pace.recovery * OFTEN else first
             wall = rate * (1 + share) / 2  # there the pace is even, too: jitter takes what is left
-        if pace.beyond:
+        if self._beyond:
             self._patience = min(1.0, self._patience * PATIENCE)
         self._rough = found.most > ROUGH * rate
         lost = max(0.0, held - found.burst / rate)
         look = self._patience * max(SOONEST, lost / SPENT, refused / (REFUSED * rate))
-        if found.kind is LimitKind.EVEN and pace.wall is not None and not pace.beyond:
+        if found.kind is LimitKind.EVEN and pace.wall is not None and not self._beyond:
             look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
         pace.fall(rate * share, wall, look * SOONER if self._rough else look)
 
     def _weigh(self, stretch: Stretch) -> None:
         """Take in what the last refusal says of its cause."""
         others, pace = self._others, self.pace
-        if others.expects(pace):
+        if self._climbs or others.expects(pace):
             self.cause.beyond()
             others.refused_beyond()
         elif others.falls or (pace.wall is not None and not self._rough):
