@@ -319,7 +319,8 @@ class RateSearch:
             share = len(taken) / (sum(taken) + len(taken))
             if self._even is None or share > AGAIN * TURNED_AWAY:
                 self.cause.below(stretch.taken, taken[-1], share)
-            if self._even is None and not self.cause.is_likely_chance:
+            fell = stretch.seconds < stretch.held * SPREAD  # as soon as it is sent again: the limit fell far
+            if self._even is None and not self.cause.is_likely_chance and not fell:
                 others.refused_below(self.found, stretch.held)
 
     def _forget(self) -> None:
