@@ -91,7 +91,7 @@ def stepping(first: float, seed: int) -> Simulation:
 
 @pytest.mark.slow
 def test_steps_are_followed_whenever_they_come() -> None:
-    """From 2.5 s to 21 s after the beginning; the least was 0.67 where a fall was taken for others' requests."""
+    """From 2.5 s to 21 s after the beginning; the least is 0.67 where a fall is taken for others' use."""
     used = [stepping(1.25 * number, number).run(121).used(1, 121) for number in range(2, 18)]
     assert min(used) >= 0.75, used
     assert mean(used) >= 0.82, used
