@@ -1,6 +1,6 @@
 """All kinds of limits in virtual time, with seeds: how much is used, and how much is turned away."""
 
-from statistics import mean
+from statistics import mean, median
 
 import pytest
 from limits import Bucket, Kind, all_kinds
@@ -106,6 +106,18 @@ def test_a_limit_that_steps_is_not_taken_for_one_that_others_use(first: float) -
         run.run(seconds)
         kinds.add(search.kind)
     assert LimitKind.SHARED not in kinds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("2% 429 by chance, at once, asks 1.0", 0.1), ("20% 429 by chance, at once, asks None", 0.5)],
+)
+def test_chance_is_found_where_nothing_is_beside_a_refusal(name: str, least: float) -> None:
+    """Refusals that come at once: no request left after one of them, and before it was known."""
+    used = [KINDS[name].simulation(seed).used(1, 61) for seed in range(1, 10)]
+    assert median(used) >= 0.7, used
+    assert min(used) >= least, used
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -52,11 +52,15 @@ REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
 TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.05, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where a failed one costs a
-pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
+what is sent. Each trial needs twice as many as the one before. Where a failed one costs a pause alone, it
+needs `LESS` fewer, and `CLEARLY` of all where a limit was found: a low one is refused often at first."""
+CHEAP = 0.15
+"""Seconds of a wait up to which it costs no more than where a refusal asks for none."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
+SKIPPED, MOST_SKIPPED = 2, 5
+"""How many of these pauses fewer are left out than there were the time before; and how many at the most."""
 
 
 @define
@@ -107,6 +111,7 @@ class RateSearch:
     _refused: int = 0
     _taken: int = 0
     _plain: bool = False
+    _skips: int = 0
     _at_look: int = 0
     _climbs: bool = False
     _others: Contention = field(factory=Contention)
@@ -133,7 +138,8 @@ class RateSearch:
     def took(self, left: float) -> None:
         """Take in that a request was taken that left at `left`."""
         self.trace.note(left)
-        self.shut = 0
+        if self.shut:
+            self.shut, self._skips = 0, min(MOST_SKIPPED, self.shut - SKIPPED)
 
     def rise(self, turns: float) -> None:
         """Rise by what so many seconds in use allow."""
@@ -170,7 +176,7 @@ class RateSearch:
         self._began, self._at_began = now, self.trace.total
         self.cause.beside(refusals.good, refusals.refused)
         unpaced = self.pace.value == float("inf")
-        cheap = not refusals.asked and not self.shut  # a look costs a pause alone
+        cheap = not self.shut and (not refusals.asked or now - refusals.received <= CHEAP)
         self._trying = False
         if unpaced:
             self.cause.stretch(taken)
@@ -180,7 +186,7 @@ class RateSearch:
         elif self._tries(taken, cheap=cheap):
             return
         elif taken == 0 and self._stretches:
-            self.shut += 1  # the wait goes on
+            self.shut = max(self.shut + 1, self._skips)  # the wait goes on
             last = self._stretches[-1]
             self._stretches[-1] = evolve(last, held=now - last.refused)
             return
@@ -204,7 +210,8 @@ class RateSearch:
             many = max(many, CLEARLY)
         if self.shut or self._refused < self._trial - LESS * cheap or share < many:
             return False
-        self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
+        self._trying, self._refused, self._taken = True, 0, 0
+        self._trial *= 1 if cheap else 2
         self.cause.try_anew(share)
         self._free()
         return True
