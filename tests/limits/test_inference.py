@@ -246,15 +246,13 @@ def pauses_of(search: RateSearch, many: int, at: float) -> list[float]:
     return pauses
 
 
-def test_a_provider_that_was_shut_for_long_is_asked_less_often_the_next_time() -> None:
-    """Each time that it opens sooner, the first pause is shorter again."""
+@pytest.mark.parametrize(("pauses", "first"), [(6, LONGEST_PAUSE), (5, 8.0), (4, 4.0), (3, 2.0), (1, 2.0)])
+def test_a_provider_that_was_shut_for_long_is_asked_less_often(pauses: int, first: float) -> None:
+    """By two pauses fewer than there were, so that the first one becomes shorter where it opens sooner."""
     search = search_at(100, 0.2, 0.2)
-    first = []
-    for number, shut in enumerate((6, 1, 1)):
-        search.took(199.0 + 100 * number)
-        _, *pauses = pauses_of(search, 1 + shut, 200.0 + 100 * number)
-        first.append(pauses[0])
-    assert first == [2.0, LONGEST_PAUSE, 4.0]
+    pauses_of(search, pauses, 200.0)
+    search.took(300.0)
+    assert pauses_of(search, 2, 301.0) == [0.0, first]
 
 
 def test_a_rate_without_burst_is_kept_evenly() -> None:
