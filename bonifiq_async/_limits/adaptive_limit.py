@@ -31,6 +31,8 @@ LONGEST_REST = 1.0
 ENOUGH, WATCHED = 10, 4.0
 """Answers at least that show whether refusals after which nothing waits come by chance, and how many times as
 long as an answer takes the requests leave that are counted."""
+AVERAGED = 16
+"""Answers over which the time that they take is averaged, and by how much they are off."""
 INFINITE = float("inf")
 FREELY = 4.0
 """How many times as fast the limit doubles where refusals come by chance."""
@@ -112,7 +114,10 @@ class AdaptiveLimit:
             if self._is_over(now):
                 self._conclude(now)
         if good:
-            self._latency += (sample.elapsed - self._latency) / (16 if self._latency else 1)
+            self._latency = self._latency or sample.elapsed
+            off = sample.elapsed - self._latency
+            self._latency += off / AVERAGED
+            self.search.uneven += (abs(off) - self.search.uneven) / AVERAGED
             if (full or paced) and (self.refusals is None or not self.refusals.holds):
                 self._rise(elapsed / max(1.0, self._latency / DOUBLING), full=full, paced=paced)
 

@@ -246,15 +246,6 @@ def pauses_of(search: RateSearch, many: int, at: float) -> list[float]:
     return pauses
 
 
-@pytest.mark.parametrize(("pauses", "first"), [(6, LONGEST_PAUSE), (5, 8.0), (4, 4.0), (3, 2.0), (1, 2.0)])
-def test_a_provider_that_was_shut_for_long_is_asked_less_often(pauses: int, first: float) -> None:
-    """By two pauses fewer than there were, so that the first one becomes shorter where it opens sooner."""
-    search = search_at(100, 0.2, 0.2)
-    pauses_of(search, pauses, 200.0)
-    search.took(300.0)
-    assert pauses_of(search, 2, 301.0) == [0.0, first]
-
-
 def test_a_rate_without_burst_is_kept_evenly() -> None:
     """A moment that was missed is not made up for: two requests close together are one too many."""
     assert not RateSearch().is_even

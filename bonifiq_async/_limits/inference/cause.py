@@ -27,7 +27,7 @@ takes the same number each time, to this share; chance takes a geometric one."""
 AVERAGED, ENOUGH = 3, 10
 """Stretches over which their usual length is averaged, and the share that is refused by chance, where there
 are so many requests beside."""
-LIKELY, CERTAIN, DOUBT, MOST = 1.0, 2.5, -2.0, 6.0
+LIKELY, CERTAIN, DOUBT, MOST = 1.0, 4.0, -2.0, 6.0
 """The sum from which on chance is the likelier cause, from which on it is the cause, and below which it is so
 no longer; and the farthest that the sum goes either way."""
 

@@ -38,9 +38,9 @@ HALVINGS = 25
 """Steps of a search by halves."""
 PHASES = 20
 """Phases of a window that are tried."""
-WHOLE = 0.25
-"""Half of the tokens by which the burst of a bucket is uncertain that was emptied at once: it mostly holds
-whole requests, and then it lacks all of them."""
+BLURRED, WHOLE = 0.4, 0.25
+"""Requests by which answers come early or late, from which on what was left of a token cannot be seen; and
+half of the tokens by which it is uncertain where all were taken at once: a bucket holds whole requests."""
 SURELY, MORE = 1.5, 5.0
 """So many times what is saved up, and so many requests more, are taken beyond a limit only if it rose."""
 
@@ -61,6 +61,7 @@ class Stretch:
     """What was taken between two refusals, from `began` to `refused`: when how many, `taken` in all.
 
     Then nothing was sent for `held` seconds. `pace` was the highest that was allowed, in requests a second.
+    Answers took `uneven` seconds more or less than usual.
     """
 
     counts: Sequence[tuple[float, float]]
@@ -69,6 +70,7 @@ class Stretch:
     refused: float
     held: float
     pace: float
+    uneven: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -209,19 +211,21 @@ def _bursts(stretches: Sequence[Stretch], rate: float) -> tuple[list[tuple[float
                 deepest = lack
         lack = max(0.0, lack - rate * max(0.0, stretch.refused - last))
         last = max(last, stretch.refused)
-        more, error = _last_token(stretch.pace, rate)
+        more, error = _last_token(stretch, rate)
         shown.append((lack + more, error))
     return shown, deepest
 
 
-def _last_token(pace: float, rate: float) -> tuple[float, float]:
+def _last_token(stretch: Stretch, rate: float) -> tuple[float, float]:
     """Return what is left of a bucket when it refuses, less than a token, and by how much that may be wrong.
 
     Just above its rate, a bucket loses little with each request, so that nearly a whole token is left.
     """
-    if pace == float("inf"):
+    if stretch.pace == float("inf"):
         return WHOLE, WHOLE
-    error = (1 - min(1.0, rate / pace)) / 2
+    if stretch.pace * stretch.uneven > BLURRED:
+        return 0.5, 0.5
+    error = (1 - min(1.0, rate / stretch.pace)) / 2
     return 1 - error, error
 
 

@@ -22,9 +22,9 @@ FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
 share after the limit fell, and after it rose."""
 ROUGH, SOONER = 1.2, 0.25
 """How many times the rate the most possible one is where it is known roughly; the share of the time then."""
-BELOW, EVEN_BELOW, FIRST_EVEN, FIRST_EVEN_LONG = 0.97, 0.96, 0.9, 0.86
-"""Shares of a rate that was found at which the pace begins: with burst, without, without after a ramp or
-where refusals are frequent, and this where they ask for a long wait."""
+BELOW, EVEN_BELOW, FIRST_EVEN = 0.97, 0.96, 0.9
+"""Shares of a rate that was found at which the pace begins: with burst, without, and without after a ramp or
+where refusals are frequent."""
 FIRST_WALL, LONG = 0.985, 1.5
 """Share of a rate that only two stretches show up to which the pace rises, since they may show a little too
 much; and the seconds of a long wait, from which on that is worth it."""
@@ -52,15 +52,11 @@ REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
 TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.05, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. Each trial needs twice as many as the one before. Where a failed one costs a pause alone, it
-needs `LESS` fewer, and `CLEARLY` of all where a limit was found: a low one is refused often at first."""
-CHEAP = 0.15
-"""Seconds of a wait up to which it costs no more than where a refusal asks for none."""
+what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where a failed one costs a
+pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
-SKIPPED, MOST_SKIPPED = 2, 5
-"""How many of these pauses fewer are left out than there were the time before; and how many at the most."""
 
 
 @define
@@ -91,7 +87,8 @@ class Refusals:
 class RateSearch:
     """Sets the `pace`, in requests a second. `found` is the limit as far as it is known, since `since`.
 
-    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through.
+    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. Answers
+    take `uneven` seconds more or less than usual.
     """
 
     pace: Ceiling = field(factory=lambda: Ceiling(float("inf"), 0.5, float("inf")))
@@ -100,6 +97,7 @@ class RateSearch:
     since: float = 0.0
     trace: Trace = field(factory=Trace)
     shut: int = 0
+    uneven: float = 0.0
     _stretches: list[Stretch] = field(factory=list)
     _began: float = float("inf")
     _at_began: int = 0
@@ -111,7 +109,6 @@ class RateSearch:
     _refused: int = 0
     _taken: int = 0
     _plain: bool = False
-    _skips: int = 0
     _at_look: int = 0
     _climbs: bool = False
     _others: Contention = field(factory=Contention)
@@ -138,8 +135,7 @@ class RateSearch:
     def took(self, left: float) -> None:
         """Take in that a request was taken that left at `left`."""
         self.trace.note(left)
-        if self.shut:
-            self.shut, self._skips = 0, min(MOST_SKIPPED, self.shut - SKIPPED)
+        self.shut = 0
 
     def rise(self, turns: float) -> None:
         """Rise by what so many seconds in use allow."""
@@ -176,7 +172,7 @@ class RateSearch:
         self._began, self._at_began = now, self.trace.total
         self.cause.beside(refusals.good, refusals.refused)
         unpaced = self.pace.value == float("inf")
-        cheap = not self.shut and (not refusals.asked or now - refusals.received <= CHEAP)
+        cheap = not refusals.asked and not self.shut  # a look costs a pause alone
         self._trying = False
         if unpaced:
             self.cause.stretch(taken)
@@ -186,12 +182,13 @@ class RateSearch:
         elif self._tries(taken, cheap=cheap):
             return
         elif taken == 0 and self._stretches:
-            self.shut = max(self.shut + 1, self._skips)  # the wait goes on
+            self.shut += 1  # the wait goes on
             last = self._stretches[-1]
             self._stretches[-1] = evolve(last, held=now - last.refused)
             return
         counts = self.trace.counts(began, refusals.sent)
-        stretch = Stretch(counts, taken, began, refusals.sent, now - refusals.sent, self.pace.value)
+        held = now - refusals.sent
+        stretch = Stretch(counts, taken, began, refusals.sent, held, self.pace.value, self.uneven)
         if unpaced:
             self._stretches = [stretch]
             if self.trace.total == 0:
@@ -210,8 +207,7 @@ class RateSearch:
             many = max(many, CLEARLY)
         if self.shut or self._refused < self._trial - LESS * cheap or share < many:
             return False
-        self._trying, self._refused, self._taken = True, 0, 0
-        self._trial *= 1 if cheap else 2
+        self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
         self.cause.try_anew(share)
         self._free()
         return True
@@ -252,7 +248,6 @@ class RateSearch:
             pace.fall(pace.value / FAR if fallen else stretch.rate, None)
             return
         if before is not None and found.rate < FELL * before.rate:
-            self._patience = SOON
             self._others.limit_fell()
         if before is None or before.kind is not found.kind:
             self.since = now
@@ -303,8 +298,7 @@ class RateSearch:
         unsure = len(self._stretches) == 2 and held >= LONG
         share, wall = BELOW, rate * FIRST_WALL if unsure else rate
         if found.kind is LimitKind.EVEN:
-            first = FIRST_EVEN if held < LONG else FIRST_EVEN_LONG
-            share = EVEN_BELOW if self._beyond or seconds > pace.recovery * OFTEN else first
+            share = EVEN_BELOW if self._beyond or seconds > pace.recovery * OFTEN else FIRST_EVEN
             wall = rate * (1 + share) / 2  # there the pace is even, too: jitter takes what is left
         if self._beyond:
             self._patience = min(1.0, self._patience * PATIENCE)
