@@ -228,22 +228,17 @@ def test_a_refusal_that_asks_for_nothing_is_followed_by_a_pause_of_its_own() -> 
     """One that grows while nothing is taken; where refusals come by chance there is none."""
     search = search_at(100, 0.2, 0.2)
     assert (search.pause(0.0), search.pause(1.0)) == (PAUSE, 0.0)
-    pauses = pauses_of(search, 8, 200.0)
+    pauses = []
+    for number in range(8):
+        at = 200.0 + number
+        search.go_on(Refusals(at, at, 429, True, False, at), at + 0.2)
+        pauses.append(search.pause(1.0))
     assert pauses[:3] == [2.0, 4.0, 8.0]
     assert pauses[-1] == LONGEST_PAUSE
     search.took(300.0)
     assert search.pause(1.0) == 0.0
     search.cause.weigh(20.0)
     assert search.pause(0.0) == 0.0
-
-
-def pauses_of(search: RateSearch, many: int, at: float) -> list[float]:
-    """Return the pauses after so many waits of a second after which nothing is taken."""
-    pauses = []
-    for number in range(many):
-        search.go_on(Refusals(at + number, at + number, 429, True, True, at), at + number + 0.2)
-        pauses.append(search.pause(1.0))
-    return pauses
 
 
 def test_a_rate_without_burst_is_kept_evenly() -> None:

@@ -18,9 +18,9 @@ SHORT: dict[str, tuple[float, float]] = {
     "10 each second, asks 2 s": (0.82, 0.02),
     "30/s, burst 0.1 s, asks 2 s": (0.87, 0.02),
     "30 each second, asks 2 s": (0.88, 0.02),
-    "100/s, burst 0.0 s, asks 2 s": (0.7, 0.03),
+    "100/s, burst 0.0 s, asks 2 s": (0.73, 0.03),
     "250/s, burst 0.0 s, asks 2 s": (0.59, 0.03),
-    "500/s, burst 0.0 s, asks 2 s": (0.35, 0.03),
+    "500/s, burst 0.0 s, asks 2 s": (0.38, 0.03),
     "500/s, burst 0.2 s, asks 2 s": (0.87, 0.02),
     "500/s, burst 1.0 s, asks 2 s": (0.87, 0.02),
     "500 each second, asks 2 s": (0.87, 0.02),
@@ -31,7 +31,7 @@ SHORT: dict[str, tuple[float, float]] = {
     "240/s, burst 0.0 s, by three each 20 s, asks 1.0": (0.61, 0.03),
     "240/s, burst 0.0 s, by three each 20 s, asks None": (0.71, 0.03),
     "10% 429 by chance, 5 in flight": (0.62, 1.0),
-    "5% 429 by chance, at once, asks 0.05": (0.44, 1.0),
+    "5% 429 by chance, at once, asks 0.05": (0.5, 1.0),
     "500 each second, said, asks 2 s": (0.84, 0.01),
 }
 """What does not reach its goal yet, and what it reaches: the share that is used, and that is turned away."""

@@ -275,7 +275,7 @@ class RateSearch:
 
     def _has_fallen(self, stretch: Stretch) -> bool:
         """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
-        soon = stretch.taken <= FEW or stretch.seconds < stretch.held * SPREAD
+        soon = stretch.taken <= FEW or _at_once(stretch)
         return self._even is not None and soon and self._stretches[-1].taken > MANY
 
     def _still_even(self, stretches: list[Stretch]) -> FoundLimit | None:
@@ -320,14 +320,18 @@ class RateSearch:
             share = len(taken) / (sum(taken) + len(taken))
             if self._even is None or share > AGAIN * TURNED_AWAY:
                 self.cause.below(stretch.taken, taken[-1], share)
-            fell = stretch.seconds < stretch.held * SPREAD  # as soon as it is sent again: the limit fell far
-            if self._even is None and not self.cause.is_likely_chance and not fell:
+            if self._even is None and not self.cause.is_likely_chance and not _at_once(stretch):
                 others.refused_below(self.found, stretch.held)
 
     def _forget(self) -> None:
         """Begin anew, as if no limit were known."""
         self.found, self._even, self._rough = None, None, True
         self._stretches.clear()
+
+
+def _at_once(stretch: Stretch) -> bool:
+    """Say whether it was refused before requests left at the full pace again: the limit has fallen far."""
+    return stretch.seconds < stretch.held * SPREAD
 
 
 def _explained(stretches: list[Stretch]) -> FoundLimit | None:
