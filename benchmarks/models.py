@@ -128,18 +128,20 @@ class Both(Model):
 
 @define
 class Flaky(Model):
-    """Fails a share of all requests, whatever the load is; `most` are in flight."""
+    """Fails a share of all requests, whatever the load is, after `refuses` seconds; `most` are in flight."""
 
     share: float
     status: str
     asks: float | None
     most: int
-    undisturbed: float = 0.0
+    refuses: float = TAKES
     chance: random.Random = field(factory=lambda: random.Random(1))
 
     def answer(self, now: float, at_once: int, capacity: float) -> tuple[bytes, float]:
         """See `Model.answer`."""
-        return (refusal(self.status, self.asks) if self.chance.random() < self.share else REPLY), TAKES
+        if self.chance.random() < self.share:
+            return refusal(self.status, self.asks), self.refuses
+        return REPLY, TAKES
 
     def allows(self, capacity: float) -> float:
         """See `Model.allows`: what comes through where each wait is honoured, and no other is made."""
@@ -246,6 +248,9 @@ def chances() -> list[Case]:
             name = f"{share:.0%} {status[:3]} by chance, {said(asks)}"
             model = partial(Flaky, share, status, asks, most)
             found.append(Case(name, model, 0.8, 1.0, most=most))
+    for share, asks in ((0.02, 1.0), (0.05, 0.05)):
+        name = f"{share:.0%} 429 by chance, at once, {said(asks)}"
+        found.append(Case(name, partial(Flaky, share, TOO_MANY, asks, 64, refuses=0.0), 0.8, 1.0))
     few = Case("10% 429 by chance, 5 in flight", lambda: Flaky(0.1, TOO_MANY, None, 5), 0.72, 1.0, most=5)
     return [*found, few]
 

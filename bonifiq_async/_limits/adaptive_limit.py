@@ -148,6 +148,8 @@ class AdaptiveLimit:
         refusals, self.refusals = self.refusals, None
         if refusals is None:
             return
+        if refusals.holds and self.by_chance and self.limit.wall is None:
+            self.limit.rise(DOUBLING)  # each wait is a turn, however short the time between two of them is
         if refusals.status == 429:
             self.search.go_on(refusals, now)
         else:

@@ -93,6 +93,7 @@ class Admission:
         """Note that no batch runs any more: the next one may begin with what is known of a limit."""
         self.held, self._in_batches = Hold(), False
         search = self.adaptation.search
+        search.end_trial()
         if search.pace.value == INFINITE and self.adaptation.refusals is None:
             self.adaptation.search = RateSearch(cause=search.cause)  # the time until then is no time in use
 
@@ -137,7 +138,7 @@ class Admission:
             pace = INFINITE if pace == UNKNOWN else pace
         else:
             self.active += 1
-            if now < self.held.until + spread and not adaptation.by_chance:
+            if now < self.held.until + spread and not (adaptation.by_chance or adaptation.search.trying):
                 pace = min(pace, adaptation.limit.value / spread)
         self._slowed = pace < adaptation.search.pace.value
         self.pacer.took(now, pace, even=adaptation.search.is_even)

@@ -24,6 +24,8 @@ at a lower pace; and for one where the pace was beyond the limit that was known.
 ALIKE, UNLIKE, SAME = -1.2, 0.6, 0.3
 """The same for a stretch at full speed that is as long as those before, and for another. A bucket or a window
 takes the same number each time, to this share; chance takes a geometric one."""
+REFUTED = 2.0
+"""The same for a stretch at full speed in which more was taken than a limit explains."""
 AVERAGED, ENOUGH = 3, 10
 """Stretches over which their usual length is averaged, and the share that is refused by chance, where there
 are so many requests beside."""
@@ -85,6 +87,14 @@ class RefusalCause:
     def beyond(self) -> None:
         """Take in a refusal where the pace was beyond the limit that was known."""
         self.weigh(BEYOND)
+
+    def none_taken(self) -> None:
+        """Take in that nothing was taken at full speed after a wait."""
+        self.weigh(SOONER)
+
+    def refuted(self) -> None:
+        """Take in that more was taken at full speed than the limit that was known explains."""
+        self.weigh(REFUTED)
 
     def stretch(self, taken: float) -> None:
         """Take in how many requests were taken at full speed until one was refused."""

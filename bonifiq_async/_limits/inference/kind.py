@@ -100,7 +100,7 @@ class FoundLimit:
     misfit: float
     most: float = 0.0
 
-    def allows(self, taken: int, seconds: float) -> bool:
+    def allows(self, taken: float, seconds: float) -> bool:
         """Say whether so many may have been taken in so many seconds."""
         saved = self.rate if self.kind is LimitKind.WINDOW else self.burst
         return taken <= self.rate * seconds + SURELY * saved + MORE

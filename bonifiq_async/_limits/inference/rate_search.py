@@ -50,10 +50,16 @@ DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
-TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.05, 0.08
+TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.02, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where a failed one costs a
+what is sent. After one that clearly failed twice as many are needed, and `LESS` fewer where one costs a
 pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
+EARLY, UNSURE = 4, 0.006
+"""The same for the first trial where nothing that was sent beside the first refusal spoke of a limit."""
+CHEAP = 0.3
+"""Seconds of a wait up to which a second refusal at full speed is waited for then, before a pace is set."""
+GIVEN_UP, FAILED = -1.0, -4.0
+"""Evidence of chance at which a trial ends, and at which it has clearly failed."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
@@ -87,8 +93,8 @@ class Refusals:
 class RateSearch:
     """Sets the `pace`, in requests a second. `found` is the limit as far as it is known, since `since`.
 
-    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. Answers
-    take `uneven` seconds more or less than usual.
+    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. Nothing
+    keeps the pace while `trying`, to find out. Answers take `uneven` seconds more or less than usual.
     """
 
     pace: Ceiling = field(factory=lambda: Ceiling(float("inf"), 0.5, float("inf")))
@@ -103,7 +109,8 @@ class RateSearch:
     _at_began: int = 0
     _patience: float = FIRST
     _rough: bool = True
-    _trying: bool = False
+    trying: bool = False
+    _known: tuple[float, float | None] = (float("inf"), None)
     _trial: int = TRIAL
     _even: EvenRate | None = None
     _refused: int = 0
@@ -155,7 +162,13 @@ class RateSearch:
         """Return the seconds for which nothing is sent after a refusal, beyond what it asks for."""
         if self.shut:
             return float(min(LONGEST_PAUSE, max(LEAST_PAUSE, asked) * 2**self.shut))
-        return 0.0 if asked or self._trying or self.cause.is_chance else PAUSE
+        return 0.0 if asked or self.trying or self.cause.is_chance else PAUSE
+
+    def end_trial(self) -> None:
+        """Go back to the pace that was known before a trial, if one is made."""
+        if self.trying:
+            self.trying = False
+            self.pace.value, self.pace.wall = self._known
 
     def forget_others(self) -> None:
         """Begin anew with the signs that others use the limit."""
@@ -171,32 +184,43 @@ class RateSearch:
         taken, began = self.trace.total - self._at_began, min(self._began, refusals.sent)
         self._began, self._at_began = now, self.trace.total
         self.cause.beside(refusals.good, refusals.refused)
-        unpaced = self.pace.value == float("inf")
-        cheap = not refusals.asked and not self.shut  # a look costs a pause alone
-        self._trying = False
-        if unpaced:
-            self.cause.stretch(taken)
-            if self.cause.is_likely_chance or (cheap and self.cause.weight >= 0):
-                self._stretches.clear()
-                return
-        elif self._tries(taken, cheap=cheap):
+        counts, held = self.trace.counts(began, refusals.sent), now - refusals.sent
+        stretch = Stretch(counts, taken, began, refusals.sent, held, self.pace.value, self.uneven)
+        if self.trying:
+            self._tried(stretch, beside=refusals.good + refusals.refused > 0)
+        elif stretch.pace == float("inf"):
+            self._at_full_speed(stretch, now)
+        elif self._tries(taken, cheap=not refusals.asked and not self.shut):
             return
         elif taken == 0 and self._stretches:
-            self.shut += 1  # the wait goes on
-            last = self._stretches[-1]
-            self._stretches[-1] = evolve(last, held=now - last.refused)
-            return
-        counts = self.trace.counts(began, refusals.sent)
-        held = now - refusals.sent
-        stretch = Stretch(counts, taken, began, refusals.sent, held, self.pace.value, self.uneven)
-        if unpaced:
-            self._stretches = [stretch]
-            if self.trace.total == 0:
-                self._others.began_with_none()
-            self.pace.fall(max(taken / (BURST + stretch.seconds), START), None)
+            self._wait_on(now)
         else:
             self._follow(stretch, refusals.many, now)
-        self._climbs = False
+            self._climbs = False
+
+    def _wait_on(self, now: float) -> None:
+        """Take in that nothing was taken after the last wait, which goes on."""
+        self.shut += 1
+        self._stretches[-1] = evolve(self._stretches[-1], held=now - self._stretches[-1].refused)
+
+    def _at_full_speed(self, stretch: Stretch, now: float) -> None:
+        """Take in what was sent without a pace, and set one unless chance is the likelier cause."""
+        cause, goes_on = self.cause, stretch.taken == 0 and len(self._stretches) > 0
+        if goes_on:
+            cause.none_taken()
+        else:
+            cause.stretch(stretch.taken)
+            self._stretches = [stretch]
+        if cause.weight > 0 or (cause.weight == 0 and stretch.held < CHEAP):
+            return
+        if goes_on:
+            self._wait_on(now)
+        if cause.weight == 0:
+            self._trial = EARLY
+        if self.trace.total == 0:
+            self._others.began_with_none()
+        first = self._stretches[-1]
+        self.pace.fall(max(first.taken / (BURST + first.seconds), START), None)
 
     def _tries(self, taken: int, *, cheap: bool) -> bool:
         """Begin a trial, and say so, where lower paces have not helped; sooner where it is `cheap`."""
@@ -205,12 +229,28 @@ class RateSearch:
         many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
         if cheap and self.found is not None:
             many = max(many, CLEARLY)
+        if self._trial == EARLY:
+            many = UNSURE
         if self.shut or self._refused < self._trial - LESS * cheap or share < many:
             return False
-        self._trying, self._trial, self._refused, self._taken = True, self._trial * 2, 0, 0
+        self.trying, self._refused, self._taken = True, 0, 0
         self.cause.try_anew(share)
-        self._free()
+        self._known = self.pace.value, self.pace.wall
+        self.pace.value, self.pace.wall = float("inf"), None
         return True
+
+    def _tried(self, stretch: Stretch, *, beside: bool) -> None:
+        """Take in what a trial showed; go back to the pace that was known where there is a limit."""
+        cause = self.cause
+        if self.found is not None and not self.found.allows(stretch.taken, stretch.seconds + stretch.held):
+            cause.refuted()
+        if cause.is_chance:
+            self.end_trial()
+            self._free()
+        elif not cause.is_likely_chance and (not beside or cause.weight <= GIVEN_UP):
+            self._trial = 2 * self._trial if cause.weight <= FAILED else TRIAL
+            self._stretches = [*self._stretches[1 - REMEMBERED :], stretch]
+            self.end_trial()
 
     def _free(self) -> None:
         """Set no pace."""
