@@ -50,11 +50,11 @@ DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
-TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.02, 0.08
+TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.03, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
 what is sent. After one that clearly failed twice as many are needed, and `LESS` fewer where one costs a
 pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
-EARLY, UNSURE = 4, 0.006
+EARLY, UNSURE = 4, 0.01
 """The same for the first trial where nothing that was sent beside the first refusal spoke of a limit."""
 CHEAP = 0.3
 """Seconds of a wait up to which a second refusal at full speed is waited for then, before a pace is set."""
@@ -114,7 +114,7 @@ class RateSearch:
     _trial: int = TRIAL
     _even: EvenRate | None = None
     _refused: int = 0
-    _taken: int = 0
+    _taken: float = 0
     _plain: bool = False
     _at_look: int = 0
     _climbs: bool = False
@@ -190,13 +190,13 @@ class RateSearch:
             self._tried(stretch, beside=refusals.good + refusals.refused > 0)
         elif stretch.pace == float("inf"):
             self._at_full_speed(stretch, now)
-        elif self._tries(taken, cheap=not refusals.asked and not self.shut):
-            return
         elif taken == 0 and self._stretches:
             self._wait_on(now)
+            self._count(stretch, cheap=False)
         else:
             self._follow(stretch, refusals.many, now)
             self._climbs = False
+            self._count(stretch, cheap=not refusals.asked)
 
     def _wait_on(self, now: float) -> None:
         """Take in that nothing was taken after the last wait, which goes on."""
@@ -211,33 +211,32 @@ class RateSearch:
         else:
             cause.stretch(stretch.taken)
             self._stretches = [stretch]
-        if cause.weight > 0 or (cause.weight == 0 and stretch.held < CHEAP):
+        if cause.is_likely_chance or (cause.weight >= 0 and stretch.held < CHEAP):
             return
         if goes_on:
             self._wait_on(now)
-        if cause.weight == 0:
+        if cause.weight >= 0 and stretch.taken and stretch.held < DEAR:
             self._trial = EARLY
         if self.trace.total == 0:
             self._others.began_with_none()
         first = self._stretches[-1]
         self.pace.fall(max(first.taken / (BURST + first.seconds), START), None)
 
-    def _tries(self, taken: int, *, cheap: bool) -> bool:
-        """Begin a trial, and say so, where lower paces have not helped; sooner where it is `cheap`."""
-        self._refused, self._taken = self._refused + 1, self._taken + taken
+    def _count(self, stretch: Stretch, *, cheap: bool) -> None:
+        """Begin a trial where lower paces have not helped; sooner where it is `cheap`."""
+        self._refused, self._taken = self._refused + 1, self._taken + stretch.taken
         share = self._refused / (self._refused + self._taken)
         many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
         if cheap and self.found is not None:
             many = max(many, CLEARLY)
         if self._trial == EARLY:
             many = UNSURE
-        if self.shut or self._refused < self._trial - LESS * cheap or share < many:
-            return False
+        if self.shut or self._refused < self._trial - LESS * cheap or share < many or self.cause.is_chance:
+            return
         self.trying, self._refused, self._taken = True, 0, 0
         self.cause.try_anew(share)
         self._known = self.pace.value, self.pace.wall
         self.pace.value, self.pace.wall = float("inf"), None
-        return True
 
     def _tried(self, stretch: Stretch, *, beside: bool) -> None:
         """Take in what a trial showed; go back to the pace that was known where there is a limit."""
@@ -249,7 +248,6 @@ class RateSearch:
             self._free()
         elif not cause.is_likely_chance and (not beside or cause.weight <= GIVEN_UP):
             self._trial = 2 * self._trial if cause.weight <= FAILED else TRIAL
-            self._stretches = [*self._stretches[1 - REMEMBERED :], stretch]
             self.end_trial()
 
     def _free(self) -> None:
