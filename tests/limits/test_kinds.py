@@ -31,7 +31,6 @@ SHORT: dict[str, tuple[float, float]] = {
     "240/s, burst 0.0 s, by three each 20 s, asks 1.0": (0.61, 0.03),
     "240/s, burst 0.0 s, by three each 20 s, asks None": (0.71, 0.03),
     "10% 429 by chance, 5 in flight": (0.62, 1.0),
-    "5% 429 by chance, at once, asks 0.05": (0.5, 1.0),
     "500 each second, said, asks 2 s": (0.84, 0.01),
 }
 """What does not reach its goal yet, and what it reaches: the share that is used, and that is turned away."""

@@ -269,6 +269,9 @@ def chances() -> list[Kind]:
             kinds.append(Kind(name, lambda s=share, c=status, a=asks: Flaky(s, c, a), used, 1.0))
         name = f"{share:.0%} 429 by chance, at once, asks {asks}"
         kinds.append(Kind(name, lambda s=share, a=asks: Flaky(s, 429, a, refuses=AT_ONCE), used, 1.0))
+    for share, asks in ((0.01, 0.05), (0.1, 0.2)):
+        name = f"{share:.0%} 429 by chance, at once, asks {asks}"
+        kinds.append(Kind(name, lambda s=share, a=asks: Flaky(s, 429, a, refuses=AT_ONCE), 0.8, 1.0))
     few = Kind("10% 429 by chance, 5 in flight", lambda: Flaky(0.1, 429, None, 5), 0.72, 1.0, most=5)
     return [*kinds, few]
 
