@@ -50,6 +50,7 @@ def trying() -> tuple[RateSearch, float]:
 def test_a_trial_is_made_when_lower_paces_do_not_help() -> None:
     """Sooner where nothing beside the first refusal spoke of a limit; never where few are refused."""
     assert until_tried(RateSearch(), first=(0, 0))[0] == EARLY
+    assert until_tried(RateSearch(), first=(0, 0), taken=80)[0] == EARLY
     assert until_tried(RateSearch(), first=(0, 5))[0] == TRIAL
     assert until_tried(RateSearch(), first=(0, 5), taken=100)[0] == 20
     assert until_tried(RateSearch(), first=(0, 0), taken=200)[0] == 20
