@@ -129,6 +129,8 @@ class AdaptiveLimit:
 
     def _refused(self, sample: Sample, left: float, now: float) -> None:
         """Note a refusal for which all are held: what follows is known when all in flight have ended."""
+        if left < self.search.tried:
+            return  # it left at full speed, in a trial
         asked, refusals = sample.asked or 0.0, self.refusals
         pause = self.search.pause(asked)
         if pause:
@@ -141,7 +143,7 @@ class AdaptiveLimit:
             return
         holds = bool(pause or asked)
         since, until = (left, INFINITE) if holds else (now, now + WATCHED * self._latency)
-        self.refusals = Refusals(now, left, sample.status, holds, asked > 0, since, until)
+        self.refusals = Refusals(now, left, sample.status, holds, asked > 0, since, until, self.limit.value)
 
     def resumed(self, now: float) -> None:
         """Draw the conclusion from the refusals, when requests may leave again."""

@@ -6,15 +6,31 @@ import pytest
 from limits import AT_ONCE, Flaky
 from simulated import STALLS, Simulation
 
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
 from bonifiq_async._limits.admission import Admission
 from bonifiq_async._limits.inference.kind import LimitKind
-from bonifiq_async._limits.inference.rate_search import BELOW, EARLY, TRIAL, RateSearch, Refusals
+from bonifiq_async._limits.inference.rate_search import (
+    BELOW,
+    EARLY,
+    LONGEST_TRIAL,
+    TRIAL,
+    RateSearch,
+    Refusals,
+)
+from bonifiq_async._model.outcome import Verdict
 
 INFINITE = float("inf")
 
 
 def refused(
-    search: RateSearch, at: float, taken: int, *, held: float = 0.4, beside: tuple[int, int] = (0, 0)
+    search: RateSearch,
+    at: float,
+    taken: int,
+    *,
+    held: float = 0.4,
+    beside: tuple[int, int] = (0, 0),
+    places: int = 8,
 ) -> float:
     """Have requests taken at the pace, or in 0.1 s, and one refused; return when the wait is over."""
     pace = min(search.pace.value, 10 * max(taken, 1))
@@ -23,7 +39,7 @@ def refused(
         search.took(at + number / pace)
     end = at + taken / pace
     good, many = beside
-    search.go_on(Refusals(end, end, 429, True, held != 0.2, end, good=good, refused=many), end + held)
+    search.go_on(Refusals(end, end, 429, True, True, end, places=places, good=good, refused=many), end + held)
     return end + held
 
 
@@ -92,6 +108,48 @@ def test_a_trial_goes_on_while_more_is_taken_than_the_limit_allows() -> None:
     refused(search, at, 4)
     assert not search.trying
     assert search.pace.value < INFINITE
+
+
+def test_a_trial_is_bounded() -> None:
+    """Evidence may stay open: two in flight, one of which is taken beside each that is refused, say."""
+    search, at = trying()
+    stretches = 0
+    while search.trying and stretches < 2 * LONGEST_TRIAL:
+        at, stretches = refused(search, at, 2 + 5 * (stretches % 2), beside=(1, 1)), stretches + 1
+    assert stretches <= LONGEST_TRIAL
+    assert search.pace.value < INFINITE
+
+
+def test_where_few_are_in_flight_nothing_is_tried_early() -> None:
+    """None of them are beside the one that is refused, so that it says nothing."""
+    search = RateSearch()
+    at = refused(search, 10.0, 20, held=0.2, places=2)
+    assert search.pace.value < INFINITE
+    for _ in range(2 * EARLY):
+        at = refused(search, at, 30, places=2)
+        assert not search.trying
+
+
+def test_a_wait_that_goes_on_is_no_further_refusal() -> None:
+    """A window that is closed for long refuses often, and says it once."""
+    search = RateSearch()
+    at = refused(search, 10.0, 20, beside=(0, 5))
+    for number in range(2 * TRIAL):
+        at = refused(search, at, 20 * (number == 0))
+    assert not search.trying
+
+
+def test_what_left_in_a_trial_and_is_refused_after_it_says_nothing() -> None:
+    """It left at full speed, and not at the pace that is in force again."""
+    adaptation = AdaptiveLimit.of(8, 64)
+    search, at = trying()
+    adaptation.search = search
+    at = refused(search, at, 4, beside=(0, 20))
+    sample = Sample(Verdict.THROTTLED, 429, 2.0, None)
+    adaptation.saw(sample, at + 1.0, full=True, paced=False)
+    assert adaptation.refusals is None
+    adaptation.saw(sample, at + 3.0, full=True, paced=False)
+    assert adaptation.refusals is not None
 
 
 def test_a_window_that_is_still_closed_is_no_sign_of_chance() -> None:

@@ -90,7 +90,8 @@ class RefusalCause:
 
     def none_taken(self) -> None:
         """Take in that nothing was taken at full speed after a wait."""
-        self.weigh(SOONER)
+        if not self.is_chance:
+            self.weigh(SOONER)
 
     def refuted(self) -> None:
         """Take in that more was taken at full speed than the limit that was known explains."""

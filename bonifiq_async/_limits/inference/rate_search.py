@@ -52,14 +52,16 @@ REMEMBERED, ENOUGH = 6, 4
 """Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
 TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.03, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
-what is sent. After one that clearly failed twice as many are needed, and `LESS` fewer where one costs a
-pause alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
+what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where one costs a pause
+alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
 EARLY, UNSURE = 4, 0.01
 """The same for the first trial where nothing that was sent beside the first refusal spoke of a limit."""
-CHEAP = 0.3
-"""Seconds of a wait up to which a second refusal at full speed is waited for then, before a pace is set."""
-GIVEN_UP, FAILED = -1.0, -4.0
-"""Evidence of chance at which a trial ends, and at which it has clearly failed."""
+CHEAP, BESIDE = 0.3, 5
+"""Seconds of a wait up to which a second refusal at full speed is waited for then, before a pace is set; and
+the requests in flight from which on some are beside one that is refused."""
+GIVEN_UP, LONGEST_TRIAL, LIKELY_LIMIT = -1.0, 8, -2.0
+"""Evidence of chance at which a trial ends, the refusals after which it ends at the latest, and the evidence
+at which a limit is so likely that no early one is made."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
@@ -69,8 +71,8 @@ least, where nothing was taken after the last wait: each such pause is twice the
 class Refusals:
     """What was refused at about the same time: first `received` of one that was `sent`, with this `status`.
 
-    `holds` says that nothing is sent now, `asked` that the provider asks for it. `good` and `refused` count
-    the answers to what left between `since` and `until`.
+    `holds` says that nothing is sent now, `asked` that the provider asks for it. `places` is how many may be
+    in flight; `good` and `refused` count the answers to what left between `since` and `until`.
     """
 
     received: float
@@ -80,6 +82,7 @@ class Refusals:
     asked: bool
     since: float
     until: float = float("inf")
+    places: float = 1.0
     many: int = 1
     good: int = 0
     refused: int = 0
@@ -110,6 +113,8 @@ class RateSearch:
     _patience: float = FIRST
     _rough: bool = True
     trying: bool = False
+    tried: float = float("-inf")
+    _tries: int = 0
     _known: tuple[float, float | None] = (float("inf"), None)
     _trial: int = TRIAL
     _even: EvenRate | None = None
@@ -187,12 +192,11 @@ class RateSearch:
         counts, held = self.trace.counts(began, refusals.sent), now - refusals.sent
         stretch = Stretch(counts, taken, began, refusals.sent, held, self.pace.value, self.uneven)
         if self.trying:
-            self._tried(stretch, beside=refusals.good + refusals.refused > 0)
+            self._tried(stretch, now, beside=refusals.good + refusals.refused > 0)
         elif stretch.pace == float("inf"):
-            self._at_full_speed(stretch, now)
+            self._at_full_speed(stretch, refusals, now)
         elif taken == 0 and self._stretches:
             self._wait_on(now)
-            self._count(stretch, cheap=False)
         else:
             self._follow(stretch, refusals.many, now)
             self._climbs = False
@@ -203,52 +207,68 @@ class RateSearch:
         self.shut += 1
         self._stretches[-1] = evolve(self._stretches[-1], held=now - self._stretches[-1].refused)
 
-    def _at_full_speed(self, stretch: Stretch, now: float) -> None:
-        """Take in what was sent without a pace, and set one unless chance is the likelier cause."""
+    def _at_full_speed(self, stretch: Stretch, refusals: Refusals, now: float) -> None:
+        """Take in what was sent without a pace, and set one unless chance is the likelier cause.
+
+        It is waited for another refusal where one costs a pause alone; once where it costs little.
+        """
         cause, goes_on = self.cause, stretch.taken == 0 and len(self._stretches) > 0
+        beside = refusals.places >= BESIDE
+        again = not (refusals.asked or self.shut) or (beside and not self._stretches and stretch.held < CHEAP)
         if goes_on:
             cause.none_taken()
         else:
             cause.stretch(stretch.taken)
             self._stretches = [stretch]
-        if cause.is_likely_chance or (cause.weight >= 0 and stretch.held < CHEAP):
+        if cause.is_likely_chance or (again and cause.weight >= 0):
             return
         if goes_on:
             self._wait_on(now)
-        if cause.weight >= 0 and stretch.taken and stretch.held < DEAR:
+        if cause.weight >= 0 and beside and stretch.taken and stretch.held < DEAR:
             self._trial = EARLY
         if self.trace.total == 0:
             self._others.began_with_none()
-        first = self._stretches[-1]
+        self._begin_from(self._stretches[-1])
+
+    def _begin_from(self, first: Stretch) -> None:
+        """Set the pace to what was taken at full speed, from which it doubles."""
+        self._stretches = [first]
         self.pace.fall(max(first.taken / (BURST + first.seconds), START), None)
 
     def _count(self, stretch: Stretch, *, cheap: bool) -> None:
         """Begin a trial where lower paces have not helped; sooner where it is `cheap`."""
         self._refused, self._taken = self._refused + 1, self._taken + stretch.taken
-        share = self._refused / (self._refused + self._taken)
+        share, needed = self._refused / (self._refused + self._taken), self._trial - LESS * cheap
         many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
         if cheap and self.found is not None:
             many = max(many, CLEARLY)
         if self._trial == EARLY:
-            many = UNSURE
-        if self.shut or self._refused < self._trial - LESS * cheap or share < many or self.cause.is_chance:
+            needed, many = EARLY, UNSURE if self.cause.weight > LIKELY_LIMIT else TOO_MANY
+        if self._refused < needed or share < many or self.cause.is_chance:
             return
-        self.trying, self._refused, self._taken = True, 0, 0
+        self.trying, self._refused, self._taken, self._tries = True, 0, 0, 0
+        self._trial = max(TRIAL, 2 * self._trial)
         self.cause.try_anew(share)
         self._known = self.pace.value, self.pace.wall
         self.pace.value, self.pace.wall = float("inf"), None
 
-    def _tried(self, stretch: Stretch, *, beside: bool) -> None:
+    def _tried(self, stretch: Stretch, now: float, *, beside: bool) -> None:
         """Take in what a trial showed; go back to the pace that was known where there is a limit."""
-        cause = self.cause
-        if self.found is not None and not self.found.allows(stretch.taken, stretch.seconds + stretch.held):
+        cause, self._tries = self.cause, self._tries + 1
+        more = self.found is not None and not self.found.allows(stretch.taken, stretch.seconds + stretch.held)
+        if more:
             cause.refuted()
+        cause.stretch(stretch.taken)
+        open_still = cause.is_likely_chance or (beside and cause.weight > GIVEN_UP)
         if cause.is_chance:
             self.end_trial()
             self._free()
-        elif not cause.is_likely_chance and (not beside or cause.weight <= GIVEN_UP):
-            self._trial = 2 * self._trial if cause.weight <= FAILED else TRIAL
+        elif not open_still or self._tries == LONGEST_TRIAL:
             self.end_trial()
+            self.tried = now
+            if more:  # there is a limit, and another one
+                self._forget()
+                self._begin_from(stretch)
 
     def _free(self) -> None:
         """Set no pace."""
