@@ -43,9 +43,11 @@ def refused(
     return end + held
 
 
-def until_tried(search: RateSearch, *, first: tuple[int, int], taken: int = 20) -> tuple[int, float]:
+def until_tried(
+    search: RateSearch, *, first: tuple[int, int], taken: int = 20, places: int = 8
+) -> tuple[int, float]:
     """Return how many refusals at a pace it takes until there is a trial, up to 20, and the time."""
-    at = refused(search, 10.0, 20, beside=first)
+    at = refused(search, 10.0, 20, beside=first, places=places)
     for number in range(1, 21):
         at = refused(search, at, taken + number)  # later each time, as by a limit
         if search.trying:
@@ -111,23 +113,58 @@ def test_a_trial_goes_on_while_more_is_taken_than_the_limit_allows() -> None:
 
 
 def test_a_trial_is_bounded() -> None:
-    """Evidence may stay open: two in flight, one of which is taken beside each that is refused, say."""
+    """Evidence may stay open for long."""
     search, at = trying()
-    stretches = 0
-    while search.trying and stretches < 2 * LONGEST_TRIAL:
-        at, stretches = refused(search, at, 2 + 5 * (stretches % 2), beside=(1, 1)), stretches + 1
-    assert stretches <= LONGEST_TRIAL
+    for number in range(1, LONGEST_TRIAL + 1):
+        assert search.trying
+        search.cause.weight = 0.0
+        at = refused(search, at, 10 * number, beside=(4, 1))
+    assert not search.trying
     assert search.pace.value < INFINITE
 
 
-def test_where_few_are_in_flight_nothing_is_tried_early() -> None:
-    """None of them are beside the one that is refused, so that it says nothing."""
+def test_stretches_of_a_trial_that_are_alike_show_a_limit() -> None:
+    """Also where one is taken beside each that is refused: a few are in flight."""
+    search, at = trying()
+    for _ in range(4):
+        at = refused(search, at, 4, beside=(1, 0))
+    assert not search.trying
+    assert search.kind is not LimitKind.CHANCE
+
+
+def test_another_limit_is_looked_for_when_a_trial_shows_more() -> None:
+    """What is known is forgotten; the pace begins at what the trial took."""
+    search, at = trying()
+    refused(search, at, 400, beside=(0, 20))
+    assert (search.trying, search.found) == (False, None)
+    assert search.pace.value > 100
+
+
+def test_no_early_trial_is_made_where_all_speaks_for_a_limit() -> None:
+    """Few in flight say nothing: none of them are beside the one that is refused."""
+    assert until_tried(RateSearch(), first=(0, 0), places=2)[0] == TRIAL
     search = RateSearch()
     at = refused(search, 10.0, 20, held=0.2, places=2)
     assert search.pace.value < INFINITE
-    for _ in range(2 * EARLY):
-        at = refused(search, at, 30, places=2)
-        assert not search.trying
+    search = RateSearch()
+    at = refused(search, 10.0, 20)
+    for number in range(1, EARLY + 1):
+        search.cause.weight = -4.0
+        at = refused(search, at, 80 + number)
+    assert not search.trying
+
+
+def test_the_trial_after_an_early_one_takes_as_many_refusals_as_any() -> None:
+    """Twice as many as the one before it would be fewer."""
+    search = RateSearch()
+    _, at = until_tried(search, first=(0, 0))
+    at = refused(search, at, 4, beside=(0, 20))
+    assert not search.trying
+    for number in range(1, 3 * TRIAL):
+        at = refused(search, at, 10 + number)
+        if search.trying:
+            break
+    assert number == TRIAL
 
 
 def test_a_wait_that_goes_on_is_no_further_refusal() -> None:
@@ -136,7 +173,7 @@ def test_a_wait_that_goes_on_is_no_further_refusal() -> None:
     at = refused(search, 10.0, 20, beside=(0, 5))
     for number in range(2 * TRIAL):
         at = refused(search, at, 20 * (number == 0))
-    assert not search.trying
+        assert not search.trying
 
 
 def test_what_left_in_a_trial_and_is_refused_after_it_says_nothing() -> None:
