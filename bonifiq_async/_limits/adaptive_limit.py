@@ -129,7 +129,7 @@ class AdaptiveLimit:
 
     def _refused(self, sample: Sample, left: float, now: float) -> None:
         """Note a refusal for which all are held: what follows is known when all in flight have ended."""
-        if left < self.search.tried:
+        if left < self.search.trial_ended:
             return  # it left at full speed, in a trial
         asked, refusals = sample.asked or 0.0, self.refusals
         pause = self.search.pause(asked)

@@ -44,8 +44,8 @@ AGAIN = 1.5
 SPREAD = 0.15
 """Part of a wait after which requests leave at the full pace: a hold's release is spread."""
 FEW, MANY, FAR = 2, 20, 4
-"""Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
-the part of it at which it is looked for."""
+"""Requests taken after a wait up to which a rate without burst fell far, where so many were before; and the
+part of it at which it is looked for."""
 DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
@@ -96,8 +96,9 @@ class Refusals:
 class RateSearch:
     """Sets the `pace`, in requests a second. `found` is the limit as far as it is known, since `since`.
 
-    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. Nothing
-    keeps the pace while `trying`, to find out. Answers take `uneven` seconds more or less than usual.
+    `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. There
+    is no pace while `trying`, to find out; `trial_ended` is when a trial last did. Answers take `uneven`
+    seconds more or less than usual.
     """
 
     pace: Ceiling = field(factory=lambda: Ceiling(float("inf"), 0.5, float("inf")))
@@ -107,14 +108,14 @@ class RateSearch:
     trace: Trace = field(factory=Trace)
     shut: int = 0
     uneven: float = 0.0
+    trying: bool = False
+    trial_ended: float = float("-inf")
     _stretches: list[Stretch] = field(factory=list)
     _began: float = float("inf")
     _at_began: int = 0
     _patience: float = FIRST
     _rough: bool = True
-    trying: bool = False
-    tried: float = float("-inf")
-    _tries: int = 0
+    _answered: int = 0
     _known: tuple[float, float | None] = (float("inf"), None)
     _trial: int = TRIAL
     _even: EvenRate | None = None
@@ -208,10 +209,7 @@ class RateSearch:
         self._stretches[-1] = evolve(self._stretches[-1], held=now - self._stretches[-1].refused)
 
     def _at_full_speed(self, stretch: Stretch, refusals: Refusals, now: float) -> None:
-        """Take in what was sent without a pace, and set one unless chance is the likelier cause.
-
-        It is waited for another refusal where one costs a pause alone; once where it costs little.
-        """
+        """Set a pace unless chance is the likelier cause, or another refusal is cheap and says more."""
         cause, goes_on = self.cause, stretch.taken == 0 and len(self._stretches) > 0
         beside = refusals.places >= BESIDE
         again = not (refusals.asked or self.shut) or (beside and not self._stretches and stretch.held < CHEAP)
@@ -246,7 +244,7 @@ class RateSearch:
             needed, many = EARLY, UNSURE if self.cause.weight > LIKELY_LIMIT else TOO_MANY
         if self._refused < needed or share < many or self.cause.is_chance:
             return
-        self.trying, self._refused, self._taken, self._tries = True, 0, 0, 0
+        self.trying, self._refused, self._taken, self._answered = True, 0, 0, 0
         self._trial = max(TRIAL, 2 * self._trial)
         self.cause.try_anew(share)
         self._known = self.pace.value, self.pace.wall
@@ -254,18 +252,21 @@ class RateSearch:
 
     def _tried(self, stretch: Stretch, now: float, *, beside: bool) -> None:
         """Take in what a trial showed; go back to the pace that was known where there is a limit."""
-        cause, self._tries = self.cause, self._tries + 1
+        cause, self._answered = self.cause, self._answered + 1
         more = self.found is not None and not self.found.allows(stretch.taken, stretch.seconds + stretch.held)
         if more:
             cause.refuted()
-        cause.stretch(stretch.taken)
+        if stretch.taken:
+            cause.stretch(stretch.taken)
+        else:
+            cause.none_taken()
         open_still = cause.is_likely_chance or (beside and cause.weight > GIVEN_UP)
         if cause.is_chance:
             self.end_trial()
             self._free()
-        elif not open_still or self._tries == LONGEST_TRIAL:
+        elif not open_still or self._answered == LONGEST_TRIAL:
             self.end_trial()
-            self.tried = now
+            self.trial_ended = now
             if more:  # there is a limit, and another one
                 self._forget()
                 self._begin_from(stretch)
@@ -281,11 +282,9 @@ class RateSearch:
         pace, before = self.pace, self.found
         self._weigh(stretch)
         if self.cause.is_chance:
-            self._free()
-            return
+            return self._free()
         if self._others.is_certain:
-            self._share(stretch, refused, now)
-            return
+            return self._share(stretch, refused, now)
         fallen = self._has_fallen(stretch)
         stretches = [*self._stretches[1 - REMEMBERED :], stretch]
         found = None if fallen else self._still_even(stretches)
