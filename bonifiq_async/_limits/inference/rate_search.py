@@ -210,7 +210,7 @@ class RateSearch:
 
     def _at_full_speed(self, stretch: Stretch, refusals: Refusals, now: float) -> None:
         """Set a pace unless chance is the likelier cause, or another refusal is cheap and says more."""
-        cause, goes_on = self.cause, stretch.taken == 0 and len(self._stretches) > 0
+        cause, goes_on = self.cause, stretch.taken == 0 and any(each.taken for each in self._stretches)
         beside = refusals.places >= BESIDE
         again = not (refusals.asked or self.shut) or (beside and not self._stretches and stretch.held < CHEAP)
         if goes_on:
@@ -242,7 +242,8 @@ class RateSearch:
             many = max(many, CLEARLY)
         if self._trial == EARLY:
             needed, many = EARLY, UNSURE if self.cause.weight > LIKELY_LIMIT else TOO_MANY
-        if self._refused < needed or share < many or self.cause.is_chance:
+        slowest = self.pace.value <= self.pace.lowest  # the limit may be lower: many would be refused
+        if self._refused < needed or share < many or self.cause.is_chance or slowest:
             return
         self.trying, self._refused, self._taken, self._answered = True, 0, 0, 0
         self._trial = max(TRIAL, 2 * self._trial)
