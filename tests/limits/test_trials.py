@@ -47,12 +47,16 @@ def until_tried(
     search: RateSearch, *, first: tuple[int, int], taken: int = 20, places: int = 8
 ) -> tuple[int, float]:
     """Return how many refusals at a pace it takes until there is a trial, up to 20, and the time."""
-    at = refused(search, 10.0, 20, beside=first, places=places)
-    for number in range(1, 21):
+    return counted(search, refused(search, 10.0, 20, beside=first, places=places), taken, most=20)
+
+
+def counted(search: RateSearch, at: float, taken: int, *, most: int) -> tuple[int, float]:
+    """Return how many refusals it takes from now on, up to `most`, and the time."""
+    for number in range(1, most + 1):
         at = refused(search, at, taken + number)  # later each time, as by a limit
         if search.trying:
             return number, at
-    return 20, at
+    return most, at
 
 
 def trying() -> tuple[RateSearch, float]:
@@ -84,11 +88,7 @@ def test_a_trial_that_shows_a_limit_costs_a_wait_alone() -> None:
     assert search.pace.value < found.rate
     assert search.pace.value >= 0.85 * BELOW * found.rate
     assert search.pace.wall is not None
-    for number in range(1, 3 * TRIAL):
-        at = refused(search, at, 10 + number)
-        if search.trying:
-            break
-    assert number == 2 * TRIAL
+    assert counted(search, at, 10, most=3 * TRIAL)[0] == 2 * TRIAL
 
 
 def test_a_trial_in_which_nearly_all_beside_are_taken_shows_chance() -> None:
@@ -160,11 +160,7 @@ def test_the_trial_after_an_early_one_takes_as_many_refusals_as_any() -> None:
     _, at = until_tried(search, first=(0, 0))
     at = refused(search, at, 4, beside=(0, 20))
     assert not search.trying
-    for number in range(1, 3 * TRIAL):
-        at = refused(search, at, 10 + number)
-        if search.trying:
-            break
-    assert number == TRIAL
+    assert counted(search, at, 10, most=3 * TRIAL)[0] == TRIAL
 
 
 def test_a_wait_that_goes_on_is_no_further_refusal() -> None:

@@ -259,6 +259,12 @@ def steps() -> list[Kind]:
     return kinds
 
 
+def refused_at_once(share: float, asks: float | None, used: float = 0.8) -> Kind:
+    """Return a gateway that refuses by chance as soon as a request arrives."""
+    name = f"{share:.0%} 429 by chance, at once, asks {asks}"
+    return Kind(name, lambda: Flaky(share, 429, asks, refuses=AT_ONCE), used, 1.0)
+
+
 def chances() -> list[Kind]:
     """Return failures that have nothing to do with load."""
     kinds = []
@@ -267,13 +273,9 @@ def chances() -> list[Kind]:
             name = f"{share:.0%} {status} by chance, asks {asks}"
             used = 0.8 if share < 0.1 or asks is not None else 0.8 * (1 - share)
             kinds.append(Kind(name, lambda s=share, c=status, a=asks: Flaky(s, c, a), used, 1.0))
-        name = f"{share:.0%} 429 by chance, at once, asks {asks}"
-        kinds.append(Kind(name, lambda s=share, a=asks: Flaky(s, 429, a, refuses=AT_ONCE), used, 1.0))
-    for share, asks in ((0.01, 0.05), (0.1, 0.2)):
-        name = f"{share:.0%} 429 by chance, at once, asks {asks}"
-        kinds.append(Kind(name, lambda s=share, a=asks: Flaky(s, 429, a, refuses=AT_ONCE), 0.8, 1.0))
+        kinds.append(refused_at_once(share, asks, used))
     few = Kind("10% 429 by chance, 5 in flight", lambda: Flaky(0.1, 429, None, 5), 0.72, 1.0, most=5)
-    return [*kinds, few]
+    return [*kinds, refused_at_once(0.01, 0.05), refused_at_once(0.1, 0.2), few]
 
 
 def todays() -> list[Kind]:

@@ -44,8 +44,8 @@ AGAIN = 1.5
 SPREAD = 0.15
 """Part of a wait after which requests leave at the full pace: a hold's release is spread."""
 FEW, MANY, FAR = 2, 20, 4
-"""Requests taken after a wait up to which a rate without burst fell far, where so many were before; and the
-part of it at which it is looked for."""
+"""Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
+the part of it at which it is looked for."""
 DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED, ENOUGH = 6, 4
@@ -97,8 +97,8 @@ class RateSearch:
     """Sets the `pace`, in requests a second. `found` is the limit as far as it is known, since `since`.
 
     `cause` says whether refusals come from a limit at all; `shut` how many waits let nothing through. There
-    is no pace while `trying`, to find out; `trial_ended` is when a trial last did. Answers take `uneven`
-    seconds more or less than usual.
+    is no pace while `trying`, to find out; `trial_ended` is when that last showed a limit. Answers take
+    `uneven` seconds more or less than usual.
     """
 
     pace: Ceiling = field(factory=lambda: Ceiling(float("inf"), 0.5, float("inf")))
@@ -263,7 +263,6 @@ class RateSearch:
             cause.none_taken()
         open_still = cause.is_likely_chance or (beside and cause.weight > GIVEN_UP)
         if cause.is_chance:
-            self.end_trial()
             self._free()
         elif not open_still or self._answered == LONGEST_TRIAL:
             self.end_trial()
@@ -277,6 +276,7 @@ class RateSearch:
         self._forget()
         self.forget_others()
         self.pace.value, self.pace.wall, self._climbs = float("inf"), None, False
+        self.trying = False
 
     def _follow(self, stretch: Stretch, refused: int, now: float) -> None:
         """Set the pace to what explains the refusals, `refused` of which were the last."""
