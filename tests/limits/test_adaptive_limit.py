@@ -393,6 +393,17 @@ def test_a_refusal_by_chance_is_judged_when_ten_answers_are_there() -> None:
     assert adaptation.pace.value == INFINITE
 
 
+def test_what_left_in_a_trial_and_is_refused_after_it_says_nothing() -> None:
+    """It left at full speed, and not at the pace that is in force again."""
+    adaptation = AdaptiveLimit.of(8, 64)
+    adaptation.search.trial_ended = 10.0
+    late = Sample(Verdict.THROTTLED, 429, 2.0)
+    adaptation.saw(late, 11.0, full=True, paced=False)
+    assert adaptation.refusals is None
+    adaptation.saw(late, 13.0, full=True, paced=False)
+    assert adaptation.refusals is not None
+
+
 @pytest.mark.parametrize("status", [429, 503], ids=str)
 @pytest.mark.parametrize("asked", [None, 1.0], ids=["", "with Retry-After"])
 def test_what_was_sent_before_a_fall_does_not_count(status: int, asked: float | None) -> None:

@@ -6,8 +6,6 @@ import pytest
 from limits import AT_ONCE, Flaky
 from simulated import STALLS, Simulation
 
-from bonifiq_async._concurrency.limiter import Sample
-from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
 from bonifiq_async._limits.admission import Admission
 from bonifiq_async._limits.inference.kind import LimitKind
 from bonifiq_async._limits.inference.rate_search import (
@@ -18,7 +16,6 @@ from bonifiq_async._limits.inference.rate_search import (
     RateSearch,
     Refusals,
 )
-from bonifiq_async._model.outcome import Verdict
 
 INFINITE = float("inf")
 
@@ -88,6 +85,7 @@ def test_a_trial_that_shows_a_limit_costs_a_wait_alone() -> None:
     assert search.pace.value < found.rate
     assert search.pace.value >= 0.85 * BELOW * found.rate
     assert search.pace.wall is not None
+    assert search.trial_ended == at
     assert counted(search, at, 10, most=3 * TRIAL)[0] == 2 * TRIAL
 
 
@@ -170,19 +168,6 @@ def test_a_wait_that_goes_on_is_no_further_refusal() -> None:
     for number in range(2 * TRIAL):
         at = refused(search, at, 20 * (number == 0))
         assert not search.trying
-
-
-def test_what_left_in_a_trial_and_is_refused_after_it_says_nothing() -> None:
-    """It left at full speed, and not at the pace that is in force again."""
-    adaptation = AdaptiveLimit.of(8, 64)
-    search, at = trying()
-    adaptation.search = search
-    at = refused(search, at, 4, beside=(0, 20))
-    sample = Sample(Verdict.THROTTLED, 429, 2.0, None)
-    adaptation.saw(sample, at + 1.0, full=True, paced=False)
-    assert adaptation.refusals is None
-    adaptation.saw(sample, at + 3.0, full=True, paced=False)
-    assert adaptation.refusals is not None
 
 
 def test_a_window_that_is_still_closed_is_no_sign_of_chance() -> None:
