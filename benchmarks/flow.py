@@ -45,6 +45,7 @@ DISTURBED = 0.02
 """A run is marked when the host kept more than this share of the time for others."""
 AT_ONCE = 600.0
 """Requests a second of all rows that run at the same time: a quarter of what two cores carry."""
+ADAPTIVE = "adaptive"
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -98,17 +99,37 @@ def serve(line: Connection, name: str, seed: int) -> None:
     asyncio.run(until_asked_to_end())
 
 
-class Fixed(AdaptiveLimit):
-    """A limit that never changes."""
+@frozen
+class Known:
+    """A limit that is known beforehand, and never changes: `most` in flight, at an even `pace`."""
 
-    def saw(self, *_: object, **__: object) -> None:
-        """Learn nothing."""
+    most: int | None = None
+    pace: float = float("inf")
+
+    def adaptation(self) -> type[AdaptiveLimit]:
+        """Return what learns nothing."""
+        pace = self.pace
+
+        class Fixed(AdaptiveLimit):
+            @classmethod
+            def of(cls, initial: int, most: int) -> AdaptiveLimit:
+                """Return it with its pace."""
+                made = super().of(initial, most)
+                made.search.pace.value = pace
+                return made
+
+            def saw(self, *_: object, **__: object) -> None:
+                """Learn nothing."""
+
+        return Fixed
 
 
-def drive(line: Connection, port: int, case_most: int, seconds: float, fixed: int | None) -> None:
+def drive(line: Connection, port: int, case_most: int, seconds: float, known: Known | None) -> None:
     """Apply changes for `seconds`, and send `line` how many were applied."""
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
-    admission.AdaptiveLimit = Fixed if fixed else AdaptiveLimit  # type: ignore[misc]
+    if known is not None:
+        admission.AdaptiveLimit = known.adaptation()  # type: ignore[misc]
+    fixed = None if known is None else known.most or case_most
 
     async def apply() -> int:
         flow = FlowControl(fixed or case_most, initial=fixed or min(8, case_most))
@@ -174,14 +195,14 @@ def figures(case: Case, taken: dict[int, int], away: dict[int, int], late: float
     return Figures(share(counted), turned / max(1, done + turned), found, late, slower, slower)
 
 
-def measure(case: Case, fixed: int | None, seed: int) -> Figures:
+def measure(case: Case, known: Known | None, seed: int) -> Figures:
     """Run one provider with one limit."""
     here, there = SPAWN.Pipe()
     server = SPAWN.Process(target=serve, args=(there, case.name, seed), daemon=True)
     server.start()
     port, lines = here.recv(), [SPAWN.Pipe() for _ in range(case.runs)]
     clients = [
-        SPAWN.Process(target=drive, args=(end, port, case.most, case.seconds, fixed), daemon=True)
+        SPAWN.Process(target=drive, args=(end, port, case.most, case.seconds, known), daemon=True)
         for _, end in lines
     ]
     for client in clients:
@@ -212,20 +233,15 @@ def held(case: Case, found: Figures) -> bool:
 
 @frozen
 class Row:
-    """A row of the table: a provider under the limit that adapts, or a `fixed` one.
+    """A row of the table: a provider under a `limit`, the one that adapts or another.
 
     `stolen` is the share of the time that the host kept for others, None where it does not tell.
     """
 
     case: Case
-    fixed: int | None
+    limit: str
     found: Figures
     stolen: float | None
-
-    @property
-    def limit(self) -> str:
-        """The limit in words."""
-        return "adaptive" if self.fixed is None else f"fixed {self.fixed}"
 
     def line(self) -> str:
         """Return the line, with the bounds of the row, and whether they are kept."""
@@ -249,7 +265,7 @@ class Row:
         """Return the bar of the chart."""
         used = self.found.used
         text = f"{used:.0%}, turned away {self.found.turned_away:.1%}"
-        return Bar(f"{self.case.name}: {self.limit}", used, text, used, used, self.fixed is None)
+        return Bar(f"{self.case.name}: {self.limit}", used, text, used, used, self.limit == ADAPTIVE)
 
     def as_json(self) -> dict[str, object]:
         """Return it for machines."""
@@ -265,14 +281,14 @@ class Together:
     def __init__(self, requests: float) -> None:
         self._requests, self._asked, self._changed = requests, 0.0, asyncio.Condition()
 
-    async def run(self, case: Case, fixed: int | None, seed: int) -> Figures:
+    async def run(self, case: Case, known: Known | None, seed: int) -> Figures:
         """Run one provider when it is its turn."""
         asks = case.model().allows(1.0)
         async with self._changed:
             await self._changed.wait_for(lambda: not self._asked or self._asked + asks <= self._requests)
             self._asked += asks
         try:
-            return await asyncio.to_thread(measure, case, fixed, seed)
+            return await asyncio.to_thread(measure, case, known, seed)
         finally:
             async with self._changed:
                 self._asked -= asks
@@ -284,16 +300,26 @@ async def rows(options: argparse.Namespace, chosen: list[Case]) -> list[Row]:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64))
     together = Together(options.at_once)
 
-    async def row(case: Case, fixed: int | None) -> Row:
+    async def row(case: Case, limit: str, known: Known | None) -> Row:
         host, seeds = Host.since_now(), range(1, options.runs + 1)
-        found = middle([*await asyncio.gather(*(together.run(case, fixed, seed) for seed in seeds))])
-        measured = Row(case, fixed, found, host.share())
+        found = middle([*await asyncio.gather(*(together.run(case, known, seed) for seed in seeds))])
+        measured = Row(case, limit, found, host.share())
         if not options.json:
             print(measured.line(), flush=True)
         return measured
 
     longest = sorted(chosen, key=lambda each: -each.seconds)
-    return await asyncio.gather(*(row(case, fixed) for case in longest for fixed in (None, *options.fixed)))
+    return await asyncio.gather(*(row(case, *limit) for case in longest for limit in limits(case, options)))
+
+
+def limits(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, Known | None]]:
+    """Yield the limit that adapts, and those that are compared with it."""
+    if not options.pace:
+        yield ADAPTIVE, None
+    for most in options.fixed:
+        yield f"fixed {most}", Known(most)
+    for share in options.pace:
+        yield f"pace {share:.2f}", Known(pace=share * case.model().allows(1.0))
 
 
 def main() -> None:
@@ -301,6 +327,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, help="of each run, instead of what its case has")
     parser.add_argument("--fixed", type=int, nargs="*", default=[], help="fixed limits to compare")
+    parser.add_argument(
+        "--pace", type=float, nargs="*", default=[], help="even paces instead, as shares of the rate"
+    )
     parser.add_argument("--only", default="", help="providers whose name has this regular expression in it")
     parser.add_argument("--runs", type=int, default=3, help="of each, for the median")
     parser.add_argument("--at-once", type=float, default=AT_ONCE, help="requests/s of what runs at one time")

@@ -14,7 +14,8 @@ from bonifiq_async._concurrency.limiter import Sample
 from bonifiq_async._limits.failure_rate import LOAD_FALL, MOST, Back, FailureCounts, FailureRate
 from bonifiq_async._limits.inference.cause import RefusalCause
 from bonifiq_async._limits.inference.ceiling import DOUBLING, RECOVERY, Ceiling
-from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
+from bonifiq_async._limits.inference.rate_search import RateSearch
+from bonifiq_async._limits.inference.refusals import Refusals
 from bonifiq_async._model.outcome import Verdict
 from bonifiq_async._policy.verdict import GOOD
 
@@ -132,7 +133,7 @@ class AdaptiveLimit:
         if left < self.search.trial_ended:
             return  # it left at full speed, in a trial
         asked, refusals = sample.asked or 0.0, self.refusals
-        pause = self.search.pause(asked)
+        pause = self.search.pause(asked, self._latency)
         if pause:
             self.paused = max(self.paused, now + pause)
         if refusals is not None:

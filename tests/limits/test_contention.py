@@ -9,7 +9,8 @@ from bonifiq_async._limits.admission import UNKNOWN, Admission
 from bonifiq_async._limits.inference.ceiling import Ceiling
 from bonifiq_async._limits.inference.contention import Contention
 from bonifiq_async._limits.inference.kind import FoundLimit, LimitKind
-from bonifiq_async._limits.inference.rate_search import RateSearch, Refusals
+from bonifiq_async._limits.inference.rate_search import RateSearch
+from bonifiq_async._limits.inference.refusals import Refusals
 
 BUCKET, WINDOW = (FoundLimit(kind, 100.0, 20.0, 0.0) for kind in (LimitKind.BURST, LimitKind.WINDOW))
 

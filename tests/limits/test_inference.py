@@ -25,8 +25,8 @@ from bonifiq_async._limits.inference.rate_search import (
     PAUSE,
     SPENT,
     RateSearch,
-    Refusals,
 )
+from bonifiq_async._limits.inference.refusals import Refusals
 from bonifiq_async._limits.inference.said import LONGEST as LONGEST_SAID
 from bonifiq_async._limits.inference.said import SaidLimit
 from bonifiq_async._limits.inference.trace import COARSE, LONGEST, Trace

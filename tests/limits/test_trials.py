@@ -14,8 +14,8 @@ from bonifiq_async._limits.inference.rate_search import (
     LONGEST_TRIAL,
     TRIAL,
     RateSearch,
-    Refusals,
 )
+from bonifiq_async._limits.inference.refusals import Refusals
 
 INFINITE = float("inf")
 

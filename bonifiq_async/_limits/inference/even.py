@@ -4,9 +4,11 @@ Two requests arrive closer than they left, now and then: the network and both pr
 accident says nothing of the rate. See docs/explanation/adaptive-limit.md.
 """
 
+from collections.abc import Sequence
+
 from attrs import define
 
-from bonifiq_async._limits.inference.kind import EVENLY, Stretch
+from bonifiq_async._limits.inference.kind import EVENLY, FoundLimit, LimitKind, Stretch, explained
 
 LOOKED = 0.95
 """Share of the pace at which a look for more was refused that the rate has at the least."""
@@ -24,15 +26,28 @@ class EvenRate:
     """The `rate` as a pace in requests a second: that at which requests leave, be they late or not.
 
     A stochastic approximation (Robbins and Monro, 1951) of the pace at which accidents cost what they may.
+    `first` is what was taken at full speed.
     """
 
     rate: float
+    first: Stretch | None = None
     _fastest: float = 0.0
 
     @property
     def is_likely(self) -> bool:
         """Whether requests were taken at such a pace and no higher one."""
         return self.rate >= UNLIKELY * self._fastest
+
+    def other(self, stretches: Sequence[Stretch]) -> FoundLimit | None:
+        """Return the limit with a burst that explains very well what was refused, if there is one.
+
+        It explains the first stretch, too: accidents that follow each other look like a burst.
+        """
+        first = self.first
+        found = explained(stretches)
+        if found is not None and first is not None and first not in stretches:
+            found = explained([first, *stretches])
+        return None if found is None or found.kind is LimitKind.EVEN else found
 
     def refused(self, stretch: Stretch, *, beyond: bool) -> None:
         """Take in a refusal, `beyond` the rate or not."""

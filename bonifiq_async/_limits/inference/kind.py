@@ -41,6 +41,10 @@ PHASES = 20
 BLURRED, WHOLE = 0.4, 0.25
 """Requests by which answers come early or late, from which on what was left of a token cannot be seen; and
 half of the tokens by which it is uncertain where all were taken at once: a bucket holds whole requests."""
+SPREAD = 0.15
+"""Part of a wait after which requests leave at the full pace: a hold's release is spread."""
+ENOUGH = 4
+"""Stretches that show by themselves that a limit has a burst."""
 SURELY, MORE = 1.5, 5.0
 """So many times what is saved up, and so many requests more, are taken beyond a limit only if it rose."""
 
@@ -85,6 +89,11 @@ class Stretch:
         return min(self.pace, 1 / gap) if gap > 0 else self.pace
 
     @property
+    def at_once(self) -> bool:
+        """Whether it was refused before requests left at the full pace again: the limit has fallen far."""
+        return self.seconds < self.held * SPREAD
+
+    @property
     def rate(self) -> float:
         """How many were taken a second, the hold included: what the provider takes at the least."""
         return self.taken / (self.seconds + self.held)
@@ -125,6 +134,14 @@ def fitted(
         if misfit <= min(best + (AS_WELL if found.kind is before.kind else ALIKE), FITS):
             return evolve(before, misfit=misfit, most=before.rate)
     return found
+
+
+def explained(stretches: Sequence[Stretch]) -> FoundLimit | None:
+    """Return the limit that explains very well what was refused, if there are enough refusals to show it."""
+    if len(stretches) < ENOUGH:
+        return None
+    found = fitted(stretches, even=False)
+    return found if found.misfit <= ALIKE else None
 
 
 def _bucket(stretches: Sequence[Stretch], *, simple: bool) -> FoundLimit:

@@ -10,11 +10,22 @@ from bonifiq_async._limits.inference.cause import RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
 from bonifiq_async._limits.inference.contention import Contention
 from bonifiq_async._limits.inference.even import TURNED_AWAY, EvenRate
-from bonifiq_async._limits.inference.kind import ALIKE, FITS, FoundLimit, LimitKind, Stretch, changed, fitted
+from bonifiq_async._limits.inference.kind import (
+    ENOUGH,
+    FITS,
+    FoundLimit,
+    LimitKind,
+    Stretch,
+    changed,
+    explained,
+    fitted,
+)
+from bonifiq_async._limits.inference.refusals import Refusals
 from bonifiq_async._limits.inference.trace import Trace
 
-SPENT, REFUSED = 0.03, 0.01
-"""Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away."""
+SPENT, REFUSED, EVEN_REFUSED = 0.03, 0.01, 0.02
+"""Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away; and in
+these without burst, where a rise is followed slowly."""
 SOONEST = 1.5
 """Seconds between two looks at the least."""
 FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
@@ -41,15 +52,13 @@ RAMP, LEAP = 1.6, 0.15
 the seconds of doubling that one answer can add."""
 AGAIN = 1.5
 """How many times as many refusals as accidents may cause, of a rate without burst, speak of chance."""
-SPREAD = 0.15
-"""Part of a wait after which requests leave at the full pace: a hold's release is spread."""
 FEW, MANY, FAR = 2, 20, 4
 """Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
 the part of it at which it is looked for."""
 DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
-REMEMBERED, ENOUGH = 6, 4
-"""Stretches between refusals that a limit is fitted to; so many show by themselves that it has a burst."""
+REMEMBERED = 6
+"""Stretches between refusals that a limit is fitted to."""
 TRIAL, LESS, TOO_MANY, CLEARLY = 12, 6, 0.03, 0.08
 """Refusals, and their share of all requests, after which a trial without a pace shows whether they come from
 what is sent. Each trial needs twice as many as the one before, and `LESS` fewer where one costs a pause
@@ -65,31 +74,6 @@ at which a limit is so likely that no early one is made."""
 PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.2, 15.0, 0.5
 """Seconds for which nothing is sent after a 429 that does not say for how long; and at the most, and at
 least, where nothing was taken after the last wait: each such pause is twice the one before."""
-
-
-@define
-class Refusals:
-    """What was refused at about the same time: first `received` of one that was `sent`, with this `status`.
-
-    `holds` says that nothing is sent now, `asked` that the provider asks for it. `places` is how many may be
-    in flight; `good` and `refused` count the answers to what left between `since` and `until`.
-    """
-
-    received: float
-    sent: float
-    status: int | None
-    holds: bool
-    asked: bool
-    since: float
-    until: float = float("inf")
-    places: float = 1.0
-    many: int = 1
-    good: int = 0
-    refused: int = 0
-
-    def counts(self, left: float) -> bool:
-        """Say whether what left then counts."""
-        return self.since < left <= self.until
 
 
 @define
@@ -118,6 +102,8 @@ class RateSearch:
     _answered: int = 0
     _known: tuple[float, float | None] = (float("inf"), None)
     _trial: int = TRIAL
+    _first: Stretch | None = None
+    _alone: Stretch | None = None
     _even: EvenRate | None = None
     _refused: int = 0
     _taken: float = 0
@@ -164,11 +150,16 @@ class RateSearch:
         elif not self.found.allows(self.trace.total - self._at_look, pace.risen - pace.recovery):
             pace.wall, self._climbs = None, True  # the limit has risen: it is looked for as at first
 
-    def pause(self, asked: float) -> float:
-        """Return the seconds for which nothing is sent after a refusal, beyond what it asks for."""
+    def pause(self, asked: float, latency: float) -> float:
+        """Return the seconds for which nothing is sent after a refusal, beyond what it asks for.
+
+        Without burst, that is until what is in flight was answered: the next one has its own moment.
+        """
         if self.shut:
             return float(min(LONGEST_PAUSE, max(LEAST_PAUSE, asked) * 2**self.shut))
-        return 0.0 if asked or self.trying or self.cause.is_chance else PAUSE
+        if asked or self.trying or self.cause.is_chance:
+            return 0.0
+        return PAUSE if self._even is None else min(PAUSE, latency)
 
     def end_trial(self) -> None:
         """Go back to the pace that was known before a trial, if one is made."""
@@ -217,7 +208,7 @@ class RateSearch:
             cause.none_taken()
         else:
             cause.stretch(stretch.taken)
-            self._stretches = [stretch]
+            self._stretches, self._first = [stretch], self._first or stretch
         if cause.is_likely_chance or (again and cause.weight >= 0):
             return
         if goes_on:
@@ -313,7 +304,8 @@ class RateSearch:
         if not self._plain:
             self._even = None
         elif self._even is None:
-            self._even = EvenRate(found.rate)
+            self._alone = self._first if self._first in stretches else self._alone
+            self._even = EvenRate(found.rate, self._alone)
         self._keep_below(found, stretch, refused)
 
     def _share(self, stretch: Stretch, refused: int, now: float) -> None:
@@ -323,7 +315,7 @@ class RateSearch:
             self.since = now
         self.pace.value = min(self.pace.value, max(START, FAR * stretch.rate))
         self._stretches = [*self._stretches[1 - ENOUGH :], stretch]
-        if (found := _explained(self._stretches)) is None:
+        if (found := explained(self._stretches)) is None:
             self._others.fall(self.pace, stretch.held)
             return
         self.forget_others()
@@ -333,15 +325,15 @@ class RateSearch:
 
     def _has_fallen(self, stretch: Stretch) -> bool:
         """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
-        soon = stretch.taken <= FEW or _at_once(stretch)
-        return self._even is not None and soon and self._stretches[-1].taken > MANY
+        soon = stretch.taken <= FEW or stretch.at_once
+        kept = sum(each.taken for each in self._stretches[-2:]) > MANY
+        return self._even is not None and soon and kept and not self.cause.is_likely_chance
 
     def _still_even(self, stretches: list[Stretch]) -> FoundLimit | None:
         """Return the rate without burst that was found, or another limit that explains all very well."""
         if self._even is None or self.found is None:
             return None
-        other = _explained(stretches)
-        if other is not None and other.kind is not LimitKind.EVEN:
+        if (other := self._even.other(stretches)) is not None:
             return other
         self._even.refused(stretches[-1], beyond=self._beyond)
         if self._even.is_likely:
@@ -363,8 +355,10 @@ class RateSearch:
         self._rough = found.most > ROUGH * rate
         lost = max(0.0, held - found.burst / rate)
         look = self._patience * max(SOONEST, lost / SPENT, refused / (REFUSED * rate))
-        if found.kind is LimitKind.EVEN and pace.wall is not None and not self._beyond:
-            look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
+        if found.kind is LimitKind.EVEN:
+            look = self._patience * max(SOONEST, lost / SPENT + refused / (EVEN_REFUSED * rate))
+            if pace.wall is not None and not self._beyond:
+                look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
         pace.fall(rate * share, wall, look * SOONER if self._rough else look)
 
     def _weigh(self, stretch: Stretch) -> None:
@@ -378,23 +372,10 @@ class RateSearch:
             share = len(taken) / (sum(taken) + len(taken))
             if self._even is None or share > AGAIN * TURNED_AWAY:
                 self.cause.below(stretch.taken, taken[-1], share)
-            if self._even is None and not self.cause.is_likely_chance and not _at_once(stretch):
+            if self._even is None and not self.cause.is_likely_chance and not stretch.at_once:
                 others.refused_below(self.found, stretch.held)
 
     def _forget(self) -> None:
         """Begin anew, as if no limit were known."""
         self.found, self._even, self._rough = None, None, True
         self._stretches.clear()
-
-
-def _at_once(stretch: Stretch) -> bool:
-    """Say whether it was refused before requests left at the full pace again: the limit has fallen far."""
-    return stretch.seconds < stretch.held * SPREAD
-
-
-def _explained(stretches: list[Stretch]) -> FoundLimit | None:
-    """Return the limit that explains very well what was refused, if there are enough refusals to show it."""
-    if len(stretches) < ENOUGH:
-        return None
-    found = fitted(stretches, even=False)
-    return found if found.misfit <= ALIKE else None
