@@ -1,21 +1,18 @@
 """What the answers say of a limit: its kind, the cause of refusals, and what follows for the pace."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
-from limits import Bucket, Window
+from limits import Bucket, Window, stretches_of
 from one_test import one_test
 
 from bonifiq_async._limits.inference.cause import CERTAIN, RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
-from bonifiq_async._limits.inference.even import EvenRate
 from bonifiq_async._limits.inference.kind import (
-    EVENLY,
     FITS,
     FoundLimit,
     LimitKind,
-    Stretch,
     changed,
     fitted,
 )
@@ -31,20 +28,6 @@ from bonifiq_async._limits.inference.said import LONGEST as LONGEST_SAID
 from bonifiq_async._limits.inference.said import SaidLimit
 from bonifiq_async._limits.inference.trace import COARSE, LONGEST, Trace
 from bonifiq_async._policy.rate_limit.allowance import Allowance
-
-
-def stretches_of(limit: Bucket | Window, paces: Iterable[float], began: float = 0.0) -> list[Stretch]:
-    """Return what is taken at each pace until it is refused, with a second's hold after each."""
-    found: list[Stretch] = []
-    for pace in paces:
-        at, counts = began, []
-        while limit.answer(at, 0, 1.0)[0] == 200:
-            counts.append((at, 1.0))
-            at += 1 / pace
-        found.append(Stretch(counts, len(counts), began, at, 1.0, pace))
-        began = at + 1.001
-    return found
-
 
 LIMITS: dict[str, tuple[Callable[[], Bucket | Window], tuple[float, ...], LimitKind, float]] = {
     "10/s, no burst": (lambda: Bucket(10, 0.0), (400, 10.4, 10.4), LimitKind.EVEN, 10),
@@ -83,37 +66,6 @@ def test_a_bucket_that_saves_up_for_as_long_tells_its_new_rate_in_one_stretch() 
         assert found.rate == pytest.approx(rate, rel=0.1)
         assert found.burst == pytest.approx(0.2 * found.rate)
         assert changed(stretch, FoundLimit(LimitKind.WINDOW, 90.0, 0.0, 0.0)) is None
-
-
-def stretch_of(taken: int, pace: float, held: float = 1.0, began: float = 0.0) -> Stretch:
-    """Return what is taken at an even pace before one is refused."""
-    counts = [(began + number / pace, 1.0) for number in range(taken)]
-    return Stretch(counts, taken, began, began + taken / pace, held, pace)
-
-
-def test_a_rate_without_burst_is_not_lowered_by_seldom_accidents() -> None:
-    """Where they cost what they may it stays; more often it falls, and no further than is likely."""
-    seldom, often = EvenRate(100.0), EvenRate(100.0)
-    for _ in range(20):
-        seldom.refused(stretch_of(1_600, 96.0), beyond=False)
-        often.refused(stretch_of(96, 96.0), beyond=False)
-    assert seldom.rate == pytest.approx(100.0, rel=0.02)
-    assert seldom.is_likely
-    assert often.rate < 75
-    assert not often.is_likely
-
-
-def test_a_refusal_at_once_shows_that_a_rate_was_overestimated_and_one_in_a_look_does_not() -> None:
-    """The pace between the last that was taken and the one that was refused counts, as far as it was kept."""
-    rate = EvenRate(100.0)
-    rate.refused(stretch_of(900, 104.0), beyond=True)
-    assert rate.rate == 100.0
-    rate.refused(stretch_of(900, 130.0), beyond=True)
-    assert rate.rate == pytest.approx(0.95 * 130)
-    rate.refused(stretch_of(3, 90.0), beyond=False)
-    assert rate.rate == pytest.approx(EVENLY * 90)
-    slow = Stretch([(0.0, 1.0), (0.1, 1.0)], 2, 0.0, 0.2, 1.0, 15.0)
-    assert slow.kept == pytest.approx(10.0, rel=0.02)
 
 
 def test_what_was_found_stays_where_it_explains_as_well() -> None:
@@ -227,18 +179,18 @@ def test_a_look_is_as_seldom_as_it_is_dear(burst: float, held: float, lost: floa
 def test_a_refusal_that_asks_for_nothing_is_followed_by_a_pause_of_its_own() -> None:
     """One that grows while nothing is taken; where refusals come by chance there is none."""
     search = search_at(100, 0.2, 0.2)
-    assert (search.pause(0.0), search.pause(1.0)) == (PAUSE, 0.0)
+    assert (search.pause(0.0, 0.02), search.pause(1.0, 0.02)) == (PAUSE, 0.0)
     pauses = []
     for number in range(8):
         at = 200.0 + number
         search.go_on(Refusals(at, at, 429, True, False, at), at + 0.2)
-        pauses.append(search.pause(1.0))
+        pauses.append(search.pause(1.0, 0.02))
     assert pauses[:3] == [2.0, 4.0, 8.0]
     assert pauses[-1] == LONGEST_PAUSE
     search.took(300.0)
-    assert search.pause(1.0) == 0.0
+    assert search.pause(1.0, 0.02) == 0.0
     search.cause.weigh(20.0)
-    assert search.pause(0.0) == 0.0
+    assert search.pause(0.0, 0.02) == 0.0
 
 
 def test_a_rate_without_burst_is_kept_evenly() -> None:

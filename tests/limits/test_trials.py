@@ -178,7 +178,7 @@ def test_a_window_that_is_still_closed_is_no_sign_of_chance() -> None:
     refused(search, at, 0, held=0.2)
     assert search.pace.value == pytest.approx(100 / 1.1)
     assert search.kind is None
-    assert search.pause(0.2) == 1.0
+    assert search.pause(0.2, 0.02) == 1.0
 
 
 def test_a_batch_that_begins_after_a_trial_knows_what_was_known_before_it() -> None:

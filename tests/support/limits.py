@@ -1,10 +1,11 @@
 """The limits that providers have, each as a model, and a table of all kinds with what must be reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
 from simulated import STALLS, Answer, Model, Noise, Simulation
 
+from bonifiq_async._limits.inference.kind import Stretch
 from bonifiq_async._policy.rate_limit.allowance import Allowance
 
 AT_ONCE = 0.001
@@ -161,6 +162,19 @@ class OfCustomers(Bucket):
             return None
         self.tried[name] = self.tried.get(name, 0) + 1
         return (429, 1.0, AT_ONCE) if self.tried[name] <= self.locked else None
+
+
+def stretches_of(limit: Bucket | Window, paces: Iterable[float], began: float = 0.0) -> list[Stretch]:
+    """Return what is taken at each pace until it is refused, with a second's hold after each."""
+    found: list[Stretch] = []
+    for pace in paces:
+        at, counts = began, []
+        while limit.answer(at, 0, 1.0)[0] == 200:
+            counts.append((at, 1.0))
+            at += 1 / pace
+        found.append(Stretch(counts, len(counts), began, at, 1.0, pace))
+        began = at + 1.001
+    return found
 
 
 def failing(status: int, share: float) -> Noise:

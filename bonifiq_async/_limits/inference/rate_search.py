@@ -23,9 +23,9 @@ from bonifiq_async._limits.inference.kind import (
 from bonifiq_async._limits.inference.refusals import Refusals
 from bonifiq_async._limits.inference.trace import Trace
 
-SPENT, REFUSED, EVEN_REFUSED = 0.03, 0.01, 0.02
+SPENT, REFUSED, CHEAPLY = 0.03, 0.01, 0.02
 """Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away; and in
-these without burst, where a rise is followed slowly."""
+these where there is no burst, and no wait is asked for: then a look that fails costs little else."""
 SOONEST = 1.5
 """Seconds between two looks at the least."""
 FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
@@ -53,8 +53,8 @@ the seconds of doubling that one answer can add."""
 AGAIN = 1.5
 """How many times as many refusals as accidents may cause, of a rate without burst, speak of chance."""
 FEW, MANY, FAR = 2, 20, 4
-"""Requests taken after a wait up to which a rate without burst has fallen far, where so many were before; and
-the part of it at which it is looked for."""
+"""Requests taken after a wait up to which a rate without burst has fallen far, where so many were before in
+the last three stretches; and the part of it at which it is looked for."""
 DEAR = 5.0
 """Seconds of a wait from which on a rate without burst is not concluded from ramps alone."""
 REMEMBERED = 6
@@ -66,8 +66,9 @@ alone: then `CLEARLY` of all where a limit was found, since a low one is refused
 EARLY, UNSURE = 4, 0.01
 """The same for the first trial where nothing that was sent beside the first refusal spoke of a limit."""
 CHEAP, BESIDE = 0.3, 5
-"""Seconds of a wait up to which a second refusal at full speed is waited for then, before a pace is set; and
-the requests in flight from which on some are beside one that is refused."""
+"""Seconds of a wait up to which a second refusal is waited for: at full speed then, before a pace is set, and
+until a rate without burst has fallen far. And the requests in flight from which on some are beside one that
+is refused."""
 GIVEN_UP, LONGEST_TRIAL, LIKELY_LIMIT = -1.0, 8, -2.0
 """Evidence of chance at which a trial ends, the refusals after which it ends at the latest, and the evidence
 at which a limit is so likely that no early one is made."""
@@ -326,8 +327,11 @@ class RateSearch:
     def _has_fallen(self, stretch: Stretch) -> bool:
         """Say whether a rate without burst has fallen far: nearly nothing was taken at its pace."""
         soon = stretch.taken <= FEW or stretch.at_once
-        kept = sum(each.taken for each in self._stretches[-2:]) > MANY
-        return self._even is not None and soon and kept and not self.cause.is_likely_chance
+        if self._even is None or not soon or self.cause.is_likely_chance:
+            return False
+        lately = [each.taken for each in self._stretches[-3:]]
+        again = stretch.held >= CHEAP or lately[-1] <= FEW  # once may be an accident, and a wait is cheap
+        return again and sum(lately) > MANY
 
     def _still_even(self, stretches: list[Stretch]) -> FoundLimit | None:
         """Return the rate without burst that was found, or another limit that explains all very well."""
@@ -354,11 +358,10 @@ class RateSearch:
             self._patience = min(1.0, self._patience * PATIENCE)
         self._rough = found.most > ROUGH * rate
         lost = max(0.0, held - found.burst / rate)
-        look = self._patience * max(SOONEST, lost / SPENT, refused / (REFUSED * rate))
-        if found.kind is LimitKind.EVEN:
-            look = self._patience * max(SOONEST, lost / SPENT + refused / (EVEN_REFUSED * rate))
-            if pace.wall is not None and not self._beyond:
-                look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
+        spent = CHEAPLY if found.kind is LimitKind.EVEN and held < PAUSE else REFUSED
+        look = self._patience * max(SOONEST, lost / SPENT, refused / (spent * rate))
+        if found.kind is LimitKind.EVEN and pace.wall is not None and not self._beyond:
+            look = max(look * OFTEN, look - pace.risen)  # an accident puts no look off
         pace.fall(rate * share, wall, look * SOONER if self._rough else look)
 
     def _weigh(self, stretch: Stretch) -> None:
