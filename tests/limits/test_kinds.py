@@ -97,12 +97,6 @@ def test_accidents_cost_little_where_nothing_is_waited_for(rate: int, least: flo
     assert min(used) >= least, used
 
 
-def test_a_second_try_at_full_speed_does_not_hide_a_burst() -> None:
-    """It takes what is there after the first one, which showed the burst."""
-    kind = KINDS["10/s, burst 1.0 s, asks 0.2 s"]
-    assert max(kind.simulation(seed).turned_away(1, 61) for seed in (2, 5, 6)) <= kind.away
-
-
 @pytest.mark.slow
 def test_steps_are_followed_whenever_they_come() -> None:
     """From 2.5 s to 21 s after the beginning; the least is 0.67 where a fall is taken for others' use."""

@@ -26,7 +26,7 @@ class EvenRate:
     """The `rate` as a pace in requests a second: that at which requests leave, be they late or not.
 
     A stochastic approximation (Robbins and Monro, 1951) of the pace at which accidents cost what they may.
-    `first` is what was taken at full speed.
+    `first` is what was taken at full speed, if that showed it.
     """
 
     rate: float

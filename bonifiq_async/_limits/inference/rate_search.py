@@ -103,8 +103,6 @@ class RateSearch:
     _answered: int = 0
     _known: tuple[float, float | None] = (float("inf"), None)
     _trial: int = TRIAL
-    _first: Stretch | None = None
-    _alone: Stretch | None = None
     _even: EvenRate | None = None
     _refused: int = 0
     _taken: float = 0
@@ -209,7 +207,7 @@ class RateSearch:
             cause.none_taken()
         else:
             cause.stretch(stretch.taken)
-            self._stretches, self._first = [stretch], self._first or stretch
+            self._stretches = [stretch]
         if cause.is_likely_chance or (again and cause.weight >= 0):
             return
         if goes_on:
@@ -305,8 +303,8 @@ class RateSearch:
         if not self._plain:
             self._even = None
         elif self._even is None:
-            self._alone = self._first if self._first in stretches else self._alone
-            self._even = EvenRate(found.rate, self._alone)
+            first = stretches[0] if stretches[0].pace == float("inf") else None
+            self._even = EvenRate(found.rate, first)
         self._keep_below(found, stretch, refused)
 
     def _share(self, stretch: Stretch, refused: int, now: float) -> None:
