@@ -133,7 +133,7 @@ class AdaptiveLimit:
         if left < self.search.trial_ended:
             return  # it left at full speed, in a trial
         asked, refusals = sample.asked or 0.0, self.refusals
-        pause = self.search.pause(asked, self._latency)
+        pause = self.search.pause(asked, max(self._latency, sample.elapsed))
         if pause:
             self.paused = max(self.paused, now + pause)
         if refusals is not None:

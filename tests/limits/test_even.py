@@ -4,10 +4,13 @@ import pytest
 from attrs import evolve
 from limits import Bucket, stretches_of
 
+from bonifiq_async._concurrency.limiter import Sample
+from bonifiq_async._limits.adaptive_limit import AdaptiveLimit
 from bonifiq_async._limits.inference.even import EvenRate
-from bonifiq_async._limits.inference.kind import EVENLY, LimitKind, Stretch
+from bonifiq_async._limits.inference.kind import EVENLY, LimitKind, Stretch, explained
 from bonifiq_async._limits.inference.rate_search import CHEAPLY, PAUSE, REFUSED, RateSearch
 from bonifiq_async._limits.inference.refusals import Refusals
+from bonifiq_async._model.outcome import Verdict
 
 
 def stretch_of(taken: int, pace: float, held: float = 1.0, began: float = 0.0) -> Stretch:
@@ -45,21 +48,23 @@ def accidents() -> list[Stretch]:
 
 
 def test_accidents_that_follow_each_other_are_no_burst() -> None:
-    """They look like one that is used up; the first stretch at full speed shows that there is none."""
+    """They look like one that is used up, for a moment."""
     (first,) = stretches_of(Bucket(100, 0.0), (400,))
-    found = EvenRate(100.0).other(accidents())
-    assert found is not None
-    assert found.kind is LimitKind.BURST
-    assert EvenRate(100.0, first).other(accidents()) is None
+    ramp = evolve(stretch_of(54, 48.0, 0.2, 0.3), pace=105.3)
+    all_of_them, rate = [first, ramp, *accidents()], EvenRate(100.0)
+    assert explained(all_of_them[-6:]) is not None
+    for many in range(4, 9):
+        assert rate.other(all_of_them[max(0, many - 6) : many]) is None
 
 
 def test_a_burst_that_was_not_seen_at_first_is_found() -> None:
-    """It explains the first stretch, too."""
-    first, *stretches = stretches_of(Bucket(100, 0.2), (400, 130, 110, 108, 107))
-    found = EvenRate(110.0, first).other(stretches)
+    """It explains three refusals in a row; where a wait is dear, one is enough."""
+    stretches = stretches_of(Bucket(100, 0.2), (400, 130, 110, 108, 107, 106))
+    cheap, rate = [evolve(each, held=0.2) for each in stretches], EvenRate(110.0)
+    found = EvenRate(110.0).other(stretches[:4])
     assert found is not None
     assert found.rate == pytest.approx(100, rel=0.06)
-    assert EvenRate(110.0, first).other(stretches[:3]) is None
+    assert [rate.other(cheap[:many]) is None for many in (4, 5, 3, 4, 5, 6)] == [True] * 5 + [False]
 
 
 def test_a_refusal_at_once_shows_that_a_rate_was_overestimated_and_one_in_a_look_does_not() -> None:
@@ -97,10 +102,19 @@ def even_search(rate: float, held: float) -> tuple[RateSearch, float]:
     return search, at
 
 
-def test_without_burst_a_pause_is_as_long_as_an_answer() -> None:
+def test_without_burst_a_pause_is_as_long_as_an_answer_and_a_gap() -> None:
     """What is in flight is answered until then, and the next request has its own moment."""
     search, _ = even_search(100, 0.2)
-    assert (search.pause(0.0, 0.02), search.pause(0.0, 3.0)) == (0.02, PAUSE)
+    search.pace.value = 50.0
+    assert (search.pause(0.0, 0.03), search.pause(0.0, 3.0)) == (pytest.approx(0.05), PAUSE)
+
+
+def test_a_refusal_that_is_slower_than_answers_is_waited_for() -> None:
+    """Others of its kind are under way: they belong to the same refusals."""
+    adaptation, (search, at) = AdaptiveLimit.of(8, 64), even_search(100, 0.2)
+    adaptation.search = search
+    adaptation.saw(Sample(Verdict.THROTTLED, 429, 0.1), at + 1.0, full=True, paced=True)
+    assert adaptation.paused == pytest.approx(at + 1.0 + 0.1 + 1 / search.pace.value)
 
 
 @pytest.mark.parametrize(("held", "times"), [(0.02, 2), (1.0, 1)], ids=["cheap", "dear"])
@@ -117,6 +131,15 @@ def test_a_rate_without_burst_has_fallen_far_when_nearly_nothing_is_taken(held: 
     assert search.pace.value <= pace / 4
 
 
+def test_looks_and_accidents_are_no_sign_of_chance() -> None:
+    """More is turned away in looks where they cost requests alone."""
+    search, at = even_search(100, 0.02)
+    search.cause.weight = 0.0
+    for taken in (60, 30, 60, 30, 60, 30):
+        at = refused_after(search, at, taken, 0.02)
+    assert search.cause.weight == 0.0
+
+
 def test_what_chance_refuses_is_no_fall() -> None:
     """Where it is the likelier cause already."""
     search, at = even_search(100, 1.0)
@@ -127,9 +150,9 @@ def test_what_chance_refuses_is_no_fall() -> None:
 
 
 def test_a_look_costs_requests_alone_where_nothing_is_waited_for() -> None:
-    """Without burst these may be 2 %; elsewhere 1 %, and 3 % of the time."""
+    """Without burst these may be 2 %; elsewhere 1 %."""
     looks = {}
-    for held in (0.02, 0.2, 1.0):
+    for held in (0.02, 0.2):
         search, at = even_search(10, held)
         for _ in range(8):
             search.rise(search.pace.recovery)
@@ -137,4 +160,3 @@ def test_a_look_costs_requests_alone_where_nothing_is_waited_for() -> None:
         looks[held] = search.pace.recovery
     assert looks[0.02] == pytest.approx(1 / (CHEAPLY * 10), rel=0.1)
     assert looks[0.2] == pytest.approx(1 / (REFUSED * 10), rel=0.1)
-    assert looks[1.0] > 2 * looks[0.2]

@@ -17,6 +17,9 @@ STEP, ACCIDENTS, TURNED_AWAY = 0.03, 0.06, 0.01
 the share of requests turned away so, at which it rises as much as it falls."""
 SOON = 20
 """Requests taken up to which a refusal comes so soon that the rate was overestimated."""
+CHEAP, SURELY = 0.3, 3
+"""Seconds of a wait that is cheap, so that another refusal is waited for before a conclusion is drawn; and
+how many in a row another limit explains then."""
 UNLIKELY = 0.75
 """A rate of less than this share of what was taken in a second, lately, is not believed."""
 
@@ -26,12 +29,11 @@ class EvenRate:
     """The `rate` as a pace in requests a second: that at which requests leave, be they late or not.
 
     A stochastic approximation (Robbins and Monro, 1951) of the pace at which accidents cost what they may.
-    `first` is what was taken at full speed, if that showed it.
     """
 
     rate: float
-    first: Stretch | None = None
     _fastest: float = 0.0
+    _explained: int = 0
 
     @property
     def is_likely(self) -> bool:
@@ -41,13 +43,16 @@ class EvenRate:
     def other(self, stretches: Sequence[Stretch]) -> FoundLimit | None:
         """Return the limit with a burst that explains very well what was refused, if there is one.
 
-        It explains the first stretch, too: accidents that follow each other look like a burst.
+        Accidents that follow each other look like a burst for a moment: where all waits are cheap, so that
+        they come soon, it explains `SURELY` refusals in a row.
         """
-        first = self.first
         found = explained(stretches)
-        if found is not None and first is not None and first not in stretches:
-            found = explained([first, *stretches])
-        return None if found is None or found.kind is LimitKind.EVEN else found
+        if found is None or found.kind is LimitKind.EVEN:
+            self._explained = 0
+            return None
+        self._explained += 1
+        dear = any(each.held >= CHEAP for each in stretches)
+        return found if dear or self._explained >= SURELY else None
 
     def refused(self, stretch: Stretch, *, beyond: bool) -> None:
         """Take in a refusal, `beyond` the rate or not."""

@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 from bonifiq_async._limits.inference.cause import RefusalCause
 from bonifiq_async._limits.inference.ceiling import Ceiling
 from bonifiq_async._limits.inference.contention import Contention
-from bonifiq_async._limits.inference.even import TURNED_AWAY, EvenRate
+from bonifiq_async._limits.inference.even import CHEAP, TURNED_AWAY, EvenRate
 from bonifiq_async._limits.inference.kind import (
     ENOUGH,
     FITS,
@@ -65,10 +65,9 @@ what is sent. Each trial needs twice as many as the one before, and `LESS` fewer
 alone: then `CLEARLY` of all where a limit was found, since a low one is refused often at first."""
 EARLY, UNSURE = 4, 0.01
 """The same for the first trial where nothing that was sent beside the first refusal spoke of a limit."""
-CHEAP, BESIDE = 0.3, 5
-"""Seconds of a wait up to which a second refusal is waited for: at full speed then, before a pace is set, and
-until a rate without burst has fallen far. And the requests in flight from which on some are beside one that
-is refused."""
+BESIDE = 5
+"""Requests in flight from which on some are beside one that is refused: then, where a wait is `CHEAP`, a
+second refusal at full speed is waited for before a pace is set."""
 GIVEN_UP, LONGEST_TRIAL, LIKELY_LIMIT = -1.0, 8, -2.0
 """Evidence of chance at which a trial ends, the refusals after which it ends at the latest, and the evidence
 at which a limit is so likely that no early one is made."""
@@ -149,16 +148,16 @@ class RateSearch:
         elif not self.found.allows(self.trace.total - self._at_look, pace.risen - pace.recovery):
             pace.wall, self._climbs = None, True  # the limit has risen: it is looked for as at first
 
-    def pause(self, asked: float, latency: float) -> float:
+    def pause(self, asked: float, answered: float) -> float:
         """Return the seconds for which nothing is sent after a refusal, beyond what it asks for.
 
-        Without burst, that is until what is in flight was answered: the next one has its own moment.
+        Without burst, that is until what is in flight is `answered`, which takes so many seconds, and a gap.
         """
         if self.shut:
             return float(min(LONGEST_PAUSE, max(LEAST_PAUSE, asked) * 2**self.shut))
         if asked or self.trying or self.cause.is_chance:
             return 0.0
-        return PAUSE if self._even is None else min(PAUSE, latency)
+        return PAUSE if self._even is None else min(PAUSE, answered + 1 / self.pace.value)
 
     def end_trial(self) -> None:
         """Go back to the pace that was known before a trial, if one is made."""
@@ -227,7 +226,7 @@ class RateSearch:
         """Begin a trial where lower paces have not helped; sooner where it is `cheap`."""
         self._refused, self._taken = self._refused + 1, self._taken + stretch.taken
         share, needed = self._refused / (self._refused + self._taken), self._trial - LESS * cheap
-        many = TOO_MANY if self._even is None else AGAIN * TURNED_AWAY
+        many = TOO_MANY if self._even is None else _often(stretch)
         if cheap and self.found is not None:
             many = max(many, CLEARLY)
         if self._trial == EARLY:
@@ -303,8 +302,7 @@ class RateSearch:
         if not self._plain:
             self._even = None
         elif self._even is None:
-            first = stretches[0] if stretches[0].pace == float("inf") else None
-            self._even = EvenRate(found.rate, first)
+            self._even = EvenRate(found.rate)
         self._keep_below(found, stretch, refused)
 
     def _share(self, stretch: Stretch, refused: int, now: float) -> None:
@@ -371,7 +369,7 @@ class RateSearch:
         elif others.falls or (pace.wall is not None and not self._rough):
             taken = [each.taken for each in self._stretches]
             share = len(taken) / (sum(taken) + len(taken))
-            if self._even is None or share > AGAIN * TURNED_AWAY:
+            if self._even is None or share > _often(stretch):
                 self.cause.below(stretch.taken, taken[-1], share)
             if self._even is None and not self.cause.is_likely_chance and not stretch.at_once:
                 others.refused_below(self.found, stretch.held)
@@ -380,3 +378,8 @@ class RateSearch:
         """Begin anew, as if no limit were known."""
         self.found, self._even, self._rough = None, None, True
         self._stretches.clear()
+
+
+def _often(stretch: Stretch) -> float:
+    """Return the share of the requests that accidents and looks seldom turn away where there is no burst."""
+    return AGAIN * (TURNED_AWAY + (CHEAPLY if stretch.held < PAUSE else 0.0))
