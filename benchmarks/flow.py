@@ -103,7 +103,7 @@ def serve(line: Connection, name: str, seed: int) -> None:
 class Known:
     """A limit that is known beforehand, and never changes: `most` in flight, at an even `pace`."""
 
-    most: int | None = None
+    most: int
     pace: float = float("inf")
 
     def adaptation(self) -> type[AdaptiveLimit]:
@@ -127,12 +127,12 @@ class Known:
 def drive(line: Connection, port: int, case_most: int, seconds: float, known: Known | None) -> None:
     """Apply changes for `seconds`, and send `line` how many were applied."""
     logging.getLogger("bonifiq_async").addHandler(logging.NullHandler())
+    flow = FlowControl(case_most, initial=min(8, case_most))
     if known is not None:
         admission.AdaptiveLimit = known.adaptation()  # type: ignore[misc]
-    fixed = None if known is None else known.most or case_most
+        flow = FlowControl(known.most, initial=known.most)
 
     async def apply() -> int:
-        flow = FlowControl(fixed or case_most, initial=fixed or min(8, case_most))
         client = BonifiQClient(
             BasicCredentials("t", "k"),
             base_url=f"http://127.0.0.1:{port}",
@@ -319,7 +319,7 @@ def limits(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, Known
     for most in options.fixed:
         yield f"fixed {most}", Known(most)
     for share in options.pace:
-        yield f"pace {share:.2f}", Known(pace=share * case.model().allows(1.0))
+        yield f"pace {share:.2f}", Known(case.most, share * case.model().allows(1.0))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ STEP, ACCIDENTS, TURNED_AWAY = 0.03, 0.06, 0.01
 the share of requests turned away so, at which it rises as much as it falls."""
 SOON = 20
 """Requests taken up to which a refusal comes so soon that the rate was overestimated."""
-CHEAP, SURELY = 0.3, 3
+CHEAP, IN_A_ROW = 0.3, 3
 """Seconds of a wait that is cheap, so that another refusal is waited for before a conclusion is drawn; and
 how many in a row another limit explains then."""
 UNLIKELY = 0.75
@@ -44,7 +44,7 @@ class EvenRate:
         """Return the limit with a burst that explains very well what was refused, if there is one.
 
         Accidents that follow each other look like a burst for a moment: where all waits are cheap, so that
-        they come soon, it explains `SURELY` refusals in a row.
+        they come soon, it explains `IN_A_ROW` refusals in a row.
         """
         found = explained(stretches)
         if found is None or found.kind is LimitKind.EVEN:
@@ -52,7 +52,7 @@ class EvenRate:
             return None
         self._explained += 1
         dear = any(each.held >= CHEAP for each in stretches)
-        return found if dear or self._explained >= SURELY else None
+        return found if dear or self._explained >= IN_A_ROW else None
 
     def refused(self, stretch: Stretch, *, beyond: bool) -> None:
         """Take in a refusal, `beyond` the rate or not."""

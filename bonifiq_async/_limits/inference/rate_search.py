@@ -25,7 +25,7 @@ from bonifiq_async._limits.inference.trace import Trace
 
 SPENT, REFUSED, CHEAPLY = 0.03, 0.01, 0.02
 """Shares of what is allowed that are spent on looking for more: in waits, and in requests turned away; and in
-these where there is no burst, and no wait is asked for: then a look that fails costs little else."""
+these without burst, where a wait is shorter than a `PAUSE`: a look that fails costs little else then."""
 SOONEST = 1.5
 """Seconds between two looks at the least."""
 FIRST, PATIENCE, SOON, RISEN = 1.0, 1.3, 0.25, 0.5
