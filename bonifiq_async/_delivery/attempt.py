@@ -43,7 +43,8 @@ class Watch(HandOver):
 
     `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
     seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
-    alone that has to.
+    alone that has to. It was `written` when its connection was open; until then, that is when the attempt
+    began.
     """
 
     _waits: Waits
@@ -53,6 +54,7 @@ class Watch(HandOver):
     asked: float | None = None
     alone: bool = False
     first: bool = False
+    written: float = 0.0
     _heard: float = 0.0
 
     def may_send(self) -> bool:
@@ -61,6 +63,7 @@ class Watch(HandOver):
         if limit.hold.until <= now < self._deadline.at and self._held():
             if limit.admission is not None:
                 limit.admission.pacer.written(now)
+            self.written = now
             return True
         self.withheld = True
         return False

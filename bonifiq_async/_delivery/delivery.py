@@ -106,7 +106,7 @@ class Delivery:
                 if barred is not None:
                     return self._given_up(course, barred)
                 watch = history.hand_over = Watch(self._waits, request, deadline, history.held)
-                now = clock()
+                now = watch.written = clock()
                 if self._waits.scope.told:
                     watch.first = self._waits.begins(now)
                 try:
@@ -145,7 +145,7 @@ class Delivery:
     def _tell(self, course: CallCourse[T], verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
         """Tell the calls that wait how an attempt ended."""
         if self._waits.scope.told and verdict in GOOD and watch.asked is None:
-            self._waits.scope.passed(name_of(course.request), course.now - evidence.elapsed)
+            self._waits.scope.passed(name_of(course.request), watch.written)
         said = allowances(evidence.headers, now=course.wall)
         if course.permit is not None:
             course.permit.saw(_sample(verdict, evidence, watch, course, said))
@@ -153,7 +153,7 @@ class Delivery:
         elif said or (evidence.status == 429 and not watch.alone):
             self.limit.saw(_sample(verdict, evidence, watch, course, said))
         elif verdict in GOOD:
-            self.limit.lately.append(course.now - evidence.elapsed)
+            self.limit.lately.append(watch.written)
 
     def _decided(self, course: CallCourse[T], verdict: Verdict, watch: Watch) -> Again | Stop:
         now, operation, evidence = self._runtime.monotonic(), course.operation, course.evidence
@@ -288,7 +288,7 @@ def _sample(
     return Sample(
         verdict,
         evidence.status,
-        evidence.elapsed,
+        course.now - watch.written,
         None if watch.asked is None or watch.alone else watch.left(course.now),
         failure is not None and failure is Failure.TIMEOUT,
         watch.alone,

@@ -236,8 +236,21 @@ class Simulation:
         heapq.heappush(self._events, (self.now + wait, next(self._count), happens))
 
     def carry(self, batch: Run, change: Change, first: bool) -> None:
-        """Carry a request to the provider."""
-        batch.busy = left = max(batch.busy + SENDS, self.now)
+        """Carry a request to the provider, over a connection that may have to be opened."""
+        batch.busy = written = max(batch.busy + SENDS, self.now)
+        if self.connecting and self.now < STARTS:
+            wait = written - self.now + self.connecting * self.chance.random()
+            self.push(wait, functools.partial(self._write, batch, change, first))
+        else:
+            self._write(batch, change, first, written)
+
+    def _write(self, batch: Run, change: Change, first: bool, written: float | None = None) -> None:
+        left = self.now if written is None else written
+        if batch.admission.held.remaining(left) > 0 and written is None:  # a hold came while it connected
+            batch.admission.left()
+            batch.repeats.append(change)
+            batch.let_in()
+            return
         batch.admission.pacer.written(left)
         arrives = self._after_stall(left + self._travels())
         self.push(arrives - self.now, functools.partial(self._arrive, batch, change, left, first))
@@ -250,8 +263,6 @@ class Simulation:
         return max(at, self._stalled[1]) if at >= self._stalled[0] else at
 
     def _travels(self) -> float:
-        if self.connecting and self.now < STARTS:
-            return self.connecting * self.chance.random()
         return self.transit * (0.5 + self.chance.random())
 
     def _arrive(self, batch: Run, change: Change, left: float, first: bool) -> None:
