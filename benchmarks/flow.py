@@ -186,10 +186,9 @@ def figures(case: Case, taken: dict[int, int], away: dict[int, int], late: float
         allowed = sum(model.allows(case.capacity(second + 0.5)) for second in window)
         return sum(taken.get(second, 0) for second in window) / allowed
 
-    ends = [since for since, _ in case.steps[1:]] + [case.seconds]
-    halves = [
-        range(int((since + end) / 2), int(end)) for (since, _), end in zip(case.steps, ends, strict=True)
-    ]
+    begun = [since for since, _ in case.steps if since < case.seconds]  # a run may be shorter
+    ends = [*begun[1:], case.seconds]
+    halves = [range(int((since + end) / 2), int(end)) for since, end in zip(begun, ends, strict=True)]
     done, turned = (sum(row.get(second, 0) for second in counted) for row in (taken, away))
     found = tuple(share(half) for half in halves) if case.half else ()
     return Figures(share(counted), turned / max(1, done + turned), found, late, slower, slower)
