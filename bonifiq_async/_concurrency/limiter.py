@@ -74,12 +74,12 @@ class Limiter:
 class Sample:
     """What one attempt shows about how much the provider takes.
 
-    `elapsed` are the seconds from the write to the answer; `asked` those that all requests are still asked to
-    wait. `alone` says that it was asked to wait, and no other. `cause` says in words why there was no whole
-    answer; `untrusted` that it was the other side's certificate, which no repeat makes better; `nowhere` that
-    the server does not have the address, and knows no more of it. `allowances` are what its head says of
-    limits, in the order in which they bind; a good answer has them, too. `single` says that the request was
-    no part of a batch.
+    `elapsed` are the seconds from the write to the answer, `opening` those before the write in which its
+    connection opened; `asked` those that all requests are still asked to wait. `alone` says that it was asked
+    to wait, and no other. `cause` says in words why there was no whole answer; `untrusted` that it was the
+    other side's certificate, which no repeat makes better; `nowhere` that the server does not have the
+    address, and knows no more of it. `allowances` are what its head says of limits, in the order in which
+    they bind; a good answer has them, too. `single` says that the request was no part of a batch.
     """
 
     verdict: Verdict
@@ -93,6 +93,7 @@ class Sample:
     nowhere: bool = False
     allowances: "tuple[Allowance, ...]" = ()
     single: bool = False
+    opening: float = 0.0
 
 
 class Permit(Protocol):

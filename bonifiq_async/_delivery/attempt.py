@@ -43,8 +43,8 @@ class Watch(HandOver):
 
     `first` says that no other has begun since a hold was over, where that is of interest. `asked` are the
     seconds that its answer asks to wait, None when it asks for none; `alone` says that it is this request
-    alone that has to. It was `written` when its connection was open; until then, that is when the attempt
-    began.
+    alone that has to. It `began` to wait for a connection, and was `written` on it; until then, both are the
+    same.
     """
 
     _waits: Waits
@@ -54,6 +54,7 @@ class Watch(HandOver):
     asked: float | None = None
     alone: bool = False
     first: bool = False
+    began: float = 0.0
     written: float = 0.0
     _heard: float = 0.0
 

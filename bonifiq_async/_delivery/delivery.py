@@ -106,7 +106,7 @@ class Delivery:
                 if barred is not None:
                     return self._given_up(course, barred)
                 watch = history.hand_over = Watch(self._waits, request, deadline, history.held)
-                now = watch.written = clock()
+                now = watch.began = watch.written = clock()
                 if self._waits.scope.told:
                     watch.first = self._waits.begins(now)
                 try:
@@ -145,7 +145,7 @@ class Delivery:
     def _tell(self, course: CallCourse[T], verdict: Verdict, evidence: Evidence, watch: Watch) -> None:
         """Tell the calls that wait how an attempt ended."""
         if self._waits.scope.told and verdict in GOOD and watch.asked is None:
-            self._waits.scope.passed(name_of(course.request), watch.written)
+            self._waits.scope.passed(name_of(course.request), watch.began)
         said = allowances(evidence.headers, now=course.wall)
         if course.permit is not None:
             course.permit.saw(_sample(verdict, evidence, watch, course, said))
@@ -297,6 +297,7 @@ def _sample(
         verdict is _REFUSED and is_nowhere(evidence, None if reading is None else reading.said),
         said,
         course.single,
+        watch.written - watch.began,
     )
 
 

@@ -120,7 +120,8 @@ class AdaptiveLimit:
             self._latency += off / AVERAGED
             self.search.uneven += (abs(off) - self.search.uneven) / AVERAGED
             if (full or paced) and (self.refusals is None or not self.refusals.holds):
-                self._rise(elapsed / max(1.0, self._latency / DOUBLING), full=full, paced=paced)
+                takes = self._latency + sample.opening
+                self._rise(elapsed / max(1.0, takes / DOUBLING), full=full, paced=paced)
 
     def _rise(self, turns: float, *, full: bool, paced: bool) -> None:
         if full:
@@ -130,8 +131,8 @@ class AdaptiveLimit:
 
     def _refused(self, sample: Sample, left: float, now: float) -> None:
         """Note a refusal for which all are held: what follows is known when all in flight have ended."""
-        if left < self.search.trial_ended:
-            return  # it left at full speed, in a trial
+        if left - sample.opening < self.search.trial_ended:
+            return  # it had its turn at full speed, in a trial
         asked, refusals = sample.asked or 0.0, self.refusals
         pause = self.search.pause(asked, max(self._latency, sample.elapsed))
         if pause:
@@ -187,12 +188,13 @@ class AdaptiveLimit:
 
     def _note(self, sample: Sample, now: float) -> None:
         epoch = self._epoch
-        epoch.began = max(epoch.began, now - sample.elapsed) if epoch.seen == 0 else epoch.began
+        took = sample.opening + sample.elapsed
+        epoch.began = max(epoch.began, now - took) if epoch.seen == 0 else epoch.began
         epoch.seen += 1
         epoch.overloaded += sample.status == 503 or sample.timed_out
         if sample.verdict in GOOD:
             epoch.good += 1
-            epoch.seconds += sample.elapsed
+            epoch.seconds += took
 
     def _conclude(self, now: float) -> None:
         epoch, overloaded = self._epoch, self._overloaded()

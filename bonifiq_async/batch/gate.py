@@ -202,7 +202,8 @@ class Gate:
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
             probe = passage is self._prober
             cause = cause_of(sample.status, sample.cause, asks=sample.verdict is Verdict.THROTTLED)
-            self._outage.failed(passage, now, probe=probe, elapsed=sample.elapsed, cause=cause)
+            elapsed = sample.opening + sample.elapsed
+            self._outage.failed(passage, now, probe=probe, elapsed=elapsed, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
         elif self._outage.succeeded(now, self._active):

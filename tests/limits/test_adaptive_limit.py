@@ -343,6 +343,7 @@ SIGNS = {
     "503": (BUSY, 100, "limit"),
     "timeouts": (Sample(Verdict.LOST, None, 0.05, timed_out=True), 100, "limit"),
     "latency": (Sample(Verdict.ACCEPTED, 200, 0.4), 100, "limit"),
+    "connections that open slowly": (Sample(Verdict.ACCEPTED, 200, 0.05, opening=0.35), 100, "limit"),
     "500": (Sample(Verdict.BROKEN, 500, 0.05), 100, None),
     "no connection": (Sample(Verdict.NOT_SENT, None, 0.05), 100, None),
     "a refusal": (Sample(Verdict.REFUSED, 422, 0.05), 100, None),

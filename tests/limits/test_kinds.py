@@ -129,8 +129,7 @@ def test_a_limit_that_rises_far_is_found_in_seconds(seed: int) -> None:
 def test_a_burst_whose_beginning_is_not_understood_is_not_taken_for_none(seed: int) -> None:
     """Connections open slowly, and each further lesson costs a minute.
 
-    Two ramps that are refused at the same pace look like a rate without burst, at that pace. The least is
-    0.52 where a request counts from the moment at which it begins to wait for its connection.
+    Two ramps that are refused at the same pace look like a rate without burst, at that pace.
     """
     simulation = Simulation(
         Bucket(100, 0.2, 60.0), most=64, transit=0.0002, connecting=0.05, late=0.001, stalls=STALLS, seed=seed

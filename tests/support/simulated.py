@@ -28,8 +28,6 @@ Said = tuple[Allowance, ...]
 """What the head of an answer says of limits."""
 SENDS = 0.0001
 """Seconds that a client is busy with a request."""
-STARTS = 0.5
-"""Seconds in which a run opens its connections."""
 STALLS, STALLED = 0.5, 0.002
 """How often in a second a process stands still, and for how many seconds then, since the system runs another
 one or Python tidies up. What arrives meanwhile is seen at its end, at once."""
@@ -53,6 +51,7 @@ class Change:
 
     name: str
     attempts: int = 0
+    opening: float = 0.0
 
 
 @define(eq=False, slots=False)
@@ -75,6 +74,7 @@ class Run:
     latest: float = -1.0
     taken: Counter[int] = field(factory=Counter)
     broken: int = 0
+    idle: int = 0
 
     def let_in(self) -> None:
         """Send what may leave now, and look again when only time is missing."""
@@ -99,6 +99,7 @@ class Run:
 
     def ended(self, change: Change, left: float, first: bool, answer: Answer, said: Said) -> None:
         """Take in an answer."""
+        self.idle += 1
         now, alone, (status, asked, _) = self.provider.now, False, answer
         change.attempts += 1
         asks = asked is not None and status != 200
@@ -110,7 +111,15 @@ class Run:
             self.scope.passed(change.name, left)
         verdict = Verdict.ACCEPTED if status == 200 else Verdict.BROKEN
         verdict = Verdict.THROTTLED if status == 429 or asks else verdict
-        sample = Sample(verdict, status, now - left, None if alone else asked, alone=alone, allowances=said)
+        sample = Sample(
+            verdict,
+            status,
+            now - left,
+            None if alone else asked,
+            alone=alone,
+            allowances=said,
+            opening=change.opening,
+        )
         self.admission.saw(sample, now)
         if status != 200:
             probe = change is self.prober
@@ -157,7 +166,8 @@ class Simulation:
     """Runs with changes without end. `steps` says since when there is which share of capacity.
 
     `most` changes are in flight in each of `runs`, which begin within a second of each other. `transit` are
-    the seconds to and fro, more or less, and up to `connecting` until `STARTS`; `late` is by how much timers
+    the seconds to and fro, more or less; a request for which no connection is `idle` opens one, which takes
+    up to `connecting`. `late` is by how much timers
     are late: asyncio's wake at whole milliseconds on Linux. `stalls` is how often in a second the provider
     stands still. `taken` and `away` are counts by second, `limits` what the limit of the first run was each
     tenth of a second.
@@ -237,23 +247,35 @@ class Simulation:
 
     def carry(self, batch: Run, change: Change, first: bool) -> None:
         """Carry a request to the provider, over a connection that may have to be opened."""
-        batch.busy = written = max(batch.busy + SENDS, self.now)
-        if self.connecting and self.now < STARTS:
-            wait = written - self.now + self.connecting * self.chance.random()
-            self.push(wait, functools.partial(self._write, batch, change, first))
+        batch.busy = began = max(batch.busy + SENDS, self.now)
+        if self.connecting and not batch.idle:
+            wait = began - self.now + self.connecting * self.chance.random()
+            self.push(wait, functools.partial(self._write, batch, change, began, first))
         else:
-            self._write(batch, change, first, written)
+            batch.idle -= 1
+            self._write(batch, change, began, first, at_once=True)
 
-    def _write(self, batch: Run, change: Change, first: bool, written: float | None = None) -> None:
-        left = self.now if written is None else written
-        if batch.admission.held.remaining(left) > 0 and written is None:  # a hold came while it connected
-            batch.admission.left()
-            batch.repeats.append(change)
-            batch.let_in()
+    def _write(self, batch: Run, change: Change, began: float, first: bool, *, at_once: bool = False) -> None:
+        left, held = began if at_once else self.now, batch.admission.held
+        if not at_once and held.remaining(left) > 0:  # a hold came while it connected
+            self._withhold(
+                batch, change, held.remaining(left) + EARLIEST + held.spread() * self.chance.random()
+            )
             return
+        change.opening = left - began
         batch.admission.pacer.written(left)
         arrives = self._after_stall(left + self._travels())
         self.push(arrives - self.now, functools.partial(self._arrive, batch, change, left, first))
+
+    def _withhold(self, batch: Run, change: Change, seconds: float) -> None:
+        """Have a change wait whose turn came to nothing, as a delivery does."""
+        batch.idle += 1
+        batch.resting += 1
+        if change is batch.prober:
+            batch.prober = None
+        batch.admission.left()
+        self.push(seconds, functools.partial(batch._again, change))
+        batch.let_in()
 
     def _after_stall(self, at: float) -> float:
         """Return when what comes to the provider at that time is seen there."""
