@@ -57,7 +57,7 @@ async def test_a_request_of_a_batch_left_when_it_was_written() -> None:
 
 
 @virtual
-async def test_how_long_a_connection_opened_is_told_apart() -> None:
+async def test_the_seconds_until_a_connection_is_open_are_passed_on() -> None:
     provider = Opening()
     client, told = Client(provider), list[float]()
     saw = client.limit.saw

@@ -125,7 +125,7 @@ class Run:
             probe = change is self.prober
             self.outage.failed(change, now, probe=probe, elapsed=now - left)
             self.resting += 1
-            self.provider.push(self._back_off(change, asked), functools.partial(self._again, change))
+            self.provider.push(self._back_off(change, asked), functools.partial(self.again, change))
         elif self.outage.succeeded(now, self.admission.active):
             self.admission.adaptation.restart(now)
         if change is self.prober:
@@ -155,7 +155,8 @@ class Run:
         by = chance.random() if turn is Turn.ANY else float(turn is Turn.LAST)
         return max(wait, asked * (1 + by * JITTER)) + EARLIEST
 
-    def _again(self, change: Change) -> None:
+    def again(self, change: Change) -> None:
+        """Have a change that waited take its turn."""
         self.resting -= 1
         self.repeats.append(change)
         self.let_in()
@@ -274,7 +275,7 @@ class Simulation:
         if change is batch.prober:
             batch.prober = None
         batch.admission.left()
-        self.push(seconds, functools.partial(batch._again, change))
+        self.push(seconds, functools.partial(batch.again, change))
         batch.let_in()
 
     def _after_stall(self, at: float) -> float:
