@@ -95,6 +95,11 @@ class Sample:
     single: bool = False
     opening: float = 0.0
 
+    @property
+    def since_began(self) -> float:
+        """The seconds from the start of the attempt to the answer."""
+        return self.opening + self.elapsed
+
 
 class Permit(Protocol):
     """A turn of a request within the provider's limit, taken for each attempt, given back for every wait."""

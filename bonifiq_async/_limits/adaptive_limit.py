@@ -188,7 +188,7 @@ class AdaptiveLimit:
 
     def _note(self, sample: Sample, now: float) -> None:
         epoch = self._epoch
-        took = sample.opening + sample.elapsed
+        took = sample.since_began
         epoch.began = max(epoch.began, now - took) if epoch.seen == 0 else epoch.began
         epoch.seen += 1
         epoch.overloaded += sample.status == 503 or sample.timed_out

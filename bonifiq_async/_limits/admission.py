@@ -163,8 +163,7 @@ class Admission:
             self.adaptation.saw(sample, now, full=self._full, paced=self._paced)
             self._full = self._paced = False
         if sample.allowances:
-            began = now - sample.elapsed - sample.opening  # as others `took` their turn
-            self.said.believe(sample.allowances, began, now)
+            self.said.believe(sample.allowances, now - sample.since_began, now)  # as turns are taken
         return not good or kept_waiting or bool(sample.allowances)
 
     def limit_kind(self, now: float) -> LimitKind | None:

@@ -202,8 +202,7 @@ class Gate:
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
             probe = passage is self._prober
             cause = cause_of(sample.status, sample.cause, asks=sample.verdict is Verdict.THROTTLED)
-            elapsed = sample.opening + sample.elapsed
-            self._outage.failed(passage, now, probe=probe, elapsed=elapsed, cause=cause)
+            self._outage.failed(passage, now, probe=probe, elapsed=sample.since_began, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
         elif self._outage.succeeded(now, self._active):

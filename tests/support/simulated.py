@@ -123,7 +123,7 @@ class Run:
         self.admission.saw(sample, now)
         if status != 200:
             probe = change is self.prober
-            self.outage.failed(change, now, probe=probe, elapsed=now - left)
+            self.outage.failed(change, now, probe=probe, elapsed=sample.since_began)
             self.resting += 1
             self.provider.push(self._back_off(change, asked), functools.partial(self.again, change))
         elif self.outage.succeeded(now, self.admission.active):
@@ -168,10 +168,9 @@ class Simulation:
 
     `most` changes are in flight in each of `runs`, which begin within a second of each other. `transit` are
     the seconds to and fro, more or less; a request for which no connection is `idle` opens one, which takes
-    up to `connecting`. `late` is by how much timers
-    are late: asyncio's wake at whole milliseconds on Linux. `stalls` is how often in a second the provider
-    stands still. `taken` and `away` are counts by second, `limits` what the limit of the first run was each
-    tenth of a second.
+    up to `connecting`. `late` is by how much timers are late: asyncio's wake at whole milliseconds on Linux.
+    `stalls` is how often in a second the provider stands still. `taken` and `away` are counts by second,
+    `limits` what the limit of the first run was each tenth of a second.
     """
 
     model: Model
