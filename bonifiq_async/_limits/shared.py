@@ -153,6 +153,7 @@ class SharedLimit:
             self._look_again(min(wait, LOOK))
         elif self._waker is not None and not self._any_waits():
             self._waker.cancel()
+            self._looks_at = float("inf")  # it has not ended yet, and wakes none that comes
 
     def _any_waits(self) -> bool:
         return any(caller.waits for caller in self._callers)

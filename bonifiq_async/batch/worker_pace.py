@@ -34,6 +34,7 @@ class WorkerPace:
         self._waiting = 0
         self._offsets: deque[float] = deque(maxlen=OFFSETS)
         self._asked = 0.0
+        self._wanted = False
         self._task: asyncio.Task[None] | None = None
         self._repeats_a_hold = False
         self.workers = 1
@@ -76,11 +77,15 @@ class WorkerPace:
                 await self._pace.leave(self._name)
 
     def _ask(self) -> None:
+        self._wanted = True
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._take())
 
     async def _take(self) -> None:
-        """Ask the database once; again where it takes nothing, or there is a new wait to be written down."""
+        """Ask the database once; again where it takes nothing, or there is a new wait to be written down.
+
+        Also where its answer came too late for what waits, which would wait for ever for another one.
+        """
         clock = self._limit.runtime.monotonic
         while True:
             asked, self._asked = self._asked, 0.0
@@ -100,8 +105,9 @@ class WorkerPace:
             self.workers = max(1, given.workers)
             if given.held > 0 and not asked:
                 self._hold(given.held)
+            self._wanted = False
             self._limit.let_in()
-            if not self._asked:
+            if not (self._wanted or self._asked):
                 return
 
     def _hold(self, seconds: float) -> None:

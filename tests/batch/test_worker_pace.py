@@ -17,9 +17,13 @@ from bonifiq_async.ledger.postgres.pace import Slice
 
 @define
 class Database:
-    """Does what the function `take_pace` does, in so many seconds; `down` says why it cannot."""
+    """Does what the function `take_pace` does, in so many seconds; `down` says why it cannot.
+
+    Its answer is `late` by so many seconds more.
+    """
 
     takes: float = 0.004
+    late: Callable[[], float] = lambda: 0.0
     tat: float = float("-inf")
     held_until: float = float("-inf")
     workers: set[str] = field(factory=set)
@@ -37,7 +41,10 @@ class Database:
             self.held_until = max(self.held_until, now() + asked)
         starts, held = self.tat - now(), max(0.0, self.held_until - now())
         self.tat += 0 if held > 0 else many / pace.per_second
-        return Slice(starts, held, len(self.workers), now() + 1e9)
+        clock = now() + 1e9
+        if (late := self.late()) > 0:
+            await asyncio.sleep(late)
+        return Slice(starts, held, len(self.workers), clock)
 
 
 @define
@@ -135,6 +142,17 @@ async def test_nothing_is_sent_while_the_database_does_not_answer(why: Exception
     assert len([at for at in times if at > 10.0]) > 500
     if waits is not None:
         await waits
+
+
+@virtual
+async def test_moments_that_are_past_when_they_come_are_asked_for_again() -> None:
+    """Nothing is in flight then, whose end would have the database asked."""
+    provider, database, began = Provider(takes=0.001), Database(), now()
+    database.late = lambda: 5 * LATE if database.asked % 5 == 0 else 0.0
+    await worker(provider, pace_of(database, 25.0), "w", 20.0, most=1)
+    times = [at - began for at, _ in provider.arrivals]
+    assert fullest(times) <= 26
+    assert len([at for at in times if at < 20.0]) > 0.6 * 25 * 20
 
 
 @virtual

@@ -326,6 +326,24 @@ async def test_a_turn_that_comes_just_as_its_call_ends_is_not_lost(ends: str) ->
     following.release()
 
 
+@virtual
+async def test_a_call_that_comes_just_as_the_last_one_gives_up_gets_its_turn() -> None:
+    """The look at what waits is cancelled then, and has not ended yet: it is not left to wake that call."""
+    limit = SharedLimit(runtime())
+    calls = SingleCalls(limit)
+    limit.known().adaptation.pace.fall(0.1, 0.1)
+    first, late, following = SingleCall(calls), SingleCall(calls), SingleCall(calls)
+    assert await first.acquire(1.0) is None
+    first.release()
+    waiting = asyncio.create_task(late.acquire(20.0))
+    await asyncio.sleep(0.5)
+    waiting.cancel()
+    turn = asyncio.create_task(following.acquire(20.0))
+    await asyncio.wait([waiting])
+    assert await turn is None
+    following.release()
+
+
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 100_000))
