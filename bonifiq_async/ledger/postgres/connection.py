@@ -32,6 +32,12 @@ SOONEST, LATEST = 0.05, 1.0
 STATEMENT = 30.0
 """Seconds for which a statement is waited for; then the connection is given up, and what came of it asked."""
 
+IDLE = 5.0
+"""Seconds after which the server ends a transaction whose program says nothing more: that may be stopped, or
+its machine gone, and other programs wait for what it has locked. Their own claims are trusted for longer."""
+BOUNDED = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE:g}s'"
+"""Says so to the server, for one transaction: PgBouncer keeps no settings of a session."""
+
 
 async def in_time(database: Database, attempt: Callable[[], Awaitable[T]]) -> T:
     """Return what an `attempt` to connect returns, made again for `CONNECT` seconds: a server may restart.
@@ -104,6 +110,14 @@ def transaction(connection: "Connection", *, readonly: bool = False) -> "Transac
     return connection.transaction(isolation="read_committed", readonly=readonly)
 
 
+@contextlib.asynccontextmanager
+async def writing(connection: "Connection") -> AsyncIterator[None]:
+    """Do what is within in one transaction, which the server ends where this program stops in it."""
+    async with transaction(connection):
+        await connection.execute(BOUNDED)
+        yield
+
+
 @contextlib.contextmanager
 def failing(database: Database) -> Iterator[None]:
     """Let what fails within be a `ConfigurationError`, unless it is an error of this library."""
@@ -130,6 +144,7 @@ def is_passing(error: BaseException) -> bool:
         | asyncpg.OperatorInterventionError
         | asyncpg.InsufficientResourcesError
         | asyncpg.TransactionRollbackError
+        | asyncpg.IdleInTransactionSessionTimeoutError
         | asyncpg.LockNotAvailableError
         | asyncpg.ReadOnlySQLTransactionError
         | asyncpg.InternalClientError

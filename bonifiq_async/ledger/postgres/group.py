@@ -14,7 +14,7 @@ from bonifiq_async._log import logger
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async._model.values import fixed
 from bonifiq_async.ledger.account import another
-from bonifiq_async.ledger.postgres.connection import transaction
+from bonifiq_async.ledger.postgres.connection import writing
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.job import ClaimJob, EndJob, columns_of_claims, columns_of_ends, kept
 from bonifiq_async.ledger.postgres.owner import MARGIN, SILENCE, silence_left
@@ -199,7 +199,7 @@ class GroupCommit:
         """Write what is not new: all changes under its keys are locked, in the order of every program."""
         answers: list[tuple[ClaimJob, Ruling]] = []
         written: list[tuple[EndJob, bool]] = []
-        async with transaction(connection):
+        async with writing(connection):
             sharing = sorted({job.intent.key for job in claims if job.intent.rivals})
             keys = {key for key, _ in (*(job.place for job in claims), *(job.place for job in ends))}
             standing = await self._read(connection, keys, sharing, self.owner if claims else None)

@@ -29,8 +29,8 @@ from bonifiq_async.ledger.postgres.connection import (
     in_time,
     is_passing,
     said,
-    transaction,
     unusable,
+    writing,
 )
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.group import GroupCommit
@@ -176,7 +176,7 @@ class WriterTask:
         for job in jobs:
             if isinstance(job, WorkJob):
                 try:
-                    async with transaction(connection):
+                    async with writing(connection):
                         answer = await job.work(connection)
                     job.answer = answer
                 except BonifiQError as error:

@@ -1,15 +1,20 @@
-"""A worker process that is stopped (SIGSTOP) for longer than its lease, and goes on: another has its work."""
+"""A process that is stopped (SIGSTOP) for a while, and goes on: another has its work meanwhile."""
 
+import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from console import Console, process, rows
 from postgres import SERVER, a_schema, by_sql
 
+from bonifiq_async import PostgresLedger, SharedPace
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.sandbox import FaultScript, Sandbox
 
@@ -61,3 +66,48 @@ def test_a_worker_that_was_stopped_sends_nothing_of_what_another_has_taken_over(
         keys = Counter(entry.key for entry in sandbox.journal.last())
         assert sorted(keys.values()) == [1] * (COUNT - 1) + [2], "the one that it was to repeat, by the other"
         assert Counter(change.key for change in sandbox.booked()) == dict.fromkeys(keys, 1)
+
+
+STOPS = """
+import asyncio, os, signal, sys
+from asyncpg.transaction import Transaction
+from bonifiq_async import PostgresLedger, SharedPace
+from bonifiq_async.ledger.postgres import connection
+
+connection.BOUNDED = "SET LOCAL idle_in_transaction_session_timeout = '1s'"
+ended = Transaction.__aexit__
+
+async def stopped_once(*arguments):
+    Transaction.__aexit__ = ended
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return await ended(*arguments)
+
+async def main():
+    async with PostgresLedger(sys.argv[1], schema=sys.argv[2]) as ledger:
+        Transaction.__aexit__ = stopped_once
+        await SharedPace(ledger, 100.0).take("stopped", 5, 0.0)
+
+asyncio.run(main())
+"""
+"""Takes a part of a shared pace, and is stopped when it has the lock and has not committed."""
+
+
+@pytest.mark.slow
+async def test_a_process_that_is_stopped_in_a_transaction_stops_no_other() -> None:
+    """The server ends its transaction; when it goes on, what it did is done again."""
+    with a_schema() as database:
+        command = [sys.executable, "-W", "error", "-c", STOPS, database.dsn, database.schema]
+        process = subprocess.Popen(command)
+        try:
+            state = Path(f"/proc/{process.pid}/stat")
+            await asyncio.to_thread(until, lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+            async with PostgresLedger(database.dsn, schema=database.schema) as ledger:
+                async with asyncio.timeout(20.0):
+                    await SharedPace(ledger, 100.0).take("other", 5, 0.0)
+                process.send_signal(signal.SIGCONT)
+                assert await asyncio.to_thread(process.wait, 30) == 0
+                given = await SharedPace(ledger, 100.0).take("other", 0, 0.0)
+            assert given.workers == 2
+        finally:
+            process.kill()
+            process.wait()

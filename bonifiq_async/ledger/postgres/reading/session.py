@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
-from bonifiq_async.ledger.postgres.connection import CONNECT, connect, failing, in_time, transaction
+from bonifiq_async.ledger.postgres.connection import (
+    BOUNDED,
+    CONNECT,
+    connect,
+    failing,
+    in_time,
+    transaction,
+)
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import check_version
 
@@ -55,6 +62,7 @@ class Session:
         self.run(begun.start())
         try:
             if writes:
+                self.fetch(BOUNDED)
                 self.fetch("SET LOCAL synchronous_commit = on")
             yield
         except BaseException:
