@@ -6,6 +6,7 @@ While one commit waits for the disk, the next work gathers: the slower the disk,
 import asyncio
 import contextlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -23,6 +24,9 @@ LARGEST_GROUP = 1024
 TURNS = 2
 """Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
 idle one turns at once."""
+
+HEARD = 1.0
+"""Seconds for which a thread that ends waits for each loop to take in its last answers."""
 
 
 @define(eq=False)
@@ -76,15 +80,14 @@ class Handover(Generic[J]):
         self._call = call
         self.jobs: deque[J] = deque()
         self._waking: set[asyncio.AbstractEventLoop] = set()
+        self._told: set[asyncio.AbstractEventLoop] = set()
 
     def put(self, job: J) -> None:
         """Add a job of the loop that runs; one call of the thread for all that a few turns of it bring."""
         self.jobs.append(job)
         loop = job.loop
         if loop not in self._waking:
-            for each in tuple(self._waking):
-                if each.is_closed():
-                    self._waking.discard(each)
+            self._waking -= _closed(self._waking)
             self._waking.add(loop)
             loop.call_soon(self._wake, loop, TURNS)
 
@@ -115,17 +118,42 @@ class Handover(Generic[J]):
         """Return what is to be done, the eldest first."""
         return [self.jobs.popleft() for _ in range(min(len(self.jobs), most))]
 
+    def tell(self, jobs: Sequence[J]) -> None:
+        """Hand the answers to the loops that asked, with one wake-up each."""
+        for loop in {job.loop for job in jobs}:
+            if loop not in self._told:
+                self._told -= _closed(self._told)
+                self._told.add(loop)
+            with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
+                loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
 
-def tell(jobs: Sequence[Job[object]]) -> None:
-    """Hand the answers to the loops that asked, with one wake-up each."""
-    for loop in {job.loop for job in jobs}:
-        with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
-            loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
+    def is_answered(self) -> bool:
+        """Wait until all loops have taken in what they were told; say whether nothing is to be done after it.
+
+        What no caller hears any more is given back by its loop: that is a job again.
+        """
+        while self._told:
+            taken_in = threading.Event()
+            with contextlib.suppress(RuntimeError):
+                self._told.pop().call_soon_threadsafe(taken_in.set)
+                taken_in.wait(HEARD)
+        return not self.jobs
+
+
+def _closed(loops: set[asyncio.AbstractEventLoop]) -> set[asyncio.AbstractEventLoop]:
+    return {loop for loop in loops if loop.is_closed()}
 
 
 def _resolve(jobs: Sequence[Job[object]]) -> None:
+    """Tell each its answer, whatever comes of another: its caller waits for nothing else."""
+    fault: Exception | None = None
     for job in jobs:
-        job.tell()
+        try:
+            job.tell()
+        except Exception as error:  # noqa: BLE001 - raised to the loop when all are told
+            fault = error
+    if fault is not None:
+        raise fault
 
 
 def check_process(pid: int) -> None:

@@ -1,6 +1,7 @@
 """What every kind of ledger does."""
 
 import asyncio
+import threading
 import time
 from contextlib import ExitStack
 from decimal import Decimal
@@ -13,6 +14,7 @@ from ledgers import KINDS, LASTING
 from bonifiq_async import (
     BasicCredentials,
     BonifiQClient,
+    BonifiQError,
     ConfigurationError,
     Effect,
     LedgerError,
@@ -217,6 +219,42 @@ async def test_nothing_is_claimed_for_a_cancelled_caller(ledger):
         ledger.leave(INTENT, claiming.result().fence, Ending(State.NOT_APPLIED))
     await ledger.bind(*ACCOUNT)  # what is asked for after it is done after it
     assert (await claimed(ledger)).in_doubt is False
+
+
+async def test_a_claim_is_given_back_whose_caller_goes_as_the_ledger_is_closed(lasting) -> None:
+    """Nothing was sent: the next process sends it, also where the provider does not de-duplicate."""
+    async with lasting() as ledger:
+        await ledger.bind(*ACCOUNT)
+        claiming = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=False))
+        await asyncio.sleep(0)
+        claiming.cancel()
+    await asyncio.wait([claiming])
+    async with lasting() as ledger:
+        assert (await claimed(ledger)).in_doubt is False
+
+
+async def test_a_machine_without_threads_is_said_and_the_ledger_is_usable_later(
+    lasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ledger = lasting()
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", refused)
+        with pytest.raises(BonifiQError, match="can't start new thread"):
+            await ledger.bind(*ACCOUNT)
+    async with ledger:
+        await claimed(ledger)
+
+
+async def test_an_outcome_that_comes_after_the_ledger_was_closed_is_written(lasting) -> None:
+    """Another loop that shares it may have closed it."""
+    async with lasting() as ledger:
+        granted = await claimed(ledger)
+    async with ledger:
+        assert await ledger.end(INTENT, granted.fence, Ending(State.APPLIED, 1))
+        assert await ledger.claim(INTENT, lease=60, repeatable=True) == Settled()
 
 
 @pytest.mark.parametrize("deadline", [0, -1.0, -float("inf"), 1e-300], ids=repr)

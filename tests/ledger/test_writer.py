@@ -95,3 +95,20 @@ async def test_a_job_given_to_a_closed_writer_fails_at_once(writer) -> None:
     await asyncio.to_thread(writer.stop)
     with pytest.raises(LedgerError, match="was closed while it was asked"):
         await asyncio.wait_for(writer.submit(lambda _: None), SOON)
+
+
+async def test_what_is_raised_by_one_answer_keeps_no_other_caller_waiting(writer: Writer) -> None:
+    """Both come back with one wake-up of the loop, which reports the error."""
+    reported: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    def raises(_: int) -> None:
+        raise RuntimeError("the caller of the first has gone")
+
+    gone = writer.submit(lambda _: 1, raises)
+    waits = writer.submit(lambda _: 2)
+    gone.cancel()
+    async with asyncio.timeout(SOON):
+        assert await waits == 2
+    assert [str(error) for error in reported] == ["the caller of the first has gone"]

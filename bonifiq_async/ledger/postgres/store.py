@@ -132,7 +132,7 @@ class PostgresLedger:
         writer, loop = self._opened(), running_loop()
 
         def unheard(ruling: Ruling) -> None:
-            self._give_back(intent, ruling)
+            self._give_back(writer, intent, ruling)
 
         job = ClaimJob(loop, loop.create_future(), unheard, intent=intent, lease=lease, repeatable=repeatable)
         return await self._alarms.answer(writer.submit(job), within, writer.hurry, unheard)
@@ -148,9 +148,12 @@ class PostgresLedger:
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
-        if self._task is not None:
-            self._end(self._task, intent, fence, ending).cancel()  # it is kept, and no caller waits
-            self._task.hurry()
+        if (writer := self._task) is not None:
+            self._leave(writer, intent, fence, ending)
+
+    def _leave(self, writer: WriterTask, intent: Intent, fence: int, ending: Ending) -> None:
+        self._end(writer, intent, fence, ending).cancel()  # it is kept, and no caller waits
+        writer.hurry()
 
     def _end(self, writer: WriterTask, intent: Intent, fence: int, ending: Ending) -> "asyncio.Future[bool]":
         if ending.state not in _ENDS:
@@ -169,11 +172,18 @@ class PostgresLedger:
             )
 
         async def work(connection: "Connection") -> Begun:
-            return await run.begin(connection, self.database.schema, origin, self._group.owner)
+            begun = await run.begin(connection, self.database.schema, origin, self._group.owner)
+            self._group.run = begun.id  # in the thread, which asks for it before it rests
+            return begun
 
-        begun = await self.transact(work)
-        self._group.run = begun.id
-        return begun
+        try:
+            return await self._opened().transact(work, lambda _: self._run_over())
+        except BaseException:
+            self._run_over()
+            raise
+
+    def _run_over(self) -> None:
+        self._group.run = 0
 
     async def end_run(self, counts: Mapping[str, int]) -> None:
         """See `RunLedger.end_run`."""
@@ -187,11 +197,11 @@ class PostgresLedger:
     def _too_late(self) -> LedgerError:
         return too_late(self.database, None if self._task is None else self._task.trouble)
 
-    def _give_back(self, intent: Intent, ruling: Ruling) -> None:
+    def _give_back(self, writer: WriterTask, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
         if isinstance(ruling, Granted):
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
-            self.leave(intent, ruling.fence, Ending(state))
+            self._leave(writer, intent, ruling.fence, Ending(state))
 
     def _opened(self) -> WriterTask:
         """Return the writer, whose thread is started at the first use."""
@@ -200,10 +210,13 @@ class PostgresLedger:
                 check_process(self._pid)
             if self._task is None:
                 running_loop()  # no thread is begun for a caller that cannot wait for it
-                self._pid = os.getpid()
-                self._group = GroupCommit(self.database, owner.new_name(), self._retention, self._monotonic)
-                self._task = WriterTask(self.database, self._group, give_up=PATIENCE)
-                self._task.start()
+                if self._pid != os.getpid():  # else what it has claimed is its own still
+                    self._group = GroupCommit(
+                        self.database, owner.new_name(), self._retention, self._monotonic
+                    )
+                task = WriterTask(self.database, self._group, give_up=PATIENCE)
+                task.start()
+                self._pid, self._task = os.getpid(), task
             return self._task
 
     async def aclose(self) -> None:

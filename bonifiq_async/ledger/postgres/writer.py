@@ -19,7 +19,7 @@ from attrs import define, field
 from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._log import logger
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError
-from bonifiq_async.ledger.handover import Handover, Job, tell
+from bonifiq_async.ledger.handover import Handover, Job
 from bonifiq_async.ledger.postgres import owner
 from bonifiq_async.ledger.postgres.connection import (
     LATEST,
@@ -69,14 +69,20 @@ class WriterTask:
         self._ready = threading.Event()
         self._stopping: float | None = None
         self._over = False
+        self._fault: OSError | None = None
         self.trouble: Exception | None = None
         """Why the database takes nothing now."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-        self._ready.wait()
+        """Start the thread. Raises `ConfigurationError` where the machine has none left, or no descriptor."""
+        try:
+            self._thread.start()
+            self._ready.wait()
+            if self._fault is not None:
+                raise self._fault
+        except (RuntimeError, OSError) as error:
+            raise unusable(self._database, error) from None
 
     async def open(self) -> None:
         """Connect now. Raises `ConfigurationError` where that cannot be in time."""
@@ -99,10 +105,16 @@ class WriterTask:
             self._handover.refuse(cast("Job[object]", job), self._database)
         return job.done
 
-    async def transact(self, work: "Callable[[Connection], Awaitable[T]]", *, kept: bool = False) -> T:
+    async def transact(
+        self,
+        work: "Callable[[Connection], Awaitable[T]]",
+        unheard: Callable[[T], None] | None = None,
+        *,
+        kept: bool = False,
+    ) -> T:
         """Return what `work` returns, done in a transaction: twice, where the answer to that was lost."""
         loop = running_loop()
-        return await self.submit(WorkJob(loop, loop.create_future(), kept=kept, work=work))
+        return await self.submit(WorkJob(loop, loop.create_future(), unheard, kept, work=work))
 
     def hurry(self) -> None:
         """Call the thread now: the loop of a caller that does not wait may end before its next turn."""
@@ -119,7 +131,14 @@ class WriterTask:
             self._loop.call_soon_threadsafe(self._called.set)
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:
+            if self._ready.is_set():
+                raise
+            self._fault = error
+        finally:
+            self._ready.set()
 
     async def _serve(self) -> None:
         self._loop, self._called = asyncio.get_running_loop(), asyncio.Event()
@@ -129,9 +148,9 @@ class WriterTask:
             jobs = self._handover.next_group(LARGEST_GROUP)
             if jobs:
                 await self._do(jobs)
-            elif self._stopping is not None:
+            elif self._stopping is not None and self._handover.is_answered():
                 break
-            elif not await self._called_in_time():
+            elif self._stopping is None and not await self._called_in_time():
                 await self._do([])  # a beat is due
         self._over = True
         while jobs := self._handover.next_group(LARGEST_GROUP):
@@ -157,12 +176,12 @@ class WriterTask:
             await self._write(connection, jobs)
             self.trouble, self._pause = None, SOONEST
         except Exception as error:  # noqa: BLE001 - the thread has no caller
-            tell([job for job in jobs if job.answered])
+            self._handover.tell([job for job in jobs if job.answered])
             await self._failed([job for job in jobs if not job.answered], error)
         else:
             # What another program has just claimed is looked at again.
             self._handover.put_back([job for job in jobs if not job.answered])
-            tell([job for job in jobs if job.answered])
+            self._handover.tell([job for job in jobs if job.answered])
 
     async def _write(self, connection: "Connection", jobs: Sequence[Job[object]]) -> None:
         began = self._group.monotonic()
@@ -204,7 +223,7 @@ class WriterTask:
     def _fail(self, jobs: Sequence[Job[object]], error: BonifiQError) -> None:
         for job in jobs:
             job.fail(copy.copy(error))  # each caller adds its key
-        tell(jobs)
+        self._handover.tell(jobs)
 
     async def _connected(self) -> "Connection":
         """Return the connection, opened anew where it is lost. Raises `ConfigurationError`."""

@@ -114,14 +114,16 @@ class SqliteLedger:
     ) -> Ruling:
         """See `Ledger.claim`."""
         writer = self._opened()
+
+        def unheard(ruling: Ruling) -> None:
+            self._give_back(writer, intent, ruling)
+
         claiming = writer.submit(
             lambda database: self._claim(database, intent, lease, repeatable),
-            lambda ruling: self._give_back(intent, ruling),
+            unheard,
             lambda database, ruling, error: self._unclaim(database, intent, ruling, error),
         )
-        return await self._alarms.answer(
-            claiming, within, writer.hurry, lambda ruling: self._give_back(intent, ruling)
-        )
+        return await self._alarms.answer(claiming, within, writer.hurry, unheard)
 
     async def end(self, intent: Intent, fence: int, ending: Ending) -> bool:
         """See `Ledger.end`."""
@@ -164,15 +166,18 @@ class SqliteLedger:
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:
         """See `Ledger.leave`."""
-        if self._writer is not None:
-            self._writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
-            self._writer.hurry()
+        if (writer := self._writer) is not None:
+            self._leave(writer, intent, fence, ending)
 
-    def _give_back(self, intent: Intent, ruling: Ruling) -> None:
+    def _leave(self, writer: Writer, intent: Intent, fence: int, ending: Ending) -> None:
+        writer.submit(lambda database: self._end(database, intent, fence, ending), kept=True)
+        writer.hurry()
+
+    def _give_back(self, writer: Writer, intent: Intent, ruling: Ruling) -> None:
         """Free a claim whose caller has gone before it could send anything."""
         if isinstance(ruling, Granted):
             state = State.IN_DOUBT if ruling.in_doubt else State.NOT_APPLIED
-            self.leave(intent, ruling.fence, Ending(state))
+            self._leave(writer, intent, ruling.fence, Ending(state))
 
     def _unclaim(
         self, database: sqlite3.Connection, intent: Intent, ruling: Ruling | None, error: BonifiQError
@@ -330,14 +335,15 @@ class SqliteLedger:
                 self._owner, self._pid = self._sight.me(), os.getpid()
                 self._beat = self._due = self._vouched = float("-inf")
                 self._begin_trust()
-                self._writer = Writer(
+                writer = Writer(
                     self.path,
                     self._connect,
                     begun=self._begun,
                     committed=self._committed,
                     rest=lambda: TICK if self._live or self._run else None,
                 )
-                self._writer.start()
+                writer.start()
+                self._writer = writer
             return self._writer
 
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._model.errors import BonifiQError
-from bonifiq_async.ledger.handover import Handover, Job, tell
+from bonifiq_async.ledger.handover import Handover, Job
 from bonifiq_async.ledger.sqlite.connection import PATIENCE, LedgerConnection, fault_of, is_busy
 
 T = TypeVar("T")
@@ -66,8 +66,14 @@ class Writer:
         self.commits = 0
 
     def start(self) -> None:
-        """Start the thread, which opens the file. If it cannot, callers that submit work get the error."""
-        self._thread.start()
+        """Start the thread, which opens the file. If it cannot, callers that submit work get the error.
+
+        Raises `LedgerError` where the machine has no thread left.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise fault_of(self._path, error) from None
 
     def wait(self) -> None:
         """Block until the file is open; raise what opening it raised."""
@@ -121,13 +127,11 @@ class Writer:
         connection = self._open()
         try:
             goes_on = True
-            while goes_on:
-                goes_on = self._called(connection)
-                while jobs := self._handover.next_group():
-                    self._do(connection, jobs)
+            while goes_on or not (self.failed or self._handover.is_answered()):
+                goes_on = goes_on and self._called(connection)
+                self._do_all(connection)
             self._over = True
-            while jobs := self._handover.next_group():
-                self._do(connection, jobs)
+            self._do_all(connection)
         finally:
             if connection is not None:
                 connection.close()
@@ -140,6 +144,10 @@ class Writer:
             except queue.Empty:
                 self._do(connection, [])
 
+    def _do_all(self, connection: LedgerConnection | None) -> None:
+        while jobs := self._handover.next_group():
+            self._do(connection, jobs)
+
     def _do(self, connection: LedgerConnection | None, jobs: list[_Work[object]]) -> None:
         """Do the jobs and tell what came of them, whatever happens: their callers wait for nothing else."""
         try:
@@ -147,11 +155,11 @@ class Writer:
                 self._commit(connection, jobs)
             else:
                 self._fail(jobs)
-            tell(jobs)
+            self._handover.tell(jobs)
         except Exception as error:  # noqa: BLE001 - the thread has no caller
             self._fault = fault_of(self._path, error)
             self._fail(jobs)
-            tell(jobs)
+            self._handover.tell(jobs)
 
     def _fail(self, jobs: list[_Work[object]]) -> None:
         for job in jobs:

@@ -1,10 +1,12 @@
 """The ledger in PostgreSQL beside what every ledger does: races, lost answers, rights, texts."""
 
 import asyncio
+import errno
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
@@ -12,10 +14,11 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from page_blocks import codes, run
-from postgres import SERVER, a_schema, asked, with_a_start, with_slow_locks
+from postgres import SERVER, a_schema, asked, by_sql, with_a_start, with_slow_locks
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
+from bonifiq_async.ledger.handover import TURNS
 from bonifiq_async.ledger.postgres.connection import connect
 from bonifiq_async.ledger.postgres.database import Database
 from bonifiq_async.ledger.postgres.migration import migrations
@@ -480,3 +483,46 @@ async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
         later = await claimed(ledger, evolve(INTENT, key="later"))
         assert isinstance(later, Granted) and later.held()
         assert not granted.held(), "another may have taken it over meanwhile"
+
+
+async def test_a_machine_without_descriptors_is_said_and_blocks_no_loop(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread cannot make a loop of its own; later it can."""
+
+    def refused(work: Coroutine[object, object, None]) -> None:
+        work.close()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    ledger = ledger_of(database)
+    with monkeypatch.context() as without:
+        without.setattr(asyncio, "run", refused)
+        with pytest.raises(ConfigurationError, match="Too many open files"):
+            await ledger.bind(*ACCOUNT)
+    async with ledger:
+        await ledger.bind(*ACCOUNT)
+
+
+def by_sql_aside(database: Database, statement: str) -> Sequence[tuple[object, ...]]:
+    """Ask the database in a thread of its own, while this one's loop stands still."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(by_sql, database, statement).result()
+
+
+async def test_a_run_that_claims_nothing_shows_that_it_is_under_way(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.writer.TICK", 0.01)
+    monkeypatch.setattr("bonifiq_async.ledger.postgres.owner.BEAT", 0.0)
+    async with ledger_of(database) as ledger:
+        beginning = asyncio.create_task(ledger.begin_run(RunOrigin("apply", "me", "here", "f.csv", "d")))
+        for _ in range(TURNS + 2):
+            await asyncio.sleep(0)
+        while not by_sql_aside(database, "SELECT FROM run"):
+            pass  # the loop stands still until the thread has begun the run
+        by_sql_aside(database, "SELECT FROM run")  # and rests
+        await beginning
+        [first] = await asked(database, "SELECT beat FROM owner")
+        async with asyncio.timeout(20.0):
+            while await asked(database, "SELECT beat FROM owner") == [first]:
+                await asyncio.sleep(0.01)
