@@ -41,8 +41,11 @@ class TakesTurns(Protocol):
     def enter(self, now: float) -> None:
         """Let the first that waits leave."""
 
-    def told_to_wait(self, seconds: float) -> None:
-        """Take in that the provider asks all calls to wait so long from now."""
+    def told_to_wait(self, seconds: float, *, shared: bool = False) -> None:
+        """Take in that the provider asks all calls to wait so long from now.
+
+        With `shared`, it is the pace of several processes that says so: they know of it.
+        """
 
 
 class SharedLimit:
@@ -126,13 +129,16 @@ class SharedLimit:
             await asyncio.gather(self._waker, return_exceptions=True)
         self.let_in()
 
-    def told_to_wait(self, now: float, asked: float, patience: float) -> None:
-        """Take in that an answer asks all calls to wait so long; each waits up to `patience` seconds."""
+    def told_to_wait(self, now: float, asked: float, patience: float, *, shared: bool = False) -> None:
+        """Take in that all calls are asked to wait so long; each waits up to `patience` seconds.
+
+        An answer asks for it, or what is `shared` by several processes: see `TakesTurns.told_to_wait`.
+        """
         self.hold.extend(now, asked, held_for(asked, patience))
         if self.admission is not None and self._in_batches:
             self.admission.hold(now, asked)
         for caller in tuple(self._callers):
-            caller.told_to_wait(asked)
+            caller.told_to_wait(asked, shared=shared)
 
     def saw(self, sample: Sample) -> None:
         """Take in the answer to a request that had a turn, or one that says something of a limit."""

@@ -27,6 +27,11 @@ class SingleCalls:
             self._waiting.popitem(last=False)
         return bool(self._waiting)
 
+    @property
+    def _ahead(self) -> int:
+        """How many wait for their turn: one that has just given up is still in the queue."""
+        return sum(not waiter.done() for waiter in self._waiting.values())
+
     def wait(self, now: float) -> float | None:
         """See `TakesTurns.wait`."""
         return self.limit.known().wait(now, single=True) if self.waits else None
@@ -37,7 +42,7 @@ class SingleCalls:
         waiter.set_result(None)
         call.take(self.limit.known(), now)
 
-    def told_to_wait(self, seconds: float) -> None:
+    def told_to_wait(self, seconds: float, *, shared: bool = False) -> None:
         """See `TakesTurns.told_to_wait`: each call waits by itself, or ends where that is too long for it."""
         while self.waits:
             self._waiting.popitem(last=False)[1].set_result(None)
@@ -51,7 +56,7 @@ class SingleCalls:
         if not (self.waits or self.limit.others_wait(self)) and known.wait(now, single=True) == 0:
             call.take(known, now)
             return None
-        if known.at_least(now, len(self._waiting)) > timeout:
+        if known.at_least(now, len(self._waiting)) > timeout and known.at_least(now, self._ahead) > timeout:
             return StopReason.LIMITED
         waiter = self._waiting[call] = asyncio.get_running_loop().create_future()
         self.limit.let_in()

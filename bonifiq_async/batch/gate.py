@@ -95,11 +95,14 @@ class Gate:
     def _paused(self) -> bool:
         return self._outage.probe_at is not None
 
-    async def start(self, again: "Passage | None" = None) -> "Passage | None":
-        """Wait until a change may begin, or begin `again`; return its place, None when none may any more."""
+    async def start(self, again: "Passage | None" = None, key: str | None = None) -> "Passage | None":
+        """Wait until a change may begin, or begin `again`; return its place, None when none may any more.
+
+        The change has a `key`, by which it is known where it is delivered once more.
+        """
         if self._stopped:
             return None
-        passage = Passage(self) if again is None else again
+        passage = Passage(self, key) if again is None else again
         if self._outage.since is not None and self._is_hopeless(passage):
             return None
         queue = self._repeats if passage.goes_first else self._beginnings
@@ -142,7 +145,7 @@ class Gate:
     def _is_hopeless(self, passage: "Passage | None") -> bool:
         """Give up when nothing succeeds for too long and this change need not be tried to know it."""
         now = self._runtime.monotonic()
-        if self._is_over(now) and self._outage.is_known_to(passage):
+        if self._is_over(now) and self._outage.is_known_to(None if passage is None else passage.change):
             self._give_up(self._outage.in_words(now))
         return self.fault is not None
 
@@ -202,7 +205,7 @@ class Gate:
             passage.sent = passage.sent or sample.verdict is not Verdict.NOT_SENT
             probe = passage is self._prober
             cause = cause_of(sample.status, sample.cause, asks=sample.verdict is Verdict.THROTTLED)
-            self._outage.failed(passage, now, probe=probe, elapsed=sample.since_began, cause=cause)
+            self._outage.failed(passage.change, now, probe=probe, elapsed=sample.since_began, cause=cause)
             if sample.untrusted and (self._outage.never or self._paused):
                 self._give_up(sample.cause)  # a person has to correct it: waiting does not help
         elif self._outage.succeeded(now, self._active):
@@ -221,7 +224,7 @@ class Gate:
             self._outage.since = None  # it may have been applied already, and nothing been sent
         if outcome.reason is _TOO_LONG and not passage.alone:
             asked = None if outcome.error is None else outcome.error.retry_after
-            self._outage.held_up(passage, self._runtime.monotonic())
+            self._outage.held_up(passage.change, self._runtime.monotonic())
             self.hold(asked or 0.0)  # it may have been said to another call of the client
             return self.fault is None
         if outcome.reason not in GIVEN_UP:
@@ -237,9 +240,9 @@ class Gate:
         self._admission.hold(self._runtime.monotonic(), asked)
         self.told_to_wait(asked)
 
-    def told_to_wait(self, seconds: float) -> None:
+    def told_to_wait(self, seconds: float, *, shared: bool = False) -> None:
         """Give up when the provider asks to wait longer than the run waits: see `TakesTurns.told_to_wait`."""
-        if self._pace is not None:
+        if self._pace is not None and not shared:
             self._pace.told_to_wait(seconds)
         if seconds > self._flow.give_up_after:
             self._give_up(f"The provider asks to wait {in_words(seconds, self._runtime.wall())}", seconds)
@@ -325,6 +328,7 @@ def _nothing(_: int) -> None:
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
+    `change` is what it is known by: its key, so that it is the same one where it is delivered once more.
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
     before it was let in again; `failed` that it was tried, and `sent` that it left then; `told` that all were
     asked to wait when it was tried last, `alone` that it was, and no other. It `rests` since then.
@@ -335,8 +339,9 @@ class Passage:
     rounds = 0
     held = late = failed = sent = told = alone = False
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, key: str | None = None) -> None:
         self._gate = gate
+        self.change: object = self if key is None else key
 
     @property
     def goes_first(self) -> bool:

@@ -143,8 +143,11 @@ class OutageState:
             self._failed.append(change)
 
     def is_known_to(self, change: object) -> bool:
-        """Say whether `change`, or enough others, failed since the last success: it need not be tried."""
-        return len(self._failed) >= CHANGES or any(change is each for each in self._failed)
+        """Say whether `change`, or enough others, failed since the last success: it need not be tried.
+
+        A change that is delivered once more, as an event is, is the same one.
+        """
+        return len(self._failed) >= CHANGES or change in self._failed
 
     def _is_one(self, now: float) -> bool:
         if len(self._failed) < CHANGES or self._failures < OUTAGE:

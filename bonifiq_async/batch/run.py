@@ -283,7 +283,7 @@ class _Run(Generic[C, T]):
 
     async def _deliver(self, lap: _Lap[C, T]) -> bool:
         """Deliver a change; say whether it failed for the provider's condition alone: it is due once more."""
-        passage = lap.passage = await self.gate.start(lap.passage)
+        passage = lap.passage = await self.gate.start(lap.passage, lap.change.change_key)
         again = False
         if passage is not None:
             try:

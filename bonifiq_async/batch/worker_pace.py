@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from bonifiq_async._limits.moments import FRESH, GrantedMoments
-from bonifiq_async._limits.shared import SharedLimit
+from bonifiq_async._limits.shared import LOOK, SharedLimit
 from bonifiq_async._log import logger
 from bonifiq_async._model.errors import BonifiQError, ConfigurationError
 from bonifiq_async.ledger.postgres.pace import SharedPace
@@ -36,7 +36,7 @@ class WorkerPace:
         self._asked = 0.0
         self._wanted = False
         self._task: asyncio.Task[None] | None = None
-        self._repeats_a_hold = False
+        self._closed = False
         self.workers = 1
 
     @property
@@ -49,13 +49,16 @@ class WorkerPace:
         shared = self._pace.in_flight
         return most if shared is None else min(most, max(1, shared // self.workers))
 
-    def wait(self, now: float, waiting: int) -> float | None:
-        """Return the seconds until one of so many requests may leave; None where the database is asked."""
+    def wait(self, now: float, waiting: int) -> float:
+        """Return the seconds until one of so many requests may leave, or until that is to be looked at again.
+
+        Where the database is asked, its answer comes before; where none comes, the run may be over meanwhile.
+        """
         self._waiting = waiting
         wait = self._moments.wait(now)
         if self._moments.wants(now, waiting) is not None:
             self._ask()
-        return None if wait is None else min(wait, FRESH / 4)
+        return LOOK if wait is None else min(wait, FRESH / 4)
 
     def took(self) -> None:
         """Note that a request leaves."""
@@ -63,12 +66,12 @@ class WorkerPace:
 
     def told_to_wait(self, seconds: float) -> None:
         """Take in that the provider asks to wait so long, and write it down for the other workers."""
-        if not self._repeats_a_hold:
-            self._asked = max(self._asked, seconds)
-            self._ask()
+        self._asked = max(self._asked, seconds)
+        self._ask()
 
     async def close(self) -> None:
         """Take part no longer."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -78,7 +81,7 @@ class WorkerPace:
 
     def _ask(self) -> None:
         self._wanted = True
-        if self._task is None or self._task.done():
+        if (self._task is None or self._task.done()) and not self._closed:
             self._task = asyncio.create_task(self._take())
 
     async def _take(self) -> None:
@@ -112,8 +115,4 @@ class WorkerPace:
 
     def _hold(self, seconds: float) -> None:
         """Hold all calls of this client for what another worker was asked to wait."""
-        self._repeats_a_hold = True
-        try:
-            self._limit.told_to_wait(self._limit.runtime.monotonic(), seconds, 0.0)
-        finally:
-            self._repeats_a_hold = False
+        self._limit.told_to_wait(self._limit.runtime.monotonic(), seconds, 0.0, shared=True)

@@ -155,6 +155,70 @@ async def test_moments_that_are_past_when_they_come_are_asked_for_again() -> Non
     assert len([at for at in times if at < 20.0]) > 0.6 * 25 * 20
 
 
+@pytest.mark.parametrize("ends", ["it is stopped", "nothing succeeds"])
+@virtual
+async def test_a_run_that_waits_for_the_database_alone_ends_as_others_do(ends: str) -> None:
+    """Its changes were sent, and would be sent again: not for as long as a call has time."""
+    began = now()
+    provider = Provider(lambda _, key: status(503) if now() > began + 3.0 else GOOD)
+    database, client = Database(), Client(provider, call=180.0)
+    database.down = lambda: LedgerError("it is down") if now() > began + 3.05 else None
+    flow = wide(4, shared_pace=pace_of(database, 50.0), give_up_after=20.0)
+    batch = CashbackBatch(client, flow=flow, runtime=client.limit.runtime)
+    if ends == "it is stopped":
+        asyncio.get_running_loop().call_later(4.5, batch.stop)
+    async for _ in batch.run(change(str(n), customer=str(n)) for n in range(10**6)):
+        pass
+    assert now() < began + (10.0 if ends == "it is stopped" else 25.0)
+
+
+@virtual
+async def test_the_batches_of_one_client_do_not_repeat_a_wait_to_each_other() -> None:
+    """It was written down once, and is not extended by the time that this takes."""
+    began = now()
+    heard: list[float] = []
+
+    def answers(provider: Provider, key: str) -> Evidence:
+        if not heard and now() > began + 1.0:
+            heard.append(now())
+            return status(429, 3.0)
+        return GOOD
+
+    provider, database = Provider(answers), Database(takes=0.2)
+    clients = [Client(provider, call=100.0) for _ in range(4)]
+
+    async def run(client: Client, name: str) -> None:
+        flow = wide(8, shared_pace=pace_of(database, 50.0))
+        batch = CashbackBatch(client, flow=flow, runtime=client.limit.runtime)
+        asyncio.get_running_loop().call_later(12.0, batch.stop)
+        async for _ in batch.run(change(f"{name} {n}", customer=f"{name} {n}") for n in range(10**6)):
+            pass
+
+    await asyncio.gather(*(run(client, f"{c} {b}") for c, client in enumerate(clients) for b in range(4)))
+    assert 2.9 < database.held_until - heard[0] < 3.5
+
+
+@virtual
+async def test_a_batch_that_has_ended_asks_the_database_for_nothing() -> None:
+    """Another call of its client is asked to wait while it takes its leave, and the database is down."""
+
+    @define
+    class Slow(Bound):
+        async def leave(self, worker: str) -> None:
+            client.limit.told_to_wait(now(), 2.0, 120.0)
+            await asyncio.sleep(0.5)
+            raise LedgerError("it is down")
+
+    database, client = Database(), Client(Provider(), call=100.0)
+    pace = Slow(None, 50.0, None, database=database)
+    batch = CashbackBatch(client, flow=wide(4, shared_pace=pace), runtime=client.limit.runtime)
+    asyncio.get_running_loop().call_later(0.5, setattr, database, "down", lambda: LedgerError("it is down"))
+    async for outcome in batch.run([change("a"), change("b")]):
+        asked = database.asked
+        assert outcome.effect is Effect.APPLIED
+    assert database.asked == asked
+
+
 @virtual
 async def test_a_database_that_cannot_be_used_ends_the_batch() -> None:
     """With its own sentence; nothing was sent."""

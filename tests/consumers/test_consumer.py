@@ -119,6 +119,21 @@ async def test_a_change_that_fails_alone_for_too_long_is_given_back() -> None:
 
 
 @virtual
+async def test_a_change_that_fails_alone_in_a_quiet_hour_is_no_outage() -> None:
+    """It is one change, however often it is delivered: it is given back, and the next one does not wait."""
+    provider = Provider(lambda _, key: status(500) if key.endswith("-1") else GOOD)
+    async with consumer_of(provider) as consumer:
+        assert isinstance(await consumer.settle(event(0)), Ack)
+        failing = asyncio.create_task(consumer.settle(event(1)))
+        await asyncio.sleep(HELD / 2)
+        began = now()
+        assert isinstance(await consumer.settle(event(2, "EVA")), Ack)
+        assert now() - began < 1.0
+        async with asyncio.timeout(2 * HELD):
+            assert isinstance(await failing, Retry)
+
+
+@virtual
 async def test_a_held_change_does_not_keep_the_consumer_from_stopping() -> None:
     provider = Provider(lambda _, key: status(500) if key.endswith("-1") else GOOD)
     consumer = consumer_of(provider)

@@ -22,7 +22,7 @@ class Place:
     most = 1
     waits = False
 
-    def told_to_wait(self, seconds: float) -> None:
+    def told_to_wait(self, seconds: float, *, shared: bool = False) -> None:
         self.told.append(seconds)
 
 

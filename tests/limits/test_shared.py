@@ -327,6 +327,26 @@ async def test_a_turn_that_comes_just_as_its_call_ends_is_not_lost(ends: str) ->
 
 
 @virtual
+async def test_calls_that_have_just_given_up_are_not_waited_for() -> None:
+    """They are cancelled in the same turn of the loop, and stand in the queue still."""
+    limit = SharedLimit(runtime())
+    calls, loop = SingleCalls(limit), asyncio.get_running_loop()
+    limit.known().adaptation.pace.fall(1.0, 1.0)
+    first, second, late = (SingleCall(calls) for _ in range(3))
+    assert await first.acquire(1.0) is None
+    waiting = loop.create_task(second.acquire(60.0))
+    crowd = [loop.create_task(SingleCall(calls).acquire(40.0)) for _ in range(25)]
+    await asyncio.sleep(0.5)
+    turn = loop.create_task(late.acquire(5.0))
+    for each in crowd:
+        each.cancel()
+    assert await turn is None
+    await asyncio.wait([waiting, *crowd])
+    for call in (first, second, late):
+        call.release()
+
+
+@virtual
 async def test_a_call_that_comes_just_as_the_last_one_gives_up_gets_its_turn() -> None:
     """The look at what waits is cancelled then, and has not ended yet: it is not left to wake that call."""
     limit = SharedLimit(runtime())
