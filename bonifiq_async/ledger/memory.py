@@ -38,9 +38,10 @@ class MemoryLedger:
     """Remembers the last `capacity` applied changes, and as many in doubt; the oldest are forgotten first.
 
     What the provider does not de-duplicate is never forgotten: when there are `capacity` of that, a claim of
-    one more raises `LedgerError`: give a `SqliteLedger`. `key_retention` is for how many seconds the provider
-    remembers a key, since a moment of `clock` (seconds since the epoch); `monotonic` (seconds) measures for
-    how long a claim holds. Raises `ConfigurationError` for settings that are no numbers above zero.
+    one more raises `LedgerError`: give a `SqliteLedger`. Give one, too, where several threads have loops of
+    their own: this one is for one thread. `key_retention` is for how many seconds the provider remembers a
+    key, since a moment of `clock` (seconds since the epoch); `monotonic` (seconds) measures for how long a
+    claim holds. Raises `ConfigurationError` for settings that are no numbers above zero.
     """
 
     def __init__(

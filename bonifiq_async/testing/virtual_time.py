@@ -24,15 +24,23 @@ class _Sleepers:
     quiet: int = 0
     counting: bool = False
 
+    def fail(self, error: Exception) -> None:
+        """End each wait with an error."""
+        for _, _, awake in self.waiting:
+            if not awake.done():
+                awake.set_exception(error)
+        self.waiting.clear()
+        self.counting = False
+
 
 class VirtualClock:
     """Time that passes only while every task waits for it: the next sleeper wakes when the loop is quiet.
 
     `now` is its time in seconds, `slept` are the waits asked for, in order. `on_sleep` is called with
-    their number, counted from 1. Time stands still while `busy` says so (a server is answering), and a
-    loop counts as quiet only after `patience` more seconds of real time. It sees neither a request that
-    is on its way nor any task that waits by other means: what they take costs no virtual time, and may meet
-    it moved on. Each event loop wakes its own sleepers.
+    their number, counted from 1. Time stands still while `busy` says so (a server is answering); what it
+    raises, each sleep raises. A loop counts as quiet only after `patience` more seconds of real time. It sees
+    neither a request that is on its way nor any task that waits by other means: what they take costs no
+    virtual time, and may meet it moved on. Each event loop wakes its own sleepers.
     """
 
     def __init__(
@@ -74,7 +82,11 @@ class VirtualClock:
 
     def _tick(self, loop: asyncio.AbstractEventLoop, sleepers: _Sleepers) -> None:
         """Count an iteration; once they are enough, and nothing came of a last wait, wake the next."""
-        busy = self._busy() is True
+        try:
+            busy = self._busy() is True
+        except Exception as error:  # noqa: BLE001 - each that sleeps would wait for ever
+            sleepers.fail(error)
+            return
         sleepers.quiet = 0 if busy else sleepers.quiet + 1
         if sleepers.quiet > QUIET:
             moment, _, awake = heapq.heappop(sleepers.waiting)

@@ -129,3 +129,16 @@ async def test_24_hours_of_retries_take_under_50_milliseconds(faults: list[str],
             assert clock.now - virtually >= 24 * HOURS
     traced = sys.gettrace() is not None  # where coverage is measured, everything takes longer
     assert min(took) < (0.1 if traced else 0.05), took
+
+
+async def test_what_busy_raises_is_raised_by_each_sleep() -> None:
+    """A test that asks for something which is not there must not wait for ever."""
+
+    def fails() -> bool:
+        raise LookupError("no such server")
+
+    clock = VirtualClock(busy=fails)
+    for _ in range(2):
+        async with asyncio.timeout(5.0):
+            ended = await asyncio.gather(clock.sleep(1.0), clock.sleep(2.0), return_exceptions=True)
+        assert [str(error) for error in ended] == ["no such server"] * 2
