@@ -62,12 +62,16 @@ class Job(Generic[T]):
     def tell(self) -> None:
         """Hand over what came of it, in its own loop."""
         if self.done.done():
-            if self.error is None and self.unheard is not None:
-                self.unheard(self.answer)
+            self.give_back()
         elif self.error is None:
             self.done.set_result(self.answer)
         else:
             self.done.set_exception(self.error)
+
+    def give_back(self) -> None:
+        """Take back what came of it, of which no caller hears."""
+        if self.error is None and self.unheard is not None:
+            self.unheard(self.answer)
 
 
 J = TypeVar("J", bound=Job[object])
@@ -118,14 +122,22 @@ class Handover(Generic[J]):
         """Return what is to be done, the eldest first."""
         return [self.jobs.popleft() for _ in range(min(len(self.jobs), most))]
 
-    def tell(self, jobs: Sequence[J]) -> None:
-        """Hand the answers to the loops that asked, with one wake-up each."""
+    def tell(self, jobs: Sequence[J]) -> Sequence[J]:
+        """Hand the answers to the loops that asked, with one wake-up each.
+
+        Return those whose loop is closed: they are to be given back.
+        """
+        unheard: list[J] = []
         for loop in {job.loop for job in jobs}:
             if loop not in self._told:
                 self._told -= _closed(self._told)
                 self._told.add(loop)
-            with contextlib.suppress(RuntimeError):  # that loop is closed: no caller is left to tell
-                loop.call_soon_threadsafe(_resolve, [job for job in jobs if job.loop is loop])
+            answered = [job for job in jobs if job.loop is loop]
+            try:
+                loop.call_soon_threadsafe(_resolve, answered)
+            except RuntimeError:
+                unheard += answered
+        return unheard
 
     def is_answered(self) -> bool:
         """Wait until all loops have taken in what they were told; say whether nothing is to be done after it.

@@ -233,6 +233,25 @@ async def test_a_claim_is_given_back_whose_caller_goes_as_the_ledger_is_closed(l
         assert (await claimed(ledger)).in_doubt is False
 
 
+def test_a_claim_is_given_back_whose_loop_has_ended(lasting) -> None:
+    """As where each request of a service has a loop of its own; the ledger goes on."""
+    ledger = lasting()
+
+    async def request() -> None:
+        await ledger.bind(*ACCOUNT)
+        claiming = asyncio.create_task(ledger.claim(INTENT, lease=60, repeatable=False))
+        await asyncio.sleep(0)
+        assert not claiming.done()  # it is cancelled, as whatever is left when the loop ends
+
+    async def again() -> None:
+        async with ledger:
+            assert (await claimed(ledger)).in_doubt is False
+
+    asyncio.run(request())
+    asyncio.run(ledger.aclose())
+    asyncio.run(again())
+
+
 async def test_a_machine_without_threads_is_said_and_the_ledger_is_usable_later(
     lasting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

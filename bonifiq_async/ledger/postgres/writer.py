@@ -176,12 +176,16 @@ class WriterTask:
             await self._write(connection, jobs)
             self.trouble, self._pause = None, SOONEST
         except Exception as error:  # noqa: BLE001 - the thread has no caller
-            self._handover.tell([job for job in jobs if job.answered])
+            self._tell([job for job in jobs if job.answered])
             await self._failed([job for job in jobs if not job.answered], error)
         else:
             # What another program has just claimed is looked at again.
             self._handover.put_back([job for job in jobs if not job.answered])
-            self._handover.tell([job for job in jobs if job.answered])
+            self._tell([job for job in jobs if job.answered])
+
+    def _tell(self, jobs: Sequence[Job[object]]) -> None:
+        for job in self._handover.tell(jobs):
+            job.give_back()
 
     async def _write(self, connection: "Connection", jobs: Sequence[Job[object]]) -> None:
         began = self._group.monotonic()
@@ -223,7 +227,7 @@ class WriterTask:
     def _fail(self, jobs: Sequence[Job[object]], error: BonifiQError) -> None:
         for job in jobs:
             job.fail(copy.copy(error))  # each caller adds its key
-        self._handover.tell(jobs)
+        self._tell(jobs)
 
     async def _connected(self) -> "Connection":
         """Return the connection, opened anew where it is lost. Raises `ConfigurationError`."""

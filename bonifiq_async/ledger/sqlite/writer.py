@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -155,11 +155,17 @@ class Writer:
                 self._commit(connection, jobs)
             else:
                 self._fail(jobs)
-            self._handover.tell(jobs)
+            self._tell(jobs)
         except Exception as error:  # noqa: BLE001 - the thread has no caller
             self._fault = fault_of(self._path, error)
             self._fail(jobs)
-            self._handover.tell(jobs)
+            self._tell(jobs)
+
+    def _tell(self, jobs: list[_Work[object]]) -> None:
+        unheard = self._handover.tell(jobs)
+        if unheard:
+            with contextlib.suppress(OSError):  # no descriptor is left: a claim ends with its time
+                asyncio.run(_given_back(unheard))  # what is given back is work of a loop
 
     def _fail(self, jobs: list[_Work[object]]) -> None:
         for job in jobs:
@@ -221,3 +227,8 @@ class Writer:
         """Keep what must be written down for when the file is free, before what came later."""
         self._handover.put_back([job for job in jobs if job.kept])
         jobs[:] = [job for job in jobs if not job.kept]
+
+
+async def _given_back(jobs: Sequence[_Work[object]]) -> None:
+    for job in jobs:
+        job.give_back()
