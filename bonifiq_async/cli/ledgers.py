@@ -10,6 +10,12 @@ from bonifiq_async.ledger.postgres.reading.reader import PostgresReader
 from bonifiq_async.ledger.reader import LedgerReader
 from bonifiq_async.ledger.sqlite.reader import SqliteReader
 
+GOODBYE = 3.0
+"""Seconds for which the end of a run waits until the ledger has that it ended, or that its shard is free.
+
+What is not written by then is tried on while the ledger is closed, which gives up by itself.
+"""
+
 
 def ledger_at(place: str) -> LedgerReader:
     """Return the ledger in a file at a path, or in a database at a URL. Raises `ConfigurationError`."""

@@ -33,13 +33,15 @@ HEARD = 1.0
 class Job(Generic[T]):
     """Work for a caller: `done` is its future, in its `loop`.
 
-    `unheard` gets the answer where the caller has gone before it; `kept` work is done also then.
+    `unheard` gets the answer where the caller has gone before it; `kept` work is done also then. `what` says
+    of that what is lost where it cannot be done.
     """
 
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[T]"
     unheard: Callable[[T], None] | None = None
     kept: bool = False
+    what: str = "what came of a change"
     error: BonifiQError | None = None
     answer: T = field(init=False)
 
@@ -57,7 +59,7 @@ class Job(Generic[T]):
         """Take note that nothing of it was written; what no caller gets any more is logged."""
         self.error = error
         if self.kept and self.done.done():
-            files.warning("lost: what came of a change was not written down: %s", error)
+            files.warning("lost: %s was not written down: %s", self.what, error)
 
     def tell(self) -> None:
         """Hand over what came of it, in its own loop."""

@@ -42,7 +42,7 @@ from bonifiq_async.cli.files.outcome_file import (
 from bonifiq_async.cli.files.outcome_sheet import lines_of, write_sheet
 from bonifiq_async.cli.language.library_errors import said, way_out_of
 from bonifiq_async.cli.language.phrase import joined, phrase
-from bonifiq_async.cli.ledgers import told
+from bonifiq_async.cli.ledgers import GOODBYE, told
 from bonifiq_async.cli.origin import origin
 from bonifiq_async.cli.terminal.advice import tell_why
 from bonifiq_async.cli.terminal.confirmation import Destination
@@ -233,8 +233,9 @@ async def _begin_run(ledger: WritableLedger, plan: Plan, settings: Settings, end
 
 
 async def _end_run(ledger: WritableLedger, ending: RunEnding) -> None:
-    with contextlib.suppress(LedgerError):  # it is reported already that the ledger takes no more
-        await ledger.end_run(ending.by_name)
+    with contextlib.suppress(LedgerError, TimeoutError):  # it is reported already that it takes no more
+        async with asyncio.timeout(GOODBYE):
+            await ledger.end_run(ending.by_name)
 
 
 async def keep_shown(

@@ -16,9 +16,11 @@ from bonifiq_async._model.outcome import Effect
 from bonifiq_async.cli.files.rows import Source
 from bonifiq_async.cli.language.library_errors import said
 from bonifiq_async.cli.language.phrase import phrase
+from bonifiq_async.cli.ledgers import GOODBYE
 from bonifiq_async.cli.terminal.screen import say
 from bonifiq_async.ledger.postgres.pace import SharedPace
 from bonifiq_async.ledger.postgres.shards.lease import RENEWAL, ShardHeld, ShardLease
+from bonifiq_async.ledger.postgres.shards.progress import LEASE
 from bonifiq_async.ledger.postgres.store import PostgresLedger
 from bonifiq_async.ledger.reader import WritableLedger
 from bonifiq_async.ledger.shards import Shard, ShardCounts
@@ -96,31 +98,42 @@ class ShardWork:
         shard, progress = self.lease.shard, progress_of(ending)
         stopped = kind is not None or ending.interrupted or ending.stopped or batch.stopped_by is not None
         if stopped or ending.not_tried or ending.counts[Effect.NOT_APPLIED]:
-            with contextlib.suppress(BonifiQError):  # it is free when its lease is over
-                await self.lease.leave(self.fence, progress)
+            with contextlib.suppress(BonifiQError, TimeoutError):  # it is free when its lease is over
+                async with asyncio.timeout(GOODBYE):
+                    await self.lease.leave(self.fence, progress)
             return
-        left = await self.lease.finish(self.fence, progress)
-        if left is None:
-            ending.stopped = _lost(shard)
-        elif left:
-            say(
-                phrase(
-                    "Shard {shard} of {file} is done; {count:,} shard is not.",
-                    "Shard {shard} of {file} is done; {count:,} shards are not.",
-                    shard=shard,
-                    file=shard.name,
-                    count=left,
-                )
-            )
+        try:
+            async with asyncio.timeout(LEASE):  # then, another worker may take it
+                left = await self.lease.finish(self.fence, progress)
+        except TimeoutError:
+            ending.stopped = _not_known_as_done(shard)
         else:
-            say(
-                phrase(
-                    "Shard {shard} was the last: {file} is done, in all its {count:,} shards.",
-                    shard=shard,
-                    file=shard.name,
-                    count=shard.of,
-                )
+            _tell(shard, left, ending)
+
+
+def _tell(shard: Shard, left: int | None, ending: "RunEnding") -> None:
+    """Say how many shards of the file are left; where there is no number, this one was lost."""
+    if left is None:
+        ending.stopped = _lost(shard)
+    elif left:
+        say(
+            phrase(
+                "Shard {shard} of {file} is done; {count:,} shard is not.",
+                "Shard {shard} of {file} is done; {count:,} shards are not.",
+                shard=shard,
+                file=shard.name,
+                count=left,
             )
+        )
+    else:
+        say(
+            phrase(
+                "Shard {shard} was the last: {file} is done, in all its {count:,} shards.",
+                shard=shard,
+                file=shard.name,
+                count=shard.of,
+            )
+        )
 
 
 def _lost(shard: Shard) -> str:
@@ -129,6 +142,17 @@ def _lost(shard: Shard) -> str:
         "sent.",
         shard=shard,
         file=shard.name,
+    )
+
+
+def _not_known_as_done(shard: Shard) -> str:
+    return phrase(
+        "Every change of shard {shard} of {file} has its outcome, but the ledger did not take in "
+        "{seconds:.0f} s that the shard is done. The next worker of the shard says so, and sends none of "
+        "them again.",
+        shard=shard,
+        file=shard.name,
+        seconds=LEASE,
     )
 
 

@@ -53,6 +53,7 @@ class WorkJob(Job[T]):
     """Work in a transaction of its own, which does no harm when it is done twice."""
 
     work: "Callable[[Connection], Awaitable[T]]" = field(kw_only=True)
+    what: str = "how a run, or a shard of it, ended"
 
 
 class WriterTask:

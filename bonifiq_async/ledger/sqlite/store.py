@@ -161,7 +161,9 @@ class SqliteLedger:
         """See `RunLedger.end_run`."""
         number, self._run = self._run, 0
         await self._opened().submit(
-            lambda database: run.end(database, number, self._clock(), counts), kept=True
+            lambda database: run.end(database, number, self._clock(), counts),
+            kept=True,
+            what="how a run ended",
         )
 
     def leave(self, intent: Intent, fence: int, ending: Ending) -> None:

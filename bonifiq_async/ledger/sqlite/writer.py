@@ -93,17 +93,18 @@ class Writer:
         failed: Failed[T] | None = None,
         *,
         kept: bool = False,
+        what: str = "what came of a change",
     ) -> "asyncio.Future[T]":
         """Have `work` done in the next commit; the future is done when it is on disk.
 
         The work is done also when the future is cancelled; then `unheard` gets what came of it. When it
         does not get there, `failed` is called in the thread. While another program holds the file, work
         that is `kept` waits on, whatever its caller does; other work is given up with its caller, or after
-        a while.
+        a while. For `what` is lost then, see `Job`.
         """
         loop = running_loop()
         job = cast(
-            "_Work[object]", _Work(loop, loop.create_future(), unheard, kept, work=work, failed=failed)
+            "_Work[object]", _Work(loop, loop.create_future(), unheard, kept, what, work=work, failed=failed)
         )
         self._handover.put(job)
         if self._over:

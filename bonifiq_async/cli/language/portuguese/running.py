@@ -159,6 +159,7 @@ TEMPLATES: Mapping[str, Template] = {
     "shard {shard}: {text}": "parte {shard}: {text}",
     "The worker of shard {shard} was killed (signal {signal}). Another one takes the shard over when the lease of that one is over.": "O processo da parte {shard} foi morto (sinal {signal}). Outro assume a parte quando o prazo daquele acabar.",
     "Shard {shard} of {file} is lost to another worker, or was not renewed in time. Nothing else is sent.": "A parte {shard} de {file} passou a outro processo, ou não foi renovada a tempo. Nada mais é enviado.",
+    "Every change of shard {shard} of {file} has its outcome, but the ledger did not take in {seconds:.0f} s that the shard is done. The next worker of the shard says so, and sends none of them again.": "Todo lançamento da parte {shard} de {file} tem o seu resultado, mas o registro não aceitou em {seconds:.0f} s que a parte está concluída. O próximo processo da parte o diz, e não reenvia nenhum deles.",
     "{text} is no shard: write 0/16 to 15/16 for sixteen of them": "{text} não é uma parte: escreva de 0/16 a 15/16 para dezesseis partes",
     "Shard {shard} of {file} is at work: {owner} has it. This worker waits, and takes it over when that one has ended or is silent.": "A parte {shard} de {file} está em andamento: é de {owner}. Este processo espera, e a assume quando aquele terminar ou silenciar.",
     "Shard {shard} was the last: {file} is done, in all its {count:,} shards.": "A parte {shard} era a última: {file} está concluído, em todas as suas {count:,} partes.",
