@@ -37,6 +37,7 @@ OWN: Mapping[str, bool] = {
 REPLACED = 5
 """Processes that are started, one after the other, in place of those of one shard that are killed."""
 LONGEST_LINE = 1 << 20
+"""Bytes that are shown of what a worker says on one line."""
 
 
 def commands_of(
@@ -68,31 +69,45 @@ def _out(out: Path | None, number: int, shards: int) -> Sequence[str]:
 
 @define
 class _Workers:
-    """The processes that run, by the number of their shard."""
+    """The processes that run, by the number of their shard.
+
+    They were `interrupted`, by a person unless one of them `failed` to start.
+    """
 
     running: dict[int, Process] = field(factory=dict)
     interrupted: bool = False
+    failed: bool = False
+
+    async def all(self, commands: Sequence[Sequence[str]]) -> Collection[int]:
+        """Run a worker for each command, and return their exit codes; what goes wrong leaves none at work."""
+        tasks = [asyncio.create_task(self.work(*each)) for each in enumerate(commands)]
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            if not self.interrupted:
+                self.interrupt()
+            await asyncio.wait(tasks)
+            left = (process.communicate() for process in self.running.values())
+            await asyncio.gather(*left, return_exceptions=True)
+            raise
 
     async def work(self, number: int, command: Sequence[str]) -> int:
         """Run a worker to its end, and another one where it is killed; return the exit code."""
         for _ in range(1 + REPLACED):
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bonifiq_async", *command),
-                stdin=DEVNULL,
-                stdout=DEVNULL,  # the ledger has the results
-                stderr=PIPE,
-                limit=LONGEST_LINE,
-                start_new_session=True,  # Ctrl-C reaches it from here alone: twice would end it at once
-            )
+            try:
+                process = await _start(command)
+            except OSError as error:
+                self._not_started(number, error)
+                return Exit.STOPPED
             self.running[number] = process
             if self.interrupted:
                 self._interrupt(process)
             await _relay(process, number)
             code = await process.wait()
+            if self.interrupted and (code < 0 or code == Exit.INTERRUPTED):
+                return Exit.STOPPED if self.failed else Exit.INTERRUPTED
             if code >= 0:
                 return code
-            if self.interrupted:
-                return Exit.INTERRUPTED
             say(
                 phrase(
                     "The worker of shard {shard} was killed (signal {signal}). Another one takes the shard "
@@ -109,17 +124,54 @@ class _Workers:
         for process in self.running.values():
             self._interrupt(process)
 
+    def _not_started(self, number: int, error: OSError) -> None:
+        say(
+            phrase(
+                "The worker of shard {shard} could not be started ({why}). The other workers end what is in "
+                "flight, and send nothing more.",
+                shard=str(number),
+                why=error.strerror or error,
+            )
+        )
+        if not self.interrupted:
+            self.failed = True
+            self.interrupt()
+
     @staticmethod
     def _interrupt(process: Process) -> None:
-        if process.returncode is None:
+        if sys.platform != "win32" and process.returncode is None:  # there, the console interrupts them
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
 
 
+async def _start(command: Sequence[str]) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bonifiq_async", *command),
+        stdin=DEVNULL,
+        stdout=DEVNULL,  # the ledger has the results
+        stderr=PIPE,
+        limit=LONGEST_LINE,
+        start_new_session=True,  # Ctrl-C reaches it from here alone: twice would end it at once
+    )
+
+
 async def _relay(process: Process, number: int) -> None:
     assert process.stderr is not None
-    async for line in process.stderr:
-        say(phrase("shard {shard}: {text}", shard=str(number), text=line.decode(errors="replace").rstrip()))
+    begins = True
+    while True:
+        ended = True
+        try:
+            line = await process.stderr.readuntil()
+        except asyncio.IncompleteReadError as end:
+            line = end.partial
+        except asyncio.LimitOverrunError as error:
+            line, ended = await process.stderr.readexactly(error.consumed), False
+        if not line:
+            return
+        if begins:  # of a longer line, what follows is not shown
+            text = line.decode(errors="replace").rstrip()
+            say(phrase("shard {shard}: {text}", shard=str(number), text=text))
+        begins = ended
 
 
 @contextlib.contextmanager
@@ -138,7 +190,7 @@ def _signals(workers: _Workers) -> Iterator[None]:
 async def _all(commands: Sequence[Sequence[str]]) -> Collection[int]:
     workers = _Workers()
     with _signals(workers):
-        return await asyncio.gather(*(workers.work(*each) for each in enumerate(commands)))
+        return await workers.all(commands)
 
 
 def exit_code(codes: Collection[int]) -> int:

@@ -158,6 +158,7 @@ TEMPLATES: Mapping[str, Template] = {
     "needs a file that every worker can read": "precisa de um arquivo que todos os processos possam ler",
     "shard {shard}: {text}": "parte {shard}: {text}",
     "The worker of shard {shard} was killed (signal {signal}). Another one takes the shard over when the lease of that one is over.": "O processo da parte {shard} foi morto (sinal {signal}). Outro assume a parte quando o prazo daquele acabar.",
+    "The worker of shard {shard} could not be started ({why}). The other workers end what is in flight, and send nothing more.": "Não foi possível iniciar o processo da parte {shard} ({why}). Os outros processos concluem o que está em curso e não enviam mais nada.",
     "Shard {shard} of {file} is lost to another worker, or was not renewed in time. Nothing else is sent.": "A parte {shard} de {file} passou a outro processo, ou não foi renovada a tempo. Nada mais é enviado.",
     "Every change of shard {shard} of {file} has its outcome, but the ledger did not take in {seconds:.0f} s that the shard is done. The next worker of the shard says so, and sends none of them again.": "Todo lançamento da parte {shard} de {file} tem o seu resultado, mas o registro não aceitou em {seconds:.0f} s que a parte está concluída. O próximo processo da parte o diz, e não reenvia nenhum deles.",
     "{text} is no shard: write 0/16 to 15/16 for sixteen of them": "{text} não é uma parte: escreva de 0/16 a 15/16 para dezesseis partes",
