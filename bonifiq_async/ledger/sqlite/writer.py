@@ -100,7 +100,7 @@ class Writer:
         The work is done also when the future is cancelled; then `unheard` gets what came of it. When it
         does not get there, `failed` is called in the thread. While another program holds the file, work
         that is `kept` waits on, whatever its caller does; other work is given up with its caller, or after
-        a while. For `what` is lost then, see `Job`.
+        a while. `what` says what is lost then: see `Job`.
         """
         loop = running_loop()
         job = cast(
