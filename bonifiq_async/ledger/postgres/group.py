@@ -82,7 +82,6 @@ class GroupCommit:
         self._database = database
         self._sql = Statements.of(database.schema)
         self._retention = retention
-        self._unheard = False
         self.monotonic = monotonic
         self._begin_trust()
 
@@ -142,7 +141,6 @@ class GroupCommit:
         for end in ends:
             end.lost = True
         self.statements += 1
-        unheard, self._unheard = self._unheard, beats or self._unheard
         row = await connection.fetchrow(
             self._sql.group,
             self.owner,
@@ -155,7 +153,7 @@ class GroupCommit:
         )
         known, unwritten, silent = (None, None, None) if row is None else row
         if beats:
-            self._note_beat(began, silent, unheard=unheard)
+            self._note_beat(began, silent)
         for number, claim in enumerate(claims, 1):
             if known and number in known:
                 claim.lost = None
@@ -168,17 +166,18 @@ class GroupCommit:
     def _begin_trust(self) -> None:
         self._trust = Trust(self.monotonic, self._retention)
 
-    def _note_beat(self, began: float, silent: float | None, *, unheard: bool) -> None:
+    def _note_beat(self, began: float, silent: float | None) -> None:
         """Take in a beat after so many seconds; what was claimed before too many of them holds no more.
 
-        Where the answer to one before it is `unheard`, the silence before that one counts, by the clock here.
+        They count by the clock here, too: the answer to a beat before it may be lost, and the database's
+        clock may have been set back meanwhile.
         """
         now = self.monotonic()
-        late = unheard and now >= self._trust.until + MARGIN
+        late = now >= self._trust.until + MARGIN
         if late or silent is None or silent + now - began >= SILENCE:
             self._trust.until = float("-inf")  # for ever: each claim keeps its own stretch
             self._begin_trust()
-        self._trust.until, self._unheard = began + SILENCE - MARGIN, False
+        self._trust.until = began + SILENCE - MARGIN
 
     def _fence(self, place: Place) -> int | None:
         live = self.live.get(place)
@@ -240,6 +239,9 @@ class GroupCommit:
                 until = book["now"] + (mine.until - now)
                 entries[place] = evolve(entry, row=evolve(entry.row, lease_until=until))
         started, now = book["started"], book["now"]
+        if any(row["beat"] > now for row in beats):
+            self.statements += 1
+            await connection.execute(self._sql.beats_of_now)
         left = {row["name"]: silence_left(row["beat"], started, now) for row in beats}
         left[self.owner] = FOR_EVER
         return _Standing(account, book["now"], entries, left)

@@ -19,6 +19,16 @@ SILENCE = 20.0
 """Seconds without a beat after which an owner holds nothing: three beats may be late."""
 MARGIN = 5.0
 """Seconds before that in which an owner that has not written a beat sends nothing: it may be connecting."""
+BEATS_OF_NOW = """
+UPDATE {schema}.owner SET beat = clock_timestamp() WHERE name IN (
+    SELECT name FROM {schema}.owner WHERE beat > clock_timestamp() FOR UPDATE SKIP LOCKED
+)
+"""
+"""Has beats that lie ahead, as the clock was set back, count from now; `{schema}` is the schema in quotes.
+
+An owner that runs writes its own soon; one that does not is free `SILENCE` later. It waits for no row: what
+executes this may have locked changes, and the owner of the row may wait for them.
+"""
 
 
 def new_name() -> str:
@@ -30,16 +40,22 @@ def silence_left(beat: float, started: float, now: float) -> float:
     """Return for how many seconds more an owner is trusted to run, whose last `beat` was at that time.
 
     All times are the database's, in seconds. While it was down no owner could write a beat: those that ran
-    before it was `started` are waited for.
+    before it was `started` are waited for. Where its clock was set back since, a beat that lies ahead is as
+    good as one of now, until `BEATS_OF_NOW` has written that down; a start that does says nothing.
     """
-    return max(0.0, max(beat, started) + SILENCE - now)
+    since = min(beat, now)
+    if started <= now:
+        since = max(since, started)
+    return max(0.0, since + SILENCE - now)
 
 
 async def bury(connection: "Connection", schema: str) -> None:
     """Forget the owners that have been silent for long: their claims are free, with and without a row.
 
     So are their shards: a worker that wakes up after a day finds by its own clock that its lease is over.
+    Where the clock was set back, the silence of the others begins now.
     """
+    await connection.execute(BEATS_OF_NOW.format(schema=f'"{schema}"'))
     await connection.execute(
         f'WITH silent AS (DELETE FROM "{schema}".owner WHERE name IN (SELECT name FROM "{schema}".owner'
         " WHERE beat < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED) RETURNING name)"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bonifiq_async._model.values import fixed
+from bonifiq_async.ledger.postgres.owner import BEATS_OF_NOW
 from bonifiq_async.ledger.protocol import Granted, Intent, Row, State
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _SQL = {
         "SELECT name, extract(epoch FROM beat)::float8 AS beat FROM {schema}.owner"
         " WHERE name = ANY ($1::text[])"
     ),
+    "beats_of_now": BEATS_OF_NOW,
     "bind_new": (
         "UPDATE {schema}.book SET provider = $1, fingerprint = $2 WHERE provider IS NULL RETURNING true"
     ),
@@ -83,6 +85,7 @@ class Statements:
     read: str
     book: str
     beats: str
+    beats_of_now: str
     bind_new: str
     claim_new: str
     claim_again: str

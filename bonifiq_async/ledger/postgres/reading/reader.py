@@ -11,6 +11,7 @@ from attrs import astuple, evolve, field, frozen
 from bonifiq_async._model.errors import ConfigurationError
 from bonifiq_async.ledger.account import another
 from bonifiq_async.ledger.postgres.database import Database
+from bonifiq_async.ledger.postgres.owner import BEATS_OF_NOW
 from bonifiq_async.ledger.postgres.reading.comparison import AppliedInDatabase
 from bonifiq_async.ledger.postgres.reading.recorded import (
     CHANGE,
@@ -168,14 +169,16 @@ class PostgresReader:
     def settle(self, key: str, word: PersonsWord, operation: str | None = None) -> None:
         """See `LedgerReader.settle`."""
         refuse_no_word(key, word)
-        with self._asking() as asked, asked.transaction(writes=True):
-            candidates = [_candidate(*row) for row in asked.fetch(_UNDER, key)]
-            meant = candidates[chosen(candidates, key, operation, str(self))]
-            said = WORDS[meant.state][word.state].value
-            run = 0
-            if word.by is not None:
-                [(run,)] = asked.fetch(_RAN, *astuple(word.by), json.dumps({said: 1}))
-            asked.fetch(_SETTLE, key, meant.operation, said, word.kept, run)
+        with self._asking() as asked:
+            asked.fetch(BEATS_OF_NOW)  # by itself: a refusal would undo it
+            with asked.transaction(writes=True):
+                candidates = [_candidate(*row) for row in asked.fetch(_UNDER, key)]
+                meant = candidates[chosen(candidates, key, operation, str(self))]
+                said = WORDS[meant.state][word.state].value
+                run = 0
+                if word.by is not None:
+                    [(run,)] = asked.fetch(_RAN, *astuple(word.by), json.dumps({said: 1}))
+                asked.fetch(_SETTLE, key, meant.operation, said, word.kept, run)
 
     @contextlib.contextmanager
     def beside(self, database: sqlite3.Connection) -> Iterator[AppliedInDatabase]:

@@ -42,6 +42,11 @@ _SHARDS = """
 INSERT INTO {schema}.shard (file, number) SELECT $1, number FROM generate_series(0, $2 - 1) AS number
 ON CONFLICT DO NOTHING
 """
+_LEASE_OF_NOW = f"""
+UPDATE {{schema}}.shard SET lease_until = clock_timestamp() + interval '{LEASE} seconds'
+WHERE file = $1 AND number = $2 AND lease_until > clock_timestamp() + interval '{LEASE} seconds'
+"""
+"""Has a lease that ends later than any can, as the clock was set back, begin now: once, so that it ends."""
 _HOLDER = f"SELECT owner, {LEFT} FROM {{schema}}.shard WHERE file = $1 AND number = $2 FOR UPDATE"
 _TAKE = f"""
 WITH taken AS (
@@ -95,6 +100,7 @@ class ShardLease:
                     raise ConfigurationError(_another(shard, digest, shards))
                 await connection.execute(self._sql(_ANEW), shard.name, shard.digest, shard.of)
             await connection.execute(self._sql(_SHARDS), shard.name, shard.of)
+            await connection.execute(self._sql(_LEASE_OF_NOW), shard.name, shard.number)
             holder, left = await _row(connection, self._sql(_HOLDER), shard.name, shard.number)
             if holder not in (None, self.ledger.owner) and left > 0:
                 return ShardHeld(holder, left)

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 LEASE = SILENCE
 """Seconds for which a shard is its worker's without being renewed: no longer than its claims."""
 LEFT = f"""CASE WHEN lease_until IS NULL THEN 0 ELSE extract(epoch FROM greatest(
-    lease_until, pg_postmaster_start_time() + interval '{LEASE} seconds'
+    lease_until, CASE WHEN pg_postmaster_start_time() <= clock_timestamp()
+        THEN pg_postmaster_start_time() + interval '{LEASE} seconds' END
 ) - clock_timestamp())::float8 END AS left"""
-"""For how many seconds more a shard is its worker's: while the database was down, none could renew."""
+"""For how many seconds more a shard is its worker's: while the database was down, none could renew.
+
+A start that lies ahead says nothing: the database's clock was set back since.
+"""
 ALL = f"""
 SELECT name, digest, extract(epoch FROM begun)::float8 AS begun, number, fence, owner, changes, ended, counts,
     done IS NOT NULL AS done, {LEFT},
