@@ -93,6 +93,7 @@ class WorkerPace:
         while True:
             asked, self._asked = self._asked, 0.0
             many = self._moments.wants(clock(), self._waiting) or 0
+            began = clock()
             try:
                 given = await self._pace.take(self._name, many, asked)
             except ConfigurationError as error:
@@ -102,6 +103,8 @@ class WorkerPace:
                 logger.warning("the shared pace is not known, so nothing is sent: %s", error)
                 await self._limit.runtime.sleep(AGAIN)
                 continue
+            if self._offsets and min(self._offsets) < began - given.clock:
+                self._offsets.clear()  # the database's clock was set back: it was asked after `began`
             self._offsets.append(clock() - given.clock)
             at = given.clock + min(self._offsets)  # as of the answer that came fastest
             self._moments.granted(at, given.starts, 0 if given.held > 0 else many)

@@ -19,11 +19,12 @@ from bonifiq_async.ledger.postgres.pace import Slice
 class Database:
     """Does what the function `take_pace` does, in so many seconds; `down` says why it cannot.
 
-    Its answer is `late` by so many seconds more.
+    Its answer is `late` by so many seconds more, and its clock was set `back` by so many.
     """
 
     takes: float = 0.004
     late: Callable[[], float] = lambda: 0.0
+    back: Callable[[], float] = lambda: 0.0
     tat: float = float("-inf")
     held_until: float = float("-inf")
     workers: set[str] = field(factory=set)
@@ -41,7 +42,7 @@ class Database:
             self.held_until = max(self.held_until, now() + asked)
         starts, held = self.tat - now(), max(0.0, self.held_until - now())
         self.tat += 0 if held > 0 else many / pace.per_second
-        clock = now() + 1e9
+        clock = now() + 1e9 - self.back()
         if (late := self.late()) > 0:
             await asyncio.sleep(late)
         return Slice(starts, held, len(self.workers), clock)
@@ -217,6 +218,16 @@ async def test_a_batch_that_has_ended_asks_the_database_for_nothing() -> None:
         asked = database.asked
         assert outcome.effect is Effect.APPLIED
     assert database.asked == asked
+
+
+@virtual
+async def test_a_clock_of_the_database_that_is_set_back_holds_nothing() -> None:
+    """How the clocks differed before says nothing more: all moments would seem to be past."""
+    began = now()
+    provider, database = Provider(), Database(0.02, back=lambda: 60.0 if now() > began + 2.0 else 0.0)
+    await workers(provider, pace_of(database), 4.0, 2)
+    times = [at for at, _ in provider.arrivals if began + 1.0 <= at < began + 3.5]
+    assert len(times) > 0.95 * 200 * 2.5
 
 
 @virtual
