@@ -25,7 +25,7 @@ TURNS = 2
 """Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
 idle one turns at once."""
 
-HEARD = 1.0
+TAKEN_IN = 1.0
 """Seconds for which a thread that ends waits for each loop to take in its last answers."""
 
 
@@ -71,7 +71,7 @@ class Job(Generic[T]):
             self.done.set_exception(self.error)
 
     def give_back(self) -> None:
-        """Take back what came of it, of which no caller hears."""
+        """Take back what came of it: its caller has gone."""
         if self.error is None and self.unheard is not None:
             self.unheard(self.answer)
 
@@ -142,15 +142,15 @@ class Handover(Generic[J]):
         return unheard
 
     def is_answered(self) -> bool:
-        """Wait until all loops have taken in what they were told; say whether nothing is to be done after it.
+        """Wait until all loops have taken in their answers; say whether nothing is to be done after that.
 
-        What no caller hears any more is given back by its loop: that is a job again.
+        An answer whose caller has gone is given back by its loop: that is a job again.
         """
         while self._told:
             taken_in = threading.Event()
             with contextlib.suppress(RuntimeError):
                 self._told.pop().call_soon_threadsafe(taken_in.set)
-                taken_in.wait(HEARD)
+                taken_in.wait(TAKEN_IN)
         return not self.jobs
 
 
@@ -159,12 +159,12 @@ def _closed(loops: set[asyncio.AbstractEventLoop]) -> set[asyncio.AbstractEventL
 
 
 def _resolve(jobs: Sequence[Job[object]]) -> None:
-    """Tell each its answer, whatever comes of another: its caller waits for nothing else."""
+    """Hand each its answer, whatever comes of another: its caller waits for nothing else."""
     fault: Exception | None = None
     for job in jobs:
         try:
             job.tell()
-        except Exception as error:  # noqa: BLE001 - raised to the loop when all are told
+        except Exception as error:  # noqa: BLE001 - raised to the loop after the others
             fault = error
     if fault is not None:
         raise fault
