@@ -95,14 +95,11 @@ class Gate:
     def _paused(self) -> bool:
         return self._outage.probe_at is not None
 
-    async def start(self, again: "Passage | None" = None, key: str | None = None) -> "Passage | None":
-        """Wait until a change may begin, or begin `again`; return its place, None when none may any more.
-
-        The change has a `key`, by which it is known where it is delivered once more.
-        """
+    async def start(self, again: "Passage | None" = None) -> "Passage | None":
+        """Wait until a change may begin, or begin `again`; return its place, None when none may any more."""
         if self._stopped:
             return None
-        passage = Passage(self, key) if again is None else again
+        passage = Passage(self) if again is None else again
         if self._outage.since is not None and self._is_hopeless(passage):
             return None
         queue = self._repeats if passage.goes_first else self._beginnings
@@ -328,7 +325,7 @@ def _nothing(_: int) -> None:
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
-    `change` is what it is known by: its key, so that it is the same one where it is delivered once more.
+    `change` is what it is known by, its key once it is tried: a change that is delivered once more is the same.
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
     before it was let in again; `failed` that it was tried, and `sent` that it left then; `told` that all were
     asked to wait when it was tried last, `alone` that it was, and no other. It `rests` since then.
@@ -339,9 +336,9 @@ class Passage:
     rounds = 0
     held = late = failed = sent = told = alone = False
 
-    def __init__(self, gate: Gate, key: str | None = None) -> None:
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.change: object = self if key is None else key
+        self.change: object = self
 
     @property
     def goes_first(self) -> bool:

@@ -283,7 +283,7 @@ class _Run(Generic[C, T]):
 
     async def _deliver(self, lap: _Lap[C, T]) -> bool:
         """Deliver a change; say whether it failed for the provider's condition alone: it is due once more."""
-        passage = lap.passage = await self.gate.start(lap.passage, lap.change.change_key)
+        passage = lap.passage = await self.gate.start(lap.passage)
         again = False
         if passage is not None:
             try:
@@ -300,6 +300,7 @@ class _Run(Generic[C, T]):
     async def _attempt(self, lap: _Lap[C, T], passage: Passage) -> Outcome[T] | None:
         self.in_flight += 1
         try:
+            passage.change = lap.change.change_key
             return await self._client.outcome_on(lap.change, Terms(None, passage, self._ledger, lap.position))
         except asyncio.CancelledError:
             self._cut_off(lap)

@@ -146,6 +146,8 @@ class Handover(Generic[J]):
 
         An answer whose caller has gone is given back by its loop: that is a job again.
         """
+        with contextlib.suppress(RuntimeError):
+            self._told.discard(asyncio.get_running_loop())  # that of the thread itself waits for nothing
         while self._told:
             taken_in = threading.Event()
             with contextlib.suppress(RuntimeError):
@@ -155,7 +157,7 @@ class Handover(Generic[J]):
 
 
 def _closed(loops: set[asyncio.AbstractEventLoop]) -> set[asyncio.AbstractEventLoop]:
-    return {loop for loop in loops if loop.is_closed()}
+    return {loop for loop in tuple(loops) if loop.is_closed()}  # other threads add theirs meanwhile
 
 
 def _resolve(jobs: Sequence[Job[object]]) -> None:

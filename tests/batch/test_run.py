@@ -9,6 +9,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from conftest import Clock, change, client_for, fast
@@ -566,12 +567,13 @@ async def test_memory_does_not_grow_with_the_number_of_changes() -> None:
     assert large < small + 20_000  # half a byte a change
 
 
-async def test_an_item_that_is_no_change_is_raised_and_blocks_nothing() -> None:
+@pytest.mark.parametrize("item", [{"customer_id": "2"}, SimpleNamespace(customer_id="2")], ids=repr)
+async def test_an_item_that_is_no_change_is_raised_and_blocks_nothing(item: object) -> None:
     provider = Provider()
     batch = CashbackBatch(provider)
     async with asyncio.timeout(2):
         with pytest.raises(AttributeError):
-            await all_of(batch, [change("1"), {"customer_id": "2"}])
+            await all_of(batch, [change("1"), item])
     assert batch.summary.applied == 1
 
 

@@ -69,6 +69,7 @@ class PostgresLedger:
         self._monotonic = monotonic
         self._group = GroupCommit(self.database, "", self._retention, monotonic)
         self._task: WriterTask | None = None
+        self._former: WriterTask | None = None
         self._pid = 0
         self._opening = threading.Lock()
 
@@ -172,18 +173,13 @@ class PostgresLedger:
             )
 
         async def work(connection: "Connection") -> Begun:
-            begun = await run.begin(connection, self.database.schema, origin, self._group.owner)
-            self._group.run = begun.id  # in the thread, which asks for it before it rests
-            return begun
+            return await run.begin(connection, self.database.schema, origin, self._group.owner)
 
-        try:
-            return await self._opened().transact(work, lambda _: self._run_over())
-        except BaseException:
-            self._run_over()
-            raise
-
-    def _run_over(self) -> None:
-        self._group.run = 0
+        writer = self._opened()
+        begun = await writer.transact(work)
+        self._group.run = begun.id
+        writer.hurry()  # it rests, and would write no beat
+        return begun
 
     async def end_run(self, counts: Mapping[str, int]) -> None:
         """See `RunLedger.end_run`."""
@@ -210,14 +206,22 @@ class PostgresLedger:
                 check_process(self._pid)
             if self._task is None:
                 running_loop()  # no thread is begun for a caller that cannot wait for it
-                if self._pid != os.getpid():  # else what it has claimed is its own still
-                    self._group = GroupCommit(
-                        self.database, owner.new_name(), self._retention, self._monotonic
-                    )
+                self._group = self._own_group()
                 task = WriterTask(self.database, self._group, give_up=PATIENCE)
                 task.start()
                 self._pid, self._task = os.getpid(), task
             return self._task
+
+    def _own_group(self) -> GroupCommit:
+        """Return that of before a closing, whose claims are this process's still, or a new one.
+
+        A thread that is still closing may say that its owner holds nothing: never of a new claim.
+        """
+        former = self._former
+        if former is None or self._pid != os.getpid() or not former.has_ended:
+            return GroupCommit(self.database, owner.new_name(), self._retention, self._monotonic)
+        self._group.run = 0
+        return self._group
 
     async def aclose(self) -> None:
         """Write what is left and close the connection. Idempotent."""
@@ -225,7 +229,8 @@ class PostgresLedger:
             return
         running_loop()  # nothing is closed for a caller that cannot wait for it
         with self._opening:
-            task, self._task = self._task, None
+            task = self._former = self._task
+            self._task = None
         if task is not None:
             await asyncio.to_thread(task.stop)
 

@@ -85,6 +85,11 @@ class WriterTask:
         except (RuntimeError, OSError) as error:
             raise unusable(self._database, error) from None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its thread is over, and writes nothing more."""
+        return not self._thread.is_alive()
+
     async def open(self) -> None:
         """Connect now. Raises `ConfigurationError` where that cannot be in time."""
         opened = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
@@ -106,16 +111,10 @@ class WriterTask:
             self._handover.refuse(cast("Job[object]", job), self._database)
         return job.done
 
-    async def transact(
-        self,
-        work: "Callable[[Connection], Awaitable[T]]",
-        unheard: Callable[[T], None] | None = None,
-        *,
-        kept: bool = False,
-    ) -> T:
+    async def transact(self, work: "Callable[[Connection], Awaitable[T]]", *, kept: bool = False) -> T:
         """Return what `work` returns, done in a transaction: twice, where the answer to that was lost."""
         loop = running_loop()
-        return await self.submit(WorkJob(loop, loop.create_future(), unheard, kept, work=work))
+        return await self.submit(WorkJob(loop, loop.create_future(), kept=kept, work=work))
 
     def hurry(self) -> None:
         """Call the thread now: the loop of a caller that does not wait may end before its next turn."""

@@ -485,6 +485,21 @@ async def test_a_claim_is_trusted_for_as_long_as_its_owner_shows_that_it_runs(
         assert not granted.held(), "another may have taken it over meanwhile"
 
 
+async def test_a_ledger_that_is_used_while_it_is_closed_keeps_what_it_claims_then(database: Database) -> None:
+    """The thread that ends says that its owner holds nothing: the next one claims under another name."""
+    async with ledger_of(database) as ledger:
+        await ledger.bind(*ACCOUNT)
+        former = ledger.owner
+        closing = asyncio.create_task(ledger.aclose())
+        await asyncio.sleep(0)
+        assert isinstance(await claimed(ledger), Granted)
+        assert ledger.owner != former
+        await closing
+        assert await asked(database, "SELECT name FROM owner") == [(ledger.owner,)]
+        async with ledger_of(database) as other:
+            assert isinstance(await claimed(other), Held)
+
+
 async def test_a_machine_without_descriptors_is_said_and_blocks_no_loop(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
