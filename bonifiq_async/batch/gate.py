@@ -325,7 +325,7 @@ def _nothing(_: int) -> None:
 class Passage:
     """One change's place at the gate: held while an attempt is made, given back for every wait.
 
-    `change` is what it is known by, its key once it is tried: a change that is delivered once more is the same.
+    `change` is what it is known by, once it is tried its key: what is delivered once more is the same change.
     The change has begun so many `rounds`, first at `began`. `late` says that in this round its time was over
     before it was let in again; `failed` that it was tried, and `sent` that it left then; `told` that all were
     asked to wait when it was tried last, `alone` that it was, and no other. It `rests` since then.
