@@ -29,7 +29,10 @@ class SingleCalls:
 
     @property
     def _ahead(self) -> int:
-        """How many wait for their turn: one that has just given up is still in the queue."""
+        """How many wait for their turn: one that has just given up is still in the queue.
+
+        It looks at each, and is asked only where a call would be refused.
+        """
         return sum(not waiter.done() for waiter in self._waiting.values())
 
     def wait(self, now: float) -> float | None:

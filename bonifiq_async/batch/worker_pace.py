@@ -92,8 +92,8 @@ class WorkerPace:
         clock = self._limit.runtime.monotonic
         while True:
             asked, self._asked = self._asked, 0.0
-            many = self._moments.wants(clock(), self._waiting) or 0
             began = clock()
+            many = self._moments.wants(began, self._waiting) or 0
             try:
                 given = await self._pace.take(self._name, many, asked)
             except ConfigurationError as error:

@@ -25,6 +25,7 @@ TURNS = 2
 """Turns of the loop after which the thread is called. What a busy loop brings meanwhile shares the commit; an
 idle one turns at once."""
 
+OF_A_CHANGE = "what came of a change"
 TAKEN_IN = 1.0
 """Seconds for which a thread that ends waits for each loop to take in its last answers."""
 
@@ -41,7 +42,7 @@ class Job(Generic[T]):
     done: "asyncio.Future[T]"
     unheard: Callable[[T], None] | None = None
     kept: bool = False
-    what: str = "what came of a change"
+    what: str = OF_A_CHANGE
     error: BonifiQError | None = None
     answer: T = field(init=False)
 

@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from console import Console, process, rows
-from postgres import SERVER, a_schema, by_sql
+from console import Console, process, rows, until
+from postgres import SERVER, a_schema, by_sql, workers
 
 from bonifiq_async.cli.exit_codes import Exit
 from bonifiq_async.ledger.postgres.database import Database
@@ -51,20 +49,6 @@ def database() -> Iterator[Database]:
         yield made
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds that other processes do."""
-    latest = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < latest
-        time.sleep(0.02)
-
-
-def at_work(database: Database) -> set[int]:
-    """Return the numbers of the processes that have a shard."""
-    found = by_sql(database, "SELECT owner FROM shard WHERE owner IS NOT NULL AND done IS NULL")
-    return {int(re.findall(r"\d+", str(owner))[0]) for [owner] in found}
-
-
 def alive(numbers: set[int]) -> set[int]:
     """Return which of these processes run, and end them."""
     found = set()
@@ -96,12 +80,12 @@ def test_a_worker_that_cannot_be_started_ends_the_others_as_an_interrupt_does(
         options = (f"{SERVER}?schema={database.schema}", "--shards", "3", "--max-rate", "30")
         prelude = FAILS.format(error=error)
         run = process(sandbox, console.folder, *APPLY, *options, prelude=prelude)
-        until(lambda: sandbox.books.requests > 5 and len(at_work(database)) == 2)
-        others = at_work(database)
+        until(lambda: sandbox.books.requests > 5 and len(workers(database)) == 2)
+        others = set(workers(database).values())
         console.write("fail")
         _, err = run.communicate(timeout=60)
         assert alive(others) == set(), err
-        assert (run.returncode, at_work(database)) == (code, set()), err
+        assert (run.returncode, set(workers(database).values())) == (code, set()), err
         assert words in err and err.count("Stopping: what is in flight") == 2
         assert ("\nTo go on, run the same command again" in err) == (code is Exit.STOPPED)
         sent = sandbox.books.requests

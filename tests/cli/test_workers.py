@@ -3,16 +3,15 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from console import Console, process, rows
+from console import Console, process, rows, until
 from one_test import one_test
-from postgres import SERVER, a_schema, by_sql
+from postgres import SERVER, a_schema, by_sql, workers
 
 from bonifiq_async import PostgresLedger
 from bonifiq_async._concurrency.runtime import Runtime
@@ -292,20 +291,6 @@ def test_each_worker_gets_its_part_of_what_was_asked_for() -> None:
 )
 def test_the_worst_ending_is_the_exit_code(codes: list[int], code: int) -> None:
     assert exit_code(codes) == code
-
-
-def until(condition: object, seconds: float = 60) -> None:
-    """Wait until something holds that other processes do."""
-    latest = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < latest
-        time.sleep(0.02)
-
-
-def workers(database: Database) -> dict[int, int]:
-    """Return the process numbers of the workers that are at work, by shard."""
-    found = by_sql(database, "SELECT number, owner FROM shard WHERE owner IS NOT NULL AND done IS NULL")
-    return {number: int(re.findall(r"\d+", owner)[0]) for number, owner in found}
 
 
 @pytest.mark.slow

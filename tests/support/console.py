@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ HEADER = "customer_id,value,reason,reference"
 def rows(count: int) -> list[str]:
     """A file of `count` changes of 1.00 each for ten customers."""
     return [HEADER, *(f"c{n % 10},1.00,r,o{n}" for n in range(count))]
+
+
+def until(condition: object, seconds: float = 60) -> None:
+    """Wait until something holds that other processes do."""
+    latest = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < latest
+        time.sleep(0.02)
 
 
 def brl(added: object, removed: object = 0) -> dict[str, object]:

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import socket
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -20,6 +22,7 @@ SERVER = os.environ.get("BONIFIQ_TEST_POSTGRES", "postgresql://postgres@127.0.0.
 BEGINS = 2_208_988_800.0
 """When the clock of `with_a_clock` begins: in 2040."""
 _numbers = itertools.count()
+T = TypeVar("T")
 
 
 def reachable(url: str = SERVER) -> bool:
@@ -52,6 +55,12 @@ def by_sql(database: Database, statement: str, *values: object) -> Sequence[tupl
     return asyncio.run(asked(database, statement, *values))
 
 
+def workers(database: Database) -> dict[object, int]:
+    """Return the process numbers of the workers that are at work, by shard."""
+    found = by_sql(database, "SELECT number, owner FROM shard WHERE owner IS NOT NULL AND done IS NULL")
+    return {number: int(re.findall(r"\d+", str(owner))[0]) for number, owner in found}
+
+
 @contextlib.contextmanager
 def a_schema(url: str = SERVER, *, made: bool = True) -> Iterator[Database]:
     """Give a schema that no other test has, with the ledger's tables where it is to be `made`."""
@@ -73,10 +82,10 @@ def a_schema(url: str = SERVER, *, made: bool = True) -> Iterator[Database]:
         aside(drop())
 
 
-def aside(work: Coroutine[object, object, None]) -> None:
-    """Run it in a thread of its own: the loop of a test may be running here."""
+def aside(work: Coroutine[object, object, T]) -> T:
+    """Run it in a thread of its own, and wait for it: the loop of a test may be running here."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()
+        return thread.submit(asyncio.run, work).result()
 
 
 def with_a_clock(database: Database) -> Database:

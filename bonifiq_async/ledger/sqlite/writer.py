@@ -15,7 +15,7 @@ from attrs import define, field
 
 from bonifiq_async._concurrency.runtime import running_loop
 from bonifiq_async._model.errors import BonifiQError
-from bonifiq_async.ledger.handover import Handover, Job
+from bonifiq_async.ledger.handover import OF_A_CHANGE, Handover, Job
 from bonifiq_async.ledger.sqlite.connection import PATIENCE, LedgerConnection, fault_of, is_busy
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Writer:
         failed: Failed[T] | None = None,
         *,
         kept: bool = False,
-        what: str = "what came of a change",
+        what: str = OF_A_CHANGE,
     ) -> "asyncio.Future[T]":
         """Have `work` done in the next commit; the future is done when it is on disk.
 

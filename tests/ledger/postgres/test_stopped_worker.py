@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from console import Console, process, rows
+from console import Console, process, rows, until
 from postgres import SERVER, a_schema, by_sql
 
 from bonifiq_async import PostgresLedger, SharedPace
@@ -31,14 +30,6 @@ IMPATIENT = (
 COUNT = 40
 
 
-def until(condition: object) -> None:
-    """Wait until something holds that other processes do."""
-    latest = time.monotonic() + 30
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < latest
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_a_worker_that_was_stopped_sends_nothing_of_what_another_has_taken_over(console: Console) -> None:
     """It is stopped while it waits to repeat its third change, and goes on amid the other's work."""
@@ -49,11 +40,11 @@ def test_a_worker_that_was_stopped_sends_nothing_of_what_another_has_taken_over(
         apply = (*apply, "--shard", "0/1", "--max-in-flight", "1")
         stopped = process(sandbox, console.folder, *apply, prelude=SHORT)
         afterwards.callback(stopped.kill)
-        until(lambda: faults.met["429-seconds"])
+        until(lambda: faults.met["429-seconds"], 30)
         os.kill(stopped.pid, signal.SIGSTOP)
         other = process(sandbox, console.folder, *apply, "--max-rate", "25", prelude=IMPATIENT)
         afterwards.callback(other.kill)
-        until(lambda: sandbox.books.requests > 5)
+        until(lambda: sandbox.books.requests > 5, 30)
         mine = "SELECT count(*) FROM change WHERE run = 1"
         claimed = by_sql(database, mine)
         os.kill(stopped.pid, signal.SIGCONT)
@@ -100,7 +91,7 @@ async def test_a_process_that_is_stopped_in_a_transaction_stops_no_other() -> No
         process = subprocess.Popen(command)
         try:
             state = Path(f"/proc/{process.pid}/stat")
-            await asyncio.to_thread(until, lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+            await asyncio.to_thread(until, lambda: state.read_text().rpartition(")")[2].split()[0] == "T", 30)
             async with PostgresLedger(database.dsn, schema=database.schema) as ledger:
                 async with asyncio.timeout(20.0):
                     await SharedPace(ledger, 100.0).take("other", 5, 0.0)

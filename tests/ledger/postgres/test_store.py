@@ -5,8 +5,7 @@ import errno
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ import pytest
 from attrs import evolve
 from conftest import change, client_for, until
 from page_blocks import codes, run
-from postgres import SERVER, a_schema, asked, by_sql, with_a_start, with_slow_locks
+from postgres import SERVER, a_schema, aside, asked, with_a_start, with_slow_locks
 from postgres_wire import a_wire
 
 from bonifiq_async import ConfigurationError, Effect, LedgerError, PayloadError, PostgresLedger, SharedPace
@@ -518,12 +517,6 @@ async def test_a_machine_without_descriptors_is_said_and_blocks_no_loop(
         await ledger.bind(*ACCOUNT)
 
 
-def by_sql_aside(database: Database, statement: str) -> Sequence[tuple[object, ...]]:
-    """Ask the database in a thread of its own, while this one's loop stands still."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(by_sql, database, statement).result()
-
-
 async def test_a_run_that_claims_nothing_shows_that_it_is_under_way(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -533,9 +526,9 @@ async def test_a_run_that_claims_nothing_shows_that_it_is_under_way(
         beginning = asyncio.create_task(ledger.begin_run(RunOrigin("apply", "me", "here", "f.csv", "d")))
         for _ in range(TURNS + 2):
             await asyncio.sleep(0)
-        while not by_sql_aside(database, "SELECT FROM run"):
+        while not aside(asked(database, "SELECT FROM run")):
             pass  # the loop stands still until the thread has begun the run
-        by_sql_aside(database, "SELECT FROM run")  # and rests
+        aside(asked(database, "SELECT FROM run"))  # and rests
         await beginning
         [first] = await asked(database, "SELECT beat FROM owner")
         async with asyncio.timeout(20.0):
